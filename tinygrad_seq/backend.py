@@ -1,0 +1,67 @@
+"""NumPy or CuPy: the only file that names either.
+
+An array is computed on by the module it comes from, so the type of an array says where it lives and
+`modules[type(array)]` is the whole dispatch: one dictionary look-up per op. CuPy joins the table the first time
+somebody asks for a GPU; a program that never does never imports it. There is no fall back: asking for a GPU where
+there is none is an error that says what is missing.
+"""
+
+import importlib
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: nothing in the engine cares which
+
+modules: dict[type, Any] = {np.ndarray: np}  # what computes on arrays of this type
+modules |= {np.dtype(code).type: np for code in "?bBhHiIlLqQefdg"}  # NumPy's 0-d results are scalars
+
+host = np  # for what lives on the host whatever the device: index arithmetic, random draws, files
+quiet = np.errstate  # CuPy never warns, so this context is NumPy's alone
+
+
+def cupy() -> Any:
+    """The CuPy module, imported when first asked for and refused with a reason where it cannot work."""
+    try:
+        module = importlib.import_module("cupy")
+    except ImportError as error:
+        raise RuntimeError(
+            'device "cuda" needs CuPy, which is not installed: pip install "tinygrad-seq[cuda12]" (or cuda13)'
+        ) from error
+    if not module.cuda.is_available():
+        raise RuntimeError('device "cuda": CuPy is installed, but it finds no NVIDIA GPU or driver on this machine')
+    modules[module.ndarray] = module
+    return module
+
+
+def parse_device(device: str) -> int | None:
+    """The number of the GPU that a device string names, or None for the CPU."""
+    kind, colon, number = str(device).partition(":")
+    if device == "cpu":
+        return None
+    if kind == "cuda" and (number.isdecimal() or not colon):
+        return int(number or 0)
+    raise ValueError(f'device {device!r} is not known: use "cpu", "cuda" or "cuda:N"')
+
+
+def device_of(array: Array) -> str:
+    """Where an array lives: "cpu" or "cuda:N"."""
+    return "cpu" if modules.get(type(array)) is np else f"cuda:{array.device.id}"
+
+
+def to_host(array: Array) -> np.ndarray[Any, Any]:
+    """The array in host memory: itself if it is there already, else a copy."""
+    return np.asarray(array) if modules.get(type(array), np) is np else modules[type(array)].asnumpy(array)
+
+
+def to_device(array: Array, device: str) -> Array:
+    """The array on that device: itself if it is there already, else a copy."""
+    number = parse_device(device)
+    if number is None:
+        return to_host(array)
+    module = cupy()
+    count = module.cuda.runtime.getDeviceCount()
+    if number >= count:
+        raise RuntimeError(f'device "cuda:{number}" does not exist: this machine has {count} GPU(s), counted from 0')
+    with module.cuda.Device(number):
+        return module.asarray(array)

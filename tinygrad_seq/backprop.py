@@ -1,0 +1,270 @@
+"""The walk: from an output back to the leaves, running the rules. Backpropagation through time is what this gives
+on an unrolled graph; it is written nowhere else.
+
+    search    every node that a gradient can reach (freed ones are found here, before any rule runs)
+    walk      newest node first: its gradient is complete once all its users have run, so run its rules and add
+              what they return to the parents; broadcasting is undone on the way, in one place
+    deliver   only when every rule has run: add to the leaves' `.grad`, all of them or none
+    free      the saved arrays, not the parents: a loss can still be drawn after its backward
+
+Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the walk is recorded like any computation.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tinygrad_seq.backend import Array, device_of, modules
+from weakref import ref
+
+from tinygrad_seq.graph import Node, Value, ancestors, between
+from tinygrad_seq.ops.shape import sum_to
+from tinygrad_seq.record import handle
+from tinygrad_seq.scope import Scope, current, enter
+
+Observer = Callable[[Node, Node, Any], None]
+
+
+def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: bool, create_graph: bool) -> None:
+    """Add the gradient of the outputs to the `.grad` of every leaf they were made from."""
+    start = starting_gradients(outputs, gradients, create_graph)
+    nodes = searched(start)
+    found = walk(nodes, start, create_graph)
+    deliver(found, create_graph)
+    if not retain_graph:
+        free(nodes)
+
+
+def grad(
+    outputs: Value | Sequence[Value],
+    inputs: Value | Sequence[Value],
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """The gradients of the outputs with respect to the inputs, without touching any `.grad`.
+
+    $\\sum_o v_o^T \\, \\partial o / \\partial i$ for each input i, where v are the `grad_outputs` (1 for a scalar output).
+    Returns one Tensor for one input, else a tuple. With `create_graph=True` the result is itself recorded and can be
+    differentiated again. The graph is freed unless `retain_graph` (default: `create_graph`).
+
+    Raises RuntimeError where an input was not used (unless `allow_unused`: then None) or the graph was freed.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([3.0], requires_grad=True)
+    >>> first = ts.grad((x * x * x).sum(), x, create_graph=True)
+    >>> first.tolist(), ts.grad(first.sum(), x).tolist()
+    ([27.0], [18.0])
+    """
+    single = isinstance(inputs, Value)
+    sources: list[Any] = [inputs] if single else list(inputs)  # type: ignore[arg-type]
+    results = [outputs] if isinstance(outputs, Value) else list(outputs)
+    if grad_outputs is None or isinstance(outputs, Value):
+        grad_outputs = [grad_outputs] * len(results)
+    for i, source in enumerate(sources):
+        if not isinstance(source, Value) or source.node is None or not source.node.requires_grad:
+            raise RuntimeError(f"grad: input {i} does not require a gradient: make it with requires_grad=True")
+    start = starting_gradients(results, grad_outputs, create_graph)
+    wanted = {source.node for source in sources}
+    nodes = between(searched(start), wanted)
+    found = walk(nodes, {node: g for node, g in start.items() if node in set(nodes)}, create_graph, wanted)
+    for i, source in enumerate(sources):
+        if source.node not in found and not allow_unused:
+            raise RuntimeError(
+                f"grad: input {i} of shape {source.array.shape} was not used to make the outputs; "
+                "allow_unused=True gives None for it"
+            )
+    if not (create_graph if retain_graph is None else retain_graph):
+        free(nodes)
+    answer = tuple(
+        result_of(found[source.node], source.array, create_graph) if source.node in found else None for source in sources
+    )
+    return answer[0] if single else answer
+
+
+def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recorded: bool) -> dict[Node, Any]:
+    """What the walk starts from: the given gradients, checked, or 1 for an output of one element."""
+    if len(outputs) != len(gradients):
+        raise ValueError(f"backward: {len(outputs)} outputs need as many gradients, got {len(gradients)}")
+    start: dict[Node, Any] = {}
+    for output, gradient in zip(outputs, gradients, strict=True):
+        array, node = output.array, output.node
+        if node is None or not node.requires_grad:
+            raise RuntimeError(
+                "backward: this Tensor was not made from anything that requires a gradient, or was made under no_grad: "
+                "make a leaf with requires_grad=True"
+            )
+        xp = modules[type(array)]
+        if gradient is None:
+            if array.size != 1:
+                raise RuntimeError(
+                    f"backward: a gradient is implied only for an output of one element, this one has shape {array.shape}: "
+                    "reduce it (.sum(), .mean()) or give gradient="
+                )
+            gradient = xp.ones(array.shape, array.dtype)
+        elif not isinstance(gradient, Value):
+            gradient = xp.asarray(gradient, dtype=array.dtype)
+        given = gradient.array if isinstance(gradient, Value) else gradient
+        if given.shape != array.shape or device_of(given) != device_of(array):
+            raise ValueError(
+                f"backward: the gradient has shape {given.shape} on {device_of(given)}, "
+                f"its output {array.shape} on {device_of(array)}"
+            )
+        if recorded and not isinstance(gradient, Value):
+            gradient = handle(gradient)
+        elif not recorded:
+            gradient = given
+        start[node] = start[node] + gradient if node in start else gradient
+    return start
+
+
+def searched(start: Iterable[Node]) -> list[Node]:
+    """All nodes that a gradient can reach from the start, oldest first; an error if one of them was freed."""
+    nodes = ancestors(start, constants=False)
+    for node in nodes:
+        if node.saved is None:
+            raise RuntimeError(
+                f"backward: the graph was freed by an earlier backward (at {node.op.name}{place(node)}). Pass "
+                "retain_graph=True to the first one to go through it twice; a state carried from one window of a "
+                "sequence to the next wants state.detach()"
+            )
+    return nodes
+
+
+def place(node: Node) -> str:
+    """Where in the model and in time, for an error: ", lstm, step 3"."""
+    return "".join(f", {value}" if key == "module" else f", {key} {value}" for key, value in node.scope.path())
+
+
+def walk(
+    nodes: list[Node],
+    start: dict[Node, Any],
+    recorded: bool,
+    wanted: Iterable[Node] = (),
+    observe: Observer | None = None,
+) -> dict[Node, Any]:
+    """Run the rules of the nodes, newest first; the gradients of the leaves, wanted and retained nodes among them.
+
+    `wanted`: further nodes whose gradients to give back. `observe(node, parent, gradient)` hears each contribution.
+    """
+    inside = set(nodes)
+    wanted = set(wanted)
+    gradients = dict(start)
+    waiting: dict[Node, dict[Any, list[tuple[Node, Any]]]] = {}  # uses that one merged rule adds up
+    summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
+    found: dict[Node, Any] = {}
+    here = current.get()
+    at, inner = None, here  # the scope of the last node, and where its rules are recorded
+    for node in reversed(nodes):
+        g = gradients.pop(node, None)
+        if waiting and node in waiting:
+            for op, uses in waiting.pop(node).items():
+                merged = op.merge(node, uses)
+                g = merged if g is None else g + merged
+        if g is None:
+            continue
+        if node.hooks is not None:
+            g = hooked(node, g, recorded)
+        op = node.op
+        if op is None or node.owner is not None or node in wanted:
+            found[node] = g
+            if op is None:
+                continue
+        parents = node.parents
+        if op.merge is not None:
+            if parents[0] in inside:
+                waiting.setdefault(parents[0], {}).setdefault(op, []).append((node, g))
+                if observe is not None:
+                    observe(node, parents[0], g)
+            continue
+        saved: Any = node.saved
+        if recorded:
+            saved = [kept if kept is None or isinstance(kept, Node) else handle(kept, maker)
+                     for kept, maker in zip(saved, (node, *parents))]
+            if node.scope is not at:
+                at = node.scope
+                inner = Scope(at, "grad", True, here.recording)
+            with enter(inner):
+                contributions = run_rules(node, g, saved, inside)
+        else:
+            contributions = run_rules(node, g, saved, inside)
+        for parent, contribution in contributions:
+            if observe is not None:
+                observe(node, parent, contribution)
+            old = gradients.get(parent)
+            if old is None:
+                gradients[parent] = contribution
+            elif recorded or parent not in summed:
+                gradients[parent] = old + contribution
+                summed.add(parent)
+            else:
+                old += contribution
+                gradients[parent] = old
+    return found
+
+
+def run_rules(node: Node, g: Any, saved: Sequence[Any], inside: set[Node]) -> list[tuple[Node, Any]]:
+    """The gradient that each parent gets from this node, in the parent's own shape."""
+    op, parents = node.op, node.parents
+    static = node.static or {}
+    if op.joint is not None:
+        pairs = zip(parents, op.joint(g, *saved, **static), strict=True)
+        return [(parent, gradient) for parent, gradient in pairs if parent in inside]
+    if len(parents) == 1:
+        return [(parents[0], op.rules[0](g, *saved, **static))]
+    result = []
+    for parent, rule in zip(parents, op.rules):
+        if rule is not None and parent in inside:
+            gradient = rule(g, *saved, **static)
+            if gradient.shape != parent.shape:
+                gradient = sum_to(gradient, shape=parent.shape)
+            result.append((parent, gradient))
+    return result
+
+
+def hooked(node: Node, g: Any, recorded: bool) -> Any:
+    """The gradient after the node's hooks, each of which may give a new one."""
+    for hook in list(node.hooks or ()):
+        answer = hook(g if recorded else handle(g))
+        if answer is not None:
+            if not isinstance(answer, Value) or answer.array.shape != node.shape:
+                raise ValueError(
+                    f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape {node.shape}"
+                )
+            g = answer if recorded else answer.array
+    return g
+
+
+def result_of(g: Any, like: Array, recorded: bool) -> Any:
+    """A gradient as the caller's own Tensor: of the dtype of what it is the gradient of, sharing memory with nothing."""
+    if recorded:
+        return g if g.array.dtype == like.dtype else g.to(like.dtype)
+    return handle(modules[type(like)].array(g, dtype=like.dtype), None)
+
+
+def deliver(found: dict[Node, Any], recorded: bool) -> None:
+    """Add to `.grad`: every new total is computed before the first is assigned."""
+    totals = []
+    for node, g in found.items():
+        owner = node.owner() if node.owner is not None else None
+        if owner is not None:
+            old = getattr(owner, "stored_grad", None)
+            new = result_of(g, owner.array, recorded)
+            if old is not None:
+                new = old + new if recorded else handle(old.array + new.array, None)
+            totals.append((owner, new))
+    for owner, new in totals:
+        owner.stored_grad = new
+
+
+def free(nodes: Iterable[Node]) -> None:
+    """Let go of the saved arrays; the structure stays, so a picture is still possible."""
+    for node in nodes:
+        if node.op is not None:
+            node.saved = None
+
+
+def watch(value: Value) -> None:
+    """Deliver the gradient of a value that is not a leaf, too."""
+    if value.node is not None:
+        value.node.owner = ref(value)

@@ -1,0 +1,111 @@
+"""The recorded graph: nodes, and the ways to go through them. Structure only: no arithmetic happens here.
+
+        x ──┐                 a Tensor (a Value) is a handle: an array, and the Node that made it
+            ├─▶ Node(multiply) ──▶ Node(sum)
+        w ──┘
+    parents point back, never forward, so a graph that nobody holds dies at once by reference count.
+    A node is made after its parents: creation order (`serial`) is a topological order, and every walk is
+    "collect, sort by serial, go", with no recursion at any depth.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from operator import attrgetter
+from typing import Any
+from weakref import ReferenceType, ref
+
+from tinygrad_seq.backend import Array
+from tinygrad_seq.scope import Scope, current
+
+new_serial = count().__next__
+by_serial = attrgetter("serial")
+
+
+class Node:
+    """One recorded application of an op, or (op None) a leaf: a parameter, an input or a constant."""
+
+    __slots__ = (
+        "op",  # the Primitive, None for a leaf
+        "parents",  # Nodes of the arguments, in argument order
+        "static",  # keyword arguments that are not arrays, or None
+        "saved",  # (output, arguments...) as the rules need them; None once freed
+        "shape",  # of the output
+        "dtype",  # of the output
+        "requires_grad",
+        "scope",  # where in the model and in time it was made
+        "serial",  # creation order
+        "name",  # what `.named` called it
+        "owner",  # weak reference to the Tensor that receives `.grad`, or None
+        "hooks",  # what `register_hook` added, or None
+        "line",  # "file:line" that made it, when asked for
+    )
+
+    op: Any
+    parents: tuple["Node", ...]
+    static: dict[str, Any] | None
+    saved: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: Any
+    requires_grad: bool
+    scope: Scope
+    serial: int
+    name: str | None
+    owner: "ReferenceType[Value] | None"
+    hooks: list[Callable[[Any], Any]] | None
+    line: str | None
+
+    def __repr__(self) -> str:
+        what = self.op.name if self.op is not None else "leaf"
+        label = "" if self.name is None else f" {self.name!r}"
+        return f"<Node {what}{label} {self.shape} {self.scope!r}>"
+
+
+class Value:
+    """An array and the node that made it: the bare base of Tensor, so that floors below it can hold one."""
+
+    __slots__ = ("array", "node", "stored_grad", "__weakref__")
+
+    array: Array
+    node: Node | None
+    stored_grad: Any
+
+
+def leaf(value: Value, requires_grad: bool) -> Node:
+    """Give a value a node of its own: where gradients arrive, or a constant that pictures show."""
+    node = Node()
+    node.op = node.static = node.name = node.owner = node.hooks = node.line = None
+    node.parents = node.saved = ()
+    node.shape = value.array.shape
+    node.dtype = value.array.dtype
+    node.requires_grad = requires_grad
+    node.scope = current.get()
+    node.serial = new_serial()
+    if requires_grad:
+        node.owner = ref(value)
+    value.node = node
+    return node
+
+
+def ancestors(roots: Iterable[Node], *, constants: bool = True) -> list[Node]:
+    """Every node that the roots were made from, the roots included, in the order of their creation.
+
+    Without `constants`, only the nodes that a gradient can reach.
+    """
+    seen = set(roots)
+    stack = list(seen)
+    pop, push, add = stack.pop, stack.append, seen.add
+    while stack:
+        for parent in pop().parents:
+            if (constants or parent.requires_grad) and parent not in seen:
+                add(parent)
+                push(parent)
+    return sorted(seen, key=by_serial)
+
+
+def between(nodes: list[Node], sources: Iterable[Node]) -> list[Node]:
+    """Of nodes in order of creation, those that were made from one of the sources (which count themselves)."""
+    reached = set(sources)
+    for node in nodes:
+        if node not in reached and not reached.isdisjoint(node.parents):
+            reached.add(node)
+    return [node for node in nodes if node in reached]

@@ -1,0 +1,246 @@
+"""`@primitive`: an op is its forward and one gradient rule (VJP) per argument, declared side by side.
+
+    @primitive
+    def tanh(xp, x):
+        return xp.tanh(x)
+    tanh.vjps(lambda g, y, _x: g - g * y * y)
+
+**One text, two speeds.** A rule is written with operators and public ops only. The engine hands it raw arrays (the
+default: fast) or Tensors (`create_graph=True`: then the backward pass is recorded too). What makes one text serve both
+is one `if` in every caller below: a public op called with no Tensor among its arguments just computes.
+
+A rule's argument names say what the node keeps: `y` and `x` are saved arrays, `_x` is the argument's Node (for its
+shape and dtype) and `_y` is nothing, so the array behind it is free to go. Positional arguments of a forward are
+arrays, keyword-only ones are static. There is one small caller for one array, one for two, one for all else, because
+this is the code that runs for every op.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tinygrad_seq.backend import Array, host, modules
+from tinygrad_seq.graph import Node, Value, leaf
+from tinygrad_seq.record import constant, explain, handle, record
+from tinygrad_seq.scope import Scope, current
+
+if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
+    from tinygrad_seq.tensor import Tensor
+
+Rule = Callable[..., Any] | None
+registry: dict[str, "Primitive"] = {}
+
+
+class Operation(Protocol):
+    """What `@primitive` gives: a function to call, and where to declare its gradient."""
+
+    op: "Primitive"
+    vjps: Callable[..., None]
+    joint_vjp: Callable[[Callable[..., Any]], None]
+    merged_vjp: Callable[[Callable[..., Any]], None]
+
+    def __call__(self, *arrays: Any, **static: Any) -> "Tensor": ...
+
+
+class Primitive:
+    """An op: name, forward and rules. `keep[mask]` tells what to save when the arguments in `mask` need gradients."""
+
+    __slots__ = ("name", "forward", "arity", "rules", "joint", "merge", "differentiable", "keep", "variadic")
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        names = inspect.signature(forward).parameters.values()
+        positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.name = forward.__name__.removeprefix("reduce_")  # sum, max and min are Python's names too
+        self.forward = forward
+        self.arity = len(positional) - 1  # `xp` comes first
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
+        self.rules: tuple[Rule, ...] = ()
+        self.joint: Rule = None  # one rule that returns the gradients of all arguments
+        self.merge: Rule = None  # one rule for all uses of the same argument
+        self.differentiable = 0  # bit i: argument i has a rule; -1: all
+        self.keep: list[tuple[bool, ...]] = []
+
+    def vjps(self, *rules: Rule) -> None:
+        """One rule `(g, y, *arguments, **static) -> gradient` per argument; None where it is not differentiable."""
+        if len(rules) != self.arity:
+            raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
+        self.rules = rules
+        self.differentiable = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
+        wants = [saved_by(rule, 1 + self.arity) for rule in rules]
+        for mask in range(1 << self.arity):
+            chosen = [want for i, want in enumerate(wants) if mask >> i & 1]
+            self.keep.append(tuple(any(flags) for flags in zip(*chosen)) if chosen else (False,) * (1 + self.arity))
+
+    def joint_vjp(self, rule: Callable[..., Any]) -> None:
+        """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments."""
+        self.joint = rule
+        self.differentiable = -1
+
+    def merged_vjp(self, rule: Callable[..., Any]) -> None:
+        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one parent: they share one buffer."""
+        self.merge = rule
+        self.differentiable = 1
+        self.keep = [(False, False)] * 2
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+
+def saved_by(rule: Rule, count: int) -> list[bool]:
+    """Which of (y, *arguments) a rule reads, told by the names it gives them."""
+    if rule is None:
+        return [False] * count
+    names = list(inspect.signature(rule).parameters)[1 : 1 + count]
+    return [not name.startswith("_") for name in names]
+
+
+def primitive(forward: Callable[..., Any]) -> Operation:
+    """Make an op of a forward `(xp, *arrays, *, **static) -> array`, where xp is the arrays' module.
+
+    A forward that returns a list makes an op of several outputs. Declare the gradient with `.vjps`.
+
+    >>> import tinygrad_seq as ts
+    >>> @ts.primitive
+    ... def cube(xp, x):
+    ...     return x * x * x
+    >>> cube.vjps(lambda g, _y, x: g * x * x * 3.0)
+    >>> x = ts.tensor([2.0], requires_grad=True)
+    >>> ts.grad(cube(x).sum(), x).tolist()
+    [12.0]
+    """
+    op = Primitive(forward)
+    registry[op.name] = op
+    plain = not any(p.kind is p.KEYWORD_ONLY for p in inspect.signature(forward).parameters.values())
+    maker = {1: unary, 2: binary}.get(op.arity, general) if plain and not op.variadic else general
+    call: Any = maker(op)
+    call.__name__ = call.__qualname__ = op.name
+    call.__module__, call.__doc__ = forward.__module__, forward.__doc__
+    call.op, call.vjps, call.joint_vjp, call.merged_vjp = op, op.vjps, op.joint_vjp, op.merged_vjp
+    operation: Operation = call
+    return operation
+
+
+# ---------------------------------------------------------------- callers: compute, and record if a gradient is wanted
+
+
+def unary(op: Primitive) -> Callable[[Any], Any]:
+    forward = op.forward
+
+    def call(x: Any) -> Any:
+        if not isinstance(x, Value):
+            return compute(op, (x,))
+        array = x.array
+        try:
+            out = forward(modules[type(array)], array)
+        except Exception as error:
+            raise explain(op.name, (array,), error) from error
+        if type(out) is not type(array):
+            out = modules[type(array)].asarray(out)
+        parent = x.node
+        here = current.get()
+        if parent is None or not parent.requires_grad or not here.recording or not op.differentiable:
+            return handle(out)
+        keep_y, keep_x = op.keep[1]
+        saved = (out if keep_y else None, array if keep_x else parent)
+        return handle(out, record(op, (parent,), None, saved, out, here))
+
+    return call
+
+
+def binary(op: Primitive) -> Callable[[Any, Any], Any]:
+    forward = op.forward
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(x, Value):
+            if not isinstance(y, Value):
+                y = constant(op.name, y, x)
+        elif isinstance(y, Value):
+            x = constant(op.name, x, y)
+        else:
+            return compute(op, (x, y))
+        a, b = x.array, y.array
+        try:
+            out = forward(modules[type(a)], a, b)
+        except Exception as error:
+            raise explain(op.name, (a, b), error) from error
+        if type(out) is not type(a):
+            out = modules[type(a)].asarray(out)
+        first, second = x.node, y.node
+        mask = 0 if first is None or not first.requires_grad else 1
+        if second is not None and second.requires_grad:
+            mask += 2
+        here = current.get()
+        if not mask & op.differentiable or not here.recording:
+            return handle(out)
+        if first is None:
+            first = leaf(x, False)
+        if second is None:
+            second = leaf(y, False)
+        keep_y, keep_a, keep_b = op.keep[mask]
+        saved = (out if keep_y else None, a if keep_a else first, b if keep_b else second)
+        return handle(out, record(op, (first, second), None, saved, out, here))
+
+    return call
+
+
+def general(op: Primitive) -> Callable[..., Any]:
+    forward = op.forward
+
+    def call(*args: Any, **static: Any) -> Any:
+        values = [x for x in args if isinstance(x, Value)]
+        if not values:
+            return compute(op, args, static)
+        beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
+        args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
+        arrays = [x.array for x in args]
+        xp = modules[type(arrays[0])]
+        try:
+            if any(type(array) is not type(arrays[0]) for array in arrays):
+                raise TypeError("arguments on different devices")
+            out = forward(xp, *arrays, **static)
+        except Exception as error:
+            raise explain(op.name, arrays, error) from error
+        here = current.get()
+        mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
+        node = None
+        if mask & op.differentiable and here.recording:
+            parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
+            keep = (False,) * (1 + len(args)) if op.joint else op.keep[mask]
+            kept = [array if k else parent for array, k, parent in zip(arrays, keep[1:], parents)]
+            node = record(op, parents, static or None, (out if keep[0] else None, *kept), out, here)
+        if isinstance(out, list):
+            return [handle(array, node and output_part(node, i, array, here)) for i, array in enumerate(out)]
+        return handle(xp.asarray(out) if type(out) is not type(arrays[0]) else out, node)
+
+    return call
+
+
+def compute(op: Primitive, arrays: Sequence[Any], static: dict[str, Any] | None = None) -> Any:
+    """No Tensor among the arguments, so nothing to record: the op on raw arrays."""
+    xp = next((modules[type(array)] for array in arrays if type(array) in modules), host)
+    arrays = [xp.asarray(array) if isinstance(array, list | tuple) else array for array in arrays]
+    try:
+        return op.forward(xp, *arrays, **(static or {}))
+    except Exception as error:
+        raise explain(op.name, arrays, error) from error
+
+
+def output_part(joint: Node, index: int, array: Array, here: Scope) -> Node:
+    """The node of one output of an op that has several."""
+    return record(part.op, (joint,), {"index": index}, (None, joint), array, here)
+
+
+@primitive
+def part(xp: Any, outputs: Any, *, index: int) -> Any:
+    """One output of an op that has several; recorded by the engine, never called."""
+    return outputs[index]
+
+
+@part.merged_vjp
+def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
+    """The list of gradients that the joint rule gets: zeros stand for an output that was not used."""
+    gradients: list[Any] = [None] * len(joint.shape)
+    for node, g in uses:
+        gradients[node.static["index"]] = g  # type: ignore[index]
+    xp = modules[type(g.array if isinstance(g, Value) else g)]
+    return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]

@@ -1,0 +1,97 @@
+"""Making nodes and handles, and what happens to arguments that are not Tensors or do not fit: the parts of a call
+that every op shares.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tinygrad_seq.backend import Array, device_of, host, modules
+from tinygrad_seq.graph import Node, Value, new_serial
+from tinygrad_seq.scope import Scope
+
+if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
+    from tinygrad_seq.tensor import Tensor
+
+T = TypeVar("T", bound=type[Value])
+new = object.__new__
+result_type: type[Value] = Value  # what ops return: Tensor, once `returned_by_ops` has been told
+
+
+def returned_by_ops(cls: T) -> T:
+    """Class decorator: ops return this kind of Value."""
+    global result_type
+    result_type = cls
+    return cls
+
+
+def handle(array: Array, node: Node | None = None) -> "Tensor":
+    """A Tensor of an array and the node that made it."""
+    result = new(result_type)
+    result.array = array
+    result.node = node
+    return result  # type: ignore[return-value]
+
+
+def record(
+    op: Any, parents: tuple[Node, ...], static: dict[str, Any] | None, saved: tuple[Any, ...], out: Any, here: Scope
+) -> Node:
+    """The node of an op that was just applied."""
+    node = new(Node)
+    node.op = op
+    node.parents = parents
+    node.static = static
+    node.saved = saved
+    if type(out) is list:  # an op of several outputs
+        node.shape, node.dtype = tuple(array.shape for array in out), out[0].dtype if out else None
+    else:
+        node.shape, node.dtype = out.shape, out.dtype
+    node.requires_grad = True
+    node.scope = here
+    node.serial = new_serial()
+    node.name = node.owner = node.hooks = node.line = None
+    return node
+
+
+def constant(name: str, raw: Any, beside: Value) -> "Tensor":
+    """A raw argument beside a Tensor: a number takes the Tensor's floating dtype, an array is copied."""
+    array = beside.array
+    xp = modules[type(array)]
+    dtype = array.dtype if array.dtype.kind == "f" else None
+    if type(raw) is float or type(raw) is int:
+        return handle(number(raw, dtype, xp) if raw else xp.asarray(raw, dtype))
+    try:
+        local = raw if modules.get(type(raw)) is xp else host.array(raw)
+    except (TypeError, ValueError):  # a ragged list, an array of another device
+        local = host.array(None)
+    if local.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}")
+    if local.ndim and type(raw) in modules and modules[type(raw)] is not xp:
+        raise TypeError(
+            f"{name}: a NumPy array of shape {local.shape} beside a Tensor on {device_of(array)}: "
+            f'make it a Tensor there with ts.tensor(array, device="{device_of(array)}")'
+        )
+    if isinstance(raw, list | tuple) and local.dtype.kind == "f":
+        dtype = dtype or "float32"
+    elif local.ndim or local.dtype.kind == "b":
+        dtype = None  # an array keeps its dtype, and a truth value stays one
+    return handle(xp.array(local, dtype=dtype))
+
+
+@lru_cache(maxsize=1024)
+def number(value: float, dtype: Any, xp: Any) -> Array:
+    """A number as a 0-d array, made once: NumPy takes those faster than Python numbers. (Not for 0.0 == -0.0.)"""
+    return xp.asarray(value, dtype)
+
+
+def explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
+    """What went wrong in a forward, as a sentence that names the op, the arguments and their shapes."""
+    places = [device_of(array) for array in arrays if type(array) in modules and array.shape]
+    if len(set(places)) > 1:
+        return TypeError(f"{name}: its arguments are on different devices, {' and '.join(places)}: move one with .to(...)")
+    text = str(error)
+    kind = next((kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind)), RuntimeError)
+    if text.startswith(name + ":"):
+        return kind(text)
+    shapes = " and ".join(f"{getattr(array, 'shape', type(array).__name__)}" for array in arrays)
+    return kind(f"{name}: arguments of shape {shapes}: {text}")

@@ -1,0 +1,97 @@
+"""Where in the model and in time we are now.
+
+A scope is one immutable link of a chain: `step=3` inside `module="lstm"` inside the root. Every recorded node keeps
+a reference to the scope it was made in; pictures group by it, flow sums by it. Whether ops are recorded at all is a
+property of the scope too, so `no_grad` is one more kind of scope and costs an op nothing extra. The current scope
+lives in a ContextVar: each thread has its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import Any
+
+
+class Scope:
+    """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded."""
+
+    __slots__ = ("outer", "key", "value", "recording")
+
+    def __init__(self, outer: "Scope | None", key: str, value: Any, recording: bool) -> None:
+        self.outer = outer
+        self.key = key
+        self.value = value
+        self.recording = recording
+
+    def path(self) -> tuple[tuple[str, Any], ...]:
+        """The entries from the outermost to this one."""
+        entries = []
+        link: Scope | None = self
+        while link is not None and link.outer is not None:
+            entries.append((link.key, link.value))
+            link = link.outer
+        return tuple(reversed(entries))
+
+    def __repr__(self) -> str:
+        return "Scope(" + ", ".join(f"{key}={value!r}" for key, value in self.path()) + ")"
+
+
+root = Scope(None, "", None, True)
+current: ContextVar[Scope] = ContextVar("current", default=root)
+
+
+class scope:
+    """Say where we are: ops inside `with scope(step=3):` carry `step=3`.
+
+    The loop over time in every layer does just this; your own loop gets clusters in its picture the same way.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([1.0], requires_grad=True)
+    >>> for t in range(2):
+    ...     with ts.scope(step=t):
+    ...         x = x * 2.0
+    >>> x.node.scope
+    Scope(step=1)
+    """
+
+    __slots__ = ("entries", "token")
+
+    def __init__(self, **entries: Any) -> None:
+        self.entries = entries
+        self.token: Token[Scope] | None = None
+
+    def __enter__(self) -> Scope:
+        here = current.get()
+        for key, value in self.entries.items():
+            here = Scope(here, key, value, here.recording)
+        self.token = current.set(here)
+        return here
+
+    def __exit__(self, *_: object) -> None:
+        if self.token is not None:
+            current.reset(self.token)
+
+
+@contextmanager
+def enter(link: Scope) -> Iterator[Scope]:
+    """Go to a scope that exists already, as the backward pass does when it is recorded itself."""
+    token = current.set(link)
+    try:
+        yield link
+    finally:
+        current.reset(token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording, as a context or as a decorator; each thread has its own switch.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.tensor([1.0], requires_grad=True)
+    >>> with ts.no_grad():
+    ...     (w * 2.0).requires_grad
+    False
+    """
+    here = current.get()
+    with enter(Scope(here, "no_grad", True, False)):
+        yield

@@ -1,0 +1,362 @@
+"""Tensor: a handle on an array that remembers how it was made.
+
+Operators and methods are written out one by one, so that readers, editors and type checkers see them; what each does
+is said by the op it calls. A Tensor's value never changes: `x += y` makes a new one, `x[i] = v` is refused.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tinygrad_seq import backprop
+from tinygrad_seq.backend import Array, device_of, host, modules, to_device, to_host
+from tinygrad_seq.graph import Value, leaf
+from tinygrad_seq.ops import composite, elementwise, indexing, shape
+from tinygrad_seq.record import handle, returned_by_ops
+
+default_dtype = host.dtype("float32")
+
+
+@returned_by_ops
+class Tensor(Value):
+    """An array on the CPU or a GPU, with the graph that made it. Make one with `ts.tensor`.
+
+    Arithmetic, indexing, broadcasting and methods mean what they mean in NumPy; `.backward()` and `.grad` what they
+    mean in PyTorch.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that ndarray * tensor is a Tensor
+
+    # ------------------------------------------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        found: tuple[int, ...] = self.array.shape
+        return found
+
+    @property
+    def ndim(self) -> int:
+        return len(self.array.shape)
+
+    @property
+    def size(self) -> int:
+        return int(self.array.size)
+
+    @property
+    def dtype(self) -> Any:
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        return device_of(self.array)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None and self.node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
+        if wanted != self.requires_grad:
+            check_differentiable(self.array, wanted)
+            leaf(self, wanted)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None or self.node.op is None
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
+        return getattr(self, "stored_grad", None)
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(value).__name__}")
+            got, expected = (value.shape, value.dtype, value.device), (self.shape, self.dtype, self.device)
+            if got != expected:
+                raise ValueError(f"grad must have the Tensor's shape, dtype and device {expected}, got {got}")
+        self.stored_grad = value
+
+    @property
+    def T(self) -> "Tensor":  # noqa: N802
+        return self.transpose()
+
+    @property
+    def name(self) -> str | None:
+        return None if self.node is None else self.node.name
+
+    def named(self, name: str) -> "Tensor":
+        """Give the node behind this Tensor a name for pictures; returns the Tensor itself."""
+        node = self.node or leaf(self, False)
+        node.name = str(name)
+        return self
+
+    # ------------------------------------------------------------------------------------------------- getting out
+
+    def numpy(self) -> Any:
+        """The values as a host array: a read-only view on the CPU, a copy from a GPU."""
+        array = to_host(self.array).view()
+        array.flags.writeable = False
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.device != "cpu":
+            raise TypeError(f"this Tensor is on {self.device}: bring it over with .numpy() or .to('cpu')")
+        array = self.numpy()
+        return host.array(array, dtype=dtype) if copy or (dtype is not None and dtype != array.dtype) else array
+
+    def item(self) -> Any:
+        if self.size != 1:
+            raise ValueError(f"item: only a Tensor of one element is a number, this one has shape {self.shape}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        return to_host(self.array).tolist()
+
+    def detach(self) -> "Tensor":
+        """The same values, cut off from the graph."""
+        return handle(self.array)
+
+    def to(self, target: Any) -> "Tensor":
+        """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
+        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+            if target == "cuda":
+                target = "cuda:0"
+            if target == self.device:
+                return self
+            return shape.transfer(self, device=target, back=self.device)
+        dtype = as_dtype(target)
+        if dtype == self.dtype:
+            return self
+        if dtype.kind != "f":
+            return handle(self.array.astype(dtype))
+        return shape.cast(self, dtype=dtype)
+
+    # --------------------------------------------------------------------------------------------------- gradients
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add the gradient of this Tensor to the `.grad` of every leaf that it was made from.
+
+        `gradient` (default 1, for one element) has this Tensor's shape. The graph is freed unless `retain_graph`;
+        with `create_graph` the gradients are recorded themselves. If an error is raised, no `.grad` has changed.
+        """
+        backprop.backward([self], [gradient], retain_graph or create_graph, create_graph)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a Tensor that is not a leaf, too."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad: this Tensor does not require a gradient")
+        backprop.watch(self)
+
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
+        """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
+
+        Returns a function that removes the hook.
+        """
+        if self.node is None or not self.node.requires_grad:
+            raise RuntimeError("register_hook: this Tensor does not require a gradient")
+        hooks = self.node.hooks = self.node.hooks or []
+        hooks.append(hook)
+        return lambda: hooks.remove(hook)
+
+    # ------------------------------------------------------------------------- operators: each is the op of that name
+
+    __add__ = elementwise.add
+    __sub__ = elementwise.subtract
+    __mul__ = elementwise.multiply
+    __truediv__ = elementwise.divide
+    __pow__ = elementwise.power
+    __neg__ = elementwise.negative
+    __abs__ = elementwise.abs
+    __lt__ = elementwise.less
+    __le__ = elementwise.less_equal
+    __gt__ = elementwise.greater
+    __ge__ = elementwise.greater_equal
+    __matmul__ = composite.matmul
+    __hash__ = object.__hash__
+
+    def __radd__(self, other: Any) -> "Tensor":
+        return elementwise.add(other, self)
+
+    def __rsub__(self, other: Any) -> "Tensor":
+        return elementwise.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> "Tensor":
+        return elementwise.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> "Tensor":
+        return elementwise.divide(other, self)
+
+    def __rpow__(self, other: Any) -> "Tensor":
+        return elementwise.power(other, self)
+
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return composite.matmul(other, self)
+
+    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return NotImplemented if other is None or isinstance(other, str) else elementwise.equal(self, other)
+
+    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return NotImplemented if other is None or isinstance(other, str) else elementwise.not_equal(self, other)
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        return composite.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x) or ts.concatenate"
+        )
+
+    # ------------------------------------------------------------------------ methods: each is the function of that name
+
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    relu = elementwise.relu
+    abs = elementwise.abs
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    pow = elementwise.power
+    clip = composite.clip
+    sum = composite.sum
+    mean = composite.mean
+    var = composite.var
+    max = composite.max
+    min = composite.min
+    argmax = composite.argmax
+    logsumexp = composite.logsumexp
+    softmax = composite.softmax
+    log_softmax = composite.log_softmax
+    matmul = composite.matmul
+    reshape = view = composite.reshape
+    transpose = permute = composite.transpose
+    swapaxes = composite.swapaxes
+    expand_dims = composite.expand_dims
+    squeeze = composite.squeeze
+    broadcast_to = composite.broadcast_to
+    flip = composite.flip
+    pad = composite.pad
+    split = composite.split
+    unstack = unbind = composite.unstack
+    take = composite.take
+
+    # ------------------------------------------------------------------------------------------------ as Python values
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len: a Tensor with no dimensions has no length")
+        return len(self.array)
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        if not self.array.shape:
+            raise TypeError("a Tensor with no dimensions cannot be iterated over")
+        return iter(composite.unstack(self))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self.array == (item.array if isinstance(item, Tensor) else item)).any())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu":
+            raise TypeError(f"only an integer Tensor can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: reduce it first")
+        return bool(self.item())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if not self.is_leaf:
+            raise RuntimeError("deepcopy: only leaves can be copied, a result belongs to its graph: detach() it first")
+        twin: Tensor = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.array, twin.node = self.array, None
+        if self.node is not None:
+            leaf(twin, self.requires_grad).name = self.node.name
+        if self.grad is not None:
+            twin.stored_grad = self.grad.detach()
+        return twin
+
+    def __repr__(self) -> str:
+        text = host.array2string(to_host(self.array), separator=", ", prefix="tensor(")
+        extra = "" if self.dtype == default_dtype or self.dtype.kind in "bi" else f", dtype={self.dtype}"
+        extra += "" if self.device == "cpu" else f", device='{self.device}'"
+        if self.node is not None and self.requires_grad:
+            extra += ", requires_grad=True" if self.is_leaf else f", op={self.node.op.name}"
+        return f"tensor({text}{extra})"
+
+
+def as_dtype(dtype: Any) -> Any:
+    """A dtype the library computes with: floating, integer or bool."""
+    try:
+        found = host.dtype(dtype)
+    except TypeError:
+        raise TypeError(f'{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
+    if found.kind not in "fiub":
+        raise TypeError(f"dtype {found} is not supported: use floating, integer or bool")
+    return found
+
+
+def check_differentiable(array: Array, requires_grad: bool) -> None:
+    if requires_grad and array.dtype.kind != "f":
+        raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}")
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
+
+    A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
+    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.tensor([[1.0, 2.0]]).shape
+    (1, 2)
+    """
+    source = data.array if isinstance(data, Value) else data
+    if type(source) not in modules or isinstance(source, float):  # float64 scalars are Python floats too
+        if isinstance(source, list | tuple):
+            source = unwrapped(source)
+        try:
+            source = host.array(source)
+        except ValueError as error:
+            raise ValueError(f"tensor: the data has no regular shape: {error}") from None
+        if source.dtype.kind == "f" and dtype is None and type(data) is not host.float64:
+            dtype = default_dtype
+    if source.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
+    if device is not None:
+        source = to_device(source, device)
+    array = modules[type(source)].array(source, dtype=None if dtype is None else as_dtype(dtype))
+    check_differentiable(array, requires_grad)
+    made = handle(array)
+    if requires_grad:
+        leaf(made, True)
+    return made
+
+
+def unwrapped(data: Any) -> Any:
+    """Nested lists with Tensors inside, as nested lists of numbers."""
+    if isinstance(data, list | tuple):
+        return [unwrapped(item) for item in data]
+    return data.tolist() if isinstance(data, Value) else data
