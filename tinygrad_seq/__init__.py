@@ -1,14 +1,67 @@
-"""tinygrad_seq: reverse-mode autograd whose recorded graph you can read, draw and differentiate again."""
+"""tinygrad_seq: reverse-mode autograd for recurrent networks, where the recorded graph is the product.
 
+Ops record a graph of nodes; four readers share it. `backward` and `grad` run the rules, `draw` makes a picture.
+The table of contents, from the outside in; `import tinygrad_seq as ts`.
+"""
+
+from tinygrad_seq import nn, optim
 from tinygrad_seq.backprop import grad
+from tinygrad_seq.creation import arange, eye, full, manual_seed, ones, rand, randn, tensor, zeros
+from tinygrad_seq.drawing import Drawing, draw
+from tinygrad_seq.gradcheck import gradcheck, gradgradcheck
+from tinygrad_seq.io import load, save
 from tinygrad_seq.ops.composite import (
-    argmax, broadcast_to, clip, concatenate, expand_dims, flip, log_softmax, logsumexp, matmul, max, mean, min, one_hot,
-    pad, reshape, softmax, split, squeeze, stack, sum, swapaxes, take, transpose, unstack, var,
+    argmax,
+    broadcast_to,
+    clip,
+    concatenate,
+    expand_dims,
+    flip,
+    log_softmax,
+    logsumexp,
+    matmul,
+    max,
+    mean,
+    min,
+    one_hot,
+    pad,
+    reshape,
+    softmax,
+    split,
+    squeeze,
+    stack,
+    sum,
+    swapaxes,
+    take,
+    transpose,
+    unstack,
+    var,
 )
 from tinygrad_seq.ops.elementwise import (
-    abs, add, cos, divide, exp, log, maximum, minimum, multiply, negative, power, relu, sigmoid, sin, sqrt, subtract,
-    tanh, where,
+    abs,
+    add,
+    cos,
+    divide,
+    exp,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    relu,
+    sigmoid,
+    sin,
+    sqrt,
+    subtract,
+    tanh,
+    where,
 )
 from tinygrad_seq.primitive import primitive
 from tinygrad_seq.scope import no_grad, scope
-from tinygrad_seq.tensor import Tensor, tensor
+from tinygrad_seq.tensor import Tensor, bool_, float32, float64, int32, int64
+
+cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
+sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
+
+__version__ = "0.1.0"

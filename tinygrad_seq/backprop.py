@@ -12,10 +12,9 @@ Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the 
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-from tinygrad_seq.backend import Array, device_of, modules
 from weakref import ref
 
+from tinygrad_seq.backend import Array, device_of, modules
 from tinygrad_seq.graph import Node, Value, ancestors, between
 from tinygrad_seq.ops.shape import sum_to
 from tinygrad_seq.record import handle
@@ -28,7 +27,8 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
     """Add the gradient of the outputs to the `.grad` of every leaf they were made from."""
     start = starting_gradients(outputs, gradients, create_graph)
     nodes = searched(start)
-    found = walk(nodes, start, create_graph)
+    with enter(current.get()):
+        found = walk(nodes, start, create_graph)
     deliver(found, create_graph)
     if not retain_graph:
         free(nodes)
@@ -67,7 +67,8 @@ def grad(
     start = starting_gradients(results, grad_outputs, create_graph)
     wanted = {source.node for source in sources}
     nodes = between(searched(start), wanted)
-    found = walk(nodes, {node: g for node, g in start.items() if node in set(nodes)}, create_graph, wanted)
+    with enter(current.get()):
+        found = walk(nodes, {node: g for node, g in start.items() if node in set(nodes)}, create_graph, wanted)
     for i, source in enumerate(sources):
         if source.node not in found and not allow_unused:
             raise RuntimeError(
@@ -103,7 +104,10 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
                 )
             gradient = xp.ones(array.shape, array.dtype)
         elif not isinstance(gradient, Value):
-            gradient = xp.asarray(gradient, dtype=array.dtype)
+            try:
+                gradient = xp.array(gradient, dtype=array.dtype)
+            except (TypeError, ValueError):
+                raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
         given = gradient.array if isinstance(gradient, Value) else gradient
         if given.shape != array.shape or device_of(given) != device_of(array):
             raise ValueError(
@@ -148,13 +152,12 @@ def walk(
     `wanted`: further nodes whose gradients to give back. `observe(node, parent, gradient)` hears each contribution.
     """
     inside = set(nodes)
-    wanted = set(wanted)
+    wanted = frozenset(wanted)
     gradients = dict(start)
     waiting: dict[Node, dict[Any, list[tuple[Node, Any]]]] = {}  # uses that one merged rule adds up
     summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
     found: dict[Node, Any] = {}
     here = current.get()
-    at, inner = None, here  # the scope of the last node, and where its rules are recorded
     for node in reversed(nodes):
         g = gradients.pop(node, None)
         if waiting and node in waiting:
@@ -163,9 +166,9 @@ def walk(
                 g = merged if g is None else g + merged
         if g is None:
             continue
+        op = node.op
         if node.hooks is not None:
             g = hooked(node, g, recorded)
-        op = node.op
         if op is None or node.owner is not None or node in wanted:
             found[node] = g
             if op is None:
@@ -178,48 +181,35 @@ def walk(
                     observe(node, parents[0], g)
             continue
         saved: Any = node.saved
+        static = node.static
         if recorded:
-            saved = [kept if kept is None or isinstance(kept, Node) else handle(kept, maker)
-                     for kept, maker in zip(saved, (node, *parents))]
-            if node.scope is not at:
-                at = node.scope
-                inner = Scope(at, "grad", True, here.recording)
-            with enter(inner):
-                contributions = run_rules(node, g, saved, inside)
-        else:
-            contributions = run_rules(node, g, saved, inside)
-        for parent, contribution in contributions:
+            current.set(Scope(node.scope, "grad", True, here.recording))
+            saved = [
+                kept if kept is None or isinstance(kept, Node) else handle(kept, maker)
+                for kept, maker in zip(saved, (node, *parents))
+            ]
+        rules = op.rules if op.joint is None else op.joint(g, *saved, **(static or {}))
+        for parent, rule in zip(parents, rules):
+            if rule is None or parent not in inside:
+                continue
+            if op.joint is not None:
+                contribution = rule
+            elif static is None:
+                contribution = rule(g, *saved)
+            else:
+                contribution = rule(g, *saved, **static)
+            if contribution.shape != parent.shape:
+                contribution = sum_to(contribution, shape=parent.shape)
             if observe is not None:
                 observe(node, parent, contribution)
-            old = gradients.get(parent)
-            if old is None:
+            if parent not in gradients:
                 gradients[parent] = contribution
-            elif recorded or parent not in summed:
-                gradients[parent] = old + contribution
-                summed.add(parent)
+            elif parent in summed and not recorded and gradients[parent].dtype == contribution.dtype:
+                gradients[parent] += contribution
             else:
-                old += contribution
-                gradients[parent] = old
+                gradients[parent] = gradients[parent] + contribution
+                summed.add(parent)
     return found
-
-
-def run_rules(node: Node, g: Any, saved: Sequence[Any], inside: set[Node]) -> list[tuple[Node, Any]]:
-    """The gradient that each parent gets from this node, in the parent's own shape."""
-    op, parents = node.op, node.parents
-    static = node.static or {}
-    if op.joint is not None:
-        pairs = zip(parents, op.joint(g, *saved, **static), strict=True)
-        return [(parent, gradient) for parent, gradient in pairs if parent in inside]
-    if len(parents) == 1:
-        return [(parents[0], op.rules[0](g, *saved, **static))]
-    result = []
-    for parent, rule in zip(parents, op.rules):
-        if rule is not None and parent in inside:
-            gradient = rule(g, *saved, **static)
-            if gradient.shape != parent.shape:
-                gradient = sum_to(gradient, shape=parent.shape)
-            result.append((parent, gradient))
-    return result
 
 
 def hooked(node: Node, g: Any, recorded: bool) -> Any:
@@ -238,7 +228,8 @@ def hooked(node: Node, g: Any, recorded: bool) -> Any:
 def result_of(g: Any, like: Array, recorded: bool) -> Any:
     """A gradient as the caller's own Tensor: of the dtype of what it is the gradient of, sharing memory with nothing."""
     if recorded:
-        return g if g.array.dtype == like.dtype else g.to(like.dtype)
+        g = g.to(like.dtype)
+        return handle(g.array.copy(), g.node)
     return handle(modules[type(like)].array(g, dtype=like.dtype), None)
 
 

@@ -25,19 +25,19 @@ class Node:
     """One recorded application of an op, or (op None) a leaf: a parameter, an input or a constant."""
 
     __slots__ = (
-        "op",  # the Primitive, None for a leaf
-        "parents",  # Nodes of the arguments, in argument order
-        "static",  # keyword arguments that are not arrays, or None
-        "saved",  # (output, arguments...) as the rules need them; None once freed
-        "shape",  # of the output
         "dtype",  # of the output
-        "requires_grad",
-        "scope",  # where in the model and in time it was made
-        "serial",  # creation order
-        "name",  # what `.named` called it
-        "owner",  # weak reference to the Tensor that receives `.grad`, or None
         "hooks",  # what `register_hook` added, or None
         "line",  # "file:line" that made it, when asked for
+        "name",  # what `.named` called it
+        "op",  # the Primitive, None for a leaf
+        "owner",  # weak reference to the Tensor that receives `.grad`, or None
+        "parents",  # Nodes of the arguments, in argument order
+        "requires_grad",
+        "saved",  # (output, arguments...) as the rules need them; None once freed
+        "scope",  # where in the model and in time it was made
+        "serial",  # creation order
+        "shape",  # of the output
+        "static",  # keyword arguments that are not arrays, or None
     )
 
     op: Any
@@ -63,7 +63,7 @@ class Node:
 class Value:
     """An array and the node that made it: the bare base of Tensor, so that floors below it can hold one."""
 
-    __slots__ = ("array", "node", "stored_grad", "__weakref__")
+    __slots__ = ("__weakref__", "array", "node", "stored_grad")
 
     array: Array
     node: Node | None

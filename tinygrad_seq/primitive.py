@@ -45,7 +45,7 @@ class Operation(Protocol):
 class Primitive:
     """An op: name, forward and rules. `keep[mask]` tells what to save when the arguments in `mask` need gradients."""
 
-    __slots__ = ("name", "forward", "arity", "rules", "joint", "merge", "differentiable", "keep", "variadic")
+    __slots__ = ("arity", "differentiable", "forward", "joint", "keep", "merge", "name", "rules", "variadic")
 
     def __init__(self, forward: Callable[..., Any]) -> None:
         names = inspect.signature(forward).parameters.values()
@@ -128,7 +128,7 @@ def unary(op: Primitive) -> Callable[[Any], Any]:
 
     def call(x: Any) -> Any:
         if not isinstance(x, Value):
-            return compute(op, (x,))
+            return compute(op, (x,), {})
         array = x.array
         try:
             out = forward(modules[type(array)], array)
@@ -157,7 +157,7 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         elif isinstance(y, Value):
             x = constant(op.name, x, y)
         else:
-            return compute(op, (x, y))
+            return compute(op, (x, y), {})
         a, b = x.array, y.array
         try:
             out = forward(modules[type(a)], a, b)
@@ -187,19 +187,24 @@ def general(op: Primitive) -> Callable[..., Any]:
     forward = op.forward
 
     def call(*args: Any, **static: Any) -> Any:
-        values = [x for x in args if isinstance(x, Value)]
-        if not values:
+        for x in args:
+            if isinstance(x, Value):
+                break
+        else:
             return compute(op, args, static)
+        values = [x for x in args if isinstance(x, Value)]
         beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
         args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
         arrays = [x.array for x in args]
         xp = modules[type(arrays[0])]
         try:
-            if any(type(array) is not type(arrays[0]) for array in arrays):
+            if any(modules[type(array)] is not xp for array in arrays):
                 raise TypeError("arguments on different devices")
             out = forward(xp, *arrays, **static)
         except Exception as error:
             raise explain(op.name, arrays, error) from error
+        if isinstance(out, host.generic):
+            out = host.asarray(out)
         here = current.get()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
         node = None
@@ -210,19 +215,21 @@ def general(op: Primitive) -> Callable[..., Any]:
             node = record(op, parents, static or None, (out if keep[0] else None, *kept), out, here)
         if isinstance(out, list):
             return [handle(array, node and output_part(node, i, array, here)) for i, array in enumerate(out)]
-        return handle(xp.asarray(out) if type(out) is not type(arrays[0]) else out, node)
+        return handle(out, node)
 
     return call
 
 
-def compute(op: Primitive, arrays: Sequence[Any], static: dict[str, Any] | None = None) -> Any:
-    """No Tensor among the arguments, so nothing to record: the op on raw arrays."""
-    xp = next((modules[type(array)] for array in arrays if type(array) in modules), host)
-    arrays = [xp.asarray(array) if isinstance(array, list | tuple) else array for array in arrays]
+def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
+    """No Tensor among the arguments, so nothing to record: the op on raw arrays. Rules of the backward pass end here."""
+    xp = modules.get(type(args[0])) if args else None
+    if xp is None:  # lists and numbers
+        xp = next((modules[type(x)] for x in args if type(x) in modules), host)
+        args = [xp.asarray(x) if isinstance(x, list | tuple) else x for x in args]
     try:
-        return op.forward(xp, *arrays, **(static or {}))
+        return op.forward(xp, *args, **static)
     except Exception as error:
-        raise explain(op.name, arrays, error) from error
+        raise explain(op.name, args, error) from error
 
 
 def output_part(joint: Node, index: int, array: Array, here: Scope) -> Node:

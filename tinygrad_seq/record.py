@@ -59,7 +59,7 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     xp = modules[type(array)]
     dtype = array.dtype if array.dtype.kind == "f" else None
     if type(raw) is float or type(raw) is int:
-        return handle(number(raw, dtype, xp) if raw else xp.asarray(raw, dtype))
+        return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
     try:
         local = raw if modules.get(type(raw)) is xp else host.array(raw)
     except (TypeError, ValueError):  # a ragged list, an array of another device
@@ -78,9 +78,9 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     return handle(xp.array(local, dtype=dtype))
 
 
-@lru_cache(maxsize=1024)
-def number(value: float, dtype: Any, xp: Any) -> Array:
-    """A number as a 0-d array, made once: NumPy takes those faster than Python numbers. (Not for 0.0 == -0.0.)"""
+@lru_cache(maxsize=1024, typed=True)
+def number(value: float, zero: str, dtype: Any, xp: Any) -> Array:
+    """A number as a 0-d array, made once: NumPy takes those faster than Python numbers. `zero` tells 0.0 from -0.0."""
     return xp.asarray(value, dtype)
 
 

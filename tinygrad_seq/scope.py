@@ -15,7 +15,7 @@ from typing import Any
 class Scope:
     """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded."""
 
-    __slots__ = ("outer", "key", "value", "recording")
+    __slots__ = ("key", "outer", "recording", "value")
 
     def __init__(self, outer: "Scope | None", key: str, value: Any, recording: bool) -> None:
         self.outer = outer

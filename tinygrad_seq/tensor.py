@@ -4,17 +4,17 @@ Operators and methods are written out one by one, so that readers, editors and t
 is said by the op it calls. A Tensor's value never changes: `x += y` makes a new one, `x[i] = v` is refused.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tinygrad_seq import backprop
-from tinygrad_seq.backend import Array, device_of, host, modules, to_device, to_host
+from tinygrad_seq.backend import Array, device_of, host, to_host
 from tinygrad_seq.graph import Value, leaf
-from tinygrad_seq.ops import composite, elementwise, indexing, shape
+from tinygrad_seq.ops import composite, elementwise, shape
 from tinygrad_seq.record import handle, returned_by_ops
 
-default_dtype = host.dtype("float32")
+float32, float64, int32, int64, bool_ = map(host.dtype, ("float32", "float64", "int32", "int64", "bool"))
+default_dtype = float32
 
 
 @returned_by_ops
@@ -215,10 +215,10 @@ class Tensor(Value):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
-            "a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x) or ts.concatenate"
+            "a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)"
         )
 
-    # ------------------------------------------------------------------------ methods: each is the function of that name
+    # ----------------------------------------------------------------------- methods: each is the function of that name
 
     exp = elementwise.exp
     log = elementwise.log
@@ -321,42 +321,3 @@ def as_dtype(dtype: Any) -> Any:
 def check_differentiable(array: Array, requires_grad: bool) -> None:
     if requires_grad and array.dtype.kind != "f":
         raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}")
-
-
-def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """A Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
-
-    A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
-    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.tensor([[1.0, 2.0]]).shape
-    (1, 2)
-    """
-    source = data.array if isinstance(data, Value) else data
-    if type(source) not in modules or isinstance(source, float):  # float64 scalars are Python floats too
-        if isinstance(source, list | tuple):
-            source = unwrapped(source)
-        try:
-            source = host.array(source)
-        except ValueError as error:
-            raise ValueError(f"tensor: the data has no regular shape: {error}") from None
-        if source.dtype.kind == "f" and dtype is None and type(data) is not host.float64:
-            dtype = default_dtype
-    if source.dtype.kind not in "fiub":
-        raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
-    if device is not None:
-        source = to_device(source, device)
-    array = modules[type(source)].array(source, dtype=None if dtype is None else as_dtype(dtype))
-    check_differentiable(array, requires_grad)
-    made = handle(array)
-    if requires_grad:
-        leaf(made, True)
-    return made
-
-
-def unwrapped(data: Any) -> Any:
-    """Nested lists with Tensors inside, as nested lists of numbers."""
-    if isinstance(data, list | tuple):
-        return [unwrapped(item) for item in data]
-    return data.tolist() if isinstance(data, Value) else data

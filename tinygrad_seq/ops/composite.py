@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_seq.backend import device_of, host, modules, to_device
 from tinygrad_seq.graph import Value
-from tinygrad_seq.ops import contraction, elementwise, indexing, joining, reduction, shape as shapes
+from tinygrad_seq.ops import contraction, elementwise, indexing, joining, reduction
+from tinygrad_seq.ops import shape as shapes
 from tinygrad_seq.ops.elementwise import divide
 from tinygrad_seq.record import handle
 
@@ -119,7 +120,7 @@ def softmax(x: Any, axis: int = -1) -> "Tensor":
 def reshape(x: Any, *shape: Any) -> "Tensor":
     """The same elements in another shape, given as ints or as one tuple; one of them may be -1."""
     new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return shapes.reshape(x, shape=tuple(as_int(n) for n in new))
+    return shapes.reshape(x, shape=ints("reshape", new))
 
 
 def transpose(x: Any, *axes: Any) -> "Tensor":
@@ -163,7 +164,7 @@ def squeeze(x: Any, axis: Axis = None) -> "Tensor":
 def broadcast_to(x: Any, *shape: Any) -> "Tensor":
     """Repeat along new axes and axes of length one, by NumPy's rules."""
     new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return shapes.broadcast_to(x, shape=tuple(as_int(n) for n in new))
+    return shapes.broadcast_to(x, shape=ints("broadcast_to", new))
 
 
 def flip(x: Any, axis: Axis = None) -> "Tensor":
@@ -210,11 +211,12 @@ def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Te
     """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given."""
     length = shape_of(x)[axis := one_axis("split", axis, len(shape_of(x)))]
     if isinstance(size_or_sizes, Sequence):
-        sizes = tuple(as_int(n) for n in size_or_sizes)
-    elif size_or_sizes > 0:
-        sizes = tuple(length - at if length - at < size_or_sizes else size_or_sizes for at in range(0, length, size_or_sizes))
+        sizes = ints("split", size_or_sizes)
     else:
-        raise ValueError(f"split: the chunk size must be positive, got {size_or_sizes}")
+        (size,) = ints("split", (size_or_sizes,))
+        if size < 1:
+            raise ValueError(f"split: the chunk size must be positive, got {size}")
+        sizes = (size,) * (length // size) + ((length % size,) if length % size else ())
     if host.sum(sizes) != length or any(n < 0 for n in sizes):
         raise ValueError(f"split: sizes {sizes} do not sum to the length {length} of axis {axis}")
     return list(joining.split(x, sizes=sizes, axis=axis))
@@ -228,6 +230,14 @@ def unstack(x: Any, axis: int = 0) -> list["Tensor"]:
 # ------------------------------------------------------------------------------------------------- products and picks
 
 
+def ints(op: str, numbers: Any) -> tuple[int, ...]:
+    """A sequence of whole numbers, or an error that names the op."""
+    try:
+        return tuple(as_int(n) for n in numbers)
+    except TypeError:
+        raise TypeError(f"{op}: expected ints, got {numbers!r:.60}") from None
+
+
 def matmul(x: Any, y: Any) -> "Tensor":
     """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right."""
     left, right = shape_of(x), shape_of(y)
@@ -235,6 +245,8 @@ def matmul(x: Any, y: Any) -> "Tensor":
         return contraction.matmul(x, y)
     if not left or not right:
         raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
+    if left[-1] != right[0 if len(right) == 1 else -2]:
+        raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     product = contraction.matmul(
         shapes.reshape(x, shape=(1, *left)) if len(left) == 1 else x,
         shapes.reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
@@ -286,10 +298,13 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
             f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
             f"there are {count} rows, ids go from 0 to {count - 1}"
         )
-    return ids if isinstance(ids, Value) else handle(to_device(raw, device_of(beside.array if isinstance(beside, Value) else raw)))
+    if isinstance(beside, Value) and not isinstance(ids, Value):
+        return handle(to_device(raw, device_of(beside.array)))
+    return ids
 
 
 def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
     """Ids as rows of zeros with a single one: shape (*ids.shape, count)."""
-    array = checked_ids("one_hot", ids, count).array
+    ids = checked_ids("one_hot", ids, count)
+    array = ids.array if isinstance(ids, Value) else host.array(ids)
     return handle(modules[type(array)].eye(count, dtype=dtype)[array])

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tinygrad_seq.ops.shape import transpose
 from tinygrad_seq.primitive import primitive
 
 
@@ -15,11 +14,4 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
             f"must match the one before the last of the second, {y.shape[-2]}"
         )
     return xp.dot(x, y) if x.ndim == 2 == y.ndim else xp.matmul(x, y)
-
-
-matmul.vjps(lambda g, _z, _x, y: matmul(g, turned(y)), lambda g, _z, x, _y: matmul(turned(x), g))
-
-
-def turned(x: Any) -> Any:
-    """Each matrix transposed."""
-    return transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+matmul.vjps(lambda g, _z, _x, y: matmul(g, y.swapaxes(-1, -2)), lambda g, _z, x, _y: matmul(x.swapaxes(-1, -2), g))

@@ -12,53 +12,37 @@ from tinygrad_seq.primitive import primitive
 
 # -------------------------------------------------------------------------------------------------------- arithmetic
 
-
 @primitive
 def add(xp: Any, x: Any, y: Any) -> Any:
     """x + y."""
     return x + y
-
-
 add.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
-
 
 @primitive
 def subtract(xp: Any, x: Any, y: Any) -> Any:
     """x - y."""
     return x - y
-
-
 subtract.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)
-
 
 @primitive
 def multiply(xp: Any, x: Any, y: Any) -> Any:
     """x * y, elementwise."""
     return x * y
-
-
 multiply.vjps(lambda g, _z, _x, y: g * y, lambda g, _z, x, _y: g * x)
-
 
 @primitive
 def divide(xp: Any, x: Any, y: Any) -> Any:
     """x / y, elementwise; integers divide to float32."""
-    if x.dtype.kind != "f" and y.dtype.kind != "f":
+    if xp.result_type(x, y).kind != "f":
         return xp.divide(x, y, dtype="float32", casting="unsafe")
     return x / y
-
-
 divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * z / y)
-
 
 @primitive
 def negative(xp: Any, x: Any) -> Any:
     """-x."""
     return -x
-
-
 negative.vjps(lambda g, _y, _x: -g)
-
 
 @primitive
 def power(xp: Any, x: Any, p: Any) -> Any:
@@ -75,66 +59,45 @@ def power_base(g: Any, _z: Any, x: Any, p: Any) -> Any:
 def power_exponent(g: Any, z: Any, x: Any, _p: Any) -> Any:
     zero = x == 0.0
     return where(zero, 0.0, g * z * log(where(zero, 1.0, x)))
-
-
 power.vjps(power_base, power_exponent)
 
 # --------------------------------------------------------------------------------------------------------- functions
-
 
 @primitive
 def exp(xp: Any, x: Any) -> Any:
     """e ** x."""
     return xp.exp(x)
-
-
 exp.vjps(lambda g, y, _x: g * y)
-
 
 @primitive
 def log(xp: Any, x: Any) -> Any:
     """The natural logarithm."""
     return xp.log(x)
-
-
 log.vjps(lambda g, _y, x: g / x)
-
 
 @primitive
 def sqrt(xp: Any, x: Any) -> Any:
     """The square root."""
     return xp.sqrt(x)
-
-
 sqrt.vjps(lambda g, y, _x: g / (y + y))
-
 
 @primitive
 def sin(xp: Any, x: Any) -> Any:
     """sin x, in radians."""
     return xp.sin(x)
 
-
-sin.vjps(lambda g, _y, x: g * cos(x))
-
-
 @primitive
 def cos(xp: Any, x: Any) -> Any:
     """cos x, in radians."""
     return xp.cos(x)
-
-
+sin.vjps(lambda g, _y, x: g * cos(x))
 cos.vjps(lambda g, _y, x: -g * sin(x))
-
 
 @primitive
 def tanh(xp: Any, x: Any) -> Any:
     """tanh x, in (-1, 1): what a recurrent state is squashed by."""
     return xp.tanh(x)
-
-
 tanh.vjps(lambda g, y, _x: g - g * y * y)
-
 
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
@@ -143,69 +106,53 @@ def sigmoid(xp: Any, x: Any) -> Any:
         y = xp.exp(-x)
     y += 1.0
     return 1.0 / y
-
-
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
-
 
 @primitive
 def relu(xp: Any, x: Any) -> Any:
     """max(x, 0)."""
     return xp.maximum(x, 0)
-
-
 relu.vjps(lambda g, y, _x: g * (y > 0.0))
-
 
 @primitive
 def abs(xp: Any, x: Any) -> Any:
     """|x|."""
     return xp.abs(x)
 
-
-abs.vjps(lambda g, _y, x: g * sign(x))
-
-
 @primitive
 def sign(xp: Any, x: Any) -> Any:
     """-1, 0 or 1: constant but for its jump, so it has no gradient."""
     return xp.sign(x)
-
+abs.vjps(lambda g, _y, x: g * sign(x))
 
 # ----------------------------------------------------------------------------------------------------------- choices
-
 
 @primitive
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     """x where the condition holds, else y."""
     return xp.where(condition, x, y)
-
-
-where.vjps(None, lambda g, _z, condition, _x, _y: where(condition, g, 0.0), lambda g, _z, condition, _x, _y: where(condition, 0.0, g))
-
+where.vjps(
+    None,
+    lambda g, _z, condition, _x, _y: where(condition, g, 0.0),
+    lambda g, _z, condition, _x, _y: where(condition, 0.0, g),
+)
 
 @primitive
 def maximum(xp: Any, x: Any, y: Any) -> Any:
     """The larger of the two, elementwise."""
     return xp.maximum(x, y)
-
-
 maximum.vjps(lambda g, _z, x, y: larger(g, x, y), lambda g, _z, x, y: larger(g, y, x))
-
 
 @primitive
 def minimum(xp: Any, x: Any, y: Any) -> Any:
     """The smaller of the two, elementwise."""
     return xp.minimum(x, y)
-
-
 minimum.vjps(lambda g, _z, x, y: larger(g, y, x), lambda g, _z, x, y: larger(g, x, y))
 
 
 def larger(g: Any, x: Any, y: Any) -> Any:
     """g where x > y, half of it at a tie."""
     return where(x > y, g, where(x == y, g * 0.5, 0.0))
-
 
 @primitive
 def clip(xp: Any, x: Any, *, low: float | None, high: float | None) -> Any:
@@ -217,42 +164,34 @@ def clip_rule(g: Any, _y: Any, x: Any, low: float | None, high: float | None) ->
     if low is not None:
         g = where(x >= low, g, 0.0)
     return g if high is None else where(x <= high, g, 0.0)
-
-
 clip.vjps(clip_rule)
 
 # ------------------------------------------------------------------------------------- comparisons: truth, no gradient
-
 
 @primitive
 def equal(xp: Any, x: Any, y: Any) -> Any:
     """x == y, elementwise."""
     return x == y
 
-
 @primitive
 def not_equal(xp: Any, x: Any, y: Any) -> Any:
     """x != y, elementwise."""
     return x != y
-
 
 @primitive
 def less(xp: Any, x: Any, y: Any) -> Any:
     """x < y, elementwise."""
     return x < y
 
-
 @primitive
 def less_equal(xp: Any, x: Any, y: Any) -> Any:
     """x <= y, elementwise."""
     return x <= y
 
-
 @primitive
 def greater(xp: Any, x: Any, y: Any) -> Any:
     """x > y, elementwise."""
     return x > y
-
 
 @primitive
 def greater_equal(xp: Any, x: Any, y: Any) -> Any:

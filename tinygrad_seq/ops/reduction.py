@@ -17,21 +17,16 @@ def kept(x: Any, shape: tuple[int, ...], axis: Axes) -> Any:
     """A reduction's result (or its gradient) with the axes of this shape back, as length one: ready to broadcast."""
     return reshape(x, shape=tuple(1 if i in axis else n for i, n in enumerate(shape)))
 
-
 @primitive
 def reduce_sum(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     """The sum over the axes."""
     return x.sum(axis=axis, keepdims=keepdims)
-
-
 reduce_sum.vjps(lambda g, _y, _x, axis, keepdims: broadcast_to(kept(g, _x.shape, axis), shape=_x.shape))
-
 
 @primitive
 def reduce_max(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     """The largest over the axes; ties share the gradient evenly."""
     return x.max(axis=axis, keepdims=keepdims)
-
 
 @primitive
 def reduce_min(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
@@ -41,18 +36,14 @@ def reduce_min(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
 
 def extreme_rule(g: Any, y: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     return kept(g, x.shape, axis) * ties(x, kept(y, x.shape, axis), axis=axis)
-
-
 reduce_max.vjps(extreme_rule)
 reduce_min.vjps(extreme_rule)
-
 
 @primitive
 def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
     """Which elements are the extreme y, as shares that sum to one: constant but for jumps, so without gradient."""
     here = (x == y).astype(x.dtype)
     return here / here.sum(axis=axis, keepdims=True)
-
 
 @primitive
 def argmax(xp: Any, x: Any, *, axis: int | None) -> Any:
@@ -65,7 +56,6 @@ def highest(xp: Any, x: Any, axis: Axes) -> Any:
     top = x.max(axis=axis, keepdims=True)
     return xp.where(xp.isfinite(top), top, 0)
 
-
 @primitive
 def logsumexp(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     """log(sum(exp(x))) over the axes."""
@@ -73,18 +63,11 @@ def logsumexp(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     with quiet(divide="ignore", over="ignore"):  # log 0 = -inf and e**inf = inf are the right answers
         y = top + xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True))
     return y if keepdims else y.squeeze(axis)
-
-
-logsumexp.vjps(
-    lambda g, y, x, axis, keepdims: kept(g, x.shape, axis) * exp(x - kept(y, x.shape, axis))
-)
-
+logsumexp.vjps(lambda g, y, x, axis, keepdims: kept(g, x.shape, axis) * exp(x - kept(y, x.shape, axis)))
 
 @primitive
 def log_softmax(xp: Any, x: Any, *, axis: Axes) -> Any:
     """x - logsumexp(x): the shift goes first, so that it is accurate in the tails."""
     shifted = x - highest(xp, x, axis)
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
-
-
 log_softmax.vjps(lambda g, y, _x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True))

@@ -10,41 +10,28 @@ from tinygrad_seq.primitive import primitive
 def reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """The same elements in another shape; one axis may be -1."""
     return x.reshape(shape)
-
-
 reshape.vjps(lambda g, _y, _x, shape: reshape(g, shape=_x.shape))
-
 
 @primitive
 def transpose(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     """The axes in another order (a view)."""
     return x.transpose(axes)
-
-
 transpose.vjps(lambda g, _y, _x, axes: transpose(g, axes=inverse(axes)))
 
 
 def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
-
 @primitive
 def contiguous(xp: Any, x: Any) -> Any:
     """The same array, rows together in memory: a transposed weight made so once serves every step faster."""
-    return xp.ascontiguousarray(x)
-
-
+    return xp.ascontiguousarray(x).reshape(x.shape)
 contiguous.vjps(lambda g, _y, _x: g)
-
 
 @primitive
 def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Repeat along new axes and axes of length one."""
     return xp.broadcast_to(x, shape)
-
-
-broadcast_to.vjps(lambda g, _y, _x, shape: sum_to(g, shape=_x.shape))
-
 
 @primitive
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
@@ -52,33 +39,23 @@ def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     new = x.ndim - len(shape)
     axes = tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1 and x.shape[new + i] != 1)
     return x.sum(axis=axes).reshape(shape)
-
-
+broadcast_to.vjps(lambda g, _y, _x, shape: sum_to(g, shape=_x.shape))
 sum_to.vjps(lambda g, _y, _x, shape: broadcast_to(g, shape=_x.shape))
-
 
 @primitive
 def flip(xp: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
     """Reverse the order along these axes: how a backward direction reads its sequence."""
     return xp.flip(x, axis)
-
-
 flip.vjps(lambda g, _y, _x, axis: flip(g, axis=axis))
-
 
 @primitive
 def cast(xp: Any, x: Any, *, dtype: Any) -> Any:
     """The same numbers in another floating dtype."""
     return x.astype(dtype)
-
-
 cast.vjps(lambda g, _y, _x, dtype: cast(g, dtype=_x.dtype))
-
 
 @primitive
 def transfer(xp: Any, x: Any, *, device: str, back: str) -> Any:
     """The same numbers on another device; the gradient goes the way back."""
     return to_device(x, device)
-
-
 transfer.vjps(lambda g, _y, _x, device, back: transfer(g, device=back, back=device))

@@ -1,0 +1,206 @@
+"""A character-level language model: a recurrent network that learns to write Python's reference manual.
+
+    python demos/language_model.py                    about two minutes on two cores
+    python demos/language_model.py --text book.txt    any other text
+    python demos/language_model.py --resume           go on where Ctrl-C stopped
+
+The text is cut into streams that are read side by side, a window of characters at a time. The state is carried from
+window to window and detached there: truncated backpropagation through time. The last 5 % of the text is never
+trained on; the loss there says how well the network does on what it has not seen.
+"""
+
+import argparse
+import math
+import pydoc_data.topics
+import signal
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from tqdm import tqdm
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+matplotlib.use("Agg")
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class LanguageModel(nn.Module):
+    """Ids of characters (T, B) -> logits of the next character (T, B, characters), and the state to go on from."""
+
+    def __init__(self, characters, hidden, cell):
+        self.embedding = nn.Embedding(characters, 64)
+        self.recurrent = CELLS[cell](64, hidden)
+        self.head = nn.Linear(hidden, characters)
+
+    def forward(self, ids, state=None):
+        out, state = self.recurrent(self.embedding(ids), state)
+        return self.head(out), state
+
+
+def parts(state):
+    """An LSTM's state is (h, c), the others' is h; None before the first step."""
+    return () if state is None else state if isinstance(state, tuple) else (state,)
+
+
+def whole(parts):
+    return None if not parts else parts if len(parts) > 1 else parts[0]
+
+
+def streams(ids, count):
+    """One long text as `count` columns to be read side by side: (length, count)."""
+    length = len(ids) // count
+    return ids[: length * count].reshape(count, length).T
+
+
+def held_out_loss(model, ids, window=256):
+    """Mean loss in nats per character, over a text read in up to eight streams."""
+    text, state, losses = streams(ids, min(8, len(ids) // 2)), None, []
+    with ts.no_grad():
+        for start in range(0, len(text) - 1, window):
+            y = text[start + 1 : start + 1 + window]
+            logits, state = model(text[start : start + len(y)], state)
+            losses.append((nn.cross_entropy(logits, y).item(), y.size))
+    return sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
+
+
+def write(model, characters, length, seed, temperature=0.6):
+    """Let the network write: every character is drawn from what it predicts, and read in turn."""
+    generator, ids, state, text = np.random.default_rng(seed), np.zeros((1, 1), "int64"), None, []
+    with ts.no_grad():
+        for _ in range(length):
+            logits, state = model(ids, state)
+            p = (logits[-1, 0] / temperature).softmax().numpy().astype("float64")
+            ids = np.array([[generator.choice(len(p), p=p / p.sum())]])
+            text.append(characters[ids[0, 0]])
+    return "".join(text)
+
+
+def plot(losses, held_out, path):
+    """Loss by step, as it was and smoothed, with the held-out losses as dots."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    axes.plot(losses, color="#2e86ab", alpha=0.25, linewidth=1)
+    smooth = np.convolve(losses, np.ones(width := max(1, min(25, len(losses)))) / width, "valid")
+    axes.plot(np.arange(len(smooth)) + width / 2, smooth, color="#2e86ab", label="training")
+    axes.plot(*zip(*held_out), "o-", color="#e4572e", label="held out")
+    axes.set(xlabel="step", ylabel="nats per character", title="Learning to write")
+    axes.grid(alpha=0.2)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def draw(model, characters, path):
+    """Three steps of the network, unrolled; without Graphviz the text that it would have drawn."""
+    ids = np.array([[characters.index(c)] for c in "the" if c in characters] or [[0]] * 3)
+    loss = nn.cross_entropy(model(ids[:-1] if len(ids) > 3 else ids)[0], np.roll(ids, -1, 0))
+    picture = ts.draw(loss)
+    try:
+        return picture.save(path)
+    except RuntimeError as error:  # `dot` is missing: the message says how to install it
+        print(error)
+        return picture.save(path.with_suffix(".dot"))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--text", type=Path, help="a text file to learn from (default: Python's reference manual)")
+    parser.add_argument("--cell", choices=CELLS, default="lstm")
+    parser.add_argument("--hidden", type=int, default=256, help="size of the hidden state")
+    parser.add_argument("--steps", type=int, default=1200, help="updates of the weights")
+    parser.add_argument("--batch", type=int, default=32, help="streams read side by side")
+    parser.add_argument("--window", type=int, default=64, help="characters between two updates")
+    parser.add_argument("--lr", type=float, default=4e-3, help="learning rate at the start; it falls along a cosine")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:N"')
+    parser.add_argument("--out", type=Path, default=Path("runs/language_model"), help="folder for the results")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in that folder")
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    saved = ts.load(args.out / "checkpoint") if args.resume else None
+    if saved:  # the run goes on as it began, whatever else is on the command line
+        vars(args).update(saved["settings"])
+        args.text = args.text and Path(args.text)
+    topics = pydoc_data.topics.topics
+    text = args.text.read_text(encoding="utf-8") if args.text else "\n\n".join(topics[name] for name in sorted(topics))
+    characters = sorted(set(text))
+    ids = np.searchsorted(characters, list(text))
+    learned, held_out = np.split(ids, [int(0.95 * len(ids))])
+    if len(held_out) < 4 or len(learned) < args.batch * 2:
+        raise ValueError(f"the text has {len(text)} characters, too few for {args.batch} streams and a held-out part")
+    data = streams(learned, args.batch)
+
+    ts.manual_seed(args.seed)
+    model = LanguageModel(len(characters), args.hidden, args.cell).to(args.device)
+    optimizer = ts.optim.Adam(model.parameters(), lr=args.lr)
+    step, at, state, losses, checks = 0, 0, None, [], []
+    if saved:
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, at, losses, checks = saved["step"], saved["at"], saved["losses"], saved["checks"]
+        state = whole(tuple(ts.tensor(part, device=args.device) for part in saved["state"]))
+
+    def save():
+        settings = {name: getattr(args, name) for name in ("cell", "hidden", "steps", "batch", "window", "lr", "seed")}
+        settings["text"] = args.text and str(args.text.resolve())
+        args.out.mkdir(parents=True, exist_ok=True)
+        ts.save(
+            {"settings": settings, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "at": at,
+             "losses": losses, "checks": checks, "state": parts(state)}, args.out / "checkpoint",
+        )  # fmt: skip
+
+    print(f"{len(text):,} characters, {len(characters)} different; a network of "
+          f"{sum(p.size for p in model.parameters()):,} numbers: {model}", flush=True)  # fmt: skip
+    stop = []
+    signal.signal(signal.SIGINT, lambda *_: stop.append(True))  # finish the step, then stop
+    with tqdm(total=args.steps * args.batch * args.window, initial=step * args.batch * args.window, unit="char",
+              unit_scale=True, mininterval=0.5 if sys.stderr.isatty() else 10, dynamic_ncols=True) as bar:  # fmt: skip
+        while step < args.steps and not stop:
+            if at + 2 > len(data):
+                at, state = 0, None  # the streams are read to their end: from the start again
+            y = data[at + 1 : at + 1 + args.window]
+            logits, state = model(data[at : at + len(y)], state)
+            state = whole(tuple(part.detach() for part in parts(state)))  # the next window's gradient stops here
+            loss = nn.cross_entropy(logits, y)
+            optimizer.zero_grad()
+            loss.backward()
+            ts.optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.lr = args.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
+            optimizer.step()
+            step, at = step + 1, at + len(y)
+            losses.append(loss.item())
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+            bar.update(args.batch * args.window)
+            if step in (args.steps // 20, args.steps // 4, args.steps // 2):
+                checks.append((step, held_out_loss(model, held_out)))
+                bar.write(f"\n--- step {step}, held out {checks[-1][1]:.3f} nats per character; it writes:\n"
+                          f"{write(model, characters, 240, args.seed)}\n", file=sys.stdout)  # fmt: skip
+                save()
+    if stop:
+        save()
+        print(f"stopped after step {step}, everything is in {args.out}; add --resume to go on")
+        return
+    nats = held_out_loss(model, held_out)
+    save()
+    sample = write(model, characters, 1200, args.seed)
+    (args.out / "sample.txt").write_text(sample, encoding="utf-8")
+    plot(losses, [*checks, (step, nats)], args.out / "loss.png")
+    picture = draw(model, characters, args.out / "unrolled.svg")
+    print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
+          f"{nats / math.log(2):.3f} bits per character\n")  # fmt: skip
+    for name, what in (("loss.png", "the loss"), (Path(picture).name, "three steps of the network, unrolled"),
+                       ("sample.txt", "what it writes"), ("checkpoint", "the weights, to go on with --resume")):  # fmt: skip
+        print(f"{args.out / name}  {what}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, ValueError, OSError) as error:  # no GPU, no such file, no checkpoint: one sentence
+        sys.exit(f"language_model: {error}")

@@ -1,0 +1,104 @@
+"""Tensors from data, from nothing and from chance.
+
+Random numbers are drawn on the host by NumPy's Generator and then uploaded, so that a seed gives the same numbers on
+every device.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_seq.backend import host, modules, to_device
+from tinygrad_seq.graph import leaf
+from tinygrad_seq.record import handle
+from tinygrad_seq.tensor import Tensor, as_dtype, check_differentiable, default_dtype
+
+default_generator = host.random.default_rng()
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
+
+    A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
+    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.tensor([[1.0, 2.0]]).shape
+    (1, 2)
+    """
+    source = data.array if isinstance(data, Tensor) else data
+    if type(source) not in modules or isinstance(source, float):  # float64 scalars are Python floats too
+        if isinstance(source, list | tuple):
+            source = unwrapped(source)
+        try:
+            source = host.array(source)
+        except ValueError as error:
+            raise ValueError(f"tensor: the data has no regular shape: {error}") from None
+        if source.dtype.kind == "f" and dtype is None and type(data) is not host.float64:
+            dtype = default_dtype
+    if source.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
+    if device is not None:
+        source = to_device(source, device)
+    array = modules[type(source)].array(source, dtype=None if dtype is None else as_dtype(dtype))
+    check_differentiable(array, requires_grad)
+    made = handle(array)
+    if requires_grad:
+        leaf(made, True)
+    return made
+
+
+def unwrapped(data: Any) -> Any:
+    """Nested lists with Tensors inside, as nested lists of numbers."""
+    if isinstance(data, list | tuple):
+        return [unwrapped(item) for item in data]
+    return data.tolist() if isinstance(data, Tensor) else data
+
+
+def manual_seed(seed: int) -> None:
+    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles."""
+    default_generator.bit_generator.state = host.random.default_rng(seed).bit_generator.state
+
+
+def size_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape given as ints or as one tuple."""
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+
+
+def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
+    """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool."""
+    size = (shape,) if isinstance(shape, int) else tuple(shape)
+    kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
+    return tensor(host.full(size, value, dtype=kind), device=device)
+
+
+def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """Zeros, of a shape given as ints or as one tuple."""
+    return full(size_of(shape), 0.0, dtype, device)
+
+
+def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """Ones, of a shape given as ints or as one tuple."""
+    return full(size_of(shape), 1.0, dtype, device)
+
+
+def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tensor:
+    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32."""
+    whole = all(isinstance(limit, int) for limit in limits)
+    return tensor(host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32"))), device=device)
+
+
+def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """The identity matrix of n rows."""
+    return tensor(host.eye(n, dtype=as_dtype(dtype)), device=device)
+
+
+def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
+    """Draws from the standard normal distribution N(0, 1)."""
+    draw = (generator or default_generator).standard_normal(size_of(shape))
+    return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
+
+
+def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
+    """Draws from the uniform distribution on [0, 1)."""
+    draw = (generator or default_generator).random(size_of(shape))
+    return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)

@@ -1,0 +1,94 @@
+"""Finite differences: the judge that every rule has to answer to.
+
+A whole Jacobian costs two evaluations per input element; a random direction costs two at any size, and a wrong rule
+is wrong along almost every direction. So outputs are weighted by a random u, inputs are moved along a random v, and
+the number (u . f(x + eps v) - u . f(x - eps v)) / (2 eps) is held against u . J v from the graph.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinygrad_seq.backend import host
+from tinygrad_seq.backprop import grad
+from tinygrad_seq.creation import tensor
+from tinygrad_seq.graph import Value
+from tinygrad_seq.tensor import Tensor
+
+
+def as_list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, Value) else list(value)
+
+
+def gradcheck(
+    function: Callable[..., Any],
+    inputs: Tensor | Sequence[Tensor],
+    eps: float = 1e-6,
+    atol: float = 1e-6,
+    rtol: float = 1e-4,
+    directions: int = 3,
+    seed: int = 0,
+) -> bool:
+    """Whether the gradients of `function(*inputs)` agree with central finite differences along random directions.
+
+    The inputs that require a gradient must be float64 (float32 has too few digits for a difference). Returns True;
+    raises AssertionError with both numbers where they differ by more than atol + rtol * |numeric|.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
+    >>> ts.gradcheck(lambda x: x.tanh() * x, x)
+    True
+    """
+    values = as_list(inputs)
+    moving = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
+    if not moving:
+        raise ValueError("gradcheck: no input requires a gradient")
+    for i in moving:
+        if values[i].dtype != host.float64:
+            raise TypeError(f"gradcheck: input {i} is {values[i].dtype}, finite differences need float64")
+    generator = host.random.default_rng(seed)
+
+    def draw(like: Tensor) -> Any:
+        return generator.standard_normal(like.shape)
+
+    outputs = [y for y in as_list(function(*values)) if y.requires_grad]
+    weights = [tensor(draw(y), device=y.device) for y in outputs]
+    gradients = grad(outputs, [values[i] for i in moving], weights, allow_unused=True)
+
+    def weighted(shift: float, along: list[Any]) -> float:
+        moved = list(values)
+        for i, v in zip(moving, along, strict=True):
+            moved[i] = tensor(values[i].numpy() + shift * v, device=values[i].device, requires_grad=True)
+        results = [y for y in as_list(function(*moved)) if y.dtype.kind == "f"]
+        return float(sum((u.numpy() * y.numpy()).sum() for u, y in zip(weights, results, strict=True)))
+
+    for _ in range(directions):
+        along = [draw(values[i]) for i in moving]
+        numeric = (weighted(eps, along) - weighted(-eps, along)) / (2 * eps)
+        exact = float(sum((g.numpy() * v).sum() for g, v in zip(gradients, along, strict=True) if g is not None))
+        assert abs(exact - numeric) <= atol + rtol * abs(numeric), (
+            f"gradcheck: along a random direction the graph says {exact!r}, finite differences {numeric!r}"
+        )
+    return True
+
+
+def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], **options: Any) -> bool:
+    """Whether the second derivatives agree: `gradcheck` of the gradient itself. Options are those of `gradcheck`.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
+    >>> ts.gradgradcheck(lambda x: x.tanh() * x, x)
+    True
+    """
+    values = as_list(inputs)
+    generator = host.random.default_rng(options.get("seed", 0) + 1)
+    outputs = [y for y in as_list(function(*values)) if y.requires_grad]
+    weights = [tensor(generator.standard_normal(y.shape), device=y.device, requires_grad=True) for y in outputs]
+
+    def gradient(*arguments: Any) -> list[Any]:
+        inner, upstream = arguments[: len(values)], arguments[len(values) :]
+        results = [y for y in as_list(function(*inner)) if y.requires_grad]
+        moving = [x for x in inner if isinstance(x, Tensor) and x.requires_grad]
+        found = grad(results, moving, list(upstream), create_graph=True, allow_unused=True)
+        return [g for g in found if g is not None]
+
+    return gradcheck(gradient, [*values, *weights], **options)

@@ -1,0 +1,17 @@
+"""Layers, each built from the ops, with PyTorch's names, shapes and formulas."""
+
+from tinygrad_seq.nn import init
+from tinygrad_seq.nn.cell import Cell
+from tinygrad_seq.nn.embedding import Embedding
+from tinygrad_seq.nn.gru import GRUCell
+from tinygrad_seq.nn.linear import Linear
+from tinygrad_seq.nn.losses import CrossEntropyLoss, cross_entropy
+from tinygrad_seq.nn.lstm import LSTMCell
+from tinygrad_seq.nn.module import Module, Parameter
+from tinygrad_seq.nn.recurrent import GRU, LSTM, RNN, Recurrent
+from tinygrad_seq.nn.rnn import RNNCell
+
+__all__ = [
+    "GRU", "LSTM", "RNN", "Cell", "CrossEntropyLoss", "Embedding", "GRUCell", "LSTMCell", "Linear", "Module", "Parameter",
+    "RNNCell", "Recurrent", "cross_entropy", "init",
+]

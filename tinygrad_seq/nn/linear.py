@@ -1,0 +1,37 @@
+"""The affine map."""
+
+
+from tinygrad_seq.nn.init import uniform
+from tinygrad_seq.nn.module import Module
+from tinygrad_seq.ops.composite import matmul
+from tinygrad_seq.tensor import Tensor
+
+
+class Linear(Module):
+    """y = x W^T + b on the last axis.
+
+    x (..., in_features) -> y (..., out_features); `weight` (out_features, in_features) and `bias` (out_features,) start
+    from U(-1/sqrt(in_features), 1/sqrt(in_features)), as in PyTorch. Raises ValueError for another last axis.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.Linear(3, 2)(ts.zeros(5, 3)).shape
+    (5, 2)
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        self.weight = uniform(out_features, in_features, bound=in_features**-0.5)
+        self.bias = uniform(out_features, bound=in_features**-0.5) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        inputs = self.weight.shape[1]
+        if not x.shape or x.shape[-1] != inputs:
+            raise ValueError(f"Linear: expected x of shape (..., {inputs}), got {x.shape}")
+        rows = x if x.ndim == 2 else x.reshape(-1, inputs)  # one product for all positions
+        y = matmul(rows, self.weight.T)
+        if self.bias is not None:
+            y = y + self.bias
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], -1)
+
+    def describe(self) -> str:
+        out_features, in_features = self.weight.shape
+        return f"{in_features}, {out_features}" + ("" if self.bias is not None else ", bias=False")

@@ -1,0 +1,34 @@
+"""The simple recurrent cell (Elman, 1990)."""
+
+from typing import Any
+
+from tinygrad_seq.nn.cell import Cell, total, transposed
+from tinygrad_seq.ops.contraction import matmul
+from tinygrad_seq.tensor import Tensor
+
+
+class RNNCell(Cell):
+    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
+
+    x (B, I), h (B, H) -> h (B, H). `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.RNNCell(3, 4)(ts.zeros(2, 3)).shape
+    (2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"RNNCell: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        super().__init__(input_size, hidden_size, bias)
+        self.nonlinearity = nonlinearity
+
+    def prepare(self) -> tuple[Any, ...]:
+        return transposed(self.weight_ih), transposed(self.weight_hh), total(self.bias_ih, self.bias_hh)
+
+    def step(self, x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> Tensor:
+        a = matmul(x, weight_ih) + matmul(h, weight_hh)
+        if bias is not None:
+            a = a + bias
+        h = a.tanh() if self.nonlinearity == "tanh" else a.relu()
+        return h.named("h")

@@ -1,0 +1,43 @@
+"""Gradient clipping: the cure for exploding gradients (Pascanu et al., 2013)."""
+
+import math
+from collections.abc import Iterable
+
+from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.record import handle
+
+
+def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
+    """Scale all gradients together so that their joint norm is at most `max_norm`; returns the norm before.
+
+    g <- g * min(1, max_norm / (|g| + 1e-6)), PyTorch's formula, over the gradients of all parameters as one vector.
+    Raises RuntimeError, and changes nothing, where the norm is not finite.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([3.0, 4.0])
+    >>> (w * w).sum().backward()
+    >>> ts.optim.clip_grad_norm_([w], 1.0)
+    10.0
+    """
+    held = [p for p in parameters if p.grad is not None]
+    if not held:
+        return 0.0
+    sizes = [abs(p.grad.array) for p in held if p.grad is not None]
+    if norm_type == math.inf:
+        norm = max(float(size.max()) for size in sizes)
+    else:
+        norm = sum(float((size**norm_type).sum()) for size in sizes) ** (1 / norm_type)
+    if not math.isfinite(norm):
+        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
+    scale = max_norm / (norm + 1e-6)
+    if scale < 1:
+        for p in held:
+            p.grad = None if p.grad is None else handle(p.grad.array * scale)
+    return norm
+
+
+def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
+    """Hold every element of every gradient within [-clip_value, clip_value]."""
+    for p in parameters:
+        if p.grad is not None:
+            p.grad = handle(p.grad.array.clip(-clip_value, clip_value))

@@ -1,0 +1,47 @@
+"""Stochastic gradient descent, with momentum (Polyak, 1964) and Nesterov's variant."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygrad_seq.backend import Array
+from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.optim.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """x <- x - lr * v, where v <- momentum * v + (1 - dampening) * g and g includes weight_decay * x.
+
+    Without momentum v is g; the first v is g; with `nesterov` the step is g + momentum * v. PyTorch's formula.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([1.0])
+    >>> (w * w).sum().backward()
+    >>> ts.optim.SGD([w], lr=0.25).step()
+    >>> w
+    Parameter([0.5])
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
+        super().__init__(
+            parameters, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov
+        )
+
+    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
+        o = self.options
+        if o["weight_decay"]:
+            g = g + o["weight_decay"] * x
+        if o["momentum"]:
+            v = state.get("velocity")
+            v = state["velocity"] = g.copy() if v is None else o["momentum"] * v + (1 - o["dampening"]) * g
+            g = g + o["momentum"] * v if o["nesterov"] else v
+        return x - o["lr"] * g
