@@ -16,14 +16,13 @@ import signal
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 
-matplotlib.use("Agg")
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -80,9 +79,8 @@ def write(model, characters, length, seed, temperature=0.6):
 
 def plot(losses, held_out, path):
     """Loss by step, as it was and smoothed, with the held-out losses as dots."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
     axes.plot(losses, color="#2e86ab", alpha=0.25, linewidth=1)
     smooth = np.convolve(losses, np.ones(width := max(1, min(25, len(losses)))) / width, "valid")
     axes.plot(np.arange(len(smooth)) + width / 2, smooth, color="#2e86ab", label="training")
@@ -95,14 +93,14 @@ def plot(losses, held_out, path):
 
 def draw(model, characters, path):
     """Three steps of the network, unrolled; without Graphviz the text that it would have drawn."""
-    ids = np.array([[characters.index(c)] for c in "the" if c in characters] or [[0]] * 3)
-    loss = nn.cross_entropy(model(ids[:-1] if len(ids) > 3 else ids)[0], np.roll(ids, -1, 0))
-    picture = ts.draw(loss)
+    ids = np.array([[characters.index(c) if c in characters else 0] for c in "the "])
+    picture = ts.draw(nn.cross_entropy(model(ids[:-1])[0], ids[1:]))
     try:
-        return picture.save(path)
+        picture.save(path)
     except RuntimeError as error:  # `dot` is missing: the message says how to install it
         print(error)
-        return picture.save(path.with_suffix(".dot"))
+        picture.save(path := path.with_suffix(".dot"))
+    return path
 
 
 def arguments():
@@ -150,10 +148,9 @@ def main():
         settings = {name: getattr(args, name) for name in ("cell", "hidden", "steps", "batch", "window", "lr", "seed")}
         settings["text"] = args.text and str(args.text.resolve())
         args.out.mkdir(parents=True, exist_ok=True)
-        ts.save(
-            {"settings": settings, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "at": at,
-             "losses": losses, "checks": checks, "state": parts(state)}, args.out / "checkpoint",
-        )  # fmt: skip
+        progress = {"step": step, "at": at, "losses": losses, "checks": checks, "state": parts(state)}
+        network = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        ts.save({"settings": settings, **progress, **network}, args.out / "checkpoint")
 
     print(f"{len(text):,} characters, {len(characters)} different; a network of "
           f"{sum(p.size for p in model.parameters()):,} numbers: {model}", flush=True)  # fmt: skip
@@ -194,9 +191,7 @@ def main():
     picture = draw(model, characters, args.out / "unrolled.svg")
     print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
           f"{nats / math.log(2):.3f} bits per character\n")  # fmt: skip
-    for name, what in (("loss.png", "the loss"), (Path(picture).name, "three steps of the network, unrolled"),
-                       ("sample.txt", "what it writes"), ("checkpoint", "the weights, to go on with --resume")):  # fmt: skip
-        print(f"{args.out / name}  {what}")
+    print(f"{args.out}: loss.png, {picture.name} (three steps of the network), sample.txt, checkpoint")
 
 
 if __name__ == "__main__":

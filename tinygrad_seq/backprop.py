@@ -44,7 +44,7 @@ def grad(
 ) -> Any:
     """The gradients of the outputs with respect to the inputs, without touching any `.grad`.
 
-    $\\sum_o v_o^T \\, \\partial o / \\partial i$ for each input i, where v are the `grad_outputs` (1 for a scalar output).
+    For each input i the sum over outputs o of v_o^T do/di, where v are the `grad_outputs` (1 for a single number).
     Returns one Tensor for one input, else a tuple. With `create_graph=True` the result is itself recorded and can be
     differentiated again. The graph is freed unless `retain_graph` (default: `create_graph`).
 
@@ -78,7 +78,8 @@ def grad(
     if not (create_graph if retain_graph is None else retain_graph):
         free(nodes)
     answer = tuple(
-        result_of(found[source.node], source.array, create_graph) if source.node in found else None for source in sources
+        result_of(found[source.node], source.array, create_graph) if source.node in found else None
+        for source in sources
     )
     return answer[0] if single else answer
 
@@ -99,8 +100,8 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
         if gradient is None:
             if array.size != 1:
                 raise RuntimeError(
-                    f"backward: a gradient is implied only for an output of one element, this one has shape {array.shape}: "
-                    "reduce it (.sum(), .mean()) or give gradient="
+                    f"backward: a gradient is implied only for an output of one element, this one has shape "
+                    f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
                 )
             gradient = xp.ones(array.shape, array.dtype)
         elif not isinstance(gradient, Value):
@@ -202,13 +203,16 @@ def walk(
                 contribution = sum_to(contribution, shape=parent.shape)
             if observe is not None:
                 observe(node, parent, contribution)
-            if parent not in gradients:
+            old = gradients.get(parent)
+            if old is None:
                 gradients[parent] = contribution
-            elif parent in summed and not recorded and gradients[parent].dtype == contribution.dtype:
-                gradients[parent] += contribution
+            elif parent in summed and old.dtype == contribution.dtype:
+                old += contribution
+                gradients[parent] = old
             else:
-                gradients[parent] = gradients[parent] + contribution
-                summed.add(parent)
+                gradients[parent] = old + contribution
+                if not recorded:
+                    summed.add(parent)
     return found
 
 
@@ -226,7 +230,7 @@ def hooked(node: Node, g: Any, recorded: bool) -> Any:
 
 
 def result_of(g: Any, like: Array, recorded: bool) -> Any:
-    """A gradient as the caller's own Tensor: of the dtype of what it is the gradient of, sharing memory with nothing."""
+    """A gradient as the caller's own Tensor: in the dtype of what it belongs to, sharing memory with nothing."""
     if recorded:
         g = g.to(like.dtype)
         return handle(g.array.copy(), g.node)

@@ -1,11 +1,11 @@
 """The recorded graph: nodes, and the ways to go through them. Structure only: no arithmetic happens here.
 
-        x ──┐                 a Tensor (a Value) is a handle: an array, and the Node that made it
-            ├─▶ Node(multiply) ──▶ Node(sum)
-        w ──┘
-    parents point back, never forward, so a graph that nobody holds dies at once by reference count.
-    A node is made after its parents: creation order (`serial`) is a topological order, and every walk is
-    "collect, sort by serial, go", with no recursion at any depth.
+    x ──┐                 a Tensor (a Value) is a handle: an array, and the Node that made it
+        ├─▶ Node(multiply) ──▶ Node(sum)
+    w ──┘
+parents point back, never forward, so a graph that nobody holds dies at once by reference count.
+A node is made after its parents: creation order (`serial`) is a topological order, and every walk is
+"collect, sort by serial, go", with no recursion at any depth.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 from weakref import ReferenceType, ref
 
-from tinygrad_seq.backend import Array
+from tinygrad_seq.backend import Array, host, modules
 from tinygrad_seq.scope import Scope, current
 
 new_serial = count().__next__
@@ -25,19 +25,19 @@ class Node:
     """One recorded application of an op, or (op None) a leaf: a parameter, an input or a constant."""
 
     __slots__ = (
-        "dtype",  # of the output
-        "hooks",  # what `register_hook` added, or None
-        "line",  # "file:line" that made it, when asked for
-        "name",  # what `.named` called it
         "op",  # the Primitive, None for a leaf
-        "owner",  # weak reference to the Tensor that receives `.grad`, or None
         "parents",  # Nodes of the arguments, in argument order
-        "requires_grad",
+        "static",  # keyword arguments that are not arrays, or None
         "saved",  # (output, arguments...) as the rules need them; None once freed
+        "shape",  # of the output
+        "dtype",  # of the output
+        "requires_grad",
         "scope",  # where in the model and in time it was made
         "serial",  # creation order
-        "shape",  # of the output
-        "static",  # keyword arguments that are not arrays, or None
+        "name",  # what `.named` called it
+        "owner",  # weak reference to the Tensor that receives `.grad`, or None
+        "hooks",  # what `register_hook` added, or None
+        "line",  # "file:line" that made it, when asked for
     )
 
     op: Any
@@ -63,7 +63,7 @@ class Node:
 class Value:
     """An array and the node that made it: the bare base of Tensor, so that floors below it can hold one."""
 
-    __slots__ = ("__weakref__", "array", "node", "stored_grad")
+    __slots__ = ("array", "node", "stored_grad", "__weakref__")
 
     array: Array
     node: Node | None
@@ -73,7 +73,9 @@ class Value:
 def leaf(value: Value, requires_grad: bool) -> Node:
     """Give a value a node of its own: where gradients arrive, or a constant that pictures show."""
     node = Node()
-    node.op = node.static = node.name = node.owner = node.hooks = node.line = None
+    constant = not value.array.shape and modules[type(value.array)] is host
+    node.static = {"value": value.array.item()} if constant else None  # a picture shows a number as the number
+    node.op = node.name = node.owner = node.hooks = node.line = None
     node.parents = node.saved = ()
     node.shape = value.array.shape
     node.dtype = value.array.dtype

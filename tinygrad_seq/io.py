@@ -54,7 +54,9 @@ def encode(value: Any, place: str, arrays: list[Any]) -> Any:
         arrays.append(to_host(value))
         return {"array": len(arrays) - 1}
     if isinstance(value, dict):
-        pairs = [[encode(k, f"a key of {place}", arrays), encode(v, f"{place}[{k!r}]", arrays)] for k, v in value.items()]
+        pairs = [
+            [encode(k, f"a key of {place}", arrays), encode(v, f"{place}[{k!r}]", arrays)] for k, v in value.items()
+        ]
         return {"dict": pairs}
     if isinstance(value, list | tuple):
         items = [encode(item, f"{place}[{i}]", arrays) for i, item in enumerate(value)]
@@ -78,7 +80,9 @@ def load(path: str | os.PathLike[str]) -> Any:
             arrays = [host.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False) for name in names]
             return decode(saved["tree"], arrays)
     except (zipfile.BadZipFile, KeyError, IndexError, TypeError, ValueError, EOFError, RecursionError) as error:
-        raise ValueError(f"load: {os.fspath(path)!r} is not a file that ts.save wrote, or is damaged: {error}") from error
+        raise ValueError(
+            f"load: {os.fspath(path)!r} is not a file that ts.save wrote, or is damaged: {error}"
+        ) from error
 
 
 def decode(tree: Any, arrays: list[Any]) -> Any:
@@ -86,7 +90,7 @@ def decode(tree: Any, arrays: list[Any]) -> Any:
         return [decode(item, arrays) for item in tree]
     if not isinstance(tree, dict):
         return tree
-    (kind, content), = tree.items()
+    ((kind, content),) = tree.items()
     if kind == "array":
         return arrays[content]
     if kind == "tuple":

@@ -19,10 +19,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tinygrad_seq.backend import Array, host, modules
+from tinygrad_seq import record
+from tinygrad_seq.backend import host, modules
 from tinygrad_seq.graph import Node, Value, leaf
-from tinygrad_seq.record import constant, explain, handle, record
-from tinygrad_seq.scope import Scope, current
+from tinygrad_seq.record import constant, explain, plain, recorded
+from tinygrad_seq.scope import current
 
 if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
     from tinygrad_seq.tensor import Tensor
@@ -45,8 +46,6 @@ class Operation(Protocol):
 class Primitive:
     """An op: name, forward and rules. `keep[mask]` tells what to save when the arguments in `mask` need gradients."""
 
-    __slots__ = ("arity", "differentiable", "forward", "joint", "keep", "merge", "name", "rules", "variadic")
-
     def __init__(self, forward: Callable[..., Any]) -> None:
         names = inspect.signature(forward).parameters.values()
         positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -54,6 +53,7 @@ class Primitive:
         self.forward = forward
         self.arity = len(positional) - 1  # `xp` comes first
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
+        self.has_static = any(p.kind is p.KEYWORD_ONLY for p in names)
         self.rules: tuple[Rule, ...] = ()
         self.joint: Rule = None  # one rule that returns the gradients of all arguments
         self.merge: Rule = None  # one rule for all uses of the same argument
@@ -110,8 +110,9 @@ def primitive(forward: Callable[..., Any]) -> Operation:
     """
     op = Primitive(forward)
     registry[op.name] = op
-    plain = not any(p.kind is p.KEYWORD_ONLY for p in inspect.signature(forward).parameters.values())
-    maker = {1: unary, 2: binary}.get(op.arity, general) if plain and not op.variadic else general
+    maker = (
+        general if op.variadic or op.arity > 2 or (op.arity == 2 and op.has_static) else (unary, binary)[op.arity - 1]
+    )
     call: Any = maker(op)
     call.__name__ = call.__qualname__ = op.name
     call.__module__, call.__doc__ = forward.__module__, forward.__doc__
@@ -123,26 +124,23 @@ def primitive(forward: Callable[..., Any]) -> Operation:
 # ---------------------------------------------------------------- callers: compute, and record if a gradient is wanted
 
 
-def unary(op: Primitive) -> Callable[[Any], Any]:
+def unary(op: Primitive) -> Callable[..., Any]:
     forward = op.forward
 
-    def call(x: Any) -> Any:
+    def call(x: Any, **static: Any) -> Any:
         if not isinstance(x, Value):
-            return compute(op, (x,), {})
+            return compute(op, (x,), static)
         array = x.array
         try:
-            out = forward(modules[type(array)], array)
+            out = forward(modules[type(array)], array, **static) if static else forward(modules[type(array)], array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
-        if type(out) is not type(array):
-            out = modules[type(array)].asarray(out)
         parent = x.node
         here = current.get()
         if parent is None or not parent.requires_grad or not here.recording or not op.differentiable:
-            return handle(out)
+            return plain(out)
         keep_y, keep_x = op.keep[1]
-        saved = (out if keep_y else None, array if keep_x else parent)
-        return handle(out, record(op, (parent,), None, saved, out, here))
+        return recorded(op, (parent,), static or None, keep_y, (array if keep_x else parent,), out, here)
 
     return call
 
@@ -163,22 +161,20 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
             out = forward(modules[type(a)], a, b)
         except Exception as error:
             raise explain(op.name, (a, b), error) from error
-        if type(out) is not type(a):
-            out = modules[type(a)].asarray(out)
         first, second = x.node, y.node
         mask = 0 if first is None or not first.requires_grad else 1
         if second is not None and second.requires_grad:
             mask += 2
         here = current.get()
         if not mask & op.differentiable or not here.recording:
-            return handle(out)
+            return plain(out)
         if first is None:
             first = leaf(x, False)
         if second is None:
             second = leaf(y, False)
         keep_y, keep_a, keep_b = op.keep[mask]
-        saved = (out if keep_y else None, a if keep_a else first, b if keep_b else second)
-        return handle(out, record(op, (first, second), None, saved, out, here))
+        kept = (a if keep_a else first, b if keep_b else second)
+        return recorded(op, (first, second), None, keep_y, kept, out, here)
 
     return call
 
@@ -187,14 +183,12 @@ def general(op: Primitive) -> Callable[..., Any]:
     forward = op.forward
 
     def call(*args: Any, **static: Any) -> Any:
-        for x in args:
-            if isinstance(x, Value):
-                break
-        else:
-            return compute(op, args, static)
         values = [x for x in args if isinstance(x, Value)]
-        beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
-        args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
+        if not values:
+            return compute(op, args, static)
+        if len(values) < len(args):
+            beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
+            args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
         arrays = [x.array for x in args]
         xp = modules[type(arrays[0])]
         try:
@@ -203,25 +197,22 @@ def general(op: Primitive) -> Callable[..., Any]:
             out = forward(xp, *arrays, **static)
         except Exception as error:
             raise explain(op.name, arrays, error) from error
-        if isinstance(out, host.generic):
-            out = host.asarray(out)
         here = current.get()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
-        node = None
-        if mask & op.differentiable and here.recording:
-            parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
-            keep = (False,) * (1 + len(args)) if op.joint else op.keep[mask]
-            kept = [array if k else parent for array, k, parent in zip(arrays, keep[1:], parents)]
-            node = record(op, parents, static or None, (out if keep[0] else None, *kept), out, here)
-        if isinstance(out, list):
-            return [handle(array, node and output_part(node, i, array, here)) for i, array in enumerate(out)]
-        return handle(out, node)
+        if not mask & op.differentiable or not here.recording:
+            return plain(out)
+        parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
+        if op.joint is not None:
+            return recorded(op, parents, static or None, False, parents, out, here)
+        keep_y, *keep = op.keep[mask]
+        kept = tuple(array if k else parent for array, k, parent in zip(arrays, keep, parents))
+        return recorded(op, parents, static or None, keep_y, kept, out, here)
 
     return call
 
 
 def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
-    """No Tensor among the arguments, so nothing to record: the op on raw arrays. Rules of the backward pass end here."""
+    """No Tensor among the arguments, so nothing to record: the op on raw arrays. This is where rules end up."""
     xp = modules.get(type(args[0])) if args else None
     if xp is None:  # lists and numbers
         xp = next((modules[type(x)] for x in args if type(x) in modules), host)
@@ -230,11 +221,6 @@ def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
         return op.forward(xp, *args, **static)
     except Exception as error:
         raise explain(op.name, args, error) from error
-
-
-def output_part(joint: Node, index: int, array: Array, here: Scope) -> Node:
-    """The node of one output of an op that has several."""
-    return record(part.op, (joint,), {"index": index}, (None, joint), array, here)
 
 
 @primitive
@@ -246,8 +232,11 @@ def part(xp: Any, outputs: Any, *, index: int) -> Any:
 @part.merged_vjp
 def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
     """The list of gradients that the joint rule gets: zeros stand for an output that was not used."""
-    gradients: list[Any] = [None] * len(joint.shape)
+    gradients: list[Any] = [None] * len(joint.shape)  # a node of several outputs has a tuple of shapes
     for node, g in uses:
         gradients[node.static["index"]] = g  # type: ignore[index]
     xp = modules[type(g.array if isinstance(g, Value) else g)]
     return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]
+
+
+record.part_op = part.op

@@ -3,7 +3,7 @@ that every op shares.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinygrad_seq.backend import Array, device_of, host, modules
@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
     from tinygrad_seq.tensor import Tensor
 
 T = TypeVar("T", bound=type[Value])
-new = object.__new__
 result_type: type[Value] = Value  # what ops return: Tensor, once `returned_by_ops` has been told
+part_op: Any = None  # the op of one output among several
 
 
 def returned_by_ops(cls: T) -> T:
@@ -27,37 +27,81 @@ def returned_by_ops(cls: T) -> T:
 
 def handle(array: Array, node: Node | None = None) -> "Tensor":
     """A Tensor of an array and the node that made it."""
-    result = new(result_type)
+    result = result_type()
     result.array = array
     result.node = node
     return result  # type: ignore[return-value]
 
 
-def record(
-    op: Any, parents: tuple[Node, ...], static: dict[str, Any] | None, saved: tuple[Any, ...], out: Any, here: Scope
-) -> Node:
-    """The node of an op that was just applied."""
-    node = new(Node)
+def plain(out: Any) -> Any:
+    """The result of an op that nobody will differentiate."""
+    if type(out) is list:
+        return [handle(array) for array in out]
+    return handle(out if out.shape else array_of(out))
+
+
+def recorded(
+    op: Any,
+    parents: tuple[Node, ...],
+    static: dict[str, Any] | None,
+    keep: bool,
+    kept: tuple[Any, ...],
+    out: Any,
+    here: Scope,
+) -> Any:
+    """The result of an op, with the node of its application. `keep`: save the output; `kept`: what else is saved."""
+    if type(out) is list:
+        return several(op, parents, static, kept, out, here)
+    shape = out.shape
+    if not shape:
+        out = array_of(out)
+    node = Node()
     node.op = op
     node.parents = parents
     node.static = static
-    node.saved = saved
-    if type(out) is list:  # an op of several outputs
-        node.shape, node.dtype = tuple(array.shape for array in out), out[0].dtype if out else None
-    else:
-        node.shape, node.dtype = out.shape, out.dtype
+    node.saved = (out if keep else None, *kept)
+    node.shape = shape
+    node.dtype = out.dtype
     node.requires_grad = True
     node.scope = here
     node.serial = new_serial()
     node.name = node.owner = node.hooks = node.line = None
-    return node
+    result = result_type()
+    result.array = out
+    result.node = node
+    return result
+
+
+def several(
+    op: Any,
+    parents: tuple[Node, ...],
+    static: dict[str, Any] | None,
+    kept: tuple[Any, ...],
+    outs: list[Array],
+    here: Scope,
+) -> list[Any]:
+    """The results of an op of several outputs: one joint node, and a part node for each output."""
+    joint = (recorded(op, parents, static, False, kept, outs[0], here).node,)
+    joint[0].shape = tuple(array.shape for array in outs)
+    return [recorded(part_op, joint, numbered(i), False, joint, array, here) for i, array in enumerate(outs)]
+
+
+def array_of(out: Any) -> Array:
+    """NumPy's results of no dimension are not arrays: make them so."""
+    return host.asarray(out) if isinstance(out, host.generic) else out
+
+
+@cache
+def numbered(index: int) -> dict[str, Any]:
+    """The static argument of a part node; every graph shares it."""
+    return {"index": index}
 
 
 def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     """A raw argument beside a Tensor: a number takes the Tensor's floating dtype, an array is copied."""
     array = beside.array
     xp = modules[type(array)]
-    dtype = array.dtype if array.dtype.kind == "f" else None
+    dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
     if type(raw) is float or type(raw) is int:
         return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
     try:
@@ -65,7 +109,9 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     except (TypeError, ValueError):  # a ragged list, an array of another device
         local = host.array(None)
     if local.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}")
+        raise TypeError(
+            f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}"
+        )
     if local.ndim and type(raw) in modules and modules[type(raw)] is not xp:
         raise TypeError(
             f"{name}: a NumPy array of shape {local.shape} beside a Tensor on {device_of(array)}: "
@@ -88,7 +134,9 @@ def explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
     """What went wrong in a forward, as a sentence that names the op, the arguments and their shapes."""
     places = [device_of(array) for array in arrays if type(array) in modules and array.shape]
     if len(set(places)) > 1:
-        return TypeError(f"{name}: its arguments are on different devices, {' and '.join(places)}: move one with .to(...)")
+        return TypeError(
+            f"{name}: its arguments are on different devices, {' and '.join(places)}: move one with .to(...)"
+        )
     text = str(error)
     kind = next((kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind)), RuntimeError)
     if text.startswith(name + ":"):

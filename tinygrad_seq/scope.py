@@ -15,7 +15,7 @@ from typing import Any
 class Scope:
     """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded."""
 
-    __slots__ = ("key", "outer", "recording", "value")
+    __slots__ = ("outer", "key", "value", "recording")
 
     def __init__(self, outer: "Scope | None", key: str, value: Any, recording: bool) -> None:
         self.outer = outer
@@ -40,7 +40,7 @@ root = Scope(None, "", None, True)
 current: ContextVar[Scope] = ContextVar("current", default=root)
 
 
-class scope:
+class scope:  # noqa: N801 (reads as the statement it makes)
     """Say where we are: ops inside `with scope(step=3):` carry `step=3`.
 
     The loop over time in every layer does just this; your own loop gets clusters in its picture the same way.

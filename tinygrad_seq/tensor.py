@@ -11,6 +11,7 @@ from tinygrad_seq import backprop
 from tinygrad_seq.backend import Array, device_of, host, to_host
 from tinygrad_seq.graph import Value, leaf
 from tinygrad_seq.ops import composite, elementwise, shape
+from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
 
 float32, float64, int32, int64, bool_ = map(host.dtype, ("float32", "float64", "int32", "int64", "bool"))
@@ -174,7 +175,7 @@ class Tensor(Value):
 
     __add__ = elementwise.add
     __sub__ = elementwise.subtract
-    __mul__ = elementwise.multiply
+    __mul__: Operation = elementwise.multiply
     __truediv__ = elementwise.divide
     __pow__ = elementwise.power
     __neg__ = elementwise.negative
@@ -214,9 +215,7 @@ class Tensor(Value):
         return composite.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)"
-        )
+        raise TypeError("a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)")
 
     # ----------------------------------------------------------------------- methods: each is the function of that name
 

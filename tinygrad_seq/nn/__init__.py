@@ -12,6 +12,19 @@ from tinygrad_seq.nn.recurrent import GRU, LSTM, RNN, Recurrent
 from tinygrad_seq.nn.rnn import RNNCell
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "Cell", "CrossEntropyLoss", "Embedding", "GRUCell", "LSTMCell", "Linear", "Module", "Parameter",
-    "RNNCell", "Recurrent", "cross_entropy", "init",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "CrossEntropyLoss",
+    "Embedding",
+    "GRUCell",
+    "LSTMCell",
+    "Linear",
+    "Module",
+    "Parameter",
+    "RNNCell",
+    "Recurrent",
+    "cross_entropy",
+    "init",
 ]

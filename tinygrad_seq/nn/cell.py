@@ -66,7 +66,10 @@ class Cell(Module):
 
     def zero_state(self, batch: tuple[int, ...], like: Tensor) -> State:
         """The state before the first step."""
-        zeros = [handle(modules[type(like.array)].zeros((*batch, self.hidden_size), self.weight_hh.dtype)) for _ in range(self.states)]
+        zeros = [
+            handle(modules[type(like.array)].zeros((*batch, self.hidden_size), self.weight_hh.dtype))
+            for _ in range(self.states)
+        ]
         return tuple(zeros) if self.states > 1 else zeros[0]
 
     def check(self, what: str, x: Any, width: int) -> None:
@@ -84,7 +87,7 @@ def check_dtype(name: str, what: str, x: Tensor, weight: Tensor) -> None:
     """An input of another dtype than the weights would compute in a mixture nobody asked for."""
     if x.dtype != weight.dtype:
         raise TypeError(
-            f"{name}: {what} is {x.dtype}, the parameters are {weight.dtype}: convert one with .to({str(weight.dtype)!r})"
+            f"{name}: {what} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to(\"{weight.dtype}\")"
         )
 
 

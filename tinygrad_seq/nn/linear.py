@@ -1,6 +1,5 @@
 """The affine map."""
 
-
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.ops.composite import matmul

@@ -29,7 +29,7 @@ def cross_entropy(
         targets = tensor(targets, device=logits.device)
     if logits.shape[:-1] != targets.shape:
         raise ValueError(
-            f"cross_entropy: logits of shape {logits.shape} want targets of shape {logits.shape[:-1]}, got {targets.shape}"
+            f"cross_entropy: logits {logits.shape} want targets of shape {logits.shape[:-1]}, got {targets.shape}"
         )
     classes = logits.shape[-1]
     xp = modules[type(logits.array)]
@@ -57,7 +57,11 @@ class CrossEntropyLoss(Module):
     """
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
-        self.options: dict[str, Any] = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
+        self.options: dict[str, Any] = {
+            "ignore_index": ignore_index,
+            "reduction": reduction,
+            "label_smoothing": label_smoothing,
+        }
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return cross_entropy(logits, targets, **self.options)

@@ -85,7 +85,9 @@ class Module:
                 continue
             seen.add(id(module))
             yield path, module
-            parts = [(f"{path}.{name}" if path else name, part) for name, part in module.parts() if isinstance(part, Module)]
+            parts = [
+                (f"{path}.{name}" if path else name, part) for name, part in module.parts() if isinstance(part, Module)
+            ]
             stack.extend(reversed(parts))
 
     def modules(self) -> "Iterator[Module]":
@@ -140,13 +142,17 @@ class Module:
         return {name: host.array(to_host(parameter.array)) for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Take over the values of a state_dict: all of them, or an error that names the culprits and changes nothing."""
+        """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing."""
         own = dict(self.named_parameters())
         missing, unexpected = sorted(set(own) - set(state)), sorted(set(state) - set(own))
         if strict and (missing or unexpected):
             raise ValueError(f"{type(self).__name__}.load_state_dict: missing {missing}, unexpected {unexpected}")
         arrays = {name: host.asarray(state[name]) for name in own if name in state}
-        wrong = [f"{name}: {array.shape}, expected {own[name].shape}" for name, array in arrays.items() if array.shape != own[name].shape]
+        wrong = [
+            f"{name}: {array.shape}, expected {own[name].shape}"
+            for name, array in arrays.items()
+            if array.shape != own[name].shape
+        ]
         if wrong:
             raise ValueError(f"{type(self).__name__}.load_state_dict: wrong shapes: {'; '.join(wrong)}")
         for name, array in arrays.items():

@@ -18,7 +18,7 @@ from tinygrad_seq.tensor import Tensor
 
 
 def unroll(cell: Cell, inputs: list[Tensor], state: State, *, reverse: bool = False) -> tuple[list[Tensor], State]:
-    """Apply a cell at every step, with the same weights; the hidden states in the order of the inputs, and the last state."""
+    """Apply a cell at every step, with the same weights; the hidden states in input order and the last state."""
     step = cell.unrolled()
     outputs: list[Any] = [None] * len(inputs)
     for t in reversed(range(len(inputs))) if reverse else range(len(inputs)):
@@ -68,6 +68,7 @@ class Recurrent(Module):
         steps = x.unstack()
         starts = self.starting_states(state, x, batched)
         finals: list[tuple[Tensor, ...]] = []
+        sides: list[list[Tensor]] = []
         for layer, cells in enumerate(self.cells):
             sides = []
             for cell, direction in zip(cells, self.directions):
@@ -75,8 +76,10 @@ class Recurrent(Module):
                     outputs, final = unroll(cell, steps, starts[len(finals)], reverse=direction == "reverse")
                 sides.append(outputs)
                 finals.append(final if isinstance(final, tuple) else (final,))
-            steps = sides[0] if len(sides) == 1 else [concatenate(pair, -1) for pair in zip(*sides)]
-        out = stack(steps)
+            steps = sides[0]
+            if len(sides) > 1 and layer < self.num_layers - 1:
+                steps = concatenate([stack(side) for side in sides], -1).unstack()
+        out = stack(steps) if len(sides) == 1 else concatenate([stack(side) for side in sides], -1)
         last = tuple(stack([final[k] for final in finals]) for k in range(len(finals[0])))
         if not batched:
             out, last = out.squeeze(1), tuple(part.squeeze(1) for part in last)
@@ -110,7 +113,9 @@ class Recurrent(Module):
         expected = (len(flat), batch, self.hidden_size) if batched else (len(flat), self.hidden_size)
         for part in parts:
             if not isinstance(part, Tensor) or part.shape != expected:
-                raise ValueError(f"{name}: the initial state must have shape {expected}, got {getattr(part, 'shape', part)}")
+                raise ValueError(
+                    f"{name}: the initial state must have shape {expected}, got {getattr(part, 'shape', part)}"
+                )
             check_dtype(name, "the initial state", part, flat[0].weight_ih)
         rows = [(part if batched else part.expand_dims(1)).unstack() for part in parts]
         return [tuple(row) if len(row) > 1 else row[0] for row in zip(*rows)]

@@ -251,8 +251,7 @@ def matmul(x: Any, y: Any) -> "Tensor":
         shapes.reshape(x, shape=(1, *left)) if len(left) == 1 else x,
         shapes.reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
     )
-    shape = shape_of(product)
-    return shapes.reshape(product, shape=(shape[:-2] + (shape[-2:-1] if len(left) > 1 else ()) + (shape[-1:] if len(right) > 1 else ())))
+    return squeeze(product, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
 
 
 def getitem(x: Any, index: Any) -> "Tensor":
@@ -265,9 +264,11 @@ def index_part(part: Any) -> Any:
     """One part of an index, safe to keep: arrays are copied, whole numbers become ints."""
     if part is None or part is Ellipsis or isinstance(part, int | slice):
         return part
-    array = part.array if isinstance(part, Value) else host.asarray(part) if isinstance(part, Sequence) else part
+    array = part.array if isinstance(part, Value) else part
+    if isinstance(part, Sequence) and not isinstance(part, str):
+        array = host.asarray(part, dtype=None if len(part) else "int64")
     if getattr(array, "dtype", None) is None or array.dtype.kind not in "iub":
-        raise IndexError(f"getitem: an index is made of ints, slices, None, Ellipsis, masks and integer arrays, not {part!r:.60}")
+        raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
     return array if isinstance(part, Value) else array.copy()
@@ -279,7 +280,7 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> "Tensor
 
 
 def take(x: Any, ids: Any) -> "Tensor":
-    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); ids out of range, negative ones too, are an error."""
+    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error."""
     if not shape_of(x):
         raise ValueError("take: a number has no rows")
     return indexing.take(x, checked_ids("take", ids, shape_of(x)[0], x))

@@ -7,11 +7,6 @@ from tinygrad_seq.primitive import primitive
 
 @primitive
 def matmul(xp: Any, x: Any, y: Any) -> Any:
-    """x @ y: the last two axes are matrices, the others are batches and broadcast. (The public name takes vectors too.)"""
-    if x.shape[-1] != y.shape[-2]:
-        raise ValueError(
-            f"matmul: shapes {x.shape} and {y.shape}: the last axis of the first, {x.shape[-1]}, "
-            f"must match the one before the last of the second, {y.shape[-2]}"
-        )
+    """x @ y: the last two axes are matrices, the others are batches and broadcast."""
     return xp.dot(x, y) if x.ndim == 2 == y.ndim else xp.matmul(x, y)
 matmul.vjps(lambda g, _z, _x, y: matmul(g, y.swapaxes(-1, -2)), lambda g, _z, x, _y: matmul(x.swapaxes(-1, -2), g))

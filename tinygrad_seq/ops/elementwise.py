@@ -7,7 +7,6 @@ passes the gradient at its bounds.
 
 from typing import Any
 
-from tinygrad_seq.backend import quiet
 from tinygrad_seq.primitive import primitive
 
 # -------------------------------------------------------------------------------------------------------- arithmetic
@@ -102,10 +101,8 @@ tanh.vjps(lambda g, y, _x: g - g * y * y)
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
     """1 / (1 + e**-x), in (0, 1): how far a gate is open."""
-    with quiet(over="ignore"):  # far below zero e**-x is inf, and 1 / (1 + inf) the 0 it should be
-        y = xp.exp(-x)
-    y += 1.0
-    return 1.0 / y
+    e = xp.exp(-xp.abs(x))  # never overflows, and both tails keep all their digits
+    return xp.exp(xp.minimum(x, 0)) / (1 + e)
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
 
 @primitive

@@ -1,5 +1,6 @@
 """Ops of many inputs or many outputs; each pair is each other's gradient: concatenate and split, stack and unstack."""
 
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -11,12 +12,14 @@ def concatenate(xp: Any, *pieces: Any, axis: int) -> Any:
     """The pieces one after another along an axis they have."""
     return xp.concatenate(pieces, axis)
 
+@lru_cache(maxsize=256)
+def cuts(sizes: tuple[int, ...], axis: int) -> list[tuple[slice, ...]]:
+    return [(slice(None),) * axis + (slice(end - size, end),) for end, size in zip(accumulate(sizes), sizes)]
+
 @primitive
 def split(xp: Any, x: Any, *, sizes: tuple[int, ...], axis: int) -> Any:
     """Cut an axis into pieces of these sizes (views)."""
-    ends = list(accumulate(sizes))
-    before = (slice(None),) * axis
-    return [x[(*before, slice(end - size, end))] for end, size in zip(ends, sizes, strict=True)]
+    return [x[cut] for cut in cuts(sizes, axis)]
 concatenate.joint_vjp(lambda g, _y, *pieces, axis: split(g, sizes=tuple(p.shape[axis] for p in pieces), axis=axis))
 split.vjps(lambda gs, _ys, _x, sizes, axis: concatenate(*gs, axis=axis))
 

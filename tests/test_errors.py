@@ -1,0 +1,144 @@
+"""Wrong input is a ValueError, TypeError, IndexError or RuntimeError whose sentence names the op and what was wrong.
+
+Where shapes matter, both are in it. Nothing is half done: the arguments still work afterwards.
+"""
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+
+
+def zeros(*shape):
+    return ts.tensor(np.zeros(shape), requires_grad=True)
+
+
+SHAPES = {
+    "add": lambda: zeros(2, 3) + zeros(4, 3),
+    "subtract": lambda: zeros(2, 3) - zeros(4, 3),
+    "multiply": lambda: zeros(2, 3) * zeros(4, 3),
+    "divide": lambda: zeros(2, 3) / zeros(4, 3),
+    "power": lambda: zeros(2, 3) ** zeros(4, 3),
+    "maximum": lambda: ts.maximum(zeros(2, 3), zeros(4, 3)),
+    "less": lambda: zeros(2, 3) < zeros(4, 3),
+    "equal": lambda: zeros(2, 3) == zeros(4, 3),
+    "where": lambda: ts.where(zeros(2, 3) > 0.0, zeros(2, 3), zeros(4, 3)),
+    "matmul": lambda: zeros(2, 3) @ zeros(4, 3),
+    "concatenate": lambda: ts.concatenate([zeros(2, 3), zeros(4, 3)], axis=1),
+    "stack": lambda: ts.stack([zeros(2, 3), zeros(4, 3)]),
+}
+
+
+@pytest.mark.parametrize("op", SHAPES)
+def test_shapes_that_do_not_fit_are_both_named(op):
+    with pytest.raises(ValueError, match=rf"^{op}\b.*\(2, 3\).*\(4, 3\)"):
+        SHAPES[op]()
+
+
+@pytest.mark.parametrize("kind, op, says, call", [
+    (ValueError, "matmul", r"\(3,\).*\(4,\)", lambda: zeros(3) @ zeros(4)),
+    (ValueError, "matmul", r"\(\).*\(3,\)", lambda: zeros() @ zeros(3)),
+    (ValueError, "matmul", r"\(2, 3, 4\).*\(5, 4, 3\)", lambda: zeros(2, 3, 4) @ zeros(5, 4, 3)),
+    (ValueError, "reshape", r"\(2, 3\)", lambda: zeros(2, 3).reshape(4, 2)),
+    (ValueError, "reshape", r"\(2, 3\)", lambda: zeros(2, 3).reshape(-1, -1)),
+    (TypeError, "reshape", "1.5", lambda: zeros(2, 3).reshape(1.5)),
+    (ValueError, "broadcast_to", r"\(2, 3\)", lambda: ts.broadcast_to(zeros(2, 3), 4, 3)),
+    (ValueError, "transpose", "swapaxes", lambda: zeros(2, 3, 4).transpose(0, 1)),
+    (ValueError, "transpose", "permutation", lambda: zeros(2, 3).transpose(0, 0)),
+    (IndexError, "transpose", "axis 2", lambda: zeros(2, 3).transpose(0, 2)),
+    (IndexError, "swapaxes", "axis 5", lambda: zeros(2, 3).swapaxes(0, 5)),
+    (IndexError, "expand_dims", "axis 4", lambda: ts.expand_dims(zeros(2, 3), axis=4)),
+    (ValueError, "squeeze", r"\(2, 3\)", lambda: ts.squeeze(zeros(2, 3), axis=0)),
+    (IndexError, "sum", "axis 2", lambda: zeros(2, 3).sum(2)),
+    (IndexError, "sum", "axis -3", lambda: zeros(2, 3).sum(-3)),
+    (TypeError, "sum", "'x'", lambda: zeros(2, 3).sum("x")),
+    (TypeError, "mean", "1.0", lambda: zeros(2, 3).mean(axis=1.0)),
+    (ValueError, "sum", r"\(0, -2\)", lambda: zeros(2, 3).sum((0, -2))),
+    (ValueError, "mean", r"\(0, 3\)", lambda: zeros(0, 3).mean()),
+    (ValueError, "var|mean", r"\(0, 3\)", lambda: zeros(0, 3).var()),
+    (ValueError, "max", r"\(0, 3\)", lambda: zeros(0, 3).max()),
+    (ValueError, "min", r"\(2, 0\)", lambda: zeros(2, 0).min(axis=1)),
+    (ValueError, "argmax", r"\(0, 3\)", lambda: zeros(0, 3).argmax()),
+    (ValueError, "logsumexp", r"\(0,\)", lambda: zeros(0).logsumexp()),
+    (IndexError, "argmax", "axis 2", lambda: zeros(2, 3).argmax(axis=2)),
+    (IndexError, "softmax", "axis 2", lambda: zeros(2, 3).softmax(2)),
+    (IndexError, "log_softmax", "axis", lambda: zeros().log_softmax()),
+    (IndexError, "flip", "axis 2", lambda: ts.flip(zeros(2, 3), axis=2)),
+    (ValueError, "pad", "2 axes", lambda: ts.pad(zeros(2, 3), ((1, 1), (1, 1), (1, 1)))),
+    (ValueError, "pad", "negative", lambda: ts.pad(zeros(2, 3), -1)),
+    (TypeError, "pad", "1.5", lambda: ts.pad(zeros(2, 3), 1.5)),
+    (TypeError, "concatenate", "non-empty", lambda: ts.concatenate([])),
+    (TypeError, "stack", "non-empty", lambda: ts.stack([])),
+    (TypeError, "stack", "Tensor", lambda: ts.stack(zeros(2))),
+    (IndexError, "concatenate", "axis 2", lambda: ts.concatenate([zeros(2, 3)], axis=2)),
+    (IndexError, "stack", "axis 3", lambda: ts.stack([zeros(2, 3)], axis=3)),
+    (ValueError, "split", "length 3", lambda: ts.split(zeros(2, 3), [1, 1], axis=1)),
+    (ValueError, "split", "negative|sum", lambda: ts.split(zeros(3), [4, -1])),
+    (ValueError, "split", "positive.*0", lambda: ts.split(zeros(3), 0)),
+    (TypeError, "split", "1.5", lambda: ts.split(zeros(3), 1.5)),
+    (IndexError, "split", "axis 1", lambda: ts.split(zeros(3), 1, axis=1)),
+    (IndexError, "unstack", "axis", lambda: ts.unstack(zeros())),
+    (IndexError, "getitem", r"\(2, 3\)", lambda: zeros(2, 3)[5]),
+    (IndexError, "getitem", r"\(2, 3\)", lambda: zeros(2, 3)[0, 0, 0]),
+    (IndexError, "getitem", r"\(2, 3\)", lambda: zeros(2, 3)[[0, 7]]),
+    (IndexError, "getitem", r"\(2, 3\)", lambda: zeros(2, 3)[np.ones(5, bool)]),
+    (IndexError, "getitem", "1.5", lambda: zeros(2, 3)[1.5]),
+    (IndexError, "getitem", "'a'", lambda: zeros(2, 3)["a"]),
+    (IndexError, "getitem", "", lambda: zeros(2, 3)[[0.5, 1.0]]),
+    (IndexError, "take", r"id 7 at position \(1,\).*3 rows", lambda: ts.take(zeros(3, 2), [0, 7])),
+    (IndexError, "take", r"id -1 at position \(0, 1\)", lambda: ts.take(zeros(3, 2), [[0, -1]])),
+    (TypeError, "take", "float64", lambda: ts.take(zeros(3, 2), np.array([0.0]))),
+    (ValueError, "take", "no rows", lambda: ts.take(zeros(), [0])),
+    (IndexError, "one_hot", "id 3.*3 rows|id 3.*3 classes", lambda: ts.one_hot([0, 3], 3)),
+    (TypeError, "one_hot", "float", lambda: ts.one_hot([0.5], 3)),
+    (TypeError, "tensor", "str", lambda: ts.tensor("abc")),
+    (TypeError, "tensor", "NoneType", lambda: ts.tensor(None)),
+    (ValueError, "tensor", "regular", lambda: ts.tensor([[1.0], [1.0, 2.0]])),
+    (TypeError, "add", "str", lambda: zeros(2) + "abc"),
+    (TypeError, "multiply", "NoneType", lambda: zeros(2) * None),
+    (TypeError, "where", "NoneType", lambda: ts.where(None, zeros(2), zeros(2))),
+    (ValueError, "item", r"\(2,\)", lambda: zeros(2).item()),
+    (ValueError, "", r"\(2,\)", lambda: bool(zeros(2))),
+    (ValueError, "", r"\(2,\)", lambda: float(zeros(2))),
+    (TypeError, "", "integer", lambda: [1, 2][ts.tensor(1.0)]),
+    (TypeError, "len", "", lambda: len(zeros())),
+    (TypeError, "", "iterated", lambda: iter(zeros())),
+    (TypeError, "", "int64", lambda: ts.tensor([1], requires_grad=True)),
+    (TypeError, "", "complex", lambda: ts.tensor([1.0], dtype="complex64")),
+    (TypeError, "", "nonsense", lambda: zeros(2).to("nonsense")),
+    (ValueError, "", "tpu", lambda: ts.tensor([1.0], device="tpu")),
+    (RuntimeError, "backward", "reduce", lambda: (zeros(2, 3) * 2.0).backward()),
+    (RuntimeError, "backward", "requires_grad=True", lambda: (ts.tensor([1.0]) * 2.0).backward()),
+    (ValueError, "backward", r"\(3,\).*\(2,\)", lambda: (zeros(2) * 2.0).backward(np.ones(3))),
+    (TypeError, "backward", "str|ones", lambda: (zeros(2) * 2.0).backward("ones")),
+    (RuntimeError, "grad", "input 1", lambda: ts.grad(zeros(2).sum(), [zeros(2), ts.tensor([1.0])], allow_unused=True)),
+    (ValueError, "", "1 outputs?.* 2", lambda: ts.grad([zeros(2).sum()], zeros(2), [1.0, 1.0])),
+    (RuntimeError, "retain_grad", "", lambda: ts.tensor([1.0]).retain_grad()),
+    (RuntimeError, "register_hook", "", lambda: ts.tensor([1.0]).register_hook(print)),
+    (RuntimeError, "requires_grad", "detach", lambda: setattr(zeros(2) * 2.0, "requires_grad", False)),
+    (TypeError, "grad", "ndarray", lambda: setattr(zeros(2), "grad", np.ones(2))),
+    (ValueError, "grad", r"\(2,\).*\(3,\)", lambda: setattr(zeros(2), "grad", zeros(3))),
+    (ValueError, "grad", "float64.*float32", lambda: setattr(zeros(2), "grad", ts.tensor([1.0, 2.0]))),
+])
+def test_wrong_input_is_said(kind, op, says, call):
+    with pytest.raises(kind, match=rf"(?s)^(?:{op})\b.*({says})" if op else says) as caught:
+        call()
+    assert type(caught.value) is kind
+
+
+def test_nothing_is_half_done():
+    x = zeros(2, 3)
+    for wrong in (lambda: x @ zeros(4, 3), lambda: x + zeros(4), lambda: x[7], lambda: (x * 2.0).backward(np.ones(7))):
+        with pytest.raises((ValueError, IndexError)):
+            wrong()
+    (x * 2.0).sum().backward()
+    assert x.grad.tolist() == [[2.0] * 3] * 2
+
+
+def test_an_assigned_gradient_is_kept_and_added_to():
+    x = ts.tensor(np.ones(2), requires_grad=True)
+    x.grad = ts.tensor(np.ones(2))
+    (x * 2.0).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    x.grad = None
+    assert x.grad is None

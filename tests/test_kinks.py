@@ -1,0 +1,98 @@
+"""Kinks, ties, poles and far tails: where finite differences say nothing, the conventions are pinned one by one.
+
+They are PyTorch's: relu'(0) = abs'(0) = 0, maximum splits a tie in halves, max shares it evenly, clip passes the whole
+gradient at its bounds. What saturates stays finite, exact and silent (warnings are errors here) at +-1e4.
+"""
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+
+INF = float("inf")
+
+
+def slope_at(function, *points):
+    """The gradient of the sum of the outputs for each argument."""
+    tensors = [ts.tensor(np.array(point, dtype=float), requires_grad=True) for point in points]
+    found = ts.grad(function(*tensors).sum(), tensors, allow_unused=True)
+    return [None if gradient is None else gradient.tolist() for gradient in found]
+
+
+@pytest.mark.parametrize("function, points, slopes", [
+    (ts.relu, [[-1.0, 0.0, 1.0]], [[0.0, 0.0, 1.0]]),
+    (ts.abs, [[-2.0, 0.0, 2.0]], [[-1.0, 0.0, 1.0]]),
+    (ts.maximum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]),
+    (ts.minimum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
+    (ts.max, [[1.0, 3.0, 3.0, 3.0, 3.0]], [[0.0, 0.25, 0.25, 0.25, 0.25]]),
+    (ts.min, [[1.0, 1.0, 3.0]], [[0.5, 0.5, 0.0]]),
+    (ts.max, [[1.0, float("nan")]], [[0.0, 1.0]]),
+    (lambda x: ts.max(x, axis=1), [[[1.0, 1.0], [1.0, 2.0]]], [[[0.5, 0.5], [0.0, 1.0]]]),
+    (lambda x: ts.clip(x, low=0.0, high=1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]),
+    (lambda x: ts.clip(x, low=0.0), [[-1.0, 0.0, 9.0]], [[0.0, 1.0, 1.0]]),
+    (lambda x: ts.clip(x, high=1.0), [[-9.0, 1.0, 2.0]], [[1.0, 1.0, 0.0]]),
+    (lambda x: ts.clip(x, low=None, high=None), [[-9.0, 2.0]], [[1.0, 1.0]]),
+    (lambda x: x**0.0, [[0.0, 2.0]], [[0.0, 0.0]]),
+    (lambda x: x**1.0, [[0.0, -2.0]], [[1.0, 1.0]]),
+    (lambda x: x**2.0, [[0.0, -3.0]], [[0.0, -6.0]]),
+    (ts.power, [[0.0], [0.0]], [[0.0], [0.0]]),
+    (ts.power, [[0.0], [2.0]], [[0.0], [0.0]]),
+    (lambda x: ts.where(x > 0.0, x, -x), [[-2.0, 3.0]], [[-1.0, 1.0]]),
+])
+def test_at_kinks_and_ties(function, points, slopes):
+    assert slope_at(function, *points) == slopes
+
+
+@pytest.mark.parametrize("function, point, value, slope", [
+    (ts.log, 0.0, -INF, INF), (ts.sqrt, 0.0, 0.0, INF),
+    (lambda x: 1.0 / x, 0.0, INF, -INF), (lambda x: x**-1.0, 0.0, INF, -INF),
+])
+def test_at_poles(function, point, value, slope):
+    with np.errstate(all="ignore"):
+        x = ts.tensor(np.array(point), requires_grad=True)
+        y = function(x)
+        y.backward()
+    assert (y.item(), x.grad.item()) == (value, slope)
+
+
+def test_second_derivatives_at_a_guarded_pole_are_numbers():
+    for exponent, second in [(0.0, 0.0), (1.0, 0.0), (2.0, 2.0), (3.0, 0.0)]:
+        x = ts.tensor(np.zeros(1), requires_grad=True)
+        first = ts.grad((x**exponent).sum(), x, create_graph=True)
+        found = ts.grad(first.sum(), x, allow_unused=True) if first.requires_grad else None
+        assert (0.0 if found is None else found.item()) == second
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_tails_are_finite_exact_and_silent(dtype):
+    for function, values in [(ts.sigmoid, [0.0, 0.5, 1.0]), (ts.tanh, [-1.0, 0.0, 1.0])]:
+        x = ts.tensor(np.array([-1e4, 0.0, 1e4], dtype), requires_grad=True)
+        y = function(x)
+        y.sum().backward()
+        assert y.tolist() == values
+        assert x.grad.tolist() == [0.0, 0.25 if function is ts.sigmoid else 1.0, 0.0]
+    for sign in (1, -1):
+        x = ts.tensor(sign * np.array([[0.0, 1e4], [1e4, 1e4]], dtype), requires_grad=True)
+        low = 0 if sign == 1 else 1
+        expected = np.eye(2)[1 - low], np.array([0.5, 0.5])
+        np.testing.assert_array_equal(ts.softmax(x).numpy(), expected)
+        slopes = ts.grad(ts.log_softmax(x)[0, low], x)
+        np.testing.assert_array_equal(slopes.numpy()[0], np.where(np.arange(2) == low, 1, -1))
+        assert ts.log_softmax(x)[0, low].item() == -1e4
+        rounding = 1e4 * np.finfo(dtype).eps  # of logsumexp itself, which is that large
+        np.testing.assert_allclose(ts.grad(ts.logsumexp(x, axis=1).sum(), x).numpy(), expected, atol=rounding)
+
+
+def test_a_tail_is_accurate_and_not_only_finite():
+    x = ts.tensor(np.array([-40.0, -30.0, -20.0]))
+    np.testing.assert_allclose(ts.sigmoid(x).numpy(), np.exp(x.numpy()), rtol=1e-8)
+    near, far = np.array([0.0, 1.0, -1.0]), np.array([1e4, 1e4 + 1, 1e4 - 1])
+    np.testing.assert_array_equal(ts.log_softmax(ts.tensor(far)).numpy(), ts.log_softmax(ts.tensor(near)).numpy())
+
+
+def test_minus_infinity_is_a_masked_entry():
+    assert ts.logsumexp(ts.tensor([[0.0, -INF], [-INF, -INF]]), axis=1).tolist() == [0.0, -INF]
+    x = ts.tensor([0.0, -INF], requires_grad=True)
+    y = ts.softmax(x)
+    y[0].backward()
+    assert (y.tolist(), x.grad.tolist()) == ([1.0, 0.0], [0.0, 0.0])

@@ -1,0 +1,200 @@
+"""Whose memory it is: a value never changes under the graph, a gradient belongs to its leaf, a dropped graph is gone.
+
+What the caller does to an array after handing it over changes nothing; gradients share memory with nothing; and the
+memory goes by reference count, with the garbage collector off.
+"""
+
+import contextlib
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+
+
+def leaf(*values):
+    return ts.tensor(np.array(values), requires_grad=True)
+
+
+@pytest.fixture
+def no_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def watched(tensor):
+    return weakref.ref(tensor.array)
+
+
+def walked(loss, x):
+    loss.sum().backward()
+
+
+def walked_twice(loss, x):
+    ts.grad(ts.grad(loss.sum(), x, create_graph=True).sum(), x)
+
+
+def recorded(loss, x):
+    loss.sum().backward(create_graph=True)
+    x.grad = None
+
+
+def refused(loss, x):
+    with contextlib.suppress(ValueError):
+        loss @ ts.tensor(np.ones((7, 7)))
+
+
+def watched_by_hooks(loss, x):
+    loss.retain_grad()
+    loss.register_hook(lambda g: g * 2.0)
+    loss.sum().backward()
+
+
+@pytest.mark.parametrize("use", [lambda loss, x: None, walked, walked_twice, recorded, refused, watched_by_hooks])
+@pytest.mark.parametrize("make", [
+    lambda x: ts.tanh(x * x), lambda x: ts.stack(ts.unstack(x * 2.0)) * x, lambda x: (x * x)[1:] * x[0],
+])
+def test_a_dropped_graph_dies_at_once(no_collector, make, use):
+    x = leaf(1.0, 2.0, 3.0)
+    loss = make(x)
+    held = watched(loss)
+    use(loss, x)
+    assert held() is not None
+    del loss
+    assert held() is None
+
+
+def test_a_leaf_that_holds_its_recorded_gradient_is_no_cycle(no_collector):
+    x = leaf(1.0, 2.0)
+    (x * x * x).sum().backward(create_graph=True)
+    held = watched(x), watched(x.grad)
+    del x
+    assert [array() for array in held] == [None, None]
+
+
+def test_backward_lets_go_of_what_was_saved(no_collector):
+    x = leaf(1.0, 2.0)
+    h = ts.tanh(x)
+    held = watched(h)
+    loss = (h * h).sum()
+    del h
+    assert held() is not None
+    loss.backward()
+    assert held() is None
+
+
+def test_what_no_rule_needs_is_not_kept(no_collector):
+    x = leaf(1.0, 2.0)
+    h = x * 2.0
+    held, loss = watched(h), (h + 1.0).sum()
+    del h
+    assert held() is None
+    loss.backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+PASSING_ON = {  # ops whose rules may hand on what they are given
+    "add": lambda x, y: x + y,
+    "reshape": lambda x, y: x.reshape(2, 2) + y.reshape(2, 2),
+    "stack": lambda x, y: ts.stack([x, y]),
+    "concatenate": lambda x, y: ts.concatenate([x, y]),
+    "add twice": lambda x, y: x + y + x,
+    "broadcast": lambda x, y: x[:, None] + y,
+    "view": lambda x, y: (x.T + y.T)[::-1],
+}
+
+
+@pytest.mark.parametrize("create_graph", [False, True], ids=["raw", "recorded"])
+@pytest.mark.parametrize("use", PASSING_ON)
+def test_gradients_share_memory_with_nothing(use, create_graph):
+    x, y = leaf(1.0, 2.0, 3.0, 4.0), leaf(5.0, 6.0, 7.0, 8.0)
+    output = PASSING_ON[use](x, y)
+    given = np.ones(output.shape)
+    output.backward(given, create_graph=create_graph)
+    owned = [x.grad.array, y.grad.array, given, x.array, y.array]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(owned) for b in owned[:i])
+    assert all(gradient.flags.writeable and 0 not in gradient.strides for gradient in owned[:2])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_returned_gradients_share_memory_with_nothing(create_graph):
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    given = ts.tensor(np.ones(2))
+    first, second = ts.grad(x + y, [x, y], given, create_graph=create_graph)
+    assert not np.shares_memory(first.array, second.array)
+    assert not np.shares_memory(first.array, given.array)
+
+
+def test_adding_to_a_gradient_leaves_the_old_one_alone():
+    x = leaf(1.0)
+    (x * 2.0).backward()
+    first = x.grad
+    (x * 3.0).backward()
+    assert (first.item(), x.grad.item()) == (2.0, 5.0)
+
+
+def test_a_new_tensor_is_a_copy():
+    array = np.ones(2)
+    x = ts.tensor(array)
+    array[:] = 7.0
+    assert x.tolist() == [1.0, 1.0]
+    assert not np.shares_memory(ts.tensor(x).array, x.array)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("use, given, after", [
+    (lambda x, a: x * a, np.array([2.0, 3.0]), [2.0, 3.0]),
+    (lambda x, a: a * x, np.array([2.0, 3.0]), [2.0, 3.0]),
+    (lambda x, a: x * a, np.array(2.0), [2.0, 2.0]),
+    (lambda x, a: ts.where(a, x * 2.0, x), np.array([True, False]), [2.0, 1.0]),
+    (lambda x, a: x[a], np.array([1, 1]), [0.0, 2.0]),
+    (lambda x, a: x[a], [1, 1], [0.0, 2.0]),
+    (lambda x, a: x[a], np.array([True, False]), [1.0, 0.0]),
+    (lambda x, a: x[(slice(None), None)][a, 0], np.array([1, 1]), [0.0, 2.0]),
+    (lambda x, a: ts.take(x, a), np.array([1, 1]), [0.0, 2.0]),
+    (lambda x, a: ts.split(x, a)[0] * 3.0, [1, 1], [3.0, 0.0]),
+    (lambda x, a: ts.stack([x, a]) * 2.0, np.array([2.0, 3.0]), [2.0, 2.0]),
+    (lambda x, a: ts.matmul(x, a), np.array([[2.0], [3.0]]), [2.0, 3.0]),
+    (lambda x, a: ts.pad(x, a)[0] + ts.pad(x, a)[1], [1, 1], [1.0, 0.0]),
+])
+def test_what_is_changed_between_forward_and_backward_changes_nothing(use, given, after, create_graph):
+    given = given.copy()
+    x = leaf(1.0, 2.0)
+    output = use(x, given).sum()
+    if isinstance(given, list):
+        given[:] = [0, 0]
+    else:
+        given[...] = 0
+    output.backward(create_graph=create_graph)
+    assert x.grad.tolist() == after
+
+
+def test_the_callers_gradient_may_change_after_a_recorded_backward():
+    x, given = leaf(2.0, 3.0), np.array([1.0, 10.0])
+    first = ts.grad(x * x, x, given, create_graph=True)
+    given[:] = 0.0
+    assert first.tolist() == [4.0, 60.0]
+    assert ts.grad(first.sum(), x).tolist() == [2.0, 20.0]
+
+
+def test_the_host_view_is_read_only():
+    x = leaf(1.0, 2.0)
+    for view in (x.numpy(), np.asarray(x), (x * 2.0).numpy()):
+        with pytest.raises(ValueError, match="read-only"):
+            view[0] = 5.0
+    copy = np.array(x)
+    copy[0] = 5.0
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_no_operator_works_in_place():
+    x = y = leaf(1.0, 2.0)
+    y += 1.0
+    y *= 2.0
+    assert (x.tolist(), y.tolist()) == ([1.0, 2.0], [4.0, 6.0])
+    with pytest.raises(TypeError, match=r"ts\.where|ts\.concatenate"):
+        x[0] = 5.0

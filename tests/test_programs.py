@@ -1,0 +1,92 @@
+"""Any program: random graphs in which values are shared, cut, joined and mixed in precision obey the same laws.
+
+An op alone has one path to each argument. Here gradients meet: accumulation in place, merged indexing, parts of a
+split that are never used, leaves that are used often or not at all.
+"""
+
+import numpy as np
+import pytest
+from draws import generators
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import assert_same, host, inner, leaves, like, slope
+
+import tinygrad_seq as ts
+
+LENGTH = 4
+STEPS = {  # each takes two earlier values of one length and gives another
+    "add": lambda a, b: a + b,
+    "multiply": lambda a, b: a * b * 0.5,
+    "subtract from itself": lambda a, b: a - a * 0.5,
+    "tanh": lambda a, b: ts.tanh(a + b),
+    "sin": lambda a, b: ts.sin(a),
+    "first and last": lambda a, b: a[0] * b + a[-1],
+    "reverse": lambda a, b: a[::-1],
+    "repeats": lambda a, b: a[[0, 0, 2, 3]],
+    "rotate": lambda a, b: ts.concatenate(ts.split(a, [1, LENGTH - 1])[::-1]),
+    "one part": lambda a, b: ts.unstack(a)[1] * b,
+    "restack": lambda a, b: ts.stack([row.sum() for row in ts.stack([a, b, a, b])]),
+    "mean": lambda a, b: a - ts.mean(a, keepdims=True),
+    "softmax": lambda a, b: ts.softmax(a) * b,
+    "product": lambda a, b: (a.reshape(2, 2) @ b.reshape(2, 2)).reshape(LENGTH) * 0.5,
+    "outer": lambda a, b: (a[:, None] * b).sum(axis=0) * 0.3,
+}
+steps = st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 99), st.integers(0, 99))
+programs = st.lists(steps, min_size=1, max_size=15)
+
+
+def run(program, inputs):
+    values = list(inputs)
+    for name, first, second in program:
+        values.append(STEPS[name](values[first % len(values)], values[second % len(values)]))
+    return ts.tanh(values[-1] + 0.1 * values[len(values) // 2])
+
+
+@given(programs, generators)
+def test_the_gradient_of_a_program_is_its_slope(program, rng):
+    arrays = [rng.normal(size=LENGTH) for _ in range(3)]
+    upstream = like(rng, arrays[:1])
+    tensors = leaves(arrays)
+    output = run(program, tensors)
+    found = ts.grad(output, tensors, upstream[0], allow_unused=True)
+    gradients = [np.zeros(LENGTH) if gradient is None else gradient.numpy() for gradient in found]
+    direction = like(rng, arrays)
+    expected = slope(lambda at: inner(upstream, host(run(program, [ts.tensor(x) for x in at]))), arrays, direction)
+    assert inner(gradients, direction) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@given(programs, generators, st.lists(st.sampled_from(["float32", "float64"]), min_size=3, max_size=3))
+def test_raw_and_recorded_walks_of_a_program_agree_bit_for_bit(program, rng, dtypes):
+    tensors = leaves([rng.normal(size=LENGTH).astype(dtype) for dtype in dtypes])
+    output = run(program, tensors).sum()
+    recorded = ts.grad(output, tensors, create_graph=True, allow_unused=True)
+    raw = ts.grad(output, tensors, allow_unused=True)
+    used = [i for i, gradient in enumerate(raw) if gradient is not None]
+    assert used == [i for i, gradient in enumerate(recorded) if gradient is not None]
+    assert_same([raw[i].numpy() for i in used], [recorded[i].numpy() for i in used])
+
+
+@given(programs, generators)
+def test_a_program_is_twice_differentiable(program, rng):
+    arrays = [rng.normal(size=LENGTH) for _ in range(3)]
+    weights = like(rng, arrays)
+
+    def of_gradient(inputs, create_graph):
+        found = ts.grad(run(program, inputs).sum(), inputs, create_graph=create_graph, allow_unused=True)
+        return [gradient if gradient is not None else ts.tensor(np.zeros(LENGTH)) for gradient in found]
+
+    tensors = leaves(arrays)
+    first = sum((g * w).sum() for g, w in zip(of_gradient(tensors, True), weights, strict=True))
+    found = ts.grad(first, tensors, allow_unused=True)
+    second = [np.zeros(LENGTH) if gradient is None else gradient.numpy() for gradient in found]
+    direction = like(rng, arrays)
+    expected = slope(lambda at: inner(weights, host(of_gradient(leaves(at), False))), arrays, direction)
+    assert inner(second, direction) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_sums_in_place_do_not_lose_precision_where_dtypes_mix():
+    x = ts.tensor(np.ones(1), requires_grad=True)
+    h = x.to("float32")
+    output = (h * ts.tensor(np.array([1e-12]))).sum() + h.to("float64").sum() + h.to("float64").sum()
+    recorded = ts.grad(output, x, create_graph=True)
+    assert recorded.tolist() == ts.grad(output, x).tolist() == [2.0 + 1e-12]

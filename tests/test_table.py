@@ -1,0 +1,40 @@
+"""The table is honest: every registered primitive has a row, and every row goes through the primitive it names.
+
+A primitive added to the package without a row fails here, so no op escapes the laws.
+"""
+
+import pytest
+from laws import as_list, leaves, over
+from op_table import PRIMITIVES, ROWS, SMOOTH
+
+import tinygrad_seq as ts
+from tinygrad_seq.graph import ancestors
+
+
+def test_every_primitive_has_a_row():
+    assert set(PRIMITIVES) - {row.op for row in ROWS} == set()
+
+
+def test_every_differentiable_primitive_has_a_smooth_row():
+    assert {name for name, op in PRIMITIVES.items() if op.differentiable} - {row.op for row in SMOOTH} == set()
+
+
+def test_names_are_different_and_known():
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert {row.op for row in ROWS} - {None} <= set(PRIMITIVES)
+
+
+@over([row for row in SMOOTH if row.op])
+def test_a_row_records_its_primitive(row, data):
+    case = data.draw(row.cases)
+    outputs = as_list(row.function(*leaves(case.arrays), **case.static))
+    recorded = {node.op.name for node in ancestors([output.node for output in outputs]) if node.op}
+    assert row.op in recorded
+
+
+@pytest.mark.parametrize("alias, name", [
+    ("sub", "subtract"), ("mul", "multiply"), ("div", "divide"), ("pow", "power"), ("neg", "negative"),
+    ("cat", "concatenate"), ("unbind", "unstack"), ("permute", "transpose"), ("view", "reshape"),
+])
+def test_familiar_spellings_are_aliases(alias, name):
+    assert getattr(ts, alias) is getattr(ts, name)

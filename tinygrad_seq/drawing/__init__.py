@@ -1,0 +1,5 @@
+"""Pictures of a recorded graph: `view` says what there is to see, `dot` says it to Graphviz, `picture` saves it."""
+
+from tinygrad_seq.drawing.picture import Drawing, draw
+
+__all__ = ["Drawing", "draw"]

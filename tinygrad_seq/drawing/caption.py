@@ -1,0 +1,77 @@
+"""What a node is called in a picture: its symbol, its label, its tooltip, which keeps the full text."""
+
+import re
+
+from tinygrad_seq.graph import Node
+from tinygrad_seq.steps import Place
+
+symbols = {
+    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
+    "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",
+    "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
+    "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",
+    "scatter_rows": "scatter rows", "concatenate": "concat",
+}  # fmt: skip
+
+
+def symbol(node: Node) -> str:
+    """The op as on a blackboard."""
+    name: str = "" if node.op is None else node.op.name
+    return symbols.get(name, name)
+
+
+def shortened(text: str, length: int = 24) -> str:
+    """A text fit for a label: one line, nothing invisible, not too long."""
+    line = re.sub(r"\s+", " ", printable(text)).strip()
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Without control characters (newlines and tabs stay) and other code points that XML does not take."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
+
+
+def kind_of_leaf(node: Node, role: str) -> str:
+    """What to call a leaf that nobody named."""
+    if not node.shape and node.static and "value" in node.static:
+        return f"{node.static['value']:.4g}"
+    if not node.shape:
+        return "const"
+    kinds = {"i": "ids", "u": "ids", "b": "mask"}
+    return "w" if role == "weight" else kinds.get(node.dtype.kind, "x")
+
+
+def tooltip(node: Node, place: Place | None) -> str:
+    """Everything there is to say about a node without its values."""
+    lines = [] if node.name is None else [node.name]
+    if node.op is None:
+        lines.append("parameter or variable" if node.requires_grad else "constant" if not node.shape else "input")
+    else:
+        lines.append(node.op.name)
+    shape = " ".join(map(str, node.shape)) if node.shape and isinstance(node.shape[0], tuple) else str(node.shape)
+    lines.append(f"{shape} {node.dtype}")
+    if place is not None and place.outer is not None:
+        lines.append(" / ".join(title(link) for link in chain(place)))
+    if node.line is not None:
+        lines.append(node.line)
+    return printable("\n".join(lines))
+
+
+def chain(place: Place) -> list[Place]:
+    """A place and those around it, outermost first."""
+    links: list[Place] = []
+    link: Place | None = place
+    while link is not None and link.outer is not None:
+        links.append(link)
+        link = link.outer
+    return links[::-1]
+
+
+def title(place: Place) -> str:
+    """What a cluster says about itself."""
+    text = shortened(place.text, 40)
+    if place.key == "step":
+        return f"t = {text}"
+    if place.key in ("module", "direction"):
+        return text
+    return "gradient" if place.key == "grad" else f"{place.key} {text}"

@@ -1,0 +1,37 @@
+"""The legend: every Parameter that a picture shows, and how often it is used, also where steps are left out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from tinygrad_seq.drawing.caption import chain, shortened
+from tinygrad_seq.drawing.view import LegendRow
+from tinygrad_seq.drawing.weights import Sources, is_parameter
+from tinygrad_seq.graph import Node
+from tinygrad_seq.steps import Place, Places
+
+
+def legend(
+    nodes: Sequence[Node], places: Places, sources: Sources, colours: Mapping[tuple[Node, ...], int]
+) -> list[LegendRow]:
+    """The rows, in order of creation. Where two parameters have one name, the module that uses each is named too."""
+    colour: dict[Node, int] = {}
+    for leaves, number in colours.items():
+        for leaf in leaves:
+            colour.setdefault(leaf, number)
+    uses: Counter[Node] = Counter()
+    first: dict[Node, Place] = {}
+    for node, place in places.at.items():
+        if node not in sources:
+            for leaf in (leaf for parent in node.parents for leaf in sources.get(parent, ())):
+                uses[leaf] += 1
+                first.setdefault(leaf, place)
+    rows = [leaf for leaf in nodes if leaf in colour and is_parameter(leaf)]
+    names = Counter(leaf.name for leaf in rows)
+    found = []
+    for leaf in rows:
+        name = leaf.name or "w"
+        if names[leaf.name] > 1 and leaf in first:
+            modules = [link.text for link in chain(first[leaf]) if link.key == "module"]
+            name = ".".join([*modules[-1:], name])
+        found.append(LegendRow(shortened(name, 40), leaf.shape, uses[leaf], colour[leaf]))
+    return found

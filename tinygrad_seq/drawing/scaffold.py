@@ -1,0 +1,122 @@
+"""What makes Graphviz draw time: columns in order, layers above each other, the same op equally high in every step.
+
+Graphviz lays out ranks and knows nothing of time. So ranks grow upward and the ops of a step stand in a column; edges
+that lead through time do not count for the ranks; what comes into a step from outside comes in through a port at its
+foot; and the feet hang on an unseen spine under the picture that runs from left to right in order of time. (Edges
+between nodes of one `group` are what dot crosses last: flat edges alone do not order clusters inside clusters.)
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from tinygrad_seq.drawing.view import Cluster, View
+
+unseen = {"shape": "point", "style": "invis", "width": "0.01", "height": "0.01", "label": ""}
+
+
+def foot(column: str) -> str:
+    return "foot " + column
+
+
+def homes(view: View) -> dict[str, str]:
+    """For every item the column it stands in, "" for none. A loop inside a step makes no columns."""
+    home: dict[str, str] = {}
+    columns = {cluster.id for loop in columns_of(view) for cluster in loop}
+    stack: list[tuple[Cluster, str]] = [(view.top, "")]
+    while stack:
+        cluster, column = stack.pop()
+        column = column or (cluster.id if cluster.id in columns else "")
+        home.update((item.id, column) for item in cluster.items)
+        stack += [(inner, column) for inner in cluster.inner]
+    return home
+
+
+def columns_of(view: View) -> list[list[Cluster]]:
+    """The loops whose steps are columns: those that are not inside a step."""
+    loop_of = {cluster.id: loop for loop in view.loops for cluster in loop}
+    found: dict[str, list[Cluster]] = {}
+    stack = [view.top]
+    while stack:
+        cluster = stack.pop()
+        if cluster.id in loop_of:
+            loop = loop_of[cluster.id]
+            found[loop[0].id] = loop
+        else:
+            stack += reversed(cluster.inner)
+    return [loop for loop in view.loops if loop[0].id in found]
+
+
+def ports_of(view: View, home: dict[str, str]) -> dict[tuple[str, str], str]:
+    """For every (source, column) that an edge leads between from outside: where it comes in."""
+    ports: dict[tuple[str, str], str] = {}
+    for edge in view.edges:
+        column = home[edge.target]
+        if column and column != home[edge.source] and not edge.through_time:
+            ports.setdefault((edge.source, column), f"port {column} {len(ports)}")
+    return ports
+
+
+def storeys(view: View, loops: list[list[Cluster]], home: dict[str, str]) -> list[int]:
+    """How many loops lie below each loop: a layer stands on the layer it reads."""
+    loop_of = {cluster.id: i for i, loop in enumerate(loops) for cluster in loop}
+    depth: dict[str, int] = defaultdict(int)
+    found = [0] * len(loops)
+    for edge in view.edges:
+        below, here = loop_of.get(home[edge.source], -1), loop_of.get(home[edge.target], -1)
+        if not edge.through_time:
+            depth[edge.target] = max(depth[edge.target], depth[edge.source] + (below not in (-1, here)))
+            if here >= 0:
+                found[here] = max(found[here], depth[edge.target])
+    return found
+
+
+def scaffold(
+    graph: Any, view: View, home: dict[str, str], ports: dict[tuple[str, str], str], quote: Callable[[str], str]
+) -> None:
+    """Add to a graphviz graph what is not seen."""
+
+    def level(names: list[str]) -> None:
+        graph.body.append("\t{ rank=same; " + "; ".join(map(quote, names)) + " }\n")
+
+    lowest = dict.fromkeys(home)
+    for edge in view.edges:
+        if home[edge.source] == home[edge.target]:
+            lowest.pop(edge.target, None)
+    for item in lowest:
+        if home[item]:
+            graph.edge(foot(home[item]), item, style="invis", minlen="0")
+    entering = defaultdict(list)
+    for (_, column), port in ports.items():
+        entering[column].append(port)
+
+    spines: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    taken: dict[tuple[int, tuple[str, ...]], int] = defaultdict(int)
+    whole: list[str] = []
+    loops = columns_of(view)
+    for loop, storey in zip(loops, storeys(view, loops, home)):
+        level([name for cluster in loop for name in (foot(cluster.id), *entering[cluster.id])])
+        steps = tuple(cluster.id.rpartition("/")[2] for cluster in loop)
+        number = taken[storey, steps]  # loops above each other share a spine, loops beside each other do not
+        taken[storey, steps] += 1
+        if number == len(spines[steps]):
+            spines[steps].append([f"spine {len(whole) + k}" for k in range(len(loop))])
+            for name in spines[steps][-1]:
+                graph.node(name, group=name, **unseen)
+            whole += spines[steps][-1]
+        for name, cluster in zip(spines[steps][number], loop):
+            graph.node(foot(cluster.id), group=name)
+            graph.edge(name, foot(cluster.id), style="invis")
+    if whole:
+        level(whole)
+    for left, right in pairwise(whole):
+        graph.edge(left, right, style="invis")
+
+    for row in view.rows:
+        level(row)
+    for shelf in view.shelves:
+        if len(shelf) > 1:
+            level(shelf)
+        for left, right in pairwise(shelf):
+            graph.edge(left, right, style="invis")

@@ -1,0 +1,67 @@
+"""What there is to see in a picture: a tree of clusters with items in it, edges between the items, a legend.
+
+Pure data, the same in every process: ids come from scopes and positions, never from addresses. `build` makes it from a
+graph; renderers turn it into text or pixels and decide how it looks.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to see.
+
+    Roles: op, gate, state, named and output are ops; input, initial (a state before the first step), constant and
+    weight are leaves beside their use; middle and passing stand in a gap.
+    """
+
+    id: str
+    role: str
+    symbol: str  # of the op
+    label: str  # its name, shortened
+    tooltip: str  # its name in full, and all else
+    ordinal: int  # which node of the graph, in order of creation; -1 for none
+    colour: int = -1  # of a weight: a number for the palette
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An argument on its way into an op. Role: data, state (from one step to another), or the role of a leaf."""
+
+    source: str
+    target: str
+    role: str
+    through_time: bool = False  # leads to another step of a loop that its value comes from
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A place: module, layer, direction, step (the keys of scopes); or a gap, where identical steps are left out."""
+
+    id: str
+    key: str
+    label: str
+    items: list[Item] = field(default_factory=list)
+    inner: list["Cluster"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LegendRow:
+    """A Parameter and how often it is used."""
+
+    label: str
+    shape: tuple[int, ...]
+    uses: int
+    colour: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All there is to see."""
+
+    top: Cluster
+    edges: list[Edge]
+    loops: list[list[Cluster]]  # steps and gaps in order of time
+    rows: list[list[str]]  # items that are the same op in different steps: best drawn at one height
+    shelves: list[list[str]]  # items of one step that are equally far from its start, in order from left to right
+    legend: list[LegendRow]

@@ -1,0 +1,196 @@
+"""Which steps of a graph are the same step again.
+
+Scopes say what belongs together: `Places` sorts the recorded ops into a tree of the scopes they were made in, and the
+places of key "step" that lie side by side in it are a loop over time. Two steps of a loop are the same step again if
+they hold the same ops in the same order, wired the same way, where "the same way" moves along with time: the state
+comes from one step earlier, the input is the next slice, the weight is the same node. Whatever reads a graph by steps
+(a picture that leaves some out, a program that repeats one) asks here first, so a step that differs is never lost.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from numbers import Real
+from typing import Any
+
+from tinygrad_seq.graph import Node
+from tinygrad_seq.scope import Scope
+
+
+class Place:
+    """One visit of a scope: the ops made right in it, and the places inside it, in the order they were entered."""
+
+    __slots__ = ("id", "inner", "key", "loop", "names", "ops", "order", "outer", "text", "value")
+
+    def __init__(self, outer: "Place | None", key: str, value: Any) -> None:
+        self.outer, self.key, self.value = outer, key, value
+        self.text = re.sub(" at 0x[0-9a-fA-F]+", "", str(value))  # an address would differ from run to run
+        self.inner: list[Place] = []
+        self.ops: list[Node] = []
+        self.names: Counter[str] = Counter()
+        self.loop = self.order = -1  # of a step: which loop over time, and where in it
+        self.id = ""
+        if outer is not None:
+            name = re.sub(r"[^\w.-]", "_", f"{key}-{self.text}")[:40]
+            outer.names[name] += 1
+            self.id = f"{outer.id}/{name}" + (f"~{outer.names[name]}" if outer.names[name] > 1 else "")
+            outer.inner.append(self)
+
+
+Seat = tuple[Place, int]  # a step, and which of its ops
+
+
+class Places:
+    """The tree of places of a graph's ops (given in order of creation), and its loops over time.
+
+    `at[op]` is the place an op was made in; `seats[op]` the steps around it, outermost first, and its position in each.
+    """
+
+    def __init__(self, ops: Sequence[Node]) -> None:
+        self.top = Place(None, "", "")
+        self.at: dict[Node, Place] = {}
+        self.seats: dict[Node, tuple[Seat, ...]] = {}
+        self.members: dict[Place, list[Node]] = {}  # of a step: all ops in it, at any depth
+        known: dict[Scope, Place] = {}
+        around: dict[Place, list[Place]] = {self.top: []}
+        for node in ops:
+            place = known.get(node.scope) or self.enter(node.scope, known, around)
+            place.ops.append(node)
+            self.at[node] = place
+            seats = []
+            for step in around[place]:
+                members = self.members.setdefault(step, [])
+                seats.append((step, len(members)))
+                members.append(node)
+            self.seats[node] = tuple(seats)
+        self.loops = [loop for place in around for loop in loops_of(place)]
+        for i, loop in enumerate(self.loops):
+            for order, step in enumerate(loop):
+                step.loop, step.order = i, order
+
+    def enter(self, scope: Scope, known: dict[Scope, Place], around: dict[Place, list[Place]]) -> Place:
+        """The place of a scope. Entering the same key and value again with nothing between is the same visit."""
+        links: list[Scope] = []
+        link: Scope | None = scope
+        while link is not None and link.outer is not None and link not in known:
+            links.append(link)
+            link = link.outer
+        place = known.get(link, self.top) if link is not None else self.top
+        for link in reversed(links):
+            if link.key != "no_grad":
+                last = place.inner[-1] if place.inner else None
+                if last is None or last.key != link.key or last.text != str(link.value):
+                    last = Place(place, link.key, link.value)
+                    around[last] = [*around[place], last] if link.key == "step" else around[place]
+                place = last
+            known[link] = place
+        return known.setdefault(scope, place)
+
+
+def loops_of(place: Place) -> list[list[Place]]:
+    """The loops over time right inside a place, each in order of time: a step that comes again begins a new one."""
+    loops: list[list[Place]] = []
+    seen: set[str] = set()
+    for step in place.inner:
+        if step.key == "step":
+            if not loops or step.text in seen:
+                loops.append([])
+                seen = set()
+            loops[-1].append(step)
+            seen.add(step.text)
+    for loop in loops:
+        if all(isinstance(step.value, Real) for step in loop):
+            loop.sort(key=lambda step: step.value)
+    return loops
+
+
+Sketch = tuple[list[Hashable], list[int]]  # what a step is made of, and the numbers that may move along with time
+
+
+def same_again(places: Places, nodes: Sequence[Node]) -> dict[Place, int]:
+    """For every step a number, equal for two steps of a loop exactly where they are the same step again."""
+    users: dict[Node, list[Node]] = defaultdict(list)
+    readers: dict[tuple[int, Node], Place] = {}
+    shared: set[tuple[int, Node]] = set()  # what more than one step of a loop reads
+    ordinal = {node: i for i, node in enumerate(nodes)}
+    for node in places.at:
+        for parent in node.parents:
+            users[parent].append(node)
+            for step, _ in places.seats[node]:
+                if readers.setdefault((step.loop, parent), step) is not step:
+                    shared.add((step.loop, parent))
+
+    def there(node: Node, step: Place, own: Sequence[Seat]) -> Hashable:
+        """Where a node is, seen from a step: in it, in another one, or None."""
+        for at, position in places.seats.get(node, ()):
+            if at is step:
+                return position
+            if not any(at is seat[0] for seat in own):
+                return at.loop, at.order - step.order, position
+        return None
+
+    def sketch(step: Place) -> Sketch:
+        words: list[Hashable] = []
+        numbers: list[int] = []
+        for node in places.members[step]:
+            words += [node.op.name, node.shape, str(node.dtype), node.name, places.at[node].id[len(step.id) :]]
+            flatten(node.static, words, numbers)
+            own = places.seats[node]
+            for parent in node.parents:
+                where = there(parent, step, own)
+                words.append(where)
+                if where is not None:
+                    continue
+                if parent.op is not None and parent.op.name == "part":  # a slice of something outside, read by number
+                    words.append(ordinal[parent.parents[0]])
+                elif (step.loop, parent) in shared:
+                    words.append(ordinal[parent])
+                    continue
+                else:  # made outside for this step alone
+                    words += [parent.op and parent.op.name, parent.shape, str(parent.dtype), parent.name]
+                    words.append(parent.requires_grad)
+                    for other in parent.parents:
+                        where = there(other, step, own)
+                        private = where is not None or (other.op is None and not other.requires_grad)
+                        words += [where, other.shape if private else ordinal[other]]
+                flatten(parent.static, words, numbers)
+            for user in users[node]:
+                where = there(user, step, own)
+                if type(where) is not int:
+                    words += [where, user.op.name, user.shape, user.name]
+        return words, numbers
+
+    kinds: dict[Hashable, int] = {}
+    found: dict[Place, int] = {}
+    for loop in places.loops:
+        sketches = [sketch(step) for step in loop]
+        for i, (words, numbers) in enumerate(sketches):
+            alike = [k for k in (i - 1, i + 1) if 0 <= k < len(loop) and sketches[k][0] == words]
+            other = alike[0] if alike else i
+            before = sketches[other][1]
+            moving = [(1, n - i) if n - m == i - other != 0 else (0, n) for n, m in zip(numbers, before, strict=True)]
+            found[loop[i]] = kinds.setdefault((loop[i].loop, tuple(words), tuple(moving)), len(kinds))
+    return found
+
+
+def flatten(static: Any, words: list[Hashable], numbers: list[int]) -> None:
+    """Static arguments as words that compare and numbers that may move."""
+    stack = [static]
+    while stack:
+        value = stack.pop()
+        if type(value) is int:
+            numbers.append(value)
+            words.append(int)
+        elif isinstance(value, tuple | list):
+            words.append(len(value))
+            stack.extend(value)
+        elif isinstance(value, slice):
+            words.append(slice)
+            stack += [value.start, value.stop, value.step]
+        elif isinstance(value, dict):
+            words.append(tuple(value))
+            stack.extend(value.values())
+        elif hasattr(value, "tobytes"):
+            words.append((getattr(value, "shape", ()), str(value.dtype), value.tobytes()))
+        else:
+            words.append(repr(value))
