@@ -1,4 +1,4 @@
-"""Cross entropy against its formula in plain NumPy, with every option, over any leading shape, also where it is extreme.
+"""Cross entropy against its formula in plain NumPy, with every option, over any leading shape, at any size.
 
 The loss of a position is the log of the sum of the exponentials, less the target's logit; its gradient is the softmax,
 less the target. It stays finite, exact and silent where a logit is 1e4, and a position that is ignored counts for
@@ -82,12 +82,13 @@ def test_targets_of_any_whole_kind_are_taken(case, kind):
     assert_same([nn.cross_entropy(leaf(logits), other).numpy()], [nn.cross_entropy(leaf(logits), targets).numpy()])
 
 
-@given(seed=seeds, shape=shapes, classes=st.integers(2, 5), dtype=st.sampled_from(["float32", "float64"]), data=st.data())
-def test_extreme_logits_are_finite_exact_and_silent(seed, shape, classes, dtype, data):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(seed=seeds, shape=shapes, classes=st.integers(2, 5), smoothing=smoothings)
+def test_extreme_logits_are_finite_exact_and_silent(dtype, seed, shape, classes, smoothing):
     """(The suite makes a warning an error.)"""
     rng = np.random.default_rng(seed)
     logits, targets = rng.choice([-1e4, 0.0, 1e4], (*shape, classes)), np.asarray(rng.integers(0, classes, shape))
-    x, smoothing = leaf(logits.astype(dtype)), data.draw(smoothings)
+    x = leaf(logits.astype(dtype))
     loss = nn.cross_entropy(x, targets, label_smoothing=smoothing)
     value, gradient = formula(logits, targets, label_smoothing=smoothing)
     assert loss.dtype == dtype
@@ -95,23 +96,23 @@ def test_extreme_logits_are_finite_exact_and_silent(seed, shape, classes, dtype,
     assert_near(gradients([loss], [np.ones(())], x), [gradient.astype(dtype)], dtype)
 
 
+@pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
 @given(case=cases(shapes=npst.array_shapes(min_dims=1, max_dims=2, min_side=2, max_side=3)), smoothing=smoothings,
-       junk=st.sampled_from([np.nan, np.inf, -np.inf]), at=st.integers(0, 4), reduction=st.sampled_from(["mean", "sum"]))
-def test_an_ignored_position_counts_for_nothing_whatever_it_holds(case, smoothing, junk, at, reduction):
+       at=st.integers(0, 4), reduction=st.sampled_from(["mean", "sum"]))
+def test_an_ignored_position_counts_for_nothing_whatever_it_holds(junk, case, smoothing, at, reduction):
     """A masked class (-inf) or an overflow at a padded position must not reach the loss, nor the other positions."""
     logits, targets, _ = case
     targets = targets % logits.shape[-1]
     targets.flat[0] = -100
     options = {"label_smoothing": smoothing, "reduction": reduction}
-    clean, x = nn.cross_entropy(leaf(logits), targets, **options), leaf(logits)
     spoiled = logits.copy()
     spoiled.reshape(-1, logits.shape[-1])[0, at % logits.shape[-1]] = junk
-    x, clean_x = leaf(spoiled), leaf(logits)
-    clean, loss = nn.cross_entropy(clean_x, targets, **options), nn.cross_entropy(x, targets, **options)
-    assert_same([loss.numpy()], [clean.numpy()])
-    elsewhere = targets != -100
-    (found,), (expected,) = (gradients([y], [np.ones(())], z) for y, z in ((loss, x), (clean, clean_x)))
-    assert_same([found[elsewhere]], [expected[elsewhere]])
+    losses, elsewhere = [], []
+    for array in (spoiled, logits):
+        x = leaf(array)
+        losses.append(nn.cross_entropy(x, targets, **options))
+        elsewhere += [g[targets != -100] for g in gradients(losses[-1:], [np.ones(())], x)]
+    assert_same([losses[0].numpy(), elsewhere[0]], [losses[1].numpy(), elsewhere[1]])
 
 
 @given(seed=seeds, classes=st.integers(1, 4), count=st.integers(1, 4))
@@ -139,7 +140,7 @@ def test_a_target_out_of_range_is_an_error_that_names_its_position(case, data):
 
 
 @pytest.mark.parametrize("kind, says, call", [
-    (ValueError, r"\(3, 2, 4\).*\(3, 2\).*\(2, 3\)", lambda: nn.cross_entropy(ts.zeros(3, 2, 4), np.zeros((2, 3), int))),
+    (ValueError, r"\(3, 1, 4\).*\(3, 1\).*\(1, 3\)", lambda: nn.cross_entropy(ts.zeros(3, 1, 4), [[0, 0, 0]])),
     (ValueError, r"\(2, 4\).*\(2,\).*\(2, 4\)", lambda: nn.cross_entropy(ts.zeros(2, 4), np.zeros((2, 4), int))),
     (ValueError, r"\(\)", lambda: nn.cross_entropy(ts.tensor(1.0), 0)),
     (ValueError, r"reduction.*'average'", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], reduction="average")),
@@ -147,7 +148,6 @@ def test_a_target_out_of_range_is_an_error_that_names_its_position(case, data):
     (ValueError, r"label_smoothing.*-0\.1", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], label_smoothing=-0.1)),
     (TypeError, r"integers.*float", lambda: nn.cross_entropy(ts.zeros(2, 4), np.array([0.0, 1.0]))),
     (TypeError, r"Tensor.*ndarray", lambda: nn.cross_entropy(np.zeros((2, 4)), [0, 1])),
-    (TypeError, r"int64", lambda: nn.cross_entropy(ts.tensor([[1, 2]]), [0])),
 ])  # fmt: skip
 def test_wrong_input_is_said(kind, says, call):
     with pytest.raises(kind, match=rf"(?s)^cross_entropy\b.*{says}") as caught:

@@ -182,9 +182,9 @@ def with_gradients(seed, shapes, scale=1.0):
     return parameters, np.concatenate([p.grad.numpy().ravel() for p in parameters])
 
 
-@given(seed=seeds, shapes=shapes, scale=st.sampled_from([1e-3, 1.0, 1e3]), order=st.sampled_from([1.0, 2.0, 3.0, math.inf]),
-       limit=st.floats(0.01, 10))
-def test_the_joint_norm_is_clipped_by_one_factor(seed, shapes, scale, order, limit):
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.0, math.inf])
+@given(seed=seeds, shapes=shapes, scale=st.sampled_from([1e-3, 1.0, 1e3]), limit=st.floats(0.01, 10))
+def test_the_joint_norm_is_clipped_by_one_factor(order, seed, shapes, scale, limit):
     parameters, whole = with_gradients(seed, shapes, scale)
     ignored = nn.Parameter([1.0])
     norm = optim.clip_grad_norm_([ignored, *parameters], limit, order)
@@ -198,16 +198,16 @@ def test_the_joint_norm_is_clipped_by_one_factor(seed, shapes, scale, order, lim
     assert ignored.grad is None
 
 
-@given(seed=seeds, shapes=shapes, bad=st.sampled_from([np.nan, np.inf, -np.inf]), order=st.sampled_from([1.0, 2.0, math.inf]),
-       data=st.data())
-def test_a_gradient_that_is_not_finite_is_refused_and_nothing_changes(seed, shapes, bad, order, data):
+@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
+@given(seed=seeds, shapes=shapes, bad=st.sampled_from([np.nan, np.inf, -np.inf]), data=st.data())
+def test_a_gradient_that_is_not_finite_is_refused_and_nothing_changes(order, seed, shapes, bad, data):
     parameters, _ = with_gradients(seed, shapes)
     chosen = data.draw(st.sampled_from(range(len(parameters))))
     spoiled = parameters[chosen].grad.numpy().copy()
     spoiled.flat[data.draw(st.integers(0, spoiled.size - 1))] = bad
     parameters[chosen].grad = ts.tensor(spoiled)
     before = [p.grad.numpy().copy() for p in parameters]
-    with pytest.raises(RuntimeError, match="clip_grad_norm_.*not finite"):
+    with pytest.raises(RuntimeError, match=r"clip_grad_norm_.*not finite"):
         optim.clip_grad_norm_(parameters, 1.0, order)
     assert_same([p.grad.numpy() for p in parameters], before)
 
@@ -240,25 +240,25 @@ def test_clipping_makes_new_arrays(seed, shapes):
 
 
 @pytest.mark.parametrize("kind, says, call", [
-    (ValueError, "Adam: lr .*-0.1", lambda w: optim.Adam([w], lr=-0.1)),
-    (ValueError, "SGD: lr .*nan", lambda w: optim.SGD([w], lr=math.nan)),
-    (ValueError, "Adam: lr .*inf", lambda w: optim.Adam([w], lr=math.inf)),
-    (TypeError, "Adam: lr .*fast", lambda w: optim.Adam([w], lr="fast")),
-    (TypeError, "SGD: momentum .*None", lambda w: optim.SGD([w], momentum=None)),
-    (ValueError, "Adam: betas .*1.0", lambda w: optim.Adam([w], betas=(0.9, 1.0))),
-    (ValueError, "Adam: betas .*-0.1", lambda w: optim.Adam([w], betas=(-0.1, 0.9))),
-    (ValueError, "Adam: betas .*nan", lambda w: optim.Adam([w], betas=(0.9, math.nan))),
-    ((TypeError, ValueError), "Adam: betas .*0.9", lambda w: optim.Adam([w], betas=0.9)),
-    ((TypeError, ValueError), "Adam: betas .*0.9", lambda w: optim.Adam([w], betas=(0.9,))),
-    (ValueError, "Adam: eps", lambda w: optim.Adam([w], eps=-1.0)),
-    (ValueError, "Adam: weight_decay", lambda w: optim.Adam([w], weight_decay=-1.0)),
-    (ValueError, "SGD: momentum", lambda w: optim.SGD([w], momentum=-1.0)),
-    (ValueError, "SGD: nesterov", lambda w: optim.SGD([w], nesterov=True)),
-    (ValueError, "SGD: nesterov", lambda w: optim.SGD([w], momentum=0.9, dampening=0.1, nesterov=True)),
-    (ValueError, "SGD: .*no parameters", lambda w: optim.SGD([])),
-    (TypeError, "SGD: parameter 1 .*Tensor", lambda w: optim.SGD([w, ts.ones(2)])),
-    (ValueError, "lr.*-1", lambda w: setattr(optim.SGD([w]), "lr", -1.0)),
-    (ValueError, "1 parameters.* 2", lambda w: optim.SGD([w, w]).load_state_dict(optim.SGD([w]).state_dict())),
+    (ValueError, r"Adam: lr .*-0\.1", lambda w: optim.Adam([w], lr=-0.1)),
+    (ValueError, r"SGD: lr .*nan", lambda w: optim.SGD([w], lr=math.nan)),
+    (ValueError, r"Adam: lr .*inf", lambda w: optim.Adam([w], lr=math.inf)),
+    (TypeError, r"Adam: lr .*fast", lambda w: optim.Adam([w], lr="fast")),
+    (TypeError, r"SGD: momentum .*None", lambda w: optim.SGD([w], momentum=None)),
+    (ValueError, r"Adam: betas .*1\.0", lambda w: optim.Adam([w], betas=(0.9, 1.0))),
+    (ValueError, r"Adam: betas .*-0\.1", lambda w: optim.Adam([w], betas=(-0.1, 0.9))),
+    (ValueError, r"Adam: betas .*nan", lambda w: optim.Adam([w], betas=(0.9, math.nan))),
+    ((TypeError, ValueError), r"Adam: betas .*0\.9", lambda w: optim.Adam([w], betas=0.9)),
+    ((TypeError, ValueError), r"Adam: betas .*0\.9", lambda w: optim.Adam([w], betas=(0.9,))),
+    (ValueError, r"Adam: eps", lambda w: optim.Adam([w], eps=-1.0)),
+    (ValueError, r"Adam: weight_decay", lambda w: optim.Adam([w], weight_decay=-1.0)),
+    (ValueError, r"SGD: momentum", lambda w: optim.SGD([w], momentum=-1.0)),
+    (ValueError, r"SGD: nesterov", lambda w: optim.SGD([w], nesterov=True)),
+    (ValueError, r"SGD: nesterov", lambda w: optim.SGD([w], momentum=0.9, dampening=0.1, nesterov=True)),
+    (ValueError, r"SGD: .*no parameters", lambda w: optim.SGD([])),
+    (TypeError, r"SGD: parameter 1 .*Tensor", lambda w: optim.SGD([w, ts.ones(2)])),
+    (ValueError, r"lr.*-1", lambda w: setattr(optim.SGD([w]), r"lr", -1.0)),
+    (ValueError, r"1 parameters.* 2", lambda w: optim.SGD([w, w]).load_state_dict(optim.SGD([w]).state_dict())),
 ])  # fmt: skip
 def test_wrong_numbers_are_said(kind, says, call):
     with pytest.raises(kind, match=says):

@@ -55,8 +55,13 @@ class Cell(Module):
         if state is None:
             state = self.zero_state((*x.shape[:-1],), x)
         parts = state if isinstance(state, tuple) else (state,)
+        if len(parts) != self.states:
+            raise ValueError(f"{type(self).__name__}: the state has {self.states} part(s), got {len(parts)}")
         for part in parts:
             self.check("the state", part, self.hidden_size)
+            if part.shape[:-1] != x.shape[:-1]:
+                expected = (*x.shape[:-1], self.hidden_size)
+                raise ValueError(f"{type(self).__name__}: the state must have shape {expected}, got {part.shape}")
         if not batched:
             x, parts = x.expand_dims(0), tuple(part.expand_dims(0) for part in parts)
         result = self.unrolled()(x, parts if self.states > 1 else parts[0])

@@ -1,5 +1,6 @@
 """The affine map."""
 
+from tinygrad_seq.nn.cell import check_dtype
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.ops.composite import matmul
@@ -18,18 +19,23 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"Linear: sizes must be positive, got {in_features} and {out_features}")
         self.weight = uniform(out_features, in_features, bound=in_features**-0.5)
         self.bias = uniform(out_features, bound=in_features**-0.5) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        inputs = self.weight.shape[1]
+        outputs, inputs = self.weight.shape
+        if not isinstance(x, Tensor):
+            raise TypeError(f"Linear: x must be a Tensor, got {type(x).__name__}")
+        check_dtype("Linear", "x", x, self.weight)
         if not x.shape or x.shape[-1] != inputs:
             raise ValueError(f"Linear: expected x of shape (..., {inputs}), got {x.shape}")
         rows = x if x.ndim == 2 else x.reshape(-1, inputs)  # one product for all positions
         y = matmul(rows, self.weight.T)
         if self.bias is not None:
             y = y + self.bias
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], -1)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
     def describe(self) -> str:
         out_features, in_features = self.weight.shape

@@ -6,6 +6,8 @@ from tinygrad_seq.backend import modules
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.ops.composite import checked_ids, getitem, log_softmax
+from tinygrad_seq.ops.indexing import scatter
+from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
 
 
@@ -25,27 +27,36 @@ def cross_entropy(
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"cross_entropy: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    if not isinstance(logits, Tensor):
+        raise TypeError(f"cross_entropy: logits must be a Tensor, got {type(logits).__name__}")
+    if logits.dtype.kind != "f":
+        raise TypeError(f"cross_entropy: logits must be floating, got {logits.dtype}: convert them with .to('float32')")
     if not isinstance(targets, Tensor):
         targets = tensor(targets, device=logits.device)
-    if logits.shape[:-1] != targets.shape:
+    if not logits.shape or logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"cross_entropy: logits {logits.shape} want targets of shape {logits.shape[:-1]}, got {targets.shape}"
         )
-    classes = logits.shape[-1]
-    xp = modules[type(logits.array)]
-    ids = targets.array.reshape(-1)
-    counted = ids != ignore_index
-    used = xp.where(counted, ids, 0)
-    checked_ids("cross_entropy", tensor(used.reshape(targets.shape)), classes)
-    log_probability = log_softmax(logits).reshape(-1, classes)
-    loss = -getitem(log_probability, (tensor(xp.arange(len(used))), tensor(used)))
+    classes, xp = logits.shape[-1], modules[type(logits.array)]
+    counted = targets.array != ignore_index
+    checked_ids("cross_entropy", handle(xp.where(counted, targets.array, 0)), classes)
+    (positions,) = xp.nonzero(counted.reshape(-1))
+    ids = targets.array.reshape(-1)[positions]
+    rows = logits.reshape(-1, classes)
+    if len(positions) < len(rows):  # leave the ignored out before anything is computed: they may hold anything
+        rows = getitem(rows, handle(positions))
+    log_probability = log_softmax(rows)
+    loss = -getitem(log_probability, (handle(xp.arange(len(ids))), handle(ids)))
     if label_smoothing:
         loss = loss * (1.0 - label_smoothing) - log_probability.mean(1) * label_smoothing
-    if not bool(counted.all()):
-        loss = loss * tensor(counted.astype(logits.dtype))
     if reduction == "none":
-        return loss.reshape(targets.shape)
-    return loss.sum() / float(counted.sum()) if reduction == "mean" else loss.sum()
+        return scatter(loss, shape=counted.reshape(-1).shape, indices=(positions,)).reshape(targets.shape)
+    total = loss.sum()
+    if reduction == "sum":
+        return total
+    return total / float(len(ids)) if len(ids) else total * float("nan")
 
 
 class CrossEntropyLoss(Module):

@@ -175,8 +175,11 @@ def flip(x: Any, axis: Axis = None) -> "Tensor":
 def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
     """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy."""
     ndim = len(shape_of(x))
+    given = host.asarray(widths)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"pad: widths must be ints, got {widths!r}")
     try:
-        pairs = host.broadcast_to(host.asarray(widths), (ndim, 2)).tolist()
+        pairs = host.broadcast_to(given, (ndim, 2)).tolist()
     except ValueError:
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
     if any(n < 0 for pair in pairs for n in pair):

@@ -42,7 +42,7 @@ reduce_min.vjps(extreme_rule)
 @primitive
 def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
     """Which elements are the extreme y, as shares that sum to one: constant but for jumps, so without gradient."""
-    here = (x == y).astype(x.dtype)
+    here = ((x == y) | ((x != x) & (y != y))).astype(x.dtype)  # where the extreme is NaN, the NaNs are it
     return here / here.sum(axis=axis, keepdims=True)
 
 @primitive

@@ -29,6 +29,8 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"Adam: betas must be two numbers, got {betas!r}")
         if max(betas) >= 1:
             raise ValueError(f"Adam: betas must be below 1, got {betas}")
         super().__init__(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)

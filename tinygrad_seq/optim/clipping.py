@@ -22,11 +22,11 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     held = [p for p in parameters if p.grad is not None]
     if not held:
         return 0.0
-    sizes = [abs(p.grad.array) for p in held if p.grad is not None]
-    if norm_type == math.inf:
-        norm = max(float(size.max()) for size in sizes)
-    else:
-        norm = sum(float((size**norm_type).sum()) for size in sizes) ** (1 / norm_type)
+    sizes = [abs(p.grad.array).reshape(-1).astype("float64") for p in held if p.grad is not None]
+    highest = [float(size.max()) for size in sizes if size.size]
+    norm = top = math.nan if any(math.isnan(size) for size in highest) else max(highest, default=0.0)
+    if norm_type != math.inf and 0 < top < math.inf:  # in units of the largest, so that no power overflows
+        norm = top * sum(float(((size / top) ** norm_type).sum()) for size in sizes) ** (1 / norm_type)
     if not math.isfinite(norm):
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
     scale = max_norm / (norm + 1e-6)

@@ -4,6 +4,7 @@ A subclass writes one method: from a parameter's array, its gradient's array and
 the parameter, to the parameter's new array.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,12 +23,20 @@ class Optimizer:
         for i, parameter in enumerate(self.parameters):
             if not isinstance(parameter, Parameter):
                 raise TypeError(f"{name}: parameter {i} must be an nn.Parameter, got {type(parameter).__name__}")
-        self.options = options
+        self.options = {option: self.checked(option, value) for option, value in options.items()}
         self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
-        for option, value in options.items():
-            numbers = value if isinstance(value, tuple) else (value,)
-            if any(not host.isfinite(number) or number < 0 for number in numbers):
-                raise ValueError(f"{name}: {option} must be finite and not negative, got {value!r}")
+
+    def checked(self, option: str, value: Any) -> Any:
+        """A number as a Python float: a NumPy float64 would widen float32 parameters."""
+        if isinstance(value, bool):
+            return value
+        try:
+            numbers = tuple(float(number) for number in (value if isinstance(value, tuple) else (value,)))
+        except (TypeError, ValueError):
+            raise TypeError(f"{type(self).__name__}: {option} must be a number, got {value!r}") from None
+        if any(not 0 <= number < math.inf for number in numbers):
+            raise ValueError(f"{type(self).__name__}: {option} must be finite and not negative, got {value!r}")
+        return numbers if isinstance(value, tuple) else numbers[0]
 
     @property
     def lr(self) -> float:
@@ -37,7 +46,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        self.options["lr"] = float(value)  # a NumPy float64 would widen float32 parameters
+        self.options["lr"] = self.checked("lr", value)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -1,0 +1,170 @@
+"""The language model as its reader runs it: a process of its own, with its files, its sentences and its exit status.
+
+It must write every result and say where, do the same with the same seed, go on after Ctrl-C as if nothing had been,
+and answer what cannot work (no GPU, no file, no Graphviz) with a sentence and not with a traceback.
+"""
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_seq as ts
+
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "demos" / "language_model.py"
+TINY = ["--hidden", "8", "--steps", "12", "--batch", "4", "--window", "8"]
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the demos extra")
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("the cat sat on the mat, and the dog sat on the ünder-cat. " * 20, encoding="utf-8")
+    return path
+
+
+def command(*arguments, out=None):
+    return [sys.executable, str(DEMO), *map(str, arguments), *(["--out", str(out)] if out else [])]
+
+
+def environment(**changes):
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **changes}
+
+
+def run(*arguments, out=None, **changes):
+    return subprocess.run(command(*arguments, out=out), env=environment(**changes), capture_output=True, text=True,
+                          timeout=120, cwd=out.parent if out else None)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(text, tmp_path_factory):
+    """The results of one tiny run."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    done = run("--text", text, *TINY, out=out)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def same(a, b):
+    """Checkpoints alike bit for bit."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a.tobytes() == b.tobytes() if hasattr(a, "tobytes") else a == b
+
+
+def test_everything_is_written_and_it_says_where(finished):
+    out, done = finished
+    assert (out / "loss.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    picture = next(name for name in ("unrolled.svg", "unrolled.dot") if (out / name).exists())
+    assert ("<svg" if picture.endswith("svg") else "digraph") in (out / picture).read_text(encoding="utf-8")
+    sample = (out / "sample.txt").read_text(encoding="utf-8")
+    assert len(sample) == 1200 and set(sample) <= set("the cat sat on the mat, and the dog sat on the ünder-cat. ")
+    saved = ts.load(out / "checkpoint")
+    assert saved["step"] == len(saved["losses"]) == 12
+    assert sorted(path.name for path in out.iterdir()) == sorted(["checkpoint", "loss.png", "sample.txt", picture])
+    for name in (str(out), "loss.png", picture, "sample.txt", "checkpoint"):
+        assert name in done.stdout
+    assert sample[:600] in done.stdout
+    assert re.search(r"held-out loss: \d+\.\d{3} nats", done.stdout)
+    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_same_seed_is_the_same_run_and_another_is_another(text, finished, tmp_path, seed):
+    out = tmp_path / "out"
+    assert run("--text", text, *TINY, "--seed", seed, out=out).returncode == 0
+    first, second = ts.load(finished[0] / "checkpoint"), ts.load(out / "checkpoint")
+    assert same(first, second) == (seed == 0)
+    assert (first["losses"] == second["losses"]) == (seed == 0)
+
+
+@pytest.mark.parametrize("cell, gates", [("rnn", 1), ("gru", 3)])
+def test_other_cells_work(text, tmp_path, cell, gates):
+    done = run("--text", text, *TINY, "--cell", cell, out=tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert cell.upper() in done.stdout
+    assert ts.load(tmp_path / "out" / "checkpoint")["model"]["recurrent.weight_hh_l0"].shape == (gates * 8, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends a SIGINT")
+def test_a_run_that_was_interrupted_and_resumed_is_the_run_that_was_not(text, tmp_path):
+    sizes = ["--text", text, "--hidden", 8, "--steps", 600, "--batch", 4, "--window", 8]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run(*sizes, out=whole).returncode == 0
+    with subprocess.Popen(command(*sizes, out=cut), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:  # fmt: skip
+        seen = next(line for line in process.stdout if line.startswith("--- step"))
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=120)
+    assert process.returncode == 0 and "Traceback" not in errors
+    assert "--resume" in rest and str(cut) in rest, seen
+    step = ts.load(cut / "checkpoint")["step"]
+    assert 0 < step < 600
+    assert f"step {step}" in rest
+    assert not (cut / "sample.txt").exists()
+    done = run("--resume", out=cut)
+    assert done.returncode == 0, done.stderr
+    assert same(ts.load(cut / "checkpoint"), ts.load(whole / "checkpoint"))
+    assert (cut / "sample.txt").read_bytes() == (whole / "sample.txt").read_bytes()
+
+
+def assert_refused(done, says):
+    """One sentence on stderr, a failure, no traceback."""
+    assert done.returncode not in (0, None)
+    assert "Traceback" not in done.stderr
+    assert re.search(says, done.stderr.strip().splitlines()[-1]), done.stderr
+
+
+def no_gpu():
+    if importlib.util.find_spec("cupy") is None:
+        return True
+    return not __import__("cupy").cuda.is_available()
+
+
+@pytest.mark.skipif(not no_gpu(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_said(text, tmp_path):
+    done = run("--text", text, *TINY, "--device", "cuda", out=tmp_path / "out")
+    assert_refused(done, r'^language_model: device "cuda".*(CuPy|GPU)')
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("says, arguments", [
+    (r"nowhere\.txt", ["--text", "nowhere.txt", *TINY]),
+    (r"text has 0 characters", ["--text", os.devnull, *TINY]),
+    (r"checkpoint", ["--resume"]),
+    (r"hidden|sizes", [*TINY, "--hidden", "0"]),
+    (r"batch", [*TINY, "--batch", "0"]),
+    (r"window|no steps", [*TINY, "--window", "0"]),
+    (r"steps", [*TINY, "--steps", "0"]),
+    (r"lr", [*TINY, "--lr", "nan"]),
+    (r"tpu", [*TINY, "--device", "tpu"]),
+])  # fmt: skip
+def test_what_cannot_work_is_one_sentence(text, tmp_path, says, arguments):
+    given = [] if "--text" in arguments or "--resume" in arguments else ["--text", text]
+    assert_refused(run(*given, *arguments, out=tmp_path / "out"), says)
+
+
+def test_without_graphviz_it_writes_the_dot_text_and_how_to_install_it(text, tmp_path):
+    done = run("--text", text, *TINY, out=tmp_path / "out", PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "unrolled.dot").read_text(encoding="utf-8").startswith("digraph")
+    assert not (tmp_path / "out" / "unrolled.svg").exists()
+    assert any("apt install graphviz" in line for line in done.stdout.splitlines())
+    assert "unrolled.dot" in done.stdout
+
+
+def test_help_is_for_people():
+    done = run("--help")
+    assert done.returncode == 0
+    for option in ("--text", "--cell", "--hidden", "--steps", "--device", "--out", "--resume", "--seed"):
+        assert option in done.stdout

@@ -1,0 +1,163 @@
+"""The judge judged: gradcheck lets right rules pass, at any size, and catches wrong ones, each kind of wrong.
+
+The wrong rules are ops made here and taken out of the registry again. A rule that is right at first order and wrong at
+second passes gradcheck and fails gradgradcheck. What finite differences cannot judge (float32, nothing to
+differentiate) is refused.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from networks import leaf, seeds
+
+import tinygrad_seq as ts
+from tinygrad_seq.primitive import registry
+
+shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=4)
+CHECKS = pytest.mark.parametrize("check", [ts.gradcheck, ts.gradgradcheck])
+
+
+@pytest.fixture
+def op():
+    """op(rule, ...): a primitive of these rules, 2 x**3 for one array or x**2 y for two, known until the test ends."""
+    before = dict(registry)
+
+    def make(*rules):
+        if len(rules) == 1:
+
+            def made_for_a_test(xp, x):
+                return x * x * x * 2.0
+        else:
+
+            def made_for_a_test(xp, x, y):
+                return x * x * y
+
+        made = ts.primitive(made_for_a_test)
+        made.vjps(*rules)
+        return made
+
+    yield make
+    registry.clear()
+    registry.update(before)
+
+
+@CHECKS
+@given(seed=seeds, shape=shapes)
+def test_right_rules_pass(check, seed, shape):
+    rng = np.random.default_rng(seed)
+    x, y = leaf(rng.normal(size=shape)), leaf(rng.normal(size=shape))
+    assert check(lambda x, y: ts.tanh(x) * y * y, [x, y])
+    assert check(lambda x, y: [x * x * y, (y * y * y).sum()], [x, y])  # several outputs
+    assert check(lambda x: (x * x).sum(), x)  # one input, not in a list
+    assert x.grad is None and y.grad is None
+
+
+@CHECKS
+def test_a_right_rule_of_ones_own_passes(op, check):
+    cube = op(lambda g, _y, x: g * x * x * 6.0)
+    product = op(lambda g, _z, x, y: g * x * y * 2.0, lambda g, _z, x, _y: g * x * x)
+    x, y = leaf([0.5, -1.0, 2.0]), leaf([1.5, 0.3, -0.7])
+    assert check(cube, x)
+    assert check(product, [x, y])
+
+
+WRONG = {
+    "sign": lambda g, _y, x: -g * x * x * 6.0,
+    "a factor": lambda g, _y, x: g * x * x * 2.0,
+    "a power": lambda g, _y, x: g * x * 6.0,
+    "one part in a hundred": lambda g, _y, x: g * x * x * 6.06,
+    "without what comes from above": lambda g, _y, x: x * x * 6.0,
+    "zero": lambda g, _y, x: g * x * 0.0,
+    "not a number": lambda g, _y, x: g * x * np.nan,
+    "one element": lambda g, _y, x: g * x * x * ts.tensor([6.0, 6.0, 5.0], dtype="float64").array,
+    "mixed up elements": lambda g, _y, x: (g * x * x * 6.0)[::-1],
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_rule_is_caught(op, wrong):
+    cube = op(WRONG[wrong])
+    x = leaf([0.5, -1.0, 2.0])
+    with pytest.raises(AssertionError, match="finite differences"):
+        ts.gradcheck(lambda x: cube(x) + x * 0.0, x)
+
+
+@given(seed=seeds, shape=npst.array_shapes(max_dims=3, max_side=4), data=st.data())
+def test_one_wrong_element_is_caught_at_any_size(seed, shape, data):
+    rng = np.random.default_rng(seed)
+    at = tuple(data.draw(st.integers(0, n - 1)) for n in shape)
+    error = np.zeros(shape)
+    error[at] = 1000.0
+    error = ts.tensor(error)
+    with pytest.raises(AssertionError, match="finite differences"):  # the value is right, one gradient is not
+        ts.gradcheck(lambda x: ts.sin(x) + (x - x.detach()) * error, leaf(rng.normal(size=shape)))
+
+
+def test_rules_of_two_arguments_taken_for_each_other_are_caught(op):
+    swapped = op(lambda g, _z, x, _y: g * x * x, lambda g, _z, x, y: g * x * y * 2.0)
+    with pytest.raises(AssertionError, match="finite differences"):
+        ts.gradcheck(swapped, [leaf([0.5, -1.0]), leaf([1.5, 0.3])])
+
+
+def test_a_rule_right_at_first_order_only_is_caught_at_second(op):
+    square = op(lambda g, _y, x: g * x * 5.0)  # its value is 2 x**3, its slope is wrong
+
+    def slope(x):
+        """6 x**2, in an op whose own rule is wrong."""
+        return square(x) / x * 3.0
+
+    cube = op(lambda g, _y, x: g * slope(x))
+    x = leaf([0.5, -1.0, 2.0])
+    assert ts.gradcheck(cube, x)
+    with pytest.raises(AssertionError, match="finite differences"):
+        ts.gradgradcheck(cube, x)
+
+
+def test_a_rule_that_computes_with_bare_arrays_is_caught_at_second_order(op):
+    def rule(g, _y, x):
+        return g * (x.array if isinstance(x, ts.Tensor) else x) ** 2 * 6.0
+
+    cube = op(rule)
+    x = leaf([0.5, -1.0, 2.0])
+    assert ts.gradcheck(cube, x)
+    with pytest.raises(AssertionError, match="finite differences"):
+        ts.gradgradcheck(cube, x)
+
+
+@pytest.mark.parametrize("lost", [lambda x: x.detach() * 2.0, lambda x: ts.tensor(x.numpy() ** 2)])
+def test_a_gradient_that_is_lost_altogether_is_caught(lost):
+    x = leaf([0.5, -1.0])
+    with pytest.raises(AssertionError, match="finite differences"):
+        ts.gradcheck(lambda x: lost(x) + x, x)
+    with pytest.raises((AssertionError, RuntimeError, ValueError), match="gradcheck"):
+        ts.gradcheck(lost, x)
+
+
+@CHECKS
+def test_constant_outputs_and_inputs_are_no_obstacle(check):
+    x, ids, number = leaf([0.5, -1.0]), ts.tensor([1, 0, 1]), ts.tensor(np.array([2.0, 3.0]))
+    assert check(lambda x, ids, number: x[ids].sum() * number, [x, ids, number])
+    assert check(lambda x: [x * x, ts.tensor([1])], x)
+    assert check(lambda x: [x * x, ts.ones(2)], x)
+
+
+@CHECKS
+def test_what_cannot_be_judged_is_refused(check):
+    single = ts.tensor([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"input 1 .*float32.*float64"):
+        check(lambda x, y: x * y, [leaf([1.0]), single])
+    with pytest.raises(ValueError, match="no input requires a gradient"):
+        check(lambda x: x * 2.0, ts.tensor(np.ones(2)))
+
+
+@given(seed=seeds)
+def test_the_same_seed_gives_the_same_judgement(seed):
+    said = []
+    for _ in range(2):
+        with pytest.raises(AssertionError) as caught:
+            ts.gradcheck(lambda x: x * x + (x - x.detach()) * 7.0, leaf([0.5, -1.0]), seed=seed)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
