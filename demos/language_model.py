@@ -121,6 +121,9 @@ def arguments():
 
 def main():
     args = arguments()
+    for name in ("hidden", "steps", "batch", "window"):
+        if getattr(args, name) < 1:
+            raise ValueError(f"--{name} must be at least 1, got {getattr(args, name)}")
     saved = ts.load(args.out / "checkpoint") if args.resume else None
     if saved:  # the run goes on as it began, whatever else is on the command line
         vars(args).update(saved["settings"])
@@ -197,5 +200,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (RuntimeError, ValueError, OSError) as error:  # no GPU, no such file, no checkpoint: one sentence
+    except (RuntimeError, TypeError, ValueError, OSError) as error:  # no GPU, no such file, no checkpoint: one sentence
         sys.exit(f"language_model: {error}")

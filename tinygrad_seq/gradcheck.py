@@ -50,9 +50,13 @@ def gradcheck(
     def draw(like: Tensor) -> Any:
         return generator.standard_normal(like.shape)
 
-    outputs = [y for y in as_list(function(*values)) if y.requires_grad]
+    outputs = [y for y in as_list(function(*values)) if y.dtype.kind == "f"]
     weights = [tensor(draw(y), device=y.device) for y in outputs]
-    gradients = grad(outputs, [values[i] for i in moving], weights, allow_unused=True)
+    live = [i for i, y in enumerate(outputs) if y.requires_grad]
+    if not live:
+        raise ValueError("gradcheck: no output requires a gradient: the function lost it on the way")
+    pairs = [outputs[i] for i in live], [values[i] for i in moving], [weights[i] for i in live]
+    gradients = grad(*pairs, allow_unused=True)
 
     def weighted(shift: float, along: list[Any]) -> float:
         moved = list(values)

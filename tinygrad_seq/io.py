@@ -50,7 +50,7 @@ def encode(value: Any, place: str, arrays: list[Any]) -> Any:
     """A value as JSON; arrays go to the list and leave their number."""
     if isinstance(value, Value):
         value = value.array
-    if type(value) in modules:
+    if type(value) in modules and not value.dtype.hasobject:
         arrays.append(to_host(value))
         return {"array": len(arrays) - 1}
     if isinstance(value, dict):
@@ -71,18 +71,20 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises FileNotFoundError, or ValueError for a file that is damaged or is not one of ours.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            saved = json.loads(archive.read("tree.json"))
-            if saved["version"] != VERSION:
-                raise ValueError(f"it has version {saved['version']}, this library reads {VERSION}")
-            names = sorted((name for name in archive.namelist() if name.endswith(".npy")), key=lambda n: int(n[:-4]))
-            arrays = [host.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False) for name in names]
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                saved = json.loads(archive.read("tree.json"))
+                if saved["version"] != VERSION:
+                    raise ValueError(f"it has version {saved['version']}, this library reads {VERSION}")
+                count = len(archive.namelist()) - 1
+                read = [io.BytesIO(archive.read(f"{number}.npy")) for number in range(count)]
+            arrays = [host.lib.format.read_array(buffer, allow_pickle=False) for buffer in read]
             return decode(saved["tree"], arrays)
-    except (zipfile.BadZipFile, KeyError, IndexError, TypeError, ValueError, EOFError, RecursionError) as error:
-        raise ValueError(
-            f"load: {os.fspath(path)!r} is not a file that ts.save wrote, or is damaged: {error}"
-        ) from error
+        except Exception as error:  # a damaged archive can fail in any way
+            raise ValueError(
+                f"load: {os.fspath(path)!r} is not a file that ts.save wrote, or is damaged: {error}"
+            ) from error
 
 
 def decode(tree: Any, arrays: list[Any]) -> Any:
@@ -92,7 +94,9 @@ def decode(tree: Any, arrays: list[Any]) -> Any:
         return tree
     ((kind, content),) = tree.items()
     if kind == "array":
-        return arrays[content]
+        return arrays[range(len(arrays)).index(content)]
     if kind == "tuple":
         return tuple(decode(item, arrays) for item in content)
+    if kind != "dict":
+        raise ValueError(f"it holds something called {kind!r}")
     return {decode(key, arrays): decode(value, arrays) for key, value in content}

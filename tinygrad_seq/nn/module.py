@@ -129,6 +129,8 @@ class Module:
     def to(self, target: Any) -> "Module":
         """Move all parameters to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place."""
         to_place = isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
+        if not to_place and as_dtype(target).kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: parameters are floating, {target!r} is not")
         parameters = list(self.parameters())
         arrays = [to_device(p.array, target) if to_place else p.array.astype(as_dtype(target)) for p in parameters]
         for parameter, array in zip(parameters, arrays, strict=True):
@@ -147,17 +149,22 @@ class Module:
         missing, unexpected = sorted(set(own) - set(state)), sorted(set(state) - set(own))
         if strict and (missing or unexpected):
             raise ValueError(f"{type(self).__name__}.load_state_dict: missing {missing}, unexpected {unexpected}")
-        arrays = {name: host.asarray(state[name]) for name in own if name in state}
-        wrong = [
-            f"{name}: {array.shape}, expected {own[name].shape}"
-            for name, array in arrays.items()
-            if array.shape != own[name].shape
-        ]
+        arrays, wrong = {}, []
+        for name in own:
+            if name in state:
+                try:
+                    given = state[name].array if isinstance(state[name], Value) else state[name]
+                    arrays[name] = host.asarray(to_host(given)).astype(own[name].dtype, casting="same_kind")
+                except (TypeError, ValueError) as error:
+                    wrong.append(f"{name}: {error}")
+                else:
+                    if arrays[name].shape != own[name].shape:
+                        wrong.append(f"{name}: shape {arrays[name].shape}, expected {own[name].shape}")
         if wrong:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: wrong shapes: {'; '.join(wrong)}")
+            raise ValueError(f"{type(self).__name__}.load_state_dict: {'; '.join(wrong)}")
         for name, array in arrays.items():
             parameter = own[name]
-            parameter.array = to_device(array.astype(parameter.dtype), parameter.device)
+            parameter.array = to_device(array, parameter.device)
 
     def describe(self) -> str:
         """What its repr shows in the parentheses."""
