@@ -4,9 +4,8 @@
     python demos/language_model.py --text book.txt    any other text
     python demos/language_model.py --resume           go on where Ctrl-C stopped
 
-The text is cut into streams that are read side by side, a window of characters at a time. The state is carried from
-window to window and detached there: truncated backpropagation through time. The last 5 % of the text is never
-trained on; the loss there says how well the network does on what it has not seen.
+The text is cut into streams that are read side by side, window after window; the state is carried over and detached
+there: truncated backpropagation through time. The last 5 % of the text is never trained on, it judges the network.
 """
 
 import argparse
@@ -121,15 +120,14 @@ def arguments():
 
 def main():
     args = arguments()
-    for name in ("hidden", "steps", "batch", "window"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name} must be at least 1, got {getattr(args, name)}")
+    if min(args.hidden, args.steps, args.batch, args.window) < 1:
+        raise ValueError("--hidden, --steps, --batch and --window must be at least 1")
     saved = ts.load(args.out / "checkpoint") if args.resume else None
     if saved:  # the run goes on as it began, whatever else is on the command line
         vars(args).update(saved["settings"])
         args.text = args.text and Path(args.text)
-    topics = pydoc_data.topics.topics
-    text = args.text.read_text(encoding="utf-8") if args.text else "\n\n".join(topics[name] for name in sorted(topics))
+    manual = "\n\n".join(page for _, page in sorted(pydoc_data.topics.topics.items()))
+    text = args.text.read_text(encoding="utf-8") if args.text else manual
     characters = sorted(set(text))
     ids = np.searchsorted(characters, list(text))
     learned, held_out = np.split(ids, [int(0.95 * len(ids))])
@@ -150,11 +148,11 @@ def main():
     def save():
         settings = {name: getattr(args, name) for name in ("cell", "hidden", "steps", "batch", "window", "lr", "seed")}
         settings["text"] = args.text and str(args.text.resolve())
-        args.out.mkdir(parents=True, exist_ok=True)
         progress = {"step": step, "at": at, "losses": losses, "checks": checks, "state": parts(state)}
         network = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
         ts.save({"settings": settings, **progress, **network}, args.out / "checkpoint")
 
+    args.out.mkdir(parents=True, exist_ok=True)
     print(f"{len(text):,} characters, {len(characters)} different; a network of "
           f"{sum(p.size for p in model.parameters()):,} numbers: {model}", flush=True)  # fmt: skip
     stop = []
@@ -184,11 +182,9 @@ def main():
                 save()
     if stop:
         save()
-        print(f"stopped after step {step}, everything is in {args.out}; add --resume to go on")
-        return
-    nats = held_out_loss(model, held_out)
+        return print(f"stopped after step {step}, everything is in {args.out}; add --resume to go on")
     save()
-    sample = write(model, characters, 1200, args.seed)
+    nats, sample = held_out_loss(model, held_out), write(model, characters, 1200, args.seed)
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
     plot(losses, [*checks, (step, nats)], args.out / "loss.png")
     picture = draw(model, characters, args.out / "unrolled.svg")
