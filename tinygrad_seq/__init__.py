@@ -5,18 +5,29 @@ The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 
 from tinygrad_seq import nn, optim
+from tinygrad_seq.backend import bool_, float32, float64, int32, int64
 from tinygrad_seq.backprop import grad
 from tinygrad_seq.creation import arange, eye, full, manual_seed, ones, rand, randn, tensor, zeros
 from tinygrad_seq.drawing import Drawing, draw
 from tinygrad_seq.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.io import load, save
-from tinygrad_seq.ops.composite import (
-    argmax,
+from tinygrad_seq.ops.arrangement import (
     broadcast_to,
-    clip,
     concatenate,
     expand_dims,
     flip,
+    pad,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+    unstack,
+)
+from tinygrad_seq.ops.composite import (
+    argmax,
+    clip,
     log_softmax,
     logsumexp,
     matmul,
@@ -24,17 +35,9 @@ from tinygrad_seq.ops.composite import (
     mean,
     min,
     one_hot,
-    pad,
-    reshape,
     softmax,
-    split,
-    squeeze,
-    stack,
     sum,
-    swapaxes,
     take,
-    transpose,
-    unstack,
     var,
 )
 from tinygrad_seq.ops.elementwise import (
@@ -59,7 +62,7 @@ from tinygrad_seq.ops.elementwise import (
 )
 from tinygrad_seq.primitive import primitive
 from tinygrad_seq.scope import no_grad, scope
-from tinygrad_seq.tensor import Tensor, bool_, float32, float64, int32, int64
+from tinygrad_seq.tensor import Tensor
 
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power

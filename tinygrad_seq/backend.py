@@ -17,6 +17,8 @@ modules: dict[type, Any] = {np.ndarray: np}  # what computes on arrays of this t
 modules |= {np.dtype(code).type: np for code in "?bBhHiIlLqQefdg"}  # NumPy's 0-d results are scalars
 
 host = np  # for what lives on the host whatever the device: index arithmetic, random draws, files
+float32, float64, int32, int64, bool_ = map(np.dtype, ("float32", "float64", "int32", "int64", "bool"))
+default_dtype = float32
 quiet = np.errstate  # CuPy never warns, so this context is NumPy's alone
 
 
@@ -65,3 +67,19 @@ def to_device(array: Array, device: str) -> Array:
         raise RuntimeError(f'device "cuda:{number}" does not exist: this machine has {count} GPU(s), counted from 0')
     with module.cuda.Device(number):
         return module.asarray(array)
+
+
+def as_dtype(dtype: Any) -> Any:
+    """A dtype the library computes with: floating, integer or bool."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f'{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
+    if found.kind not in "fiub":
+        raise TypeError(f"dtype {found} is not supported: use floating, integer or bool")
+    return found
+
+
+def check_differentiable(array: Array, requires_grad: bool) -> None:
+    if requires_grad and array.dtype.kind != "f":
+        raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}")

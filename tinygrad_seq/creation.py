@@ -7,10 +7,10 @@ every device.
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_seq.backend import host, modules, to_device
+from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
 from tinygrad_seq.graph import leaf
 from tinygrad_seq.record import handle
-from tinygrad_seq.tensor import Tensor, as_dtype, check_differentiable, default_dtype
+from tinygrad_seq.tensor import Tensor
 
 default_generator = host.random.default_rng()
 

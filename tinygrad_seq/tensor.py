@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tinygrad_seq import backprop
-from tinygrad_seq.backend import Array, device_of, host, to_host
+from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, to_host
 from tinygrad_seq.graph import Value, leaf
-from tinygrad_seq.ops import composite, elementwise, shape
+from tinygrad_seq.ops import arrangement, composite, elementwise, shape
 from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
-
-float32, float64, int32, int64, bool_ = map(host.dtype, ("float32", "float64", "int32", "int64", "bool"))
-default_dtype = float32
 
 
 @returned_by_ops
@@ -93,9 +90,7 @@ class Tensor(Value):
     def T(self) -> "Tensor":  # noqa: N802
         return self.transpose()
 
-    @property
-    def name(self) -> str | None:
-        return None if self.node is None else self.node.name
+    name = property(lambda self: None if self.node is None else self.node.name)
 
     def named(self, name: str) -> "Tensor":
         """Give the node behind this Tensor a name for pictures; returns the Tensor itself."""
@@ -132,8 +127,7 @@ class Tensor(Value):
     def to(self, target: Any) -> "Tensor":
         """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-            if target == "cuda":
-                target = "cuda:0"
+            target = "cuda:0" if target == "cuda" else target
             if target == self.device:
                 return self
             return shape.transfer(self, device=target, back=self.device)
@@ -242,16 +236,16 @@ class Tensor(Value):
     softmax = composite.softmax
     log_softmax = composite.log_softmax
     matmul = composite.matmul
-    reshape = view = composite.reshape
-    transpose = permute = composite.transpose
-    swapaxes = composite.swapaxes
-    expand_dims = composite.expand_dims
-    squeeze = composite.squeeze
-    broadcast_to = composite.broadcast_to
-    flip = composite.flip
-    pad = composite.pad
-    split = composite.split
-    unstack = unbind = composite.unstack
+    reshape = view = arrangement.reshape
+    transpose = permute = arrangement.transpose
+    swapaxes = arrangement.swapaxes
+    expand_dims = arrangement.expand_dims
+    squeeze = arrangement.squeeze
+    broadcast_to = arrangement.broadcast_to
+    flip = arrangement.flip
+    pad = arrangement.pad
+    split = arrangement.split
+    unstack = unbind = arrangement.unstack
     take = composite.take
 
     # ------------------------------------------------------------------------------------------------ as Python values
@@ -264,7 +258,7 @@ class Tensor(Value):
     def __iter__(self) -> "Iterator[Tensor]":
         if not self.array.shape:
             raise TypeError("a Tensor with no dimensions cannot be iterated over")
-        return iter(composite.unstack(self))
+        return iter(arrangement.unstack(self))
 
     def __contains__(self, item: Any) -> bool:
         return bool((self.array == (item.array if isinstance(item, Tensor) else item)).any())
@@ -288,8 +282,7 @@ class Tensor(Value):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaves can be copied, a result belongs to its graph: detach() it first")
-        twin: Tensor = object.__new__(type(self))
-        memo[id(self)] = twin
+        twin: Tensor = object.__new__(type(self))  # `copy` itself notes it in the memo
         twin.array, twin.node = self.array, None
         if self.node is not None:
             leaf(twin, self.requires_grad).name = self.node.name
@@ -304,19 +297,3 @@ class Tensor(Value):
         if self.node is not None and self.requires_grad:
             extra += ", requires_grad=True" if self.is_leaf else f", op={self.node.op.name}"
         return f"tensor({text}{extra})"
-
-
-def as_dtype(dtype: Any) -> Any:
-    """A dtype the library computes with: floating, integer or bool."""
-    try:
-        found = host.dtype(dtype)
-    except TypeError:
-        raise TypeError(f'{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
-    if found.kind not in "fiub":
-        raise TypeError(f"dtype {found} is not supported: use floating, integer or bool")
-    return found
-
-
-def check_differentiable(array: Array, requires_grad: bool) -> None:
-    if requires_grad and array.dtype.kind != "f":
-        raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}")

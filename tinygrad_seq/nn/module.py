@@ -7,11 +7,11 @@ of assignment. Calling a module enters a scope of its name, so every op it makes
 from collections.abc import Iterator
 from typing import Any
 
-from tinygrad_seq.backend import host, modules, to_device, to_host
+from tinygrad_seq.backend import as_dtype, host, modules, to_device, to_host
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.graph import Value, leaf
 from tinygrad_seq.scope import scope
-from tinygrad_seq.tensor import Tensor, as_dtype
+from tinygrad_seq.tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -12,7 +12,7 @@ from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.lstm import LSTMCell
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.rnn import RNNCell
-from tinygrad_seq.ops.composite import concatenate, stack
+from tinygrad_seq.ops.arrangement import concatenate, stack
 from tinygrad_seq.scope import scope
 from tinygrad_seq.tensor import Tensor
 

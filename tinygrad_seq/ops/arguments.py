@@ -1,0 +1,45 @@
+"""Arguments of the public functions: completed, or refused with a sentence that names the op."""
+
+from collections.abc import Sequence
+from operator import index as as_int
+from typing import Any, TypeAlias
+
+from tinygrad_seq.backend import host
+from tinygrad_seq.graph import Value
+
+Axis: TypeAlias = int | Sequence[int] | None
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    found: tuple[int, ...] = x.array.shape if isinstance(x, Value) else host.shape(x)
+    return found
+
+
+def one_axis(op: str, axis: Any, ndim: int) -> int:
+    """An axis as a non-negative int, or an error that names the op."""
+    try:
+        number = as_int(axis)
+    except TypeError:
+        raise TypeError(f"{op}: axis must be an int, got {axis!r}") from None
+    if not -ndim <= number < ndim:
+        raise IndexError(f"{op}: axis {axis} is out of range for {ndim} dimension(s)")
+    return number % ndim
+
+
+def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
+    """The axes to work over, as non-negative ints: all for None."""
+    ndim = len(shape_of(x))
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(one_axis(op, a, ndim) for a in (axis if isinstance(axis, Sequence) else (axis,)))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{op}: axis {axis} names an axis twice")
+    return axes
+
+
+def ints(op: str, numbers: Any) -> tuple[int, ...]:
+    """A sequence of whole numbers, or an error that names the op."""
+    try:
+        return tuple(as_int(n) for n in numbers)
+    except TypeError:
+        raise TypeError(f"{op}: expected ints, got {numbers!r:.60}") from None

@@ -1,0 +1,126 @@
+"""The public functions that rearrange, join and cut: arguments checked and completed, then said in ops."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_seq.backend import host
+from tinygrad_seq.graph import Value
+from tinygrad_seq.ops import joining
+from tinygrad_seq.ops import shape as shapes
+from tinygrad_seq.ops.arguments import Axis, axes_of, ints, one_axis, shape_of
+
+if TYPE_CHECKING:  # a name for type checkers
+    from tinygrad_seq.tensor import Tensor
+
+
+def reshape(x: Any, *shape: Any) -> "Tensor":
+    """The same elements in another shape, given as ints or as one tuple; one of them may be -1."""
+    new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+    return shapes.reshape(x, shape=ints("reshape", new))
+
+
+def transpose(x: Any, *axes: Any) -> "Tensor":
+    """The axes in another order: NumPy's permutation of all axes, reversed when none is given."""
+    order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
+    ndim = len(shape_of(x))
+    order = tuple(one_axis("transpose", a, ndim) for a in order) if order else tuple(reversed(range(ndim)))
+    if sorted(order) != list(range(ndim)):
+        raise ValueError(
+            f"transpose: axes {axes} are not a permutation of all {ndim} axes; swapaxes(a, b) exchanges two"
+        )
+    return shapes.transpose(x, axes=order)
+
+
+def swapaxes(x: Any, a: int, b: int) -> "Tensor":
+    """The array with two axes exchanged."""
+    ndim = len(shape_of(x))
+    a, b = one_axis("swapaxes", a, ndim), one_axis("swapaxes", b, ndim)
+    order = list(range(ndim))
+    order[a], order[b] = b, a
+    return shapes.transpose(x, axes=tuple(order))
+
+
+def expand_dims(x: Any, axis: int) -> "Tensor":
+    """A new axis of length one, where `axis` says it will be."""
+    old = shape_of(x)
+    at = one_axis("expand_dims", axis, len(old) + 1)
+    return shapes.reshape(x, shape=(*old[:at], 1, *old[at:]))
+
+
+def squeeze(x: Any, axis: Axis = None) -> "Tensor":
+    """Drop axes of length one: those named, or all."""
+    old = shape_of(x)
+    axes = tuple(i for i, n in enumerate(old) if n == 1) if axis is None else axes_of("squeeze", axis, x)
+    for a in axes:
+        if old[a] != 1:
+            raise ValueError(f"squeeze: axis {a} of shape {old} has length {old[a]}, not 1")
+    return shapes.reshape(x, shape=tuple(n for i, n in enumerate(old) if i not in axes))
+
+
+def broadcast_to(x: Any, *shape: Any) -> "Tensor":
+    """Repeat along new axes and axes of length one, by NumPy's rules."""
+    new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+    return shapes.broadcast_to(x, shape=ints("broadcast_to", new))
+
+
+def flip(x: Any, axis: Axis = None) -> "Tensor":
+    """Reverse the order along an axis, several, or all."""
+    return shapes.flip(x, axis=axes_of("flip", axis, x))
+
+
+def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
+    """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy."""
+    ndim = len(shape_of(x))
+    given = host.asarray(widths)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"pad: widths must be ints, got {widths!r}")
+    try:
+        pairs = host.broadcast_to(given, (ndim, 2)).tolist()
+    except ValueError:
+        raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
+    if any(n < 0 for pair in pairs for n in pair):
+        raise ValueError(f"pad: widths {widths!r} must not be negative; index to cut off")
+    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=float(value))
+
+
+# --------------------------------------------------------------------------------- joining and cutting
+
+
+def concatenate(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
+    """Tensors one after another along an axis they have."""
+    pieces = nonempty("concatenate", pieces)
+    return joining.concatenate(*pieces, axis=one_axis("concatenate", axis, len(shape_of(pieces[0]))))
+
+
+def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
+    """Tensors of one shape side by side along a new axis."""
+    pieces = nonempty("stack", pieces)
+    if len({shape_of(piece) for piece in pieces}) > 1:
+        raise ValueError(f"stack: all shapes must be equal, got {[shape_of(piece) for piece in pieces][:8]}")
+    return joining.stack(*pieces, axis=one_axis("stack", axis, len(shape_of(pieces[0])) + 1))
+
+
+def nonempty(op: str, pieces: Any) -> list[Any]:
+    if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
+        raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {type(pieces).__name__}")
+    return list(pieces)
+
+
+def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Tensor"]:
+    """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given."""
+    length = shape_of(x)[axis := one_axis("split", axis, len(shape_of(x)))]
+    if isinstance(size_or_sizes, Sequence):
+        sizes = ints("split", size_or_sizes)
+    else:
+        (size,) = ints("split", (size_or_sizes,))
+        if size < 1:
+            raise ValueError(f"split: the chunk size must be positive, got {size}")
+        sizes = (size,) * (length // size) + ((length % size,) if length % size else ())
+    if host.sum(sizes) != length or any(n < 0 for n in sizes):
+        raise ValueError(f"split: sizes {sizes} do not sum to the length {length} of axis {axis}")
+    return list(joining.split(x, sizes=sizes, axis=axis))
+
+
+def unstack(x: Any, axis: int = 0) -> list["Tensor"]:
+    """The slices along an axis: a sequence (T, B, I) becomes its T steps."""
+    return list(joining.unstack(x, axis=one_axis("unstack", axis, len(shape_of(x)))))
