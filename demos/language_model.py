@@ -107,7 +107,7 @@ def arguments():
     parser.add_argument("--text", type=Path, help="a text file to learn from (default: Python's reference manual)")
     parser.add_argument("--cell", choices=CELLS, default="lstm")
     parser.add_argument("--hidden", type=int, default=256, help="size of the hidden state")
-    parser.add_argument("--steps", type=int, default=1200, help="updates of the weights")
+    parser.add_argument("--steps", type=int, default=1000, help="updates of the weights")
     parser.add_argument("--batch", type=int, default=32, help="streams read side by side")
     parser.add_argument("--window", type=int, default=64, help="characters between two updates")
     parser.add_argument("--lr", type=float, default=4e-3, help="learning rate at the start; it falls along a cosine")

@@ -162,8 +162,8 @@ def walk(
     for node in reversed(nodes):
         g = gradients.pop(node, None)
         if waiting and node in waiting:
-            for op, uses in waiting.pop(node).items():
-                merged = op.merge(node, uses)
+            for use, places in waiting.pop(node).items():
+                merged = use.merge(node, places)
                 g = merged if g is None else g + merged
         if g is None:
             continue
@@ -177,7 +177,11 @@ def walk(
         parents = node.parents
         if op.merge is not None:
             if parents[0] in inside:
-                waiting.setdefault(parents[0], {}).setdefault(op, []).append((node, g))
+                uses = waiting.setdefault(parents[0], {})
+                if op in uses:
+                    uses[op].append((node, g))
+                else:
+                    uses[op] = [(node, g)]
                 if observe is not None:
                     observe(node, parents[0], g)
             continue

@@ -5,10 +5,11 @@ the arrays in NumPy's own format. Nothing in a file is ever executed, and the ar
 byte. Saving writes beside the target and renames, so a failed save leaves the old file as it was.
 """
 
+import contextlib
 import io
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 from typing import Any
 
@@ -32,9 +33,9 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     arrays: list[Any] = []
     tree = encode(state, "state", arrays)
     path = os.fspath(path)
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=os.path.basename(path) + ".")
+    beside = f"{path}.{secrets.token_hex(4)}.part"
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        with open(beside, "xb") as file, zipfile.ZipFile(file, "w") as archive:
             archive.writestr("tree.json", json.dumps({"version": VERSION, "tree": tree}))
             for number, array in enumerate(arrays):
                 buffer = io.BytesIO()
@@ -42,7 +43,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
                 archive.writestr(f"{number}.npy", buffer.getvalue())
         os.replace(beside, path)
     except BaseException:
-        os.unlink(beside)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
         raise
 
 

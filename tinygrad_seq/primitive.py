@@ -235,6 +235,8 @@ def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
     gradients: list[Any] = [None] * len(joint.shape)  # a node of several outputs has a tuple of shapes
     for node, g in uses:
         gradients[node.static["index"]] = g  # type: ignore[index]
+    if len(uses) == len(gradients):
+        return gradients
     xp = modules[type(g.array if isinstance(g, Value) else g)]
     return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]
 
