@@ -101,8 +101,8 @@ tanh.vjps(lambda g, y, _x: g - g * y * y)
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
     """1 / (1 + e**-x), in (0, 1): how far a gate is open."""
-    e = xp.exp(-xp.abs(x))  # never overflows, and both tails keep all their digits
-    return xp.exp(xp.minimum(x, 0)) / (1 + e)
+    e = xp.exp(-xp.abs(x))  # never overflows, and both tails keep all their digits:
+    return xp.maximum(e, xp.sign(x)) / (e + 1)  # e / (e + 1) below zero, 1 / (e + 1) above
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
 
 @primitive
