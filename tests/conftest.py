@@ -1,12 +1,16 @@
 """How the suite runs: Hypothesis profiles, and warnings as errors. (Markers are declared in pyproject.toml.)
 
 HYPOTHESIS_PROFILE picks how long to look for counterexamples: "dev" (seconds, the default), "ci" (the default where CI
-is set: the same examples every time) or "deep" (an hour's patience).
+is set: the same examples every time) or "deep" (an hour's patience). The fixture `gpu` lends `device="cuda"`.
 """
 
+import importlib.util
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import strict_cupy
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("dev", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,3 +21,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
+
+
+@pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])
+def gpu(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The counters of the double, or None for a real device."""
+    if request.param == "real":
+        if importlib.util.find_spec("cupy") is None or not __import__("cupy").cuda.is_available():
+            pytest.skip("no CuPy or no GPU here")
+        yield None
+    else:
+        strict_cupy.install()
+        yield strict_cupy.counts
+        strict_cupy.uninstall()

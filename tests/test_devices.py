@@ -5,11 +5,9 @@ device adds scattered values in any order. Nothing is copied from the device on 
 arrays; only ops that must refuse wrong ids look at them. Arguments on two devices are one TypeError that names both.
 """
 
-import importlib.util
 
 import numpy as np
 import pytest
-import strict_cupy
 from draws import generators
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,19 +17,6 @@ from op_table import ROWS
 import tinygrad_seq as ts
 
 TABLE = [row for row in ROWS if row.op != "transfer"]  # which changes the device, see below
-
-
-@pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])
-def gpu(request):
-    """The counters of the double, or None for a real device."""
-    if request.param == "real":
-        if importlib.util.find_spec("cupy") is None or not __import__("cupy").cuda.is_available():
-            pytest.skip("no CuPy or no GPU here")
-        yield None
-    else:
-        strict_cupy.install()
-        yield strict_cupy.counts
-        strict_cupy.uninstall()
 
 
 def on(device, row, case, upstream=None):

@@ -4,11 +4,9 @@ And every layer, a loss and an optimiser's step on a GPU: the same numbers as on
 host on the way. The GPU is the strict double of CuPy, and (marked `gpu`) a real one where there is one.
 """
 
-import importlib.util
 
 import numpy as np
 import pytest
-import strict_cupy
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -84,19 +82,6 @@ def test_wrong_input_is_said(kind, says, call):
 
 
 # ------------------------------------------------------------------------------------------------------------- devices
-
-
-@pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])
-def gpu(request):
-    """The counters of the double, or None for a real device."""
-    if request.param == "real":
-        if importlib.util.find_spec("cupy") is None or not __import__("cupy").cuda.is_available():
-            pytest.skip("no CuPy or no GPU here")
-        yield None
-    else:
-        strict_cupy.install()
-        yield strict_cupy.counts
-        strict_cupy.uninstall()
 
 
 @given(run=runs())

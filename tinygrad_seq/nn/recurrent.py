@@ -128,7 +128,12 @@ class Recurrent(Module):
 
 
 class RNN(Recurrent):
-    """The simple recurrent network: `RNNCell` at every step. `nonlinearity` is "tanh" or "relu".
+    """The simple recurrent network (Elman, 1990): at every step t of every layer, with the same weights,
+
+        h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)            or relu, with nonlinearity="relu".
+
+    x (T, B, I), h0 (L*D, B, H) -> out (T, B, D*H), h_n (L*D, B, H), for L layers and D directions; also (B, T, I) with
+    batch_first, and (T, I) unbatched. Raises ValueError for another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> out, h_n = ts.nn.RNN(3, 4)(ts.zeros(5, 2, 3))
@@ -140,7 +145,13 @@ class RNN(Recurrent):
 
 
 class LSTM(Recurrent):
-    """Long short-term memory: `LSTMCell` at every step; the state is (h, c).
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997): `LSTMCell`, whose equations these are, at every step.
+
+        c_t = forget * c_{t-1} + input * cell,   h_t = output * tanh(c_t)
+
+    x (T, B, I), (h0, c0) of (L*D, B, H) each -> out (T, B, D*H), (h_n, c_n) of (L*D, B, H) each, for L layers and D
+    directions; also (B, T, I) with batch_first, and (T, I) unbatched. Raises ValueError for another shape, TypeError
+    for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> out, (h_n, c_n) = ts.nn.LSTM(3, 4)(ts.zeros(5, 2, 3))
@@ -152,7 +163,13 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """The gated recurrent unit: `GRUCell` at every step. `reset_after=False` is the original paper's formula.
+    """The gated recurrent unit (Cho et al., 2014): `GRUCell`, whose equations these are, at every step.
+
+        h_t = (1 - update) * new + update * h_{t-1}
+
+    x (T, B, I), h0 (L*D, B, H) -> out (T, B, D*H), h_n (L*D, B, H), for L layers and D directions; also (B, T, I) with
+    batch_first, and (T, I) unbatched. `reset_after=False` is the paper's own formula. Raises ValueError for another
+    shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> out, h_n = ts.nn.GRU(3, 4)(ts.zeros(5, 2, 3))

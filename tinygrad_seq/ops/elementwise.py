@@ -55,8 +55,8 @@ def power_base(g: Any, _z: Any, x: Any, p: Any) -> Any:
     return where(constant, 0.0, g * p * power(where(constant, 1.0, x), p - 1.0))
 
 
-def power_exponent(g: Any, z: Any, x: Any, _p: Any) -> Any:
-    zero = x == 0.0
+def power_exponent(g: Any, z: Any, x: Any, p: Any) -> Any:
+    zero = (x == 0.0) * (p >= 0.0)
     return where(zero, 0.0, g * z * log(where(zero, 1.0, x)))
 power.vjps(power_base, power_exponent)
 
@@ -109,7 +109,7 @@ sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
 def relu(xp: Any, x: Any) -> Any:
     """max(x, 0)."""
     return xp.maximum(x, 0)
-relu.vjps(lambda g, y, _x: g * (y > 0.0))
+relu.vjps(lambda g, y, _x: g * (y != 0.0))
 
 @primitive
 def abs(xp: Any, x: Any) -> Any:
@@ -118,8 +118,8 @@ def abs(xp: Any, x: Any) -> Any:
 
 @primitive
 def sign(xp: Any, x: Any) -> Any:
-    """-1, 0 or 1: constant but for its jump, so it has no gradient."""
-    return xp.sign(x)
+    """-1, 0 or 1 (0 for NaN): constant but for its jump, so it has no gradient."""
+    return xp.where(x == x, xp.sign(x), 0)
 abs.vjps(lambda g, _y, x: g * sign(x))
 
 # ----------------------------------------------------------------------------------------------------------- choices
