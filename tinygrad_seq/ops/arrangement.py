@@ -14,13 +14,23 @@ if TYPE_CHECKING:  # a name for type checkers
 
 
 def reshape(x: Any, *shape: Any) -> "Tensor":
-    """The same elements in another shape, given as ints or as one tuple; one of them may be -1."""
+    """The same elements in another shape, given as ints or as one tuple; one of them may be -1.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.reshape(ts.arange(6), 2, 3).tolist()
+    [[0, 1, 2], [3, 4, 5]]
+    """
     new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
     return shapes.reshape(x, shape=ints("reshape", new))
 
 
 def transpose(x: Any, *axes: Any) -> "Tensor":
-    """The axes in another order: NumPy's permutation of all axes, reversed when none is given."""
+    """The axes in another order: NumPy's permutation of all axes, reversed when none is given.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.transpose(ts.zeros(2, 3, 4), 1, 2, 0).shape
+    (3, 4, 2)
+    """
     order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
     ndim = len(shape_of(x))
     order = tuple(one_axis("transpose", a, ndim) for a in order) if order else tuple(reversed(range(ndim)))
@@ -32,7 +42,12 @@ def transpose(x: Any, *axes: Any) -> "Tensor":
 
 
 def swapaxes(x: Any, a: int, b: int) -> "Tensor":
-    """The array with two axes exchanged."""
+    """The array with two axes exchanged.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, -1).shape
+    (4, 3, 2)
+    """
     ndim = len(shape_of(x))
     a, b = one_axis("swapaxes", a, ndim), one_axis("swapaxes", b, ndim)
     order = list(range(ndim))
@@ -41,14 +56,24 @@ def swapaxes(x: Any, a: int, b: int) -> "Tensor":
 
 
 def expand_dims(x: Any, axis: int) -> "Tensor":
-    """A new axis of length one, where `axis` says it will be."""
+    """A new axis of length one, where `axis` says it will be.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.expand_dims(ts.zeros(2, 3), -1).shape
+    (2, 3, 1)
+    """
     old = shape_of(x)
     at = one_axis("expand_dims", axis, len(old) + 1)
     return shapes.reshape(x, shape=(*old[:at], 1, *old[at:]))
 
 
 def squeeze(x: Any, axis: Axis = None) -> "Tensor":
-    """Drop axes of length one: those named, or all."""
+    """Drop axes of length one: those named, or all.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.squeeze(ts.zeros(2, 1, 3)).shape
+    (2, 3)
+    """
     old = shape_of(x)
     axes = tuple(i for i, n in enumerate(old) if n == 1) if axis is None else axes_of("squeeze", axis, x)
     for a in axes:
@@ -58,18 +83,33 @@ def squeeze(x: Any, axis: Axis = None) -> "Tensor":
 
 
 def broadcast_to(x: Any, *shape: Any) -> "Tensor":
-    """Repeat along new axes and axes of length one, by NumPy's rules."""
+    """Repeat along new axes and axes of length one, by NumPy's rules.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.broadcast_to(ts.arange(2), 2, 2).tolist()
+    [[0, 1], [0, 1]]
+    """
     new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
     return shapes.broadcast_to(x, shape=ints("broadcast_to", new))
 
 
 def flip(x: Any, axis: Axis = None) -> "Tensor":
-    """Reverse the order along an axis, several, or all."""
+    """Reverse the order along an axis, several, or all.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.flip(ts.arange(3)).tolist()
+    [2, 1, 0]
+    """
     return shapes.flip(x, axis=axes_of("flip", axis, x))
 
 
 def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
-    """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy."""
+    """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.pad(ts.ones(2), (1, 2)).tolist()
+    [0.0, 1.0, 1.0, 0.0, 0.0]
+    """
     ndim = len(shape_of(x))
     given = host.asarray(widths)
     if given.dtype.kind not in "iu":
@@ -87,13 +127,23 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
 
 
 def concatenate(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
-    """Tensors one after another along an axis they have."""
+    """Tensors one after another along an axis they have.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.concatenate([ts.arange(2), ts.arange(3)]).tolist()
+    [0, 1, 0, 1, 2]
+    """
     pieces = nonempty("concatenate", pieces)
     return joining.concatenate(*pieces, axis=one_axis("concatenate", axis, len(shape_of(pieces[0]))))
 
 
 def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
-    """Tensors of one shape side by side along a new axis."""
+    """Tensors of one shape side by side along a new axis.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.stack([ts.arange(2), ts.arange(2)], axis=1).tolist()
+    [[0, 0], [1, 1]]
+    """
     pieces = nonempty("stack", pieces)
     if len({shape_of(piece) for piece in pieces}) > 1:
         raise ValueError(f"stack: all shapes must be equal, got {[shape_of(piece) for piece in pieces][:8]}")
@@ -107,7 +157,12 @@ def nonempty(op: str, pieces: Any) -> list[Any]:
 
 
 def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Tensor"]:
-    """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given."""
+    """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given.
+
+    >>> import tinygrad_seq as ts
+    >>> [piece.tolist() for piece in ts.split(ts.arange(5), 2)]
+    [[0, 1], [2, 3], [4]]
+    """
     length = shape_of(x)[axis := one_axis("split", axis, len(shape_of(x)))]
     if isinstance(size_or_sizes, Sequence):
         sizes = ints("split", size_or_sizes)
@@ -122,5 +177,10 @@ def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Te
 
 
 def unstack(x: Any, axis: int = 0) -> list["Tensor"]:
-    """The slices along an axis: a sequence (T, B, I) becomes its T steps."""
+    """The slices along an axis: a sequence (T, B, I) becomes its T steps.
+
+    >>> import tinygrad_seq as ts
+    >>> [step.tolist() for step in ts.unstack(ts.eye(2))]
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     return list(joining.unstack(x, axis=one_axis("unstack", axis, len(shape_of(x)))))

@@ -24,7 +24,12 @@ if TYPE_CHECKING:  # a name for type checkers
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """The sum over an axis, several, or all."""
+    """The sum over an axis, several, or all.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.sum(ts.tensor([[1, 2], [3, 4]]), axis=0).tolist()
+    [4, 6]
+    """
     return reduction.reduce_sum(x, axis=axes_of("sum", axis, x), keepdims=keepdims)
 
 
@@ -37,52 +42,92 @@ def count(op: str, x: Any, axes: tuple[int, ...]) -> int:
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """The mean over an axis, several, or all: sum(x) / n."""
+    """The mean over an axis, several, or all: sum(x) / n.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.mean(ts.tensor([1.0, 2.0, 6.0])).item()
+    3.0
+    """
     axes = axes_of("mean", axis, x)
     return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), float(count("mean", x, axes)))
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> "Tensor":
-    """The variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1)."""
+    """The variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.var(ts.tensor([1.0, 3.0])).item()
+    1.0
+    """
     axes = axes_of("var", axis, x)
     distance = x - mean(x, axes, keepdims=True)
     return sum(distance * distance, axes, keepdims) / float(count("var", x, axes) - correction)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """The largest over an axis, several, or all; ties share the gradient evenly."""
+    """The largest over an axis, several, or all; ties share the gradient evenly.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.max(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
+    [5, 4]
+    """
     axes = axes_of("max", axis, x)
     count("max", x, axes)
     return reduction.reduce_max(x, axis=axes, keepdims=keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """The smallest over an axis, several, or all; ties share the gradient evenly."""
+    """The smallest over an axis, several, or all; ties share the gradient evenly.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.min(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
+    [1, 3]
+    """
     axes = axes_of("min", axis, x)
     count("min", x, axes)
     return reduction.reduce_min(x, axis=axes, keepdims=keepdims)
 
 
 def argmax(x: Any, axis: int | None = None) -> "Tensor":
-    """The index of the largest along an axis, or in the flattened array."""
+    """The index of the largest along an axis, or in the flattened array.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.argmax(ts.tensor([3.0, 7.0, 5.0])).item()
+    1
+    """
     count("argmax", x, axes_of("argmax", axis, x))
     return reduction.argmax(x, axis=None if axis is None else one_axis("argmax", axis, len(shape_of(x))))
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """log(sum(exp(x))) over an axis, several, or all, without overflow."""
+    """log(sum(exp(x))) over an axis, several, or all, without overflow.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.logsumexp(ts.tensor([1e4, -1e4])).item()
+    10000.0
+    """
     axes = axes_of("logsumexp", axis, x)
     count("logsumexp", x, axes)
     return reduction.logsumexp(x, axis=axes, keepdims=keepdims)
 
 
 def log_softmax(x: Any, axis: int = -1) -> "Tensor":
-    """log(softmax(x)), accurate where the softmax itself is 0."""
+    """log(softmax(x)), accurate where the softmax itself is 0.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.log_softmax(ts.tensor([0.0, -1e4])).tolist()
+    [0.0, -10000.0]
+    """
     return reduction.log_softmax(x, axis=axes_of("log_softmax", axis, x))
 
 
 def softmax(x: Any, axis: int = -1) -> "Tensor":
-    """exp(x) / sum(exp(x)) along an axis: positive, summing to 1."""
+    """exp(x) / sum(exp(x)) along an axis: positive, summing to 1.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.softmax(ts.zeros(4)).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
     return elementwise.exp(reduction.log_softmax(x, axis=axes_of("softmax", axis, x)))
 
 
@@ -90,7 +135,12 @@ def softmax(x: Any, axis: int = -1) -> "Tensor":
 
 
 def matmul(x: Any, y: Any) -> "Tensor":
-    """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right."""
+    """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.matmul(ts.ones(2, 3), ts.arange(3).to("float32")).tolist()
+    [3.0, 3.0]
+    """
     left, right = shape_of(x), shape_of(y)
     if len(left) > 1 and len(right) > 1:
         return contraction.matmul(x, y)
@@ -126,12 +176,22 @@ def index_part(part: Any) -> Any:
 
 
 def clip(x: Any, low: float | None = None, high: float | None = None) -> "Tensor":
-    """x held between low and high; None leaves that side open; the gradient passes at the bounds."""
+    """x held between low and high; None leaves that side open; the gradient passes at the bounds.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()
+    [0.0, 0.5, 1.0]
+    """
     return elementwise.clip(x, low=low, high=high)
 
 
 def take(x: Any, ids: Any) -> "Tensor":
-    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error."""
+    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.take(ts.eye(3), [2, 0]).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
     if not shape_of(x):
         raise ValueError("take: a number has no rows")
     return indexing.take(x, checked_ids("take", ids, shape_of(x)[0], x))
@@ -156,7 +216,12 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
 
 
 def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
-    """Ids as rows of zeros with a single one: shape (*ids.shape, count)."""
+    """Ids as rows of zeros with a single one: shape (*ids.shape, count).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.one_hot([1, 0], 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
     ids = checked_ids("one_hot", ids, count)
     array = ids.array if isinstance(ids, Value) else host.array(ids)
     return handle(modules[type(array)].eye(count, dtype=dtype)[array])
