@@ -9,6 +9,7 @@ from op_table import PRIMITIVES, ROWS, SMOOTH
 
 import tinygrad_seq as ts
 from tinygrad_seq.graph import ancestors
+from tinygrad_seq.primitive import registry
 
 
 def test_every_primitive_has_a_row():
@@ -38,3 +39,17 @@ def test_a_row_records_its_primitive(row, data):
 ])
 def test_familiar_spellings_are_aliases(alias, name):
     assert getattr(ts, alias) is getattr(ts, name)
+
+
+def test_a_rule_declared_again_replaces_the_first_and_what_it_saved():
+    @ts.primitive
+    def twice(xp, x):
+        return x + x
+
+    try:
+        x = ts.tensor([3.0], requires_grad=True)
+        twice.vjps(lambda g, _y, _x: g * 7.0)
+        twice.vjps(lambda g, _y, x: (g + g) * x / x)  # needs x, which the first did not keep
+        assert ts.grad(twice(x).sum(), x).tolist() == [2.0]
+    finally:
+        del registry["twice"]

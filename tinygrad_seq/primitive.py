@@ -67,6 +67,7 @@ class Primitive:
         self.rules = rules
         self.differentiable = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
         wants = [saved_by(rule, 1 + self.arity) for rule in rules]
+        self.keep = []  # a rule may be declared again, in a notebook
         for mask in range(1 << self.arity):
             chosen = [want for i, want in enumerate(wants) if mask >> i & 1]
             self.keep.append(tuple(any(flags) for flags in zip(*chosen)) if chosen else (False,) * (1 + self.arity))
