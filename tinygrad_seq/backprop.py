@@ -67,8 +67,9 @@ def grad(
     start = starting_gradients(results, grad_outputs, create_graph)
     wanted = {source.node for source in sources}
     nodes = between(searched(start), wanted)
+    inside = set(nodes)
     with enter(current.get()):
-        found = walk(nodes, {node: g for node, g in start.items() if node in set(nodes)}, create_graph, wanted)
+        found = walk(nodes, {node: g for node, g in start.items() if node in inside}, create_graph, wanted)
     for i, source in enumerate(sources):
         if source.node not in found and not allow_unused:
             raise RuntimeError(
