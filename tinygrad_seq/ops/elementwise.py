@@ -51,7 +51,8 @@ def power(xp: Any, x: Any, p: Any) -> Any:
 
 def power_base(g: Any, _z: Any, x: Any, p: Any) -> Any:
     # Guard the input, not the result: 0 ** (0 - 1) would be inf, and inf * 0 is NaN in every further derivative.
-    constant = p == 0.0
+    # Where x > 0 there is nothing to guard, and p * x**(p - 1) has a slope in p even at p = 0.
+    constant = (p == 0.0) > (x > 0.0)
     return where(constant, 0.0, g * p * power(where(constant, 1.0, x), p - 1.0))
 
 
@@ -148,8 +149,8 @@ minimum.vjps(lambda g, _z, x, y: larger(g, y, x), lambda g, _z, x, y: larger(g, 
 
 
 def larger(g: Any, x: Any, y: Any) -> Any:
-    """g where x > y, half of it at a tie."""
-    return where(x > y, g, where(x == y, g * 0.5, 0.0))
+    """g where x > y, half of it at a tie, and all of it on both sides of a comparison with NaN."""
+    return where(x < y, 0.0, where(x == y, g * 0.5, g))
 
 @primitive
 def clip(xp: Any, x: Any, *, low: float | None, high: float | None) -> Any:
