@@ -9,11 +9,20 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 
 
 def leaf(array):
-    """Ours and PyTorch's; floating ones require a gradient. torch.from_numpy wants rows in order and no views."""
+    """Ours and PyTorch's; floating ones require a gradient."""
     array = np.array(array)
     floats = array.dtype.kind == "f"
     return ts.tensor(array, requires_grad=floats), torch.tensor(array, requires_grad=floats)
 
 
+def host(x):
+    return x.numpy() if isinstance(x, ts.Tensor) else x.detach().numpy(force=True)
+
+
+def filled(gradients, inputs):
+    """As arrays, with zeros for the gradients that are not there."""
+    return [np.zeros(x.shape, host(x).dtype) if g is None else host(g) for g, x in zip(gradients, inputs, strict=True)]
+
+
 def close(found, expected, tolerance=1e-9):
-    np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(host(found), host(expected), rtol=tolerance, atol=tolerance)
