@@ -38,6 +38,7 @@ def test_a_number_takes_the_floating_dtype(number, dtype):
     for result in (x + number, number + x, x * number, number * x, x - number, number - x, number / x, x**number):
         assert result.dtype == dtype
     assert ts.maximum(x, number).dtype == ts.where(x > 0.0, x, number).dtype == dtype
+    assert ts.clip(x, number).dtype == ts.clip(x, None, number).dtype == dtype
 
 
 @pytest.mark.parametrize("order", [(2, 2.0), (2.0, 2), (0, 0.0), (0.0, 0), (3.0, 3, 3.0)])
@@ -45,6 +46,13 @@ def test_an_integer_tensor_keeps_integers_and_floats_apart(order):
     x = ts.tensor(np.array([1, 2]))
     for number in order:
         assert (x * number).dtype.kind == ("f" if isinstance(number, float) else "i")
+
+
+def test_whole_limits_and_no_ids_are_integers():
+    assert ts.arange(np.int64(3)).dtype == "int64"
+    assert ts.full(np.int64(2), 1).tolist() == [1, 1]
+    assert ts.take(ts.eye(3), []).shape == (0, 3)
+    assert ts.one_hot([], 3).shape == (0, 3)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_seq as ts
 
-INF = float("inf")
+INF, NAN = float("inf"), float("nan")
 
 
 def slope_at(function, *points):
@@ -26,7 +26,7 @@ def slope_at(function, *points):
     (ts.minimum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
     (ts.max, [[1.0, 3.0, 3.0, 3.0, 3.0]], [[0.0, 0.25, 0.25, 0.25, 0.25]]),
     (ts.min, [[1.0, 1.0, 3.0]], [[0.5, 0.5, 0.0]]),
-    (ts.max, [[1.0, float("nan")]], [[0.0, 1.0]]),
+    (ts.max, [[1.0, NAN]], [[0.0, 1.0]]),
     (lambda x: ts.max(x, axis=1), [[[1.0, 1.0], [1.0, 2.0]]], [[[0.5, 0.5], [0.0, 1.0]]]),
     (lambda x: ts.clip(x, low=0.0, high=1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]),
     (lambda x: ts.clip(x, low=0.0), [[-1.0, 0.0, 9.0]], [[0.0, 1.0, 1.0]]),
@@ -35,6 +35,8 @@ def slope_at(function, *points):
     (lambda x: x**0.0, [[0.0, 2.0]], [[0.0, 0.0]]),
     (lambda x: x**1.0, [[0.0, -2.0]], [[1.0, 1.0]]),
     (lambda x: x**2.0, [[0.0, -3.0]], [[0.0, -6.0]]),
+    (ts.maximum, [[NAN, 1.0], [2.0, NAN]], [[1.0, 1.0], [1.0, 1.0]]),
+    (ts.minimum, [[NAN, NAN], [2.0, NAN]], [[1.0, 1.0], [1.0, 1.0]]),
     (ts.power, [[0.0], [0.0]], [[0.0], [0.0]]),
     (ts.power, [[0.0], [2.0]], [[0.0], [0.0]]),
     (lambda x: ts.where(x > 0.0, x, -x), [[-2.0, 3.0]], [[-1.0, 1.0]]),
@@ -61,6 +63,17 @@ def test_second_derivatives_at_a_guarded_pole_are_numbers():
         first = ts.grad((x**exponent).sum(), x, create_graph=True)
         found = ts.grad(first.sum(), x, allow_unused=True) if first.requires_grad else None
         assert (0.0 if found is None else found.item()) == second
+
+
+def test_the_slope_of_a_power_has_a_slope_in_an_exponent_of_zero():
+    x, p = (ts.tensor(np.array(value), requires_grad=True) for value in (2.0, 0.0))
+    in_x, in_p = ts.grad(x**p, [x, p], create_graph=True)
+    assert ts.grad(in_x, p, retain_graph=True).item() == ts.grad(in_p, x).item() == 0.5
+
+
+def test_the_softmax_of_infinity_is_not_a_number():
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(ts.softmax(ts.tensor([INF, 0.0, 1.0])).numpy()).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

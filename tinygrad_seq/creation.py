@@ -5,10 +5,12 @@ every device.
 """
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
 from tinygrad_seq.graph import leaf
+from tinygrad_seq.ops.arguments import ints
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
 
@@ -56,49 +58,70 @@ def unwrapped(data: Any) -> Any:
 
 def manual_seed(seed: int) -> None:
     """Start the default generator anew: the same seed gives the same weights, dropout and shuffles."""
-    default_generator.bit_generator.state = host.random.default_rng(seed).bit_generator.state
+    (number,) = ints("manual_seed", (seed,))
+    if number < 0:
+        raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
+    default_generator.bit_generator.state = host.random.default_rng(number).bit_generator.state
 
 
-def size_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """A shape given as ints or as one tuple."""
-    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape given as ints or as one tuple, or an error that names the op."""
+    size = ints(op, shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape)
+    if any(n < 0 for n in size):
+        raise ValueError(f"{op}: a shape must not be negative, got {size}")
+    return size
+
+
+def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None) -> Tensor:
+    kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
+    return tensor(host.full(size_of(op, shape), value, dtype=kind), device=device)
 
 
 def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
     """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool."""
-    size = (shape,) if isinstance(shape, int) else tuple(shape)
-    kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
-    return tensor(host.full(size, value, dtype=kind), device=device)
+    if not isinstance(value, bool | int | float | host.generic):
+        raise TypeError(f"full: value must be a number, got {value!r:.60}")
+    return filled("full", (shape,), value, dtype, device)
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
     """Zeros, of a shape given as ints or as one tuple."""
-    return full(size_of(shape), 0.0, dtype, device)
+    return filled("zeros", shape, 0.0, dtype, device)
 
 
 def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
     """Ones, of a shape given as ints or as one tuple."""
-    return full(size_of(shape), 1.0, dtype, device)
+    return filled("ones", shape, 1.0, dtype, device)
 
 
 def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tensor:
     """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32."""
-    whole = all(isinstance(limit, int) for limit in limits)
+    if not 1 <= len(limits) <= 3 or not all(isinstance(limit, Real) for limit in limits):
+        raise TypeError(f"arange: expected numbers (stop), (start, stop) or (start, stop, step), got {limits}")
+    if len(limits) == 3 and limits[2] == 0:
+        raise ValueError("arange: the step must not be 0")
+    whole = all(isinstance(limit, Integral) for limit in limits)
     return tensor(host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32"))), device=device)
 
 
 def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
     """The identity matrix of n rows."""
-    return tensor(host.eye(n, dtype=as_dtype(dtype)), device=device)
+    return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device)
+
+
+def chosen(op: str, generator: Any) -> Any:
+    if not isinstance(generator, host.random.Generator | None):
+        raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
+    return generator or default_generator
 
 
 def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
     """Draws from the standard normal distribution N(0, 1)."""
-    draw = (generator or default_generator).standard_normal(size_of(shape))
+    draw = chosen("randn", generator).standard_normal(size_of("randn", shape))
     return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
 
 
 def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
     """Draws from the uniform distribution on [0, 1)."""
-    draw = (generator or default_generator).random(size_of(shape))
+    draw = chosen("rand", generator).random(size_of("rand", shape))
     return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)

@@ -16,7 +16,7 @@ def leaf(array):
 
 
 def host(x):
-    return x.numpy() if isinstance(x, ts.Tensor) else x.detach().numpy(force=True)
+    return x.detach().numpy(force=True) if isinstance(x, torch.Tensor) else np.asarray(x)
 
 
 def filled(gradients, inputs):

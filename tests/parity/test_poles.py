@@ -39,6 +39,11 @@ def in_a_row_with_nan(x):
     return np.broadcast_to(np.isnan(x).any(1, keepdims=True), x.shape)
 
 
+def infinite_mean(x):
+    up, down = np.isposinf(x).any(1, keepdims=True), np.isneginf(x).any(1, keepdims=True)
+    return np.isfinite(x) & (up ^ down)
+
+
 # name -> (which results, where they differ, given the arrays). d0 is the gradient for the first argument, d01 the
 # gradient of that for the second.
 DIFFERENT = {
@@ -54,7 +59,7 @@ DIFFERENT = {
     "max of a row": (["d0"], in_a_row_with_nan),
     "min of a row": (["d0"], in_a_row_with_nan),
     # Ours is a composite: what flows through the mean sums to 0 in exact numbers, and is NaN with infinite ones.
-    "var of a row": (["d0"], lambda x: np.isfinite(x) & np.isinf(x.sum(1, keepdims=True))),
+    "var of a row": (["d0"], infinite_mean),
 }
 
 

@@ -43,3 +43,10 @@ def ints(op: str, numbers: Any) -> tuple[int, ...]:
         return tuple(as_int(n) for n in numbers)
     except TypeError:
         raise TypeError(f"{op}: expected ints, got {numbers!r:.60}") from None
+
+
+def number(op: str, argument: str, value: Any) -> Any:
+    """A Python number of anything that is one (NumPy's scalars would promote), or an error that names the op."""
+    if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
+        raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")
+    return host.asarray(value).item()

@@ -7,7 +7,7 @@ from tinygrad_seq.backend import host
 from tinygrad_seq.graph import Value
 from tinygrad_seq.ops import joining
 from tinygrad_seq.ops import shape as shapes
-from tinygrad_seq.ops.arguments import Axis, axes_of, ints, one_axis, shape_of
+from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.tensor import Tensor
@@ -120,7 +120,7 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
     if any(n < 0 for pair in pairs for n in pair):
         raise ValueError(f"pad: widths {widths!r} must not be negative; index to cut off")
-    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=float(value))
+    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=number("pad", "value", value))
 
 
 # --------------------------------------------------------------------------------- joining and cutting

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_seq.backend import device_of, host, modules, to_device
+from tinygrad_seq.backend import as_dtype, device_of, host, modules, to_device
 from tinygrad_seq.graph import Value
 from tinygrad_seq.ops import contraction, elementwise, indexing, reduction
 from tinygrad_seq.ops import shape as shapes
-from tinygrad_seq.ops.arguments import Axis, axes_of, one_axis, shape_of
+from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of
 from tinygrad_seq.ops.arrangement import squeeze
 from tinygrad_seq.ops.elementwise import divide
 from tinygrad_seq.record import handle
@@ -118,7 +118,9 @@ def log_softmax(x: Any, axis: int = -1) -> "Tensor":
     >>> ts.log_softmax(ts.tensor([0.0, -1e4])).tolist()
     [0.0, -10000.0]
     """
-    return reduction.log_softmax(x, axis=axes_of("log_softmax", axis, x))
+    axes = axes_of("log_softmax", axis, x)
+    count("log_softmax", x, axes)
+    return reduction.log_softmax(x, axis=axes)
 
 
 def softmax(x: Any, axis: int = -1) -> "Tensor":
@@ -128,7 +130,9 @@ def softmax(x: Any, axis: int = -1) -> "Tensor":
     >>> ts.softmax(ts.zeros(4)).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return elementwise.exp(reduction.log_softmax(x, axis=axes_of("softmax", axis, x)))
+    axes = axes_of("softmax", axis, x)
+    count("softmax", x, axes)
+    return elementwise.exp(reduction.log_softmax(x, axis=axes))
 
 
 # ------------------------------------------------------------------------------------------------- products and picks
@@ -167,12 +171,20 @@ def index_part(part: Any) -> Any:
         return part
     array = part.array if isinstance(part, Value) else part
     if isinstance(part, Sequence) and not isinstance(part, str):
-        array = host.asarray(part, dtype=None if len(part) else "int64")
+        array = indices("getitem", part)
     if getattr(array, "dtype", None) is None or array.dtype.kind not in "iub":
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
     return array if isinstance(part, Value) else array.copy()
+
+
+def indices(op: str, given: Any) -> Any:
+    """An array of ids or truths: of integers, where the list is empty."""
+    try:
+        return host.array(given, dtype="int64" if isinstance(given, Sequence) and not given else None)
+    except ValueError:
+        raise IndexError(f"{op}: a list of indices has rows of one length, got {given!r:.60}") from None
 
 
 def clip(x: Any, low: float | None = None, high: float | None = None) -> "Tensor":
@@ -182,6 +194,10 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> "Tensor
     >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()
     [0.0, 0.5, 1.0]
     """
+    low, high = (
+        bound if bound is None else number("clip", f"{name} (for arrays: maximum, minimum)", bound)
+        for name, bound in (("low", low), ("high", high))
+    )
     return elementwise.clip(x, low=low, high=high)
 
 
@@ -199,7 +215,7 @@ def take(x: Any, ids: Any) -> "Tensor":
 
 def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
     """Ids as a Tensor, beside the table they look up, all within 0 <= id < count."""
-    raw = ids.array if isinstance(ids, Value) else host.array(ids)
+    raw = ids.array if isinstance(ids, Value) else indices(op, ids)
     if raw.dtype.kind not in "iu":
         raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
     wrong = (raw < 0) | (raw >= count)
@@ -222,6 +238,9 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
     >>> ts.one_hot([1, 0], 3).tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
+    (count,) = ints("one_hot", (count,))
+    if count < 0:
+        raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
-    array = ids.array if isinstance(ids, Value) else host.array(ids)
-    return handle(modules[type(array)].eye(count, dtype=dtype)[array])
+    array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
+    return handle(modules[type(array)].eye(count, dtype=as_dtype(dtype))[array])
