@@ -92,7 +92,7 @@ def check_dtype(name: str, what: str, x: Tensor, weight: Tensor) -> None:
     """An input of another dtype than the weights would compute in a mixture nobody asked for."""
     if x.dtype != weight.dtype:
         raise TypeError(
-            f"{name}: {what} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to(\"{weight.dtype}\")"
+            f'{name}: {what} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to("{weight.dtype}")'
         )
 
 
@@ -101,6 +101,8 @@ def transposed(weight: Tensor) -> Tensor:
     return contiguous(weight.T)
 
 
-def total(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    """The sum of two biases that are always added together."""
-    return None if first is None or second is None else first + second
+def row(bias: Tensor | None, other: Tensor | None = None) -> Tensor | None:
+    """A bias, or two that are always added together, as one row (1, ...): a batch of one adds it without broadcasting."""
+    if bias is None:
+        return None
+    return (bias if other is None else bias + other).expand_dims(0)

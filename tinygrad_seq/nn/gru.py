@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinygrad_seq.nn.cell import Cell, transposed
+from tinygrad_seq.nn.cell import Cell, row, transposed
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.ops.joining import split
 from tinygrad_seq.tensor import Tensor
@@ -34,10 +34,11 @@ class GRUCell(Cell):
     def prepare(self) -> tuple[Any, ...]:
         weight_ih, weight_hh = transposed(self.weight_ih), transposed(self.weight_hh)
         if self.reset_after:
-            return weight_ih, weight_hh, self.bias_ih, self.bias_hh
+            return weight_ih, weight_hh, row(self.bias_ih), row(self.bias_hh)
         gates, new = 2 * self.hidden_size, self.hidden_size
-        biases = (None, None) if self.bias_hh is None else self.bias_hh.split([gates, new])
-        return (weight_ih, *weight_hh.split([gates, new], 1), self.bias_ih, *biases)
+        bias_hh = row(self.bias_hh)
+        biases = (None, None) if bias_hh is None else bias_hh.split([gates, new], 1)
+        return (weight_ih, *weight_hh.split([gates, new], 1), row(self.bias_ih), *biases)
 
     def step(self, x: Tensor, h: Tensor, *weights: Any) -> Tensor:
         if not self.reset_after:

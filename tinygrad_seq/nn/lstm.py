@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinygrad_seq.nn.cell import Cell, total, transposed
+from tinygrad_seq.nn.cell import Cell, row, transposed
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.ops.joining import split
 from tinygrad_seq.tensor import Tensor
@@ -31,7 +31,7 @@ class LSTMCell(Cell):
     states = 2
 
     def prepare(self) -> tuple[Any, ...]:
-        return transposed(self.weight_ih), transposed(self.weight_hh), total(self.bias_ih, self.bias_hh)
+        return transposed(self.weight_ih), transposed(self.weight_hh), row(self.bias_ih, self.bias_hh)
 
     def step(
         self, x: Tensor, state: tuple[Tensor, Tensor], weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None
