@@ -80,9 +80,12 @@ class Primitive:
         self.joint = rule
 
     def merged_vjp(self, rule: Callable[..., Any]) -> None:
-        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one parent: they share one buffer."""
+        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one first argument: they share one buffer.
+
+        The other arguments, where to look in the first, have no gradient and are saved.
+        """
         self.merge = rule
-        self.keep[1] = (False, False)
+        self.keep[1] = (False, False, *[True] * (self.arity - 1))
 
     @property
     def differentiable(self) -> bool:

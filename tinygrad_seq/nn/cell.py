@@ -102,7 +102,7 @@ def transposed(weight: Tensor) -> Tensor:
 
 
 def row(bias: Tensor | None, other: Tensor | None = None) -> Tensor | None:
-    """A bias, or two that are always added together, as one row (1, ...): a batch of one adds it without broadcasting."""
+    """A bias, or two that are always added together, as a row (1, ...): a batch of one adds it without broadcasting."""
     if bias is None:
         return None
     return (bias if other is None else bias + other).expand_dims(0)
