@@ -195,16 +195,23 @@ def walk(
             current.set(Scope(node.scope, "grad", True, here.recording))
             y = None if y is None else handle(y, node)
             saved = [kept if kept is maker else handle(kept, maker) for kept, maker in zip(saved, parents)]
-        rules = op.rules if op.joint is None else op.joint(g, y, *saved, **(static or {}))
-        for parent, rule in zip(parents, rules):
+        arity, rules = op.arity, op.rules
+        if op.joint is not None:
+            rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+        i = -1
+        for parent in parents:  # spelt out rather than zipped and unpacked: most of a small network's time is here
+            i += 1
+            rule = rules[i]
             if rule is None or parent not in gradients:
                 continue
-            if op.joint is not None:
-                contribution = rule
-            elif static is None:
-                contribution = rule(g, y, *saved)
+            if static is not None or arity > 2:
+                contribution = rule(g, y, *saved, **(static or {}))
+            elif arity == 1:
+                contribution = rule(g, y, saved[0])
+            elif arity == 2:
+                contribution = rule(g, y, saved[0], saved[1])
             else:
-                contribution = rule(g, y, *saved, **static)
+                contribution = rule
             if contribution.shape != parent.shape:
                 contribution = sum_to(contribution, shape=parent.shape)
             if observe is not None:
@@ -212,7 +219,7 @@ def walk(
             old = gradients[parent]
             if old is None:
                 gradients[parent] = contribution
-            elif parent in summed and old.dtype == contribution.dtype:
+            elif parent in summed and old.dtype is contribution.dtype:
                 old += contribution
                 gradients[parent] = old
             else:
