@@ -51,6 +51,8 @@ def test_backward_adds_what_grad_returns(row, data):
     outputs = as_list(row.function(*tensors, **case.static))
     upstream = like(rng, host(outputs))
     gradients = host(ts.grad(outputs, wanted(tensors), upstream, retain_graph=True))
-    for output, u in zip(outputs, upstream, strict=True):
-        output.backward(u, retain_graph=True)
-    assert_near([leaf.grad.numpy() for leaf in wanted(tensors)], gradients)
+    recorded = data.draw(st.booleans(), label="create_graph")
+    for _ in range(2):
+        for output, u in zip(outputs, upstream, strict=True):
+            output.backward(u, retain_graph=True, create_graph=recorded)
+    assert_near([leaf.grad.numpy() for leaf in wanted(tensors)], [2.0 * g for g in gradients])
