@@ -1,4 +1,4 @@
-"""How the library's speed is measured: against hand-written NumPy (and PyTorch's ops, where it is installed) in one run.
+"""How fast the library is: against hand-written NumPy (and PyTorch's ops, where it is installed) in the same run.
 
     python tests/benchmarks/measure.py                     all of it, a few minutes
     python tests/benchmarks/measure.py steps --size tiny   one part, one size
@@ -77,7 +77,8 @@ def problem(cell: str, size: tuple[int, ...]) -> tuple[dict[str, np.ndarray], ts
     ts.manual_seed(0)
     layer = CELLS[cell](inputs, hidden)
     x = ts.tensor(0.1 * np.random.default_rng(0).standard_normal((steps, batch, inputs)), "float32", requires_grad=True)
-    given = {"x": x.numpy().copy(), "Wx": layer.weight_ih_l0.numpy().T.copy(), "Wh": layer.weight_hh_l0.numpy().T.copy()}
+    weight_ih, weight_hh = layer.weight_ih_l0.numpy(), layer.weight_hh_l0.numpy()
+    given = {"x": x.numpy().copy(), "Wx": weight_ih.T.copy(), "Wh": weight_hh.T.copy()}
     given["b"], bias_hh = layer.bias_ih_l0.numpy().copy(), layer.bias_hh_l0.numpy().copy()
     if cell == "gru":
         given["bh"] = bias_hh
