@@ -9,6 +9,7 @@ b (G*H) and for the GRU bh. Gate orders: i, f, g, o and r, z, n. Both are checke
 """
 
 import numpy as np
+
 dot, mul, add, sub, tanh = np.dot, np.multiply, np.add, np.subtract, np.tanh
 
 
