@@ -103,11 +103,17 @@ def test_recurrent_layers_agree_on_both_devices(gpu, run):
 
 @given(seed=seeds, classes=small, steps=small, smoothing=st.sampled_from([0.0, 0.1]))
 def test_training_goes_the_same_way_on_both_devices(gpu, seed, classes, steps, smoothing):
-    """Embedding, LSTM, Linear, cross entropy, clipping, and Adam or SGD: three steps of each."""
+    """Embedding, LSTM, Linear, cross entropy, clipping, and an optimiser: three steps of each."""
     rng = np.random.default_rng(seed)
     ids, targets = rng.integers(0, 3, (steps, 2)), rng.integers(0, classes, (steps, 2))
     targets[0, 0] = -100
-    for make in (lambda p: ts.optim.Adam(p, lr=0.01, weight_decay=0.1), lambda p: ts.optim.SGD(p, 0.1, momentum=0.9)):
+    for make in (
+        lambda p: ts.optim.Adam(p, lr=0.01, weight_decay=0.1),
+        lambda p: ts.optim.AdamW(p, lr=0.01, amsgrad=True),
+        lambda p: ts.optim.RMSprop(p, momentum=0.9, centered=True, eps=0.1),
+        lambda p: ts.optim.Adagrad(p, initial_accumulator_value=0.1),
+        lambda p: ts.optim.SGD(p, 0.1, momentum=0.9),
+    ):
         found = []
         for device in ("cpu", "cuda"):
             ts.manual_seed(seed)
