@@ -2,7 +2,7 @@
 
 from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
-from tinygrad_seq.nn.embedding import Embedding
+from tinygrad_seq.nn.embedding import Embedding, OneHot
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
 from tinygrad_seq.nn.losses import CrossEntropyLoss, cross_entropy
@@ -22,6 +22,7 @@ __all__ = [
     "LSTMCell",
     "Linear",
     "Module",
+    "OneHot",
     "Parameter",
     "RNNCell",
     "Recurrent",
