@@ -5,7 +5,14 @@ from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.embedding import Embedding, OneHot
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
-from tinygrad_seq.nn.losses import CrossEntropyLoss, cross_entropy
+from tinygrad_seq.nn.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    MSELoss,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+)
 from tinygrad_seq.nn.lstm import LSTMCell
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.recurrent import GRU, LSTM, RNN, Recurrent
@@ -15,17 +22,21 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BCEWithLogitsLoss",
     "Cell",
     "CrossEntropyLoss",
     "Embedding",
     "GRUCell",
     "LSTMCell",
     "Linear",
+    "MSELoss",
     "Module",
     "OneHot",
     "Parameter",
     "RNNCell",
     "Recurrent",
+    "binary_cross_entropy_with_logits",
     "cross_entropy",
     "init",
+    "mse_loss",
 ]

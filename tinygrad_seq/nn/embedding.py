@@ -1,4 +1,4 @@
-"""Tokens become vectors: rows of a learned table, or rows of zeros with a single one. One is the other times a table."""
+"""Tokens become vectors: rows of a learned table, or rows of zeros with a single one, which pick from a table too."""
 
 from typing import Any
 
