@@ -2,6 +2,8 @@
 
 from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
+from tinygrad_seq.nn.container import ModuleList, Sequential
+from tinygrad_seq.nn.dropout import Dropout, dropout
 from tinygrad_seq.nn.embedding import Embedding, OneHot
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
@@ -25,18 +27,22 @@ __all__ = [
     "BCEWithLogitsLoss",
     "Cell",
     "CrossEntropyLoss",
+    "Dropout",
     "Embedding",
     "GRUCell",
     "LSTMCell",
     "Linear",
     "MSELoss",
     "Module",
+    "ModuleList",
     "OneHot",
     "Parameter",
     "RNNCell",
     "Recurrent",
+    "Sequential",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "dropout",
     "init",
     "mse_loss",
 ]
