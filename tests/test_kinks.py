@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_seq as ts
+from tinygrad_seq.ops import elementwise
 
 INF = float("inf")
 
@@ -71,6 +72,10 @@ def test_the_tails_are_finite_exact_and_silent(dtype):
         y.sum().backward()
         assert y.tolist() == values
         assert x.grad.tolist() == [0.0, 0.25 if function is ts.sigmoid else 1.0, 0.0]
+    x = ts.tensor(np.array([-1e4, 0.0, 1e4], dtype), requires_grad=True)
+    elementwise.softplus(x).sum().backward()
+    np.testing.assert_array_equal(elementwise.softplus(x).numpy(), np.array([0.0, np.log(2.0), 1e4], dtype))
+    assert x.grad.tolist() == [0.0, 0.5, 1.0]
     for sign in (1, -1):
         x = ts.tensor(sign * np.array([[0.0, 1e4], [1e4, 1e4]], dtype), requires_grad=True)
         low = 0 if sign == 1 else 1
@@ -85,7 +90,8 @@ def test_the_tails_are_finite_exact_and_silent(dtype):
 
 def test_a_tail_is_accurate_and_not_only_finite():
     x = ts.tensor(np.array([-40.0, -30.0, -20.0]))
-    np.testing.assert_allclose(ts.sigmoid(x).numpy(), np.exp(x.numpy()), rtol=1e-8)
+    for function in (ts.sigmoid, elementwise.softplus):
+        np.testing.assert_allclose(function(x).numpy(), np.exp(x.numpy()), rtol=1e-8)
     near, far = np.array([0.0, 1.0, -1.0]), np.array([1e4, 1e4 + 1, 1e4 - 1])
     np.testing.assert_array_equal(ts.log_softmax(ts.tensor(far)).numpy(), ts.log_softmax(ts.tensor(near)).numpy())
 

@@ -2,10 +2,19 @@
 
 from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
-from tinygrad_seq.nn.embedding import Embedding
+from tinygrad_seq.nn.container import ModuleList, Sequential
+from tinygrad_seq.nn.dropout import Dropout, dropout
+from tinygrad_seq.nn.embedding import Embedding, OneHot
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
-from tinygrad_seq.nn.losses import CrossEntropyLoss, cross_entropy
+from tinygrad_seq.nn.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    MSELoss,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+)
 from tinygrad_seq.nn.lstm import LSTMCell
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.recurrent import GRU, LSTM, RNN, Recurrent
@@ -15,16 +24,25 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BCEWithLogitsLoss",
     "Cell",
     "CrossEntropyLoss",
+    "Dropout",
     "Embedding",
     "GRUCell",
     "LSTMCell",
     "Linear",
+    "MSELoss",
     "Module",
+    "ModuleList",
+    "OneHot",
     "Parameter",
     "RNNCell",
     "Recurrent",
+    "Sequential",
+    "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "dropout",
     "init",
+    "mse_loss",
 ]

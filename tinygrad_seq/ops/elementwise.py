@@ -114,6 +114,12 @@ def sigmoid(xp: Any, x: Any) -> Any:
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
 
 @primitive
+def softplus(xp: Any, x: Any) -> Any:
+    """log(1 + e**x), which is -log(1 - sigmoid(x)): a smooth relu, and what a binary loss is made of."""
+    return xp.logaddexp(x, x.dtype.type(0))
+softplus.vjps(lambda g, _y, x: g * sigmoid(x))
+
+@primitive
 def relu(xp: Any, x: Any) -> Any:
     """max(x, 0)."""
     return xp.maximum(x, 0)
