@@ -117,7 +117,7 @@ def test_history_is_let_go():
 
 
 def nodes_alive():
-    return sum(isinstance(thing, Node) for thing in gc.get_objects())
+    return sum(type(thing) is Node for thing in gc.get_objects())
 
 
 def test_a_new_sequence_and_an_error():

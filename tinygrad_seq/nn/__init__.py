@@ -4,6 +4,7 @@ from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.embedding import Embedding
 from tinygrad_seq.nn.gru import GRU, GRUCell
+from tinygrad_seq.nn.keras import from_keras
 from tinygrad_seq.nn.linear import Linear
 from tinygrad_seq.nn.losses import CrossEntropyLoss, cross_entropy
 from tinygrad_seq.nn.lstm import LSTM, LSTMCell
@@ -26,5 +27,6 @@ __all__ = [
     "RNNCell",
     "Recurrent",
     "cross_entropy",
+    "from_keras",
     "init",
 ]
