@@ -12,9 +12,9 @@ from tinygrad_seq import nn, optim
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[parity]'")
 STEPS = 100
-DICKENS = """it was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness,
-it was the epoch of belief, it was the epoch of incredulity, it was the season of light, it was the season of darkness,
-it was the spring of hope, it was the winter of despair."""
+DICKENS = """it was the best of times, it was the worst of times, it was the age of wisdom, it was the age of
+foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the season of light, it was the season
+of darkness, it was the spring of hope, it was the winter of despair."""
 
 
 class Reader(nn.Module):
