@@ -63,6 +63,7 @@ from tinygrad_seq.ops.elementwise import (
 from tinygrad_seq.primitive import primitive
 from tinygrad_seq.scope import no_grad, scope
 from tinygrad_seq.tensor import Tensor
+from tinygrad_seq.truncated import truncated
 
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power

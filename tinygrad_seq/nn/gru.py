@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.stacked import Stacked
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.ops.joining import split
 from tinygrad_seq.tensor import Tensor
@@ -68,3 +69,22 @@ class GRUCell(Cell):
             h_n = h_n + bias_new
         new = (x_n + h_n).tanh().named("new")
         return (new + update * (h - new)).named("h")
+
+
+class GRU(Stacked):
+    """The gated recurrent unit (Cho et al., 2014): `GRUCell`, whose equations these are, at every step.
+
+        h_t = (1 - update) * new + update * h_{t-1}
+
+    x (T, B, I), h0 (L*D, B, H) -> out (T, B, D*H), h_n (L*D, B, H), for L layers and D directions; also (B, T, I) with
+    batch_first, and (T, I) unbatched. `reset_after=False` is the paper's own formula. `lengths` says where each
+    sequence of a padded batch ends, as in `Recurrent`. While training, `dropout` acts between layers. Raises ValueError
+    for another shape, TypeError for another dtype.
+
+    >>> import tinygrad_seq as ts
+    >>> out, h_n = ts.nn.GRU(3, 4, reset_after=False)(ts.zeros(5, 2, 3), lengths=[5, 2])
+    >>> out.shape, h_n.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    make_cell = GRUCell
