@@ -7,7 +7,19 @@ The table of contents, from the outside in; `import tinygrad_seq as ts`.
 from tinygrad_seq import data, nn, optim
 from tinygrad_seq.backend import bool_, float32, float64, int32, int64
 from tinygrad_seq.backprop import grad
-from tinygrad_seq.creation import arange, eye, full, manual_seed, ones, rand, randn, tensor, zeros
+from tinygrad_seq.creation import (
+    arange,
+    eye,
+    full,
+    get_rng_state,
+    manual_seed,
+    ones,
+    rand,
+    randn,
+    set_rng_state,
+    tensor,
+    zeros,
+)
 from tinygrad_seq.drawing import Drawing, draw
 from tinygrad_seq.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.io import load, save
