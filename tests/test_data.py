@@ -97,7 +97,8 @@ def test_a_vocabulary_is_saved_and_loaded(tmp_path_factory, text, special):
     vocabulary = Vocabulary.of(text, split=str.split, separator=" ", **options)
     ts.save(vocabulary.state_dict(), path)
     again = Vocabulary(**ts.load(path), split=str.split)
-    assert again.state_dict() == vocabulary.state_dict()
+    assert (again.tokens, again.separator) == (vocabulary.tokens, " ")
+    assert (again.padding, again.unknown) == (options.get("padding"), options.get("unknown"))
     assert again.decode(again.encode(text)) == vocabulary.decode(vocabulary.encode(text))
 
 
@@ -163,8 +164,7 @@ def test_every_element_once_a_pass_and_its_partners_with_it(count, size, shuffle
 @given(seed=seeds, own=st.booleans())
 def test_the_same_seed_is_the_same_passes_and_each_pass_another_order(seed, own):
     def passes():
-        ts.manual_seed(seed)
-        generator = np.random.default_rng(seed) if own else None
+        generator = np.random.default_rng(seed) if own else ts.manual_seed(seed)
         batches = ts.data.batches(np.arange(40), size=7, shuffle=True, generator=generator)
         return [np.concatenate([part for (part,) in batches]).tolist() for _ in range(3)]
 
