@@ -19,6 +19,7 @@ FLOORS = {
     "tensor": 5,
     "creation": 6, "gradcheck": 6, "io": 6, "nn": 6,
     "optim": 7, "drawing": 7,
+    "testing": 8,
     "__init__": 9,
 }  # fmt: skip
 files = sorted(package.rglob("*.py"))
