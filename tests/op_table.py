@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from draws import (
-    Case,
     Cases,
     along,
     axes,
@@ -20,26 +19,17 @@ from draws import (
     broadened,
     chosen,
     cuts,
-    distinct,
-    filled,
     gathers,
     look_ups,
     masks,
-    nonzero,
-    normal,
-    off_grid,
-    one,
     picks,
     placements,
-    positive,
     products,
     reduced,
     reshapes,
     rows_of_pieces,
-    shapes,
     solid_shapes,
     some_axis,
-    together,
     truth,
     whole,
     widths,
@@ -50,6 +40,7 @@ from hypothesis.extra import numpy as npst
 import tinygrad_seq as ts
 from tinygrad_seq.ops import elementwise, indexing, joining, reduction, shape
 from tinygrad_seq.primitive import registry
+from tinygrad_seq.testing import Case, distinct, filled, nonzero, normal, off_grid, one, positive, shapes, together
 
 PRIMITIVES = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_seq.")}
 
