@@ -106,19 +106,23 @@ row("where", "where", ts.where, np.where, together(3, truth, normal, normal), "l
 row("where number", "where", lambda c, x: ts.where(c, x, -1.0), lambda c, x: np.where(c, x, np.asarray(-1, x.dtype)),
     together(2, truth, normal), "linear")
 
+of_numpy = np.float64(1.5), np.float32(2), np.int64(3), np.array(0.5), np.array(2)  # none of them widens float32
 for symbol, name, of, fills in [
     ("+", "add", operator.add, [normal]), ("-", "subtract", operator.sub, [normal]),
     ("*", "multiply", operator.mul, [normal]), ("/", "divide", operator.truediv, [normal, nonzero]),
     ("**", "power", operator.pow, [positive, normal]),
 ]:
     row(f"x {symbol} y", name, of, of, together(2, *fills), *["linear"] * (symbol in "+-"))
-    number = st.sampled_from([2, 3.0, 0.5, -2, 1])
+    number = st.sampled_from([2, 3.0, 0.5, -2, 1, *of_numpy])
     row(f"x {symbol} number", name, lambda x, n, of=of: of(x, n), lambda x, n, of=of: of(x, x.dtype.type(n)),
         one(positive, n=number), *["linear"] * (symbol in "+-*/"))
     row(f"number {symbol} x", name, lambda x, n, of=of: of(n, x), lambda x, n, of=of: of(x.dtype.type(n), x),
-        one(positive, n=st.sampled_from([2, 3.0, 0.5])), *["linear"] * (symbol in "+-*"))
+        one(positive, n=st.sampled_from([2, 3.0, 0.5, *of_numpy])), *["linear"] * (symbol in "+-*"))
 row("x ** whole number", "power", lambda x, n: x**n, lambda x, n: x ** x.dtype.type(n),
     one(nonzero, n=st.sampled_from([-2, -1, 0, 1, 2, 3])))
+
+row("maximum number", "maximum", lambda x, n: ts.maximum(x, n), lambda x, n: np.maximum(x, x.dtype.type(n)),
+    one(off_grid(0.25), n=st.sampled_from([-1, 0.0, np.float64(1.0), np.array(1.0)])))
 
 for name, of in [("equal", operator.eq), ("not_equal", operator.ne), ("less", operator.lt), ("less_equal", operator.le),
                  ("greater", operator.gt), ("greater_equal", operator.ge)]:

@@ -8,8 +8,11 @@ import operator
 
 import numpy as np
 import pytest
+from laws import over
+from op_table import SMOOTH
 
 import tinygrad_seq as ts
+from tinygrad_seq.testing import single_stays_single
 
 DTYPES = ["bool", "int32", "int64", "float32", "float64"]
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv]
@@ -38,6 +41,11 @@ def test_a_number_takes_the_floating_dtype(number, dtype):
     for result in (x + number, number + x, x * number, number * x, x - number, number - x, number / x, x**number):
         assert result.dtype == dtype
     assert ts.maximum(x, number).dtype == ts.where(x > 0.0, x, number).dtype == dtype
+
+
+@over([row for row in SMOOTH if row.op != "cast"])
+def test_single_stays_single_from_argument_to_gradient(row, data):
+    single_stays_single(row.function, data.draw(row.cases))
 
 
 @pytest.mark.parametrize("order", [(2, 2.0), (2.0, 2), (0, 0.0), (0.0, 0), (3.0, 3, 3.0)])
