@@ -3,8 +3,8 @@
 from typing import Any
 
 from tinygrad_seq.backend import as_dtype, modules
-from tinygrad_seq.creation import tensor
-from tinygrad_seq.nn.init import normal
+from tinygrad_seq.creation import tensor, zeros
+from tinygrad_seq.nn.init import normal_
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.ops import indexing
 from tinygrad_seq.ops.composite import checked_ids, one_hot
@@ -29,7 +29,7 @@ class Embedding(Module):
         if num_embeddings < 1 or embedding_dim < 1:
             raise ValueError(f"Embedding: sizes must be positive, got {num_embeddings} and {embedding_dim}")
         self.padding_idx = row_number(padding_idx, num_embeddings)
-        self.weight = normal(num_embeddings, embedding_dim)
+        self.weight = normal_(Parameter(zeros(num_embeddings, embedding_dim)))
         if self.padding_idx is not None:
             self.weight.array[self.padding_idx] = 0.0  # ours alone so far
 

@@ -1,7 +1,7 @@
 """Starting values of parameters, drawn on the host so that a seed gives the same ones on every device.
 
-`uniform` and `normal` make the Parameters of our layers. The functions that end in an underscore, named as in PyTorch,
-give a Parameter that is there already another value: a new array, since the old one may be part of a graph.
+The functions that end in an underscore, named as in PyTorch, give a Parameter another value: a new array, since the old
+one may be part of a graph.
 """
 
 from collections.abc import Callable
@@ -13,16 +13,9 @@ from tinygrad_seq.backend import host, to_device
 from tinygrad_seq.nn.module import Parameter
 
 
-def uniform(*shape: int, bound: float, dtype: Any = "float32", generator: Any = None) -> Parameter:
+def uniform(*shape: int, bound: float) -> Parameter:
     """A Parameter of draws from U(-bound, bound); PyTorch's layers take bound = 1 / sqrt(number of inputs)."""
-    draw = (generator or creation.default_generator).uniform(-bound, bound, shape)
-    return Parameter(draw.astype(dtype))
-
-
-def normal(*shape: int, deviation: float = 1.0, dtype: Any = "float32", generator: Any = None) -> Parameter:
-    """A Parameter of draws from N(0, deviation^2)."""
-    draw = (generator or creation.default_generator).standard_normal(shape) * deviation
-    return Parameter(draw.astype(dtype))
+    return uniform_(Parameter(creation.zeros(shape)), -bound, bound)
 
 
 def constant_(parameter: Parameter, val: float) -> Parameter:

@@ -43,8 +43,6 @@ class Adagrad(Optimizer):
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         xp, o = modules[type(x)], self.options
-        if o["weight_decay"]:
-            g = g + o["weight_decay"] * x
         t = state["t"] = state.get("t", 0) + 1
         s = state["s"] = state.get("s", o["initial_accumulator_value"]) + g * g
         return x - o["lr"] / (1 + (t - 1) * o["lr_decay"]) * (g / (xp.sqrt(s) + o["eps"]))

@@ -37,11 +37,6 @@ class Adam(Optimizer):
         super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        decay = self.options["weight_decay"]
-        return self.moved(x, g + decay * x if decay else g, state)
-
-    def moved(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        """x after one step along the running mean of g."""
         xp, o = modules[type(x)], self.options
         b1, b2 = o["betas"]
         t = state["t"] = state.get("t", 0) + 1
@@ -75,5 +70,5 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
 
-    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        return self.moved(x * (1 - self.lr * self.options["weight_decay"]), g, state)
+    def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
+        return x * (1 - self.lr * self.options["weight_decay"]), g

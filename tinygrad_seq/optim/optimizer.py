@@ -66,7 +66,12 @@ class Optimizer:
                 for name in state.keys() & set(self.memory):  # a parameter that was moved or cast takes them along
                     if type(state[name]) is not type(x) or state[name].dtype != x.dtype:
                         state[name] = to_device(state[name], parameter.device).astype(x.dtype)
-                parameter.array = array_of(self.update(x, parameter.grad.array, state))
+                parameter.array = array_of(self.update(*self.decayed(x, parameter.grad.array), state))
+
+    def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
+        """Weight decay: the gradient of |x|^2 / 2, so many times, is part of g."""
+        decay = self.options.get("weight_decay")
+        return (x, g + decay * x) if decay else (x, g)
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         """The formula: a new array; x and g stay as they are."""

@@ -40,8 +40,6 @@ class RMSprop(Optimizer):
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         xp, o = modules[type(x)], self.options
-        if o["weight_decay"]:
-            g = g + o["weight_decay"] * x
         v = state["v"] = o["alpha"] * state.get("v", 0.0) + (1 - o["alpha"]) * (g * g)
         if o["centered"]:
             mean = state["mean"] = o["alpha"] * state.get("mean", 0.0) + (1 - o["alpha"]) * g

@@ -40,8 +40,6 @@ class SGD(Optimizer):
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         o = self.options
-        if o["weight_decay"]:
-            g = g + o["weight_decay"] * x
         if o["momentum"]:
             v = state.get("velocity")
             v = state["velocity"] = g.copy() if v is None else o["momentum"] * v + (1 - o["dampening"]) * g
