@@ -104,6 +104,8 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     array = beside.array
     xp = modules[type(array)]
     dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
+    if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
+        raw, dtype = raw.item(), dtype or raw.dtype  # NumPy's numbers are numbers, too
     if type(raw) is float or type(raw) is int:
         return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
     try:
