@@ -10,7 +10,6 @@ there: truncated backpropagation through time. The last 5 % of the text is never
 
 import argparse
 import math
-import pydoc_data.topics
 import signal
 import sys
 from pathlib import Path
@@ -47,33 +46,25 @@ def whole(parts):
     return None if not parts else parts if len(parts) > 1 else parts[0]
 
 
-def streams(ids, count):
-    """One long text as `count` columns to be read side by side: (length, count)."""
-    length = len(ids) // count
-    return ids[: length * count].reshape(count, length).T
-
-
-def held_out_loss(model, ids, window=256):
+def held_out_loss(model, ids):
     """Mean loss in nats per character, over a text read in up to eight streams."""
-    text, state, losses = streams(ids, min(8, len(ids) // 2)), None, []
+    state, losses = None, []
     with ts.no_grad():
-        for start in range(0, len(text) - 1, window):
-            y = text[start + 1 : start + 1 + window]
-            logits, state = model(text[start : start + len(y)], state)
+        for x, y in ts.data.bptt_batches(ids, min(8, len(ids) // 2), 256):
+            logits, state = model(x, state)
             losses.append((nn.cross_entropy(logits, y).item(), y.size))
     return sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
 
 
-def write(model, characters, length, seed, temperature=0.6):
+def write(model, vocabulary, length, seed, temperature=0.6):
     """Let the network write: every character is drawn from what it predicts, and read in turn."""
-    generator, ids, state, text = np.random.default_rng(seed), np.zeros((1, 1), "int64"), None, []
+    generator, ids, state = np.random.default_rng(seed), [0], None
     with ts.no_grad():
         for _ in range(length):
-            logits, state = model(ids, state)
+            logits, state = model(np.array([ids[-1:]]), state)
             p = (logits[-1, 0] / temperature).softmax().numpy().astype("float64")
-            ids = np.array([[generator.choice(len(p), p=p / p.sum())]])
-            text.append(characters[ids[0, 0]])
-    return "".join(text)
+            ids.append(generator.choice(len(p), p=p / p.sum()))
+    return vocabulary.decode(ids[1:])
 
 
 def plot(losses, held_out, path):
@@ -90,10 +81,10 @@ def plot(losses, held_out, path):
     figure.savefig(path, dpi=150)
 
 
-def draw(model, characters, path):
+def draw(model, ids, path):
     """Three steps of the network, unrolled; without Graphviz the text that it would have drawn."""
-    ids = np.array([[characters.index(c) if c in characters else 0] for c in "the "])
-    picture = ts.draw(nn.cross_entropy(model(ids[:-1])[0], ids[1:]))
+    ((x, y),) = ts.data.bptt_batches(ids[:4], 1, 3)
+    picture = ts.draw(nn.cross_entropy(model(x)[0], y))
     try:
         picture.save(path)
     except RuntimeError as error:  # `dot` is missing: the message says how to install it
@@ -126,44 +117,43 @@ def main():
     if saved:  # the run goes on as it began, whatever else is on the command line
         vars(args).update(saved["settings"])
         args.text = args.text and Path(args.text)
-    manual = "\n\n".join(page for _, page in sorted(pydoc_data.topics.topics.items()))
-    text = args.text.read_text(encoding="utf-8") if args.text else manual
-    characters = sorted(set(text))
-    ids = np.searchsorted(characters, list(text))
+    text = args.text.read_text(encoding="utf-8") if args.text else ts.data.python_manual()
+    vocabulary = ts.data.Vocabulary.of(text)
+    ids = vocabulary.encode(text)
     learned, held_out = np.split(ids, [int(0.95 * len(ids))])
     if len(held_out) < 4 or len(learned) < args.batch * 2:
         raise ValueError(f"the text has {len(text)} characters, too few for {args.batch} streams and a held-out part")
-    data = streams(learned, args.batch)
+    windows = ts.data.bptt_batches(learned, args.batch, args.window)
 
     ts.manual_seed(args.seed)
-    model = LanguageModel(len(characters), args.hidden, args.cell).to(args.device)
+    model = LanguageModel(len(vocabulary), args.hidden, args.cell).to(args.device)
     optimizer = ts.optim.Adam(model.parameters(), lr=args.lr)
-    step, at, state, losses, checks = 0, 0, None, [], []
+    step, state, losses, checks = 0, None, [], []
     if saved:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        step, at, losses, checks = saved["step"], saved["at"], saved["losses"], saved["checks"]
+        step, losses, checks = saved["step"], saved["losses"], saved["checks"]
         state = whole(tuple(ts.tensor(part, device=args.device) for part in saved["state"]))
 
     def save():
         settings = {name: getattr(args, name) for name in ("cell", "hidden", "steps", "batch", "window", "lr", "seed")}
         settings["text"] = args.text and str(args.text.resolve())
-        progress = {"step": step, "at": at, "losses": losses, "checks": checks, "state": parts(state)}
+        progress = {"step": step, "losses": losses, "checks": checks, "state": parts(state)}
         network = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
         ts.save({"settings": settings, **progress, **network}, args.out / "checkpoint")
 
     args.out.mkdir(parents=True, exist_ok=True)
-    print(f"{len(text):,} characters, {len(characters)} different; a network of "
+    print(f"{len(text):,} characters, {len(vocabulary)} different; a network of "
           f"{sum(p.size for p in model.parameters()):,} numbers: {model}", flush=True)  # fmt: skip
     stop = []
     signal.signal(signal.SIGINT, lambda *_: stop.append(True))  # finish the step, then stop
     with tqdm(total=args.steps * args.batch * args.window, initial=step * args.batch * args.window, unit="char",
               unit_scale=True, mininterval=0.5 if sys.stderr.isatty() else 10, dynamic_ncols=True) as bar:  # fmt: skip
         while step < args.steps and not stop:
-            if at + 2 > len(data):
-                at, state = 0, None  # the streams are read to their end: from the start again
-            y = data[at + 1 : at + 1 + args.window]
-            logits, state = model(data[at : at + len(y)], state)
+            if step % len(windows) == 0:
+                state = None  # the streams are read to their end: from the start again
+            x, y = windows[step % len(windows)]
+            logits, state = model(x, state)
             state = whole(tuple(part.detach() for part in parts(state)))  # the next window's gradient stops here
             loss = nn.cross_entropy(logits, y)
             optimizer.zero_grad()
@@ -171,23 +161,23 @@ def main():
             ts.optim.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.lr = args.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
             optimizer.step()
-            step, at = step + 1, at + len(y)
+            step += 1
             losses.append(loss.item())
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
             bar.update(args.batch * args.window)
             if step in (args.steps // 20, args.steps // 4, args.steps // 2):
                 checks.append((step, held_out_loss(model, held_out)))
                 bar.write(f"\n--- step {step}, held out {checks[-1][1]:.3f} nats per character; it writes:\n"
-                          f"{write(model, characters, 240, args.seed)}\n", file=sys.stdout)  # fmt: skip
+                          f"{write(model, vocabulary, 240, args.seed)}\n", file=sys.stdout)  # fmt: skip
                 save()
     if stop:
         save()
         return print(f"stopped after step {step}, everything is in {args.out}; add --resume to go on")
     save()
-    nats, sample = held_out_loss(model, held_out), write(model, characters, 1200, args.seed)
+    nats, sample = held_out_loss(model, held_out), write(model, vocabulary, 1200, args.seed)
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
     plot(losses, [*checks, (step, nats)], args.out / "loss.png")
-    picture = draw(model, characters, args.out / "unrolled.svg")
+    picture = draw(model, held_out, args.out / "unrolled.svg")
     print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
           f"{nats / math.log(2):.3f} bits per character\n")  # fmt: skip
     print(f"{args.out}: loss.png, {picture.name} (three steps of the network), sample.txt, checkpoint")

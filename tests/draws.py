@@ -1,50 +1,23 @@
-"""Arguments for ops: Hypothesis draws shapes, static parameters and a seed; NumPy's generator makes the numbers.
+"""Arguments for our own ops: axes, shapes, cuts and indices of every kind, drawn by Hypothesis.
 
-A `Fill` says what the numbers are: gradient laws hold away from kinks and poles, so `nonzero` keeps off zero,
-`off_grid(shift)` keeps off the integers, and `distinct` never repeats a number. Case(arrays, static) is a call without
-its function: function(*arrays, **static).
+What any op can be tried on (fills, cases, arrays that broadcast) is in `tinygrad_seq.testing`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-Shape = tuple[int, ...]
-Fill = Callable[[np.random.Generator, Shape], Any]
-Draw = st.DrawFn
-
-
-@dataclass(frozen=True)
-class Case:
-    arrays: tuple[Any, ...]
-    static: dict[str, Any] = field(default_factory=dict)
-
+from tinygrad_seq.testing import Case, Fill, Shape, filled, normal, one, seeds
 
 Cases = st.SearchStrategy[Case]
+Draw = st.DrawFn
 
-
-# ------------------------------------------------------------------------------------------------------------ numbers
-
-
-def normal(rng, shape):
-    return rng.normal(size=shape)
-
-
-def positive(rng, shape):
-    return rng.uniform(0.5, 2.0, shape)
-
-
-def nonzero(rng, shape):
-    return rng.choice([-1.0, 1.0], shape) * positive(rng, shape)
-
-
-def distinct(rng, shape):
-    size = int(np.prod(shape))
-    return (rng.permutation(size) - size / 2 + rng.uniform(0.0, 0.5, size)).reshape(shape) * 0.5
+generators = seeds.map(np.random.default_rng)
+full_shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=4)
+solid_shapes = npst.array_shapes(max_dims=3, max_side=4)  # at least one axis
 
 
 def whole(rng, shape):
@@ -54,38 +27,6 @@ def whole(rng, shape):
 
 def truth(rng, shape):
     return rng.random(shape) < 0.5
-
-
-def off_grid(shift: float) -> Fill:
-    return lambda rng, shape: rng.integers(-3, 3, shape) + shift + rng.uniform(0.0, 0.25, shape)
-
-
-generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
-shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
-full_shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=4)
-solid_shapes = npst.array_shapes(max_dims=3, max_side=4)  # at least one axis
-
-
-def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static: Any) -> Cases:
-    """Arrays of the drawn shapes; the last fill serves the rest. Static values may be strategies."""
-    drawn = st.fixed_dictionaries({k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in static.items()})
-
-    def made(parts: tuple[Any, ...]) -> Case:
-        rng, found, static = parts
-        chosen = [*fills, *fills[-1:] * (len(found) - len(fills))]
-        return Case(tuple(np.asarray(fill(rng, size)) for fill, size in zip(chosen, found, strict=True)), static)
-
-    return st.tuples(generators, sizes, drawn).map(made)
-
-
-def one(fill: Fill = normal, sizes: st.SearchStrategy[Shape] = shapes, /, **static: Any) -> Cases:
-    return filled(sizes.map(lambda size: (size,)), fill, **static)
-
-
-def together(count: int, *fills: Fill) -> Cases:
-    """Arrays of different shapes that broadcast."""
-    drawn = npst.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_dims=3, max_side=4)
-    return filled(drawn.map(lambda found: found.input_shapes), *fills)
 
 
 def products() -> Cases:

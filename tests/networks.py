@@ -100,12 +100,15 @@ class Run:
 
 
 @st.composite
-def runs(draw, kinds=tuple(KINDS), layers=small, bidirectional=either, bias=either, longest=4, batch_first=False):
-    """A float64 layer of any kind and size, its numbers from a drawn seed."""
+def runs(draw, kinds=tuple(KINDS), layers=small, bidirectional=either, bias=either, longest=4, batch_first=False,
+         proj=False):
+    """A float64 layer of any kind and size, its numbers from a drawn seed. `proj`: LSTMs may project, too."""
     kind, seed = KINDS[draw(st.sampled_from(kinds))], draw(seeds)
     steps, batch = draw(st.integers(1, longest)), draw(small)
     inputs, hidden, count, both = draw(small), draw(small), draw(layers), draw(bidirectional)
     relu = kind.options.get("nonlinearity") == "relu"
+    if proj and kind.layer is nn.LSTM:
+        kind = Kind(kind.layer, kind.cell, {"proj_size": draw(st.integers(0, hidden - 1))})
     ts.manual_seed(seed)
     layer = kind.layer(inputs, hidden, num_layers=count, bias=relu or draw(bias), bidirectional=both,
                        batch_first=batch_first, **kind.options).to("float64")
@@ -113,7 +116,7 @@ def runs(draw, kinds=tuple(KINDS), layers=small, bidirectional=either, bias=eith
     if relu:
         calm(layer, rng)
     x = rng.uniform(-1, 1, (batch, steps, inputs) if batch_first else (steps, batch, inputs))
-    states = [rng.uniform(-1, 1, (count * (1 + both), batch, hidden)) for _ in range(kind.cell.states)]
+    states = [rng.uniform(-1, 1, (count * (1 + both), batch, size)) for size in layer.cells[0][0].state_sizes]
     return Run(kind, layer, x, states, rng, {"T": steps, "B": batch, "I": inputs, "H": hidden, "layers": count})
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from draws import (
-    Case,
     Cases,
     along,
     axes,
@@ -20,26 +19,17 @@ from draws import (
     broadened,
     chosen,
     cuts,
-    distinct,
-    filled,
     gathers,
     look_ups,
     masks,
-    nonzero,
-    normal,
-    off_grid,
-    one,
     picks,
     placements,
-    positive,
     products,
     reduced,
     reshapes,
     rows_of_pieces,
-    shapes,
     solid_shapes,
     some_axis,
-    together,
     truth,
     whole,
     widths,
@@ -50,6 +40,7 @@ from hypothesis.extra import numpy as npst
 import tinygrad_seq as ts
 from tinygrad_seq.ops import elementwise, indexing, joining, reduction, shape
 from tinygrad_seq.primitive import registry
+from tinygrad_seq.testing import Case, distinct, filled, nonzero, normal, off_grid, one, positive, shapes, together
 
 PRIMITIVES = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_seq.")}
 
@@ -93,6 +84,7 @@ row("sin", "sin", ts.sin, np.sin, one(), "method")
 row("cos", "cos", ts.cos, np.cos, one(), "method")
 row("tanh", "tanh", ts.tanh, np.tanh, one(), "method")
 row("sigmoid", "sigmoid", ts.sigmoid, lambda x: 1 / (1 + np.exp(-x)), one(), "method")
+row("softplus", "softplus", elementwise.softplus, lambda x: np.log(1 + np.exp(x)), one())
 row("relu", "relu", ts.relu, lambda x: np.where(x > 0, x, np.zeros_like(x)), one(nonzero), "method")
 row("abs", "abs", ts.abs, np.abs, one(nonzero), "method")
 row("operator abs", "abs", abs, np.abs, one(nonzero))
@@ -114,19 +106,23 @@ row("where", "where", ts.where, np.where, together(3, truth, normal, normal), "l
 row("where number", "where", lambda c, x: ts.where(c, x, -1.0), lambda c, x: np.where(c, x, np.asarray(-1, x.dtype)),
     together(2, truth, normal), "linear")
 
+of_numpy = np.float64(1.5), np.float32(2), np.int64(3), np.array(0.5), np.array(2)  # none of them widens float32
 for symbol, name, of, fills in [
     ("+", "add", operator.add, [normal]), ("-", "subtract", operator.sub, [normal]),
     ("*", "multiply", operator.mul, [normal]), ("/", "divide", operator.truediv, [normal, nonzero]),
     ("**", "power", operator.pow, [positive, normal]),
 ]:
     row(f"x {symbol} y", name, of, of, together(2, *fills), *["linear"] * (symbol in "+-"))
-    number = st.sampled_from([2, 3.0, 0.5, -2, 1])
+    number = st.sampled_from([2, 3.0, 0.5, -2, 1, *of_numpy])
     row(f"x {symbol} number", name, lambda x, n, of=of: of(x, n), lambda x, n, of=of: of(x, x.dtype.type(n)),
         one(positive, n=number), *["linear"] * (symbol in "+-*/"))
     row(f"number {symbol} x", name, lambda x, n, of=of: of(n, x), lambda x, n, of=of: of(x.dtype.type(n), x),
-        one(positive, n=st.sampled_from([2, 3.0, 0.5])), *["linear"] * (symbol in "+-*"))
+        one(positive, n=st.sampled_from([2, 3.0, 0.5, *of_numpy])), *["linear"] * (symbol in "+-*"))
 row("x ** whole number", "power", lambda x, n: x**n, lambda x, n: x ** x.dtype.type(n),
     one(nonzero, n=st.sampled_from([-2, -1, 0, 1, 2, 3])))
+
+row("maximum number", "maximum", lambda x, n: ts.maximum(x, n), lambda x, n: np.maximum(x, x.dtype.type(n)),
+    one(off_grid(0.25), n=st.sampled_from([-1, 0.0, np.float64(1.0), np.array(1.0)])))
 
 for name, of in [("equal", operator.eq), ("not_equal", operator.ne), ("less", operator.lt), ("less_equal", operator.le),
                  ("greater", operator.gt), ("greater_equal", operator.ge)]:

@@ -8,8 +8,11 @@ import operator
 
 import numpy as np
 import pytest
+from laws import over
+from op_table import SMOOTH
 
 import tinygrad_seq as ts
+from tinygrad_seq.testing import single_stays_single
 
 DTYPES = ["bool", "int32", "int64", "float32", "float64"]
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv]
@@ -39,6 +42,11 @@ def test_a_number_takes_the_floating_dtype(number, dtype):
         assert result.dtype == dtype
     assert ts.maximum(x, number).dtype == ts.where(x > 0.0, x, number).dtype == dtype
     assert ts.clip(x, number).dtype == ts.clip(x, None, number).dtype == dtype
+
+
+@over([row for row in SMOOTH if row.op != "cast"])
+def test_single_stays_single_from_argument_to_gradient(row, data):
+    single_stays_single(row.function, data.draw(row.cases))
 
 
 @pytest.mark.parametrize("order", [(2, 2.0), (2.0, 2), (0, 0.0), (0.0, 0), (3.0, 3, 3.0)])

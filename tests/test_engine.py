@@ -92,14 +92,19 @@ def test_a_recorded_walk_and_its_own_walk_need_little_stack_too():
     assert np.isfinite(x.grad.item())
 
 
-def test_a_failed_backward_changes_no_gradient():
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_failed_backward_changes_no_gradient(create_graph):
+    """Nor that of a leaf made after the op that fails, whose gradient is complete before the failure."""
     x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
-    (x * y).sum().backward()
-    before = x.grad.tolist(), y.grad.tolist()
-    loss = (broken(x) * y + x * y).sum()
+    failing = broken(x)
+    late = leaf(5.0, 6.0)
+    leaves = [x, y, late]
+    (x * y * late).sum().backward()
+    before = [value.grad.tolist() for value in leaves]
+    loss = (failing * y * late + x * y).sum()
     with pytest.raises(ZeroDivisionError):
-        loss.backward()
-    assert (x.grad.tolist(), y.grad.tolist()) == before
+        loss.backward(create_graph=create_graph)
+    assert [value.grad.tolist() for value in leaves] == before
 
 
 def test_after_a_failed_backward_the_rest_of_the_graph_still_works():
@@ -133,6 +138,16 @@ def test_a_retained_graph_is_walked_again():
         y.backward()
 
 
+def test_grad_frees_the_graph_as_backward_does():
+    x = leaf(3.0)
+    y = x * x
+    assert [ts.grad(y, x, retain_graph=keep).item() for keep in (True, None)] == [6.0, 6.0]
+    for again in (y.backward, lambda: ts.grad(y, x)):
+        with pytest.raises(RuntimeError, match="retain_graph"):
+            again()
+    assert ts.grad(ts.grad(x * x * x, x, create_graph=True), x).item() == 18.0
+
+
 def test_the_structure_outlives_the_backward():
     x = leaf(1.0)
     loss = (ts.tanh(x) * 2.0).sum()
@@ -155,7 +170,8 @@ def test_the_gradient_of_an_intermediate_and_of_an_output_itself():
     y = h * 2.0
     of_h, of_y = ts.grad(y, [h, y], retain_graph=True)
     assert (of_h.item(), of_y.item()) == (2.0, 1.0)
-    assert ts.grad([y, h], x, [np.ones(1), np.ones(1)]).item() == 18.0
+    assert ts.grad([y, h], x, [np.ones(1), np.ones(1)], retain_graph=True).item() == 18.0
+    assert ts.grad([y, h, y], x, [np.ones(1), np.ones(1), np.full(1, 2.0)]).item() == 42.0  # an output named twice
 
 
 def test_unused_inputs_are_refused_or_none():
@@ -239,6 +255,16 @@ def test_no_grad_belongs_to_its_thread():
     thread.join()
     assert found == [True, False]
     assert (x * 2.0).requires_grad
+
+
+def test_no_grad_holds_in_every_scope_inside():
+    x, double = leaf(1.0), ts.nn.Module()
+    double.forward = lambda x: x * 2.0
+    with ts.no_grad():
+        with ts.scope(step=0):
+            inside = x * 2.0
+        assert not inside.requires_grad and not double(x).requires_grad
+    assert double(x).requires_grad
 
 
 def test_no_grad_is_a_decorator_and_ends_after_an_error():

@@ -1,10 +1,11 @@
 """Saving and loading: what comes back is what went in, bit for bit; bad files are noticed; failed saves leave the old.
 
 Structures are drawn with any keys and every dtype, and compared by type and by bits, so that NaN payloads, -0.0 and
-denormal numbers count. Every byte of a file is flipped in turn: the checksums notice it, or it did not matter. Nothing
-in a file is ever executed.
+denormal numbers count. Every byte of a file is flipped in turn, and the checksum notices it. Nothing in a file is ever
+executed.
 """
 
+import io
 import json
 import os
 import pickle
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import tinygrad_seq as ts
+from tinygrad_seq.io import DIGEST, sealed
 
 KINDS = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16", ">f8", ">i4"]
 
@@ -139,6 +141,17 @@ def test_what_cannot_be_saved_is_said_and_the_old_file_stays(tmp_path, place, ba
     assert os.listdir(tmp_path) == ["state"]
 
 
+def test_a_state_without_end_is_said(tmp_path):
+    inside, deep = {}, []
+    inside["again"] = inside
+    for _ in range(10**5):
+        deep = [deep]
+    for bad in (inside, deep):
+        with pytest.raises(ValueError, match=r"^save: .*itself.*deeply"):
+            ts.save(bad, tmp_path / "state")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("where, error", [
     ("numpy.lib.format.write_array", OSError("No space left on device")),
     ("zipfile.ZipFile.writestr", KeyboardInterrupt()),
@@ -186,31 +199,35 @@ def saved(folder):
     return data
 
 
-def assert_noticed_or_harmless(path, data):
+def assert_noticed(path, data):
     path.write_bytes(data)
-    try:
-        found = ts.load(path)
-    except ValueError as error:
-        assert str(path) in str(error)
-    else:
-        assert_identical(found, STATE)
+    with pytest.raises(ValueError, match=r"load: .* is not a file that ts\.save wrote, or is damaged") as caught:
+        ts.load(path)
+    assert str(path) in str(caught.value)
 
 
 @given(mask=st.integers(1, 255))
-def test_a_flipped_byte_anywhere_is_noticed_or_harmless(folder, saved, mask):
+def test_a_flipped_byte_is_noticed_anywhere(folder, saved, mask):
     path = folder / "flipped"
     for at in range(len(saved)):
-        assert_noticed_or_harmless(path, saved[:at] + bytes([saved[at] ^ mask]) + saved[at + 1 :])
+        assert_noticed(path, saved[:at] + bytes([saved[at] ^ mask]) + saved[at + 1 :])
     path.unlink()
 
 
 @given(data=st.data())
-def test_a_file_with_several_wrong_bytes_is_noticed_or_harmless(folder, saved, data):
+def test_a_file_with_several_wrong_bytes_is_noticed(folder, saved, data):
     spoiled = bytearray(saved)
-    for at in data.draw(st.lists(st.integers(0, len(saved) - 1), min_size=2, max_size=8)):
-        spoiled[at] = data.draw(st.integers(0, 255))
-    assert_noticed_or_harmless(folder / "flipped", bytes(spoiled))
+    for at in data.draw(st.lists(st.integers(0, len(saved) - 1), min_size=2, max_size=8, unique=True)):
+        spoiled[at] ^= data.draw(st.integers(1, 255))
+    assert_noticed(folder / "flipped", bytes(spoiled))
     (folder / "flipped").unlink()
+
+
+@given(more=st.binary(min_size=1, max_size=40))
+def test_bytes_before_or_after_are_noticed(folder, saved, more):
+    assert_noticed(folder / "longer", saved + more)
+    assert_noticed(folder / "longer", more + saved)
+    (folder / "longer").unlink()
 
 
 def test_a_truncated_file_is_refused_at_every_length(tmp_path, saved):
@@ -243,22 +260,33 @@ class Trap:
 
 
 def archive(path, tree, **members):
-    with zipfile.ZipFile(path, "w") as file:
+    """A file with a right checksum, whatever else is wrong with it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("tree.json", tree if isinstance(tree, str) else json.dumps(tree))
         for name, content in members.items():
             file.writestr(name, content)
+        file.comment = bytes(DIGEST)
+    path.write_bytes(sealed(buffer.getvalue()[:-DIGEST]))
+
+
+def test_a_hand_made_archive_is_read(tmp_path):
+    """So what is refused below is not refused for its checksum."""
+    archive(tmp_path / "made", {"version": 1, "tree": {"dict": [["a", {"tuple": [1, None]}]]}})
+    assert ts.load(tmp_path / "made") == {"a": (1, None)}
 
 
 def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("trap.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     content = (tmp_path / "trap.npy").read_bytes()
-    archive("trap", {"version": 1, "tree": {"array": 0}}, **{"0.npy": content})
+    archive(tmp_path / "trap", {"version": 1, "tree": {"array": 0}}, **{"0.npy": content})
     np.savez("other.npz", x=np.array([Trap()], dtype=object))
     (tmp_path / "pickle").write_bytes(pickle.dumps(Trap()))
     for name in ("trap", "trap.npy", "other.npz", "pickle"):
-        with pytest.raises(ValueError, match=f"load: '{name}'"):
+        with pytest.raises(ValueError, match=f"load: '{name}'") as caught:
             ts.load(name)
+        assert ("checksum" in str(caught.value)) is (name != "trap")
     assert not (tmp_path / "sprung").exists()
 
 
@@ -270,5 +298,6 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_an_archive_of_another_structure_is_refused(tmp_path, tree):
     archive(tmp_path / "odd", tree)
-    with pytest.raises(ValueError, match=r"load: .*odd"):
+    with pytest.raises(ValueError, match=r"load: .*odd") as caught:
         ts.load(tmp_path / "odd")
+    assert "checksum" not in str(caught.value)

@@ -168,6 +168,41 @@ def test_a_state_that_does_not_fit_names_the_culprit_and_changes_nothing(says, s
     assert_same(values(model), before)
 
 
+def tied():
+    model = nn.Module()
+    model.embedding, model.head = nn.Embedding(5, 2), nn.Linear(2, 5)
+    model.head.weight = model.embedding.weight
+    return model
+
+
+def test_a_shared_parameter_is_loaded_by_any_of_its_names():
+    """PyTorch's state_dict has all of them."""
+    model, rows, bias = tied(), np.arange(10, dtype="float32").reshape(5, 2), np.ones(5, "float32")
+    assert list(model.state_dict()) == ["embedding.weight", "head.bias"]
+    for names in (["embedding.weight"], ["head.weight"], ["embedding.weight", "head.weight"]):
+        model.load_state_dict({**dict.fromkeys(names, rows), "head.bias": bias})
+        assert model.head.weight is model.embedding.weight
+        assert_same(values(model), [rows, bias])
+        rows = rows + 1
+    with pytest.raises(ValueError, match=r"head\.weight: another value"):
+        model.load_state_dict({"embedding.weight": rows, "head.weight": rows + 1, "head.bias": bias + 1})
+    assert_same(values(model), [rows - 1, bias])
+    with pytest.raises(ValueError, match=r"missing \['embedding\.weight'\]"):
+        model.load_state_dict({"head.bias": bias})
+
+
+@pytest.mark.parametrize("name", ["head", "head.weight.extra", "", ".", 7, None, ("head", "weight")])
+def test_a_name_that_leads_to_no_parameter_is_unexpected(name):
+    model = tied()
+    before = values(model)
+    with pytest.raises(ValueError, match="unexpected"):
+        model.load_state_dict({**model.state_dict(), name: np.ones(1)})
+    model.load_state_dict({name: np.ones(1)}, strict=False)
+    assert_same(values(model), before)
+    with pytest.raises(TypeError, match=r"load_state_dict: expected a dict.*list"):
+        model.load_state_dict(["head.weight"])
+
+
 def test_without_strict_what_fits_by_name_is_taken():
     model = Tagger()
     before = model.state_dict()

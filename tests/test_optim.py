@@ -1,14 +1,14 @@
 """Optimisers against their formulas, written out in NumPy for twenty steps; and what a step must leave alone.
 
 A step records nothing and changes no array in place: a graph recorded before it keeps the old values. An optimiser
-saved and loaded goes on bit for bit. Clipping is one factor for all gradients together, or an error that changes none.
+saved and loaded goes on bit for bit. A state that does not fit, and a number that makes no sense, change nothing.
 """
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from laws import assert_same
@@ -39,12 +39,27 @@ def values(parameters):
     return [parameter.numpy().copy() for parameter in parameters]
 
 
-def adam(x, g, state, lr, b1, b2, eps, weight_decay):
-    t, m, v = state.get("t", 0) + 1, state.get("m", 0.0), state.get("v", 0.0)
-    g = g + weight_decay * x
+def adam(x, g, state, lr, betas, eps, weight_decay, amsgrad, decoupled):
+    t, m, v, (b1, b2) = state.get("t", 0) + 1, state.get("m", 0.0), state.get("v", 0.0), betas
+    x, g = (x - lr * weight_decay * x, g) if decoupled else (x, g + weight_decay * x)
     m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
-    state.update(t=t, m=m, v=v)
-    return x - lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+    largest = np.maximum(state.get("largest", 0.0), v) if amsgrad else v
+    state.update(t=t, m=m, v=v, largest=largest)
+    return x - lr * (m / (1 - b1**t)) / (np.sqrt(largest / (1 - b2**t)) + eps)
+
+
+def rmsprop(x, g, state, lr, alpha, eps, weight_decay, momentum, centered):
+    g = g + weight_decay * x
+    v = state["v"] = alpha * state.get("v", 0.0) + (1 - alpha) * g**2
+    mean = state["mean"] = alpha * state.get("mean", 0.0) + (1 - alpha) * g
+    u = state["u"] = momentum * state.get("u", 0.0) + g / (np.sqrt(v - mean**2 * centered) + eps)
+    return x - lr * u
+
+
+def adagrad(x, g, state, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
+    g, t = g + weight_decay * x, state.get("t", 0)
+    state.update(t=t + 1, s=state.get("s", initial_accumulator_value) + g**2)
+    return x - lr / (1 + t * lr_decay) * g / (np.sqrt(state["s"]) + eps)
 
 
 def sgd(x, g, state, lr, momentum, dampening, weight_decay, nesterov):
@@ -69,11 +84,32 @@ def assert_follows(make, formula, seed, shapes):
             np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
 
 
-@given(seed=seeds, shapes=shapes, lr=sizes, b1=st.floats(0, 0.99), b2=st.floats(0, 0.999), decay=decays,
-       eps=st.sampled_from([1e-8, 1e-3]))
-def test_adam_is_its_formula(seed, shapes, lr, b1, b2, decay, eps):
-    assert_follows(lambda p: optim.Adam(p, lr=lr, betas=(b1, b2), eps=eps, weight_decay=decay),
-                   lambda x, g, state: adam(x, g, state, lr, b1, b2, eps, decay), seed, shapes)
+@pytest.mark.parametrize("make, decoupled", [(optim.Adam, False), (optim.AdamW, True)])
+@given(seed=seeds, shapes=shapes, options=st.fixed_dictionaries({
+    "lr": sizes, "betas": st.tuples(st.floats(0, 0.99), st.floats(0, 0.999)), "eps": st.sampled_from([1e-8, 1e-3]),
+    "weight_decay": decays, "amsgrad": st.booleans()}))  # fmt: skip
+def test_adam_is_its_formula(make, decoupled, seed, shapes, options):
+    assert_follows(lambda p: make(p, **options),
+                   lambda x, g, state: adam(x, g, state, decoupled=decoupled, **options), seed, shapes)
+
+
+@given(seed=seeds, shapes=shapes, options=st.fixed_dictionaries({
+    "lr": sizes, "alpha": st.floats(0.1, 0.99), "eps": st.sampled_from([1e-8, 1e-3]), "weight_decay": decays,
+    "momentum": st.sampled_from([0.0, 0.9]), "centered": st.just(False)}))  # fmt: skip
+def test_rmsprop_is_its_formula(seed, shapes, options):
+    assert_follows(lambda p: optim.RMSprop(p, **options), lambda x, g, state: rmsprop(x, g, state, **options), seed,
+                   shapes)
+    options.update(centered=True, eps=0.1)  # a variance near 0 is all rounding
+    assert_follows(lambda p: optim.RMSprop(p, **options), lambda x, g, state: rmsprop(x, g, state, **options), seed,
+                   shapes)
+
+
+@given(seed=seeds, shapes=shapes, options=st.fixed_dictionaries({
+    "lr": sizes, "lr_decay": decays, "weight_decay": decays, "initial_accumulator_value": st.floats(0, 2),
+    "eps": st.sampled_from([1e-10, 1e-3])}))  # fmt: skip
+def test_adagrad_is_its_formula(seed, shapes, options):
+    assert_follows(lambda p: optim.Adagrad(p, **options), lambda x, g, state: adagrad(x, g, state, **options), seed,
+                   shapes)
 
 
 @given(seed=seeds, shapes=shapes, lr=sizes, momentum=st.sampled_from([0.0, 0.5, 0.9]), dampening=st.floats(0, 1),
@@ -87,6 +123,11 @@ def test_sgd_is_its_formula(seed, shapes, lr, momentum, dampening, decay, nester
 
 MAKERS = {
     "Adam": lambda p, lr=0.05: optim.Adam(p, lr=lr, weight_decay=0.01),
+    "Adam amsgrad": lambda p, lr=0.05: optim.Adam(p, lr=lr, amsgrad=True),
+    "AdamW": lambda p, lr=0.05: optim.AdamW(p, lr=lr),
+    "RMSprop": lambda p, lr=0.05: optim.RMSprop(p, lr=lr),
+    "RMSprop all": lambda p, lr=0.05: optim.RMSprop(p, lr=lr, momentum=0.5, centered=True, weight_decay=0.01),
+    "Adagrad": lambda p, lr=0.05: optim.Adagrad(p, lr=lr, lr_decay=0.1, initial_accumulator_value=0.1),
     "SGD": lambda p, lr=0.05: optim.SGD(p, lr=lr),
     "SGD momentum": lambda p, lr=0.05: optim.SGD(p, lr=lr, momentum=0.9, dampening=0.2, weight_decay=0.01),
     "SGD nesterov": lambda p, lr=0.05: optim.SGD(p, lr=lr, momentum=0.9, nesterov=True),
@@ -157,7 +198,10 @@ def test_a_step_records_nothing_and_changes_no_array(make, seed, shapes, dtype):
     lambda p, number: optim.Adam(p, lr=0.1, weight_decay=number(0.1)),
     lambda p, number: optim.SGD(p, lr=number(0.1)),
     lambda p, number: optim.SGD(p, lr=0.1, momentum=number(0.9), dampening=number(0.1), weight_decay=number(0.1)),
-], ids=["Adam lr", "Adam betas eps", "Adam decay", "SGD lr", "SGD all"])  # fmt: skip
+    lambda p, number: optim.AdamW(p, lr=number(0.1), weight_decay=number(0.1)),
+    lambda p, number: optim.RMSprop(p, number(0.1), number(0.9), number(0.1), number(0.1), number(0.5), True),
+    lambda p, number: optim.Adagrad(p, *(number(0.1) for _ in range(5))),
+], ids=["Adam lr", "Adam betas eps", "Adam decay", "SGD lr", "SGD all", "AdamW", "RMSprop", "Adagrad"])  # fmt: skip
 @pytest.mark.parametrize("number", [float, np.float64, np.float32], ids=str)
 def test_numbers_of_numpy_leave_float32_parameters_float32(make, number):
     w = nn.Parameter(np.ones(3, "float32"))
@@ -171,72 +215,76 @@ def test_numbers_of_numpy_leave_float32_parameters_float32(make, number):
     assert (w.dtype, optimizer.lr) == (np.float32, 0.5)
 
 
-# ------------------------------------------------------------------------------------------------------------ clipping
-
-
-def with_gradients(seed, shapes, scale=1.0):
-    rng = np.random.default_rng(seed)
-    parameters = parameters_of(rng, shapes)
-    for parameter in parameters:
-        parameter.grad = ts.tensor(rng.normal(size=parameter.shape) * scale)
-    return parameters, np.concatenate([p.grad.numpy().ravel() for p in parameters])
-
-
-@pytest.mark.parametrize("order", [1.0, 2.0, 3.0, math.inf])
-@given(seed=seeds, shapes=shapes, scale=st.sampled_from([1e-3, 1.0, 1e3]), limit=st.floats(0.01, 10))
-def test_the_joint_norm_is_clipped_by_one_factor(order, seed, shapes, scale, limit):
-    parameters, whole = with_gradients(seed, shapes, scale)
-    ignored = nn.Parameter([1.0])
-    norm = optim.clip_grad_norm_([ignored, *parameters], limit, order)
-    np.testing.assert_allclose(norm, np.linalg.norm(whole, order), rtol=1e-12)
-    factor = min(1.0, limit / (norm + 1e-6))
-    found = np.concatenate([p.grad.numpy().ravel() for p in parameters])
-    np.testing.assert_allclose(found, whole * factor, rtol=1e-12)
-    if factor == 1.0:
-        assert_same([found], [whole])
-    assert np.linalg.norm(found, order) <= limit * (1 + 1e-12)
-    assert ignored.grad is None
-
-
-@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
-@given(seed=seeds, shapes=shapes, bad=st.sampled_from([np.nan, np.inf, -np.inf]), data=st.data())
-def test_a_gradient_that_is_not_finite_is_refused_and_nothing_changes(order, seed, shapes, bad, data):
-    parameters, _ = with_gradients(seed, shapes)
-    chosen = data.draw(st.sampled_from(range(len(parameters))))
-    spoiled = parameters[chosen].grad.numpy().copy()
-    spoiled.flat[data.draw(st.integers(0, spoiled.size - 1))] = bad
-    parameters[chosen].grad = ts.tensor(spoiled)
-    before = [p.grad.numpy().copy() for p in parameters]
-    with pytest.raises(RuntimeError, match=r"clip_grad_norm_.*not finite"):
-        optim.clip_grad_norm_(parameters, 1.0, order)
-    assert_same([p.grad.numpy() for p in parameters], before)
-
-
-def test_large_gradients_are_finite_and_clipped():
-    w = nn.Parameter(np.zeros(4, "float32"))
-    w.grad = ts.tensor(np.full(4, 1e30, "float32"))  # whose square is not a float32
-    assert optim.clip_grad_norm_([w], 1.0) == pytest.approx(2e30)
-    np.testing.assert_allclose(w.grad.numpy(), 0.5, rtol=1e-6)
-
-
-@given(seed=seeds, shapes=shapes, limit=st.floats(0, 2))
-def test_values_are_clipped_one_by_one(seed, shapes, limit):
-    parameters, whole = with_gradients(seed, shapes)
-    optim.clip_grad_value_(parameters, limit)
-    assert_same([np.concatenate([p.grad.numpy().ravel() for p in parameters])], [np.clip(whole, -limit, limit)])
-
-
+@each_maker
 @given(seed=seeds, shapes=shapes)
-def test_clipping_makes_new_arrays(seed, shapes):
-    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
-        parameters, whole = with_gradients(seed, shapes)
-        assume(np.abs(whole).max() > 0.01)
-        held = [p.grad for p in parameters]
-        clip(parameters, 0.01)
-        assert_same([np.concatenate([g.numpy().ravel() for g in held])], [whole])
+def test_a_state_goes_where_its_parameter_goes(make, seed, shapes):
+    """A model that is cast to float64 after some steps goes on in float64, and back in float32."""
+    rng = np.random.default_rng(seed)
+    model = nn.Module()
+    for i, shape in enumerate(shapes):
+        setattr(model, f"w{i}", nn.Parameter(rng.normal(size=shape).astype("float32")))
+    optimizer = make(model.parameters())
+    for dtype in ("float32", "float64", "float32"):
+        model.to(dtype)
+        give(rng, list(model.parameters()))
+        optimizer.step()
+        assert {p.dtype for p in model.parameters()} == {np.dtype(dtype)}
+        assert all(type(p.array) is np.ndarray for p in model.parameters())
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.99])
+def test_a_variance_of_equal_gradients_is_never_negative(alpha):
+    w = nn.Parameter(np.zeros(1, "float32"))
+    optimizer = optim.RMSprop([w], alpha=alpha, centered=True, eps=1.0)
+    for _ in range(2000):
+        w.grad = ts.tensor(np.float32([0.1]))
+        optimizer.step()
+    assert np.isfinite(w.item())
 
 
 # -------------------------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("says, spoil", [
+    ("options", lambda saved: saved.pop("options")),
+    ("options", lambda saved: saved["options"].pop("eps")),
+    ("options", lambda saved: saved["options"].update(momentum=0.9)),
+    ("lr", lambda saved: saved["options"].update(lr=-1.0)),
+    ("amsgrad", lambda saved: saved["options"].update(amsgrad="no")),
+    ("for 1 parameters.* 2", lambda saved: saved["state"].pop()),
+    (r"'m' of shape \(3,\).*parameter 1.*\(2,\)", lambda saved: saved["state"][1].update(m=np.ones(3))),
+    (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=[1.0, 2.0])),
+    (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=np.array([1, 2]))),
+    (r"'velocity'.*parameter 0", lambda saved: saved["state"][0].update(velocity=np.ones(2))),
+    (r"'t'.*-1.*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
+    (r"'t'.*1\.5.*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
+])  # fmt: skip
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
+    parameters = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])]
+    optimizer = optim.Adam(parameters, lr=0.5)
+    for parameter in parameters:
+        parameter.grad = ts.ones(2)
+    optimizer.step()
+    before, saved = repr(optimizer.state_dict()), optimizer.state_dict()
+    saved["options"]["lr"] = 0.25
+    saved["state"][0]["m"] += 1.0
+    spoil(saved)
+    with pytest.raises((TypeError, ValueError), match=f"^Adam.*{says}"):
+        optimizer.load_state_dict(saved)
+    assert repr(optimizer.state_dict()) == before
+
+
+def test_a_loaded_state_is_ones_own():
+    parameter = nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([parameter], momentum=0.9)
+    parameter.grad = ts.ones(2)
+    optimizer.step()
+    saved = optimizer.state_dict()
+    optimizer.load_state_dict(saved)
+    saved["state"][0]["velocity"][...] = 7.0
+    saved["options"]["lr"] = 7.0
+    assert optimizer.state_dict()["state"][0]["velocity"].tolist() == [1.0, 1.0]
+    assert optimizer.lr == 1e-3
 
 
 @pytest.mark.parametrize("kind, says, call", [
@@ -258,7 +306,22 @@ def test_clipping_makes_new_arrays(seed, shapes):
     (ValueError, r"SGD: .*no parameters", lambda w: optim.SGD([])),
     (TypeError, r"SGD: parameter 1 .*Tensor", lambda w: optim.SGD([w, ts.ones(2)])),
     (ValueError, r"lr.*-1", lambda w: setattr(optim.SGD([w]), r"lr", -1.0)),
-    (ValueError, r"1 parameters.* 2", lambda w: optim.SGD([w, w]).load_state_dict(optim.SGD([w]).state_dict())),
+    (ValueError, r"SGD: parameter 2 .*twice", lambda w: optim.SGD([nn.Parameter([1.0]), w, w])),
+    (TypeError, r"SGD: .*single Parameter", lambda w: optim.SGD(w)),
+    (TypeError, r"SGD: .*single float", lambda w: optim.SGD(0.1)),
+    (TypeError, r"Adam: .*Linear.*parameters\(\)", lambda w: optim.Adam(nn.Linear(2, 2))),
+    (TypeError, r"Adam: parameter 0 .*multiply.*leaf", lambda w: optim.Adam([w * 2.0])),
+    (TypeError, r"Adam: lr .*True", lambda w: optim.Adam([w], lr=True)),
+    (TypeError, r"Adam: lr .*'0\.1'", lambda w: optim.Adam([w], lr="0.1")),
+    (TypeError, r"Adam: lr .*array", lambda w: optim.Adam([w], lr=np.ones(2))),
+    (TypeError, r"Adam: betas .*False", lambda w: optim.Adam([w], betas=(False, 0.9))),
+    (TypeError, r"Adam: amsgrad .*1", lambda w: optim.Adam([w], amsgrad=1)),
+    (TypeError, r"SGD: nesterov .*1", lambda w: optim.SGD([w], momentum=0.9, nesterov=1)),
+    (ValueError, r"AdamW: weight_decay .*-1", lambda w: optim.AdamW([w], weight_decay=-1)),
+    (ValueError, r"RMSprop: alpha .*1\.0", lambda w: optim.RMSprop([w], alpha=1.0)),
+    (TypeError, r"RMSprop: centered .*None", lambda w: optim.RMSprop([w], centered=None)),
+    (ValueError, r"Adagrad: lr_decay .*nan", lambda w: optim.Adagrad([w], lr_decay=math.nan)),
+    (ValueError, r"Adagrad: initial_acc.*-1", lambda w: optim.Adagrad([w], initial_accumulator_value=-1)),
 ])  # fmt: skip
 def test_wrong_numbers_are_said(kind, says, call):
     with pytest.raises(kind, match=says):

@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands, block after block in one session, and what it points to exists."""
+"""The Python of the README and of docs/ runs as it stands, block after block, and what they point to exists."""
 
 import re
 from pathlib import Path
@@ -11,22 +11,42 @@ root = Path(__file__).resolve().parent.parent
 text = (root / "README.md").read_text(encoding="utf-8")
 
 
+PAGES = sorted([root / "README.md", *(root / "docs").glob("*.md")])
+
+
+@pytest.fixture(autouse=True)
+def none_of_its_ops_is_left():
+    known = set(registry)
+    yield
+    for name in set(registry) - known:
+        del registry[name]
+
+
+def run(page):
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    return len(blocks)
+
+
 def test_python_blocks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S)
-    assert len(blocks) >= 4
-    names, known = {}, set(registry)
-    try:
-        for block in blocks:
-            exec(block, names)
-    finally:
-        for name in set(registry) - known:  # the ops that the README declares
-            del registry[name]
+    assert run(root / "README.md") >= 4
     assert "(64, 16)" in capsys.readouterr().out
     assert (tmp_path / "lstm.dot").read_text().startswith("digraph")
 
 
-@pytest.mark.parametrize("page", sorted([root / "README.md", *(root / "docs").glob("*.md")]), ids=lambda p: p.name)
+HOSTED = [page for page in PAGES if page.name not in ("README.md", "gpu.md")]  # gpu.md wants a device
+
+
+@pytest.mark.parametrize("page", HOSTED, ids=lambda p: p.name)
+def test_python_blocks_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} points to {target}"

@@ -4,10 +4,22 @@ Ops record a graph of nodes; four readers share it. `backward` and `grad` run th
 The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 
-from tinygrad_seq import nn, optim
+from tinygrad_seq import data, nn, optim
 from tinygrad_seq.backend import bool_, float32, float64, int32, int64
 from tinygrad_seq.backprop import grad
-from tinygrad_seq.creation import arange, eye, full, manual_seed, ones, rand, randn, tensor, zeros
+from tinygrad_seq.creation import (
+    arange,
+    eye,
+    full,
+    get_rng_state,
+    manual_seed,
+    ones,
+    rand,
+    randn,
+    set_rng_state,
+    tensor,
+    zeros,
+)
 from tinygrad_seq.drawing import Drawing, draw
 from tinygrad_seq.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.io import load, save
@@ -63,6 +75,7 @@ from tinygrad_seq.ops.elementwise import (
 from tinygrad_seq.primitive import primitive
 from tinygrad_seq.scope import no_grad, scope
 from tinygrad_seq.tensor import Tensor
+from tinygrad_seq.truncated import truncated
 
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power

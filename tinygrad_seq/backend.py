@@ -7,6 +7,7 @@ there is none is an error that says what is missing.
 """
 
 import importlib
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -67,6 +68,21 @@ def to_device(array: Array, device: str) -> Array:
         raise RuntimeError(f'device "cuda:{number}" does not exist: this machine has {count} GPU(s), counted from 0')
     with module.cuda.Device(number):
         return module.asarray(array)
+
+
+@cache
+def scipy_sparse() -> Any:
+    """SciPy's sparse arrays, imported when first asked for (it takes a while), or None where it is not installed."""
+    try:
+        return importlib.import_module("scipy.sparse")
+    except ImportError:
+        return None
+
+
+def sparse_products(array: Array) -> Any:
+    """What multiplies host arrays of this kind by a sparse matrix; None where it would not help."""
+    worthwhile = type(array) is np.ndarray and array.size >= 1 << 15 and array.dtype.char in "fd"
+    return scipy_sparse() if worthwhile else None
 
 
 def as_dtype(dtype: Any) -> Any:

@@ -153,15 +153,15 @@ def walk(
 
     `wanted`: further nodes whose gradients to give back. `observe(node, parent, gradient)` hears each contribution.
     """
-    inside = set(nodes)
     wanted = frozenset(wanted)
-    gradients = dict(start)
+    gradients: dict[Node, Any] = dict.fromkeys(nodes)  # a parent that is no key here is none of our business
+    gradients.update(start)
     waiting: dict[Node, dict[Any, list[tuple[Node, Any]]]] = {}  # uses that one merged rule adds up
     summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
     found: dict[Node, Any] = {}
     here = current.get()
     for node in reversed(nodes):
-        g = gradients.pop(node, None)
+        g = gradients.pop(node)
         if waiting and node in waiting:
             for use, places in waiting.pop(node).items():
                 merged = use.merge(node, places)
@@ -171,47 +171,55 @@ def walk(
         op = node.op
         if node.hooks is not None:
             g = hooked(node, g, recorded)
-        if op is None or node.owner is not None or node in wanted:
+        if op is None or node.owner is not None or (wanted and node in wanted):
             found[node] = g
             if op is None:
                 continue
         parents = node.parents
         if op.merge is not None:
-            if parents[0] in inside:
-                uses = waiting.setdefault(parents[0], {})
-                if op in uses:
+            parent = parents[0]
+            if parent in gradients:
+                uses = waiting.get(parent)
+                if uses is None:
+                    waiting[parent] = {op: [(node, g)]}
+                elif op in uses:
                     uses[op].append((node, g))
                 else:
                     uses[op] = [(node, g)]
                 if observe is not None:
-                    observe(node, parents[0], g)
+                    observe(node, parent, g)
             continue
+        y, static = node.output, node.static
         saved: Any = node.saved
-        static = node.static
         if recorded:
             current.set(Scope(node.scope, "grad", True, here.recording))
-            saved = [
-                kept if kept is None or isinstance(kept, Node) else handle(kept, maker)
-                for kept, maker in zip(saved, (node, *parents))
-            ]
-        rules = op.rules if op.joint is None else op.joint(g, *saved, **(static or {}))
-        for parent, rule in zip(parents, rules):
-            if rule is None or parent not in inside:
+            y = None if y is None else handle(y, node)
+            saved = [kept if kept is maker else handle(kept, maker) for kept, maker in zip(saved, parents)]
+        arity, rules = op.arity, op.rules
+        if op.joint is not None:
+            rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+        i = -1
+        for parent in parents:  # spelt out rather than zipped and unpacked: most of a small network's time is here
+            i += 1
+            rule = rules[i]
+            if rule is None or parent not in gradients:
                 continue
-            if op.joint is not None:
-                contribution = rule
-            elif static is None:
-                contribution = rule(g, *saved)
+            if static is not None or arity > 2:
+                contribution = rule(g, y, *saved, **(static or {}))
+            elif arity == 1:
+                contribution = rule(g, y, saved[0])
+            elif arity == 2:
+                contribution = rule(g, y, saved[0], saved[1])
             else:
-                contribution = rule(g, *saved, **static)
+                contribution = rule
             if contribution.shape != parent.shape:
                 contribution = sum_to(contribution, shape=parent.shape)
             if observe is not None:
                 observe(node, parent, contribution)
-            old = gradients.get(parent)
+            old = gradients[parent]
             if old is None:
                 gradients[parent] = contribution
-            elif parent in summed and old.dtype == contribution.dtype:
+            elif parent in summed and old.dtype is contribution.dtype:
                 old += contribution
                 gradients[parent] = old
             else:
@@ -261,7 +269,7 @@ def free(nodes: Iterable[Node]) -> None:
     """Let go of the saved arrays; the structure stays, so a picture is still possible."""
     for node in nodes:
         if node.op is not None:
-            node.saved = None
+            node.output = node.saved = None
 
 
 def watch(value: Value) -> None:

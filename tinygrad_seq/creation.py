@@ -64,6 +64,33 @@ def manual_seed(seed: int) -> None:
     default_generator.bit_generator.state = host.random.default_rng(number).bit_generator.state
 
 
+def get_rng_state() -> dict[str, Any]:
+    """Where the default generator stands, as plain values that `ts.save` takes.
+
+    >>> import tinygrad_seq as ts
+    >>> state = ts.get_rng_state()
+    >>> first = ts.rand(2)
+    >>> ts.set_rng_state(state)
+    >>> ts.rand(2).tolist() == first.tolist()
+    True
+    """
+    return dict(default_generator.bit_generator.state)
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Put the default generator back to where `get_rng_state` was called; ValueError, and no change, if it is not that.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.set_rng_state(ts.get_rng_state())
+    """
+    trial: Any = host.random.PCG64()
+    try:
+        trial.state = state
+    except Exception as error:
+        raise ValueError(f"set_rng_state: expected what get_rng_state() gives: {error}") from error
+    default_generator.bit_generator.state = trial.state
+
+
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as ints or as one tuple, or an error that names the op."""
     size = ints(op, shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape)

@@ -11,12 +11,11 @@ from typing import Any
 from tinygrad_seq.backend import host
 from tinygrad_seq.backprop import grad
 from tinygrad_seq.creation import tensor
-from tinygrad_seq.graph import Value
 from tinygrad_seq.tensor import Tensor
 
 
 def as_list(value: Any) -> list[Any]:
-    return [value] if isinstance(value, Value) else list(value)
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def gradcheck(

@@ -28,7 +28,8 @@ class Node:
         "op",  # the Primitive, None for a leaf
         "parents",  # Nodes of the arguments, in argument order
         "static",  # keyword arguments that are not arrays, or None
-        "saved",  # (output, arguments...) as the rules need them; None once freed
+        "output",  # its array, where a rule reads it, else None
+        "saved",  # the arguments as the rules need them: arrays, or Nodes where a shape is enough; None once freed
         "shape",  # of the output
         "dtype",  # of the output
         "requires_grad",
@@ -43,6 +44,7 @@ class Node:
     op: Any
     parents: tuple["Node", ...]
     static: dict[str, Any] | None
+    output: Any
     saved: tuple[Any, ...] | None
     shape: tuple[int, ...]
     dtype: Any
@@ -75,7 +77,7 @@ def leaf(value: Value, requires_grad: bool) -> Node:
     node = Node()
     constant = not value.array.shape and modules[type(value.array)] is host
     node.static = {"value": value.array.item()} if constant else None  # a picture shows a number as the number
-    node.op = node.name = node.owner = node.hooks = node.line = None
+    node.op = node.output = node.name = node.owner = node.hooks = node.line = None
     node.parents = node.saved = ()
     node.shape = value.array.shape
     node.dtype = value.array.dtype
@@ -93,15 +95,15 @@ def ancestors(roots: Iterable[Node], *, constants: bool = True) -> list[Node]:
 
     Without `constants`, only the nodes that a gradient can reach.
     """
-    seen = set(roots)
-    stack = list(seen)
-    pop, push, add = stack.pop, stack.append, seen.add
-    while stack:
-        for parent in pop().parents:
-            if (constants or parent.requires_grad) and parent not in seen:
-                add(parent)
-                push(parent)
-    return sorted(seen, key=by_serial)
+    found = list(dict.fromkeys(roots))
+    seen = set(found)
+    for node in found:  # which grows on the way
+        for parent in node.parents:
+            if parent not in seen and (constants or parent.requires_grad):
+                seen.add(parent)
+                found.append(parent)
+    found.sort(key=by_serial)
+    return found
 
 
 def between(nodes: list[Node], sources: Iterable[Node]) -> list[Node]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
 
 Rule = Callable[..., Any] | None
 registry: dict[str, "Primitive"] = {}
+current_scope = current.get
+nothing: dict[str, Any] = {}
 
 
 class Operation(Protocol):
@@ -44,7 +46,11 @@ class Operation(Protocol):
 
 
 class Primitive:
-    """An op: name, forward and rules. `keep[mask]` tells what to save when the arguments in `mask` need gradients."""
+    """An op: name, forward and rules.
+
+    `keep[mask]` says what to save when the arguments in `mask` (bit i: argument i) need gradients: the output, and each
+    argument. It is None where none of them has a rule, so that there is nothing to record.
+    """
 
     def __init__(self, forward: Callable[..., Any]) -> None:
         names = inspect.signature(forward).parameters.values()
@@ -57,31 +63,34 @@ class Primitive:
         self.rules: tuple[Rule, ...] = ()
         self.joint: Rule = None  # one rule that returns the gradients of all arguments
         self.merge: Rule = None  # one rule for all uses of the same argument
-        self.differentiable = 0  # bit i: argument i has a rule; -1: all
-        self.keep: list[tuple[bool, ...]] = []
+        self.keep: list[tuple[bool, ...] | None] = [None] * (1 << self.arity)
 
     def vjps(self, *rules: Rule) -> None:
         """One rule `(g, y, *arguments, **static) -> gradient` per argument; None where it is not differentiable."""
         if len(rules) != self.arity:
             raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
         self.rules = rules
-        self.differentiable = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
-        wants = [saved_by(rule, 1 + self.arity) for rule in rules]
-        self.keep = []  # a rule may be declared again, in a notebook
+        reads = [saved_by(rule, 1 + self.arity) for rule in rules]
         for mask in range(1 << self.arity):
-            chosen = [want for i, want in enumerate(wants) if mask >> i & 1]
-            self.keep.append(tuple(any(flags) for flags in zip(*chosen)) if chosen else (False,) * (1 + self.arity))
+            asked = [reads[i] for i, rule in enumerate(rules) if rule is not None and mask >> i & 1]
+            self.keep[mask] = tuple(any(flags) for flags in zip(*asked)) if asked else None
 
     def joint_vjp(self, rule: Callable[..., Any]) -> None:
         """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments."""
         self.joint = rule
-        self.differentiable = -1
 
     def merged_vjp(self, rule: Callable[..., Any]) -> None:
-        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one parent: they share one buffer."""
+        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one first argument: they share one buffer.
+
+        The other arguments, where to look in the first, have no gradient and are saved.
+        """
         self.merge = rule
-        self.differentiable = 1
-        self.keep = [(False, False)] * 2
+        self.keep[1] = (False, False, *[True] * (self.arity - 1))
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any argument has a rule."""
+        return self.joint is not None or any(kept is not None for kept in self.keep)
 
     def __repr__(self) -> str:
         return f"<Primitive {self.name}>"
@@ -126,7 +135,7 @@ def primitive(forward: Callable[..., Any]) -> Operation:
 
 
 def unary(op: Primitive) -> Callable[..., Any]:
-    forward = op.forward
+    forward, keep = op.forward, op.keep
 
     def call(x: Any, **static: Any) -> Any:
         if not isinstance(x, Value):
@@ -137,17 +146,18 @@ def unary(op: Primitive) -> Callable[..., Any]:
         except Exception as error:
             raise explain(op.name, (array,), error) from error
         parent = x.node
-        here = current.get()
-        if parent is None or not parent.requires_grad or not here.recording or not op.differentiable:
+        here = current_scope()
+        if parent is None or not parent.requires_grad or not here.recording or (kept := keep[1]) is None:
             return plain(out)
-        keep_y, keep_x = op.keep[1]
-        return recorded(op, (parent,), static or None, keep_y, (array if keep_x else parent,), out, here)
+        keep_y, keep_x = kept
+        parents = (parent,)
+        return recorded(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
 
     return call
 
 
 def binary(op: Primitive) -> Callable[[Any, Any], Any]:
-    forward = op.forward
+    forward, keep = op.forward, op.keep
 
     def call(x: Any, y: Any) -> Any:
         if isinstance(x, Value):
@@ -156,7 +166,13 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         elif isinstance(y, Value):
             x = constant(op.name, x, y)
         else:
-            return compute(op, (x, y), {})
+            xp = modules.get(type(x))
+            if xp is None:
+                return compute(op, (x, y), nothing)
+            try:  # where most rules end up
+                return forward(xp, x, y)
+            except Exception as error:
+                raise explain(op.name, (x, y), error) from error
         a, b = x.array, y.array
         try:
             out = forward(modules[type(a)], a, b)
@@ -166,16 +182,19 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         mask = 0 if first is None or not first.requires_grad else 1
         if second is not None and second.requires_grad:
             mask += 2
-        here = current.get()
-        if not mask & op.differentiable or not here.recording:
+        here = current_scope()
+        kept = keep[mask]
+        if kept is None or not here.recording:
             return plain(out)
         if first is None:
             first = leaf(x, False)
-        if second is None:
+        elif second is None:
             second = leaf(y, False)
-        keep_y, keep_a, keep_b = op.keep[mask]
-        kept = (a if keep_a else first, b if keep_b else second)
-        return recorded(op, (first, second), None, keep_y, kept, out, here)
+        keep_z, keep_a, keep_b = kept
+        parents = saved = (first, second)
+        if keep_a or keep_b:
+            saved = (a if keep_a else first, b if keep_b else second)
+        return recorded(op, parents, None, keep_z, saved, out, here)
 
     return call
 
@@ -184,9 +203,12 @@ def general(op: Primitive) -> Callable[..., Any]:
     forward = op.forward
 
     def call(*args: Any, **static: Any) -> Any:
-        values = [x for x in args if isinstance(x, Value)]
-        if not values:
+        for x in args:
+            if isinstance(x, Value):
+                break
+        else:
             return compute(op, args, static)
+        values = [x for x in args if isinstance(x, Value)]
         if len(values) < len(args):
             beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
             args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
@@ -198,16 +220,16 @@ def general(op: Primitive) -> Callable[..., Any]:
             out = forward(xp, *arrays, **static)
         except Exception as error:
             raise explain(op.name, arrays, error) from error
-        here = current.get()
+        here = current_scope()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
-        if not mask & op.differentiable or not here.recording:
+        if not mask or not here.recording or (op.joint is None and op.keep[mask] is None):
             return plain(out)
         parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
         if op.joint is not None:
             return recorded(op, parents, static or None, False, parents, out, here)
-        keep_y, *keep = op.keep[mask]
-        kept = tuple(array if k else parent for array, k, parent in zip(arrays, keep, parents))
-        return recorded(op, parents, static or None, keep_y, kept, out, here)
+        keep_y, *keep = op.keep[mask]  # type: ignore[misc]
+        saved = tuple(array if k else parent for array, k, parent in zip(arrays, keep, parents))
+        return recorded(op, parents, static or None, keep_y, saved, out, here)
 
     return call
 

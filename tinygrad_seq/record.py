@@ -45,22 +45,22 @@ def recorded(
     parents: tuple[Node, ...],
     static: dict[str, Any] | None,
     keep: bool,
-    kept: tuple[Any, ...],
+    saved: tuple[Any, ...],
     out: Any,
     here: Scope,
 ) -> Any:
-    """The result of an op, with the node of its application. `keep`: save the output; `kept`: what else is saved."""
+    """The result of an op, with the node of its application. `keep`: the output is saved too."""
     if type(out) is list:
-        return several(op, parents, static, kept, out, here)
-    shape = out.shape
+        return several(op, parents, static, saved, out, here)
+    node = Node()
+    node.shape = shape = out.shape
     if not shape:
         out = array_of(out)
-    node = Node()
     node.op = op
     node.parents = parents
     node.static = static
-    node.saved = (out if keep else None, *kept)
-    node.shape = shape
+    node.output = out if keep else None
+    node.saved = saved
     node.dtype = out.dtype
     node.requires_grad = True
     node.scope = here
@@ -76,14 +76,16 @@ def several(
     op: Any,
     parents: tuple[Node, ...],
     static: dict[str, Any] | None,
-    kept: tuple[Any, ...],
+    saved: tuple[Any, ...],
     outs: list[Array],
     here: Scope,
 ) -> list[Any]:
     """The results of an op of several outputs: one joint node, and a part node for each output."""
-    joint = (recorded(op, parents, static, False, kept, outs[0], here).node,)
-    joint[0].shape = tuple(array.shape for array in outs)
-    return [recorded(part_op, joint, numbered(i), False, joint, array, here) for i, array in enumerate(outs)]
+    joint = (recorded(op, parents, static, False, saved, outs[0], here).node,)
+    joint[0].shape = tuple([array.shape for array in outs])
+    return [
+        recorded(part_op, joint, static, False, joint, array, here) for static, array in zip(numbered(len(outs)), outs)
+    ]
 
 
 def array_of(out: Any) -> Array:
@@ -92,9 +94,9 @@ def array_of(out: Any) -> Array:
 
 
 @cache
-def numbered(index: int) -> dict[str, Any]:
-    """The static argument of a part node; every graph shares it."""
-    return {"index": index}
+def numbered(count: int) -> list[dict[str, Any]]:
+    """The static arguments of so many part nodes; every graph shares them."""
+    return [{"index": index} for index in range(count)]
 
 
 def constant(name: str, raw: Any, beside: Value) -> "Tensor":
@@ -102,6 +104,8 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     array = beside.array
     xp = modules[type(array)]
     dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
+    if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
+        raw, dtype = raw.item(), dtype or raw.dtype  # NumPy's numbers are numbers, too
     if type(raw) is float or type(raw) is int:
         return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
     try:

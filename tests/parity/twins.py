@@ -14,6 +14,11 @@ def reversed_axes(x):
     return x.permute(tuple(reversed(range(x.ndim))))
 
 
+def plain(number):
+    """A NumPy scalar on the left would take the tensor for an array."""
+    return np.asarray(number).item()
+
+
 def over(function, **options):
     """A reduction over no axis, one, several or all. An extra axis of length one joins in: () is all to PyTorch."""
 
@@ -78,6 +83,7 @@ TWINS = {
         "greater_equal", "matmul",
     )},
     "power": torch.pow,
+    "softplus": torch.nn.functional.softplus,
     "equal": torch.eq,  # torch.equal is one truth for both arrays
     "clip": lambda x, low, high: x if low is high is None else torch.clamp(x, low, high),  # it refuses two Nones
     "where number": lambda condition, x: torch.where(condition, x, -1.0),
@@ -88,8 +94,9 @@ TWINS = {
         operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge,
     )},
     **{f"x {symbol} y": of for symbol, of in ARITHMETIC.items()},
-    **{f"x {symbol} number": lambda x, n, of=of: of(x, n) for symbol, of in ARITHMETIC.items()},
-    **{f"number {symbol} x": lambda x, n, of=of: of(n, x) for symbol, of in ARITHMETIC.items()},
+    **{f"x {symbol} number": lambda x, n, of=of: of(x, plain(n)) for symbol, of in ARITHMETIC.items()},
+    **{f"number {symbol} x": lambda x, n, of=of: of(plain(n), x) for symbol, of in ARITHMETIC.items()},
+    "maximum number": lambda x, n: torch.maximum(x, torch.tensor(n, dtype=x.dtype)),  # it takes two tensors
     "x ** whole number": lambda x, n: x**n,
 
     "sum": over(torch.sum),

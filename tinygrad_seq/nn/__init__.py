@@ -2,29 +2,49 @@
 
 from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
-from tinygrad_seq.nn.embedding import Embedding
-from tinygrad_seq.nn.gru import GRUCell
+from tinygrad_seq.nn.container import ModuleList, Sequential
+from tinygrad_seq.nn.dropout import Dropout, dropout
+from tinygrad_seq.nn.embedding import Embedding, OneHot
+from tinygrad_seq.nn.gru import GRU, GRUCell
+from tinygrad_seq.nn.keras import from_keras
 from tinygrad_seq.nn.linear import Linear
-from tinygrad_seq.nn.losses import CrossEntropyLoss, cross_entropy
-from tinygrad_seq.nn.lstm import LSTMCell
+from tinygrad_seq.nn.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    MSELoss,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+)
+from tinygrad_seq.nn.lstm import LSTM, LSTMCell
 from tinygrad_seq.nn.module import Module, Parameter
-from tinygrad_seq.nn.recurrent import GRU, LSTM, RNN, Recurrent
-from tinygrad_seq.nn.rnn import RNNCell
+from tinygrad_seq.nn.recurrent import Recurrent
+from tinygrad_seq.nn.rnn import RNN, RNNCell
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BCEWithLogitsLoss",
     "Cell",
     "CrossEntropyLoss",
+    "Dropout",
     "Embedding",
     "GRUCell",
     "LSTMCell",
     "Linear",
+    "MSELoss",
     "Module",
+    "ModuleList",
+    "OneHot",
     "Parameter",
     "RNNCell",
     "Recurrent",
+    "Sequential",
+    "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "dropout",
+    "from_keras",
     "init",
+    "mse_loss",
 ]

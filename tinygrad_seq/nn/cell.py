@@ -8,7 +8,7 @@ blackboard, so that the graph shows one weight used T times.
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from tinygrad_seq.backend import modules
+from tinygrad_seq.backend import default_dtype, modules
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.ops.shape import contiguous
@@ -31,7 +31,7 @@ class Cell(Module):
         self.input_size, self.hidden_size = input_size, hidden_size
         rows, bound = self.gates * hidden_size, hidden_size**-0.5
         self.weight_ih = uniform(rows, input_size, bound=bound)
-        self.weight_hh = uniform(rows, hidden_size, bound=bound)
+        self.weight_hh = uniform(rows, self.state_sizes[0], bound=bound)
         self.bias_ih: Parameter | None = uniform(rows, bound=bound) if bias else None
         self.bias_hh: Parameter | None = uniform(rows, bound=bound) if bias else None
 
@@ -50,49 +50,70 @@ class Cell(Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> State:
         """One step: x (B, I) or (I,), state of (B, H) or (H,) each (zeros if none is given)."""
-        self.check("x", x, self.input_size)
-        batched = x.ndim == 2
+        self.check_input(x)
         if state is None:
-            state = self.zero_state((*x.shape[:-1],), x)
-        parts = state if isinstance(state, tuple) else (state,)
+            state = zero_state(self, x.shape[:-1], x)
+        state = self.check_state(x, state)
+        if x.ndim == 2:
+            return self.unrolled()(x, state)
+        result = self.unrolled()(x.expand_dims(0), each(lambda part: part.expand_dims(0), state))
+        return each(lambda part: part.squeeze(0), result)
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """The last axis of each part of the state."""
+        return (self.hidden_size,) * self.states
+
+    def check_input(self, x: Any) -> None:
+        self.check("x", x, (x.shape[:-1] if getattr(x, "ndim", 0) in (1, 2) else ("B",)), self.input_size)
+
+    def check_state(self, x: Tensor, state: State) -> State:
+        """The state, if it fits x and the cell."""
+        parts = parts_of(state)
         if len(parts) != self.states:
             raise ValueError(f"{type(self).__name__}: the state has {self.states} part(s), got {len(parts)}")
-        for part in parts:
-            self.check("the state", part, self.hidden_size)
-            if part.shape[:-1] != x.shape[:-1]:
-                expected = (*x.shape[:-1], self.hidden_size)
-                raise ValueError(f"{type(self).__name__}: the state must have shape {expected}, got {part.shape}")
-        if not batched:
-            x, parts = x.expand_dims(0), tuple(part.expand_dims(0) for part in parts)
-        result = self.unrolled()(x, parts if self.states > 1 else parts[0])
-        if batched:
-            return result
-        return tuple(part.squeeze(0) for part in result) if self.states > 1 else result.squeeze(0)
+        for part, width in zip(parts, self.state_sizes):
+            self.check("the state", part, x.shape[:-1], width)
+        return parts if self.states > 1 else parts[0]
 
-    def zero_state(self, batch: tuple[int, ...], like: Tensor) -> State:
-        """The state before the first step."""
-        zeros = [
-            handle(modules[type(like.array)].zeros((*batch, self.hidden_size), self.weight_hh.dtype))
-            for _ in range(self.states)
-        ]
-        return tuple(zeros) if self.states > 1 else zeros[0]
-
-    def check(self, what: str, x: Any, width: int) -> None:
+    def check(self, what: str, x: Any, batch: tuple[Any, ...], width: int) -> None:
+        name = type(self).__name__
         if not isinstance(x, Tensor):
-            raise TypeError(f"{type(self).__name__}: {what} must be a Tensor, got {type(x).__name__}")
-        if x.ndim not in (1, 2) or x.shape[-1] != width:
-            raise ValueError(f"{type(self).__name__}: {what} must have shape (B, {width}) or ({width},), got {x.shape}")
-        check_dtype(type(self).__name__, what, x, self.weight_ih)
+            raise TypeError(f"{name}: {what} must be a Tensor, got {type(x).__name__}")
+        if x.shape != (*batch, width):
+            either = f"(B, {width}) or ({width},)" if what == "x" else f"{(*batch, width)}"
+            raise ValueError(f"{name}: {what} must have shape {either}, got {x.shape}")
+        check_dtype(name, what, x, self.weight_ih)
 
     def describe(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
+
+
+def zero_state(cell: Module, batch: tuple[int, ...], like: Tensor) -> State:
+    """The state before the first step: zeros, as wide as the cell says, where x is and of its dtype."""
+    sizes = getattr(cell, "state_sizes", None) or (getattr(cell, "hidden_size", None),)
+    if None in sizes:
+        name = type(cell).__name__
+        raise ValueError(f"{name} has no hidden_size to make its first state of: give the state, or set hidden_size")
+    xp, dtype = modules[type(like.array)], like.dtype if like.dtype.kind == "f" else default_dtype
+    zeros = tuple(handle(xp.zeros((*batch, size), dtype)) for size in sizes)
+    return zeros if len(zeros) > 1 else zeros[0]
+
+
+def parts_of(state: State) -> tuple[Any, ...]:
+    return tuple(state) if isinstance(state, tuple | list) else (state,)
+
+
+def each(function: Callable[..., Any], *states: State) -> State:
+    """The function on every part of a state, or of several side by side."""
+    return tuple(map(function, *states)) if isinstance(states[0], tuple) else function(*states)
 
 
 def check_dtype(name: str, what: str, x: Tensor, weight: Tensor) -> None:
     """An input of another dtype than the weights would compute in a mixture nobody asked for."""
     if x.dtype != weight.dtype:
         raise TypeError(
-            f"{name}: {what} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to(\"{weight.dtype}\")"
+            f'{name}: {what} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to("{weight.dtype}")'
         )
 
 
@@ -101,6 +122,8 @@ def transposed(weight: Tensor) -> Tensor:
     return contiguous(weight.T)
 
 
-def total(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    """The sum of two biases that are always added together."""
-    return None if first is None or second is None else first + second
+def row(bias: Tensor | None, other: Tensor | None = None) -> Tensor | None:
+    """A bias, or two that are always added together, as a row (1, ...): a batch of one adds it without broadcasting."""
+    if bias is None:
+        return None
+    return (bias if other is None else bias + other).expand_dims(0)

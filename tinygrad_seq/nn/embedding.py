@@ -1,30 +1,95 @@
-"""The embedding: a table of learned vectors, one row per token."""
+"""Tokens become vectors: rows of a learned table, or rows of zeros with a single one, which pick from a table too."""
 
 from typing import Any
 
-from tinygrad_seq.nn.init import normal
-from tinygrad_seq.nn.module import Module
-from tinygrad_seq.ops.composite import take
+from tinygrad_seq.backend import as_dtype, modules
+from tinygrad_seq.creation import tensor, zeros
+from tinygrad_seq.nn.init import normal_
+from tinygrad_seq.nn.module import Module, Parameter
+from tinygrad_seq.ops import indexing
+from tinygrad_seq.ops.composite import checked_ids, one_hot
+from tinygrad_seq.ops.elementwise import where
+from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
 
 
 class Embedding(Module):
-    """y = weight[ids]: the row of each token; equal to one_hot(ids) @ weight without the zeros.
+    """y = weight[ids]: the row of each token; equal to OneHot(ids) @ weight without the zeros.
 
     ids (...) of integers in [0, num_embeddings) -> y (..., embedding_dim); `weight` starts from N(0, 1). Its gradient
-    adds each position's gradient to the row that was looked up. Raises IndexError for an id out of range, naming its
-    position.
+    adds each position's gradient to the row that was looked up; the row of `padding_idx` (negative: from the end)
+    starts from zero and gets none. Raises IndexError for an id out of range, naming its position.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.Embedding(10, 4)(ts.tensor([[1, 2, 3]])).shape
     (1, 3, 4)
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
-        self.weight = normal(num_embeddings, embedding_dim)
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
+        if num_embeddings < 1 or embedding_dim < 1:
+            raise ValueError(f"Embedding: sizes must be positive, got {num_embeddings} and {embedding_dim}")
+        self.padding_idx = row_number(padding_idx, num_embeddings)
+        self.weight = normal_(Parameter(zeros(num_embeddings, embedding_dim)))
+        if self.padding_idx is not None:
+            self.weight.array[self.padding_idx] = 0.0  # ours alone so far
+
+    @classmethod
+    def from_pretrained(cls, weight: Any, freeze: bool = True, padding_idx: int | None = None) -> "Embedding":
+        """An Embedding of these rows, a copy of (num_embeddings, embedding_dim); `freeze`: they do not learn.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Embedding.from_pretrained(ts.eye(3))([2]).tolist()
+        [[0.0, 0.0, 1.0]]
+        """
+        table = tensor(weight)
+        if table.ndim != 2 or 0 in table.shape or table.dtype.kind != "f":
+            raise ValueError(
+                "Embedding.from_pretrained: weight must be floating, of shape (num_embeddings, embedding_dim), got "
+                f"{table.dtype} of {table.shape}"
+            )
+        made = cls.__new__(cls)
+        made.padding_idx = row_number(padding_idx, len(table))
+        made.weight = Parameter(table, requires_grad=not freeze)
+        return made
 
     def forward(self, ids: Any) -> Tensor:
-        return take(self.weight, ids)
+        checked = checked_ids("Embedding", ids, len(self.weight), self.weight)
+        rows = indexing.take(self.weight, checked)
+        if self.padding_idx is None:
+            return rows
+        learned = handle(modules[type(checked.array)].expand_dims(checked.array != self.padding_idx, -1))
+        return where(learned, rows, rows.detach())
 
     def describe(self) -> str:
-        return "{}, {}".format(*self.weight.shape)
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return "{}, {}".format(*self.weight.shape) + padding
+
+
+def row_number(padding_idx: int | None, count: int) -> int | None:
+    """The padding row counted from the front."""
+    if padding_idx is not None and not (type(padding_idx) is int and -count <= padding_idx < count):
+        raise ValueError(f"Embedding: padding_idx must be a whole number in [{-count}, {count}), got {padding_idx!r}")
+    return padding_idx if padding_idx is None or padding_idx >= 0 else padding_idx + count
+
+
+class OneHot(Module):
+    """y[..., k] = 1 where k is the id, else 0: what an Embedding multiplies its weight with, unlearned.
+
+    ids (...) of integers in [0, num_classes) -> y (..., num_classes) of `dtype`, where the ids are. Raises IndexError
+    for an id out of range, naming its position.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.OneHot(3)([[2, 0]]).tolist()
+    [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+    """
+
+    def __init__(self, num_classes: int, dtype: Any = "float32") -> None:
+        if num_classes < 1:
+            raise ValueError(f"OneHot: num_classes must be positive, got {num_classes}")
+        self.num_classes, self.dtype = num_classes, as_dtype(dtype)
+
+    def forward(self, ids: Any) -> Tensor:
+        return one_hot(ids, self.num_classes, self.dtype)
+
+    def describe(self) -> str:
+        return f"{self.num_classes}"

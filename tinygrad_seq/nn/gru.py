@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tinygrad_seq.nn.cell import Cell, transposed
+from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.stacked import Stacked
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.ops.joining import split
 from tinygrad_seq.tensor import Tensor
@@ -34,10 +35,11 @@ class GRUCell(Cell):
     def prepare(self) -> tuple[Any, ...]:
         weight_ih, weight_hh = transposed(self.weight_ih), transposed(self.weight_hh)
         if self.reset_after:
-            return weight_ih, weight_hh, self.bias_ih, self.bias_hh
+            return weight_ih, weight_hh, row(self.bias_ih), row(self.bias_hh)
         gates, new = 2 * self.hidden_size, self.hidden_size
-        biases = (None, None) if self.bias_hh is None else self.bias_hh.split([gates, new])
-        return (weight_ih, *weight_hh.split([gates, new], 1), self.bias_ih, *biases)
+        bias_hh = row(self.bias_hh)
+        biases = (None, None) if bias_hh is None else bias_hh.split([gates, new], 1)
+        return (weight_ih, *weight_hh.split([gates, new], 1), row(self.bias_ih), *biases)
 
     def step(self, x: Tensor, h: Tensor, *weights: Any) -> Tensor:
         if not self.reset_after:
@@ -67,3 +69,22 @@ class GRUCell(Cell):
             h_n = h_n + bias_new
         new = (x_n + h_n).tanh().named("new")
         return (new + update * (h - new)).named("h")
+
+
+class GRU(Stacked):
+    """The gated recurrent unit (Cho et al., 2014): `GRUCell`, whose equations these are, at every step.
+
+        h_t = (1 - update) * new + update * h_{t-1}
+
+    x (T, B, I), h0 (L*D, B, H) -> out (T, B, D*H), h_n (L*D, B, H), for L layers and D directions; also (B, T, I) with
+    batch_first, and (T, I) unbatched. `reset_after=False` is the paper's own formula. `lengths` says where each
+    sequence of a padded batch ends, as in `Recurrent`. While training, `dropout` acts between layers. Raises ValueError
+    for another shape, TypeError for another dtype.
+
+    >>> import tinygrad_seq as ts
+    >>> out, h_n = ts.nn.GRU(3, 4, reset_after=False)(ts.zeros(5, 2, 3), lengths=[5, 2])
+    >>> out.shape, h_n.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    make_cell = GRUCell

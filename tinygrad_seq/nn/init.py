@@ -1,18 +1,126 @@
-"""Starting values of parameters, drawn on the host so that a seed gives the same ones on every device."""
+"""Starting values of parameters, drawn on the host so that a seed gives the same ones on every device.
 
+The functions that end in an underscore, named as in PyTorch, give a Parameter another value: a new array, since the old
+one may be part of a graph.
+"""
+
+from collections.abc import Callable
+from math import sqrt
 from typing import Any
 
 from tinygrad_seq import creation
+from tinygrad_seq.backend import host, to_device
 from tinygrad_seq.nn.module import Parameter
 
 
-def uniform(*shape: int, bound: float, dtype: Any = "float32", generator: Any = None) -> Parameter:
+def uniform(*shape: int, bound: float) -> Parameter:
     """A Parameter of draws from U(-bound, bound); PyTorch's layers take bound = 1 / sqrt(number of inputs)."""
-    draw = (generator or creation.default_generator).uniform(-bound, bound, shape)
-    return Parameter(draw.astype(dtype))
+    return uniform_(Parameter(creation.zeros(shape)), -bound, bound)
 
 
-def normal(*shape: int, deviation: float = 1.0, dtype: Any = "float32", generator: Any = None) -> Parameter:
-    """A Parameter of draws from N(0, deviation^2)."""
-    draw = (generator or creation.default_generator).standard_normal(shape) * deviation
-    return Parameter(draw.astype(dtype))
+def constant_(parameter: Parameter, val: float) -> Parameter:
+    """The same value everywhere.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.init.constant_(ts.nn.Parameter([1.0, 2.0]), 0.5)
+    Parameter([0.5, 0.5])
+    """
+    return start("constant_", parameter, lambda shape: host.full(shape, float(val)))
+
+
+def zeros_(parameter: Parameter) -> Parameter:
+    """Zeros.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.init.zeros_(ts.nn.Parameter([1.0, 2.0]))
+    Parameter([0., 0.])
+    """
+    return start("zeros_", parameter, host.zeros)
+
+
+def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Parameter:
+    """Draws from U(a, b).
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.init.uniform_(ts.nn.Parameter(ts.zeros(9)), -0.1, 0.1)
+    >>> ts.max(ts.abs(w)).item() < 0.1
+    True
+    """
+    if not a <= b:
+        raise ValueError(f"uniform_: a must not be above b, got {a} and {b}")
+    random = generator or creation.default_generator
+    return start("uniform_", parameter, lambda shape: a + (b - a) * random.random(shape))
+
+
+def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Parameter:
+    """Draws from N(mean, std^2).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.init.normal_(ts.nn.Parameter([7.0]), std=0.0)
+    Parameter([0.])
+    """
+    if not std >= 0:
+        raise ValueError(f"normal_: std must not be negative, got {std}")
+    random = generator or creation.default_generator
+    return start("normal_", parameter, lambda shape: mean + std * random.standard_normal(shape))
+
+
+def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
+    """U(-a, a) with a = gain * sqrt(6 / (inputs + outputs)), for a weight (outputs, inputs) (Glorot and Bengio, 2010).
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.init.xavier_uniform_(ts.nn.Linear(3, 3).weight)
+    >>> ts.max(ts.abs(w)).item() < 1.0
+    True
+    """
+    bound = gain * sqrt(6 / sum(matrix("xavier_uniform_", parameter)))
+    return uniform_(parameter, -bound, bound, generator)
+
+
+def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
+    """N(0, s^2) with s = gain * sqrt(2 / (inputs + outputs)), for a weight (outputs, inputs) (Glorot and Bengio, 2010).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.init.xavier_normal_(ts.nn.Linear(3, 2).weight).shape
+    (2, 3)
+    """
+    return normal_(parameter, 0.0, gain * sqrt(2 / sum(matrix("xavier_normal_", parameter))), generator)
+
+
+def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
+    """W W^T = gain^2 I, or W^T W where there are more rows than columns: any such matrix as likely as any other.
+
+    What keeps its norm through the steps of a recurrence (Saxe et al., 2014). From the QR decomposition of normal
+    draws, with the signs of R's diagonal taken out.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.init.orthogonal_(ts.nn.RNN(2, 3).weight_hh_l0)
+    >>> ts.max(ts.abs(w @ w.T - ts.eye(3))).item() < 1e-6
+    True
+    """
+    rows, columns = matrix("orthogonal_", parameter)
+    draw = (generator or creation.default_generator).standard_normal((rows, columns))
+    q, r = host.linalg.qr(draw if rows >= columns else draw.T)
+    q = q * host.sign(host.diag(r))
+    return start("orthogonal_", parameter, lambda _: gain * (q if rows >= columns else q.T))
+
+
+def start(name: str, parameter: Parameter, draw: Callable[[tuple[int, ...]], Any]) -> Parameter:
+    """Give the Parameter the values that are drawn for its shape."""
+    values = draw(checked(name, parameter).shape).astype(parameter.dtype)
+    parameter.assign(to_device(values, parameter.device))
+    return parameter
+
+
+def matrix(name: str, parameter: Parameter) -> tuple[int, int]:
+    """The (outputs, inputs) of a weight."""
+    shape = checked(name, parameter).shape
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(f"{name}: expected a weight of shape (outputs, inputs), got {shape}")
+    return shape[0], shape[1]
+
+
+def checked(name: str, parameter: Any) -> Parameter:
+    if not isinstance(parameter, Parameter):
+        raise TypeError(f"{name}: expected an nn.Parameter, got {type(parameter).__name__}")
+    return parameter

@@ -6,6 +6,7 @@ from tinygrad_seq.backend import modules
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.ops.composite import checked_ids, getitem, log_softmax
+from tinygrad_seq.ops.elementwise import softplus
 from tinygrad_seq.ops.indexing import scatter
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
@@ -25,16 +26,13 @@ def cross_entropy(
     >>> round(ts.nn.cross_entropy(ts.zeros(2, 4), ts.tensor([0, 3])).item(), 4)
     1.3863
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"cross_entropy: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    check("cross_entropy", "logits", logits, reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
-    if not isinstance(logits, Tensor):
-        raise TypeError(f"cross_entropy: logits must be a Tensor, got {type(logits).__name__}")
-    if logits.dtype.kind != "f":
-        raise TypeError(f"cross_entropy: logits must be floating, got {logits.dtype}: convert them with .to('float32')")
     if not isinstance(targets, Tensor):
         targets = tensor(targets, device=logits.device)
+    if targets.dtype.kind in "iu" and targets.dtype.itemsize < 4:
+        targets = targets.to("int64")  # neither ignore_index nor the number of classes need fit into an int8
     if not logits.shape or logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"cross_entropy: logits {logits.shape} want targets of shape {logits.shape[:-1]}, got {targets.shape}"
@@ -53,10 +51,69 @@ def cross_entropy(
         loss = loss * (1.0 - label_smoothing) - log_probability.mean(1) * label_smoothing
     if reduction == "none":
         return scatter(loss, shape=counted.reshape(-1).shape, indices=(positions,)).reshape(targets.shape)
-    total = loss.sum()
+    return reduced(loss, reduction)
+
+
+def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
+    """The squared error (prediction - target)^2.
+
+    predictions and targets of the same shape; targets are taken in the predictions' dtype. `reduction` is "mean", "sum"
+    or "none". Raises ValueError for targets of another shape: nothing is broadcast.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.mse_loss(ts.tensor([1.0, 2.0]), [1.0, 4.0]).item()
+    2.0
+    """
+    check("mse_loss", "predictions", predictions, reduction)
+    error = predictions - beside("mse_loss", "predictions", predictions, targets)
+    return reduced(error * error, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: float | None = None
+) -> Tensor:
+    """-target * log sigmoid(logit) - (1 - target) * log(1 - sigmoid(logit)), in nats.
+
+    logits and targets of the same shape; a target is 0, 1 or a probability between. `reduction` is "mean", "sum" or
+    "none". `pos_weight` multiplies the first term: how much a missed 1 counts. Raises ValueError for targets of another
+    shape.
+
+    >>> import tinygrad_seq as ts
+    >>> round(ts.nn.binary_cross_entropy_with_logits(ts.zeros(2), [0, 1]).item(), 4)
+    0.6931
+    """
+    op = "binary_cross_entropy_with_logits"
+    check(op, "logits", logits, reduction)
+    target = beside(op, "logits", logits, targets)
+    missed, false = softplus(-logits) * target, softplus(logits) * (1.0 - target)
+    return reduced(missed + false if pos_weight is None else missed * pos_weight + false, reduction)
+
+
+def check(op: str, what: str, x: Any, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{op}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{op}: {what} must be a Tensor, got {type(x).__name__}")
+    if x.dtype.kind != "f":
+        raise TypeError(f"{op}: {what} must be floating, got {x.dtype}: convert with .to('float32')")
+
+
+def beside(op: str, what: str, x: Tensor, targets: Any) -> Tensor:
+    """The targets as a Tensor of x's shape and dtype."""
+    found = targets if isinstance(targets, Tensor) else tensor(targets, device=x.device)
+    if found.shape != x.shape:
+        raise ValueError(f"{op}: {what} {x.shape} want targets of the same shape, got {found.shape}")
+    return found.to(x.dtype)
+
+
+def reduced(each: Tensor, reduction: str) -> Tensor:
+    """One number of many; the mean of nothing is not a number."""
+    if reduction == "none":
+        return each
+    total = each.sum()
     if reduction == "sum":
         return total
-    return total / float(len(ids)) if len(ids) else total * float("nan")
+    return total / float(each.size) if each.size else total * float("nan")
 
 
 class CrossEntropyLoss(Module):
@@ -76,3 +133,33 @@ class CrossEntropyLoss(Module):
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return cross_entropy(logits, targets, **self.options)
+
+
+class MSELoss(Module):
+    """`mse_loss` as a module.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.nn.MSELoss()(ts.tensor([1.0, 2.0]), [1.0, 4.0]).item()
+    2.0
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+    def forward(self, predictions: Tensor, targets: Any) -> Tensor:
+        return mse_loss(predictions, targets, self.reduction)
+
+
+class BCEWithLogitsLoss(Module):
+    """`binary_cross_entropy_with_logits` as a module.
+
+    >>> import tinygrad_seq as ts
+    >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)
+    0.6931
+    """
+
+    def __init__(self, reduction: str = "mean", pos_weight: float | None = None) -> None:
+        self.reduction, self.pos_weight = reduction, pos_weight
+
+    def forward(self, logits: Tensor, targets: Any) -> Tensor:
+        return binary_cross_entropy_with_logits(logits, targets, self.reduction, self.pos_weight)

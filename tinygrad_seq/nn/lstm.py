@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tinygrad_seq.nn.cell import Cell, total, transposed
+from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.init import uniform
+from tinygrad_seq.nn.stacked import Stacked
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.ops.joining import split
 from tinygrad_seq.tensor import Tensor
@@ -19,7 +21,9 @@ class LSTMCell(Cell):
         h_t = output * tanh(c_t)
 
     x (B, I), (h, c) of (B, H) each -> (h, c). The gates' weights are stacked in this order: `weight_ih` (4H, I),
-    `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H,), as in PyTorch.
+    `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H,), as in PyTorch. With `proj_size` P < H (Sak et al., 2014) what is
+    shown is smaller than what is remembered: h_t = W_hr (output * tanh(c_t)) of (B, P), `weight_hr` (P, H), and
+    `weight_hh` (4H, P).
 
     >>> import tinygrad_seq as ts
     >>> h, c = ts.nn.LSTMCell(3, 4)(ts.zeros(2, 3))
@@ -30,12 +34,24 @@ class LSTMCell(Cell):
     gates = 4
     states = 2
 
-    def prepare(self) -> tuple[Any, ...]:
-        return transposed(self.weight_ih), transposed(self.weight_hh), total(self.bias_ih, self.bias_hh)
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0) -> None:
+        if not 0 <= proj_size < max(hidden_size, 1):
+            raise ValueError(f"LSTM: proj_size must be less than hidden_size {hidden_size}, or 0, got {proj_size}")
+        self.proj_size = proj_size
+        super().__init__(input_size, hidden_size, bias)
+        if proj_size:
+            self.weight_hr = uniform(proj_size, hidden_size, bound=hidden_size**-0.5)
 
-    def step(
-        self, x: Tensor, state: tuple[Tensor, Tensor], weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        return self.proj_size or self.hidden_size, self.hidden_size
+
+    def prepare(self) -> tuple[Any, ...]:
+        weight_hr = transposed(self.weight_hr) if self.proj_size else None
+        return transposed(self.weight_ih), transposed(self.weight_hh), row(self.bias_ih, self.bias_hh), weight_hr
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor], *weights: Any) -> tuple[Tensor, Tensor]:
+        weight_ih, weight_hh, bias, weight_hr = weights
         h, c = state
         a = matmul(x, weight_ih) + matmul(h, weight_hh)
         if bias is not None:
@@ -46,5 +62,26 @@ class LSTMCell(Cell):
         cell = g.tanh().named("cell")
         output = o.sigmoid().named("output")
         c = (forget * c + input * cell).named("c")
-        h = (output * c.tanh()).named("h")
-        return h, c
+        h = output * c.tanh()
+        if weight_hr is not None:
+            h = matmul(h, weight_hr)
+        return h.named("h"), c
+
+
+class LSTM(Stacked):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997): `LSTMCell`, whose equations these are, at every step.
+
+        c_t = forget * c_{t-1} + input * cell,   h_t = output * tanh(c_t)
+
+    x (T, B, I), (h0, c0) of (L*D, B, H) each -> out (T, B, D*H), (h_n, c_n) of (L*D, B, H) each, for L layers and D
+    directions; also (B, T, I) with batch_first, and (T, I) unbatched. With `proj_size` P, h and out have P instead of
+    H. `lengths` says where each sequence of a padded batch ends, as in `Recurrent`. While training, `dropout` acts
+    between layers. Raises ValueError for another shape, TypeError for another dtype.
+
+    >>> import tinygrad_seq as ts
+    >>> out, (h_n, c_n) = ts.nn.LSTM(3, 4, bidirectional=True)(ts.zeros(5, 2, 3), lengths=[5, 2])
+    >>> out.shape, c_n.shape
+    ((5, 2, 8), (2, 2, 4))
+    """
+
+    make_cell = LSTMCell

@@ -10,6 +10,7 @@ from typing import Any
 from tinygrad_seq.backend import as_dtype, host, modules, to_device, to_host
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.graph import Value, leaf
+from tinygrad_seq.nn.summary import Summary, summary
 from tinygrad_seq.scope import scope
 from tinygrad_seq.tensor import Tensor
 
@@ -145,26 +146,55 @@ class Module:
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
         """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing."""
-        own = dict(self.named_parameters())
-        missing, unexpected = sorted(set(own) - set(state)), sorted(set(state) - set(own))
+        place = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state, dict):
+            raise TypeError(f"{place}: expected a dict of arrays by name, got {type(state).__name__}")
+        named = {name: self.part_at(name) for name in state}
+        reached = {id(part) for part in named.values()}
+        missing = [name for name, parameter in self.named_parameters() if id(parameter) not in reached]
+        unexpected = [name for name, part in named.items() if not isinstance(part, Parameter)]
         if strict and (missing or unexpected):
-            raise ValueError(f"{type(self).__name__}.load_state_dict: missing {missing}, unexpected {unexpected}")
-        arrays, wrong = {}, []
-        for name in own:
-            if name in state:
+            raise ValueError(f"{place}: missing {sorted(missing)}, unexpected {sorted(unexpected, key=str)}")
+        arrays: dict[int, tuple[Parameter, Any]] = {}
+        wrong = []
+        for name, parameter in named.items():
+            if isinstance(parameter, Parameter):
                 try:
                     given = state[name].array if isinstance(state[name], Value) else state[name]
-                    arrays[name] = host.asarray(to_host(given)).astype(own[name].dtype, casting="same_kind")
+                    array = host.asarray(to_host(given)).astype(parameter.dtype, casting="same_kind")
                 except (TypeError, ValueError) as error:
                     wrong.append(f"{name}: {error}")
-                else:
-                    if arrays[name].shape != own[name].shape:
-                        wrong.append(f"{name}: shape {arrays[name].shape}, expected {own[name].shape}")
+                    continue
+                if array.shape != parameter.shape:
+                    wrong.append(f"{name}: shape {array.shape}, expected {parameter.shape}")
+                _, other = arrays.setdefault(id(parameter), (parameter, array))
+                if array is not other and array.tobytes() != other.tobytes():
+                    wrong.append(f"{name}: another value than the same parameter has elsewhere in the state")
         if wrong:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: {'; '.join(wrong)}")
-        for name, array in arrays.items():
-            parameter = own[name]
+            raise ValueError(f"{place}: {'; '.join(wrong)}")
+        for parameter, array in arrays.values():
             parameter.array = to_device(array, parameter.device)
+
+    def part_at(self, path: Any) -> Any:
+        """What a dotted name leads to, a Parameter or a Module; a shared one has several names. None: nothing."""
+        part: Any = self
+        for name in path.split(".") if isinstance(path, str) else [path]:
+            part = dict(part.parts()).get(name) if isinstance(part, Module) else None
+        return part
+
+    def summary(self) -> Summary:
+        """The layers with the shape and size of every parameter, as text that shows itself at a prompt.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Sequential(ts.nn.Linear(3, 2), ts.nn.Dropout(0.5)).summary()
+        layer              parameter  shape   count
+        Sequential()
+        0: Linear(3, 2)    weight     (2, 3)      6
+                           bias       (2,)        2
+        1: Dropout(p=0.5)
+        8 parameters
+        """
+        return summary(self)
 
     def describe(self) -> str:
         """What its repr shows in the parentheses."""

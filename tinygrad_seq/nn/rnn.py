@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tinygrad_seq.nn.cell import Cell, total, transposed
+from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.stacked import Stacked
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.tensor import Tensor
 
@@ -24,7 +25,7 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def prepare(self) -> tuple[Any, ...]:
-        return transposed(self.weight_ih), transposed(self.weight_hh), total(self.bias_ih, self.bias_hh)
+        return transposed(self.weight_ih), transposed(self.weight_hh), row(self.bias_ih, self.bias_hh)
 
     def step(self, x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> Tensor:
         a = matmul(x, weight_ih) + matmul(h, weight_hh)
@@ -32,3 +33,21 @@ class RNNCell(Cell):
             a = a + bias
         h = a.tanh() if self.nonlinearity == "tanh" else a.relu()
         return h.named("h")
+
+
+class RNN(Stacked):
+    """The simple recurrent network (Elman, 1990): at every step t of every layer, with the same weights,
+
+        h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)            or relu, with nonlinearity="relu".
+
+    x (T, B, I), h0 (L*D, B, H) -> out (T, B, D*H), h_n (L*D, B, H), for L layers and D directions; also (B, T, I) with
+    batch_first, and (T, I) unbatched. `lengths` says where each sequence of a padded batch ends, as in `Recurrent`.
+    While training, `dropout` acts between layers. Raises ValueError for another shape, TypeError for another dtype.
+
+    >>> import tinygrad_seq as ts
+    >>> out, h_n = ts.nn.RNN(3, 4)(ts.zeros(5, 2, 3), lengths=[5, 2])
+    >>> out.shape, h_n.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    make_cell = RNNCell

@@ -218,6 +218,9 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
     raw = ids.array if isinstance(ids, Value) else indices(op, ids)
     if raw.dtype.kind not in "iu":
         raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
+    if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
+        raw = raw.astype("int64")
+        ids = handle(raw) if isinstance(ids, Value) else raw
     wrong = (raw < 0) | (raw >= count)
     if wrong.any():
         first = int(wrong.reshape(-1).argmax())

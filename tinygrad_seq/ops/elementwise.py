@@ -5,6 +5,7 @@ At kinks and poles the conventions are PyTorch's: relu'(0) = 0, abs'(0) = 0, a t
 passes the gradient at its bounds.
 """
 
+from functools import cache
 from typing import Any
 
 from tinygrad_seq.primitive import primitive
@@ -99,12 +100,25 @@ def tanh(xp: Any, x: Any) -> Any:
     return xp.tanh(x)
 tanh.vjps(lambda g, y, _x: g - g * y * y)
 
+@cache
+def ceiling_and_one(xp: Any, dtype: Any) -> tuple[Any, Any]:
+    """sigmoid(ceiling) rounds to 1 and e**ceiling is finite; as 0-d arrays, which NumPy adds faster than numbers."""
+    result = xp.exp(xp.zeros(1, dtype)).dtype
+    return xp.asarray(10 if result.itemsize == 2 else 80, dtype), xp.asarray(1, result)
+
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
     """1 / (1 + e**-x), in (0, 1): how far a gate is open."""
-    e = xp.exp(-xp.abs(x))  # never overflows, and both tails keep all their digits:
-    return xp.maximum(e, xp.sign(x)) / (e + 1)  # e / (e + 1) below zero, 1 / (e + 1) above
+    ceiling, one = ceiling_and_one(xp, x.dtype)
+    e = xp.exp(xp.minimum(x, ceiling))
+    return e / (e + one)  # keeps all its digits in the lower tail
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
+
+@primitive
+def softplus(xp: Any, x: Any) -> Any:
+    """log(1 + e**x), which is -log(1 - sigmoid(x)): a smooth relu, and what a binary loss is made of."""
+    return xp.logaddexp(x, x.dtype.type(0))
+softplus.vjps(lambda g, _y, x: g * sigmoid(x))
 
 @primitive
 def relu(xp: Any, x: Any) -> Any:

@@ -1,13 +1,17 @@
 """Ops that pick and place: indexing, look-up by row, and their gradients, which add where they placed.
 
-Reading `x[t]` at T steps must not cost T arrays of x's size. So the gradient of indexing is a merged rule: the walk
-keeps the pieces and hands them over together, and one `scatter` adds them into one buffer.
+Reading `x[t]` at T steps must not cost T arrays of x's size. So the gradient of indexing and of look-up is a merged
+rule: the walk keeps the pieces and hands them over together, and one `scatter` adds them into one buffer.
 """
 
 from typing import Any
 
-from tinygrad_seq.graph import Node
+from tinygrad_seq.backend import sparse_products
+from tinygrad_seq.graph import Node, Value
+from tinygrad_seq.ops.joining import concatenate
+from tinygrad_seq.ops.shape import reshape
 from tinygrad_seq.primitive import primitive
+from tinygrad_seq.record import handle
 
 
 @primitive
@@ -46,8 +50,23 @@ def take(xp: Any, x: Any, ids: Any) -> Any:
 def scatter_rows(xp: Any, rows: Any, ids: Any, *, count: int) -> Any:
     """Zeros of shape (count, ...) with every row added at its id: what an embedding's gradient is."""
     tail = rows.shape[ids.ndim :]
+    sparse = sparse_products(rows)
+    if sparse is not None:  # the product with the one-hot matrix of the ids: the same sums, in the same order
+        n = ids.size
+        one_hot = sparse.csc_array((xp.ones(n, rows.dtype), ids.reshape(-1), xp.arange(n + 1)), shape=(count, n))
+        return (one_hot @ rows.reshape(n, -1)).reshape(count, *tail)
     result = xp.zeros((count, *tail), rows.dtype)
     xp.add.at(result, ids, rows)
     return result
-take.vjps(lambda g, _y, _x, ids: scatter_rows(g, ids, count=_x.shape[0]), None)
 scatter_rows.vjps(lambda g, _y, _rows, ids, count: take(g, ids), None)
+
+@take.merged_vjp
+def take_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
+    rows = [g for _, g in uses]
+    places: list[Any] = [node.saved[1] for node, _ in uses]  # type: ignore[index]
+    if isinstance(rows[0], Value):
+        places = [handle(ids) for ids in places]
+    if len(uses) > 1:
+        rows = [concatenate(*[reshape(g, shape=(-1, *parent.shape[1:])) for g in rows], axis=0)]
+        places = [concatenate(*[reshape(ids, shape=(-1,)) for ids in places], axis=0)]
+    return scatter_rows(rows[0], places[0], count=parent.shape[0])

@@ -6,7 +6,7 @@
 from typing import Any
 
 from tinygrad_seq.backend import quiet
-from tinygrad_seq.ops.elementwise import exp
+from tinygrad_seq.ops.elementwise import exp, where
 from tinygrad_seq.ops.shape import broadcast_to, reshape
 from tinygrad_seq.primitive import primitive
 
@@ -63,7 +63,13 @@ def logsumexp(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     with quiet(divide="ignore", over="ignore"):  # log 0 = -inf and e**inf = inf are the right answers
         y = top + xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True))
     return y if keepdims else y.squeeze(axis)
-logsumexp.vjps(lambda g, y, x, axis, keepdims: kept(g, x.shape, axis) * exp(x - kept(y, x.shape, axis)))
+
+
+def logsumexp_rule(g: Any, y: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
+    share = exp(x - kept(y, x.shape, axis))  # the softmax, but for the rounding of y, which is coarse far from 0
+    total = reduce_sum(share, axis=axis, keepdims=True)
+    return kept(g, x.shape, axis) * (share / where(total > 0.0, total, 1.0))  # NaN where y is infinite
+logsumexp.vjps(logsumexp_rule)
 
 @primitive
 def log_softmax(xp: Any, x: Any, *, axis: Axes) -> Any:

@@ -1,5 +1,6 @@
 """Ops that only rearrange: most are their own, or each other's, gradient."""
 
+from functools import lru_cache
 from typing import Any
 
 from tinygrad_seq.backend import to_device
@@ -33,12 +34,16 @@ def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Repeat along new axes and axes of length one."""
     return xp.broadcast_to(x, shape)
 
+@lru_cache(maxsize=1024)
+def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which broadcasting to the wide shape repeated."""
+    new = len(wide) - len(shape)
+    return tuple(i for i, n in enumerate(wide) if i < new or (shape[i - new] == 1 != n))
+
 @primitive
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Sum over what broadcasting to x's shape repeated: the gradient of every broadcast, applied by the engine."""
-    new = x.ndim - len(shape)
-    axes = tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1 and x.shape[new + i] != 1)
-    return x.sum(axis=axes).reshape(shape)
+    return x.sum(axis=repeated(x.shape, shape)).reshape(shape)
 broadcast_to.vjps(lambda g, _y, _x, shape: sum_to(g, shape=_x.shape))
 sum_to.vjps(lambda g, _y, _x, shape: broadcast_to(g, shape=_x.shape))
 

@@ -1,8 +1,22 @@
-"""Optimisers with PyTorch's names, defaults and formulas, and gradient clipping."""
+"""Optimisers with PyTorch's names, defaults and formulas; schedules of the learning rate, and gradient clipping."""
 
-from tinygrad_seq.optim.adam import Adam
+from tinygrad_seq.optim.adagrad import Adagrad
+from tinygrad_seq.optim.adam import Adam, AdamW
 from tinygrad_seq.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.optim.rmsprop import RMSprop
+from tinygrad_seq.optim.schedule import CosineAnnealingLR, StepLR
 from tinygrad_seq.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "clip_grad_norm_", "clip_grad_value_"]
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "CosineAnnealingLR",
+    "Optimizer",
+    "RMSprop",
+    "StepLR",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+]

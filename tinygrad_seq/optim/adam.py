@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, 2015)."""
+"""Adam (Kingma and Ba, 2015), and AdamW, which decays the weights beside the gradient (Loshchilov and Hutter, 2019)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +13,8 @@ class Adam(Optimizer):
 
         m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2,   g including weight_decay * x.
 
+    With `amsgrad` the largest v so far stands for v (Reddi et al., 2018).
+
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0])
     >>> (w * w).sum().backward()
@@ -21,6 +23,8 @@ class Adam(Optimizer):
     0.9
     """
 
+    memory = ("m", "v", "largest")
+
     def __init__(
         self,
         parameters: Iterable[Parameter],
@@ -28,22 +32,43 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise TypeError(f"Adam: betas must be two numbers, got {betas!r}")
-        if max(betas) >= 1:
-            raise ValueError(f"Adam: betas must be below 1, got {betas}")
-        super().__init__(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
+        super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         xp, o = modules[type(x)], self.options
         b1, b2 = o["betas"]
-        if o["weight_decay"]:
-            g = g + o["weight_decay"] * x
-        if not state:
-            state |= {"t": 0, "m": xp.zeros_like(x), "v": xp.zeros_like(x)}
-        t = state["t"] = state["t"] + 1
-        m = state["m"] = b1 * state["m"] + (1 - b1) * g
-        v = state["v"] = b2 * state["v"] + (1 - b2) * (g * g)
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = b1 * state.get("m", 0.0) + (1 - b1) * g
+        v = state["v"] = b2 * state.get("v", 0.0) + (1 - b2) * (g * g)
+        if o["amsgrad"]:
+            v = state["largest"] = xp.maximum(state.get("largest", 0.0), v)
         size = xp.sqrt(v) / (1 - b2**t) ** 0.5 + o["eps"]
         return x - (o["lr"] / (1 - b1**t)) * (m / size)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay does not pass through the running means: x <- (1 - lr * weight_decay) x, then Adam.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([1.0])
+    >>> w.grad = ts.zeros(1)
+    >>> ts.optim.AdamW([w], lr=0.1, weight_decay=0.5).step()
+    >>> round(w.item(), 4)
+    0.95
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
+
+    def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
+        return x * (1 - self.lr * self.options["weight_decay"]), g

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.optim.arguments import number, trainable
 from tinygrad_seq.record import handle
 
 
@@ -11,6 +12,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     """Scale all gradients together so that their joint norm is at most `max_norm`; returns the norm before.
 
     g <- g * min(1, max_norm / (|g| + 1e-6)), PyTorch's formula, over the gradients of all parameters as one vector.
+    `norm_type` p > 0 is the norm (sum |g|^p)^(1/p), with inf the largest |g|; `max_norm` may be inf, to look only.
     Raises RuntimeError, and changes nothing, where the norm is not finite.
 
     >>> import tinygrad_seq as ts
@@ -19,7 +21,10 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     >>> ts.optim.clip_grad_norm_([w], 1.0)
     10.0
     """
-    held = [p for p in parameters if p.grad is not None]
+    max_norm = number("clip_grad_norm_", "max_norm", max_norm, None)
+    if number("clip_grad_norm_", "norm_type", norm_type, None) == 0:
+        raise ValueError("clip_grad_norm_: norm_type must be positive, or inf, got 0")
+    held = [p for p in trainable("clip_grad_norm_", parameters) if p.grad is not None]
     if not held:
         return 0.0
     sizes = [abs(p.grad.array).reshape(-1).astype("float64") for p in held if p.grad is not None]
@@ -37,7 +42,16 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
 
 
 def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
-    """Hold every element of every gradient within [-clip_value, clip_value]."""
-    for p in parameters:
+    """Hold every element of every gradient within [-clip_value, clip_value].
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([3.0, -0.1])
+    >>> (w * w).sum().backward()
+    >>> ts.optim.clip_grad_value_([w], 1.0)
+    >>> w.grad.tolist()
+    [1.0, -0.20000000298023224]
+    """
+    clip_value = number("clip_grad_value_", "clip_value", clip_value)
+    for p in trainable("clip_grad_value_", parameters):
         if p.grad is not None:
             p.grad = handle(p.grad.array.clip(-clip_value, clip_value))

@@ -1,42 +1,47 @@
 """What all optimisers share: their parameters, their state as plain arrays, and a step that records nothing.
 
 A subclass writes one method: from a parameter's array, its gradient's array and a dictionary that lives as long as
-the parameter, to the parameter's new array.
+the parameter, to the parameter's new array. What it keeps in the dictionary it names in `memory`.
 """
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_seq.backend import Array, host, modules, to_device, to_host
 from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.optim.arguments import number, trainable
+from tinygrad_seq.record import array_of
+
+FLAGS = ("nesterov", "amsgrad", "centered")
+FRACTIONS = ("betas", "alpha")  # the weights of running means
 
 
 class Optimizer:
     """Base of all optimisers. `options` are the numbers of the formula (`lr` among them), changeable at any time."""
 
+    memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; `t` counts its steps
+
     def __init__(self, parameters: Iterable[Parameter], **options: Any) -> None:
-        name = type(self).__name__
-        self.parameters = list(parameters)
+        self.parameters = trainable(type(self).__name__, parameters)
         if not self.parameters:
-            raise ValueError(f"{name}: there are no parameters to optimise")
-        for i, parameter in enumerate(self.parameters):
-            if not isinstance(parameter, Parameter):
-                raise TypeError(f"{name}: parameter {i} must be an nn.Parameter, got {type(parameter).__name__}")
+            raise ValueError(f"{type(self).__name__}: there are no parameters to optimise")
         self.options = {option: self.checked(option, value) for option, value in options.items()}
         self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
 
     def checked(self, option: str, value: Any) -> Any:
-        """A number as a Python float: a NumPy float64 would widen float32 parameters."""
-        if isinstance(value, bool):
+        """An option as plain Python, or an error that says what it should be."""
+        name = type(self).__name__
+        if option in FLAGS:
+            if not isinstance(value, bool):
+                raise TypeError(f"{name}: {option} must be True or False, got {value!r}")
             return value
-        try:
-            numbers = tuple(float(number) for number in (value if isinstance(value, tuple) else (value,)))
-        except (TypeError, ValueError):
-            raise TypeError(f"{type(self).__name__}: {option} must be a number, got {value!r}") from None
-        if any(not 0 <= number < math.inf for number in numbers):
-            raise ValueError(f"{type(self).__name__}: {option} must be finite and not negative, got {value!r}")
-        return numbers if isinstance(value, tuple) else numbers[0]
+        below = 1.0 if option in FRACTIONS else math.inf
+        if option != "betas":
+            return number(name, option, value, below)
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise TypeError(f"{name}: betas must be two numbers, got {value!r}")
+        return tuple(number(name, option, beta, below) for beta in value)
 
     @property
     def lr(self) -> float:
@@ -57,7 +62,16 @@ class Optimizer:
         """Give every parameter that has a gradient its new value."""
         for parameter, state in zip(self.parameters, self.state, strict=True):
             if parameter.grad is not None:
-                parameter.array = self.update(parameter.array, parameter.grad.array, state)
+                x = parameter.array
+                for name in state.keys() & set(self.memory):  # a parameter that was moved or cast takes them along
+                    if type(state[name]) is not type(x) or state[name].dtype != x.dtype:
+                        state[name] = to_device(state[name], parameter.device).astype(x.dtype)
+                parameter.array = array_of(self.update(*self.decayed(x, parameter.grad.array), state))
+
+    def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
+        """Weight decay: the gradient of |x|^2 / 2, so many times, is part of g."""
+        decay = self.options.get("weight_decay")
+        return (x, g + decay * x) if decay else (x, g)
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         """The formula: a new array; x and g stay as they are."""
@@ -69,14 +83,28 @@ class Optimizer:
         return {"options": dict(self.options), "state": state}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from a state_dict of an optimiser over the same parameters."""
-        if len(saved["state"]) != len(self.parameters):
+        """Go on from a state_dict of the same optimiser over the same parameters: all of it, or an error and nothing.
+
+        Raises ValueError or TypeError that names what does not fit.
+        """
+        place = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(saved, dict) or saved.keys() != {"options", "state"}:
+            raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'")
+        given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
+        if given.keys() != self.options.keys():
+            raise ValueError(f"{place}: the options are {sorted(given)}, expected {sorted(self.options)}")
+        if len(kept) != len(self.parameters):
             raise ValueError(
-                f"{type(self).__name__}.load_state_dict: the state is for {len(saved['state'])} parameters, "
-                f"this optimiser has {len(self.parameters)}"
+                f"{place}: the state is for {len(kept)} parameters, this optimiser has {len(self.parameters)}"
             )
-        self.options = dict(saved["options"])
-        self.state = [
-            {key: to_device(v, p.device) if isinstance(v, host.ndarray) else v for key, v in s.items()}
-            for s, p in zip(saved["state"], self.parameters, strict=True)
-        ]
+        options = {option: self.checked(option, value) for option, value in given.items()}
+        for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
+            for name, value in state.items():
+                if name in self.memory and getattr(value, "shape", None) == parameter.shape and value.dtype.kind == "f":
+                    state[name] = to_device(host.array(value), parameter.device)
+                elif name != "t" or type(value) is not int or value < 0:
+                    raise ValueError(
+                        f"{place}: {name!r} of shape {getattr(value, 'shape', value)} is not what this optimiser keeps "
+                        f"of parameter {i}, of shape {parameter.shape}: {', '.join(self.memory)}"
+                    )
+        self.options, self.state = options, kept

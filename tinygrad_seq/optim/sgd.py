@@ -21,6 +21,8 @@ class SGD(Optimizer):
     Parameter([0.5])
     """
 
+    memory = ("velocity",)
+
     def __init__(
         self,
         parameters: Iterable[Parameter],
@@ -30,16 +32,14 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
         super().__init__(
             parameters, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov
         )
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
         o = self.options
-        if o["weight_decay"]:
-            g = g + o["weight_decay"] * x
         if o["momentum"]:
             v = state.get("velocity")
             v = state["velocity"] = g.copy() if v is None else o["momentum"] * v + (1 - o["dampening"]) * g

@@ -1,0 +1,94 @@
+"""PyTorch as an oracle: twenty steps of every optimiser with its options drawn together, and of every schedule.
+
+Needs the extra `parity`; where torch is not installed the whole file is skipped, visibly.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn, optim
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[parity]'")
+seeds, flags = st.integers(0, 2**32 - 1), st.booleans()
+rates, decays, momenta = st.floats(1e-4, 0.5), st.sampled_from([0.0, 0.01, 0.3]), st.sampled_from([0.0, 0.5, 0.9])
+betas = st.tuples(st.floats(0, 0.99), st.floats(0.1, 0.999))
+adam = {"lr": rates, "betas": betas, "eps": st.sampled_from([1e-8, 1e-3]), "weight_decay": decays, "amsgrad": flags}
+OPTIONS = {
+    "SGD": {"lr": rates, "momentum": momenta, "dampening": st.floats(0, 1), "weight_decay": decays, "nesterov": flags},
+    "Adam": adam,
+    "AdamW": adam,
+    "RMSprop": {"lr": rates, "alpha": st.floats(0.1, 0.99), "eps": st.sampled_from([1e-8, 1e-3]),
+                "weight_decay": decays, "momentum": momenta, "centered": flags},
+    "Adagrad": {"lr": rates, "lr_decay": decays, "weight_decay": decays, "eps": st.sampled_from([1e-10, 1e-3]),
+                "initial_accumulator_value": st.floats(0, 2)},
+}  # fmt: skip
+
+
+def twenty_steps(make, make_torch, seed, shape=(3, 2)):
+    """Both optimisers on the same gradients, some of them missing; the schedule, if any, steps every third time."""
+    rng = np.random.default_rng(seed)
+    start = rng.normal(size=shape)
+    p, q = nn.Parameter(start), torch.nn.Parameter(torch.tensor(start))
+    (ours, *schedule), (theirs, *torch_schedule) = make([p]), make_torch([q])
+    for step in range(20):
+        gradient = rng.normal(size=shape)
+        p.grad, q.grad = (ts.tensor(gradient), torch.tensor(gradient)) if rng.random() < 0.9 else (None, None)
+        ours.step()
+        theirs.step()
+        np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-12, atol=1e-12)
+        if step % 3 == 2:
+            for one in (*schedule, *torch_schedule):
+                one.step()
+        for one, other in zip(schedule, torch_schedule, strict=True):
+            np.testing.assert_allclose(one.get_last_lr(), other.get_last_lr(), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@given(data=st.data(), seed=seeds, shape=npst.array_shapes(min_dims=0, max_dims=2, max_side=3))
+def test_optimisers(name, data, seed, shape):
+    options = data.draw(st.fixed_dictionaries({}, optional=OPTIONS[name]))
+    if options.get("nesterov"):
+        options["momentum"], options["dampening"] = options.get("momentum") or 0.9, 0.0
+    if options.get("centered"):
+        options["eps"] = 0.1  # the variance of the first gradients is all rounding, which 1e-8 would show
+    twenty_steps(lambda p: [getattr(optim, name)(p, **options)], lambda p: [getattr(torch.optim, name)(p, **options)],
+                 seed, shape)
+
+
+@given(seed=seeds, lr=rates, size=st.integers(1, 6), gamma=st.floats(0.01, 1), lowest=st.floats(0, 0.1))
+def test_schedules(seed, lr, size, gamma, lowest):
+    def with_schedule(module, schedules, schedule, *options):
+        def make(parameters):
+            optimizer = module.SGD(parameters, lr=lr)
+            return optimizer, getattr(schedules, schedule)(optimizer, *options)
+
+        return make
+
+    for options in [("StepLR", size, gamma), ("CosineAnnealingLR", size, lowest)]:
+        twenty_steps(with_schedule(optim, optim, *options),
+                     with_schedule(torch.optim, torch.optim.lr_scheduler, *options), seed)
+
+
+@given(seed=seeds, limit=st.sampled_from([0.0, 0.1, 1.0, 100.0]))
+def test_clipping_by_value(seed, limit):
+    array = np.random.default_rng(seed).normal(size=(3, 2))
+    p, q = nn.Parameter(array), torch.nn.Parameter(torch.tensor(array))
+    p.grad, q.grad = ts.tensor(array * 2), torch.tensor(array * 2)
+    optim.clip_grad_value_([p], limit)
+    torch.nn.utils.clip_grad_value_([q], limit)
+    np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())
+
+
+def test_defaults_are_pytorchs():
+    for name in OPTIONS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            defaults = getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(1))]).defaults
+        ours = getattr(optim, name)([nn.Parameter([0.0])]).options
+        assert ours == {option: defaults[option] for option in ours}

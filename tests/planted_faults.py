@@ -1,0 +1,262 @@
+"""Tests of the tests: faults planted in the package one at a time, each of which the suite has to notice.
+
+A fault is a text that occurs exactly once in a file, and what stands there instead. Each goes into a copy of its own,
+where the tests that should notice it are run; before that the same tests must pass on a copy without any, or "caught"
+would prove nothing. A text that is no longer found once is an error, so a refactoring cannot quietly disarm a fault;
+nor does a copy that fails to import count as caught.
+
+    python tests/planted_faults.py                  all of them
+    python tests/planted_faults.py --sample 6       as many, drawn by --seed
+    python tests/planted_faults.py --only "no_grad"
+"""
+
+import argparse
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+HOME = Path(__file__).resolve().parent.parent
+PATIENCE = 300  # seconds for one run of pytest
+NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+::\w+)", re.MULTILINE)
+
+
+class Fault(NamedTuple):
+    name: str
+    file: str  # in tinygrad_seq
+    text: str  # occurs in it exactly once
+    planted: str
+    tests: str  # what of tests/ should notice it: files, and -k with words of their names
+
+
+# The record and the walk: `text` is as short as can be, for these files are rewritten most.
+FAULTS = [
+    Fault("an array saved in place of another", "primitive.py", "a if keep_a", "b if keep_a", "test_gradient.py"),
+    Fault("an unused output of split forgotten", "primitive.py", "len(uses) == len(gradients)", "True",
+          "test_engine.py -k unused_parts"),
+    Fault("parts gathered in the wrong order", "primitive.py", '[node.static["index"]] = g',
+          '[~node.static["index"]] = g', "test_engine.py test_recurrent_laws.py"),
+    Fault("a number widens float32", "record.py", '"", dtype, xp)', '"", None, xp)', "test_dtypes.py"),
+    Fault("an order that is not topological", "graph.py", "key=by_serial",
+          "key=lambda node: (len(node.parents), node.serial)", "test_engine.py test_programs.py"),
+    Fault("a leaf held by its own node", "graph.py", "= ref(value)", "= lambda: value", "test_ownership.py"),
+    Fault("the gradient of the last use instead of the sum", "backprop.py", "old + contribution", "contribution",
+          "test_engine.py"),
+    Fault("a merged gradient added twice", "backprop.py", "else g + merged", "else g + merged + merged",
+          "test_programs.py"),
+    Fault("a gradient added to in memory of another", "backprop.py", "parent in summed and ", "",
+          "test_ownership.py test_programs.py"),
+    Fault("a sum in the narrower of two dtypes", "backprop.py", " and old.dtype is contribution.dtype", "",
+          "test_programs.py"),
+    Fault("broadcasting not undone", "backprop.py", "contribution.shape != parent.shape", "False", "test_gradient.py"),
+    Fault("a second backward replaces the gradient", "backprop.py", "if old is not None", "if False",
+          "test_gradient.py test_ownership.py"),
+    Fault("a recorded gradient replaces the one before", "backprop.py", "old + new if recorded", "new if recorded",
+          "test_gradient.py -k backward_adds"),
+    Fault("an output named twice counts once", "backprop.py", "start[node] + gradient if", "gradient if",
+          "test_engine.py"),
+    Fault("a gradient in the caller's memory", "backprop.py", ".array(g, dtype", ".asarray(g, dtype",
+          "test_ownership.py"),
+    Fault("a gradient in another dtype than its leaf", "backprop.py", "(g, dtype=like.dtype)", "(g)",
+          "test_gradient.py test_programs.py"),
+    Fault("a backward that fails has changed a gradient", "backprop.py", "            found[node] = g\n",
+          "            if op is None and not wanted:\n                deliver({node: g}, recorded)\n"
+          "                continue\n            found[node] = g\n", "test_engine.py -k failed_backward"),
+    Fault("the graph not freed", "backprop.py", "node.saved = None", "pass", "test_ownership.py test_engine.py"),
+    Fault("grad keeps the graph", "backprop.py", "(create_graph if retain_graph is None else retain_graph)", "True",
+          "test_engine.py"),
+    Fault("a second backward not refused", "backprop.py", "node.saved is None", "False", "test_engine.py"),
+    Fault("grad runs rules that nobody asked for", "backprop.py", "between(searched(start), wanted)", "searched(start)",
+          "test_engine.py"),
+    Fault("hooks not called", "backprop.py", "node.hooks is not None", "False", "test_engine.py"),
+    Fault("a reflected minus the wrong way round", "tensor.py", "elementwise.subtract(other, self)",
+          "elementwise.subtract(self, other)", "test_dtypes.py test_forward.py test_programs.py"),
+    Fault("a host view that can be written to", "tensor.py", "array.flags.writeable = False", "pass",
+          "test_ownership.py"),
+    # Floors 0 and 1
+    Fault("no_grad leaks into other threads", "scope.py", 'ContextVar("current", default=root)',
+          "type('Shared', (), {'link': [root], 'get': lambda self: self.link[-1],"
+          " 'set': lambda self, link: self.link.append(link), 'reset': lambda self, _: self.link.pop()})()",
+          "test_engine.py"),
+    Fault("a scope inside no_grad records again", "scope.py", "Scope(here, key, value, here.recording)",
+          "Scope(here, key, value, True)", "test_engine.py"),
+    Fault("a step that reads another slice counts as the same", "steps.py", "tuple(words), tuple(moving)",
+          "tuple(words)", "test_drawing.py -k never_left_out"),
+    # Rules
+    Fault("a rule with the wrong sign", "ops/elementwise.py", "_y: g, lambda g, _z, _x, _y: -g)",
+          "_y: g, lambda g, _z, _x, _y: g)", "test_gradient.py"),
+    Fault("a rule without its factor", "ops/elementwise.py", "g - g * y * y", "g - y * y", "test_gradient.py"),
+    Fault("a rule with the wrong operand", "ops/elementwise.py", "lambda g, _z, x, _y: g * x)",
+          "lambda g, z, _x, _y: g * z)", "test_gradient.py"),
+    Fault("a rule right at first order only", "ops/elementwise.py", "g - g * y * y",
+          'g - g * y * getattr(y, "array", y)', "test_double_backward.py"),
+    Fault("a round trip over the host", "ops/elementwise.py", "xp.tanh(x)",
+          'xp.asarray(__import__("numpy").tanh(__import__("tinygrad_seq").backend.to_host(x)))',
+          "test_devices.py -k copied"),
+    Fault("a tie counted twice", "ops/elementwise.py", "g * 0.5", "g", "test_kinks.py"),
+    Fault("an infinite shift under exp", "ops/reduction.py", "xp.where(xp.isfinite(top), top, 0)", "top",
+          "test_kinks.py"),
+    Fault("reduced axes not put back", "ops/reduction.py", "broadcast_to(kept(g, _x.shape, axis)", "broadcast_to(g",
+          "test_gradient.py"),
+    Fault("a broadcast axis not summed", "ops/shape.py", "x.sum(axis=repeated(x.shape, shape))",
+          "x[tuple(0 if i in repeated(x.shape, shape) else slice(None) for i in range(x.ndim))]", "test_gradient.py"),
+    Fault("axes put back by the same permutation", "ops/shape.py", "axes=inverse(axes)", "axes=axes",
+          "test_gradient.py"),
+    Fault("a repeated index overwrites", "ops/indexing.py", "xp.add.at(result, index, piece)",
+          "result[index] = piece", "test_gradient.py test_ownership.py"),
+    Fault("overlapping slices overwrite", "ops/indexing.py", "result[index] += piece", "result[index] = piece",
+          "test_gradient.py test_programs.py"),
+    Fault("a repeated id overwrites", "ops/indexing.py", "xp.add.at(result, ids, rows)", "result[ids] = rows",
+          "test_plain_layers.py"),
+    # Layers
+    Fault("the state not carried", "nn/recurrent.py", "    first = state\n",
+          "    first, once = state, step\n    step = lambda x, _: once(x, first)\n",
+          "test_recurrent_laws.py test_bptt.py"),
+    Fault("the state carried without its gradient", "nn/recurrent.py", "step(inputs[t], state)",
+          "step(inputs[t], tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach())",
+          "test_bptt.py"),
+    Fault("the reverse direction runs forward", "nn/recurrent.py", "in reversed(range(len(inputs))) if reverse else ",
+          "in ", "test_recurrent_laws.py"),
+    Fault("the reverse direction in its own order", "nn/recurrent.py", "outputs[t] =",
+          "outputs[~t if reverse else t] =", "test_recurrent_laws.py"),
+    Fault("two directions start from one state", "nn/stacked.py", "starts[len(finals)]", "starts[layer]",
+          "test_recurrent_laws.py"),
+    Fault("the batch not put first again", "nn/stacked.py", "out = out.swapaxes(0, 1)", "pass",
+          "test_recurrent_laws.py"),
+    Fault("the gates of an LSTM in another order", "nn/lstm.py", "i, f, g, o = split", "f, i, g, o = split",
+          "test_bptt.py"),
+    Fault("a gate with another's name", "nn/lstm.py", 'named("forget")', 'named("input")', "test_drawing.py"),
+    Fault("the reset gate after the product", "nn/gru.py", "matmul(reset * h, weight_new)",
+          "reset * matmul(h, weight_new)", "test_bptt.py"),
+    Fault("the second bias forgotten", "nn/cell.py", "bias + other", "bias", "test_bptt.py"),
+    Fault("a host array in a device's op", "nn/cell.py", "handle(xp.zeros((", 'handle(__import__("numpy").zeros((',
+          "test_plain_layers.py -k devices"),
+    Fault("an ignored position counts in the mean", "nn/losses.py", "return reduced(loss, reduction)\n\n\ndef mse",
+          "return loss.sum() / float(counted.size)\n\n\ndef mse",
+          "test_losses.py"),
+    Fault("label smoothing without the class itself", "nn/losses.py", "log_probability.mean(1) * label_smoothing",
+          "(log_probability.sum(1) + loss) * (label_smoothing / max(classes - 1, 1))", "test_losses.py"),
+    Fault("a shared parameter listed twice", "nn/module.py", " and id(part) not in seen", "", "test_module.py"),
+    Fault("a state that does not fit is taken by half", "nn/module.py", "        if wrong:", "        if False:",
+          "test_module.py"),
+    Fault("weights from another range", "nn/linear.py", "in_features, bound=in_features**-0.5",
+          "in_features, bound=1.0", "test_plain_layers.py -k promised"),
+    # Around them
+    Fault("manual_seed ignored", "creation.py", "default_rng(seed)", "default_rng()", "test_creation.py"),
+    Fault("uniform draws that are normal", "creation.py", ".random(size_of(shape))", ".standard_normal(size_of(shape))",
+          "test_creation.py"),
+    Fault("a gradient check that is content with half", "gradcheck.py", "rtol * abs(numeric)",
+          "0.5 * abs(numeric)", "test_gradcheck.py"),
+    Fault("a file written in place", "io.py", 'f"{path}.{secrets.token_hex(4)}.part"\n    try:\n'
+          '        with open(beside, "xb")', 'path\n    try:\n        with open(beside, "wb")', "test_io.py"),
+    Fault("Fortran order lost in a file", "io.py", "arrays.append(to_host(value))",
+          'arrays.append(host.array(to_host(value), order="C"))', "test_io.py"),
+    Fault("pickles read from a file", "io.py", "read_array(buffer, allow_pickle=False)",
+          "read_array(buffer, allow_pickle=True)", "test_io.py"),
+    Fault("Adam without bias correction", "optim/adam.py", 'o["lr"] / (1 - b1**t)', 'o["lr"]', "test_optim.py"),
+    Fault("the first velocity dampened", "optim/sgd.py", "g.copy() if v is None",
+          '(1 - o["dampening"]) * g if v is None', "test_optim.py"),
+    Fault("clipping by the largest norm, not the joint one", "optim/clipping.py", "top * sum(", "top * max(",
+          "test_optim.py"),
+    Fault("one state for all parameters", "optim/optimizer.py", "[{} for _ in self.parameters]",
+          "[{}] * len(self.parameters)", "test_optim.py"),
+    Fault("an edge through time drawn as any other", "drawing/build.py", '"state" if crosses else "data"', '"data"',
+          "test_drawing.py"),
+]  # fmt: skip
+
+
+def source(fault: Fault) -> str:
+    return (HOME / "tinygrad_seq" / fault.file).read_text(encoding="utf-8")
+
+
+def out_of_place() -> list[str]:
+    """What to say of the faults whose text is not found exactly once."""
+    counts = [(fault, source(fault).count(fault.text)) for fault in FAULTS]
+    return [f"{f.name}: {f.file} holds {f.text!r} {count} times, not once" for f, count in counts if count != 1]
+
+
+def copied(folder: Path) -> Path:
+    """A fresh copy of what a test run needs."""
+    for part in ("tinygrad_seq", "tests"):
+        shutil.copytree(HOME / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOME / "pyproject.toml", folder)
+    return folder
+
+
+def pytest(folder: Path, tests: str, seed: int) -> tuple[int, str]:
+    """How pytest ended there, and what it said. Hypothesis draws by the seed, so a verdict comes out again."""
+    words = [f"tests/{word}" if word.endswith(".py") else word for word in shlex.split(tests)]
+    options = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
+    command = [sys.executable, "-m", "pytest", *options, *words]
+    environment = os.environ | {"HYPOTHESIS_PROFILE": "dev", "PYTHONPATH": str(folder)}
+    try:
+        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return -1, f"no end after {PATIENCE} s"
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def judge(fault: Fault, folder: Path, seed: int) -> tuple[bool, str]:
+    """Whether a test failed over the fault, and the line that says so."""
+    start = time.perf_counter()
+    file = copied(folder) / "tinygrad_seq" / fault.file
+    file.write_text(source(fault).replace(fault.text, fault.planted), encoding="utf-8")
+    code, output = pytest(folder, fault.tests, seed)
+    by = NOTICED.search(output)
+    if code == 1 and by is not None:
+        caught, verdict, why = True, "caught", by[1].removeprefix("tests/")
+    elif code == 0:
+        caught, verdict, why = False, "MISSED", f"by {fault.tests}"
+    else:  # no test ran to its end, so none has noticed anything
+        caught, verdict, why = False, "BROKEN", f"pytest ended with {code}:\n{output}"
+    return caught, f"{verdict}  {fault.name:<53} {time.perf_counter() - start:5.1f} s  {why}"
+
+
+def chosen(options: argparse.Namespace) -> list[Fault]:
+    faults = [fault for fault in FAULTS if not options.only or any(part in fault.name for part in options.only)]
+    if not faults:
+        raise SystemExit(f"no fault is called {' or '.join(options.only)}: see --list")
+    drawn = random.Random(options.seed).sample(faults, min(options.sample or len(faults), len(faults)))
+    return sorted(drawn, key=FAULTS.index)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Plant faults in copies of the package: does the suite notice each?")
+    parser.add_argument("--sample", type=int, metavar="N", help="only so many, drawn by the seed")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample and of what Hypothesis draws (0)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="those with this in their name; repeatable")
+    parser.add_argument("--list", action="store_true", help="their names, files and tests")
+    parser.add_argument("-j", type=int, default=2, metavar="N", help="how many at a time (2)")
+    options = parser.parse_args(arguments)
+    faults = chosen(options)
+    if options.list:
+        print("\n".join(f"{fault.name:<53} {fault.file:<20} {fault.tests}" for fault in faults))
+        return 0
+    if complaints := out_of_place():  # all of them, whatever was drawn
+        raise SystemExit("\n".join(complaints))
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(options.j) as pool:
+        folder = Path(place)
+        clean, selections = copied(folder / "clean"), sorted({fault.tests for fault in faults})
+        for tests, (code, output) in zip(selections, pool.map(lambda it: pytest(clean, it, options.seed), selections)):
+            if code != 0:
+                raise SystemExit(f"{tests} must pass before a fault is planted:\n{output}")
+        print(f"{len(selections)} selections of tests pass as things are.")
+        missed = 0
+        for caught, line in pool.map(lambda i: judge(faults[i], folder / str(i), options.seed), range(len(faults))):
+            print(line, flush=True)
+            missed += not caught
+    print(f"{len(faults) - missed} of {len(faults)} faults caught.")
+    return min(missed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

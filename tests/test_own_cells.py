@@ -1,0 +1,148 @@
+"""`nn.Recurrent` runs any cell over time: what a cell must be, and that the loop is the one you would write by hand.
+
+The cells here are home-made: one of a Tensor state, one of three parts of different ranks (a fast-weight memory).
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import assert_near, assert_same, host
+from networks import as_function, flat, gradients, leaf, seeds, small
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.graph import ancestors
+
+
+class Leaky(nn.Module):
+    """h_t = 0.9 h_{t-1} + 0.1 tanh(W [x_t, h_{t-1}] + b)."""
+
+    def __init__(self, inputs, hidden):
+        self.hidden_size = hidden
+        self.mix = nn.Linear(inputs + hidden, hidden)
+
+    def forward(self, x, h):
+        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
+
+
+class FastWeights(nn.Module):
+    """A state of three parts: what is shown (B, H), a memory (B, H, H) and a count (B, 1)."""
+
+    def __init__(self, inputs, hidden):
+        self.read = nn.Linear(inputs, hidden)
+
+    def forward(self, x, state):
+        h, memory, count = state
+        key = (self.read(x) + 0.5 * h).tanh()
+        memory = 0.8 * memory + key.expand_dims(2) * key.expand_dims(1)
+        shown = (memory @ key.expand_dims(2)).squeeze(2) / (1.0 + count)
+        return shown, memory, count + 1.0
+
+
+def made(kind, seed, batch):
+    """A cell in float64 and a first state for it."""
+    ts.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    shapes = [(batch, 3)] if kind is Leaky else [(batch, 3), (batch, 3, 3), (batch, 1)]
+    return kind(2, 3).to("float64"), [leaf(rng.uniform(0, 1, shape)) for shape in shapes], rng
+
+
+cells = pytest.mark.parametrize("kind", [Leaky, FastWeights])
+
+
+@cells
+@given(seed=seeds, steps=small, batch=small, reverse=st.booleans(), batch_first=st.booleans())
+def test_the_loop_is_the_one_you_would_write(kind, seed, steps, batch, reverse, batch_first):
+    cell, first, rng = made(kind, seed, batch)
+    x = leaf(rng.normal(size=(batch, steps, 2) if batch_first else (steps, batch, 2)))
+    state, hidden = tuple(first) if len(first) > 1 else first[0], {}
+    for t in reversed(range(steps)) if reverse else range(steps):
+        state = cell(x[:, t] if batch_first else x[t], state)
+        hidden[t] = flat(state)[0]
+    by_hand = [ts.stack([hidden[t] for t in range(steps)], 1 if batch_first else 0), *flat(state)]
+    loop = nn.Recurrent(cell, batch_first=batch_first, reverse=reverse)
+    found = flat(loop(x, tuple(first) if len(first) > 1 else first[0]))
+    assert_same(host(found), host(by_hand))
+    upstream, sources = [rng.normal(size=y.shape) for y in found], [x, *first, *cell.parameters()]
+    assert_near(gradients(found, upstream, *sources), gradients(by_hand, upstream, *sources))
+
+
+@cells
+@given(seed=seeds, steps=small, data=st.data(), rubbish=st.sampled_from([1e30, np.inf, np.nan]))
+def test_lengths_mean_the_same_for_any_cell(kind, seed, steps, data, rubbish):
+    lengths = data.draw(st.lists(st.integers(1, steps), min_size=2, max_size=2))
+    cell, first, rng = made(kind, seed, 2)
+    x, loop = rng.normal(size=(steps, 2, 2)), nn.Recurrent(cell, reverse=data.draw(st.booleans()))
+    dirty = leaf(np.where((np.arange(steps)[:, None] < lengths)[:, :, None], x, rubbish))
+    state = tuple(first) if len(first) > 1 else first[0]
+    out, *last = flat(loop(dirty, state, lengths=lengths))
+    total = gradients([out, *last], [np.ones(y.shape) for y in [out, *last]], *cell.parameters())
+    for b, length in enumerate(lengths):
+        rows = tuple(s[b : b + 1] for s in first)
+        alone, *finals = flat(loop(leaf(x[:length, b : b + 1]), rows if len(rows) > 1 else rows[0]))
+        assert_near(host([out[:length, b : b + 1], *(s[b : b + 1] for s in last)]), host([alone, *finals]))
+        assert not out.numpy()[length:, b].any()
+        own = gradients([alone, *finals], [np.ones(y.shape) for y in [alone, *finals]], *cell.parameters())
+        total = [t - g for t, g in zip(total, own, strict=True)]
+    assert_near(total, [np.zeros_like(t) for t in total])
+
+
+@given(seed=seeds)
+def test_a_home_made_cell_against_finite_differences(seed):
+    cell, _, rng = made(Leaky, seed, 2)
+    loop = nn.Recurrent(cell)
+    assert ts.gradcheck(as_function(loop), [*loop.parameters(), leaf(rng.normal(size=(3, 2, 2)))])
+
+
+def test_it_is_a_module_like_any_other():
+    loop = nn.Recurrent(Leaky(2, 3))
+    assert [name for name, _ in loop.named_parameters()] == ["cell.mix.weight", "cell.mix.bias"]
+    out, h_n = loop(ts.zeros(4, 2))  # one sequence
+    assert (out.shape, h_n.shape) == ((4, 3), (3,))
+    steps = {dict(node.scope.path()).get("step") for node in ancestors([out.node])}
+    assert {0, 1, 2, 3} < steps
+    given, last = loop(ts.zeros(4, 2), h_n)
+    assert (given.shape, last.shape) == ((4, 3), (3,))
+
+
+class Forgetful(nn.Module):
+    """Wrong in the ways cells are wrong at first."""
+
+    def __init__(self, answer, hidden_size=None):
+        self.answer, self.hidden_size = answer, hidden_size
+
+    def forward(self, x, h):
+        return self.answer(h)
+
+
+WRONG = {
+    "not a Module": (TypeError, r"Recurrent: the cell must be a Module, got <function", lambda: nn.Recurrent(leaf)),
+    "no first state": (ValueError, r"Forgetful has no hidden_size.*give the state", lambda: run(lambda h: h, None)),
+    "nothing": (ValueError, r"Forgetful must return the next state, of shape \(2, 3\), got NoneType",
+                lambda: run(lambda h: None)),
+    "output and state": (ValueError, r"of shape \(2, 3\), got \(\(2, 3\), \(2, 3\)\)", lambda: run(lambda h: (h, h))),
+    "another size": (ValueError, r"of shape \(2, 3\), got \(2, 6\)", lambda: run(lambda h: ts.concatenate([h, h], 1))),
+    "another batch": (ValueError, r"first state.*\(2, \.\.\.\).*got \(5, 3\)",
+                      lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2, 2), ts.zeros(5, 3))),
+    "a state of numbers": (ValueError, r"first state.*got float",
+                           lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2, 2), 1.0)),
+    "a cell's input": (ValueError, r"GRUCell: x must have shape \(B, 5\)",
+                       lambda: nn.Recurrent(nn.GRUCell(5, 3))(ts.zeros(4, 2, 2))),
+    "a cell's state": (ValueError, r"GRUCell: the state must have shape \(2, 3\), got \(2, 4\)",
+                       lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2), ts.zeros(2, 4))),
+    "no steps": (ValueError, r"Recurrent: x has no steps", lambda: run(lambda h: h, x=ts.zeros(0, 2, 2))),
+    "an array": (TypeError, r"Recurrent: x must be a Tensor, got ndarray", lambda: run(lambda h: h, x=np.zeros(3))),
+    "four axes": (ValueError, r"x must have shape \(T, B, I\) or \(T, I\), got \(1, 2, 3, 4\)",
+                  lambda: run(lambda h: h, x=ts.zeros(1, 2, 3, 4))),
+}  # fmt: skip
+
+
+def run(answer, hidden_size=3, x=None):
+    return nn.Recurrent(Forgetful(answer, hidden_size))(ts.zeros(4, 2, 2) if x is None else x)
+
+
+@pytest.mark.parametrize("kind, message, call", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_with_a_cell_is_said(kind, message, call):
+    with pytest.raises(kind, match=message):
+        call()

@@ -1,0 +1,99 @@
+"""Schedules: the learning rate is a formula of time, whatever was saved and loaded on the way.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn, optim
+
+rates = st.floats(1e-6, 10)
+lengths = st.integers(1, 12)
+
+
+def sgd(lr):
+    return optim.SGD([nn.Parameter([1.0])], lr=lr)
+
+
+MAKERS = {
+    "StepLR": lambda optimizer, n: optim.StepLR(optimizer, n, gamma=0.5),
+    "CosineAnnealingLR": lambda optimizer, n: optim.CosineAnnealingLR(optimizer, n, eta_min=1e-7),
+}
+each_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def assert_follows(schedule, formula, steps=40):
+    assert schedule.optimizer.lr == pytest.approx(formula(0), rel=1e-12)
+    for t in range(1, steps):
+        schedule.step()
+        assert schedule.optimizer.lr == pytest.approx(formula(t), rel=1e-12, abs=1e-15)
+        assert schedule.get_last_lr() == [schedule.optimizer.lr]
+
+
+@given(lr=rates, size=lengths, gamma=st.floats(0, 1))
+def test_step_drops_after_every_so_many_steps(lr, size, gamma):
+    assert_follows(optim.StepLR(sgd(lr), size, gamma), lambda t: lr * math.prod([gamma] * (t // size)))
+
+
+@given(lr=rates, length=lengths, lowest=st.floats(0, 1e-6))
+def test_cosine_is_half_a_wave_from_the_start_to_the_lowest(lr, length, lowest):
+    schedule = optim.CosineAnnealingLR(sgd(lr), length, lowest)
+    assert_follows(schedule, lambda t: lowest + (lr - lowest) * np.cos(np.pi * t / length / 2) ** 2, 2 * length + 1)
+    assert schedule.optimizer.lr == pytest.approx(lr, rel=1e-12)  # a whole wave
+
+
+@each_maker
+@given(lr=rates, length=lengths, at=st.integers(0, 20))
+def test_a_saved_schedule_goes_on_bit_for_bit(make, tmp_path_factory, lr, length, at):
+    path = tmp_path_factory.getbasetemp() / "schedule"
+    schedule = make(sgd(lr), length)
+    for _ in range(at):
+        schedule.step()
+    ts.save([schedule.state_dict(), schedule.optimizer.state_dict()], path)
+    other = make(sgd(3.0), 7)
+    state, optimizer = ts.load(path)
+    other.load_state_dict(state)
+    other.optimizer.load_state_dict(optimizer)
+    for _ in range(10):
+        assert other.optimizer.lr == schedule.optimizer.lr
+        schedule.step()
+        other.step()
+
+
+@each_maker
+@pytest.mark.parametrize("spoil", [
+    lambda state: state.pop("t"), lambda state: state.update(other=1), lambda state: state.update(t=-1),
+    lambda state: state.update(t=1.5), lambda state: state.update(start="fast"), lambda state: state.update(start=True),
+    lambda state: state.update(start=math.nan),
+])  # fmt: skip
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(make, spoil):
+    schedule = make(sgd(1.0), 3)
+    schedule.step()
+    before, state = schedule.state_dict(), {**schedule.state_dict(), "start": 2.0}
+    spoil(state)
+    with pytest.raises((TypeError, ValueError), match="LR"):
+        schedule.load_state_dict(state)
+    assert schedule.state_dict() == before
+
+
+@pytest.mark.parametrize("kind, says, call", [
+    (TypeError, "StepLR: .*optimiser.*float", lambda o: optim.StepLR(0.1, 2)),
+    (ValueError, "StepLR: step_size .*0", lambda o: optim.StepLR(o, 0)),
+    (ValueError, "StepLR: step_size .*-2", lambda o: optim.StepLR(o, -2)),
+    (ValueError, r"StepLR: step_size .*1\.5", lambda o: optim.StepLR(o, 1.5)),
+    (TypeError, "StepLR: step_size .*True", lambda o: optim.StepLR(o, True)),
+    (ValueError, "StepLR: gamma .*-1", lambda o: optim.StepLR(o, 2, -1)),
+    (ValueError, "CosineAnnealingLR: T_max .*0", lambda o: optim.CosineAnnealingLR(o, 0)),
+    (ValueError, "CosineAnnealingLR: eta_min .*nan", lambda o: optim.CosineAnnealingLR(o, 5, math.nan)),
+    (ValueError, "CosineAnnealingLR.load_state_dict: .*list",
+     lambda o: optim.CosineAnnealingLR(o, 5).load_state_dict([])),
+])  # fmt: skip
+def test_wrong_numbers_are_said(kind, says, call):
+    optimizer = sgd(1.0)
+    with pytest.raises(kind, match=f"^{says}"):
+        call(optimizer)
+    assert optimizer.lr == 1.0

@@ -1,0 +1,23 @@
+"""Data for recurrent networks: text as ids, series as windows, batches, padding; small real data.
+
+Everything here takes and returns NumPy arrays on the host; `ts.tensor(array, device=...)` makes Tensors of them.
+"""
+
+from tinygrad_seq.data.batches import Batches, batches
+from tinygrad_seq.data.datasets import cities, python_manual, sunspots
+from tinygrad_seq.data.padding import pad_sequences
+from tinygrad_seq.data.streams import bptt_batches
+from tinygrad_seq.data.vocabulary import Vocabulary
+from tinygrad_seq.data.windows import windows
+
+__all__ = [
+    "Batches",
+    "Vocabulary",
+    "batches",
+    "bptt_batches",
+    "cities",
+    "pad_sequences",
+    "python_manual",
+    "sunspots",
+    "windows",
+]

@@ -1,0 +1,33 @@
+"""What the data functions are given, as NumPy arrays.
+
+Data live on the host: every function here takes lists, NumPy arrays or Tensors and returns NumPy arrays;
+`ts.tensor(array, device=...)` makes Tensors of them, batch by batch.
+"""
+
+from operator import index
+from typing import Any
+
+from tinygrad_seq.backend import default_dtype, to_host
+from tinygrad_seq.graph import Value
+
+
+def as_array(op: str, name: str, data: Any) -> Any:
+    """Data as a NumPy array with at least one axis; Python's floats become float32, as in `ts.tensor`."""
+    try:
+        array = to_host(data.array if isinstance(data, Value) else data)
+    except ValueError as error:
+        raise ValueError(f"{op}: {name} has no regular shape: {error}; see ts.data.pad_sequences") from None
+    if array.ndim == 0:
+        raise ValueError(f"{op}: {name} must have at least one axis, got {data!r:.60}")
+    return array.astype(default_dtype) if isinstance(data, list | tuple) and array.dtype.kind == "f" else array
+
+
+def at_least(least: int, op: str, **counts: Any) -> None:
+    """Refuse a count that is no whole number or is too small."""
+    for name, count in counts.items():
+        try:
+            enough = index(count) >= least
+        except TypeError:
+            raise TypeError(f"{op}: {name} must be an int, got {count!r}") from None
+        if not enough:
+            raise ValueError(f"{op}: {name} must be at least {least}, got {count}")

@@ -1,0 +1,152 @@
+"""From text to numbers and back: each token has a number, its place in the list of tokens.
+
+What a token is says `split`: characters (`list`, the default, which serves Chinese as well as English), words
+(`str.split`) or whatever a tokenizer of one's own makes. The numbers are names and nothing more: that "cat" is 1 and
+"dog" is 2 does not make a dog two cats. A layer therefore reads them through `nn.Embedding` or `ts.one_hot`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tinygrad_seq.backend import host
+from tinygrad_seq.data.arguments import as_array
+
+
+class Vocabulary:
+    """A list of tokens without repeats, in which a token's id is its place.
+
+    `split` takes a text apart into tokens, `separator` stands between them when ids become text again. `padding` and
+    `unknown` name two of the tokens: padding is left out of decoded text, and unknown stands for every token that is
+    not in the list. `vocabulary.tokens` is the list, `vocabulary.ids` the ids by token, `len` their number. Raises
+    ValueError for a token that comes twice, or a special token that is not in the list.
+
+    >>> import tinygrad_seq as ts
+    >>> vocabulary = ts.data.Vocabulary.of("你好,你好吗")
+    >>> vocabulary.tokens, len(vocabulary), "好" in vocabulary
+    ((',', '你', '吗', '好'), 4, True)
+    >>> vocabulary.encode("你好吗")
+    array([1, 3, 2])
+    >>> vocabulary.decode([1, 3, 2])
+    '你好吗'
+    """
+
+    def __init__(
+        self,
+        tokens: Iterable[str],
+        *,
+        split: Callable[[str], Iterable[str]] = list,
+        separator: str = "",
+        padding: str | None = None,
+        unknown: str | None = None,
+    ) -> None:
+        self.tokens = tuple(tokens)
+        self.ids: dict[str, int] = {}
+        for number, token in enumerate(self.tokens):
+            if not isinstance(token, str):
+                raise TypeError(f"Vocabulary: a token must be a str, got {token!r} at position {number}")
+            if token in self.ids:
+                raise ValueError(f"Vocabulary: token {token!r} comes twice, at {self.ids[token]} and {number}")
+            self.ids[token] = number
+        for name, special in (("padding", padding), ("unknown", unknown)):
+            if special is not None and special not in self.ids:
+                raise ValueError(f"Vocabulary: {name}={special!r} is not among the {len(self)} tokens")
+        if padding is not None and padding == unknown:
+            raise ValueError(f"Vocabulary: padding and unknown are both {padding!r}")
+        self.split, self.separator, self.padding, self.unknown = split, separator, padding, unknown
+
+    @classmethod
+    def of(
+        cls,
+        text: str | Iterable[str],
+        *,
+        split: Callable[[str], Iterable[str]] = list,
+        separator: str = "",
+        padding: str | None = None,
+        unknown: str | None = None,
+        min_count: int = 1,
+    ) -> "Vocabulary":
+        """The vocabulary of a text, or of several: padding, unknown, then the tokens in alphabetical order.
+
+        A token that comes fewer than `min_count` times is left out, so that there is something for `unknown` to learn
+        from. Raises ValueError where the text itself has a token that was meant to be special.
+
+        >>> import tinygrad_seq as ts
+        >>> words = ts.data.Vocabulary.of("the cat and the dog", split=str.split, separator=" ", unknown="?")
+        >>> words.tokens
+        ('?', 'and', 'cat', 'dog', 'the')
+        >>> words.decode(words.encode("the dog and the fish"))
+        'the dog and the ?'
+        """
+        if min_count > 1 and unknown is None:
+            raise ValueError(
+                f"Vocabulary: min_count={min_count} leaves tokens out, and needs unknown= to stand for them"
+            )
+        counts = Counter(token for one in ([text] if isinstance(text, str) else text) for token in split(one))
+        special = [token for token in (padding, unknown) if token is not None]
+        for token in special:
+            if token in counts:
+                raise ValueError(f"Vocabulary: the text has the token {token!r}, which is to be special; name another")
+        found = sorted(token for token, count in counts.items() if count >= min_count)
+        return cls(special + found, split=split, separator=separator, padding=padding, unknown=unknown)
+
+    def encode(self, text: str | Iterable[str]) -> Any:
+        """The ids of a text's tokens, int64 (tokens,); also of tokens that are split already.
+
+        Raises ValueError for a token that is not in the vocabulary, naming it and its position, unless there is an
+        unknown token to stand for it.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.data.Vocabulary("abc").encode("cab")
+        array([2, 0, 1])
+        """
+        tokens = list(self.split(text) if isinstance(text, str) else text)
+        if self.unknown is not None:
+            other = self.ids[self.unknown]
+            return host.array([self.ids.get(token, other) for token in tokens], dtype="int64")
+        try:
+            return host.array([self.ids[token] for token in tokens], dtype="int64")
+        except KeyError:
+            position, token = next((i, token) for i, token in enumerate(tokens) if token not in self.ids)
+        raise ValueError(
+            f"Vocabulary: token {token!r} at position {position} is not among the {len(self)} tokens; "
+            "build the vocabulary from a text that has it, or give it a token for the others, unknown=..."
+        )
+
+    def decode(self, ids: Any) -> str:
+        """The text of ids (tokens,): the tokens with the separator between them, without the padding.
+
+        decode(encode(text)) is the text again, as far as its tokens are known and `separator` is what `split` took
+        out. Raises IndexError for an id out of range, naming its position.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.data.Vocabulary(["<pad>", "a", "b"], padding="<pad>").decode([2, 1, 0, 0])
+        'ba'
+        """
+        array = as_array("Vocabulary", "ids", ids)
+        if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+            raise TypeError(f"Vocabulary: decode takes ints of shape (tokens,), got {array.dtype} of {array.shape}")
+        numbers = array.tolist()
+        for position, number in enumerate(numbers):
+            if not 0 <= number < len(self):
+                raise IndexError(f"Vocabulary: id {number} at position {position}, but there are {len(self)} tokens")
+        return self.separator.join(self.tokens[n] for n in numbers if self.tokens[n] != self.padding)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but `split`, which is code, as plain values for `ts.save`; `Vocabulary(**state, split=...)` is it again.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.data.Vocabulary("ab").state_dict()
+        {'tokens': ['a', 'b'], 'separator': '', 'padding': None, 'unknown': None}
+        """
+        plain = {"separator": self.separator, "padding": self.padding, "unknown": self.unknown}
+        return {"tokens": list(self.tokens), **plain}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.ids
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} tokens)"

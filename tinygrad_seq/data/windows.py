@@ -1,0 +1,36 @@
+"""A series as examples: what was seen, and what came next.
+
+A network that forecasts reads the last few values and predicts the next; every place in a series is such an example.
+The examples overlap, and as views of the series they take no memory.
+"""
+
+from typing import Any
+
+from tinygrad_seq.backend import host
+from tinygrad_seq.data.arguments import as_array, at_least
+
+
+def windows(series: Any, length: int, horizon: int = 1) -> tuple[Any, Any]:
+    """Every `length` values in a row, and the `horizon` values that follow them.
+
+        inputs[i] = series[i : i + length],   targets[i] = series[i + length : i + length + horizon]
+
+    series (T,) or (T, F) -> inputs (N, length) or (N, length, F), targets (N, horizon) or (N, horizon, F), for
+    N = T - length - horizon + 1; read-only views, so that N windows take no more memory than the series. A layer with
+    batch_first reads (N, length, F): `inputs[..., None]` where there is no F. Raises ValueError for a series that is
+    too short for one window.
+
+    >>> import tinygrad_seq as ts
+    >>> inputs, targets = ts.data.windows([1, 2, 3, 4, 5], 3)
+    >>> inputs.tolist(), targets.tolist()
+    ([[1, 2, 3], [2, 3, 4]], [[4], [5]])
+    """
+    at_least(1, "windows", length=length, horizon=horizon)
+    array = as_array("windows", "series", series)
+    if len(array) < length + horizon:
+        raise ValueError(
+            f"windows: a window of {length} and its horizon of {horizon} need {length + horizon} values, "
+            f"the series has {len(array)}"
+        )
+    both = host.moveaxis(host.lib.stride_tricks.sliding_window_view(array, length + horizon, axis=0), -1, 1)
+    return both[:, :length], both[:, length:]

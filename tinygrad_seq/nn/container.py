@@ -1,0 +1,92 @@
+"""Modules in a row: a list that is a Module, so that its parts are found, named and saved by their number."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tinygrad_seq.nn.module import Module
+
+
+class ModuleList(Module):
+    """A list of modules whose parameters are those of the list: `0.weight`, `1.weight`, ...
+
+    Indexed, sliced, iterated over and appended to like a Python list. Raises TypeError for what is no module.
+
+    >>> import tinygrad_seq as ts
+    >>> layers = ts.nn.ModuleList(ts.nn.Linear(3, 3, bias=False) for _ in range(2))
+    >>> layers.append(ts.nn.Linear(3, 1))
+    >>> list(layers.state_dict())
+    ['0.weight', '1.weight', '2.weight', '2.bias']
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def items(self) -> list[Any]:
+        return [part for name, part in self.parts() if name.isdecimal()]
+
+    def extend(self, modules: Iterable[Module]) -> None:
+        for i, module in enumerate([self.checked(module) for module in modules], len(self)):
+            setattr(self, str(i), module)
+
+    def append(self, module: Module) -> None:
+        self.extend([module])
+
+    def __len__(self) -> int:
+        return len(self.items())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """A module; for a slice a list of the same kind with the same modules, which keep their names in pictures."""
+        if not isinstance(index, slice):
+            return getattr(self, self.place(index))
+        part = type(self).__new__(type(self))
+        vars(part).update((str(i), module) for i, module in enumerate(self.items()[index]))
+        return part
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self.place(index), self.checked(module))
+
+    def place(self, index: int) -> str:
+        """The name of the part at an index, which may count from the end."""
+        if not isinstance(index, int) or not -len(self) <= index < len(self):
+            kind = IndexError if isinstance(index, int) else TypeError
+            raise kind(f"{type(self).__name__}: no part at {index!r}, there are {len(self)}")
+        return str(index % len(self))
+
+    def checked(self, module: Any) -> Module:
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}")
+        return module
+
+    def scope_name(self, i: int) -> str:
+        """What a part is called in pictures. Nobody calls the list itself, so its parts say its name for it."""
+        return f"{self.name}.{i}" if self.name else str(i)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "name" or name.isdecimal():
+            for i, part in enumerate(self.items()):
+                part.name = self.scope_name(i)
+
+
+class Sequential(ModuleList):
+    """One module after another: y = f_n(... f_1(f_0(x))).
+
+    >>> import tinygrad_seq as ts
+    >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Dropout(0.1), ts.nn.Linear(4, 2))
+    >>> model(ts.zeros(5, 3)).shape
+    (5, 2)
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def scope_name(self, i: int) -> str:
+        return str(i)
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x

@@ -1,0 +1,57 @@
+"""Dropout (Srivastava et al., 2014): while training, some numbers are left out at random."""
+
+from numbers import Real
+from typing import Any
+
+from tinygrad_seq import creation
+from tinygrad_seq.backend import host, to_device
+from tinygrad_seq.nn.module import Module
+from tinygrad_seq.record import handle
+from tinygrad_seq.tensor import Tensor
+
+
+def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
+    """x, each number zero with probability p and the others divided by 1 - p, so that the mean stays.
+
+    The draws are made on the host, so that a seed leaves out the same numbers on every device.
+
+    >>> import tinygrad_seq as ts
+    >>> sorted(set(ts.nn.dropout(ts.ones(1000), 0.5).tolist()))
+    [0.0, 2.0]
+    """
+    if not isinstance(x, Tensor) or x.dtype.kind != "f":
+        raise TypeError(f"dropout: x must be a floating Tensor, got {getattr(x, 'dtype', type(x).__name__)}")
+    p = probability("dropout", p)
+    kept = (generator or creation.default_generator).random(x.shape) >= p
+    scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(x.shape), dtype=x.dtype)
+    return x * handle(to_device(scale, x.device))
+
+
+def probability(name: str, p: Any) -> float:
+    if not isinstance(p, Real) or isinstance(p, bool):
+        raise TypeError(f"{name}: p must be a number, got {p!r}")
+    if not 0 <= float(p) <= 1:
+        raise ValueError(f"{name}: p must be between 0 and 1, got {p!r}")
+    return float(p)
+
+
+class Dropout(Module):
+    """While training, y is 0 with probability p and x / (1 - p) otherwise; after `.eval()`, y = x.
+
+    x and y of any shape. Draws come from the generator that `ts.manual_seed` seeds. Raises ValueError for p outside
+    [0, 1].
+
+    >>> import tinygrad_seq as ts
+    >>> layer = ts.nn.Dropout(0.5)
+    >>> layer.eval()(ts.ones(3)).tolist()
+    [1.0, 1.0, 1.0]
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = probability("Dropout", p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return dropout(x, self.p) if self.training and self.p else x
+
+    def describe(self) -> str:
+        return f"p={self.p}"

@@ -1,0 +1,48 @@
+"""Adagrad (Duchi et al., 2011): the step is measured by all gradients so far, so that rare ones count more."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygrad_seq.backend import Array, modules
+from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.optim.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """x <- x - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps), where s <- s + g^2 and g includes weight_decay * x.
+
+    s starts from `initial_accumulator_value`. PyTorch's formula.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([1.0])
+    >>> (w * w).sum().backward()
+    >>> ts.optim.Adagrad([w], lr=0.1).step()
+    >>> round(w.item(), 4)
+    0.9
+    """
+
+    memory = ("s",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(
+            parameters,
+            lr=lr,
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
+        )
+
+    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
+        xp, o = modules[type(x)], self.options
+        t = state["t"] = state.get("t", 0) + 1
+        s = state["s"] = state.get("s", o["initial_accumulator_value"]) + g * g
+        return x - o["lr"] / (1 + (t - 1) * o["lr_decay"]) * (g / (xp.sqrt(s) + o["eps"]))

@@ -1,0 +1,50 @@
+"""RMSprop (Hinton, 2012, lecture 6e; centred by Graves, 2013): the step is measured by the recent size of gradients."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygrad_seq.backend import Array, modules
+from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.optim.optimizer import Optimizer
+
+
+class RMSprop(Optimizer):
+    """x <- x - lr * g / (sqrt(v) + eps), where v <- alpha v + (1 - alpha) g^2 and g includes weight_decay * x.
+
+    With `centered` the square of the running mean of g is taken off v, so that it is a variance; with `momentum` the
+    step is u <- momentum * u + g / (sqrt(v) + eps). PyTorch's formula.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([1.0])
+    >>> (w * w).sum().backward()
+    >>> ts.optim.RMSprop([w], lr=0.01).step()
+    >>> round(w.item(), 4)
+    0.9
+    """
+
+    memory = ("v", "mean", "velocity")
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(
+            parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
+        )
+
+    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
+        xp, o = modules[type(x)], self.options
+        v = state["v"] = o["alpha"] * state.get("v", 0.0) + (1 - o["alpha"]) * (g * g)
+        if o["centered"]:
+            mean = state["mean"] = o["alpha"] * state.get("mean", 0.0) + (1 - o["alpha"]) * g
+            v = xp.maximum(v - mean * mean, 0.0)  # below 0 by rounding only, where gradients do not change
+        step = g / (xp.sqrt(v) + o["eps"])
+        if o["momentum"]:
+            step = state["velocity"] = o["momentum"] * state.get("velocity", 0.0) + step
+        return x - o["lr"] * step

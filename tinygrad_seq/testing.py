@@ -1,0 +1,289 @@
+"""The laws that our own ops answer to, for yours: Hypothesis draws the arguments, `check` puts an op on trial.
+
+    @given(testing.together(2, testing.nonzero))
+    def test_hypot(case):
+        testing.check(hypot, case, reference=np.hypot)
+
+A law is a plain function of (function, case): it returns nothing, or raises AssertionError with a sentence. A case is a
+call without its function: `function(*arrays, **static)`. Gradient laws hold away from kinks and poles, so a `Fill` says
+what the numbers are: `positive`, `nonzero`, `distinct`, ... This module needs the extra `test`, and only when imported.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from tinygrad_seq.backend import float32, float64, host
+from tinygrad_seq.backprop import grad
+from tinygrad_seq.creation import tensor
+from tinygrad_seq.gradcheck import as_list, gradcheck, gradgradcheck
+from tinygrad_seq.graph import leaf
+from tinygrad_seq.record import handle
+from tinygrad_seq.tensor import Tensor
+
+try:
+    from hypothesis import strategies as st
+    from hypothesis.extra import numpy as npst
+except ImportError as error:
+    raise ImportError('tinygrad_seq.testing needs Hypothesis: pip install "tinygrad-seq[test]"') from error
+
+Arrays: TypeAlias = Sequence[Any]
+Shape: TypeAlias = tuple[int, ...]
+Fill: TypeAlias = Callable[[Any, Shape], Any]  # (NumPy generator, shape) -> array
+Layout: TypeAlias = Callable[[Any], Any]  # array -> the same numbers, elsewhere in memory
+Function: TypeAlias = Callable[..., Any]  # Tensors -> a Tensor, or a list of them
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call without its function: arrays, static keyword arguments, and the seed of what a law draws besides.
+
+    >>> import numpy as np
+    >>> Case((np.ones(2),), {"axis": 0})
+    Case(arrays=(array([1., 1.]),), static={'axis': 0}, seed=0)
+    """
+
+    arrays: tuple[Any, ...]
+    static: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def rng(self, stream: int = 1) -> Any:
+        return host.random.default_rng([self.seed, stream])  # not the stream that the arrays came from
+
+
+# ------------------------------------------------------------------------------------------------------------- numbers
+
+
+def normal(rng: Any, shape: Shape) -> Any:
+    """Numbers from N(0, 1)."""
+    return rng.normal(size=shape)
+
+
+def positive(rng: Any, shape: Shape) -> Any:
+    """Numbers between 0.5 and 2."""
+    return rng.uniform(0.5, 2.0, shape)
+
+
+def nonzero(rng: Any, shape: Shape) -> Any:
+    """Numbers of either sign, between 0.5 and 2 in size."""
+    return rng.choice([-1.0, 1.0], shape) * positive(rng, shape)
+
+
+def distinct(rng: Any, shape: Shape) -> Any:
+    """Numbers at least 0.25 apart."""
+    size = int(host.prod(shape))
+    return (rng.permutation(size) - size / 2 + rng.uniform(0.0, 0.5, size)).reshape(shape) * 0.5
+
+
+def off_grid(shift: float) -> Fill:
+    """Whole numbers moved by shift to shift + 0.25: away from a kink at whole numbers, or from another shift's."""
+    return lambda rng, shape: rng.integers(-3, 3, shape) + shift + rng.uniform(0.0, 0.25, shape)
+
+
+# --------------------------------------------------------------------------------------------------------------- cases
+
+seeds = st.integers(0, 2**32 - 1)
+shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+
+
+def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
+    """Arrays of the drawn shapes; the last fill serves the rest. Static arguments are values or strategies."""
+    drawn = st.fixed_dictionaries({k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in static.items()})
+
+    def made(parts: tuple[int, Sequence[Shape], dict[str, Any]]) -> Case:
+        seed, found, static = parts
+        rng, chosen = host.random.default_rng(seed), [*fills, *fills[-1:] * (len(found) - len(fills))]
+        arrays = tuple(host.asarray(fill(rng, size)) for fill, size in zip(chosen, found, strict=True))
+        return Case(arrays, static, seed)
+
+    return st.tuples(seeds, sizes, drawn).map(made)
+
+
+def one(fill: Fill = normal, sizes: st.SearchStrategy[Shape] = shapes, /, **static: Any) -> st.SearchStrategy[Case]:
+    """One array, of no dimension to three, or of the shapes given; empty ones among them."""
+    return filled(sizes.map(lambda size: (size,)), fill, **static)
+
+
+def together(count: int, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
+    """Arrays of different shapes that broadcast, filled one by one; the last fill serves the rest."""
+    drawn = npst.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_dims=3, max_side=4)
+    return filled(drawn.map(lambda found: found.input_shapes), *fills, **static)
+
+
+# ------------------------------------------------------------------------------------------- what the laws are made of
+
+
+def floats(array: Any) -> bool:
+    return bool(array.dtype.kind == "f")
+
+
+def leaves(arrays: Arrays, device: str | None = None) -> list[Tensor]:
+    """Tensors of the arrays; the floating ones require a gradient."""
+    return [tensor(array, device=device, requires_grad=floats(array)) for array in arrays]
+
+
+def wanted(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Those that require a gradient."""
+    return [x for x in tensors if x.requires_grad]
+
+
+def host_arrays(tensors: Any) -> list[Any]:
+    """The values of one Tensor, or of several."""
+    return [x.numpy() for x in as_list(tensors)]
+
+
+def like(rng: Any, arrays: Arrays) -> list[Any]:
+    """Random directions: normal where there are floats, 0 elsewhere."""
+    return [rng.normal(size=a.shape) if floats(a) else host.zeros(a.shape, a.dtype) for a in arrays]
+
+
+def assert_same(found: Arrays, expected: Arrays) -> None:
+    """Equal bit for bit, in shape and dtype too."""
+    for a, b in zip(map(host.asarray, found), map(host.asarray, expected), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype), f"{a.dtype} {a.shape} is not {b.dtype} {b.shape}"
+        host.testing.assert_array_equal(a, b)
+
+
+def assert_near(found: Arrays, expected: Arrays, dtype: Any = float64) -> None:
+    """Equal to rounding: a few dozen units in the last place of the largest number involved."""
+    for a, b in zip(map(host.asarray, found), map(host.asarray, expected), strict=True):
+        assert a.shape == b.shape, f"shape {a.shape} is not {b.shape}"
+        scale = max(1.0, float(host.max(host.abs(b), initial=0.0)))
+        host.testing.assert_allclose(a, b, rtol=0, atol=64 * scale * host.finfo(dtype).eps)
+
+
+def in_precision(dtype: Any, arrays: Arrays) -> tuple[Any, ...]:
+    return tuple(array.astype(dtype) if floats(array) else array for array in arrays)
+
+
+def applied(function: Function, case: Case) -> tuple[list[Tensor], list[Tensor], list[Any]]:
+    """The arguments that require a gradient, the outputs, and random gradients to come in."""
+    tensors = leaves(case.arrays)
+    outputs = as_list(function(*tensors, **case.static))
+    return wanted(tensors), outputs, like(case.rng(), outputs)
+
+
+def results(function: Function, case: Case, layout: Layout) -> list[Any]:
+    """Outputs and gradients, when the arguments and the incoming gradients lie like this in memory."""
+    tensors = [handle(layout(array)) for array in case.arrays]
+    for x in tensors:
+        leaf(x, floats(x))
+    outputs = as_list(function(*tensors, **case.static))
+    upstream = [handle(layout(u)) for u in like(case.rng(), outputs)]
+    for y in outputs:
+        y.array.flags.writeable = False  # no rule may write to an output that was saved
+    live = [i for i, y in enumerate(outputs) if y.requires_grad]
+    gradients = grad([outputs[i] for i in live], wanted(tensors), [upstream[i] for i in live]) if live else []
+    return host_arrays([*outputs, *gradients])
+
+
+# ---------------------------------------------------------------------------------------------------------------- laws
+
+
+def values_match(function: Function, case: Case, reference: Callable[..., Any]) -> None:
+    """The values, shapes and dtypes are the reference's (on NumPy arrays), in double and in single precision."""
+    exact = [host.asarray(a) for a in as_list(reference(*in_precision(float64, case.arrays), **case.static))]
+    for dtype in (float64, float32):
+        arrays = in_precision(dtype, case.arrays)
+        outputs = host_arrays(function(*map(tensor, arrays), **case.static))
+        expected = [host.asarray(a) for a in as_list(reference(*arrays, **case.static))]
+        kinds = [[(a.shape, a.dtype) for a in side] for side in (outputs, expected)]
+        assert kinds[0] == kinds[1], f"shapes and dtypes are {kinds[0]}, the reference's {kinds[1]}"
+        for a, b in zip(outputs, exact, strict=True):
+            assert_near([a], [b], dtype) if floats(a) else assert_same([a], [b.astype(a.dtype)])
+
+
+def gradient_is_the_slope(function: Function, case: Case) -> None:
+    """Along random directions the gradient agrees with finite differences."""
+    gradcheck(lambda *x: function(*x, **case.static), leaves(case.arrays), eps=1e-5, rtol=1e-6, seed=case.seed)
+
+
+def second_gradient_is_the_slope(function: Function, case: Case) -> None:
+    """The gradient's own gradient, in the arguments and in the incoming gradient, agrees with finite differences."""
+    gradgradcheck(lambda *x: function(*x, **case.static), leaves(case.arrays), eps=1e-5, rtol=1e-6, seed=case.seed)
+
+
+def gradient_is_linear(function: Function, case: Case) -> None:
+    """The gradient for a u + b v is a times that for u and b times that for v."""
+    inputs, outputs, u = applied(function, case)
+    (a, b), v = case.rng(2).normal(size=2), like(case.rng(3), outputs)
+
+    def gradients(upstream: Arrays) -> list[Any]:
+        return host_arrays(grad(outputs, inputs, upstream, retain_graph=True))
+
+    mixed = gradients([a * x + b * y for x, y in zip(u, v, strict=True)])
+    assert_near(mixed, [a * x + b * y for x, y in zip(gradients(u), gradients(v), strict=True)])
+
+
+def recorded_is_raw(function: Function, case: Case) -> None:
+    """With `create_graph` the gradient has the same bits; without it, no history."""
+    inputs, outputs, upstream = applied(function, case)
+    recorded = grad(outputs, inputs, upstream, create_graph=True)
+    raw = grad(outputs, inputs, upstream)
+    assert_same(host_arrays(recorded), host_arrays(raw))
+    assert all(gradient.node is None for gradient in raw), "a raw gradient has a history"
+
+
+def single_stays_single(function: Function, case: Case) -> None:
+    """From float32 arguments to their gradients all is float32, before a leaf casts what it receives, too."""
+    met: list[Any] = []
+    for recorded in (True, False):
+        inputs, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
+        for x in inputs:
+            x.register_hook(lambda g: met.append(g.dtype))
+        grad(outputs, inputs, upstream, create_graph=recorded)
+        made = [y.dtype for y in outputs]
+        assert {float32}.issuperset(made + met), f"float32 arguments give {made}, and gradients {met}"
+
+
+def backwards(array: Any) -> Any:
+    return array[(slice(None, None, -1),) * array.ndim + (...,)]
+
+
+LAYOUTS: Sequence[Layout] = (
+    lambda a: a.copy(order="F"),
+    lambda a: backwards(backwards(a).copy()),
+    lambda a: host.stack([a, a], axis=-1)[..., 0],  # every other number
+    lambda a: host.broadcast_to(a[(slice(1),) * a.ndim + (...,)], a.shape),  # one number, everywhere
+)
+
+
+def any_layout_will_do(function: Function, case: Case) -> None:
+    """However arguments and incoming gradients lie in memory, values and gradients are what they are in plain order."""
+    for layout in LAYOUTS:
+        found = results(function, case, layout)
+        assert_near(found, results(function, case, lambda a: layout(a).copy(order="C")))  # noqa: B023 (called at once)
+
+
+def nothing_is_written(function: Function, case: Case) -> None:
+    """Neither forward nor rules write to arguments, outputs or incoming gradients: they may all be read-only."""
+    try:
+        results(function, case, lambda a: host.broadcast_to(a, a.shape))  # a read-only view
+    except ValueError as error:
+        assert "read-only" not in str(error), f"an array that belongs to others was written to: {error}"
+        raise
+
+
+LAWS = (
+    gradient_is_the_slope,
+    gradient_is_linear,
+    recorded_is_raw,
+    second_gradient_is_the_slope,
+    single_stays_single,
+    nothing_is_written,
+    any_layout_will_do,
+)
+
+
+def check(function: Function, case: Case, reference: Callable[..., Any] | None = None) -> None:
+    """All laws: the values (given a reference on NumPy arrays), the gradients of first and second order, dtype, memory.
+
+    Arrays are float64. Raises AssertionError where a law is broken, naming what was found and what was expected.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> check(ts.multiply, Case((np.ones((2, 3)), np.full(3, 0.5))), reference=np.multiply)
+    """
+    if reference is not None:
+        values_match(function, case, reference)
+    for law in LAWS:
+        law(function, case)
