@@ -7,6 +7,7 @@ changes every `.grad` or, when anything fails, none.
 import contextlib
 import sys
 import threading
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -59,14 +60,54 @@ def test_sharing_sixty_times_is_sixty_steps():
     for _ in range(60):
         y = counted(y + y)
     y.backward()
-    assert x.grad.item() == 2.0**60
+    assert y.item() == x.grad.item() == 2.0**60
     assert len(runs) == 60
+    y = x
+    for _ in range(60):
+        y = y + y
+    assert ts.grad(y, x, create_graph=True).item() == y.item() == 2.0**60
 
 
 def test_an_argument_used_twice_gets_both_gradients():
     x = leaf(3.0)
     (x * x).backward()
     assert x.grad.item() == 6.0
+
+
+def chain(steps):
+    x, w = leaf(0.3), leaf(0.9)
+    y = x
+    for _ in range(steps):
+        y = ts.sin(y) * w
+    return [x, w], y.sum()
+
+
+def recurrence(steps):
+    x, w, h = leaf(*[0.1] * steps), leaf(0.9), ts.tensor(np.zeros(1))
+    for t, x_t in enumerate(x):
+        with ts.scope(step=t):
+            h = ts.tanh(x_t + h * w)
+    return [x, w], h.sum()
+
+
+@pytest.mark.parametrize("run", [chain, recurrence])
+def test_five_thousand_steps_to_any_order_on_little_stack(run):
+    with spare_frames(150):
+        sources, y = run(5_000)
+        first = ts.grad(y, sources, create_graph=True)
+        sum((g * g).sum() for g in first).backward()
+        del y, first  # freeing it needs no more
+    assert all(np.all(np.isfinite(source.grad.numpy())) for source in sources)
+
+
+@pytest.mark.parametrize("layer", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
+def test_five_thousand_steps_of_a_layer_on_little_stack(layer):
+    with spare_frames(150):
+        layer = layer(1, 1)
+        out, state = layer(ts.tensor(np.full((5_000, 1, 1), 0.1, np.float32)))
+        out.sum().backward()
+        del out, state
+    assert all(np.any(parameter.grad.numpy() != 0) for parameter in layer.parameters())
 
 
 def test_a_chain_of_a_hundred_thousand_is_walked_and_freed_on_little_stack():
@@ -77,7 +118,9 @@ def test_a_chain_of_a_hundred_thousand_is_walked_and_freed_on_little_stack():
         assert len(ancestors([y.node], constants=False)) == 100_001
         y.backward()
         repr(y), repr(y.node)
+        held = ref(y.array)
         del y
+    assert held() is None
     assert x.grad.item() == 1.0
 
 

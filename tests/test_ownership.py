@@ -6,6 +6,7 @@ memory goes by reference count, with the garbage collector off.
 
 import contextlib
 import gc
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -74,6 +75,41 @@ def test_a_leaf_that_holds_its_recorded_gradient_is_no_cycle(no_collector):
     held = watched(x), watched(x.grad)
     del x
     assert [array() for array in held] == [None, None]
+
+
+def trained(model, optimizer, ids):
+    out, _ = model.lstm(model.table(ids))
+    loss = (out * out).mean()
+    slope = ts.grad(loss, model.lstm.weight_hh_l0, create_graph=True)
+    optimizer.zero_grad()
+    (loss + (slope * slope).sum()).backward()
+    ts.optim.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def test_a_training_loop_does_not_grow(no_collector):
+    """With the collector off there are as many objects after every step; and as many bytes, when it has been asked,
+    found nothing, and emptied Python's lists of free objects."""
+    model = ts.nn.Module()
+    model.table, model.lstm = ts.nn.Embedding(5, 3), ts.nn.LSTM(3, 4)
+    optimizer = ts.optim.Adam(model.parameters(), lr=0.01)
+    ids = ts.tensor(np.arange(12).reshape(6, 2) % 5)
+    for _ in range(3):  # what is made once and kept
+        trained(model, optimizer, ids)
+    tracemalloc.start()
+    try:
+        objects, sizes = [], []
+        for _ in range(20):
+            trained(model, optimizer, ids)
+            objects.append(len(gc.get_objects()))
+        for _ in range(4):
+            trained(model, optimizer, ids)
+            assert gc.collect() == 0
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert max(objects[5:]) - objects[4] <= 4, objects
+    assert sizes[-1] - sizes[1] < 1024, sizes  # the smallest of the gradients is 64 bytes, a graph 100 kB
 
 
 def test_backward_lets_go_of_what_was_saved(no_collector):

@@ -1,0 +1,96 @@
+"""Threads: four that train at once, each its own model, get the bits that one alone gets; nothing is shared but code.
+
+Where we are (`scope`, `no_grad`, a recorded backward's place) belongs to the thread, and what the engine makes once and
+keeps (constants, the numbers of parts) is the same whoever made it first.
+"""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+from laws import assert_same
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn, optim
+
+THREADS = 4
+
+
+class Model(nn.Module):
+    def __init__(self, rng):
+        self.table, self.lstm, self.head = nn.Embedding(7, 5), nn.LSTM(5, 6), nn.Linear(6, 7)
+        for parameter in self.parameters():
+            parameter.assign(rng.normal(size=parameter.shape).astype("float32") * 0.5)
+
+    def forward(self, ids):
+        out, _ = self.lstm(self.table(ids))
+        return self.head(out)
+
+
+def trained(seed, steps=12):
+    """Parameters after a few steps of everything: recorded and raw backward, scopes, `no_grad`, indexing in a loop."""
+    rng = np.random.default_rng(seed)
+    model = Model(rng)
+    optimizer = optim.Adam(model.parameters(), lr=0.01 * (1 + seed))
+    for step in range(steps):
+        ids = rng.integers(0, 7, (6, 3))
+        with ts.scope(step=step):
+            logits = model(ts.tensor(ids))
+            loss = nn.cross_entropy(logits, ids) + sum((row * row).mean() * (seed + 0.5) for row in logits)
+        penalty = ts.grad(loss, model.head.weight, create_graph=True)
+        optimizer.zero_grad()
+        (loss + (penalty * penalty).sum()).backward()
+        optimizer.step()
+        with ts.no_grad():
+            assert not model(ts.tensor(ids)).requires_grad
+    return [parameter.numpy() for parameter in model.parameters()]
+
+
+@pytest.fixture
+def eager_switching():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_four_threads_train_as_one_does(eager_switching):
+    alone = [trained(seed) for seed in range(THREADS)]
+    together, start = [None] * THREADS, threading.Barrier(THREADS)
+
+    def work(seed):
+        start.wait(60)
+        together[seed] = trained(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for mine, expected in zip(together, alone, strict=True):
+        assert_same(mine, expected)
+
+
+def test_scopes_and_no_grad_of_others_are_not_mine(eager_switching):
+    """Every thread is in and out of its own all the time, and never sees another's."""
+    x = ts.tensor([1.0], requires_grad=True)
+    wrong, start = [], threading.Barrier(THREADS)
+
+    def work(me):
+        start.wait(60)
+        for _ in range(300):
+            with ts.scope(thread=me):
+                inside = x * 2.0
+                with ts.no_grad():
+                    silent = x * 2.0
+            outside = x * 2.0
+            if [inside.node.scope.path(), silent.node, outside.node.scope.path()] != [(("thread", me),), None, ()]:
+                wrong.append(me)
+
+    threads = [threading.Thread(target=work, args=(me,)) for me in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
