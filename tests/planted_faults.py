@@ -168,7 +168,7 @@ FAULTS = [
     Fault("the first velocity dampened", "optim/sgd.py", "g.copy() if v is None",
           '(1 - o["dampening"]) * g if v is None', "test_optim.py"),
     Fault("clipping by the largest norm, not the joint one", "optim/clipping.py", "top * sum(", "top * max(",
-          "test_optim.py"),
+          "test_clipping.py"),
     Fault("one state for all parameters", "optim/optimizer.py", "[{} for _ in self.parameters]",
           "[{}] * len(self.parameters)", "test_optim.py"),
     Fault("an edge through time drawn as any other", "drawing/build.py", '"state" if crosses else "data"', '"data"',
