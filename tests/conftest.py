@@ -1,7 +1,8 @@
 """How the suite runs: Hypothesis profiles, and warnings as errors. (Markers are declared in pyproject.toml.)
 
 HYPOTHESIS_PROFILE picks how long to look for counterexamples: "dev" (seconds, the default), "ci" (the default where CI
-is set: the same examples every time) or "deep" (an hour's patience). The fixture `gpu` lends `device="cuda"`.
+is set: the same examples every time), "deep" (an hour's patience) or "faults" (as "dev", but content with any
+counterexample: planted_faults.py asks only whether there is one). The fixture `gpu` lends `device="cuda"`.
 """
 
 import importlib.util
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 import strict_cupy
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("dev", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("faults", settings.get_profile("dev"), phases=[Phase.explicit, Phase.generate])
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("deep", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
