@@ -1,8 +1,8 @@
 """Weights from Keras: the numbers frozen here are what Keras 3.15.1 itself answered, for the same weights.
 
-It answered in single precision, so they are held to that. The weights are `numbers(k, *shape)` for the k-th array of `get_weights()`, the input is `numbers(9, 1, 3, 2)`, and
-every layer has two units. The same layers are then held against Keras's published equations, in plain NumPy, at sizes
-that Hypothesis draws.
+It answered in single precision, so they are held to that. The weights are `numbers(k, *shape)` for the k-th array of
+`get_weights()`, the input is `numbers(9, 1, 3, 2)`, and every layer has two units. The same layers are then held
+against Keras's published equations, in plain NumPy, at sizes that Hypothesis draws.
 """
 
 import numpy as np
