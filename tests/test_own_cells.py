@@ -88,6 +88,17 @@ def test_lengths_mean_the_same_for_any_cell(kind, seed, steps, data, rubbish):
     assert_near(total, [np.zeros_like(t) for t in total])
 
 
+@given(seed=seeds, steps=small, lengths=st.none() | st.lists(st.integers(0, 1), min_size=2, max_size=2))
+def test_a_device_runs_any_cell(gpu, seed, steps, lengths):
+    ts.manual_seed(seed)
+    loop, x = nn.Recurrent(Leaky(2, 3)), np.random.default_rng(seed).normal(size=(steps, 2, 2)).astype("f4")
+    here = flat(loop(ts.tensor(x), lengths=lengths))
+    loop.to("cuda")
+    there = flat(loop(ts.tensor(x, device="cuda"), lengths=lengths))
+    assert {y.device for y in there} == {"cuda:0"}
+    assert_near(host(there), host(here), np.float32)
+
+
 @given(seed=seeds)
 def test_a_home_made_cell_against_finite_differences(seed):
     cell, _, rng = made(Leaky, seed, 2)
