@@ -43,7 +43,7 @@ class Padding:
 
     def clean(self, x: Tensor) -> Tensor:
         """x, or an output: zero where nothing is real."""
-        return where(over(self.real, x), x, 0.0)
+        return where(over(self.real, x), x, 0)
 
     def start(self, state: Any) -> Any:
         """The first state, but for rows of length zero, which only pass through: nothing may happen to theirs."""
