@@ -107,6 +107,15 @@ def test_full_lengths_change_nothing(run):
     assert kinds[0] == kinds[1]
 
 
+@pytest.mark.parametrize("check", [ts.gradcheck, ts.gradgradcheck], ids=["first order", "second order"])
+@given(data=st.data())
+def test_a_padded_batch_against_finite_differences(check, data):
+    run = data.draw(runs(layers=st.just(1), longest=3))
+    lengths = data.draw(st.lists(st.integers(0, run.sizes["T"]), min_size=run.sizes["B"], max_size=run.sizes["B"]))
+    states = [leaf(s) for s in run.states]
+    assert check(lambda x, *s: flat(run.layer(x, packed(s), lengths=lengths)), [leaf(run.x), *states])
+
+
 WRONG = {
     "too long": (ValueError, r"between 0 and the number of steps, 5, but lengths\[1\] is 6", [5, 6]),
     "negative": (ValueError, r"lengths\[0\] is -1", [-1, 2]),

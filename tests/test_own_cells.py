@@ -88,6 +88,17 @@ def test_lengths_mean_the_same_for_any_cell(kind, seed, steps, data, rubbish):
     assert_near(total, [np.zeros_like(t) for t in total])
 
 
+@given(seed=seeds, steps=small, lengths=st.none() | st.lists(st.integers(0, 1), min_size=2, max_size=2))
+def test_a_device_runs_any_cell(gpu, seed, steps, lengths):
+    ts.manual_seed(seed)
+    loop, x = nn.Recurrent(Leaky(2, 3)), np.random.default_rng(seed).normal(size=(steps, 2, 2)).astype("f4")
+    here = flat(loop(ts.tensor(x), lengths=lengths))
+    loop.to("cuda")
+    there = flat(loop(ts.tensor(x, device="cuda"), lengths=lengths))
+    assert {y.device for y in there} == {"cuda:0"}
+    assert_near(host(there), host(here), np.float32)
+
+
 @given(seed=seeds)
 def test_a_home_made_cell_against_finite_differences(seed):
     cell, _, rng = made(Leaky, seed, 2)
@@ -104,6 +115,27 @@ def test_it_is_a_module_like_any_other():
     assert {0, 1, 2, 3} < steps
     given, last = loop(ts.zeros(4, 2), h_n)
     assert (given.shape, last.shape) == ((4, 3), (3,))
+    lstm = nn.Recurrent(nn.LSTMCell(2, 3))
+    out, state = lstm(ts.zeros(4, 2))
+    out, (h_n, c_n) = lstm(ts.zeros(4, 2), list(state))  # a list does as well
+    assert (out.shape, h_n.shape, c_n.shape) == ((4, 3), (3,), (3,))
+
+
+class Spelling(nn.Module):
+    """Reads ids (B, 1)."""
+
+    def __init__(self):
+        self.hidden_size, self.table = 3, nn.Embedding(5, 3)
+
+    def forward(self, x, h):
+        return (self.table(x[:, 0]) + h).tanh()
+
+
+def test_a_cell_may_read_ids():
+    loop, ids = nn.Recurrent(Spelling()), ts.tensor([[[1], [2]], [[3], [-9]]])
+    out, h_n = loop(ids, lengths=[2, 1])
+    assert out.dtype == h_n.dtype == np.float32
+    assert_same(host([h_n[1:]]), host([loop(ids[:1, 1:])[1]]))
 
 
 class Forgetful(nn.Module):
@@ -131,6 +163,12 @@ WRONG = {
                        lambda: nn.Recurrent(nn.GRUCell(5, 3))(ts.zeros(4, 2, 2))),
     "a cell's state": (ValueError, r"GRUCell: the state must have shape \(2, 3\), got \(2, 4\)",
                        lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2), ts.zeros(2, 4))),
+    "a state of another size, one sequence": (ValueError, r"the state must have shape \(1, 3\), got \(1, 4\)",
+                                              lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2), ts.zeros(4))),
+    "a state of arrays, one sequence": (ValueError, r"first state.*got \(3,\)",
+                                        lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2), np.zeros(3))),
+    "another dtype": (TypeError, r"GRUCell: x is float64, the parameters are float32",
+                      lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2, dtype="float64"))),
     "no steps": (ValueError, r"Recurrent: x has no steps", lambda: run(lambda h: h, x=ts.zeros(0, 2, 2))),
     "an array": (TypeError, r"Recurrent: x must be a Tensor, got ndarray", lambda: run(lambda h: h, x=np.zeros(3))),
     "four axes": (ValueError, r"x must have shape \(T, B, I\) or \(T, I\), got \(1, 2, 3, 4\)",

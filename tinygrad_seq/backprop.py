@@ -15,6 +15,7 @@ from typing import Any
 from weakref import ref
 
 from tinygrad_seq.backend import Array, device_of, modules
+from tinygrad_seq.carried import explain_freed, notice_kept
 from tinygrad_seq.graph import Node, Value, ancestors, between
 from tinygrad_seq.ops.shape import sum_to
 from tinygrad_seq.record import handle
@@ -27,6 +28,8 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
     """Add the gradient of the outputs to the `.grad` of every leaf they were made from."""
     start = starting_gradients(outputs, gradients, create_graph)
     nodes = searched(start)
+    if retain_graph and not create_graph:
+        notice_kept(nodes)
     with enter(current.get()):
         found = walk(nodes, start, create_graph)
     deliver(found, create_graph)
@@ -129,17 +132,8 @@ def searched(start: Iterable[Node]) -> list[Node]:
     nodes = ancestors(start, constants=False)
     for node in nodes:
         if node.saved is None:
-            raise RuntimeError(
-                f"backward: the graph was freed by an earlier backward (at {node.op.name}{place(node)}). Pass "
-                "retain_graph=True to the first one to go through it twice; a state carried from one window of a "
-                "sequence to the next wants state.detach()"
-            )
+            raise RuntimeError(explain_freed(nodes))
     return nodes
-
-
-def place(node: Node) -> str:
-    """Where in the model and in time, for an error: ", lstm, step 3"."""
-    return "".join(f", {value}" if key == "module" else f", {key} {value}" for key, value in node.scope.path())
 
 
 def walk(

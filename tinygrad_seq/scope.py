@@ -15,7 +15,7 @@ from typing import Any
 class Scope:
     """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded."""
 
-    __slots__ = ("outer", "key", "value", "recording")
+    __slots__ = ("outer", "key", "value", "recording", "kept")  # kept: set where a backward kept the graph
 
     def __init__(self, outer: "Scope | None", key: str, value: Any, recording: bool) -> None:
         self.outer = outer

@@ -7,7 +7,7 @@ it is; and the output is zero where nothing was real. Each is a `where`, whose g
 
 from typing import Any
 
-from tinygrad_seq.backend import Array, host, to_device, to_host
+from tinygrad_seq.backend import host, to_device, to_host
 from tinygrad_seq.nn.cell import each
 from tinygrad_seq.ops.elementwise import where
 from tinygrad_seq.record import handle
@@ -35,29 +35,36 @@ class Padding:
     """Masks made once per call, on the device of x (T, B, I): True where a step is real."""
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
-        steps = len(x)
-        real = host.arange(steps)[:, None] < lengths
-        self.real = to_device(real, x.device)  # (T, B)
-        self.full = [bool(row.all()) for row in real]
-        self.begun = None if lengths.all() else to_device(lengths > 0, x.device)  # (B,), None if every row has a step
+        real = host.arange(len(x))[:, None] < lengths
+        masks = to_device(real[:, :, None], x.device)
+        self.real = handle(masks)  # (T, B, 1)
+        self.steps = [None if row.all() else handle(mask) for row, mask in zip(real, masks)]  # (B, 1), None if all are
+        self.begun = None if lengths.all() else handle(to_device(lengths[:, None] > 0, x.device))  # (B, 1)
 
     def clean(self, x: Tensor) -> Tensor:
         """x, or an output: zero where nothing is real."""
-        return where(over(self.real, x), x, 0.0)
+        return where(over(self.real, x), x, 0)
 
     def start(self, state: Any) -> Any:
         """The first state, but for rows of length zero, which only pass through: nothing may happen to theirs."""
-        return state if self.begun is None else each(lambda part: where(over(self.begun, part), part, 0.0), state)
+        begun = self.begun
+        return state if begun is None else each(lambda part: where(over(begun, part), part, 0.0), state)
 
     def step(self, t: int, new: Any, old: Any) -> Any:
         """The state after step t: the new one where the step is real."""
-        return new if self.full[t] else each(lambda n, o: where(over(self.real[t], o), n, o), new, old)
+        return new if self.steps[t] is None else chosen(self.steps[t], new, old)
 
     def end(self, last: Any, first: Any) -> Any:
         """The last state: after the last real step, or the first state where there is none."""
-        return last if self.begun is None else each(lambda n, o: where(over(self.begun, o), n, o), last, first)
+        return last if self.begun is None else chosen(self.begun, last, first)
 
 
-def over(mask: Array, value: Tensor) -> Tensor:
-    """The mask (T, B) or (B,) with axes of length one for what else the value has."""
-    return handle(mask.reshape(*mask.shape, *(1,) * (value.ndim - mask.ndim)))
+def chosen(mask: Any, new: Any, old: Any) -> Any:
+    """Row by row, and part by part, the one state or the other."""
+    return each(lambda n, o: where(over(mask, n), n, o), new, old)
+
+
+def over(mask: Tensor, value: Tensor) -> Tensor:
+    """The mask, with axes of length one for what else the value has."""
+    more = value.ndim - mask.ndim
+    return mask if not more else handle(mask.array.reshape(*mask.shape, *(1,) * more))

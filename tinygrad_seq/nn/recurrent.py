@@ -80,30 +80,37 @@ class Recurrent(Module):
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Any = None) -> tuple[Tensor, State]:
         x, batched = time_first("Recurrent", x, self.batch_first)
-        if state is None:
-            state = zero_state(self.cell, (x.shape[1],), x)
-        elif not batched:
-            state = each(lambda part: part.expand_dims(0), state)
         x, padding = padded("Recurrent", lengths, x)
         steps = x.unstack()
-        outputs, last = unroll(self.step_from(steps[0], state), steps, state, reverse=self.reverse, padding=padding)
+        state = self.first_state(steps[0], state, batched)
+        if isinstance(self.cell, Cell):
+            self.cell.check_input(steps[0])
+            state = self.cell.check_state(steps[0], state)
+        outputs, last = unroll(self.step_from(state), steps, state, reverse=self.reverse, padding=padding)
         out = stack(outputs) if padding is None else padding.clean(stack(outputs))
         if not batched:
             return out.squeeze(1), each(lambda part: part.squeeze(0), last)
         return out.swapaxes(0, 1) if self.batch_first else out, last
 
-    def step_from(self, x: Tensor, state: State) -> Step:
-        """The function that the loop calls; what a cell of one's own returns is checked at every step."""
-        if isinstance(self.cell, Cell):
-            self.cell.check_input(x)
-            self.cell.check_state(x, state)
-            return self.cell.unrolled()
-        for part in parts_of(state):
-            if not isinstance(part, Tensor) or part.shape[:1] != x.shape[:1]:
+    def first_state(self, x: Tensor, state: State | None, batched: bool) -> State:
+        """Zeros, or the state given if it fits x (B, I)."""
+        if state is None:
+            return zero_state(self.cell, x.shape[:1], x)
+        parts = parts_of(state)
+        for part in parts:
+            if not isinstance(part, Tensor) or (batched and part.shape[:1] != x.shape[:1]):
                 raise ValueError(
                     f"Recurrent: the first state must be a Tensor of shape ({len(x)}, ...), or a tuple of them, "
                     f"got {getattr(part, 'shape', type(part).__name__)}"
                 )
+        if not batched:
+            parts = tuple(part.expand_dims(0) for part in parts)
+        return parts if isinstance(state, tuple | list) else parts[0]
+
+    def step_from(self, state: State) -> Step:
+        """The function that the loop calls; what a cell of one's own returns is checked at every step."""
+        if isinstance(self.cell, Cell):
+            return self.cell.unrolled()
         expected = shapes(state)
 
         def step(x: Tensor, state: State) -> State:
