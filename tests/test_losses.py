@@ -15,6 +15,7 @@ from networks import gradients, leaf, seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
+from tinygrad_seq.graph import ancestors
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=3)
 smoothings = st.sampled_from([0.0, 0.1, 0.5, 1.0])
@@ -79,7 +80,10 @@ def test_targets_of_any_whole_kind_are_taken(case, kind):
     logits, targets, _ = case
     targets = targets % logits.shape[-1]
     other = targets.tolist() if kind == "list" else targets.astype(kind)
-    assert_same([nn.cross_entropy(leaf(logits), other).numpy()], [nn.cross_entropy(leaf(logits), targets).numpy()])
+    loss = nn.cross_entropy(leaf(logits), other)
+    assert_same([loss.numpy()], [nn.cross_entropy(leaf(logits), targets).numpy()])
+    picks = [node.static["index"] for node in ancestors([loss.node]) if node.op and node.op.name == "getitem"]
+    assert all(index[-1].dtype.itemsize >= 4 for index in picks)  # a device compares within the type of the ids
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,7 +1,7 @@
 """The safetensors format, which other libraries read: named arrays and nothing else.
 
-Nested dicts become dotted names, as in a state_dict. The package stores an array by its memory as it lies, whatever
-its strides say, so every array is made contiguous, and little-endian, before it gets there.
+Nested dicts become dotted names, as in a state_dict. The package stores an array's memory as it lies, whatever the
+strides say, so every array is made contiguous before it gets there.
 """
 
 import importlib
@@ -38,7 +38,7 @@ def flatten(state: Any, name: str, arrays: dict[str, Any]) -> None:
     if type(value) in modules and name and value.dtype.kind in "fiub":
         if name in arrays:
             raise ValueError(f"save: two arrays would both be called {name!r} in safetensors")
-        arrays[name] = host.array(to_host(value), order="C", dtype=value.dtype.newbyteorder("<"))
+        arrays[name] = host.array(to_host(value), order="C")
     elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
         for key, part in value.items():
             flatten(part, f"{name}.{key}" if name else key, arrays)
