@@ -22,16 +22,22 @@ class Item:
     tooltip: str  # its name in full, and all else
     ordinal: int  # which node of the graph, in order of creation; -1 for none
     colour: int = -1  # of a weight: a number for the palette
+    value: float | None = None  # the number shown by its colour, on the scale of the view
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An argument on its way into an op. Role: data, state (from one step to another), or the role of a leaf."""
+    """An argument on its way into an op.
+
+    Roles: data; state, from one step to another; the role of a leaf; delay, in a rolled view, to the step after this
+    one; cut, where a value went on without its history (detach); gradient, in a recorded backward.
+    """
 
     source: str
     target: str
     role: str
     through_time: bool = False  # leads to another step of a loop that its value comes from
+    value: float | None = None  # the number shown by its colour and width, on the scale of the view
 
 
 @dataclass(slots=True)
@@ -53,6 +59,16 @@ class LegendRow:
     shape: tuple[int, ...]
     uses: int
     colour: int
+    gradient: float | None = None  # the norm of its `.grad`; None before a backward
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the numbers of a picture are and how far they reach, for the colour bar; no bounds: not computed."""
+
+    label: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +81,4 @@ class View:
     rows: list[list[str]]  # items that are the same op in different steps: best drawn at one height
     shelves: list[list[str]]  # items of one step that are equally far from its start, in order from left to right
     legend: list[LegendRow]
+    scale: Scale | None = None  # of the values shown; None where none were asked for
