@@ -82,3 +82,4 @@ class View:
     shelves: list[list[str]]  # items of one step that are equally far from its start, in order from left to right
     legend: list[LegendRow]
     scale: Scale | None = None  # of the values shown; None where none were asked for
+    backward: list[str] = field(default_factory=list)  # items in the order in which the walk visits them
