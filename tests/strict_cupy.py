@@ -6,7 +6,8 @@ integer-array indices around, warns about nothing, and where the device leaves a
 of duplicate indices in `a[i] = v`, the order of the sum in `add.at`, the content of `empty`.
 Where in doubt it is stricter. It also refuses `cupy.sum(numpy_array)`, NumPy's functions of a device array, NumPy
 indices in `take`, `== None`, ufuncs of two results, writing to a broadcast view, and precedence by priority alone.
-`counts` tells what costs time on a device: kernels, uploads, downloads, synchronizations (each at least).
+`counts` tells what costs time on a device: kernels, uploads, downloads, synchronizations (each at least), and the bytes
+of all arrays made, temporaries too.
 It knows nothing of kernel numerics, streams, memory pools or speed.
 """
 
@@ -44,6 +45,7 @@ def fresh(host, base=None):
         raise ValueError(f"Unsupported dtype {host.dtype}")
     array = object.__new__(ndarray)
     array._host, array.base = host, base
+    counts["bytes"] += host.nbytes if base is None else 0
     return array
 
 

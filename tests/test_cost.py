@@ -4,7 +4,8 @@ every layer.
 Measured without a clock, at 1000 and 2000 steps. What can be counted is exactly linear: nodes, the numbers that they
 hold, calls of rules, a recorded backward's nodes and numbers. What happens once per sequence is the same at any length.
 Bytes are twice as many to 2 % after the forward, and to 25 % at the peak of the backward, where hash tables grow by
-jumps. A gradient of x[t] as large as x would square the numbers.
+jumps. Bytes of all arrays made, temporaries too, are counted on the device double. A gradient of x[t] as large as x
+would square them.
 """
 
 import gc
@@ -36,10 +37,10 @@ LAYERS = {
 def recurrent(read):
     """A loop as a user writes it."""
 
-    def run(steps):
-        x = ts.tensor(np.full((steps, 4), 0.1), requires_grad=True)
-        w = ts.tensor(np.full(4, 0.5), requires_grad=True)
-        h = ts.tensor(np.zeros(4))
+    def run(steps, device="cpu"):
+        x = ts.tensor(np.full((steps, 4), 0.1), device=device, requires_grad=True)
+        w = ts.tensor(np.full(4, 0.5), device=device, requires_grad=True)
+        h = ts.tensor(np.zeros(4), device=device)
         for step in read(x):
             h = ts.tanh(step + h * w)
         return h.sum(), [x, w]
@@ -50,9 +51,9 @@ def recurrent(read):
 def layered(make):
     layer = make()
 
-    def run(steps):
-        x = ts.tensor(np.full((steps, 1, 3), 0.1, np.float32), requires_grad=True)
-        out, _ = layer(x)
+    def run(steps, device="cpu"):
+        x = ts.tensor(np.full((steps, 1, 3), 0.1, np.float32), device=device, requires_grad=True)
+        out, _ = layer.to(device)(x)
         return (out * out).sum(), [x, *layer.parameters()]
 
     return run
@@ -62,10 +63,11 @@ def looked_up():
     """A table of which every step looks up a row."""
     table, cell = nn.Embedding(50, 3), nn.RNNCell(3, 2)
 
-    def run(steps):
+    def run(steps, device="cpu"):
+        table.to(device), cell.to(device)
         h = None
         for t in range(steps):
-            h = cell(table(ts.tensor([t % 50])), h)
+            h = cell(table(ts.tensor([t % 50], device=device)), h)
         return h.sum(), [*table.parameters(), *cell.parameters()]
 
     return run
@@ -107,7 +109,7 @@ def assert_linear(counts):
     assert np.all(np.abs(once) < 0.02 * counts[1000]), f"what happens once costs {once} of {counts[1000]}"
 
 
-@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@runs
 def test_twice_the_steps_are_twice_the_nodes_the_rules_and_the_bytes(run, rule_calls):
     counts, held, peak = {}, [], []
     for steps in (1000, 2000):
@@ -139,3 +141,22 @@ def test_twice_the_steps_are_twice_as_much_in_a_recorded_backward(read):
         nodes = set(ancestors([gradient.node for gradient in gradients])) - set(ancestors([loss.node]))
         counts[steps] = np.array([len(nodes), numbers(nodes)])
     assert_linear(counts)
+
+
+@runs
+def test_twice_the_steps_are_twice_the_bytes_allocated(run, gpu):
+    if gpu is None:
+        pytest.skip("the double counts bytes, a device does not")
+    run(1, "cuda")  # moves the parameters there
+    made = {}
+    for steps in (50, 100, 150):
+        gpu.clear()
+        loss, sources = run(steps, "cuda")
+        forward = gpu["bytes"]
+        loss.backward()
+        made[steps] = np.array([forward, gpu["bytes"]])
+        for source in sources:
+            source.grad = None  # added to, it would cost more
+    run(1, "cpu")  # and back
+    np.testing.assert_array_equal(made[150] - made[100], made[100] - made[50])
+    assert np.all(made[150] - made[100] > 0.4 * made[100])

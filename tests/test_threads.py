@@ -55,6 +55,14 @@ def eager_switching():
     sys.setswitchinterval(before)
 
 
+def in_threads(work):
+    threads = [threading.Thread(target=work, args=(me,)) for me in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_four_threads_train_as_one_does(eager_switching):
     alone = [trained(seed) for seed in range(THREADS)]
     together, start = [None] * THREADS, threading.Barrier(THREADS)
@@ -63,13 +71,27 @@ def test_four_threads_train_as_one_does(eager_switching):
         start.wait(60)
         together[seed] = trained(seed)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work)
     for mine, expected in zip(together, alone, strict=True):
         assert_same(mine, expected)
+
+
+def test_gradients_of_one_model_asked_for_at_once_do_not_mix(eager_switching):
+    """The graphs meet in the parameters only."""
+    model = Model(np.random.default_rng(0))
+    ids = np.random.default_rng(0).integers(0, 7, (THREADS, 9, 2))
+    weights, together, start = list(model.parameters()), [None] * THREADS, threading.Barrier(THREADS)
+
+    def gradients(mine):
+        return [g.numpy() for g in ts.grad(nn.cross_entropy(model(mine[:-1]), mine[1:]), weights)]
+
+    def work(me):
+        start.wait(60)
+        together[me] = gradients(ids[me])
+
+    in_threads(work)
+    for mine, found in zip(ids, together, strict=True):
+        assert_same(found, gradients(mine))
 
 
 def test_scopes_and_no_grad_of_others_are_not_mine(eager_switching):
@@ -88,9 +110,5 @@ def test_scopes_and_no_grad_of_others_are_not_mine(eager_switching):
             if [inside.node.scope.path(), silent.node, outside.node.scope.path()] != [(("thread", me),), None, ()]:
                 wrong.append(me)
 
-    threads = [threading.Thread(target=work, args=(me,)) for me in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work)
     assert not wrong

@@ -88,7 +88,7 @@ def sparse_products(array: Array) -> Any:
 def as_dtype(dtype: Any) -> Any:
     """A dtype the library computes with: floating, integer or bool."""
     try:
-        found = np.dtype(dtype)
+        found = np.dtype("" if dtype is None else dtype)  # None would be NumPy's float64
     except TypeError:
         raise TypeError(f'{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
     if found.kind not in "fiub":

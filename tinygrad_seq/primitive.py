@@ -57,7 +57,8 @@ class Primitive:
         positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.name = forward.__name__.removeprefix("reduce_")  # sum, max and min are Python's names too
         self.forward = forward
-        self.arity = len(positional) - 1  # `xp` comes first
+        self.names = [p.name for p in positional[1:]]  # `xp` comes first
+        self.arity = len(self.names)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
         self.has_static = any(p.kind is p.KEYWORD_ONLY for p in names)
         self.rules: tuple[Rule, ...] = ()
@@ -200,9 +201,11 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
 
 
 def general(op: Primitive) -> Callable[..., Any]:
-    forward = op.forward
+    forward, arity, names = op.forward, op.arity, op.names
 
     def call(*args: Any, **static: Any) -> Any:
+        if len(args) < arity:
+            args += tuple(static.pop(name) for name in names[len(args) :] if name in static)
         for x in args:
             if isinstance(x, Value):
                 break

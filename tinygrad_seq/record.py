@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
 
 T = TypeVar("T", bound=type[Value])
 result_type: type[Value] = Value  # what ops return: Tensor, once `returned_by_ops` has been told
+numbers = (int, float, list, tuple)  # what counts as one where no Tensor is near
 part_op: Any = None  # the op of one output among several
 
 
@@ -107,7 +108,10 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
         raw, dtype = raw.item(), dtype or raw.dtype  # NumPy's numbers are numbers, too
     if type(raw) is float or type(raw) is int:
-        return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
+        try:
+            return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
+        except OverflowError:
+            raise ValueError(f"{name}: {raw} does not fit into {dtype or 'int64'}: use a float") from None
     try:
         local = raw if modules.get(type(raw)) is xp else host.array(raw)
     except (TypeError, ValueError):  # a ragged list, an array of another device
@@ -141,7 +145,13 @@ def explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
         return TypeError(
             f"{name}: its arguments are on different devices, {' and '.join(places)}: move one with .to(...)"
         )
+    strange = [array for array in arrays if type(array) not in modules and not isinstance(array, numbers)]
+    if strange or not arrays:
+        got = f"{type(strange[0]).__name__} {strange[0]!r:.60}" if strange else "nothing"
+        return TypeError(f"{name}: expected a Tensor, an array or a number, got {got}")
     text = str(error)
+    if "numpy boolean" in text:
+        text = "it does not compute with truth values: make them numbers with .to(...)"
     kind = next((kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind)), RuntimeError)
     if text.startswith(name + ":"):
         return kind(text)

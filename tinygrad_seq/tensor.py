@@ -15,6 +15,11 @@ from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
 
 
+def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
+    """The operator of a Tensor that stands on the right."""
+    return lambda self, other: op(other, self)
+
+
 @returned_by_ops
 class Tensor(Value):
     """An array on the CPU or a GPU, with the graph that made it. Make one with `ts.tensor`.
@@ -181,23 +186,12 @@ class Tensor(Value):
     __matmul__ = composite.matmul
     __hash__ = object.__hash__
 
-    def __radd__(self, other: Any) -> "Tensor":
-        return elementwise.add(other, self)
-
-    def __rsub__(self, other: Any) -> "Tensor":
-        return elementwise.subtract(other, self)
-
-    def __rmul__(self, other: Any) -> "Tensor":
-        return elementwise.multiply(other, self)
-
-    def __rtruediv__(self, other: Any) -> "Tensor":
-        return elementwise.divide(other, self)
-
-    def __rpow__(self, other: Any) -> "Tensor":
-        return elementwise.power(other, self)
-
-    def __rmatmul__(self, other: Any) -> "Tensor":
-        return composite.matmul(other, self)
+    __radd__ = reflected(elementwise.add)
+    __rsub__ = reflected(elementwise.subtract)
+    __rmul__ = reflected(elementwise.multiply)
+    __rtruediv__ = reflected(elementwise.divide)
+    __rpow__ = reflected(elementwise.power)
+    __rmatmul__ = reflected(composite.matmul)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else elementwise.equal(self, other)
@@ -289,6 +283,9 @@ class Tensor(Value):
         if self.grad is not None:
             twin.stored_grad = self.grad.detach()
         return twin
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         text = host.array2string(to_host(self.array), separator=", ", prefix="tensor(")

@@ -60,8 +60,10 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) 
     1.0
     """
     axes = axes_of("var", axis, x)
+    if not 0 <= correction < (n := count("var", x, axes)):
+        raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
     distance = x - mean(x, axes, keepdims=True)
-    return sum(distance * distance, axes, keepdims) / float(count("var", x, axes) - correction)
+    return sum(distance * distance, axes, keepdims) / float(n - correction)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
