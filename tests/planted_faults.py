@@ -156,7 +156,7 @@ FAULTS = [
     Fault("weights from another range", "nn/linear.py", "in_features, bound=in_features**-0.5",
           "in_features, bound=1.0", "test_plain_layers.py -k promised"),
     # Around them
-    Fault("manual_seed ignored", "creation.py", "default_rng(seed)", "default_rng()", "test_creation.py"),
+    Fault("manual_seed ignored", "creation.py", "default_rng(number)", "default_rng()", "test_creation.py"),
     Fault("uniform draws that are normal", "creation.py", ".random(size_of(", ".standard_normal(size_of(",
           "test_creation.py"),
     Fault("a gradient check that is content with half", "gradcheck.py", "rtol * abs(numeric)",
@@ -166,7 +166,7 @@ FAULTS = [
     Fault("Fortran order lost in a file", "io.py", "arrays.append(to_host(value))",
           'arrays.append(host.array(to_host(value), order="C"))', "test_io.py"),
     Fault("pickles read from a file", "io.py", "read_array(buffer, allow_pickle=False)",
-          "read_array(buffer, allow_pickle=True)", "test_io.py"),
+          "read_array(buffer, allow_pickle=True)", "test_bad_files.py"),
     Fault("Adam without bias correction", "optim/adam.py", 'o["lr"] / (1 - b1**t)', 'o["lr"]', "test_optim.py"),
     Fault("the first velocity dampened", "optim/sgd.py", "g.copy() if v is None",
           '(1 - o["dampening"]) * g if v is None', "test_optim.py"),

@@ -1,10 +1,8 @@
 """Optimisers against their formulas, written out in NumPy for twenty steps; and what a step must leave alone.
 
 A step records nothing and changes no array in place: a graph recorded before it keeps the old values. An optimiser
-saved and loaded goes on bit for bit. A state that does not fit, and a number that makes no sense, change nothing.
+saved and loaded goes on bit for bit.
 """
-
-import math
 
 import numpy as np
 import pytest
@@ -95,11 +93,8 @@ def test_adam_is_its_formula(make, decoupled, seed, shapes, options):
 
 @given(seed=seeds, shapes=shapes, options=st.fixed_dictionaries({
     "lr": sizes, "alpha": st.floats(0.1, 0.99), "eps": st.sampled_from([1e-8, 1e-3]), "weight_decay": decays,
-    "momentum": st.sampled_from([0.0, 0.9]), "centered": st.just(False)}))  # fmt: skip
+    "momentum": st.sampled_from([0.0, 0.9]), "centered": st.booleans()}))  # fmt: skip
 def test_rmsprop_is_its_formula(seed, shapes, options):
-    assert_follows(lambda p: optim.RMSprop(p, **options), lambda x, g, state: rmsprop(x, g, state, **options), seed,
-                   shapes)
-    options.update(centered=True, eps=0.1)  # a variance near 0 is all rounding
     assert_follows(lambda p: optim.RMSprop(p, **options), lambda x, g, state: rmsprop(x, g, state, **options), seed,
                    shapes)
 
@@ -240,89 +235,3 @@ def test_a_variance_of_equal_gradients_is_never_negative(alpha):
         w.grad = ts.tensor(np.float32([0.1]))
         optimizer.step()
     assert np.isfinite(w.item())
-
-
-# -------------------------------------------------------------------------------------------------------------- errors
-
-
-@pytest.mark.parametrize("says, spoil", [
-    ("options", lambda saved: saved.pop("options")),
-    ("options", lambda saved: saved["options"].pop("eps")),
-    ("options", lambda saved: saved["options"].update(momentum=0.9)),
-    ("lr", lambda saved: saved["options"].update(lr=-1.0)),
-    ("amsgrad", lambda saved: saved["options"].update(amsgrad="no")),
-    ("for 1 parameters.* 2", lambda saved: saved["state"].pop()),
-    (r"'m' of shape \(3,\).*parameter 1.*\(2,\)", lambda saved: saved["state"][1].update(m=np.ones(3))),
-    (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=[1.0, 2.0])),
-    (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=np.array([1, 2]))),
-    (r"'velocity'.*parameter 0", lambda saved: saved["state"][0].update(velocity=np.ones(2))),
-    (r"'t'.*-1.*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
-    (r"'t'.*1\.5.*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
-])  # fmt: skip
-def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
-    parameters = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])]
-    optimizer = optim.Adam(parameters, lr=0.5)
-    for parameter in parameters:
-        parameter.grad = ts.ones(2)
-    optimizer.step()
-    before, saved = repr(optimizer.state_dict()), optimizer.state_dict()
-    saved["options"]["lr"] = 0.25
-    saved["state"][0]["m"] += 1.0
-    spoil(saved)
-    with pytest.raises((TypeError, ValueError), match=f"^Adam.*{says}"):
-        optimizer.load_state_dict(saved)
-    assert repr(optimizer.state_dict()) == before
-
-
-def test_a_loaded_state_is_ones_own():
-    parameter = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([parameter], momentum=0.9)
-    parameter.grad = ts.ones(2)
-    optimizer.step()
-    saved = optimizer.state_dict()
-    optimizer.load_state_dict(saved)
-    saved["state"][0]["velocity"][...] = 7.0
-    saved["options"]["lr"] = 7.0
-    assert optimizer.state_dict()["state"][0]["velocity"].tolist() == [1.0, 1.0]
-    assert optimizer.lr == 1e-3
-
-
-@pytest.mark.parametrize("kind, says, call", [
-    (ValueError, r"Adam: lr .*-0\.1", lambda w: optim.Adam([w], lr=-0.1)),
-    (ValueError, r"SGD: lr .*nan", lambda w: optim.SGD([w], lr=math.nan)),
-    (ValueError, r"Adam: lr .*inf", lambda w: optim.Adam([w], lr=math.inf)),
-    (TypeError, r"Adam: lr .*fast", lambda w: optim.Adam([w], lr="fast")),
-    (TypeError, r"SGD: momentum .*None", lambda w: optim.SGD([w], momentum=None)),
-    (ValueError, r"Adam: betas .*1\.0", lambda w: optim.Adam([w], betas=(0.9, 1.0))),
-    (ValueError, r"Adam: betas .*-0\.1", lambda w: optim.Adam([w], betas=(-0.1, 0.9))),
-    (ValueError, r"Adam: betas .*nan", lambda w: optim.Adam([w], betas=(0.9, math.nan))),
-    ((TypeError, ValueError), r"Adam: betas .*0\.9", lambda w: optim.Adam([w], betas=0.9)),
-    ((TypeError, ValueError), r"Adam: betas .*0\.9", lambda w: optim.Adam([w], betas=(0.9,))),
-    (ValueError, r"Adam: eps", lambda w: optim.Adam([w], eps=-1.0)),
-    (ValueError, r"Adam: weight_decay", lambda w: optim.Adam([w], weight_decay=-1.0)),
-    (ValueError, r"SGD: momentum", lambda w: optim.SGD([w], momentum=-1.0)),
-    (ValueError, r"SGD: nesterov", lambda w: optim.SGD([w], nesterov=True)),
-    (ValueError, r"SGD: nesterov", lambda w: optim.SGD([w], momentum=0.9, dampening=0.1, nesterov=True)),
-    (ValueError, r"SGD: .*no parameters", lambda w: optim.SGD([])),
-    (TypeError, r"SGD: parameter 1 .*Tensor", lambda w: optim.SGD([w, ts.ones(2)])),
-    (ValueError, r"lr.*-1", lambda w: setattr(optim.SGD([w]), r"lr", -1.0)),
-    (ValueError, r"SGD: parameter 2 .*twice", lambda w: optim.SGD([nn.Parameter([1.0]), w, w])),
-    (TypeError, r"SGD: .*single Parameter", lambda w: optim.SGD(w)),
-    (TypeError, r"SGD: .*single float", lambda w: optim.SGD(0.1)),
-    (TypeError, r"Adam: .*Linear.*parameters\(\)", lambda w: optim.Adam(nn.Linear(2, 2))),
-    (TypeError, r"Adam: parameter 0 .*multiply.*leaf", lambda w: optim.Adam([w * 2.0])),
-    (TypeError, r"Adam: lr .*True", lambda w: optim.Adam([w], lr=True)),
-    (TypeError, r"Adam: lr .*'0\.1'", lambda w: optim.Adam([w], lr="0.1")),
-    (TypeError, r"Adam: lr .*array", lambda w: optim.Adam([w], lr=np.ones(2))),
-    (TypeError, r"Adam: betas .*False", lambda w: optim.Adam([w], betas=(False, 0.9))),
-    (TypeError, r"Adam: amsgrad .*1", lambda w: optim.Adam([w], amsgrad=1)),
-    (TypeError, r"SGD: nesterov .*1", lambda w: optim.SGD([w], momentum=0.9, nesterov=1)),
-    (ValueError, r"AdamW: weight_decay .*-1", lambda w: optim.AdamW([w], weight_decay=-1)),
-    (ValueError, r"RMSprop: alpha .*1\.0", lambda w: optim.RMSprop([w], alpha=1.0)),
-    (TypeError, r"RMSprop: centered .*None", lambda w: optim.RMSprop([w], centered=None)),
-    (ValueError, r"Adagrad: lr_decay .*nan", lambda w: optim.Adagrad([w], lr_decay=math.nan)),
-    (ValueError, r"Adagrad: initial_acc.*-1", lambda w: optim.Adagrad([w], initial_accumulator_value=-1)),
-])  # fmt: skip
-def test_wrong_numbers_are_said(kind, says, call):
-    with pytest.raises(kind, match=says):
-        call(nn.Parameter([1.0, 2.0]))
