@@ -84,9 +84,23 @@ def several(
     """The results of an op of several outputs: one joint node, and a part node for each output."""
     joint = (recorded(op, parents, static, False, saved, outs[0], here).node,)
     joint[0].shape = tuple([array.shape for array in outs])
-    return [
-        recorded(part_op, joint, static, False, joint, array, here) for static, array in zip(numbered(len(outs)), outs)
-    ]
+    results = []
+    for static, array in zip(numbered(len(outs)), outs):  # `recorded` once more, without what a part does not need
+        node = Node()
+        node.op = part_op
+        node.parents = node.saved = joint
+        node.static = static
+        node.shape = array.shape
+        node.dtype = array.dtype
+        node.requires_grad = True
+        node.scope = here
+        node.serial = new_serial()
+        node.output = node.name = node.owner = node.hooks = node.line = None
+        result = result_type()
+        result.array = array
+        result.node = node
+        results.append(result)
+    return results
 
 
 def array_of(out: Any) -> Array:
