@@ -18,7 +18,8 @@ def sig(x):
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def naive(cell, P):
+def naive(cell, P, mask=None):
+    """`mask` (T, B, 1): where the sequences of a padded batch are real."""
     x, Wx, Wh, b = P["x"], P["Wx"], P["Wh"], P["b"]
     bh = P.get("bh")
     T, B, I = x.shape
@@ -34,9 +35,12 @@ def naive(cell, P):
             cn = f * c + i * g
             tc = np.tanh(cn)
             saved.append((h, c, i, f, g, o, tc))
-            h = o * tc; c = cn
+            if mask is None:
+                h = o * tc; c = cn
+            else:
+                h = np.where(mask[t], o * tc, h); c = np.where(mask[t], cn, c)
             hs.append(h)
-        out = np.stack(hs)
+        out = np.stack(hs) if mask is None else np.where(mask, np.stack(hs), f32(0))
         loss = np.mean(out * out)
         dout = out * f32(2.0 / out.size)
         dWx = np.zeros_like(Wx); dWh = np.zeros_like(Wh); db = np.zeros_like(b); dx = np.empty_like(x)
@@ -44,6 +48,9 @@ def naive(cell, P):
         for t in range(T - 1, -1, -1):
             hp, cp, i, f, g, o, tc = saved[t]
             dh = dh + dout[t]
+            if mask is not None:
+                past_h = np.where(mask[t], f32(0), dh); dh = np.where(mask[t], dh, f32(0))
+                past_c = np.where(mask[t], f32(0), dc); dc = np.where(mask[t], dc, f32(0))
             dc = dc + dh * o * (1 - tc * tc)
             dz = np.concatenate([dc * g * i * (1 - i), dc * cp * f * (1 - f),
                                  dc * i * (1 - g * g), dh * tc * o * (1 - o)], axis=1)
@@ -51,6 +58,8 @@ def naive(cell, P):
             dx[t] = dz @ Wx.T
             dh = dz @ Wh.T
             dc = dc * f
+            if mask is not None:
+                dh = dh + past_h; dc = dc + past_c
         return loss, dict(x=dx, Wx=dWx, Wh=dWh, b=db)
 
     def gru():
@@ -62,9 +71,10 @@ def naive(cell, P):
             hn = zh[:, 2*H:]
             n = np.tanh(zi[:, 2*H:] + r * hn)
             saved.append((h, r, z, n, hn))
-            h = n + z * (h - n)
+            new = n + z * (h - n)
+            h = new if mask is None else np.where(mask[t], new, h)
             hs.append(h)
-        out = np.stack(hs)
+        out = np.stack(hs) if mask is None else np.where(mask, np.stack(hs), f32(0))
         loss = np.mean(out * out)
         dout = out * f32(2.0 / out.size)
         dWx = np.zeros_like(Wx); dWh = np.zeros_like(Wh); db = np.zeros_like(b); dbh = np.zeros_like(bh); dx = np.empty_like(x)
@@ -72,6 +82,8 @@ def naive(cell, P):
         for t in range(T - 1, -1, -1):
             hp, r, z, n, hn = saved[t]
             dh = dh + dout[t]
+            if mask is not None:
+                past = np.where(mask[t], f32(0), dh); dh = np.where(mask[t], dh, f32(0))
             dn = dh * (1 - z) * (1 - n * n)
             dz = dh * (hp - n) * z * (1 - z)
             dr = dn * hn * r * (1 - r)
@@ -79,25 +91,32 @@ def naive(cell, P):
             dWx += x[t].T @ dzi; dWh += hp.T @ dzh; db += dzi.sum(0); dbh += dzh.sum(0)
             dx[t] = dzi @ Wx.T
             dh = dh * z + dzh @ Wh.T
+            if mask is not None:
+                dh = dh + past
         return loss, dict(x=dx, Wx=dWx, Wh=dWh, b=db, bh=dbh)
 
     def rnn():
         h = np.zeros((B, H), x.dtype)
         hs = [h]
         for t in range(T):
-            h = np.tanh(x[t] @ Wx + h @ Wh + b)
+            new = np.tanh(x[t] @ Wx + h @ Wh + b)
+            h = new if mask is None else np.where(mask[t], new, h)
             hs.append(h)
-        out = np.stack(hs[1:])
+        out = np.stack(hs[1:]) if mask is None else np.where(mask, np.stack(hs[1:]), f32(0))
         loss = np.mean(out * out)
         dout = out * f32(2.0 / out.size)
         dWx = np.zeros_like(Wx); dWh = np.zeros_like(Wh); db = np.zeros_like(b); dx = np.empty_like(x)
         dh = np.zeros((B, H), x.dtype)
         for t in range(T - 1, -1, -1):
             dh = dh + dout[t]
+            if mask is not None:
+                past = np.where(mask[t], f32(0), dh); dh = np.where(mask[t], dh, f32(0))
             dz = dh * (1 - hs[t + 1] * hs[t + 1])
             dWx += x[t].T @ dz; dWh += hs[t].T @ dz; db += dz.sum(0)
             dx[t] = dz @ Wx.T
             dh = dz @ Wh.T
+            if mask is not None:
+                dh = dh + past
         return loss, dict(x=dx, Wx=dWx, Wh=dWh, b=db)
 
     return dict(lstm=lstm, gru=gru, rnn=rnn)[cell]

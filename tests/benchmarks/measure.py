@@ -61,7 +61,7 @@ def rounds(competitors: dict[str, Step], seconds: float = 3.0, least: int = 7) -
 
 
 def report(what: str, times: dict[str, list[float]], base: str) -> None:
-    cells = [f"{what:14} {base} {min(times[base]) * 1e6:10.1f} us"]
+    cells = [f"{what:24} {base} {min(times[base]) * 1e6:10.1f} us"]
     for name, found in times.items():
         if name != base:
             ratios = [mine / its for mine, its in zip(found, times[base], strict=True)]
@@ -89,11 +89,11 @@ def problem(cell: str, size: tuple[int, ...]) -> tuple[dict[str, np.ndarray], ts
     return given, layer, x
 
 
-def library_step(layer: ts.nn.Module, x: ts.Tensor) -> Step:
+def library_step(layer: ts.nn.Module, x: ts.Tensor, lengths: list[int] | None = None) -> Step:
     def step() -> None:
         x.grad = None
         layer.zero_grad()
-        out, _ = layer(x)
+        out, _ = layer(x, lengths=lengths)
         (out * out).mean().backward()
 
     return step
@@ -148,6 +148,31 @@ def steps(sizes: list[str]) -> None:
             if torch is not None:
                 competitors["torch ops"] = torch_step(cell, given)
             report(f"{size} {cell}", rounds(competitors), "naive")
+
+
+def options(sizes: list[str]) -> None:
+    """The same with lengths (a third of the batch padded to each of T, 2T/3 and T/3), two layers, two directions."""
+    for size in sizes:
+        steps, batch, inputs, hidden = SIZES[size]
+        for cell, make in CELLS.items():
+            given, layer, x = problem(cell, SIZES[size])
+            lengths = [max(1, steps * (3 - b % 3) // 3) for b in range(batch)]
+            if batch == 1:
+                lengths = [steps * 2 // 3]
+            mask = (np.arange(steps)[:, None] < lengths)[:, :, None]
+            naive, ours = by_hand.naive(cell, given, mask), library_step(layer, x, lengths)
+            _, gradients = naive()
+            ours()
+            scale = np.abs(gradients["Wh"]).max()
+            ours_hh = layer.weight_hh_l0.grad.numpy().T
+            np.testing.assert_allclose(ours_hh, gradients["Wh"], rtol=0, atol=1e-4 * scale)
+            report(f"{size} {cell} lengths", rounds({"naive": naive, "tinygrad_seq": ours}), "naive")
+            for what, extra in (("2 layers", {"num_layers": 2}), ("2 directions", {"bidirectional": True})):
+                second = (steps, batch, hidden if "num_layers" in extra else inputs, hidden)
+                hands = by_hand.naive(cell, given), by_hand.naive(cell, problem(cell, second)[0])
+                ours = library_step(make(inputs, hidden, **extra), x)
+                times = rounds({"naive": lambda hands=hands: [hand() for hand in hands], "tinygrad_seq": ours})
+                report(f"{size} {cell} {what}", times, "naive")
 
 
 # -------------------------------------------------------------------------------------------------------- other figures
@@ -225,7 +250,7 @@ def length(_: list[str]) -> None:
         gc.enable()
 
 
-PARTS = {part.__name__: part for part in (steps, chain, memory, embedding, length)}
+PARTS = {part.__name__: part for part in (steps, options, chain, memory, embedding, length)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
