@@ -397,5 +397,5 @@ def test_importing_the_package_does_not_import_graphviz():
 
 
 def test_a_drawing_holds_no_nodes_of_the_graph():
-    view = build([by_hand(3).node], 3, 1)
+    view = build([by_hand(3).node])
     assert isinstance(Drawing(view).dot, str) and all(type(item.ordinal) is int for item in items(view))

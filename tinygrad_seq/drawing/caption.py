@@ -1,6 +1,8 @@
 """What a node is called in a picture: its symbol, its label, its tooltip, which keeps the full text."""
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from tinygrad_seq.graph import Node
 from tinygrad_seq.steps import Place
@@ -39,6 +41,23 @@ def kind_of_leaf(node: Node, role: str) -> str:
         return "const"
     kinds = {"i": "ids", "u": "ids", "b": "mask"}
     return "w" if role == "weight" else kinds.get(node.dtype.kind, "x")
+
+
+def cut(node: Node) -> str:
+    """What is added to the name of a constant that was cut from its history."""
+    return " · detached" if node.op is None and node.static and "detached" in node.static else ""
+
+
+def times(steps: Sequence[Place], count: bool = True) -> str:
+    """Several steps of a loop in a few words."""
+    texts = [shortened(step.text) for step in steps]
+    together = all(after.order - before.order == 1 for before, after in pairwise(steps))
+    if len(steps) < 4 and not together:
+        listed = ", ".join(texts)
+    else:
+        listed = texts[0] if len(texts) == 1 else f"{texts[0]} … {texts[-1]}"
+        listed = listed if together else f"{texts[0]}, {texts[1]}, … {texts[-1]}"
+    return f"t = {listed}" + (f" · × {len(steps)}" if count else "")
 
 
 def tooltip(node: Node, place: Place | None) -> str:

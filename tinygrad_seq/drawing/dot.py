@@ -8,9 +8,15 @@ from typing import Any
 
 from tinygrad_seq.drawing import palette
 from tinygrad_seq.drawing.scaffold import columns_of, foot, homes, ports_of, scaffold, unseen
-from tinygrad_seq.drawing.view import Cluster, Edge, Item, LegendRow, View
+from tinygrad_seq.drawing.view import Cluster, Edge, Item, Scale, View, leaves
 
 font = "Helvetica"
+lines = {
+    "state": {"color": palette.state, "penwidth": "1.8"},
+    "delay": {"color": palette.state, "penwidth": "1.8"},
+    "cut": {"color": palette.cut, "style": "dashed"},
+    "gradient": {"color": palette.gradient},
+}
 
 
 def dot(view: View) -> str:
@@ -30,8 +36,8 @@ def dot(view: View) -> str:
     )  # fmt: skip
     graph.attr("node", fontname=font, fontsize="11", fontcolor=palette.ink, color=palette.quiet, style="filled")
     graph.attr("edge", color=palette.line, arrowsize="0.55", penwidth="1.1", tooltip=" ")
-    if view.legend:
-        graph.attr(label=legend(view.legend), labelloc="b")
+    if view.legend or view.scale is not None:
+        graph.attr(label=legend(view), labelloc="b")
 
     home = homes(view)
     ports = ports_of(view, home)
@@ -51,7 +57,7 @@ def dot(view: View) -> str:
             for entry in (name for (_, column), name in ports.items() if column == cluster.id):
                 graph.node(entry, shape="point", width="0.06", color=palette.fills["input"], tooltip="from outside")
         for item in reversed(cluster.items):  # where nothing else decides, dot puts the last one first
-            graph.node(item.id, **item_style(item, text))
+            graph.node(item.id, **item_style(item, view.scale, text))
         if cluster is view.top and any(inner.key in ("step", "gap") for inner in cluster.inner):
             graph.body.append('\tsubgraph "cluster /" {\n')  # dot leads edges more gently between inner clusters
             graph.attr(None, peripheries="0", label="")
@@ -60,7 +66,9 @@ def dot(view: View) -> str:
 
     entered = set()
     for edge in view.edges:
-        style = edge_style(edge, within=home[edge.source] == home[edge.target] != "")
+        style = edge_style(edge, view.scale, within=home[edge.source] == home[edge.target] != "")
+        if edge.label:
+            style |= {"label": text(f" {edge.label} "), "fontsize": "10", "fontcolor": style.get("color", palette.quiet)}
         port = None if edge.through_time else ports.get((edge.source, home[edge.target]))
         if port is not None and port not in entered:
             graph.edge(edge.source, port, arrowhead="none", **style)
@@ -81,11 +89,15 @@ def cluster_style(cluster: Cluster, text: Any) -> dict[str, str]:
     }  # fmt: skip
 
 
-def item_style(item: Item, text: Any) -> dict[str, str]:
+def item_style(item: Item, scale: Scale | None, text: Any) -> dict[str, str]:
     fill = palette.weight(item.colour) if item.role == "weight" else palette.fills[item.role]
+    ink = palette.texts.get(item.role, palette.ink)
+    if scale is not None and item.value is not None and item.role not in leaves:
+        fill, _ = palette.heat(item.value, scale)
+        ink = palette.on(fill)
     style = {
         "label": text(item.label or item.symbol or " "), "tooltip": text(item.tooltip), "id": text(item.id),
-        "fillcolor": fill, "fontcolor": palette.texts.get(item.role, palette.ink),
+        "fillcolor": fill, "fontcolor": ink,
     }  # fmt: skip
     if item.role == "middle":
         lines = html(item.label).replace("\n", "<br/>")
@@ -104,21 +116,38 @@ def item_style(item: Item, text: Any) -> dict[str, str]:
     return style | pill
 
 
-def edge_style(edge: Edge, within: bool) -> dict[str, str]:
-    style = {"color": palette.state, "penwidth": "1.8"} if edge.role == "state" else {}
-    if edge.role in ("weight", "input", "initial", "constant"):
-        style |= {"weight": "3"}  # close to its use
-    return style | {"constraint": "false"} if edge.through_time and not within else style
+def edge_style(edge: Edge, scale: Scale | None, within: bool) -> dict[str, str]:
+    style = dict(lines.get(edge.role, {}))
+    if edge.role in leaves:
+        style["weight"] = "3"  # close to its use
+    if edge.value is not None and scale is not None:
+        colour, width = palette.heat(edge.value, scale)
+        style |= {"color": colour, "penwidth": f"{width:g}"}
+    return style | {"constraint": "false"} if edge.through_time and not (within and edge.role != "delay") else style
 
 
-def legend(rows: list[LegendRow]) -> str:
-    """Every Parameter, its shape and how often it is used."""
+def legend(view: View) -> str:
+    """Every Parameter, its shape, how often it is used and its gradient; and the scale of the numbers."""
     cells = []
-    for row in rows:
+    for row in view.legend:
         uses = f"{row.label} {row.shape}: {row.uses} use" + ("" if row.uses == 1 else "s")
+        uses += "" if row.gradient is None else f", |grad| {row.gradient:.2g}"
         cells.append(
             f'<td bgcolor="{palette.weight(row.colour)}" style="rounded" width="14"> </td>'
             f'<td align="left"><font color="{palette.quiet}">{html(uses)}</font></td><td width="10"></td>'
         )
-    lines = "".join("<tr>" + "".join(cells[i : i + 4]) + "</tr>" for i in range(0, len(cells), 4))
-    return f'<<table border="0" cellborder="0" cellspacing="4">{lines}</table>>'
+    rows = ["".join(cells[i : i + 4]) for i in range(0, len(cells), 4)]
+    if view.scale is not None:
+        rows.append(f'<td colspan="12">{bar(view.scale)}</td>')
+    return '<<table border="0" cellborder="0" cellspacing="4">' + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>>"
+
+
+def bar(scale: Scale) -> str:
+    """The colours of a scale, from low to high, or that there is nothing to show yet."""
+    words = f'<font color="{palette.quiet}">{html(scale.label)} </font>'
+    if scale.low is None or scale.high is None:
+        return f'{words}<font color="{palette.quiet}">not computed</font>'
+    shades = "".join(f'<td bgcolor="{palette.tint(i / 23)}" width="9" height="9" fixedsize="true"></td>' for i in range(24))
+    ends = [f'<td><font color="{palette.quiet}">{text}</font></td>' for text in (f"{scale.low:.0e}", f"{scale.high:.0e}")]
+    strip = f'<td><table border="0" cellborder="0" cellspacing="0"><tr>{shades}</tr></table></td>'
+    return f'<table border="0" cellborder="0" cellspacing="3"><tr><td>{words}</td>{ends[0]}{strip}{ends[1]}</tr></table>'

@@ -4,7 +4,10 @@ Pure data, the same in every process: ids come from scopes and positions, never 
 graph; renderers turn it into text or pixels and decide how it looks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+leaves = ("input", "initial", "constant", "weight")  # the roles of what is no op
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Edge:
     role: str
     through_time: bool = False  # leads to another step of a loop that its value comes from
     value: float | None = None  # the number shown by its colour and width, on the scale of the view
+    label: str = ""  # "t−1" on a delay; which steps it is there for, where a rolled view has one for several
 
 
 @dataclass(slots=True)
@@ -49,6 +53,8 @@ class Cluster:
     label: str
     items: list[Item] = field(default_factory=list)
     inner: list["Cluster"] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)  # the steps that this one stands for besides itself
+    ops: int = 0  # how many ops these hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +89,12 @@ class View:
     legend: list[LegendRow]
     scale: Scale | None = None  # of the values shown; None where none were asked for
     backward: list[str] = field(default_factory=list)  # items in the order in which the walk visits them
+
+
+def within(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster and all clusters in it, outer ones first."""
+    stack = [cluster]
+    while stack:
+        cluster = stack.pop()
+        yield cluster
+        stack += reversed(cluster.inner)

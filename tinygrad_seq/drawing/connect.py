@@ -1,0 +1,157 @@
+"""The edges of a picture: every argument that is seen, from where it is seen.
+
+What is left out is stood for: a gap by what goes on from it, a rolled step by the step that is drawn for all, and a
+value that went on without its history by an edge that says so. Edges that fall together are one.
+"""
+
+from dataclasses import dataclass, field
+from math import hypot
+from typing import TYPE_CHECKING
+
+from tinygrad_seq.drawing import caption
+from tinygrad_seq.drawing.gaps import Gap
+from tinygrad_seq.drawing.numbers import Numbers
+from tinygrad_seq.drawing.view import Edge, Item
+from tinygrad_seq.graph import Node
+from tinygrad_seq.steps import Place
+
+if TYPE_CHECKING:
+    from tinygrad_seq.drawing.build import Builder
+
+
+@dataclass(slots=True)
+class Wire:
+    """An edge in the making: which steps of a rolled loop it is there for, and its numbers so far."""
+
+    later: bool
+    label: str
+    roll: list[Place]
+    steps: set[Place] = field(default_factory=set)
+    value: float | None = None
+
+
+def connect(builder: "Builder", numbers: Numbers | None) -> list[Edge]:
+    """The edges, in the order in which their targets were made."""
+    wiring = Wiring(builder, numbers)
+    into_gaps = []
+    for node in builder.places.at:
+        if node in builder.graph.sources or builder.graph.is_part(node):
+            continue
+        gap = builder.gap(node)
+        for argument, parent in enumerate(node.parents):
+            if wiring.origin(parent) is None and builder.graph.is_leaf(parent):
+                wiring.leaf(parent, node, argument, gap)
+            elif gap is None:
+                wiring.op(parent, node, argument, builder.items[builder.twin(node)])
+            else:
+                into_gaps.append((parent, node, argument, gap))
+    for parent, node, argument, gap in into_gaps:
+        source = wiring.source(parent)
+        if builder.gap(source) is not gap:
+            seat = next((at for step, at in builder.graph.seats[source] if step.loop == gap.steps[0].loop), -1)
+            wiring.op(parent, node, argument, gap.passing.get(seat, gap.cluster.items[0]))
+    return wiring.edges()
+
+
+class Wiring:
+    """The wires so far, by what tells them apart: both ends, the role, and which argument where that matters."""
+
+    def __init__(self, builder: "Builder", numbers: Numbers | None) -> None:
+        self.builder, self.graph, self.numbers = builder, builder.graph, numbers
+        self.reach = builder.graph.reach()
+        self.wires: dict[tuple[str, str, str, str, int], Wire] = {}
+
+    def origin(self, node: Node) -> Node | None:
+        """What a constant was cut from, where that is in the picture."""
+        serial = (node.static or {}).get("detached") if node.op is None else None
+        return None if serial is None else self.graph.by_serial.get(serial)
+
+    def source(self, parent: Node) -> Node:
+        """The op that a value comes from."""
+        node = self.origin(parent) or parent
+        return node.parents[0] if self.graph.is_part(node) and node not in self.graph.sources else node
+
+    def leaf(self, parent: Node, node: Node, argument: int, gap: Gap | None) -> None:
+        """From the proxy of a leaf, or of what is just parameters."""
+        twin = self.builder.twin(node)
+        if twin is not node and self.graph.is_leaf(twin.parents[argument]):
+            other = twin.parents[argument]  # the weight, or this step's input in another step
+        else:
+            other = parent
+        leaves = self.graph.sources.get(other, (other,))
+        shared = self.builder.shared and self.graph.role_of_leaf(leaves) == "weight"
+        if gap is not None and not shared:
+            return
+        place = self.builder.places.at[twin]
+        target = self.builder.items[twin] if gap is None else gap.cluster.items[0]
+        for leaf in leaves if shared else (other,):
+            item = self.builder.proxy(leaf, place, twin, argument)
+            role = "cut" if "detached" in (leaf.static or {}) else item.role
+            self.add(item, target, role, parent, node, -1 if gap is not None else argument)
+
+    def op(self, parent: Node, node: Node, argument: int, target: Item) -> None:
+        """From an op, or from what stands for it."""
+        source = self.source(parent)
+        crosses, behind = self.graph.crosses(source, node), self.reach[source]
+        later = crosses or any(behind.get(step.loop, step.order) != step.order for step, _ in self.graph.seats[node])
+        role, label = "state" if crosses else "data", ""
+        if self.backward(source):
+            role = "gradient"
+        inner = self.builder.roll(node)
+        if crosses and self.builder.rolls:
+            back = next(
+                (
+                    own.order - step.order
+                    for step, _ in self.graph.seats[source]
+                    for own, _ in self.graph.seats[node]
+                    if own.loop == step.loop and own is not step
+                ),
+                0,
+            )
+            role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
+        if self.origin(parent) is not None:
+            role = "cut"
+        folded = self.builder.gap(source) or self.builder.gap(node) or (inner is None and self.builder.roll(source))
+        self.add(self.stand_in(source), target, role, parent, node, -1 if folded else argument, later, label)
+
+    def backward(self, node: Node) -> bool:
+        """Was an op made by a recorded backward?"""
+        return any(place.key == "grad" for place in caption.chain(self.builder.places.at[node]))
+
+    def stand_in(self, node: Node) -> Item:
+        """The item that a value comes from: its op, or where it goes on from a gap."""
+        gap = self.builder.gap(node)
+        if gap is None:
+            return self.builder.items[self.builder.twin(node)]
+        position = next(at for step, at in self.graph.seats[node] if step in self.builder.gaps)
+        item = gap.passing.get(position)
+        if item is None:
+            name = caption.shortened(node.name or caption.symbol(node))
+            about = f"{name}, on its way through {gap.cluster.label}"
+            item = gap.passing[position] = Item(f"{gap.cluster.id}#{position}", "passing", "", name, about, -1)
+            gap.cluster.items.append(item)
+        return item
+
+    def add(
+        self, source: Item, target: Item, role: str, parent: Node, node: Node, argument: int,
+        later: bool = False, label: str = "",
+    ) -> None:  # fmt: skip
+        """One more argument along an edge. On several steps' the numbers add up, at a gap its border's counts."""
+        step, roll = self.builder.roll(node) or self.builder.roll(self.source(parent)) or (None, [])
+        wire = self.wires.setdefault((source.id, target.id, role, label, argument), Wire(later, label, roll))
+        if step is not None:
+            wire.steps.add(step)
+        value = None if self.numbers is None else self.numbers.along(node, parent)
+        if value is not None:
+            if role == "weight" or not (source.role == "passing" or target.role in ("passing", "middle")):
+                wire.value = hypot(wire.value or 0.0, value)
+            elif source.role == "passing" or wire.value is None:
+                wire.value = value  # the first one that leads in, the last one that leads out
+
+    def edges(self) -> list[Edge]:
+        found = []
+        for (source, target, role, label, _), wire in self.wires.items():
+            if role not in ("delay", "initial") and len(wire.steps) < len(wire.roll):
+                label = caption.times([step for step in wire.roll if step in wire.steps], count=False)
+            found.append(Edge(source, target, role, wire.later, wire.value, label))
+        return found
