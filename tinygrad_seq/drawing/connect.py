@@ -4,7 +4,8 @@ What is left out is stood for: a gap by what goes on from it, a rolled step by t
 value that went on without its history by an edge that says so. Edges that fall together are one.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ class Wire:
     later: bool
     label: str
     roll: list[Place]
+    card: Place | None  # of a delay: the step that the state comes back to
     steps: set[Place] = field(default_factory=set)
     value: float | None = None
 
@@ -74,10 +76,9 @@ class Wiring:
     def leaf(self, parent: Node, node: Node, argument: int, gap: Gap | None) -> None:
         """From the proxy of a leaf, or of what is just parameters."""
         twin = self.builder.twin(node)
-        if twin is not node and self.graph.is_leaf(twin.parents[argument]):
-            other = twin.parents[argument]  # the weight, or this step's input in another step
-        else:
-            other = parent
+        other = twin.parents[argument]  # the weight itself, or this step's input in another step
+        if not self.graph.is_leaf(other):
+            other = parent  # a first state, where other steps read the step before
         leaves = self.graph.sources.get(other, (other,))
         shared = self.builder.shared and self.graph.role_of_leaf(leaves) == "weight"
         if gap is not None and not shared:
@@ -97,22 +98,24 @@ class Wiring:
         role, label = "state" if crosses else "data", ""
         if self.backward(source):
             role = "gradient"
-        inner = self.builder.roll(node)
+        card = None
         if crosses and self.builder.rolls:
-            back = next(
-                (
-                    own.order - step.order
-                    for step, _ in self.graph.seats[source]
-                    for own, _ in self.graph.seats[node]
-                    if own.loop == step.loop and own is not step
-                ),
-                0,
-            )
-            role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
+            own, back = self.back(source, node)
+            role, label, card = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}", self.builder.rolls[own][-1]
         if self.origin(parent) is not None:
             role = "cut"
-        folded = self.builder.gap(source) or self.builder.gap(node) or (inner is None and self.builder.roll(source))
-        self.add(self.stand_in(source), target, role, parent, node, -1 if folded else argument, later, label)
+        folded = (
+            self.builder.gap(source)
+            or self.builder.gap(node)
+            or (self.builder.roll(source) and not self.builder.roll(node))
+        )
+        self.add(self.stand_in(source), target, role, parent, node, -1 if folded else argument, later, label, card)
+
+    def back(self, source: Node, node: Node) -> tuple[Place, int]:
+        """The step of a node, and how many steps before it the source was made."""
+        steps = {step.loop: step for step, _ in self.graph.seats[source]}
+        found = ((own, own.order - steps[own.loop].order) for own, _ in self.graph.seats[node] if own.loop in steps)
+        return next(pair for pair in found if pair[1])
 
     def backward(self, node: Node) -> bool:
         """Was an op made by a recorded backward?"""
@@ -134,11 +137,11 @@ class Wiring:
 
     def add(
         self, source: Item, target: Item, role: str, parent: Node, node: Node, argument: int,
-        later: bool = False, label: str = "",
+        later: bool = False, label: str = "", card: Place | None = None,
     ) -> None:  # fmt: skip
         """One more argument along an edge. On several steps' the numbers add up, at a gap its border's counts."""
         step, roll = self.builder.roll(node) or self.builder.roll(self.source(parent)) or (None, [])
-        wire = self.wires.setdefault((source.id, target.id, role, label, argument), Wire(later, label, roll))
+        wire = self.wires.setdefault((source.id, target.id, role, label, argument), Wire(later, label, roll, card))
         if step is not None:
             wire.steps.add(step)
         value = None if self.numbers is None else self.numbers.along(node, parent)
@@ -149,9 +152,28 @@ class Wiring:
                 wire.value = value  # the first one that leads in, the last one that leads out
 
     def edges(self) -> list[Edge]:
-        found = []
+        """The wires as edges; a state of the step before that several ops of a card read comes in once."""
+        readers = Counter((source, wire.card) for (source, *_), wire in self.wires.items() if wire.card is not None)
+        entries: dict[tuple[str, Place], int] = {}
+        found: list[Edge] = []
         for (source, target, role, label, _), wire in self.wires.items():
             if role not in ("delay", "initial") and len(wire.steps) < len(wire.roll):
                 label = caption.times([step for step in wire.roll if step in wire.steps], count=False)
-            found.append(Edge(source, target, role, wire.later, wire.value, label))
+            edge = Edge(source, target, role, wire.later, wire.value, label)
+            if wire.card is not None and readers[source, wire.card] > 1:
+                entry = f"{source}@{wire.card.id}"
+                at = entries.setdefault((source, wire.card), len(found))
+                if at == len(found):
+                    found.append(replace(edge, target=entry))
+                    item = Item(entry, "passing", "", *self.named(source, label), -1)
+                    self.builder.clusters[wire.card].items.append(item)
+                elif edge.value is not None:
+                    found[at] = replace(found[at], value=hypot(found[at].value or 0.0, edge.value))
+                edge = replace(edge, source=entry, role="state", through_time=False, label="")
+            found.append(edge)
         return found
+
+    def named(self, source: str, label: str) -> tuple[str, str]:
+        """The label and the tooltip of a state where it comes in."""
+        item = next(item for item in self.builder.items.values() if item.id == source)
+        return item.label or item.symbol, f"{item.label or item.symbol} of step {label}"

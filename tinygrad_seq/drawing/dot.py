@@ -7,11 +7,11 @@ from html import escape as html
 from typing import Any
 
 from tinygrad_seq.drawing import palette
-from tinygrad_seq.drawing.scaffold import columns_of, foot, homes, ports_of, scaffold, unseen
+from tinygrad_seq.drawing.scaffold import columns_of, foot, homes, ports_of, scaffold, turns_of, unseen
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, Scale, View, leaves
 
 font = "Helvetica"
-lines = {
+strokes = {
     "state": {"color": palette.state, "penwidth": "1.8"},
     "delay": {"color": palette.state, "penwidth": "1.8"},
     "cut": {"color": palette.cut, "style": "dashed"},
@@ -36,11 +36,10 @@ def dot(view: View) -> str:
     )  # fmt: skip
     graph.attr("node", fontname=font, fontsize="11", fontcolor=palette.ink, color=palette.quiet, style="filled")
     graph.attr("edge", color=palette.line, arrowsize="0.55", penwidth="1.1", tooltip=" ")
-    if view.legend or view.scale is not None:
-        graph.attr(label=legend(view), labelloc="b")
+    graph.attr(label=legend(view) if view.legend or view.scale is not None else "", labelloc="b")
 
     home = homes(view)
-    ports = ports_of(view, home)
+    ports, turns = ports_of(view, home), turns_of(view, home)
     columns = {cluster.id for loop in columns_of(view) for cluster in loop}
     stack: list[tuple[Cluster, bool]] = [(view.top, False)]
     while stack:
@@ -54,8 +53,10 @@ def dot(view: View) -> str:
             stack.append((cluster, True))
         if cluster.id in columns:
             graph.node(foot(cluster.id), **unseen)
-            for entry in (name for (_, column), name in ports.items() if column == cluster.id):
-                graph.node(entry, shape="point", width="0.06", color=palette.fills["input"], tooltip="from outside")
+            for name in (name for (_, column), name in ports.items() if column == cluster.id):
+                graph.node(name, shape="point", width="0.06", color=palette.fills["input"], tooltip="from outside")
+            for name in (name for (_, column), name in turns.items() if column == cluster.id):
+                graph.node(name, **unseen)
         for item in reversed(cluster.items):  # where nothing else decides, dot puts the last one first
             graph.node(item.id, **item_style(item, view.scale, text))
         if cluster is view.top and any(inner.key in ("step", "gap") for inner in cluster.inner):
@@ -65,16 +66,22 @@ def dot(view: View) -> str:
         stack += [(inner, False) for inner in cluster.inner]
 
     entered = set()
+    hue = {item.id: palette.weight(item.colour) for item in view.top.items if item.role == "weight"}
     for edge in view.edges:
-        style = edge_style(edge, view.scale, within=home[edge.source] == home[edge.target] != "")
-        if edge.label:
-            style |= {"label": text(f" {edge.label} "), "fontsize": "10", "fontcolor": style.get("color", palette.quiet)}
-        port = None if edge.through_time else ports.get((edge.source, home[edge.target]))
-        if port is not None and port not in entered:
-            graph.edge(edge.source, port, arrowhead="none", **style)
-            entered.add(port)
-        graph.edge(port or edge.source, edge.target, **style)
-    scaffold(graph, view, home, ports, quote)
+        style = edge_style(edge, view.scale, hue, within=home[edge.source] == home[edge.target] != "")
+        words = {"label": text(f" {edge.label} "), "fontsize": "10", "fontcolor": palette.quiet} if edge.label else {}
+        between = (edge.source, home[edge.target])
+        port = None if edge.through_time else ports.get(between)
+        turn = turns.get(between) if edge.through_time else None
+        stop = port or turn
+        if stop is not None and stop not in entered:
+            graph.edge(edge.source, stop, arrowhead="none", **style)
+            entered.add(stop)
+        if turn is not None:  # downward, which for dot is upward, the other way round
+            graph.edge(edge.target, turn, dir="back", **words, **{k: v for k, v in style.items() if k != "constraint"})
+        else:
+            graph.edge(port or edge.source, edge.target, **words, **style)
+    scaffold(graph, view, home, ports, turns, quote)
     return str(graph.source)
 
 
@@ -116,8 +123,10 @@ def item_style(item: Item, scale: Scale | None, text: Any) -> dict[str, str]:
     return style | pill
 
 
-def edge_style(edge: Edge, scale: Scale | None, within: bool) -> dict[str, str]:
-    style = dict(lines.get(edge.role, {}))
+def edge_style(edge: Edge, scale: Scale | None, hue: dict[str, str], within: bool) -> dict[str, str]:
+    style = dict(strokes.get(edge.role, {}))
+    if edge.source in hue:  # from a parameter that all its uses share
+        style["color"] = hue[edge.source]
     if edge.role in leaves:
         style["weight"] = "3"  # close to its use
     if edge.value is not None and scale is not None:
@@ -139,15 +148,17 @@ def legend(view: View) -> str:
     rows = ["".join(cells[i : i + 4]) for i in range(0, len(cells), 4)]
     if view.scale is not None:
         rows.append(f'<td colspan="12">{bar(view.scale)}</td>')
-    return '<<table border="0" cellborder="0" cellspacing="4">' + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>>"
+    lines = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<<table border="0" cellborder="0" cellspacing="4">{lines}</table>>'
 
 
 def bar(scale: Scale) -> str:
     """The colours of a scale, from low to high, or that there is nothing to show yet."""
-    words = f'<font color="{palette.quiet}">{html(scale.label)} </font>'
+
+    def word(text: str, colour: str = palette.quiet) -> str:
+        return f'<font color="{colour}">{html(text)}</font>'
+
     if scale.low is None or scale.high is None:
-        return f'{words}<font color="{palette.quiet}">not computed</font>'
-    shades = "".join(f'<td bgcolor="{palette.tint(i / 23)}" width="9" height="9" fixedsize="true"></td>' for i in range(24))
-    ends = [f'<td><font color="{palette.quiet}">{text}</font></td>' for text in (f"{scale.low:.0e}", f"{scale.high:.0e}")]
-    strip = f'<td><table border="0" cellborder="0" cellspacing="0"><tr>{shades}</tr></table></td>'
-    return f'<table border="0" cellborder="0" cellspacing="3"><tr><td>{words}</td>{ends[0]}{strip}{ends[1]}</tr></table>'
+        return word(f"{scale.label} not computed")
+    shades = "".join(word("█", palette.tint(i / 23)) for i in range(24))
+    return word(f"{scale.label} {scale.low:.0e} ") + shades + word(f" {scale.high:.0e}")

@@ -106,10 +106,10 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
 
 
 def scale(label: str, values: Sequence[float]) -> Scale:
-    """Whole powers of ten around the values, six at least (so that a healthy gradient looks healthy), twelve at most."""
+    """Powers of ten around the values, six at least (so that a healthy gradient looks healthy), twelve at most."""
     if not values:
         return Scale(label)
-    positive = [value for value in values if 0 < value and isfinite(value)] or [1.0]
+    positive = [value for value in values if value > 0 and isfinite(value)] or [1.0]
     high = ceil(log10(max(positive)) - 1e-9)
     low = min(high - 6, max(high - 12, floor(log10(min(positive)) + 1e-9)))
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
@@ -132,10 +132,10 @@ def shown(view: View, builder: "Builder", numbers: Numbers | None) -> View:
         if item is not None:
             order[item.id] = None
             order.update((edge.source, None) for edge in into[item.id])
-            if node in of and item.role != "passing":
-                values[item.id] = hypot(values.get(item.id, 0.0), of[node])
-            elif node in of:
+            if item.role == "passing" and node in of:
                 values.setdefault(item.id, of[node])
+            elif item.role != "middle" and node in of:
+                values[item.id] = hypot(values.get(item.id, 0.0), of[node])
     for id, leaves in feet.items():
         (only,) = out[id] if len(out[id]) == 1 else (None,)
         known = [of[leaf] for leaf in leaves if leaf in of]
