@@ -90,7 +90,7 @@ FAULTS = [
     Fault("a scope inside no_grad records again", "scope.py", "Scope(here, key, value, here.recording)",
           "Scope(here, key, value, True)", "test_engine.py"),
     Fault("a step that reads another slice counts as the same", "steps.py", "words[i], tuple(moving)",
-          "words[i]", "test_drawing.py -k never_left_out"),
+          "words[i]", "test_elision.py -k never_left_out"),
     # Rules
     Fault("a rule with the wrong sign", "ops/elementwise.py", "_y: g, lambda g, _z, _x, _y: -g)",
           "_y: g, lambda g, _z, _x, _y: g)", "test_gradient.py"),

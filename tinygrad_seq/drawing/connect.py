@@ -86,7 +86,7 @@ class Wiring:
         place = self.builder.places.at[twin]
         target = self.builder.items[twin] if gap is None else gap.cluster.items[0]
         for leaf in leaves if shared else (other,):
-            item = self.builder.proxy(leaf, place, twin, argument)
+            item = self.builder.proxy(leaf, place, node, argument)
             role = "cut" if "detached" in (leaf.static or {}) else item.role
             self.add(item, target, role, parent, node, -1 if gap is not None else argument)
 
