@@ -84,11 +84,12 @@ class Builder:
                 if gap is None and inner is roll[-1]:
                     title = caption.title(inner) if len(roll) == 1 else caption.times(roll)
                     child = self.clusters[inner] = Cluster(inner.id, inner.key, title)
-                    child.hidden, child.ops = [caption.title(step) for step in roll[:-1]], self.count(roll[:-1])
+                    if inner.key == "step":
+                        child.steps, child.ops = list(map(caption.title, roll)), self.count(roll[:-1])
                     self.clusters[place].inner.append(child)
                     stack.append(inner)
                 elif gap is not None and inner is gap.steps[0]:
-                    gap.cluster.hidden, gap.cluster.ops = list(map(caption.title, gap.steps)), self.count(gap.steps)
+                    gap.cluster.steps, gap.cluster.ops = list(map(caption.title, gap.steps)), self.count(gap.steps)
                     self.clusters[place].inner.append(gap.cluster)
         loops = []
         for loop in self.places.loops:
@@ -137,8 +138,9 @@ class Builder:
             hidden = self.gap(node) is not None or self.twin(node) is not node
             if not hidden and node not in self.graph.sources and not self.graph.is_part(node):
                 label, about = caption.shortened(node.name or ""), caption.tooltip(node, place)
-                ordinal = self.graph.ordinal[node]
-                item = Item(f"{place.id}#{number}", self.graph.role(node), caption.symbol(node), label, about, ordinal)
+                ordinal, shape = self.graph.ordinal[node], caption.shape(node)
+                id, role, symbol = f"{place.id}#{number}", self.graph.role(node), caption.symbol(node)
+                item = Item(id, role, symbol, label, about, ordinal, shape=shape)
                 self.items[node] = item
                 self.clusters[place].items.append(item)
 
@@ -160,6 +162,7 @@ class Builder:
                 "\n\n".join(caption.tooltip(leaf, place) for leaf in leaves),
                 self.graph.ordinal[node],
                 self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1,
+                shape="\n".join(map(caption.shape, leaves)),
             )
             self.proxies[place, leaves] = found
             self.clusters[place].items.append(found)

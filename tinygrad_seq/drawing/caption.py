@@ -60,6 +60,12 @@ def times(steps: Sequence[Place], count: bool = True) -> str:
     return f"t = {listed}" + (f" · × {len(steps)}" if count else "")
 
 
+def shape(node: Node) -> str:
+    """The shape of its output, or of all of them, and the dtype."""
+    several = node.shape and isinstance(node.shape[0], tuple)
+    return f"{' '.join(map(str, node.shape)) if several else node.shape} {node.dtype}"
+
+
 def tooltip(node: Node, place: Place | None) -> str:
     """Everything there is to say about a node without its values."""
     lines = [] if node.name is None else [node.name]
@@ -67,8 +73,7 @@ def tooltip(node: Node, place: Place | None) -> str:
         lines.append("parameter or variable" if node.requires_grad else "constant" if not node.shape else "input")
     else:
         lines.append(node.op.name)
-    shape = " ".join(map(str, node.shape)) if node.shape and isinstance(node.shape[0], tuple) else str(node.shape)
-    lines.append(f"{shape} {node.dtype}")
+    lines.append(shape(node))
     if place is not None and place.outer is not None:
         lines.append(" / ".join(title(link) for link in chain(place)))
     if node.line is not None:

@@ -147,7 +147,7 @@ class Wiring:
         value = None if self.numbers is None else self.numbers.along(node, parent)
         if value is not None:
             if role == "weight" or not (source.role == "passing" or target.role in ("passing", "middle")):
-                wire.value = hypot(wire.value or 0.0, value)
+                wire.value = value if wire.value is None else hypot(wire.value, value)
             elif source.role == "passing" or wire.value is None:
                 wire.value = value  # the first one that leads in, the last one that leads out
 

@@ -3,8 +3,8 @@ it holds; edges that fall together are one.
 """
 
 from collections import defaultdict
-from math import hypot
 
+from tinygrad_seq.drawing.numbers import together
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, View, leaves, within
 
 
@@ -18,7 +18,7 @@ def folded(view: View, depth: int) -> View:
         cluster, twin, level = stack.pop()
         for inner in cluster.inner:
             if level < depth:
-                child = Cluster(inner.id, inner.key, inner.label, list(inner.items), [], inner.hidden, inner.ops)
+                child = Cluster(inner.id, inner.key, inner.label, list(inner.items), [], inner.steps, inner.ops)
                 twin.inner.append(child)
                 shown[child.id] = child
                 stack.append((inner, child, level + 1))
@@ -70,4 +70,4 @@ def joined(edges: list[Edge], home: dict[str, str]) -> list[Edge]:
 
 def value_of(edges: list[Edge]) -> float | None:
     known = [edge.value for edge in edges if edge.value is not None]
-    return hypot(*known) if known else None
+    return together(known) if known else None

@@ -105,6 +105,11 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
     return Numbers(str(getattr(mapping, "label", "value")), of)
 
 
+def together(values: Sequence[float]) -> float:
+    """The norm of what several norms are of; one number stays as it is."""
+    return values[0] if len(values) == 1 else hypot(*values)
+
+
 def scale(label: str, values: Sequence[float]) -> Scale:
     """Powers of ten around the values, six at least (so that a healthy gradient looks healthy), twelve at most."""
     if not values:
@@ -135,14 +140,14 @@ def shown(view: View, builder: "Builder", numbers: Numbers | None) -> View:
             if item.role == "passing" and node in of:
                 values.setdefault(item.id, of[node])
             elif item.role != "middle" and node in of:
-                values[item.id] = hypot(values.get(item.id, 0.0), of[node])
+                values[item.id] = together([values[item.id], of[node]] if item.id in values else [of[node]])
     for id, leaves in feet.items():
         (only,) = out[id] if len(out[id]) == 1 else (None,)
         known = [of[leaf] for leaf in leaves if leaf in of]
         if only is not None and only.value is not None:
             values[id] = only.value
         elif known:
-            values[id] = hypot(*known)
+            values[id] = together(known)
         order.setdefault(id)
     if numbers is None:
         return replace(view, backward=list(order))

@@ -15,6 +15,7 @@ from typing import Any
 from tinygrad_seq.drawing.build import build
 from tinygrad_seq.drawing.dot import dot
 from tinygrad_seq.drawing.fold import folded
+from tinygrad_seq.drawing.listing import listing
 from tinygrad_seq.drawing.numbers import given, gradients
 from tinygrad_seq.drawing.view import View
 from tinygrad_seq.graph import Node, Value, ancestors
@@ -23,7 +24,7 @@ formats = ("svg", "png", "pdf")
 
 
 class Drawing:
-    """A picture: `.dot` is its DOT text, `.save(path)` writes a file, `.view` is what it shows."""
+    """A picture: `.dot` is its DOT text, `.json` a listing, `.save(path)` writes a file, `.view` is what it shows."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -33,20 +34,27 @@ class Drawing:
         """The picture as DOT text, the same in every process."""
         return dot(self.view)
 
-    def save(self, path: str | Path, timeout: float = 20) -> None:
-        """Write the picture; the ending of the name says how: .dot, .svg, .png or .pdf.
+    @cached_property
+    def json(self) -> str:
+        """What is in the picture as JSON text, one thing a line, the same in every process."""
+        return listing(self.view)
 
-        All but .dot need Graphviz. Raises ValueError for another ending, RuntimeError where Graphviz is missing, fails,
-        or takes more than `timeout` seconds; then no file is written.
+    def save(self, path: str | Path, timeout: float = 20) -> None:
+        """Write the picture; the ending of the name says how: .dot, .json, .svg, .png or .pdf.
+
+        All but the first two need Graphviz. Raises ValueError for another ending, RuntimeError where Graphviz is
+        missing, fails, or takes more than `timeout` seconds; then no file is written.
         """
         path = Path(path)
         kind = path.suffix.lower().removeprefix(".")
         if kind == "dot":
             path.write_bytes(self.dot.encode())
+        elif kind == "json":
+            path.write_bytes(self.json.encode())
         elif kind in formats:
             path.write_bytes(rendered(self.dot, kind, timeout))
         else:
-            raise ValueError(f"save: the name must end in .dot, .{', .'.join(formats)}, got {path.name!r:.80}")
+            raise ValueError(f"save: the name must end in .dot, .json, .{', .'.join(formats)}, got {path.name!r:.80}")
 
 
 def rendered(text: str, kind: str, timeout: float) -> bytes:

@@ -26,6 +26,7 @@ class Item:
     ordinal: int  # which node of the graph, in order of creation; -1 for none
     colour: int = -1  # of a weight: a number for the palette
     value: float | None = None  # the number shown by its colour, on the scale of the view
+    shape: str = ""  # and dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Cluster:
     label: str
     items: list[Item] = field(default_factory=list)
     inner: list["Cluster"] = field(default_factory=list)
-    hidden: list[str] = field(default_factory=list)  # the steps that this one stands for besides itself
-    ops: int = 0  # how many ops these hold
+    steps: list[str] = field(default_factory=list)  # of a step or gap: all that it stands for, "t = 3"
+    ops: int = 0  # how many ops of these are not drawn
 
 
 @dataclass(frozen=True, slots=True)
