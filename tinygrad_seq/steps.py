@@ -13,7 +13,7 @@ from collections.abc import Hashable, Sequence
 from numbers import Real
 from typing import Any
 
-from tinygrad_seq.graph import Node
+from tinygrad_seq.graph import Cut, Node
 from tinygrad_seq.scope import Scope
 
 
@@ -150,12 +150,10 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
                 where = there(other, step, own)
                 private = where is not None or (other.op is None and not other.requires_grad)
                 words += [where, other.shape if private else ordinal[other]]
-        static = parent.static
-        if parent.op is None and static and "detached" in static:  # from where it was cut; its number says nothing
-            cut = by_serial.get(static["detached"])
-            words.append(("detached", cut and there(cut, step, own)))
-            static = {key: value for key, value in static.items() if key != "detached"}
-        flatten(static, words, numbers)
+        if isinstance(parent, Cut):
+            origin = next((by_serial[serial] for serial in parent.origin if serial in by_serial), None)
+            words.append(("cut", origin and there(origin, step, own)))
+        flatten(parent.static, words, numbers)
         return tuple(words), tuple(numbers)
 
     def sketch(step: Place) -> list[Entry]:

@@ -153,7 +153,7 @@ class Builder:
         found = self.proxies.get((place, leaves))
         if found is None:
             initial = self.graph.initial(node, user, argument) if role == "input" else None
-            names = [initial] if initial else [leaf.name or caption.kind_of_leaf(leaf, role) for leaf in leaves]
+            names = [leaf.name or initial or caption.kind_of_leaf(leaf, role) for leaf in leaves]
             found = Item(
                 f"{place.id}#leaf{len(self.clusters[place].items)}",
                 "initial" if initial else role,

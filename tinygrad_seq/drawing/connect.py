@@ -13,7 +13,7 @@ from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.gaps import Gap
 from tinygrad_seq.drawing.numbers import Numbers
 from tinygrad_seq.drawing.view import Edge, Item
-from tinygrad_seq.graph import Node
+from tinygrad_seq.graph import Cut, Node
 from tinygrad_seq.steps import Place
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class Wiring:
 
     def origin(self, node: Node) -> Node | None:
         """What a constant was cut from, where that is in the picture."""
-        serial = (node.static or {}).get("detached") if node.op is None else None
-        return None if serial is None else self.graph.by_serial.get(serial)
+        known = self.graph.by_serial
+        serials = node.origin if isinstance(node, Cut) else ()
+        return next((known[serial] for serial in serials if serial in known and known[serial].op is not None), None)
 
     def source(self, parent: Node) -> Node:
         """The op that a value comes from."""
@@ -87,7 +88,7 @@ class Wiring:
         target = self.builder.items[twin] if gap is None else gap.cluster.items[0]
         for leaf in leaves if shared else (other,):
             item = self.builder.proxy(leaf, place, node, argument)
-            role = "cut" if "detached" in (leaf.static or {}) else item.role
+            role = "cut" if isinstance(leaf, Cut) else item.role
             self.add(item, target, role, parent, node, -1 if gap is not None else argument)
 
     def op(self, parent: Node, node: Node, argument: int, target: Item) -> None:
@@ -103,7 +104,7 @@ class Wiring:
             own, back = self.back(source, node)
             role, label, card = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}", self.builder.rolls[own][-1]
         if self.origin(parent) is not None:
-            role = "cut"
+            role, later = "cut", True
         folded = (
             self.builder.gap(source)
             or self.builder.gap(node)

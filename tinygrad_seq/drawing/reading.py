@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tinygrad_seq.drawing.weights import is_parameter, sources
-from tinygrad_seq.graph import Node, ancestors
+from tinygrad_seq.graph import Cut, Node, ancestors
 from tinygrad_seq.steps import Places
 
 
@@ -59,7 +59,7 @@ class Reading:
 
     def initial(self, node: Node, user: Node, argument: int) -> str | None:
         """What a state is called before the first step: where later steps read "h" from the step before, "h0"."""
-        if node.op is not None or node.name is not None:
+        if node.op is not None or (node.name is not None and not isinstance(node, Cut)):
             return None
         for step, position in self.seats.get(user, ()):
             loop = self.places.loops[step.loop]
