@@ -97,8 +97,8 @@ class Wiring:
         crosses, behind = self.graph.crosses(source, node), self.reach[source]
         later = crosses or any(behind.get(step.loop, step.order) != step.order for step, _ in self.graph.seats[node])
         role, label = "state" if crosses else "data", ""
-        if self.backward(source):
-            role = "gradient"
+        if self.graph.is_gradient(node):  # reads gradients, and what the forward saved
+            role = "gradient" if self.graph.is_gradient(source) else "data"
         card = None
         if crosses and self.builder.rolls:
             own, back = self.back(source, node)
@@ -117,10 +117,6 @@ class Wiring:
         steps = {step.loop: step for step, _ in self.graph.seats[source]}
         found = ((own, own.order - steps[own.loop].order) for own, _ in self.graph.seats[node] if own.loop in steps)
         return next(pair for pair in found if pair[1])
-
-    def backward(self, node: Node) -> bool:
-        """Was an op made by a recorded backward?"""
-        return any(place.key == "grad" for place in caption.chain(self.builder.places.at[node]))
 
     def stand_in(self, node: Node) -> Item:
         """The item that a value comes from: its op, or where it goes on from a gap."""
