@@ -77,8 +77,8 @@ def test_the_forward_is_the_same_picture_and_its_uses_are_counted_alone():
 
 @pytest.mark.parametrize("options", [{}, {"view": "rolled"}, {"params": "shared"}, {"depth": 2}])
 def test_a_long_backward_is_elided_like_its_forward(options):
-    (first, few), (second, many) = recorded(nn.RNN, 12), recorded(nn.RNN, 60)
-    short, long = (draw(loss, backward=True, **options).view for loss in (few, many))
+    runs = [recorded(nn.RNN, steps) for steps in (12, 60)]
+    short, long = (draw(loss, backward=True, **options).view for _, loss in runs)
     assert len(items(short)) == len(items(long)) and len(short.edges) == len(long.edges)
 
 
@@ -94,8 +94,8 @@ def test_without_a_recorded_backward_it_says_how_to_get_one():
 @needs_graphviz
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM])
 def test_graphviz_draws_it(kind, tmp_path):
-    layer, loss = recorded(kind, 3)
-    draw(loss, backward=True).save(tmp_path / "x.svg")
+    run = recorded(kind, 3)
+    draw(run[1], backward=True).save(tmp_path / "x.svg")
     assert (tmp_path / "x.svg").stat().st_size > 1000
 
 

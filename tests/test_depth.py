@@ -14,9 +14,13 @@ makes = st.sampled_from([lstm, by_hand, reading, lambda t: lstm(t, num_layers=2,
 
 def ops_in(view):
     """All ops: drawn, left out, and folded away as their labels say."""
-    folded = [int(item.label.split(" · ")[-1].split()[0]) for item in items(view) if item.label.endswith((" op", " ops"))]
-    drawn = [i for i in items(view) if i.ordinal >= 0 and i.role not in leaves and not i.label.endswith((" op", " ops"))]
-    return sum(folded) + len(drawn) + sum(cluster.ops for cluster in clusters(view))
+    count = sum(cluster.ops for cluster in clusters(view))
+    for item in items(view):
+        if item.label.endswith((" op", " ops")):
+            count += int(item.label.split(" · ")[-1].split()[0])
+        elif item.ordinal >= 0 and item.role not in leaves:
+            count += 1
+    return count
 
 
 def depth_of(view):
@@ -58,7 +62,7 @@ def test_steps_folded_stand_beside_each_other_and_the_state_leads_on():
 def test_a_gap_is_folded_with_all_its_ops():
     view = draw(lstm(1000), depth=2).view
     assert "996 identical steps · 13944 ops" in {item.label for item in items(view)}
-    assert steps_shown(draw(lstm(1000), depth=3).view) == [["t = 0", "t = 1", "t = 2", "996 identical steps", "t = 999"]]
+    assert steps_shown(draw(lstm(1000), depth=3).view) == steps_shown(draw(lstm(1000)).view)
 
 
 def test_however_deep_the_scopes():
