@@ -1,4 +1,8 @@
-"""The colours of every picture, by role. Six digits each: Graphviz 2.43 reads "#eef" as black."""
+"""The colours of every picture, by role or by number. Six digits each: Graphviz 2.43 reads "#eef" as black."""
+
+from math import isfinite, log10
+
+from tinygrad_seq.drawing.view import Scale
 
 ink = "#1F2933"
 quiet = "#5C6770"
@@ -9,6 +13,8 @@ card_edge = "#C5CCD3"
 ground = "#FCFCFD"
 frame = "#E3E7EB"
 state = "#2E86AB"
+cut = "#B23A48"
+gradient = "#C77B30"
 
 fills = {
     "op": paper,
@@ -39,3 +45,32 @@ weights = ("#17A398", "#8E5BD1", "#C2578F", "#5C7F1F", "#3F6FC6", "#A8682A", "#6
 def weight(row: int) -> str:
     """The colour of a weight; after the last one they come again."""
     return weights[row % len(weights)]
+
+
+cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
+broken = "#B5179E"  # infinite, or not a number
+
+
+def heat(value: float, scale: Scale) -> tuple[str, float]:
+    """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
+    if not isfinite(value):
+        return broken, 5.0
+    if not value or not scale.low or not scale.high:
+        return cold_to_hot[0], 0.6
+    share = min(max(log10(value / scale.low) / log10(scale.high / scale.low), 0.0), 1.0)
+    return tint(share), round(0.6 + 4.4 * share, 2)
+
+
+def tint(share: float) -> str:
+    """A colour between cold (0) and hot (1)."""
+    last = len(cold_to_hot) - 1
+    left = min(int(share * last), last - 1)
+    part = share * last - left
+    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in cold_to_hot[left : left + 2]]
+    return "#" + "".join(f"{round(a + (b - a) * part):02X}" for a, b in zip(*ends))
+
+
+def on(colour: str) -> str:
+    """What can be read on a colour: ink or paper."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return ink if 0.3 * red + 0.59 * green + 0.11 * blue > 140 else paper
