@@ -41,6 +41,21 @@ texts = {
 }
 weights = ("#17A398", "#8E5BD1", "#C2578F", "#5C7F1F", "#3F6FC6", "#A8682A", "#6B7280", "#0F766E", "#7C3F9B", "#9F3A4E")
 
+dark = {  # what is another colour on a dark page
+    ink: "#E6EAEE",
+    quiet: "#A3AEB9",
+    line: "#76828E",
+    paper: "#13171C",
+    card: "#1C2229",
+    card_edge: "#3A444E",
+    ground: "#171C22",
+    frame: "#2A323A",
+    "#D5E7EF": "#213B48",
+    "#EAF2F6": "#1B2D37",
+    "#1D566E": "#9CCBE0",
+    "#E8EBEE": "#2A323A",
+}
+
 
 def weight(row: int) -> str:
     """The colour of a weight; after the last one they come again."""
@@ -55,9 +70,10 @@ def heat(value: float, scale: Scale) -> tuple[str, float]:
     """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
     if not isfinite(value):
         return broken, 5.0
-    if not value or not scale.low or not scale.high:
+    if not value or not scale.low or not scale.high or scale.low >= scale.high:
         return cold_to_hot[0], 0.6
-    share = min(max(log10(value / scale.low) / log10(scale.high / scale.low), 0.0), 1.0)
+    share = (log10(value) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
+    share = min(max(share, 0.0), 1.0)
     return tint(share), round(0.6 + 4.4 * share, 2)
 
 
