@@ -26,6 +26,7 @@
     shape?.setAttribute("tabindex", "0");
     shape?.setAttribute("role", "button");
   }
+  if (items.length < 1000) stage.dataset.calm = ""; // fading costs too much where there are many
   const nodeOf = (target) => number.get(target.closest?.("#stage g.node")?.id);
 
   /** Give a class to these elements and take it from those that had it. */
@@ -132,15 +133,15 @@
     const more = size > strip.length ? `${strip.length} of ${size.toLocaleString("en")} values, evenly spaced` : "all values";
     return strip.length > 1 ? [grid, make("small", {}, `${more}; blue is negative, red is positive`)] : [];
   };
-  const facts = (about, values, seen = {}) => {
+  const facts = (about, values, title, seen = {}) => {
     const rows = [
-      ["name", about.name], ["shape", about.shape && `${about.shape} ${about.dtype}`], ["in", seen.place],
+      ["name", title.endsWith(` ${about.name}`) ? "" : about.name], ["shape", about.shape && `${about.shape} ${about.dtype}`], ["in", seen.place],
       ["line", seen.line],
       [scale || "shown", seen.value], ["|gradient|", about.gradient ?? (about.op === "parameter" ? "not computed" : undefined)],
     ].filter(([, value]) => value !== undefined && value !== "" && value !== null);
     if (typeof values === "string") rows.push(["value", values]);
     else if (values) {
-      rows.push(...(values.size === 1 ? [["value", values.mean]] : ["mean", "min", "max"].map((key) => [key, values[key]])));
+      rows.push(values.size === 1 ? ["value", values.mean] : ["values", `${values.min} … ${values.max}, mean ${values.mean}`]);
     }
     const list = make("dl", {}, ...rows.flatMap(([key, value]) => [make("dt", {}, key), make("dd", {}, String(value))]));
     return [list, ...(values && typeof values !== "string" ? heat(values, about.shape) : [])];
@@ -162,7 +163,7 @@
     const seen = { place: text(item.place), line: text(item.line), value: item.value };
     panel.replaceChildren(
       close, make("h2", {}, item.title), ...(item.about === undefined ? [] : [make("p", {}, text(item.about))]),
-      ...facts(item, text(item.values), seen), ...parts.flatMap((part) => [make("h3", {}, part.name), ...facts(part, part.values)]),
+      ...facts(item, text(item.values), item.title, seen), ...parts.flatMap((part) => [make("h3", {}, part.name), ...facts(part, part.values, ` ${part.name}`)]),
       ...(rules.length ? [make("h3", {}, "Gradient rule")] : []),
       ...rules.flatMap(([of, source]) => [make("small", {}, `for ${of}`), make("pre", {}, source)]),
       ...links("Made from", inputs[i]), ...links("Used by", users[i]),
@@ -234,7 +235,7 @@
     }
   };
   const caption = () => {
-    if (at === 0) return `${turn} frames forward, ${backward.length} backward: press play, or step with the arrow keys`;
+    if (at === 0) return `${turn} frames forward, ${backward.length} backward: press play, or move the slider`;
     const [i] = frames[at - 1], { title, step, shape, value, gradient, role } = items[i];
     const where = title + (step ? ` at ${step}` : "");
     if (at <= turn) {

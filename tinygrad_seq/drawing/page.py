@@ -25,9 +25,10 @@ leaves = ("input", "initial", "constant", "weight")
 
 def page(view: View, picture_svg: str, details: Details) -> str:
     """The HTML text of a view, its SVG, and what `details` says about its items."""
-    title = escape(summary(view))
+    title, count = map(escape, summary(view))
     parts = {
         "title": title,
+        "count": count,
         "palette": colours(),
         "style": asset("page.css"),
         "picture": picture_svg[max(picture_svg.find("<svg"), 0) :],  # HTML takes no XML declaration
@@ -55,13 +56,12 @@ def inlined(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def summary(view: View) -> str:
-    """What the picture is of, in a line."""
+def summary(view: View) -> tuple[str, str]:
+    """What the picture is of, and how large it is."""
     shown = [item for _, item in walk(view.top)]
-    outputs = [shortened(item.label or item.symbol) for item in shown if item.role == "output"]
+    outputs = [shortened(item.label) for item in shown if item.role == "output" and item.label]
     ops = sum(item.role not in (*leaves, "middle", "passing") for item in shown)
-    count = f"{ops:,} op{'s' * (ops != 1)}"
-    return f"How {', '.join(outputs[:3])} was made: {count}" if len(outputs) == 1 else f"A recorded graph: {count}"
+    return f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph", f"{ops:,} op{'s' * (ops != 1)}"
 
 
 def walk(top: Cluster) -> Iterable[tuple[tuple[Cluster, ...], Item]]:
