@@ -13,6 +13,7 @@ from shutil import which
 
 from tinygrad_seq.drawing.build import build
 from tinygrad_seq.drawing.dot import dot
+from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View
 from tinygrad_seq.graph import Value
 
@@ -29,6 +30,11 @@ class Drawing:
     def dot(self) -> str:
         """The picture as DOT text, the same in every process."""
         return dot(self.view)
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG text, made without Graphviz, the same in every process."""
+        return svg(self.view)
 
     def save(self, path: str | Path, timeout: float = 20) -> None:
         """Write the picture; the ending of the name says how: .dot, .svg, .png or .pdf.
