@@ -41,18 +41,19 @@
   // ------------------------------------------------------------------------------------------------- zoom and pan
   const { width, height } = picture.viewBox.baseVal;
   const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
-  const whole = () => Math.min((stage.clientWidth - 24) / width, (stage.clientHeight - 24) / height);
+  const across = () => (stage.clientWidth - 24) / width, down = () => (stage.clientHeight - 24) / height;
+  const whole = () => Math.max(Math.min(across(), down()), Math.min(down(), 100 / height)); // a strip, but no hair
   let zoom = 1, fitted = true;
 
   const setZoom = (next, x = stage.clientWidth / 2, y = stage.clientHeight / 2) => {
     const before = picture.getBoundingClientRect(), corner = stage.getBoundingClientRect();
-    const across = (corner.left + x - before.left) / before.width, down = (corner.top + y - before.top) / before.height;
+    const right = (corner.left + x - before.left) / before.width, below = (corner.top + y - before.top) / before.height;
     zoom = clamp(next, Math.min(whole(), 0.2), 6);
     picture.style.width = `${width * zoom}px`;
     picture.style.height = `${height * zoom}px`;
     const after = picture.getBoundingClientRect();
-    stage.scrollLeft += after.left + across * after.width - corner.left - x;
-    stage.scrollTop += after.top + down * after.height - corner.top - y;
+    stage.scrollLeft += after.left + right * after.width - corner.left - x;
+    stage.scrollTop += after.top + below * after.height - corner.top - y;
   };
   const fit = () => {
     setZoom(Math.min(whole(), 1.6));
@@ -64,7 +65,7 @@
   };
   const open = () => { // a long strip begins at its left end, large enough to be read
     fit();
-    const readable = Math.min(1, (stage.clientHeight - 24) / height);
+    const readable = Math.min(1, down());
     if (zoom < 0.4 && readable > zoom) {
       zoomBy(readable / zoom);
       stage.scrollTo(0, stage.scrollTop);
@@ -271,13 +272,16 @@
   const play = () => {
     if (timer) return stop();
     if (at === frames.length) show(0);
-    const pause = clamp(30000 / frames.length, 60, 350); // all of it in about half a minute
-    const stride = Math.max(1, Math.round(frames.length * pause / 30000));
+    const pace = clamp(frames.length / 30000, 1 / 350, Infinity); // frames a millisecond: half a minute for all
+    let since = performance.now(), from = at;
     timer = setInterval(() => {
       const end = at < turn ? turn : frames.length; // the turn is always seen
-      show(Math.min(at + stride, end));
+      const due = Math.min(from + Math.floor((performance.now() - since) * pace), end);
+      if (due <= at) return;
+      show(due);
+      if (at === turn) [since, from] = [performance.now(), at];
       if (at === frames.length) stop();
-    }, pause);
+    }, 50);
     told();
   };
   const told = () => {
