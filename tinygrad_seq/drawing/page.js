@@ -41,7 +41,7 @@
   // ------------------------------------------------------------------------------------------------- zoom and pan
   const { width, height } = picture.viewBox.baseVal;
   const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
-  const across = () => (stage.clientWidth - 24) / width, down = () => (stage.clientHeight - 24) / height;
+  const across = () => (stage.offsetWidth - 24) / width, down = () => (stage.offsetHeight - 24) / height;
   const whole = () => Math.max(Math.min(across(), down()), Math.min(down(), 100 / height)); // a strip, but no hair
   let zoom = 1, fitted = true;
 

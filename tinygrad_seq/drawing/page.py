@@ -76,7 +76,8 @@ def walk(top: Cluster) -> Iterable[tuple[tuple[Cluster, ...], Item]]:
 def data(view: View, details: Details) -> dict[str, Any]:
     """All that the page knows: items by number, edges and frames of numbers, and texts that many items share."""
     texts: dict[str, int] = {}
-    items, number = [], {}
+    items: list[dict[str, Any]] = []
+    number: dict[str, int] = {}
     for around, item in walk(view.top):
         about = details.get(item.id, {})
         number[item.id] = len(items)
@@ -144,6 +145,6 @@ def forward_frames(view: View) -> list[list[str]]:
         if edge.target in frames:
             other = first_use.setdefault(edge.source, edge.target)
             first_use[edge.source] = min(edge.target, other, key=key.__getitem__)
-    for item in leaf:
-        frames.setdefault(first_use.get(item, item), []).append(item)
+    for name in leaf:
+        frames.setdefault(first_use.get(name, name), []).append(name)
     return [frames[name] for name in sorted(frames, key=lambda name: key.get(name, -1))]

@@ -34,9 +34,9 @@ def written(rule: Callable[..., Any]) -> str:
         spans = [(line, column) for line, _, column, _ in code.co_positions() if line and column]
         for node in lambdas(source):
             body = node.body
-            start, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+            first, last = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
             named = tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args))
-            if named == code.co_varnames[: code.co_argcount] and spans and all(start <= at < end for at in spans):
+            if named == code.co_varnames[: code.co_argcount] and spans and all(first <= at < last for at in spans):
                 return ast.get_source_segment(source, node) or ""
         return dedent("".join(lines)).strip()
     except (OSError, TypeError, AttributeError, SyntaxError, StopIteration):  # typed at a prompt, or no function at all
