@@ -9,7 +9,7 @@ of a row it goes sideways. Loops that are not inside a step share their columns 
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, sqrt
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -76,6 +76,7 @@ class Mould:
     top: float = 0.0
     bottom: float = 0.0
     gutters: list[float] = field(default_factory=list)
+    spread: dict[tuple[End, End], float] = field(default_factory=dict)  # of links that meet in an item
 
 
 @dataclass(slots=True, eq=False)
@@ -271,7 +272,7 @@ class Layout:
                 continue
             end: End = ("item", slot)
             wide, high = extent(item)
-            box = boxes[end] = Box(wide / 2, wide / 2, high / 2, high / 2)
+            box = boxes[end] = Box(wide / 2, wide / 2, high / 2, high / 2, leaf=item.role in leaves)
             age[end] = item.ordinal - (0.5 if item.role in leaves else 0)
             for other in attached.get(slot, ()):
                 w, h = extent(mould.items[other])
@@ -305,7 +306,8 @@ class Layout:
                     boxes[end] = Box(2, 2, port=1 if end[0] == "top" else -1)
                     age[end] = inf if end[0] == "top" else -inf
         ordered = sorted(boxes, key=lambda end: age[end])
-        links = []
+        links: list[Link] = []
+        lines: list[tuple[tuple[End, End], Link]] = []
         for pair in mould.links:
             a, b = pair
             if a[0] == "item" and a[1] in held and b[1] == held[a[1]]:
@@ -313,7 +315,7 @@ class Layout:
             link = Link(
                 boxes[self.box_of(a, held)], boxes[self.box_of(b, held)], self.offset(mould, a), self.offset(mould, b)
             )
-            link.between = mould.links[pair]
+            lines.append((pair, link))
             if link.source is not link.target:
                 links.append(link)
         stack = [boxes[end] for end in ordered]
@@ -325,6 +327,16 @@ class Layout:
             for i, box in enumerate(line):
                 box.group = 2 * i / (len(line) - 1) - 1 if len(line) > 1 else box.group
         arrange(stack, links)
+        meet: dict[Key, list[tuple[float, tuple[End, End]]]] = {}
+        for pair, link in lines:
+            mould.links[pair] = link.between
+            if pair[1][0] == "item" and link.source.rank < link.target.rank:
+                near = link.between[-1].x if link.between else link.source.x + link.leaves
+                meet.setdefault(pair[1][1], []).append((near, pair))
+        for slot, found in meet.items():
+            step = min(8.0, (extent(mould.items[slot])[0] - 6) / len(found))
+            for i, (_, pair) in enumerate(sorted(found, key=lambda entry: entry[0])):
+                mould.spread[pair] = (i - (len(found) - 1) / 2) * step
         for end, box in boxes.items():
             if end[0] == "in":
                 pinned = bool(box.gutters)
@@ -419,7 +431,7 @@ class Layout:
         count = len(row.columns)
         side = 24.0 if row.delays else 0.0
         row.left, row.right, row.top, row.bottom = -side, count * (wide + gutter) - gutter + side, -high, below
-        row.gutters = [number * (wide + gutter) - gutter / 2 for number in range(count + 1)]
+        row.gutters = [number * (wide + gutter) - gutter / 2 for number in range(1, max(count, 2))]
 
     def form_gap(self, gap: Mould, steps: list[Mould], wide: float, high: float) -> None:
         gap.left, gap.right, gap.top, gap.bottom = -wide / 2, wide / 2, -high, 0.0
@@ -454,7 +466,8 @@ class Layout:
             for end in (a, b):
                 if end[0] in ("top", "bottom"):
                     other = b if end is a else a
-                    gap.at[end] = (gap.at[other[1]][0], 0.0)
+                    twin = next((card.at[end][0] - (card.left + card.right) / 2 for card in steps if end in card.at), None)
+                    gap.at[end] = (gap.at[other[1]][0] if twin is None else twin, 0.0)
 
     def mirror(self, mould: Mould) -> None:
         """Time runs from right to left: what comes in, comes in on the right."""
@@ -465,6 +478,7 @@ class Layout:
         for boxes in mould.links.values():
             for box in boxes:
                 box.x = -box.x
+        mould.spread = {pair: -aside for pair, aside in mould.spread.items()}
 
     # -------------------------------------------------------------------------------------------------- the picture
 
@@ -511,12 +525,21 @@ class Layout:
         for place, (mould, a, b) in zip(places, links, strict=True):
             if mould.kind == "row":
                 continue
-            first, last = self.spot(place, a, b, True), self.spot(place, b, a, False)
-            between = [(place.x + box.x, place.y + box.y, "v") for box in mould.links[a, b]]
+            first, last = self.spot(place, a, b), self.spot(place, b, a)
+            aside = mould.spread.get((a, b), 0.0)
+            if aside and last[2] == "v":
+                shown = mould.items[b[1]]
+                round_by = 11 - sqrt(121 - aside * aside) if extent(shown) == (22.0, 22.0) else 0.0
+                last = last[0] + aside, last[1] - round_by, "v"
+            between = [
+                (place.x + box.x, place.y + y, "v")
+                for box in mould.links[a, b]
+                for y in ((box.y + box.below, box.y - box.above) if box.above else (box.y,))
+            ]
             points += [first, *(between if first[1] > last[1] else reversed(between)), last]
         return points
 
-    def spot(self, place: Place, end: End, other: End, leaves_here: bool) -> Point:
+    def spot(self, place: Place, end: End, other: End) -> Point:
         """Where a link meets one of its ends."""
         mould = place.mould
         if end[0] in ("top", "bottom"):

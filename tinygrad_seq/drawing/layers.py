@@ -25,6 +25,7 @@ class Box:
     group: float = 0.0  # first in its row, or last: -1 to 1
     gutters: Sequence[float] = ()  # of a wide box with columns, which stands at 0: where links may pass
     port: int = 0  # -1: at the bottom, 1: at the top
+    leaf: bool = False  # stands right below its use and raises nothing
     thin: bool = False
     rank: int = 0
     x: float = 0.0
@@ -54,7 +55,7 @@ def rank(boxes: Sequence[Box], links: Sequence[Link]) -> None:
     wide: set[int] = set()
     used: set[int] = set()
     for box in boxes:
-        box.rank = max((other.rank + 1 for other in reads[box]), default=0)
+        box.rank = max((other.rank + 1 for other in reads[box] if not other.leaf and not other.port), default=0)
         if box.gutters:
             box.rank = max(box.rank, max(wide, default=-1) + 1)
             while box.rank in used:
@@ -111,6 +112,7 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link]) -> None:
                 Box(left=3, right=3, thin=True, rank=n) for n in range(low.rank + 1, high.rank) if n in rows
             ]
         for box in link.between:
+            box.group = 2 if link.source.group == 1 and link.target.port else 0  # around what stands above it
             rows[box.rank].append(box)
         if low.rank != high.rank:
             chain = [(low, a), *((box, 0.0) for box in link.between), (high, b)]
@@ -147,7 +149,7 @@ def order(rows: list[list[Box]], up: Near, down: Near) -> None:
             position[box] = i / max(len(row) - 1, 1) if len(row) > 1 else 0.5
 
     def mean(box: Box, near: Near) -> float:
-        found = [position[other] for other, _, _ in near.get(box, ())]
+        found = [position[other] + 1e-6 * to for other, _, to in near.get(box, ())]
         return sum(found) / len(found) if found else position[box]
 
     for row in rows:
@@ -173,7 +175,7 @@ def crossings(rows: list[list[Box]], up: Near, position: dict[Box, float]) -> in
     total = 0
     for row in rows:
         ends = sorted(
-            (position[box] + a * 1e-7, position[other] + b * 1e-7) for box in row for other, a, b in up.get(box, ())
+            (position[box] + a * 1e-6, position[other] + b * 1e-6) for box in row for other, a, b in up.get(box, ())
         )
         seen: list[float] = []
         for _, end in ends:
@@ -221,3 +223,4 @@ def pass_by(row: list[Box], near: list[list[tuple[Box, float, float]]], wide: Bo
             gutter = min(wide.gutters, key=lambda x: (abs(x - wish), x))
             number = taken[gutter] = taken.get(gutter, -1) + 1
             box.x = gutter + (number + 1) // 2 * 5 * (-1) ** number
+            box.above, box.below = wide.above, wide.below
