@@ -17,7 +17,6 @@ from tinygrad_seq.drawing.details import details, strip_length, summary
 from tinygrad_seq.drawing.page import data, forward_frames, inlined, page, walk
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.svg import svg
-from tinygrad_seq.graph import ancestors
 from tinygrad_seq.primitive import registry
 
 hostile = "</script><b>&\"'\\\n<!-- ]]> \u2028 :: " + "x" * 10_000
@@ -32,7 +31,7 @@ def lstm(steps, device="cpu", **options):
 def told(loss, **options):
     """The view of a loss, and what there is to say about it."""
     view = draw(loss, **options).view
-    return view, details(view, ancestors([loss.node]))
+    return view, details(view, [loss.node], [loss])
 
 
 def written(loss, **options):
@@ -107,18 +106,21 @@ def test_every_item_of_a_network_is_told():
     assert forget["rules"] == [("x", "lambda g, y, _x: g * (y - y * y)")]
     assert weight["op"] == "parameter" and weight["shape"] == "(32, 8)" and weight["gradient"] > 0
     assert [part["name"] for part in biases["of"]] == ["bias_ih_l0", "bias_hh_l0"]
-    assert by_name["loss"]["values"] == "not kept: no gradient rule reads it"
+    assert by_name["loss"]["values"]["mean"] == pytest.approx(loss.item(), rel=1e-3)
+    assert by_name["h"]["op"] == "multiply" and [about["op"] for about in about.values()].count("sigmoid") == 9
 
 
 def test_gradients_are_norms_and_freed_values_are_missed():
+    unread = "not kept: no gradient rule reads it"
     w = ts.nn.Parameter([3.0, 4.0]).named("w")
     (w * w).sum().backward()
-    loss = (w * w).named("square").sum()
+    loss = (w * w).named("square").tanh().named("unread").sum()
     before = {about["name"]: about for about in told(loss)[1].values()}
     assert before["w"]["gradient"] == 10.0 and before["square"]["gradient"] is None
+    assert before["unread"]["values"]["max"] == 1.0 and before["square"]["values"] == unread
     loss.backward()
     after = {about["name"]: about for about in told(loss)[1].values()}
-    assert after["square"]["values"] == "freed by backward" and after["w"]["values"]["mean"] == 3.5
+    assert after["square"]["values"] == "freed by backward (retain_graph=True keeps it)" and after["w"]["values"]["mean"] == 3.5
 
 
 def test_nothing_is_kept_alive():

@@ -11,20 +11,21 @@ from typing import Any
 from tinygrad_seq.backend import Array, modules, quiet, to_host
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.view import View
-from tinygrad_seq.graph import Node, ancestors
+from tinygrad_seq.graph import Node, Value, ancestors
 
 strip_length = 64
 Details = dict[str, dict[str, Any]]  # by item
 
 
-def details(view: View, nodes: Sequence[Node]) -> Details:
-    """For every item that is a node: what there is to say. `nodes` are the graph's, in order of creation.
+def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) -> Details:
+    """For every item that is a node: what there is to say. `roots` are the nodes that the view was built from.
 
     Plain data for JSON. `values` is a dict (mean, min, max, size, and a strip of at most 64 of them, evenly spaced) or
-    a sentence that says why there are none; `gradient` is the norm of what has arrived in `.grad`, or None. What is
-    made of several parameters (the sum of two biases) has what there is to say about each in `of`.
+    a sentence that says why there are none; those of `outputs` are known. `gradient` is the norm of `.grad`, or None.
+    What is made of several parameters (the sum of two biases) has what there is to say about each in `of`.
     """
-    held = arrays(nodes)
+    nodes = ancestors(roots)
+    held = arrays(nodes) | {output.node: output.array for output in outputs if output.node is not None}
     said: dict[Node, dict[str, Any]] = {}
     rules: dict[str, list[tuple[str, str]]] = {}
 
@@ -43,10 +44,16 @@ def details(view: View, nodes: Sequence[Node]) -> Details:
         cluster = stack.pop()
         stack += cluster.inner
         for item in cluster.items:
-            if item.ordinal >= 0:
-                node = nodes[item.ordinal]
-                made = [leaf for leaf in ancestors([node]) if leaf.op is None] if item.role == "weight" else [node]
-                found[item.id] = say(made[0]) if len(made) == 1 else {"op": "parameters", "of": [*map(say, made)]}
+            if item.ordinal < 0:
+                continue
+            node = nodes[item.ordinal]
+            made = [leaf for leaf in ancestors([node]) if leaf.op is None] if item.role == "weight" else [node]
+            if len(made) > 1:
+                found[item.id] = {"op": "parameters", "of": [*map(say, made)]}
+            elif item.symbol or made[0].op is None:
+                found[item.id] = say(made[0])
+            else:  # many ops folded into one item, which gives what the last of them gives
+                found[item.id] = {key: say(node)[key] for key in ("shape", "dtype", "values", "gradient")}
     return found
 
 
@@ -87,7 +94,11 @@ def absent(node: Node) -> str:
     """Why a value is not known."""
     if node.op is None:
         return "not kept: nothing holds it any more"
-    return "freed by backward" if node.saved is None else "not kept: no gradient rule reads it"
+    return (
+        "freed by backward (retain_graph=True keeps it)"
+        if node.saved is None
+        else "not kept: no gradient rule reads it"
+    )
 
 
 def summary(value: Any) -> dict[str, Any] | str:

@@ -138,7 +138,7 @@
     const rows = [
       ["name", title.endsWith(` ${about.name}`) ? "" : about.name], ["shape", about.shape && `${about.shape} ${about.dtype}`], ["in", seen.place],
       ["line", seen.line],
-      [scale || "shown", seen.value], ["|gradient|", about.gradient ?? (about.op === "parameter" ? "not computed" : undefined)],
+      [scale || "shown", seen.value], ["|.grad|", about.gradient ?? (about.op === "parameter" ? "not computed" : undefined)],
     ].filter(([, value]) => value !== undefined && value !== "" && value !== null);
     if (typeof values === "string") rows.push(["value", values]);
     else if (values) {

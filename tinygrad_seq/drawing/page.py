@@ -24,7 +24,7 @@ leaves = ("input", "initial", "constant", "weight")
 
 
 def page(view: View, picture_svg: str, details: Details) -> str:
-    """The HTML text of a view, its SVG, and what `details` says about its items."""
+    """The HTML text of a view, its built-in SVG, and what `details` says about its items."""
     title, count = map(escape, summary(view))
     parts = {
         "title": title,
@@ -104,15 +104,15 @@ def data(view: View, details: Details) -> dict[str, Any]:
         "edges": [[number[edge.source], number[edge.target]] for edge in view.edges],
         "forward": [[number[item] for item in frame] for frame in forward],
         "backward": [[number[item] for item in frame] for frame in backward],
-        "scale": view.scale.label if view.scale else "",
+        "scale": view.scale.label.partition(" (")[0] if view.scale else "",
     }
 
 
 def title(item: Item, about: dict[str, Any]) -> str:
     """What to call an item in a sentence."""
     if item.role in ("middle", "passing"):
-        return shortened(item.tooltip.partition(":")[0], 80)
-    kind = about.get("op") or item.symbol
+        return shortened(item.tooltip.partition("\n")[0].partition(":")[0], 80)
+    kind = about.get("op", item.symbol)
     if item.role in leaves:
         kind = {"initial": "first state"}.get(item.role, item.role)
     return " ".join(filter(None, (kind, shortened(item.label))))
