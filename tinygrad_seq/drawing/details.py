@@ -62,9 +62,10 @@ def entry(node: Node, value: Array | None) -> dict[str, Any]:
     owner = node.owner() if node.owner is not None else None
     several = bool(node.shape) and isinstance(node.shape[0], tuple)
     kind = "input" if node.shape else "constant"
+    about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
     return {
         "op": node.op.name if node.op is not None else "parameter" if node.requires_grad else kind,
-        "about": (node.op.forward.__doc__ or "").strip().partition("\n")[0] if node.op is not None else "",
+        "about": about if node.op is None else (node.op.forward.__doc__ or "").strip().partition("\n")[0],
         "name": node.name or "",
         "shape": ", ".join(map(str, node.shape)) if several else str(node.shape),
         "dtype": str(node.dtype),
@@ -94,11 +95,9 @@ def absent(node: Node) -> str:
     """Why a value is not known."""
     if node.op is None:
         return "not kept: nothing holds it any more"
-    return (
-        "freed by backward (retain_graph=True keeps it)"
-        if node.saved is None
-        else "not kept: no gradient rule reads it"
-    )
+    if node.saved is None:
+        return "freed by backward (retain_graph=True keeps it)"
+    return "not kept: no gradient rule reads it"
 
 
 def summary(value: Any) -> dict[str, Any] | str:

@@ -33,7 +33,7 @@ def page(view: View, picture_svg: str, details: Details) -> str:
         "style": asset("page.css"),
         "picture": picture_svg[max(picture_svg.find("<svg"), 0) :],  # HTML takes no XML declaration
         "data": inlined(data(view, details)),
-        "script": asset("page.js"),
+        "script": asset("page.js") + "\n" + asset("play.js"),
     }
     return re.sub("@@([a-z]+)@@", lambda part: parts[part[1]], asset("page.html"))
 
@@ -114,7 +114,7 @@ def title(item: Item, about: dict[str, Any]) -> str:
         return shortened(item.tooltip.partition("\n")[0].partition(":")[0], 80)
     kind = about.get("op", item.symbol)
     if item.role in leaves:
-        kind = {"initial": "first state"}.get(item.role, item.role)
+        kind = {"weight": "", "initial": "first state"}.get(item.role, item.role)
     return " ".join(filter(None, (kind, shortened(item.label))))
 
 
