@@ -232,10 +232,13 @@ def test_dark_follows_the_reader_and_the_button_overrules(reader):
     def ground():
         return reader.js("return getComputedStyle(document.body).backgroundColor")
 
-    light = ground()
+    def paper():
+        return reader.js("return getComputedStyle(document.querySelector('#stage .cluster.step rect')).fill")
+
+    light, white = ground(), paper()
     reader.driver.find_element(By.ID, "theme").click()
     dark = ground()
-    assert light != dark and reader.count("> svg[data-theme=dark]") == 1
+    assert light != dark and paper() != white
     media = [{"name": "prefers-color-scheme", "value": "dark"}]
     reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
     try:

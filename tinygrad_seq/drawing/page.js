@@ -123,7 +123,8 @@ const heat = ({ strip, size }, shape) => {
   grid.style.setProperty("--columns", columns);
   grid.dataset.is = "heat";
   const some = `${strip.length} of ${size.toLocaleString("en")} values, evenly spaced`;
-  return strip.length > 1 ? [grid, make("small", {}, `${size > strip.length ? some : "all values"}; blue is negative, red is positive`)] : [];
+  const which = strip.length < size ? some : "all values";
+  return strip.length > 1 ? [grid, make("small", {}, `${which}; blue is negative, red is positive`)] : [];
 };
 const facts = (about, values, title, seen = {}) => {
   const one = values?.size === 1 || typeof values === "string";

@@ -16,10 +16,6 @@ from tinygrad_seq.drawing.caption import shortened
 from tinygrad_seq.drawing.details import Details, rounded
 from tinygrad_seq.drawing.view import Cluster, Item, View
 
-night = {
-    "ink": "#E6EAEE", "quiet": "#9AA5B1", "line": "#6B7783", "paper": "#1B2229", "card": "#232B33",
-    "card_edge": "#3C4752", "ground": "#151B21", "frame": "#2D363F", "state": "#4BA3CB", "input": "#F07A5A",
-}  # fmt: skip
 leaves = ("input", "initial", "constant", "weight")
 
 
@@ -43,10 +39,10 @@ def asset(name: str) -> str:
 
 
 def colours() -> str:
-    """The palette of all pictures as custom properties, by day and by night."""
+    """The palette of all pictures as custom properties, each for a light and a dark page."""
     names = ("ink", "quiet", "line", "paper", "card", "card_edge", "ground", "frame", "state")
-    day = {name: getattr(palette, name) for name in names} | {"input": palette.fills["input"]}
-    pairs = [f"--{name.replace('_', '-')}: light-dark({day[name]}, {night[name]})" for name in day]
+    day = {name.replace("_", "-"): getattr(palette, name) for name in names} | {"input": palette.fills["input"]}
+    pairs = [f"--{name}: light-dark({light}, {palette.dark.get(light, light)})" for name, light in day.items()]
     return ":root { " + "; ".join(pairs) + " }"
 
 

@@ -81,10 +81,8 @@ $("time").addEventListener("input", () => {
 // ----------------------------------------------------------------------------------------- light, dark and print
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const wear = (theme) => {
-  for (const element of [root, picture]) {
-    if (theme) element.dataset.theme = theme;
-    else delete element.dataset.theme;
-  }
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
 };
 const changeTheme = () => wear((root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark" ? "light" : "dark");
 let worn;
