@@ -18,6 +18,7 @@ from tinygrad_seq.drawing.details import details, strip_length, summary
 from tinygrad_seq.drawing.page import data, forward_frames, inlined, page, walk
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.svg import svg
+from tinygrad_seq.drawing.view import Scale
 from tinygrad_seq.primitive import registry
 
 hostile = "</script><b>&\"'\\\n<!-- ]]> \u2028 :: " + "x" * 10_000
@@ -138,6 +139,21 @@ def test_values_on_a_device_are_told_too(gpu):
     view, about = told(lstm(2, device="cuda"))
     assert {item.id for _, item in walk(view.top)} == set(about)
     assert about[next(item.id for _, item in walk(view.top) if item.label == "cell")]["values"]["size"] == 16
+
+
+def valued(view, value):
+    """The view with this number on everything."""
+    for around, item in list(walk(view.top)):
+        cluster = around[-1] if around else view.top
+        cluster.items[cluster.items.index(item)] = replace(item, value=value)
+    return replace(view, scale=Scale("|gradient| (of leaves)", 1e-6, 1.0))
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.0312345, 0.03123), (float("inf"), "inf"), (0.0, 0.0)])
+def test_numbers_shown_in_the_picture_are_told_too(value, said):
+    view, about = told(lstm(2))
+    found = data(valued(view, value), about)
+    assert found["scale"] == "|gradient|" and {item["value"] for item in found["items"]} == {said}
 
 
 # ---------------------------------------------------------------------------------------------------------- the rules

@@ -28,6 +28,7 @@ for (const shape of shapes) {
   shape?.setAttribute("role", "button");
 }
 if (items.length < 1000) stage.dataset.calm = ""; // fading costs too much where there are many
+if (scale) stage.dataset.heat = "";
 const nodeOf = (target) => number.get(target.closest?.("#stage g.node")?.id);
 
 /** Give a class to these elements and take it from those that had it. */
