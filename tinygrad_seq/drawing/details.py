@@ -123,4 +123,7 @@ def norm(gradient: Any) -> float | str | None:
 
 def rounded(number: float) -> float | str:
     """Four digits; what is not finite as text, which is what JSON can carry."""
-    return float(f"{number:.4g}") if math.isfinite(number) else str(float(number))
+    if not math.isfinite(number):
+        return str(float(number))
+    short = float(f"{number:.4g}")
+    return short if math.isfinite(short) else float(number)  # the largest numbers would round to infinity
