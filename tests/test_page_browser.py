@@ -138,6 +138,8 @@ def test_search_counts_and_enter_goes_round(reader):
     reader.query.clear()
     reader.query.send_keys("(32, 8)")
     assert reader.found() == "3 found"
+    reader.shift(Keys.ENTER)
+    assert reader.found() == "3 of 3"
     reader.query.send_keys("no such")
     assert reader.found() == "none found" and reader.count(".is-match") == 0
 
