@@ -53,7 +53,7 @@ def test_a_page_is_one_text_that_loads_nothing():
     text = written(lstm(3))
     assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", text)
     assert not re.search(r"@import|url\(|<link|@@", text)
-    assert len(text) < 100_000  # 61 nodes
+    assert len(text) < 110_000  # 61 nodes; 50 take about 90 kB
     assert len(within(text)["items"]) == text.count('<g class="node')
 
 
