@@ -1,0 +1,210 @@
+"""The page without a browser: one safe text, what it says about every node, and the order of play."""
+
+import json
+import re
+import weakref
+from dataclasses import replace
+from types import CodeType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+import tinygrad_seq as ts
+from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.details import details, strip_length, summary
+from tinygrad_seq.drawing.page import data, forward_frames, inlined, page, walk
+from tinygrad_seq.drawing.rules import rules_of
+from tinygrad_seq.drawing.svg import svg
+from tinygrad_seq.drawing.view import Scale
+from tinygrad_seq.primitive import registry
+
+hostile = "</script><b>&\"'\\\n<!-- ]]> \u2028 :: " + "x" * 10_000
+
+
+def lstm(steps, device="cpu", **options):
+    ts.manual_seed(0)
+    x = ts.tensor(np.random.default_rng(0).standard_normal((steps, 2, 3)).astype("float32"), device=device)
+    return (ts.nn.LSTM(3, 8, **options).to(device)(x)[0] * 1.0).sum().named("loss")
+
+
+def told(loss, **options):
+    """The view of a loss, and what there is to say about it."""
+    view = draw(loss, **options).view
+    return view, details(view, [loss.node], [loss])
+
+
+def written(loss, **options):
+    view, about = told(loss, **options)
+    return page(view, svg(view), about)
+
+
+def within(text):
+    """The data inside a page."""
+    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)[1])
+
+
+# ---------------------------------------------------------------------------------------------------------- one text
+
+
+def test_a_page_is_one_text_that_loads_nothing():
+    text = written(lstm(3))
+    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", text)
+    assert not re.search(r"@import|url\(|<link|@@", text)
+    assert len(text) < 110_000  # 61 nodes; 50 take about 90 kB
+    assert len(within(text)["items"]) == text.count('<g class="node')
+
+
+def test_what_people_named_is_text_and_never_markup():
+    x = ts.tensor([1.0, 2.0], requires_grad=True).named(hostile)
+    with ts.scope(module=hostile, step=hostile):
+        loss = (x * x).named(hostile).sum().named(hostile)
+    text = written(loss)
+    assert text.count("<script") == text.count("</script>") == 2
+    assert "<b>" not in text and "<!-- ]]>" not in text and "\u2028" not in within(text)["items"][0]["id"]
+    assert [item["name"] for item in within(text)["items"] if "name" in item] == [hostile] * 3
+
+
+@given(st.recursive(st.text() | st.integers() | st.booleans(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+def test_inlined_json_comes_back_and_holds_nothing_that_html_reads(value):
+    text = inlined(value)
+    assert text.isascii() and not set(text) & set("<>&")
+    assert json.loads(text) == value
+
+
+# ---------------------------------------------------------------------------------------------- what there is to say
+
+
+@given(arrays(st.sampled_from(["float32", "float64", "int64", "bool"]), array_shapes(min_dims=0, max_side=9)))
+def test_a_summary_says_what_numpy_says(array):
+    found = summary(array)
+    with np.errstate(all="ignore"):
+        for key, expected in (("mean", array.mean()), ("min", array.min()), ("max", array.max())):
+            assert float(found[key]) == pytest.approx(float(expected), rel=1e-3, nan_ok=True)
+    assert found["size"] == array.size and len(found["strip"]) <= strip_length
+    every = -(-array.size // strip_length)
+    strip = array.reshape(-1)[::every].astype("float64")
+    assert [float(number) for number in found["strip"]] == pytest.approx(strip.tolist(), rel=1e-3, nan_ok=True)
+    json.dumps(found, allow_nan=False)
+
+
+def test_what_is_not_finite_and_what_is_empty_is_said_in_words():
+    found = summary(np.array([np.nan, np.inf, -np.inf, 1.0]))
+    assert found["strip"] == ["nan", "inf", "-inf", 1.0] and found["max"] == "nan"
+    assert summary(np.zeros((0, 3))) == "empty"
+
+
+def test_every_item_of_a_network_is_told():
+    layer = ts.nn.LSTM(3, 8)
+    loss = layer(ts.tensor(np.ones((3, 2, 3), "float32")))[0].sum().named("loss")
+    loss.backward(retain_graph=True)
+    view, about = told(loss)
+    by_name = {item.label: about[item.id] for _, item in walk(view.top) if item.id in about}
+    forget, weight, biases = by_name["forget"], by_name["weight_hh_l0"], by_name["bias_ih_l0\n+ bias_hh_l0"]
+    assert forget["op"] == "sigmoid" and forget["shape"] == "(2, 8)" and forget["dtype"] == "float32"
+    assert forget["about"].startswith("1 / (1 + e**-x)") and 0 < forget["values"]["min"] < forget["values"]["max"] < 1
+    assert forget["rules"] == [("x", "lambda g, y, _x: g * (y - y * y)")]
+    assert weight["op"] == "parameter" and weight["shape"] == "(32, 8)" and weight["gradient"] > 0
+    assert [part["name"] for part in biases["of"]] == ["bias_ih_l0", "bias_hh_l0"]
+    assert by_name["loss"]["values"]["mean"] == pytest.approx(loss.item(), rel=1e-3)
+    assert by_name["h"]["op"] == "multiply" and [about["op"] for about in about.values()].count("sigmoid") == 9
+
+
+def test_gradients_are_norms_and_freed_values_are_missed():
+    unread = "not kept: no gradient rule reads it"
+    w = ts.nn.Parameter([3.0, 4.0]).named("w")
+    (w * w).sum().backward()
+    loss = (w * w).named("square").tanh().named("unread").sum()
+    before = {about["name"]: about for about in told(loss)[1].values()}
+    assert before["w"]["gradient"] == 10.0 and before["square"]["gradient"] is None
+    assert before["unread"]["values"]["max"] == 1.0 and before["square"]["values"] == unread
+    loss.backward()
+    after = {about["name"]: about for about in told(loss)[1].values()}
+    assert after["square"]["values"] == "freed by backward (retain_graph=True keeps it)"
+    assert after["w"]["values"]["mean"] == 3.5
+
+
+def test_nothing_is_kept_alive():
+    x = ts.tensor(np.ones(1000, "float32"), requires_grad=True)
+    loss = (x * x).tanh().sum()
+    array = weakref.ref(loss.node.parents[0].output)
+    about = told(loss)[1]
+    del x, loss
+    assert array() is None and len(about) == 4
+
+
+def test_values_on_a_device_are_told_too(gpu):
+    view, about = told(lstm(2, device="cuda"))
+    assert {item.id for _, item in walk(view.top)} == set(about)
+    assert about[next(item.id for _, item in walk(view.top) if item.label == "cell")]["values"]["size"] == 16
+
+
+def valued(view, value):
+    """The view with this number on everything."""
+    for around, item in list(walk(view.top)):
+        cluster = around[-1] if around else view.top
+        cluster.items[cluster.items.index(item)] = replace(item, value=value)
+    return replace(view, scale=Scale("|gradient| (of leaves)", 1e-6, 1.0))
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.0312345, 0.03123), (float("inf"), "inf"), (0.0, 0.0)])
+def test_numbers_shown_in_the_picture_are_told_too(value, said):
+    view, about = told(lstm(2))
+    found = data(valued(view, value), about)
+    assert found["scale"] == "|gradient|" and {item["value"] for item in found["items"]} == {said}
+
+
+# ---------------------------------------------------------------------------------------------------------- the rules
+
+
+own = [op for op in registry.values() if op.differentiable and op.forward.__module__.startswith("tinygrad_seq.")]
+
+
+@pytest.mark.parametrize("op", own, ids=lambda op: op.name)
+def test_a_rule_is_shown_as_it_is_written(op):
+    """Compiled again, the text is the same code."""
+    rules = [rule for rule in (*op.rules, op.joint, op.merge) if rule is not None]
+    texts = rules_of(op)
+    assert len(texts) == len(rules)
+    for (_, text), rule in zip(texts, rules, strict=True):
+        code = rule.__code__
+        found = next(c for c in compile(text, "rule", "exec").co_consts if isinstance(c, CodeType))
+        assert (found.co_name, found.co_names, found.co_varnames) == (code.co_name, code.co_names, code.co_varnames)
+        assert len(found.co_code) == len(code.co_code) and text.startswith(("lambda", "def"))
+
+
+def test_rules_on_one_line_are_told_apart_and_one_without_source_is_no_error():
+    @ts.primitive
+    def blend(xp, x, y):
+        return x * 2 + y * 3
+
+    registry.pop("blend")
+    blend.vjps(lambda g, _z, _x, _y: g * 2.0, lambda g, _z, _x, _y: g * 3.0)
+    assert rules_of(blend.op) == [("x", "lambda g, _z, _x, _y: g * 2.0"), ("y", "lambda g, _z, _x, _y: g * 3.0")]
+    blend.vjps(eval("lambda g, _z, _x, _y: g"), None)
+    assert rules_of(blend.op) == [("x", "(its source is not at hand)")]
+
+
+# ---------------------------------------------------------------------------------------------------------- the play
+
+
+@pytest.mark.parametrize("steps", [(3, 1), (2, 0), (0, 0), (9, 9)])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
+def test_the_forward_shows_every_item_once_and_after_what_it_is_made_from(steps, options):
+    view = draw(lstm(7, **options), steps=steps).view
+    frames = forward_frames(view)
+    shown = [item for frame in frames for item in frame]
+    assert sorted(shown) == sorted(item.id for _, item in walk(view.top))
+    frame_of = {item: i for i, frame in enumerate(frames) for item in frame}
+    assert all(frame_of[edge.source] <= frame_of[edge.target] for edge in view.edges)
+
+
+def test_the_backward_is_the_walk_where_it_is_known_and_else_the_forward_reversed():
+    view, about = told(lstm(2))
+    found = data(replace(view, backward=[]), about)
+    assert found["backward"] == found["forward"][::-1]
+    order = [item.id for _, item in walk(view.top)][5:0:-1]
+    found = data(replace(view, backward=[*order, order[0], "gone"]), about)
+    assert [found["items"][frame[0]]["id"] for frame in found["backward"]] == order

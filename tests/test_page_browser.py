@@ -1,0 +1,315 @@
+"""The page in a real browser: what happens when a reader clicks, types, plays, turns the light off or takes a phone.
+
+Headless Chromium through Selenium, offline: both programs are on this machine, or these tests say what is missing.
+"""
+
+import os
+import time
+from pathlib import Path
+from shutil import which
+
+import numpy as np
+import pytest
+from test_page import hostile, told, valued
+
+import tinygrad_seq as ts
+from tinygrad_seq.drawing.page import page
+from tinygrad_seq.drawing.svg import svg
+
+webdriver = pytest.importorskip("selenium.webdriver", reason='needs selenium: pip install "tinygrad-seq[browser]"')
+Keys, ActionChains = webdriver.Keys, webdriver.ActionChains
+By = pytest.importorskip("selenium.webdriver.common.by").By
+chromium, chromedriver = which("chromium") or which("google-chrome"), which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    chromium is None or chromedriver is None, reason="needs apt install chromium chromium-driver"
+)
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--no-sandbox", "--headless=new", "--disable-dev-shm-usage", "--window-size=1280,800"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Pages by name: an LSTM after its backward, 300 steps drawn in full, and names that want to be markup."""
+    folder = Path(tmp_path_factory.mktemp("pages"))
+    ts.manual_seed(0)
+    layer = ts.nn.LSTM(3, 8)
+    short, long = (layer(ts.tensor(np.ones((steps, 2, 3), "float32")))[0].sum().named("loss") for steps in (3, 300))
+    short.backward(retain_graph=True)
+    x = ts.tensor([1.0], requires_grad=True).named(hostile)
+    with ts.scope(module=hostile):
+        odd = (x * x).named(hostile)
+    for name, loss, steps in (("lstm", short, (3, 1)), ("long", long, (150, 150)), ("odd", odd, (3, 1))):
+        view, about = told(loss, steps=steps)
+        view = valued(view, 1.5e-6) if name == "odd" else view
+        (folder / f"{name}.html").write_text(page(view, svg(view), about), encoding="utf-8")
+    return {path.stem: path.as_uri() for path in folder.glob("*.html")}
+
+
+class Reader:
+    """A person in front of a page."""
+
+    def __init__(self, driver, uri):
+        self.driver = driver
+        driver.get_log("browser")
+        driver.get(uri)
+
+    def __getattr__(self, name):
+        return self.driver.find_element(By.ID, name)
+
+    def js(self, text, *given):
+        return self.driver.execute_script(text, *given)
+
+    def type(self, *keys):
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def count(self, selector):
+        return len(self.driver.find_elements(By.CSS_SELECTOR, f"#stage {selector}"))
+
+    def shift(self, key):
+        ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
+
+    def found(self):
+        return self.driver.find_element(By.ID, "count").text
+
+    def node(self, label):
+        """The first node that says this."""
+        nodes = self.driver.find_elements(By.CSS_SELECTOR, "#stage g.node")
+        return next(node for node in nodes if label in node.find_element(By.TAG_NAME, "text").text)
+
+    def width(self):
+        return self.js("return document.querySelector('#stage > svg').getBoundingClientRect().width")
+
+    def until(self, holds):
+        end = time.monotonic() + 20
+        while not holds():
+            assert time.monotonic() < end, "it never came"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def reader(chrome, files):
+    """Somebody with the LSTM's page open, who finds nothing in the console at the end."""
+    yield Reader(chrome, files["lstm"])
+    assert chrome.get_log("browser") == []
+
+
+def test_a_click_tells_what_a_node_is_and_lights_its_edges(reader):
+    assert not reader.panel.is_displayed()
+    reader.node("forget").click()
+    said = reader.panel.text
+    for part in ("sigmoid forget", "(2, 8) float32", "t = 0", "lambda g, y, _x: g * (y - y * y)", "mean", "split"):
+        assert part in said
+    assert reader.count(".is-picked") == 1 and reader.count(".is-input") == 1 and reader.count(".is-user") == 1
+    assert len(reader.panel.find_elements(By.CSS_SELECTOR, "[data-is=heat] i")) == 16
+    reader.panel.find_element(By.XPATH, ".//button[text()='split']").click()
+    assert reader.panel.find_element(By.TAG_NAME, "h2").text == "split" and reader.count(".is-user") == 4
+    reader.type(Keys.ESCAPE)
+    assert not reader.panel.is_displayed() and reader.count(".is-picked, .is-input, .is-user") == 0
+
+
+def test_the_panel_has_the_gradient_of_a_weight_and_of_each_of_two_biases(reader):
+    reader.node("weight_hh_l0").click()
+    assert "|.grad|" in reader.panel.text and "(32, 8) float32" in reader.panel.text
+    assert "64 of 256 values" in reader.panel.text
+    reader.node("bias_ih_l0").click()
+    assert reader.panel.text.count("|.grad|") == 2 and "bias_hh_l0" in reader.panel.text
+
+
+def test_search_counts_and_enter_goes_round(reader):
+    reader.type("/", "forget")
+    assert reader.found() == "3 found" and reader.count(".is-match") == 3
+    counts = []
+    for _ in range(4):
+        reader.type(Keys.ENTER)
+        counts.append(reader.found())
+    assert counts == ["1 of 3", "2 of 3", "3 of 3", "1 of 3"] and "t = 0" in reader.panel.text
+    reader.shift(Keys.ENTER)
+    assert "t = 2" in reader.panel.text
+    reader.query.clear()
+    reader.query.send_keys("(32, 8)")
+    assert reader.found() == "3 found"
+    reader.shift(Keys.ENTER)
+    assert reader.found() == "3 of 3"
+    reader.query.send_keys("no such")
+    assert reader.found() == "none found" and reader.count(".is-match") == 0
+
+
+def test_zoom_by_button_key_and_wheel_and_back_to_fit(reader):
+    fitted = reader.width()
+    reader.driver.find_element(By.ID, "in").click()
+    assert reader.width() == pytest.approx(1.25 * fitted, rel=1e-3)
+    reader.type("-", "-")
+    assert reader.width() == pytest.approx(fitted / 1.25, rel=1e-3)
+    reader.type("0")
+    assert reader.width() == pytest.approx(fitted, rel=1e-3)
+    target = reader.node("split")
+    before = target.rect
+    reader.js(
+        "arguments[0].dispatchEvent(new WheelEvent('wheel', {deltaY: -120, clientX: arguments[1], "
+        "clientY: arguments[2], bubbles: true, cancelable: true}))",
+        target, before["x"] + before["width"] / 2, before["y"] + before["height"] / 2,
+    )  # fmt: skip
+    assert reader.width() > 1.1 * fitted
+
+
+def test_dragging_moves_the_picture_and_is_no_click(reader):
+    reader.type("+", "+", "+", "+", "+", "+")
+    before = reader.js("return document.getElementById('stage').scrollLeft")
+    ActionChains(reader.driver).click_and_hold(reader.stage).move_by_offset(-120, -40).release().perform()
+    assert reader.js("return document.getElementById('stage').scrollLeft") == before + 120
+    assert not reader.panel.is_displayed()
+    reader.shift(Keys.ARROW_LEFT)
+    assert reader.js("return document.getElementById('stage').scrollLeft") == before + 40
+
+
+def test_step_by_step_the_forward_and_then_the_backward(reader):
+    forward, backward = reader.js("const d = JSON.parse(document.getElementById('data').text); "
+                                  "return [d.forward, d.backward]")  # fmt: skip
+    turn = len(forward)
+    reader.type(Keys.ARROW_RIGHT)
+    assert reader.caption.text == f"forward 1 of {turn}: matmul at t = 0 gives (2, 32)"
+    assert reader.count(".node.is-lit") == reader.count(".node.is-now") == 3  # the op, and the leaves it reads
+    reader.next.click()
+    assert reader.caption.text.startswith(f"forward 2 of {turn}: ") and reader.count(".node.is-lit") == 6
+    reader.type(Keys.ARROW_LEFT)
+    assert reader.count(".node.is-lit") == 3
+    reader.type(*[Keys.ARROW_RIGHT] * (turn - 1))
+    assert reader.count(".node:not(.is-lit)") == 0 and reader.count(".edge:not(.is-lit)") == 0
+    assert "loss" in reader.caption.text
+    reader.type(Keys.ARROW_RIGHT)
+    assert reader.caption.text.startswith(f"backward 1 of {len(backward)}: gradient reaches sum loss")
+    assert reader.count(".node.is-lit") == 1
+    reader.type(Keys.END)
+    assert reader.caption.text.startswith(f"backward {len(backward)} of {len(backward)}: ")
+    assert reader.count(".node.is-lit") == sum(map(len, backward))
+    reader.type(Keys.HOME)
+    assert reader.count(".is-lit, .is-now, .is-going") == reader.count("[data-play]") == 0
+
+
+def test_space_plays_and_pauses_and_the_play_ends(reader):
+    def at():
+        return int(reader.time.get_attribute("value"))
+
+    def playing():
+        return reader.play.get_attribute("aria-pressed") == "true"
+
+    reader.type(" ")
+    reader.until(lambda: at() >= 2)
+    reader.type(" ")
+    stopped = at()
+    assert not playing() and reader.count(".is-now") > 0
+    frames = int(reader.time.get_attribute("max"))
+    reader.js("const t = document.getElementById('time'); t.value = arguments[0]; t.dispatchEvent(new Event('input'))",
+              frames - 3)  # fmt: skip
+    assert at() == frames - 3 != stopped
+    reader.play.click()
+    assert playing()
+    reader.until(lambda: not playing())
+    assert at() == frames
+
+
+def test_the_keyboard_alone_is_enough(reader):
+    reader.type("?")
+    assert reader.help.is_displayed() and "forward, then backward" in reader.help.text
+    reader.type(Keys.ESCAPE)
+    assert not reader.help.is_displayed()
+    reader.js("document.getElementById('time').focus()")
+    reader.type(Keys.TAB, Keys.TAB)  # the stage scrolls, so it is a stop of its own
+    reader.type(Keys.TAB, Keys.ENTER)
+    assert reader.panel.is_displayed() and reader.count(".is-picked") == 1
+    reader.type(Keys.ESCAPE)
+    assert reader.js("return document.activeElement.classList.contains('node')")
+
+
+def test_dark_follows_the_reader_and_the_button_overrules(reader):
+    def ground():
+        return reader.js("return getComputedStyle(document.body).backgroundColor")
+
+    def paper():
+        return reader.js("return getComputedStyle(document.querySelector('#stage .cluster.step rect')).fill")
+
+    light, white = ground(), paper()
+    reader.driver.find_element(By.ID, "theme").click()
+    dark = ground()
+    assert light != dark and paper() != white
+    media = [{"name": "prefers-color-scheme", "value": "dark"}]
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    try:
+        reader.driver.refresh()
+        assert ground() == dark
+        reader.type("d")
+        assert ground() == light
+    finally:
+        reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_print_is_the_whole_picture_alone(reader):
+    reader.node("forget").click()
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        for part in ("panel", "player", "tools", "find"):
+            assert not reader.driver.find_element(By.ID, part).is_displayed()
+        assert reader.width() <= reader.js("return document.body.clientWidth")
+    finally:
+        reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_at_phone_width_all_is_within_reach(reader):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    reader.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        reader.driver.refresh()
+        assert reader.js("return document.documentElement.scrollWidth") == 390
+        reader.node("forget").click()
+        for part in ("in", "query", "play", "time", "caption", "panel"):
+            box = reader.driver.find_element(By.ID, part).rect
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 844, part
+        panel, node = reader.panel.rect, reader.driver.find_element(By.CSS_SELECTOR, ".is-picked").rect
+        assert panel["y"] >= node["y"] + node["height"]  # a sheet below, which does not hide what it tells of
+    finally:
+        reader.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_names_that_want_to_be_markup_are_shown_as_text(reader, files):
+    reader.driver.get(files["odd"])
+    reader.node("script").click()
+    value = reader.panel.find_element(By.XPATH, ".//dt[text()='name']/following-sibling::dd")
+    assert value.get_property("textContent") == hostile
+    assert not reader.driver.find_elements(By.TAG_NAME, "b")
+    reader.type(Keys.END)
+    assert reader.caption.text.endswith(", |gradient| 1.5e-6") and "|gradient|\n1.5e-6" in reader.panel.text
+    assert reader.js("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_300_steps_stay_usable(reader, files):
+    """5,400 nodes. The bounds are wide: they tell linear from quadratic, not one machine from another."""
+    reader.driver.get(files["long"])
+    assert reader.count("g.node") > 5000
+    js = """
+        const done = arguments[arguments.length - 1], took = [];
+        const frame = () => new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+        const run = async () => {
+            for (let i = 0; i < 20; i++) {
+                const start = performance.now();
+                document.getElementById("next").click();
+                await frame();
+                took.push(performance.now() - start);
+            }
+            done([performance.getEntriesByType("navigation")[0].domComplete, took.sort((a, b) => a - b)[10]]);
+        };
+        run();
+    """
+    reader.driver.set_script_timeout(60)
+    loaded, step = reader.driver.execute_async_script(js)
+    slow = 5 if os.environ.get("CI") else 1
+    assert loaded < 6000 * slow and step < 300 * slow, (loaded, step)
