@@ -98,9 +98,14 @@ class Tensor(Value):
     name = property(lambda self: None if self.node is None else self.node.name)
 
     def named(self, name: str) -> "Tensor":
-        """Give the node behind this Tensor a name for pictures; returns the Tensor itself."""
+        """Give the node behind this Tensor a name for pictures; returns the Tensor itself.
+
+        The graph keeps what is named until it is freed, so that it can be looked at (`ts.flow.states`).
+        """
         node = self.node or leaf(self, False)
         node.name = str(name)
+        if node.saved:
+            node.output = self.array
         return self
 
     # ------------------------------------------------------------------------------------------------- getting out
@@ -160,7 +165,7 @@ class Tensor(Value):
         """Keep the gradient of a Tensor that is not a leaf, too."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        backprop.watch(self)
+        backprop.retain(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.

@@ -11,7 +11,7 @@ from math import ceil, floor, hypot, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_seq.backend import modules
-from tinygrad_seq.backprop import starting_gradients, walk
+from tinygrad_seq.backprop import Use, starting_gradients, walk
 from tinygrad_seq.drawing.view import Edge, Item, Scale, View, within
 from tinygrad_seq.graph import Node, Value, ancestors
 from tinygrad_seq.scope import current, enter
@@ -37,7 +37,9 @@ class Numbers:
 
 
 def norm(array: Any) -> float:
-    """The Euclidean norm, safe from underflow: gradients vanish."""
+    """The Euclidean norm, of a list of arrays together, safe from underflow: gradients vanish."""
+    if isinstance(array, list):
+        return hypot(*map(norm, array))
     if not array.size:
         return 0.0
     xp = modules[type(array)]
@@ -69,25 +71,18 @@ def gradients(outputs: Sequence[Value]) -> Numbers:
 
 def walked(outputs: Sequence[Value], nodes: list[Node]) -> Numbers:
     """The numbers of one walk, each gradient let go as soon as it was measured."""
-    sums: dict[Node, Any] = {}
     of: dict[Node, float] = {}
     uses: dict[tuple[Node, Node], float] = {}
-    start = starting_gradients(outputs, [None] * len(outputs), False)
 
-    def observe(node: Node, parent: Node, contribution: Any) -> None:
-        uses[node, parent] = norm(contribution)
-        if node.op.merge is None:
-            sums[parent] = sums[parent] + contribution if parent in sums else contribution
-        if node in sums:  # which is complete once its own rules run
-            of[node] = norm(sums.pop(node))
+    def observe(heard: list[Use], parent: Node, contribution: Any) -> None:
+        for node, g in heard:
+            if node not in of:
+                of[node] = norm(g)
+            uses[node, parent] = of[node] if node.op.merge is not None else norm(contribution)
 
-    sums.update(start)
-    merged = {node.parents[0] for node in nodes if node.op is not None and node.op.merge is not None}
     with enter(current.get()):
-        found = walk(nodes, start, False, merged, observe)
-    of.update((node, norm(total)) for node, total in sums.items())
-    for node, total in found.items():
-        of[node] = hypot(*map(norm, total)) if isinstance(total, list) else norm(total)
+        found = walk(nodes, starting_gradients(outputs, [None] * len(outputs), False), False, observe=observe)
+    of.update((node, norm(g)) for node, g in found.items())
     return Numbers(gradient, {node: of[node] for node in reversed(nodes) if node in of}, uses)
 
 
