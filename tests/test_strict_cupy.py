@@ -304,11 +304,11 @@ def test_scatter_takes_the_dtypes_cupy_has_atomics_for():
 
 def test_counts_of_kernels_copies_and_waits(counts):
     device = cp.asarray(np.ones((2, 2)))
-    assert counts == Counter(uploads=1)
+    assert counts == Counter(uploads=1, bytes=32)
     _ = device.T.reshape(4, 1)[0], device[None], device.shape, device.dtype, len(device)
     _ = (device + 1.0) * 2.0
     device.sum()
-    assert counts == Counter(uploads=1, kernels=4)  # the transposed reshape copies
+    assert counts == Counter(uploads=1, kernels=4, bytes=32 + 32 + 2 * 32 + 8)  # the transposed reshape copies
 
 
 @pytest.mark.parametrize("read", [float, int, bool, complex, repr, str, cp.ndarray.item, cp.ndarray.tolist, cp.asnumpy])

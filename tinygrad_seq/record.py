@@ -90,7 +90,9 @@ def several(
         node.op = part_op
         node.parents = node.saved = joint
         node.static = static
-        node.shape = array.shape
+        node.shape = shape = array.shape
+        if not shape:
+            array = array_of(array)
         node.dtype = array.dtype
         node.requires_grad = True
         node.scope = here
