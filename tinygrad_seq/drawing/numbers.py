@@ -114,7 +114,7 @@ def scale(label: str, values: Sequence[float]) -> Scale:
     """Powers of ten around the values, six at least (so that a healthy gradient looks healthy), twelve at most."""
     if not values:
         return Scale(label)
-    positive = [value for value in values if value > 0 and isfinite(value)] or [1.0]
+    positive = [abs(value) for value in values if value and isfinite(value)] or [1.0]
     high = ceil(log10(max(positive)) - 1e-9)
     low = min(high - 6, max(high - 12, floor(log10(min(positive)) + 1e-9)))
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))

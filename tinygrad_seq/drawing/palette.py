@@ -48,6 +48,7 @@ def weight(row: int) -> str:
 
 
 cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
+nothing = "#DCE1E6"  # exactly zero: not vanished, never there
 broken = "#B5179E"  # infinite, or not a number
 
 
@@ -56,8 +57,8 @@ def heat(value: float, scale: Scale) -> tuple[str, float]:
     if not isfinite(value):
         return broken, 5.0
     if not value or not scale.low or not scale.high:
-        return cold_to_hot[0], 0.6
-    share = min(max(log10(value / scale.low) / log10(scale.high / scale.low), 0.0), 1.0)
+        return nothing, 0.6
+    share = min(max(log10(abs(value) / scale.low) / log10(scale.high / scale.low), 0.0), 1.0)
     return tint(share), round(0.6 + 4.4 * share, 2)
 
 
