@@ -68,6 +68,17 @@ def test_steps_that_all_cut_are_the_same_step_again():
     assert any("identical" in label for label in steps_shown(view)[0])
 
 
+def test_a_weight_that_was_detached():
+    w = nn.Parameter(numbers(3, 3)).named("w")
+    turned = w.transpose()
+    h = ts.tensor(numbers(2, 3))
+    for t in range(4):
+        with ts.scope(step=t):
+            h = ((h @ turned) @ turned.detach()).tanh().named("h")
+    assert len(cuts(draw(h).view)) == 4
+    assert len(cuts(draw(h, view="rolled", params="shared").view)) == 1
+
+
 def test_history_is_let_go_all_the_same():
     gc.collect()
     before = sum(isinstance(thing, Node) for thing in gc.get_objects())
