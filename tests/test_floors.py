@@ -18,7 +18,7 @@ FLOORS = {
     "backprop": 4,
     "tensor": 5,
     "creation": 6, "gradcheck": 6, "exchange": 6, "io": 6, "nn": 6, "truncated": 6,
-    "optim": 7, "drawing": 7, "data": 7,
+    "optim": 7, "drawing": 7, "data": 7, "flow": 7,
     "testing": 8,
     "__init__": 9,
 }  # fmt: skip

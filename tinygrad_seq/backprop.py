@@ -21,7 +21,8 @@ from tinygrad_seq.ops.shape import sum_to
 from tinygrad_seq.record import handle
 from tinygrad_seq.scope import Scope, current, enter
 
-Observer = Callable[[Node, Node, Any], None]
+Use = tuple[Node, Any]  # a node and its complete gradient
+Observer = Callable[[list[Use], Node, Any], None]
 
 
 def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: bool, create_graph: bool) -> None:
@@ -145,12 +146,13 @@ def walk(
 ) -> dict[Node, Any]:
     """Run the rules of the nodes, newest first; the gradients of the leaves, wanted and retained nodes among them.
 
-    `wanted`: further nodes whose gradients to give back. `observe(node, parent, gradient)` hears each contribution.
+    `wanted`: further nodes whose gradients to give back. `observe(uses, parent, contribution)` hears what each rule
+    gives to a parent: of one use of it, or of several where the rule is a merged one.
     """
     wanted = frozenset(wanted)
     gradients: dict[Node, Any] = dict.fromkeys(nodes)  # a parent that is no key here is none of our business
     gradients.update(start)
-    waiting: dict[Node, dict[Any, list[tuple[Node, Any]]]] = {}  # uses that one merged rule adds up
+    waiting: dict[Node, dict[Any, list[Use]]] = {}  # uses that one merged rule adds up
     summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
     found: dict[Node, Any] = {}
     here = current.get()
@@ -159,6 +161,8 @@ def walk(
         if waiting and node in waiting:
             for use, places in waiting.pop(node).items():
                 merged = use.merge(node, places)
+                if observe is not None:
+                    observe(places, node, merged)
                 g = merged if g is None else g + merged
         if g is None:
             continue
@@ -180,8 +184,6 @@ def walk(
                     uses[op].append((node, g))
                 else:
                     uses[op] = [(node, g)]
-                if observe is not None:
-                    observe(node, parent, g)
             continue
         y, static = node.output, node.static
         saved: Any = node.saved
@@ -209,7 +211,7 @@ def walk(
             if contribution.shape != parent.shape:
                 contribution = sum_to(contribution, shape=parent.shape)
             if observe is not None:
-                observe(node, parent, contribution)
+                observe([(node, g)], parent, contribution)
             old = gradients[parent]
             if old is None:
                 gradients[parent] = contribution

@@ -28,7 +28,7 @@ class Node:
         "op",  # the Primitive, None for a leaf
         "parents",  # Nodes of the arguments, in argument order
         "static",  # keyword arguments that are not arrays, or None
-        "output",  # its array, where a rule reads it, else None
+        "output",  # its array, where a rule reads it or `.named` wants it kept, else None
         "saved",  # the arguments as the rules need them: arrays, or Nodes where a shape is enough; None once freed
         "shape",  # of the output
         "dtype",  # of the output

@@ -98,9 +98,14 @@ class Tensor(Value):
     name = property(lambda self: None if self.node is None else self.node.name)
 
     def named(self, name: str) -> "Tensor":
-        """Give the node behind this Tensor a name for pictures; returns the Tensor itself."""
+        """Give the node behind this Tensor a name for pictures; returns the Tensor itself.
+
+        The graph keeps what is named until it is freed, so that it can be looked at (`ts.flow.states`).
+        """
         node = self.node or leaf(self, False)
         node.name = str(name)
+        if node.saved:
+            node.output = self.array
         return self
 
     # ------------------------------------------------------------------------------------------------- getting out
