@@ -1,5 +1,7 @@
 """Insight over time, read off the recorded graph: who taught the weights what."""
 
+from tinygrad_seq.flow.influence import Influence, influence
 from tinygrad_seq.flow.itemize import Items, itemize
+from tinygrad_seq.flow.states import states
 
-__all__ = ["Items", "itemize"]
+__all__ = ["Influence", "Items", "influence", "itemize", "states"]

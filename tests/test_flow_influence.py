@@ -1,0 +1,216 @@
+"""States and influence: what the recurrence itself recorded, and how far back a loss can see."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import KINDS, Run, packed, runs, seeds, small
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.graph import ancestors
+
+
+def near(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def rnn_of(w, rng, inputs=2):
+    """A tanh RNN with this recurrent matrix, in float64."""
+    rnn = nn.RNN(inputs, len(w)).to("float64")
+    rnn.weight_hh_l0.assign(w)
+    rnn.weight_ih_l0.assign(rng.uniform(-1, 1, (len(w), inputs)))
+    return rnn
+
+
+def symmetric(rng, size, largest):
+    """A symmetric matrix with this spectral norm."""
+    q, _ = np.linalg.qr(rng.normal(size=(size, size)))
+    values = rng.uniform(-largest, largest, size)
+    values[0] = largest
+    return q * values @ q.T
+
+
+def linear_states(w, steps, rng, batch=1):
+    """h_t = W h_{t-1} + x_t, for rows h, as a user writes it."""
+    weight = ts.tensor(w, requires_grad=True)
+    h, found = ts.tensor(rng.normal(size=(batch, len(w))), requires_grad=True), []
+    for t in range(steps):
+        with ts.scope(step=t):
+            h = (h @ weight.T + ts.tensor(rng.normal(size=h.shape))).named("h")
+        found.append(h)
+    return found
+
+
+# -------------------------------------------------------------------------------------------------------------- states
+
+
+@given(run=runs(layers=st.just(1), bidirectional=st.just(False), proj=True))
+def test_states_are_the_values_that_the_recurrence_went_through(run):
+    (out, *_), _ = run()
+    found = ts.flow.states(out)
+    np.testing.assert_array_equal([h.numpy() for h in found], out.numpy())
+    if run.kind.layer is nn.LSTM:
+        assert len(ts.flow.states(out, "c")) == run.sizes["T"]
+
+
+@given(run=runs(kinds=("lstm",), layers=st.just(1), bidirectional=st.just(False)))
+def test_the_last_cell_state_is_the_last_of_the_states(run):
+    (out, _, c_n), _ = run()
+    np.testing.assert_array_equal(ts.flow.states(out + 0.0 * c_n.sum(), "c")[-1].numpy(), c_n.numpy()[0])
+
+
+@given(run=runs(bidirectional=st.just(True)), data=st.data())
+def test_layers_and_directions_are_chosen_by_their_scopes(run, data):
+    layer = data.draw(st.integers(0, run.sizes["layers"] - 1))
+    (out, *_), _ = run()
+    forward = ts.flow.states(out, layer=layer, direction="forward")
+    back = ts.flow.states(out, layer=layer, direction="reverse")
+    if layer == run.sizes["layers"] - 1:
+        both = [np.concatenate([f.numpy(), b.numpy()], -1) for f, b in zip(forward, back, strict=True)]
+        np.testing.assert_array_equal(both, out.numpy())
+    times = [dict(h.node.scope.path())["step"] for h in back]
+    assert times == list(range(run.sizes["T"]))
+
+
+def test_what_states_there_are_is_said():
+    out, _ = nn.LSTM(2, 3, num_layers=2)(ts.ones(2, 1, 2))
+    with pytest.raises(ValueError, match=r"2 loops over time have 'h': choose one by its scopes(.|\n)*layer=1"):
+        ts.flow.states(out)
+    with pytest.raises(ValueError, match=r"no loop has 'z', layer=0(.|\n)*input, forget, cell, output, c, h"):
+        ts.flow.states(out, "z", layer=0)
+    with pytest.raises(ValueError, match="no loop has 'h', layer=2"):
+        ts.flow.states(out, layer=2)
+    with pytest.raises(ValueError, match="was not recorded"):
+        ts.flow.states(ts.ones(2))
+    with pytest.raises(ValueError, match="none"):
+        ts.flow.states(nn.Linear(2, 2)(ts.ones(2)))
+    out.sum().backward()
+    with pytest.raises(RuntimeError, match="freed"):
+        ts.flow.states(out, layer=0)
+
+
+def test_two_cells_in_one_step_are_two_loops():
+    class Two(nn.Module):
+        def __init__(self):
+            self.low, self.high = nn.RNNCell(2, 3), nn.GRUCell(3, 4)
+
+        def forward(self, x):
+            low = high = None
+            for t in range(3):
+                with ts.scope(step=t):
+                    low = self.low(x[t], low)
+                    high = self.high(low, high)
+            return high
+
+    out = Two()(ts.ones(3, 1, 2))
+    assert [h.shape for h in ts.flow.states(out, module="low")] == [(1, 3)] * 3
+    assert [h.shape for h in ts.flow.states(out, module="high")] == [(1, 4)] * 3
+
+
+# ----------------------------------------------------------------------------------------------------------- influence
+
+
+@given(seed=seeds, size=small, steps=st.integers(1, 6), batch=small)
+def test_a_linear_network_carries_powers_of_its_matrix(seed, size, steps, batch):
+    rng = np.random.default_rng(seed)
+    w = rng.uniform(-1, 1, (size, size))
+    h = linear_states(w, steps, rng, batch)
+    found, one = ts.flow.influence(h, h).map, ts.flow.influence([h_t[0, 0] for h_t in h], h).map
+    for t in range(steps):
+        for k in range(steps):
+            power = np.linalg.matrix_power(w, max(t - k, 0)) * (k <= t)
+            near(found[t, k], np.linalg.norm(power, 2))
+            near(one[t, k], np.linalg.norm(power[0]))
+
+
+@given(run=runs(layers=st.just(1), bidirectional=st.just(False), longest=5))
+def test_the_future_has_no_influence(run):
+    (out, *_), _ = run()
+    h = ts.flow.states(out)
+    found = ts.flow.influence([(h_t * h_t).sum() for h_t in h], h).map
+    assert not np.triu(found, 1).any()
+    assert (np.diag(found) > 0).all()
+
+
+@given(seed=seeds, size=small, steps=st.integers(2, 8))
+def test_a_contraction_forgets_by_its_norm_at_every_step(seed, size, steps):
+    rng = np.random.default_rng(seed)
+    out, _ = rnn_of(symmetric(rng, size, 0.5), rng)(ts.tensor(rng.normal(size=(steps, 1, 2))))
+    h = ts.flow.states(out)
+    vector, number = ts.flow.influence(h, h).map, ts.flow.influence([h[-1].sum()], h).map
+    ages = np.subtract.outer(np.arange(steps), np.arange(steps))
+    assert (vector <= np.where(ages >= 0, 0.5 ** np.abs(ages), 0) + 1e-15).all()
+    assert (number[0, :-1] <= 0.5 * number[0, 1:] + 1e-15).all()
+
+
+@given(seed=seeds, hidden=small, batch=small, steps=st.integers(1, 6))
+def test_a_cell_state_that_is_never_forgotten_is_carried_unchanged(seed, hidden, batch, steps):
+    """Constant error carousel: the forget gate at one, no recurrent weights."""
+    rng = np.random.default_rng(seed)
+    lstm = nn.LSTM(2, hidden).to("float64")
+    lstm.weight_hh_l0.assign(np.zeros((4 * hidden, hidden)))
+    lstm.weight_ih_l0.assign(rng.normal(size=(4 * hidden, 2)) * np.repeat([1.0, 0, 1, 1], hidden)[:, None])
+    lstm.bias_ih_l0.assign(np.repeat([0.0, 100, 0, 0], hidden))
+    lstm.bias_hh_l0.assign(np.zeros(4 * hidden))
+    _, (_, c_n) = lstm(ts.tensor(rng.normal(size=(steps, batch, 2))))
+    assert ts.flow.influence(c_n, ts.flow.states(c_n, "c")).map.tolist() == [[1.0] * steps]
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), seed=seeds, steps=st.integers(1, 4), batch=small)
+def test_the_map_by_input_is_the_length_of_the_gradient_by_each_input(kind, seed, steps, batch):
+    rng = np.random.default_rng(seed)
+    x = ts.tensor(rng.normal(size=(steps, batch, 2)), requires_grad=True)
+    out, _ = KINDS[kind].layer(2, 3, **KINDS[kind].options).to("float64")(x)
+    losses = [h.sum() for h in ts.flow.states(out)]
+    found = ts.flow.influence(losses, x)
+    for t, loss in enumerate(losses):
+        g = ts.grad(loss, x, retain_graph=True).numpy()
+        near(found.map[t], [np.linalg.norm(g[k]) for k in range(steps)])
+    near(found.shares.sum(1), np.ones(steps))
+
+
+@given(run=runs(layers=st.just(1), bidirectional=st.just(False)))
+def test_nothing_is_changed_by_looking(run: Run):
+    outputs, leaves = run()
+    h = ts.flow.states(outputs[0])
+    before = [(node, node.saved, node.output, node.owner) for node in ancestors([outputs[0].node])]
+    ts.flow.influence([h[-1].sum()], h)
+    after = [(node, node.saved, node.output, node.owner) for node in ancestors([outputs[0].node])]
+    assert all(a is b for one, other in zip(before, after, strict=True) for a, b in zip(one, other, strict=True))
+    assert all(tensor.grad is None for tensor in [*leaves, *run.layer.parameters()])
+    assert packed(leaves[1:]) is not None
+
+
+def test_what_cannot_have_influence_is_said():
+    out, _ = nn.RNN(2, 3)(ts.ones(2, 1, 2))
+    h = ts.flow.states(out)
+    with pytest.raises(RuntimeError, match=r"influence: states\[1\] must be a recorded Tensor"):
+        ts.flow.influence([h[0].sum()], [h[0], ts.ones(2)])
+    with pytest.raises(RuntimeError, match=r"influence: losses\[0\] must be a recorded Tensor"):
+        ts.flow.influence([3.0], h)
+    assert ts.flow.influence([h[0].sum()], h).method == "1 walks back from 1 losses"
+    out.sum().backward()
+    with pytest.raises(RuntimeError, match="freed"):
+        ts.flow.influence([h[0].sum()], h)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_two_hundred_steps_take_seconds(layer):
+    out, _ = layer(64, 64)(ts.randn(200, 1, 64))
+    h = ts.flow.states(out)
+    start = time.process_time()
+    ts.flow.influence([(h_t * h_t).sum() for h_t in h], h)
+    assert time.process_time() - start < 10
+
+
+def test_a_map_is_plotted():
+    pytest.importorskip("matplotlib")
+    out, _ = nn.RNN(2, 3)(ts.ones(4, 1, 2))
+    h = ts.flow.states(out)
+    found = ts.flow.influence([h_t.sum() for h_t in h], h)
+    assert len(found.plot().axes) == 2
+    assert "on the last loss" in repr(found)
