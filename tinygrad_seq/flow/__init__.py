@@ -2,6 +2,7 @@
 
 from tinygrad_seq.flow.influence import Influence, influence
 from tinygrad_seq.flow.itemize import Items, itemize
+from tinygrad_seq.flow.record import Frame, Record, record
 from tinygrad_seq.flow.states import states
 
-__all__ = ["Influence", "Items", "influence", "itemize", "states"]
+__all__ = ["Frame", "Influence", "Items", "Record", "influence", "itemize", "record", "states"]
