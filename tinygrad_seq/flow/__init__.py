@@ -1,8 +1,20 @@
 """Insight over time, read off the recorded graph: who taught the weights what."""
 
+from tinygrad_seq.flow.derivation import Derivation, derivation
 from tinygrad_seq.flow.influence import Influence, influence
 from tinygrad_seq.flow.itemize import Items, itemize
 from tinygrad_seq.flow.record import Frame, Record, record
 from tinygrad_seq.flow.states import states
 
-__all__ = ["Frame", "Influence", "Items", "Record", "influence", "itemize", "record", "states"]
+__all__ = [
+    "Derivation",
+    "Frame",
+    "Influence",
+    "Items",
+    "Record",
+    "derivation",
+    "influence",
+    "itemize",
+    "record",
+    "states",
+]
