@@ -17,7 +17,7 @@ FLOORS = {
     "ops": 3,
     "backprop": 4,
     "tensor": 5,
-    "creation": 6, "gradcheck": 6, "exchange": 6, "io": 6, "nn": 6, "truncated": 6,
+    "anomaly": 6, "creation": 6, "gradcheck": 6, "exchange": 6, "io": 6, "nn": 6, "truncated": 6,
     "optim": 7, "drawing": 7, "data": 7, "flow": 7,
     "testing": 8,
     "__init__": 9,

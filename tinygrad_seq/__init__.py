@@ -5,6 +5,7 @@ The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 
 from tinygrad_seq import data, flow, nn, optim
+from tinygrad_seq.anomaly import detect_anomaly
 from tinygrad_seq.backend import bool_, float32, float64, int32, int64
 from tinygrad_seq.backprop import grad
 from tinygrad_seq.creation import (

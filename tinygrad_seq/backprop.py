@@ -32,7 +32,7 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
     if retain_graph and not create_graph:
         notice_kept(nodes)
     with enter(current.get()):
-        found = walk(nodes, start, create_graph)
+        found = walk(nodes, start, create_graph, observe=watch(outputs))
     deliver(found, create_graph)
     if not retain_graph:
         free(nodes)
@@ -73,7 +73,8 @@ def grad(
     nodes = between(searched(start), wanted)
     inside = set(nodes)
     with enter(current.get()):
-        found = walk(nodes, {node: g for node, g in start.items() if node in inside}, create_graph, wanted)
+        begin = {node: g for node, g in start.items() if node in inside}
+        found = walk(nodes, begin, create_graph, wanted, watch(results))
     for i, source in enumerate(sources):
         if source.node not in found and not allow_unused:
             raise RuntimeError(
@@ -225,6 +226,12 @@ def walk(
     return found
 
 
+def watch(outputs: Sequence[Value]) -> Observer | None:
+    """What listens to a backward from here, inside `detect_anomaly`."""
+    recording = current.get().recording
+    return None if type(recording) is bool else recording.backward(outputs)
+
+
 def hooked(node: Node, g: Any, recorded: bool) -> Any:
     """The gradient after the node's hooks, each of which may give a new one."""
     for hook in list(node.hooks or ()):
@@ -268,7 +275,7 @@ def free(nodes: Iterable[Node]) -> None:
             node.output = node.saved = None
 
 
-def watch(value: Value) -> None:
+def retain(value: Value) -> None:
     """Deliver the gradient of a value that is not a leaf, too."""
     if value.node is not None:
         value.node.owner = ref(value)

@@ -133,6 +133,7 @@ def primitive(forward: Callable[..., Any]) -> Operation:
 
 
 # ---------------------------------------------------------------- callers: compute, and record if a gradient is wanted
+# A scope's `recording` is True, or False, or a watch that counts as False and makes the op itself (see anomaly.py).
 
 
 def unary(op: Primitive) -> Callable[..., Any]:
@@ -148,7 +149,9 @@ def unary(op: Primitive) -> Callable[..., Any]:
             raise explain(op.name, (array,), error) from error
         parent = x.node
         here = current_scope()
-        if parent is None or not parent.requires_grad or not here.recording or (kept := keep[1]) is None:
+        if not here.recording:
+            return plain(out) if here.recording is False else here.recording(here, call, (x,), static)
+        if parent is None or not parent.requires_grad or (kept := keep[1]) is None:
             return plain(out)
         keep_y, keep_x = kept
         parents = (parent,)
@@ -185,7 +188,9 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
             mask += 2
         here = current_scope()
         kept = keep[mask]
-        if kept is None or not here.recording:
+        if not here.recording:
+            return plain(out) if here.recording is False else here.recording(here, call, (x, y), nothing)
+        if kept is None:
             return plain(out)
         if first is None:
             first = leaf(x, False)
@@ -225,7 +230,9 @@ def general(op: Primitive) -> Callable[..., Any]:
             raise explain(op.name, arrays, error) from error
         here = current_scope()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
-        if not mask or not here.recording or (op.joint is None and op.keep[mask] is None):
+        if not here.recording:
+            return plain(out) if here.recording is False else here.recording(here, call, args, static)
+        if not mask or (op.joint is None and op.keep[mask] is None):
             return plain(out)
         parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
         if op.joint is not None:

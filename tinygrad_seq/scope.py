@@ -13,11 +13,11 @@ from typing import Any
 
 
 class Scope:
-    """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded."""
+    """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded: a bool, or a watch."""
 
     __slots__ = ("outer", "key", "value", "recording", "kept")  # kept: set where a backward kept the graph
 
-    def __init__(self, outer: "Scope | None", key: str, value: Any, recording: bool) -> None:
+    def __init__(self, outer: "Scope | None", key: str, value: Any, recording: Any) -> None:
         self.outer = outer
         self.key = key
         self.value = value

@@ -162,7 +162,7 @@ class Tensor(Value):
         """Keep the gradient of a Tensor that is not a leaf, too."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        backprop.watch(self)
+        backprop.retain(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
