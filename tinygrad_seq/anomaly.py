@@ -10,7 +10,7 @@ How it costs nothing outside: an op asks its scope whether to record, which it h
 
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -78,7 +78,7 @@ class Watch:
             if named or here is None or step_of(here) is not step_of(scope):
                 self.first, self.readers = None, []
                 gate = f", {named[0]}" if named else ""
-                raise AnomalyError(f"detect_anomaly: {place_of(scope)}{gate}: {what}", node)
+                raise AnomalyError(f"detect_anomaly: {place_of(scope.path())}{gate}: {what}", node)
 
     def backward(self, outputs: Any) -> Observer:
         """Refuse a loss that is not finite; what listens to the walk."""
@@ -91,14 +91,11 @@ class Watch:
             for g in contribution if isinstance(contribution, list) else [contribution]:
                 if not isinstance(g, Value) and bad(g):  # what is recorded is looked at as it is made
                     node = uses[0][0]
-                    name = "" if node.name is None else f", {node.name}"
+                    where = place_of(node.scope.path()) + ("" if node.name is None else f", {node.name}")
                     at = "" if node.line is None else f", made at {quoted(node.line)}"
                     into = parent.name or (parent.op.name if parent.op is not None else "a leaf")
-                    raise AnomalyError(
-                        f"detect_anomaly: backward: {place_of(node.scope)}{name}: the rule of {node.op.name} gave "
-                        f"{into} {element(g)}{at}",
-                        node,
-                    )
+                    what = f"the rule of {node.op.name} gave {into} {element(g)}{at}"
+                    raise AnomalyError(f"detect_anomaly: backward: {where}: {what}", node)
 
         return hear
 
@@ -155,10 +152,10 @@ def step_of(scope: Scope) -> Scope | None:
     return link
 
 
-def place_of(scope: Scope) -> str:
-    """Where in the model and in time, in words."""
+def place_of(entries: Iterable[tuple[str, Any]]) -> str:
+    """Where in the model and in time a scope's path leads, in words."""
     bare = ("module", "direction")
-    words = [str(v) if key in bare else "backward" if key == "grad" else f"{key} {v}" for key, v in scope.path()]
+    words = [str(v) if key in bare else "backward" if key == "grad" else f"{key} {v}" for key, v in entries]
     return ", ".join(words) or "outside all modules"
 
 

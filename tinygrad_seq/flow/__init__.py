@@ -3,6 +3,7 @@
 from tinygrad_seq.flow.derivation import Derivation, derivation
 from tinygrad_seq.flow.influence import Influence, influence
 from tinygrad_seq.flow.itemize import Items, itemize
+from tinygrad_seq.flow.monitor import Monitor
 from tinygrad_seq.flow.record import Frame, Record, record
 from tinygrad_seq.flow.states import states
 
@@ -11,6 +12,7 @@ __all__ = [
     "Frame",
     "Influence",
     "Items",
+    "Monitor",
     "Record",
     "derivation",
     "influence",

@@ -1,0 +1,113 @@
+"""The monitor: it keeps what is there to see, changes nothing, and costs little."""
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import KINDS, runs, seeds
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.optim import clip_grad_norm_
+
+
+@given(run=runs(longest=3), limit=st.floats(0.01, 10.0))
+def test_it_is_backward_and_clipping_and_nothing_else(run, limit):
+    outputs, _ = run()
+    sum((y * y).sum() for y in outputs).backward()
+    plain = clip_grad_norm_(run.layer.parameters(), limit)
+    grads = [p.grad.numpy().tobytes() for p in run.layer.parameters()]
+    run.layer.zero_grad()
+    monitor, (outputs, _) = ts.flow.Monitor(run.layer, max_norm=limit), run()
+    monitor.backward(sum((y * y).sum() for y in outputs))
+    assert [p.grad.numpy().tobytes() for p in run.layer.parameters()] == grads
+    assert monitor.norms == [plain] and monitor.clipped == (plain > limit)
+
+
+@given(seed=seeds, steps=st.integers(1, 8), kind=st.sampled_from(sorted(KINDS)))
+def test_it_sees_the_share_of_saturated_values_and_the_lengths_of_states(seed, steps, kind):
+    ts.manual_seed(seed)
+    layer = KINDS[kind].layer(2, 5, **KINDS[kind].options).to("float64")
+    for parameter in layer.parameters():
+        parameter.assign(parameter * 8.0)
+    monitor, x = ts.flow.Monitor(layer), ts.randn(steps, 3, 2).to("float64")
+    out, _ = layer(x)
+    names = {name: [y.numpy() for y in ts.flow.states(out, name)] for name in ("forget", "update", "h", "new")
+             if f"{name!r}," in repr_of(out)}  # fmt: skip
+    monitor.backward(out.sum())
+    for name, values in names.items():
+        where, y = f"{type(layer).__name__}, layer 0, forward: {name}", np.array(values)
+        if name == "h":
+            lengths = [np.sqrt((h * h).sum() / len(h)) for h in y]
+            np.testing.assert_allclose(monitor.states[where], [np.mean(lengths)], rtol=1e-12)
+        else:
+            beyond = abs(y) > 0.95 if name == "new" else abs(y - 0.5) > 0.45
+            np.testing.assert_allclose(monitor.saturation[where], [beyond.mean()], atol=1e-12)
+
+
+def repr_of(out):
+    """The names there are, as the error that lists them does."""
+    with pytest.raises(ValueError) as caught:
+        ts.flow.states(out, "?")
+    return ", ".join(repr(name) for name in str(caught.value).splitlines()[-1].split(", ")) + ","
+
+
+def test_it_looks_now_and_then():
+    gru = nn.GRU(2, 3)
+    monitor = ts.flow.Monitor(gru, max_norm=1e-3, every=3)
+    for _ in range(7):
+        gru.zero_grad()
+        monitor.backward(gru(ts.randn(20, 2, 2))[0].sum())
+    assert monitor.looked == [0, 3, 6] and len(monitor.norms) == monitor.clipped == 7
+    assert {len(values) for values in [*monitor.saturation.values(), *monitor.states.values()]} == {3}
+    assert sorted(monitor.saturation) == [f"GRU, layer 0, forward: {name}" for name in ("new", "reset", "update")]
+    assert list(monitor.states) == ["GRU, layer 0, forward: h"]
+    assert "7 training steps, 7 clipped at 0.001" in repr(monitor)
+
+
+def test_what_goes_wrong_is_not_kept():
+    rnn = nn.RNN(2, 3)
+    monitor = ts.flow.Monitor(rnn)
+    with pytest.raises(RuntimeError, match="one element"):
+        monitor.backward(rnn(ts.ones(2, 1, 2))[0])
+    assert (monitor.norms, monitor.looked, dict(monitor.states)) == ([], [], {})
+    with pytest.raises(ValueError, match="Monitor: every"):
+        ts.flow.Monitor(rnn, every=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_it_costs_less_than_a_tenth_of_a_training_step(layer):
+    ts.manual_seed(0)
+    model, x = layer(64, 64), ts.randn(50, 16, 64)
+    optimizer, monitor = ts.optim.Adam(model.parameters()), ts.flow.Monitor(model, max_norm=1.0)
+
+    def seconds(watched):
+        start = time.process_time()
+        for _ in range(monitor.every):
+            optimizer.zero_grad()
+            loss = (model(x)[0] ** 2).mean()
+            if watched:
+                monitor.backward(loss)
+            else:
+                loss.backward()
+                clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        return time.process_time() - start
+
+    seconds(True)
+    assert statistics.median(seconds(True) / seconds(False) for _ in range(9)) < 1.1
+
+
+def test_it_is_plotted():
+    pytest.importorskip("matplotlib")
+    lstm = nn.LSTM(2, 3)
+    monitor = ts.flow.Monitor(lstm, max_norm=1e-3)
+    for _ in range(12):
+        lstm.zero_grad()
+        monitor.backward(lstm(ts.randn(4, 2, 2))[0].sum())
+    first, second, third = monitor.plot().axes
+    assert (len(first.lines), len(second.lines), len(third.lines)) == (2, 4, 2)
