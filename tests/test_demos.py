@@ -1,6 +1,6 @@
-"""The language model as its reader runs it: a process of its own, with its files, its sentences and its exit status.
+"""The demos as their reader runs them: a process of its own, with its files, its sentences and its exit status.
 
-It must write every result and say where, do the same with the same seed, go on after Ctrl-C as if nothing had been,
+The language model must write every result and say where, do the same with the same seed, go on after Ctrl-C as if nothing had been,
 and answer what cannot work (no GPU, no file, no Graphviz) with a sentence and not with a traceback.
 """
 
@@ -168,3 +168,12 @@ def test_help_is_for_people():
     assert done.returncode == 0
     for option in ("--text", "--cell", "--hidden", "--steps", "--device", "--out", "--resume", "--seed"):
         assert option in done.stdout
+
+
+def test_long_memory_is_one_figure(tmp_path):
+    done = subprocess.run([sys.executable, str(ROOT / "demos" / "long_memory.py"), "--quick", "--out", str(tmp_path)],
+                          env=environment(), capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0 and "Warning" not in done.stderr, done.stderr
+    assert (tmp_path / "long_memory.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert re.search(r"adding, LSTM, cut: squared error \d", done.stdout)
+    assert str(tmp_path / "long_memory.png") in done.stdout

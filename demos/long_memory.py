@@ -1,0 +1,230 @@
+"""How far back can a network learn? RNN, LSTM and GRU on two problems that want a long memory, in one figure.
+
+    python demos/long_memory.py              about two minutes on two cores
+    python demos/long_memory.py --quick      a few seconds, to see that it works
+
+The adding problem (Hochreiter and Schmidhuber, 1997): of a sequence of numbers two are marked, the answer is their sum.
+The copy problem: some symbols, a long pause, a signal, and then the same symbols are asked for. What a network learns
+of the distant past is what the gradient brings back from there, so the figure shows both: the learning, and the reach
+of the gradient (`ts.flow.influence`), with truncated backpropagation and clipping beside them. Cut off from the distant
+past, the LSTM still learns something of it: its weights are the same at every step.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import trange
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+CELLS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+COLOURS = {"RNN": "#e4572e", "LSTM": "#2e86ab", "GRU": "#3a9d5d", "LSTM, cut": "#7a5195"}
+SYMBOLS, COPIED = 4, 3  # of the copy problem: how many there are, how many are to be remembered
+
+
+class Reader(nn.Module):
+    """A recurrent network that answers from its state. An LSTM begins with open forget gates, to remember at first."""
+
+    def __init__(self, cell, inputs, hidden, answers, window=None):
+        self.recurrent, self.head = CELLS[cell](inputs, hidden), nn.Linear(hidden, answers)
+        self.window, self.memory = window, "c" if cell == "LSTM" else "h"  # where it keeps what it remembers
+        if cell == "LSTM":
+            bias = self.recurrent.bias_ih_l0
+            bias.assign(bias.numpy() + 3.0 * (np.arange(4 * hidden) // hidden == 1).astype("float32"))
+
+    def states(self, x):
+        """Every hidden state (T, B, H); the gradient goes back without end, or not beyond its window."""
+        if self.window is None:
+            return self.recurrent(x)[0]
+        layer, outs = ts.truncated(self.recurrent), []
+        for i, piece in enumerate(x.split(self.window)):
+            with ts.scope(window=i):
+                outs.append(layer(piece))
+        return ts.concatenate(outs)
+
+
+def adding(rng, steps, batch):
+    """x (T, B, 2) of values and marks, one mark in each half; y (B) the sum of the marked values."""
+    values, marks = rng.random((steps, batch)), np.zeros((steps, batch))
+    for low, high in ((0, steps // 2), (steps // 2, steps)):
+        marks[rng.integers(low, high, batch), np.arange(batch)] = 1.0
+    return np.stack([values, marks], -1).astype("float32"), (values * marks).sum(0).astype("float32")
+
+
+def copying(rng, steps, batch):
+    """Ids (T, B): symbols, a pause of zeros, a signal, zeros; and the symbols (COPIED, B)."""
+    ids = np.zeros((steps, batch), int)
+    ids[:COPIED] = symbols = rng.integers(1, SYMBOLS + 1, (COPIED, batch))
+    ids[-COPIED - 1] = SYMBOLS + 1
+    return ids, symbols
+
+
+def adding_loss(net, rng, steps, batch):
+    x, y = adding(rng, steps, batch)
+    return nn.mse_loss(net.head(net.states(ts.tensor(x))[-1])[:, 0], ts.tensor(y))
+
+
+def copying_loss(net, rng, steps, batch):
+    ids, symbols = copying(rng, steps, batch)
+    return nn.cross_entropy(net.head(net.states(nn.OneHot(SYMBOLS + 2)(ids))[-COPIED:]), symbols)
+
+
+def train(net, loss_of, optimizer, count, steps, max_norm, seed, name):
+    """The loss and the gradient norm of every update; where they leave all bounds it ends."""
+    rng, monitor, losses = np.random.default_rng(seed), ts.flow.Monitor(net, max_norm), []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in trange(count, desc=name, leave=False):
+            optimizer.zero_grad()
+            loss = loss_of(net, rng, steps, 32)
+            losses.append(loss.item())
+            if not losses[-1] < 1e12:
+                break
+            monitor.backward(loss)
+            optimizer.step()
+    return losses, monitor
+
+
+def reach(net, x):
+    """What the last answer owes to every input, and the map of what every answer owes to every state."""
+    net, x = net.to("float64"), ts.tensor(x.astype("float64"), requires_grad=True)
+    out = net.states(x)
+    windows = [{}] if net.window is None else [{"window": i} for i in range(-(-len(x) // net.window))]
+    h = [h_t for window in windows for h_t in ts.flow.states(out, "h", **window)]
+    memory = [m for window in windows for m in ts.flow.states(out, net.memory, **window)]
+    answers = [net.head(h_t)[0, 0] for h_t in h]
+    return ts.flow.influence(answers[-1], x).map[0], ts.flow.influence(answers, memory).map
+
+
+def smooth(losses):
+    width = max(1, min(25, len(losses) // 4))
+    return np.convolve(losses, np.ones(width) / width, "valid")
+
+
+def figure_of(results, copies, clipping, example, window):
+    """The whole story on one page: learning above, the reach of the gradient by state and by input below."""
+    figure = Figure(figsize=(17, 11), layout="constrained")
+    figure.suptitle("Long memory: a network learns what its gradient can reach", fontsize=20, weight="bold")
+    rows = figure.subfigures(3, 1, height_ratios=[1.0, 1.25, 0.85], hspace=0.04)
+    above, maps, below = rows[0].subplots(1, 4), rows[1].subplots(1, 4), rows[2].subplots(1, 4, sharey=True)
+
+    style = {name: {"color": colour, "ls": "--" if "cut" in name else "-"} for name, colour in COLOURS.items()}
+    for name, (losses, _, _) in results.items():
+        above[0].semilogy(smooth(losses), label=name, **style[name])
+    above[0].axhline(1 / 6, color="0.7", lw=1, zorder=0, label="always answering 1")
+    above[0].set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
+    for name, losses in copies.items():
+        above[1].semilogy(smooth(losses), label=name, **style[name])
+    above[1].axhline(np.log(SYMBOLS), color="0.7", lw=1, zorder=0, label="guessing")
+    above[1].set(title="Copying symbols after a pause", xlabel="update", ylabel="nats per symbol")
+    for name, (_, _, influence) in results.items():
+        seen = influence[-1, ::-1]
+        back = np.flatnonzero(seen)
+        above[2].semilogy(back, seen[back], label=name, **style[name])
+        if len(back) < len(seen):
+            above[2].plot(back[-1], seen[back[-1]], "|", color=COLOURS[name], ms=16, mew=2.5)
+    above[2].set(title="Reach of the last answer's gradient", xlabel="steps back", ylim=(1e-12, 30),
+                 ylabel=r"$|\partial y_T/\partial s_{T-k}|$")  # fmt: skip
+    (wild, wild_norms), (tame, tame_norms) = clipping
+    above[3].semilogy(wild_norms, color=COLOURS["RNN"], label=f"not clipped: lost after {len(wild)} updates")
+    above[3].plot(len(wild_norms) - 1, wild_norms[-1], "*", color=COLOURS["RNN"], ms=13)
+    above[3].semilogy(tame_norms, color="0.35", label=f"clipped to 1: error {np.mean(tame[-10:]):.2f} and learning")
+    above[3].axhline(1.0, color="0.7", lw=1, zorder=0)
+    above[3].set(title="An RNN's gradient explodes", xlabel="update", ylabel="gradient norm before clipping")
+    for axes in above:
+        axes.legend(frameon=False, fontsize=9)
+
+    x, answer = example
+    marked = np.flatnonzero(x[:, 0, 1])
+    for axes, low, (name, (_, share, influence)) in zip(maps, below, results.items(), strict=True):
+        with np.errstate(divide="ignore"):
+            image = axes.imshow(np.ma.masked_invalid(np.log10(influence)), vmin=-6, vmax=0, cmap="magma",
+                                interpolation="nearest")  # fmt: skip
+        title = name.replace(", cut", f"\ncut every {window}")
+        axes.text(0.95, 0.95, title, color=COLOURS[name], weight="bold", size=17, ha="right", va="top",
+                  bbox={"color": "white", "pad": 4}, transform=axes.transAxes)  # fmt: skip
+        axes.set(xlabel="state $s_k$", ylabel="answer $y_t$" if name == "RNN" else None)
+        if "cut" in name:
+            for cut in range(window, len(x), window):
+                axes.axvline(cut - 0.5, color=COLOURS[name], lw=1.2, ls="--")
+                axes.axhline(cut - 0.5, color=COLOURS[name], lw=1.2, ls="--")
+        low.bar(range(len(x)), share, color="0.75", width=0.9)
+        low.bar(marked, share[marked], color=COLOURS[name], width=0.9)
+        low.plot(marked, np.full(2, -0.07), "^", color="k", ms=6, clip_on=False)
+        low.set(xlabel="input $x_k$ (marked: ▲)")
+        low.spines[["top", "right"]].set_visible(False)
+    below[0].set_ylabel(r"$|\partial y_T/\partial x_k|$")
+    below[0].set_ylim(-0.14, None)
+    rows[1].colorbar(image, ax=maps, label=r"$\log_{10}\,|\partial y_t/\partial s_k|$", shrink=0.85, pad=0.01)
+    rows[1].suptitle(
+        "Who is heard: what every answer owes to every state, h of the RNN and GRU, c of the LSTM (white: "
+        "exactly nothing)",
+        fontsize=13,
+    )
+    rows[2].suptitle(f"What the answer {answer:.2f} = {' + '.join(f'{v:.2f}' for v in x[marked, 0, 0])} owes to every "
+                     "input", fontsize=13)  # fmt: skip
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--length", type=int, default=50, help="steps of the adding problem")
+    parser.add_argument("--window", type=int, default=10, help="steps between the cuts of truncated backpropagation")
+    parser.add_argument("--updates", type=int, default=1000, help="updates of the weights")
+    parser.add_argument("--hidden", type=int, default=32, help="size of the hidden state")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="small and short, to see that it works")
+    parser.add_argument("--out", type=Path, default=Path("runs/long_memory"), help="folder for the figure")
+    args = parser.parse_args()
+    if args.quick:
+        args.length, args.window, args.updates, args.hidden = 12, 4, 20, 8
+    if min(args.length // 2, args.window, args.updates // 20, args.hidden) < 1:
+        raise ValueError("--length must be at least 2, --updates 20, --window and --hidden 1")
+    start, x = time.monotonic(), adding(np.random.default_rng(args.seed + 1), args.length, 1)
+
+    results = {}
+    for name in (*CELLS, "LSTM, cut"):
+        ts.manual_seed(args.seed)
+        net = Reader(name.split(",")[0], 2, args.hidden, 1, args.window if "cut" in name else None)
+        adam = ts.optim.Adam(net.parameters(), lr=0.01)
+        losses, _ = train(net, adding_loss, adam, args.updates, args.length, 1.0, args.seed, f"adding, {name}")
+        print(f"adding, {name}: squared error {np.mean(losses[-20:]):.4f} (always answering 1: {1 / 6:.4f})")
+        results[name] = losses, *reach(net, x[0])
+    copies = {}
+    for name in (*CELLS, "LSTM, cut"):
+        ts.manual_seed(args.seed)
+        steps, window = args.length // 2 + COPIED + 1, args.window if "cut" in name else None
+        net = Reader(name.split(",")[0], SYMBOLS + 2, args.hidden, SYMBOLS + 1, window)
+        adam = ts.optim.Adam(net.parameters(), lr=0.005)
+        copies[name], _ = train(net, copying_loss, adam, 2 * args.updates, steps, 1.0, args.seed, f"copying, {name}")
+        print(f"copying, {name}: {np.mean(copies[name][-20:]):.4f} nats per symbol (guessing: {np.log(SYMBOLS):.4f})")
+    clipping = []
+    for max_norm in (np.inf, 1.0):
+        ts.manual_seed(args.seed)
+        net, rng = Reader("RNN", 2, args.hidden, 1), np.random.default_rng(args.seed)
+        turn, _ = np.linalg.qr(rng.normal(size=(args.hidden, args.hidden)))
+        net.recurrent.weight_hh_l0.assign((1.5 * turn).astype("float32"))  # every step lengthens what passes by half
+        sgd = ts.optim.SGD(net.parameters(), lr=0.2)
+        losses, monitor = train(
+            net, adding_loss, sgd, args.updates // 12 + 1, args.length // 2, max_norm, args.seed, "clipping"
+        )
+        print(
+            f"clipping at {max_norm}: {len(losses)} updates, squared error {losses[-1]:.4g}, {monitor.clipped} clipped"
+        )
+        clipping.append((losses, monitor.norms))
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / "long_memory.png"
+    figure_of(results, copies, clipping, (x[0], x[1][0]), args.window).savefig(path, dpi=110)
+    print(f"{path} after {time.monotonic() - start:.0f} seconds")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, ValueError, OSError) as error:
+        sys.exit(f"long_memory: {error}")
