@@ -1,7 +1,7 @@
 """The demos as their reader runs them: a process of its own, with its files, its sentences and its exit status.
 
-The language model must write every result and say where, do the same with the same seed, go on after Ctrl-C as if nothing had been,
-and answer what cannot work (no GPU, no file, no Graphviz) with a sentence and not with a traceback.
+The language model must write every result and say where, do the same with the same seed, go on after Ctrl-C as if
+nothing had been, and answer what cannot work (no GPU, no file, no Graphviz) with a sentence and not with a traceback.
 """
 
 import importlib.util

@@ -35,12 +35,15 @@ class Items:
 
     def __repr__(self) -> str:
         norms, several = self.norms, len(set(self.places)) > 1
-        lines = [f"gradient of {self.name} {self.items.shape[1:]}, of length {norm(self.items.sum(0)):.4g}, by use:"]
+        lines = []
         for step, place, length in zip(self.steps, self.places, norms.tolist(), strict=True):
             bar = "#" * round(40 * length / max(norms.max(), 1e-300)) if norms.max() < host.inf else ""
             who = "outside all steps" if step is None else f"step {step}"
             lines.append(f"  {f'{place}, ' * several}{who:<8} {length:<10.4g} {bar}".rstrip())
-        return "\n".join(lines)
+        if len(lines) > 40:
+            lines[20:-20] = [f"  ... {len(lines) - 40} more"]
+        title = f"gradient of {self.name} {self.items.shape[1:]}, of length {norm(self.items.sum(0)):.4g}, by use:"
+        return "\n".join([title, *lines])
 
     def plot(self, axes: Any = None) -> Any:
         """The length of every item over time, a line for each place; returns matplotlib's Figure."""
