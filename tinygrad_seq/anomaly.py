@@ -109,8 +109,8 @@ def detect_anomaly() -> Iterator[None]:
 
     Forward first: every op that is made, then, in `backward` and `grad`, the loss and what every rule gives. The
     message names layer, direction, step, gate, op and source line, and the error's `path`, a mapping from node to
-    number, leads to the first bad node (`ts.draw(error.output, show=error.path)`). Nothing under `no_grad` is looked at. An op
-    in here takes about four times as long; outside, nothing is asked. Each thread has its own.
+    number, leads to the first bad node: `ts.draw(error.output, show=error.path)`. Nothing under `no_grad` is looked at.
+    An op in here takes about four times as long; outside, nothing is asked. Each thread has its own.
 
     >>> import tinygrad_seq as ts
     >>> x = ts.tensor([0.0, 1.0], requires_grad=True).named("x")
