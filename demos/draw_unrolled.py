@@ -1,7 +1,10 @@
-"""What does a recurrent network look like when it is unrolled? RNN, LSTM and GRU, drawn from what they recorded.
+"""What does a recurrent network look like when it is unrolled? Cells, depth, directions and the five shapes, drawn.
 
-python demos/draw_unrolled.py                     three pictures in runs/unrolled
-python demos/draw_unrolled.py --steps 1000        the middle is folded, after it was checked to repeat
+    python demos/draw_unrolled.py                     eleven pictures in runs/unrolled, and a page for the LSTM
+    python demos/draw_unrolled.py lstm --steps 1000   the middle is left out, after it was checked to repeat
+    python demos/draw_unrolled.py gru --view rolled   one step, and what it hands to the next
+
+Every picture is what the library recorded while the network ran; nothing here says how to draw one.
 """
 
 import argparse
@@ -11,26 +14,112 @@ from pathlib import Path
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 
-NETWORKS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+INPUTS, HIDDEN, OUTPUTS = 4, 8, 3
+
+
+def layer(kind, **options):
+    """A recurrent layer over a sequence: all its outputs."""
+    return lambda steps: kind(INPUTS, HIDDEN, **options)(ts.randn(steps, 2, INPUTS))[0].named("out")
+
+
+class OneToOne(nn.Module):
+    """No time at all: one vector in, one out."""
+
+    def __init__(self):
+        self.inner, self.head = nn.Linear(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
+
+    def forward(self, steps):
+        return self.head(self.inner(ts.randn(2, INPUTS)).tanh()).named("y")
+
+
+class OneToMany(nn.Module):
+    """One vector in, a sequence out: what came out goes in again (a label becomes a name, an image a caption)."""
+
+    def __init__(self):
+        self.start, self.cell = nn.Linear(INPUTS, HIDDEN), nn.RNNCell(OUTPUTS, HIDDEN)
+        self.head = nn.Linear(HIDDEN, OUTPUTS)
+
+    def forward(self, steps):
+        h, y, found = self.start(ts.randn(2, INPUTS)).tanh(), ts.zeros(2, OUTPUTS), []
+        for t in range(steps):
+            with ts.scope(step=t):
+                h = self.cell(y, h)
+                y = self.head(h).named("y")
+            found.append(y)
+        return found
+
+
+class ManyToOne(nn.Module):
+    """A sequence in, one answer out (what continent is this city on?)."""
+
+    def __init__(self):
+        self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
+
+    def forward(self, steps):
+        _, h_n = self.reader(ts.randn(steps, 2, INPUTS))
+        return self.head(h_n[0]).named("y")
+
+
+class ManyToManyAfterReading(nn.Module):
+    """A whole sequence is read, then another is written: encoder and decoder (translation)."""
+
+    def __init__(self):
+        self.encoder, self.decoder = nn.RNN(INPUTS, HIDDEN), nn.RNN(OUTPUTS, HIDDEN)
+        self.head = nn.Linear(HIDDEN, OUTPUTS)
+
+    def forward(self, steps):
+        _, thought = self.encoder(ts.randn(steps, 2, INPUTS))
+        out, _ = self.decoder(ts.randn(steps, 2, OUTPUTS), thought)
+        return self.head(out).named("y")
+
+
+class ManyToManyInStep(nn.Module):
+    """An answer at every step (the next character, the kind of a word)."""
+
+    def __init__(self):
+        self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
+
+    def forward(self, steps):
+        return self.head(self.reader(ts.randn(steps, 2, INPUTS))[0]).named("y")
+
+
+NETWORKS = {
+    "rnn": layer(nn.RNN),
+    "lstm": layer(nn.LSTM),
+    "gru": layer(nn.GRU),
+    "stacked": layer(nn.RNN, num_layers=2),
+    "bidirectional": layer(nn.RNN, bidirectional=True),
+    "deep_bidirectional_lstm": layer(nn.LSTM, num_layers=2, bidirectional=True),
+    "one_to_one": lambda steps: OneToOne()(steps),
+    "one_to_many": lambda steps: OneToMany()(steps),
+    "many_to_one": lambda steps: ManyToOne()(steps),
+    "many_to_many_after_reading": lambda steps: ManyToManyAfterReading()(steps),
+    "many_to_many_in_step": lambda steps: ManyToManyInStep()(steps),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("networks", nargs="*", choices=[*NETWORKS, []], help="which (default: all)", metavar="network")
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--layers", type=int, default=1)
-    parser.add_argument("--format", choices=("svg", "png", "pdf", "dot"), default="svg")
+    parser.add_argument("--view", choices=("unrolled", "rolled"), default="unrolled")
+    parser.add_argument("--format", choices=("svg", "html", "png", "pdf", "dot", "json"), nargs="+")
     parser.add_argument("--out", type=Path, default=Path("runs/unrolled"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, network in NETWORKS.items():
-        out, _ = network(input_size=4, hidden_size=8, num_layers=args.layers)(ts.randn(args.steps, 2, 4))
-        path = args.out / f"{name}.{args.format}"
-        ts.draw(out).save(path)
-        print(path)
+    for name in args.networks or NETWORKS:
+        drawing = ts.draw(NETWORKS[name](args.steps), view=args.view)
+        for kind in args.format or ("svg", "html") if name == "lstm" else args.format or ("svg",):
+            path = args.out / f"{name}.{kind}"
+            if kind == "svg":
+                path.write_text(drawing.svg, encoding="utf-8")  # our own layout: time is what it knows best
+            else:
+                drawing.save(path)
+            print(path)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except RuntimeError as error:  # Graphviz is missing: the message says how to install it
+    except (RuntimeError, ValueError) as error:  # Graphviz is missing, no steps: the message says what to do
         sys.exit(f"draw_unrolled: {error}")

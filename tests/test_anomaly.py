@@ -42,6 +42,7 @@ def test_an_inf_in_a_gate_is_found_where_it_starts(kind, step, data, direction):
     assert re.search(rf"(matmul|add) gave inf at \[1, \d+\] of \(2, \d+\), at .*{kind}\.py:\d+: .*matmul", text)
     path = caught.value.path
     assert path[caught.value.node] == len(path) and sorted(path.values()) == list(range(1, len(path) + 1))
+    assert caught.value.output.node is caught.value.node and not np.isfinite(caught.value.output.numpy()).all()
     assert caught.value.node.op.name in ("matmul", "add") and f"step={step}" in repr(caught.value.node.scope)
 
 

@@ -130,9 +130,9 @@ def test_a_linear_network_carries_powers_of_its_matrix(seed, size, steps, batch)
 def test_the_future_has_no_influence(run):
     (out, *_), _ = run()
     h = ts.flow.states(out)
-    found = ts.flow.influence([(h_t * h_t).sum() for h_t in h], h).map
+    found = ts.flow.influence([(h_t * h_t + h_t).sum() for h_t in h], h).map
     assert not np.triu(found, 1).any()
-    assert (np.diag(found) > 0).all()
+    assert (np.diag(found) > 0).all()  # 2 h + 1
 
 
 @given(seed=seeds, size=small, steps=st.integers(2, 8))
@@ -169,7 +169,7 @@ def test_the_map_by_input_is_the_length_of_the_gradient_by_each_input(kind, seed
     for t, loss in enumerate(losses):
         g = ts.grad(loss, x, retain_graph=True).numpy()
         near(found.map[t], [np.linalg.norm(g[k]) for k in range(steps)])
-    near(found.shares.sum(1), np.ones(steps))
+    near(found.shares.sum(1), found.map.any(1))  # a relu may have heard nothing
 
 
 @given(run=runs(layers=st.just(1), bidirectional=st.just(False)))

@@ -144,6 +144,26 @@ def test_a_parameter_read_piece_by_piece_inside_the_steps(read):
     near(shares.items, [[[(t + 1.0) * (t == row)] * 2 for row in range(3)] for t in range(3)])
 
 
+@given(seed=seeds, steps=st.integers(1, 4))
+def test_several_uses_in_a_step_are_one_item(seed, steps):
+    """Directly, and by way of what was made of the weight once for all steps."""
+    rng = np.random.default_rng(seed)
+    copies = [leaf(rng.normal(size=(3, 3)))] * steps
+    x = ts.tensor(rng.normal(size=(steps, 3)))
+
+    def loss_of(weights):
+        turned, h = [w.T for w in weights] if len(set(map(id, weights))) > 1 else [weights[0].T] * steps, x[0] * 0.0
+        for t in range(steps):
+            with ts.scope(step=t):
+                h = (turned[t] @ (turned[t] @ h + x[t]) + weights[t] @ h).tanh()
+        return h.sum()
+
+    shares = ts.flow.itemize(loss_of(copies), copies[0])
+    untied = [leaf(copies[0].numpy()) for _ in range(steps)]
+    loss_of(untied).backward()
+    near(shares.items, [w.grad.numpy() for w in untied])
+
+
 def test_without_steps_there_is_one_item():
     w = leaf([1.0, 2.0])
     shares = ts.flow.itemize((w * w).sum(), w)

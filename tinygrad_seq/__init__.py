@@ -1,6 +1,7 @@
 """tinygrad_seq: reverse-mode autograd for recurrent networks, where the recorded graph is the product.
 
-Ops record a graph of nodes; four readers share it. `backward` and `grad` run the rules, `draw` makes a picture.
+Ops record a graph of nodes; four readers share it. `backward` and `grad` run the rules, `draw` makes a picture, `flow`
+tells what came from which step.
 The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 

@@ -25,18 +25,21 @@ package = Path(__file__).parent
 
 
 class AnomalyError(RuntimeError):
-    """`node` is where it arose (None: an op that was not recorded), `path` numbers the nodes that led there, from 1."""
+    """`node` is where it arose (None: an op that was not recorded), `path` numbers the nodes that led there, from 1.
 
-    def __init__(self, message: str, node: Node | None) -> None:
+    `output` is the bad Tensor that a forward made, to draw the path of: nothing after it exists.
+    """
+
+    def __init__(self, message: str, node: Node | None, output: Value | None = None) -> None:
         super().__init__(message)
-        self.node, self.path = node, {} if node is None else path_to(node)
+        self.node, self.output, self.path = node, output, {} if node is None else path_to(node)
 
 
 class Watch:
     """Sees every op and every rule. The first bad value waits, as long as its step lasts, for a name to be given."""
 
     def __init__(self) -> None:
-        self.first: tuple[str, Scope, Node | None] | None = None  # what was found, where
+        self.first: tuple[str, Scope, Value] | None = None  # what was found, where
         self.readers: list[Node] = []  # ops that read a bad value since then: one of them may be named after its gate
 
     def __bool__(self) -> bool:
@@ -64,7 +67,7 @@ class Watch:
                     x = args[read[0]]
                     name = "" if x.node is None or x.node.name is None else f", {x.node.name},"
                     what += f"; its argument {read[0]}{name} of shape {x.array.shape} came in with {element(x.array)}"
-                self.first = what, here, value.node
+                self.first = what, here, value
                 break
         if step_of(here) is None or here.key == "grad":  # where nobody gives names
             self.settle(None)
@@ -73,12 +76,12 @@ class Watch:
     def settle(self, here: Scope | None) -> None:
         """Raise what was found, once it has a name or its step is over."""
         if self.first is not None:
-            what, scope, node = self.first
-            named = [n.name for n in (node, *self.readers) if n is not None and n.name is not None]
+            what, scope, value = self.first
+            named = [n.name for n in (value.node, *self.readers) if n is not None and n.name is not None]
             if named or here is None or step_of(here) is not step_of(scope):
                 self.first, self.readers = None, []
                 gate = f", {named[0]}" if named else ""
-                raise AnomalyError(f"detect_anomaly: {place_of(scope.path())}{gate}: {what}", node)
+                raise AnomalyError(f"detect_anomaly: {place_of(scope.path())}{gate}: {what}", value.node, value)
 
     def backward(self, outputs: Any) -> Observer:
         """Refuse a loss that is not finite; what listens to the walk."""
@@ -106,8 +109,8 @@ def detect_anomaly() -> Iterator[None]:
 
     Forward first: every op that is made, then, in `backward` and `grad`, the loss and what every rule gives. The
     message names layer, direction, step, gate, op and source line, and the error's `path`, a mapping from node to
-    number, leads to the first bad node (`ts.draw(loss, show=error.path)`). Nothing under `no_grad` is looked at. An op
-    in here takes about four times as long; outside, nothing is asked. Each thread has its own.
+    number, leads to the first bad node: `ts.draw(error.output, show=error.path)`. Nothing under `no_grad` is looked at.
+    An op in here takes about four times as long; outside, nothing is asked. Each thread has its own.
 
     >>> import tinygrad_seq as ts
     >>> x = ts.tensor([0.0, 1.0], requires_grad=True).named("x")

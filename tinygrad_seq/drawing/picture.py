@@ -14,10 +14,12 @@ from typing import Any
 
 from tinygrad_seq.drawing import graphviz_dot
 from tinygrad_seq.drawing.build import build
+from tinygrad_seq.drawing.details import details
 from tinygrad_seq.drawing.dot import dot
 from tinygrad_seq.drawing.fold import folded
 from tinygrad_seq.drawing.listing import listing
 from tinygrad_seq.drawing.numbers import given, gradients
+from tinygrad_seq.drawing.page import page
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View, within
 from tinygrad_seq.graph import Node, Value, ancestors
@@ -26,13 +28,13 @@ too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minut
 
 
 class Drawing:
-    """A picture: `.svg` and `.dot` are its text, `.json` a listing; `.save(path)` writes a file.
+    """A picture: `.svg` and `.dot` are its text, `.html` a page, `.json` a listing; `.save(path)` writes a file.
 
-    `.view` is what it shows; a notebook shows it by itself.
+    `.view` is what it shows; a notebook shows it by itself. It holds the graph, whose values the page tells.
     """
 
-    def __init__(self, view: View) -> None:
-        self.view = view
+    def __init__(self, view: View, roots: Sequence[Node] = (), outputs: Sequence[Value] = ()) -> None:
+        self.view, self.roots, self.outputs = view, roots, outputs
 
     @cached_property
     def dot(self) -> str:
@@ -48,6 +50,11 @@ class Drawing:
     def json(self) -> str:
         """What is in the picture as JSON text, one thing a line, the same in every process."""
         return listing(self.view)
+
+    @cached_property
+    def html(self) -> str:
+        """The picture as one HTML page: zoom, search, what every node is, forward and backward played."""
+        return page(self.view, self.svg, details(self.view, self.roots, self.outputs))
 
     def __repr__(self) -> str:
         return f"<Drawing of {self.count()} nodes>"
@@ -65,7 +72,7 @@ class Drawing:
         }
 
     def save(self, path: str | Path, timeout: float = 20) -> None:
-        """Write the picture; the ending of the name says how: .svg, .dot, .json, .png or .pdf.
+        """Write the picture; the ending of the name says how: .svg, .html, .dot, .json, .png or .pdf.
 
         An .svg file is always written: by Graphviz, or where that is missing, fails or takes more than `timeout`
         seconds, as our own `.svg`, with a RuntimeWarning. A .png or .pdf file needs Graphviz: a RuntimeError says so.
@@ -75,6 +82,7 @@ class Drawing:
         kind = path.suffix.lower().removeprefix(".")
         writers: dict[str, Callable[[], bytes]] = {
             "svg": lambda: self.vectors(timeout),
+            "html": lambda: self.html.encode(),
             "dot": lambda: self.dot.encode(),
             "json": lambda: self.json.encode(),
             "png": lambda: self.pixels("png", timeout),
@@ -186,7 +194,7 @@ def draw(
     names = recorded_gradients(nodes) if backward else {}
     rolled, shared = view == "rolled", params == "shared"
     seen = build([*nodes, *names], (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names)
-    return Drawing(seen if depth is None else folded(seen, depth))
+    return Drawing(seen if depth is None else folded(seen, depth), [*nodes, *names], outputs)
 
 
 def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:

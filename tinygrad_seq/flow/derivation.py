@@ -17,7 +17,7 @@ from tinygrad_seq.backprop import grad
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.flow.itemize import itemize
 from tinygrad_seq.flow.norms import norm
-from tinygrad_seq.flow.plot import ACCENT, INK, axes_for
+from tinygrad_seq.flow.plot import ACCENT, INK, axes_for, logarithmic
 from tinygrad_seq.flow.states import states
 from tinygrad_seq.nn.rnn import RNN
 from tinygrad_seq.ops.composite import sum as total
@@ -58,10 +58,11 @@ class Derivation:
         """The length of every term by how far back its use lies, by formula and from the graph; returns the Figure."""
         axes = axes_for(axes)
         back = range(1, len(self.terms) + 1)
-        axes.semilogy(back, [norm(item) for item in self.items], color=INK, label="from the graph")
-        axes.semilogy(back, [norm(term) for term in self.terms], "o", color=ACCENT, mfc="none", label="by the formula")
+        axes.plot(back, [norm(item) for item in self.items], color=INK, label="from the graph")
+        axes.plot(back, [norm(term) for term in self.terms], "o", color=ACCENT, mfc="none", label="by the formula")
         axes.set(xlabel="how many uses back", ylabel="length of the term", title="The gradient of $W_s$, term by term")
         axes.legend(frameon=False)
+        logarithmic(axes)
         return axes.figure
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_seq.backend import host, to_host
 from tinygrad_seq.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.flow.norms import norm
-from tinygrad_seq.flow.plot import INK, axes_for
+from tinygrad_seq.flow.plot import INK, axes_for, logarithmic
 from tinygrad_seq.graph import Node, Value, between
 from tinygrad_seq.steps import Place, Places
 
@@ -46,7 +46,7 @@ class Items:
         return "\n".join([title, *lines])
 
     def plot(self, axes: Any = None) -> Any:
-        """The length of every item over time, a line for each place; returns matplotlib's Figure."""
+        """The length of every item over time (zeros left out), a line for each place; returns matplotlib's Figure."""
         axes = axes_for(axes)
         for place in dict.fromkeys(self.places):
             mine = [n for n, other in enumerate(self.places) if other == place]
@@ -55,6 +55,7 @@ class Items:
         axes.set(xlabel="step of the use", ylabel="length of its share", title=f"Who taught {self.name}")
         if len(set(self.places)) > 1:
             axes.legend(frameon=False)
+        logarithmic(axes)
         return axes.figure
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_seq.anomaly import place_of
 from tinygrad_seq.backend import host
 from tinygrad_seq.flow.norms import norm
-from tinygrad_seq.flow.plot import ACCENT, axes_for
+from tinygrad_seq.flow.plot import ACCENT, axes_for, logarithmic
 from tinygrad_seq.graph import Node, ancestors
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
@@ -93,10 +93,11 @@ class Monitor:
         figure = axes_for(None, 11.0, 3.2).figure
         figure.clear()
         first, second, third = figure.subplots(1, 3)
-        first.semilogy(self.norms, color="0.4", linewidth=1)
+        first.plot(self.norms, color="0.4", linewidth=1)
         if self.clipped:
             first.axhline(self.max_norm, color=ACCENT, label=f"{self.clipped} of {len(self.norms)} clipped")
             first.legend(frameon=False)
+        logarithmic(first)
         first.set(title="gradient norm", xlabel="training step")
         for axes, title, lines in ((second, "share saturated", self.saturation), (third, "length", self.states)):
             for name, values in lines.items():

@@ -15,3 +15,9 @@ def axes_for(axes: Any, width: float = 6.0, height: float = 4.0) -> Any:
     except ImportError as error:
         raise RuntimeError('plot needs matplotlib, which is not installed: pip install "tinygrad-seq[plot]"') from error
     return figure.Figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def logarithmic(axes: Any) -> None:
+    """Powers of ten upward, where there is anything above zero to show."""
+    if any(y > 0 for line in axes.lines for y in line.get_ydata()):
+        axes.set_yscale("log")

@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_seq.backend import host, to_host
 from tinygrad_seq.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.flow.norms import norm
-from tinygrad_seq.flow.plot import ACCENT, INK, axes_for
+from tinygrad_seq.flow.plot import ACCENT, INK, axes_for, logarithmic
 from tinygrad_seq.graph import Node
 from tinygrad_seq.scope import Scope
 
@@ -87,14 +87,15 @@ class Record(Mapping[Node, float]):
         """Every node's gradient by its place in the walk, named ones and leaves marked; returns the Figure."""
         axes = axes_for(axes, 8.0)
         nodes = list(self.norms)
-        axes.semilogy(list(self.norms.values()), ".", color="0.7")
+        axes.plot(list(self.norms.values()), ".", color="0.7")
         for label, colour, mine in (
             ("named", INK, [i for i, node in enumerate(nodes) if node.op is not None and node.name]),
             ("leaves", ACCENT, [i for i, node in enumerate(nodes) if node.op is None]),
         ):
-            axes.semilogy(mine, [self.norms[nodes[i]] for i in mine], ".", color=colour, label=label)
+            axes.plot(mine, [self.norms[nodes[i]] for i in mine], ".", color=colour, label=label)
         axes.set(xlabel="place in the walk", ylabel="length of the gradient", title="The backward, node by node")
         axes.legend(frameon=False)
+        logarithmic(axes)
         return axes.figure
 
 

@@ -1,0 +1,70 @@
+"""Why do plain RNNs forget? The gradient of the last answer, on its way back through an RNN and through an LSTM.
+
+    python demos/gradient_flow.py               pictures, pages and a plot in runs/gradient_flow
+    python demos/gradient_flow.py --steps 60    the longer the way, the less of it arrives
+
+Both networks read the same sequence and are asked at its end. Colour and width of every edge are the norm of the
+gradient that came back along it, on a log scale.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+INPUTS, HIDDEN, BATCH = 4, 8, 2
+
+
+def vanishing(rng):
+    """An RNN whose recurrent weights have a largest singular value of 0.3: every step back keeps at most that much."""
+    rnn = nn.RNN(INPUTS, HIDDEN).to("float64")
+    weight = rng.standard_normal((HIDDEN, HIDDEN))
+    rnn.weight_hh_l0.assign(0.3 * weight / np.linalg.norm(weight, 2))
+    return rnn
+
+
+def healthy(rng):
+    """An LSTM that begins with open forget gates (a bias of 3): its cell state brings the gradient back."""
+    lstm = nn.LSTM(INPUTS, HIDDEN).to("float64")
+    bias = lstm.bias_ih_l0.numpy().copy()
+    bias[HIDDEN : 2 * HIDDEN] += 3.0
+    lstm.bias_ih_l0.assign(bias)
+    return lstm
+
+
+def flow(layer, x):
+    """A picture of the gradient's way back, and its norm at every state."""
+    out, _ = layer(ts.tensor(x))
+    loss = (out[-1] * out[-1]).mean().named("loss")
+    loss.backward(retain_graph=True)  # kept, to be looked at
+    memory = ts.flow.states(out, "c" if isinstance(layer, nn.LSTM) else "h")
+    return ts.draw(loss, show="gradient"), ts.flow.influence(loss, memory).map[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/gradient_flow"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    ts.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+    x = rng.standard_normal((args.steps, BATCH, INPUTS))
+    for name, layer in (("vanishing_rnn", vanishing(rng)), ("healthy_lstm", healthy(rng))):
+        drawing, norms = flow(layer, x)
+        (args.out / f"{name}.svg").write_text(drawing.svg, encoding="utf-8")
+        drawing.save(args.out / f"{name}.html")
+        print(f"{name}: at the last state |gradient| is {norms[-1]:.1e}, at the first {norms[0]:.1e}")
+        print(f"  {args.out / name}.svg, and .html to walk through it")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, ValueError) as error:
+        sys.exit(f"gradient_flow: {error}")

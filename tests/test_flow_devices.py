@@ -1,0 +1,50 @@
+"""Insight over time on a GPU: the same numbers, as host arrays. The GPU is the strict double, or a real one."""
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+
+def insight(device, layer):
+    """Every number that flow finds in a small network, in order."""
+    ts.manual_seed(0)
+    table, net = nn.Embedding(5, 2).to("float64"), layer(2, 3, num_layers=2).to("float64")
+    ids = np.array([[1, 2], [0, 4], [1, 1], [3, 2]])
+    table.to(device), net.to(device)
+    out, _ = net(table(ts.tensor(ids, device=device)), lengths=[4, 3])
+    loss = (out * out).sum()
+    numbers = [ts.flow.itemize(loss, p).items for p in [*table.parameters(), *net.parameters()]]
+    h = ts.flow.states(out, layer=0)
+    found = ts.flow.influence([*[(h_t * h_t).sum() for h_t in h], h[-1]], h)
+    log = ts.flow.record(loss)
+    numbers += [found.map, found.shares, list(log.values()), *log.replay().values()]
+    monitor = ts.flow.Monitor(net, max_norm=0.1)
+    with ts.detect_anomaly():
+        monitor.backward((net(ts.ones(3, 2, 2, device=device).to("float64"))[0] ** 2).sum())
+    return [*numbers, monitor.norms, *monitor.saturation.values(), *monitor.states.values()]
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_a_device_agrees_with_the_host(gpu, layer):
+    for there, here in zip(insight("cuda", layer), insight("cpu", layer), strict=True):
+        assert not isinstance(there, np.ndarray) or type(there) is np.ndarray
+        np.testing.assert_allclose(np.array(there), np.array(here), rtol=1e-12, atol=1e-12)
+
+
+def test_the_derivation_agrees(gpu):
+    ts.manual_seed(0)
+    rnn = nn.RNN(2, 3).to("float64").to("cuda")
+    found = ts.flow.derivation(rnn, np.ones((4, 2)))
+    np.testing.assert_allclose(found.terms, found.items, rtol=1e-12, atol=1e-12)
+
+
+def test_an_anomaly_is_found_there_too(gpu):
+    w = ts.tensor([1.0, 0.0], device="cuda", requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"step 0, root: log gave -inf at \[1\] of \(2,\)"), ts.detect_anomaly():
+        with ts.scope(step=0):
+            y = w.log().named("root")
+        y.sum().backward()
+    with pytest.raises(RuntimeError, match="rule of sqrt gave a leaf inf"), ts.detect_anomaly():
+        w.sqrt().sum().backward()
