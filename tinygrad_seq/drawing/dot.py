@@ -11,6 +11,7 @@ from tinygrad_seq.drawing import palette
 from tinygrad_seq.drawing.scaffold import backward_of, columns_of, foot, homes, ports_of, scaffold, turns_of, unseen
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, Scale, View, leaves
 
+Stops = dict[tuple[str, str], str]
 font = "Helvetica"
 strokes = {
     "state": {"color": palette.state, "penwidth": "1.8"},
@@ -69,6 +70,15 @@ def dot(view: View) -> str:
             stack.append((cluster, True))
         stack += [(inner, False) for inner in cluster.inner]
 
+    add_edges(graph, view, home, back, ports, turns, text)
+    scaffold(graph, forward, home, ports, turns, quote)
+    return str(graph.source)
+
+
+def add_edges(
+    graph: Any, view: View, home: dict[str, str], back: set[str], ports: Stops, turns: Stops, text: Any
+) -> None:
+    """Every edge, by way of a port or a turn where there is one; those of a recorded backward lead down."""
     entered = set()
     hue = {item.id: palette.weight(item.colour) for item in view.top.items if item.role == "weight"}
     for edge in view.edges:
@@ -91,8 +101,6 @@ def dot(view: View) -> str:
             graph.edge(edge.target, turn, dir="back", **words, **{k: v for k, v in style.items() if k != "constraint"})
         else:
             graph.edge(port or edge.source, edge.target, **words, **style)
-    scaffold(graph, forward, home, ports, turns, quote)
-    return str(graph.source)
 
 
 def cluster_style(cluster: Cluster, text: Any) -> dict[str, str]:
