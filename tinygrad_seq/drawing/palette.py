@@ -71,10 +71,9 @@ def heat(value: float, scale: Scale) -> tuple[str, float]:
     """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
     if not isfinite(value):
         return broken, 5.0
-    if not value or not scale.low or not scale.high:
+    if not value or not scale.low or not scale.high or scale.low >= scale.high:
         return nothing, 0.6
-    span = log10(scale.high) - log10(scale.low)
-    share = (log10(abs(value)) - log10(scale.low)) / span if span > 0 else 0.0
+    share = (log10(abs(value)) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
     share = min(max(share, 0.0), 1.0)
     return tint(share), round(0.6 + 4.4 * share, 2)
 
