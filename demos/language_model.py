@@ -81,10 +81,14 @@ def plot(losses, held_out, path):
     figure.savefig(path, dpi=150)
 
 
-def draw(model, ids, path):
-    """Three steps of the network, unrolled."""
-    ((x, y),) = ts.data.bptt_batches(ids[:4], 1, 3)
-    path.write_text(ts.draw(nn.cross_entropy(model(x)[0], y)).svg, encoding="utf-8")
+def draw(model, ids, out):
+    """Twelve characters: the network unrolled, with the gradient on its way back; as a picture, and as a page."""
+    ((x, y),) = ts.data.bptt_batches(ids[:13], 1, min(12, len(ids) - 1))
+    loss = nn.cross_entropy(model(x)[0], y).named("loss")
+    loss.backward(retain_graph=True)
+    drawing = ts.draw(loss, show="gradient")
+    (out / "unrolled.svg").write_text(drawing.svg, encoding="utf-8")
+    drawing.save(out / "unrolled.html")
 
 
 def arguments():
@@ -171,10 +175,10 @@ def main():
     nats, sample = held_out_loss(model, held_out), write(model, vocabulary, 1200, args.seed)
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
     plot(losses, [*checks, (step, nats)], args.out / "loss.png")
-    draw(model, held_out, args.out / "unrolled.svg")
+    draw(model, held_out, args.out)
     print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
           f"{nats / math.log(2):.3f} bits per character\n")  # fmt: skip
-    print(f"{args.out}: loss.png, unrolled.svg (three steps of the network), sample.txt, checkpoint")
+    print(f"{args.out}: loss.png, unrolled.svg and unrolled.html (gradients in the network), sample.txt, checkpoint")
 
 
 if __name__ == "__main__":

@@ -63,15 +63,15 @@ def same(a, b):
 def test_everything_is_written_and_it_says_where(finished):
     out, done = finished
     assert (out / "loss.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    picture = next(name for name in ("unrolled.svg", "unrolled.dot") if (out / name).exists())
-    assert ("<svg" if picture.endswith("svg") else "digraph") in (out / picture).read_text(encoding="utf-8")
+    assert "|gradient|" in (out / "unrolled.svg").read_text(encoding="utf-8")
+    assert "<!doctype html>" in (out / "unrolled.html").read_text(encoding="utf-8").lower()
     sample = (out / "sample.txt").read_text(encoding="utf-8")
     assert len(sample) == 1200 and set(sample) <= set("the cat sat on the mat, and the dog sat on the ünder-cat. ")
     saved = ts.load(out / "checkpoint")
     assert saved["step"] == len(saved["losses"]) == 12
-    assert sorted(path.name for path in out.iterdir()) == sorted(["checkpoint", "loss.png", "sample.txt", picture])
-    for name in (str(out), "loss.png", picture, "sample.txt", "checkpoint"):
-        assert name in done.stdout
+    names = ["checkpoint", "loss.png", "sample.txt", "unrolled.html", "unrolled.svg"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert all(name in done.stdout for name in (str(out), *names))
     assert sample[:600] in done.stdout
     assert re.search(r"held-out loss: \d+\.\d{3} nats", done.stdout)
     assert "Traceback" not in done.stderr and "Warning" not in done.stderr
@@ -165,6 +165,37 @@ def test_help_is_for_people():
     assert done.returncode == 0
     for option in ("--text", "--cell", "--hidden", "--steps", "--device", "--out", "--resume", "--seed"):
         assert option in done.stdout
+
+
+def files_of(demo, *arguments, out):
+    """A demo that needs nothing but a folder: the files it leaves, all of them named in what it prints."""
+    path = ROOT / "demos" / f"{demo}.py"
+    done = subprocess.run([sys.executable, str(path), *arguments, "--out", str(out)], env=environment(PATH=""),
+                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
+    assert all(Path(name).stem in done.stdout for name in found)
+    return found
+
+
+def test_unrolled_networks_of_every_kind_and_shape(tmp_path):
+    found = files_of("draw_unrolled", "--steps", "2", out=tmp_path)
+    assert len(found) == 12 and "lstm.html" in found
+    for name, text in found.items():
+        assert ("<svg" in text) and ("t = 1" in text or name == "one_to_one.svg")
+    rolled = files_of("draw_unrolled", "gru", "--view", "rolled", "--format", "svg", "json", out=tmp_path / "rolled")
+    assert "t−1" in rolled["gru.svg"] and '"delay"' in rolled["gru.json"]
+
+
+def test_gradient_flow_tells_vanishing_from_healthy(tmp_path):
+    found = files_of("gradient_flow", out=tmp_path)
+    assert sorted(found) == [f"{name}.{kind}" for name in ("healthy_lstm", "vanishing_rnn") for kind in ("html", "svg")]
+    assert "1e-11" in found["vanishing_rnn.svg"] and "1e-11" not in found["healthy_lstm.svg"]
+
+
+def test_derivatives_are_drawn(tmp_path):
+    found = files_of("derivatives", "--order", "2", "--format", "dot", out=tmp_path)
+    assert sorted(found) == ["tanh_1.dot", "tanh_2.dot"]
 
 
 def test_long_memory_is_one_figure(tmp_path):
