@@ -220,7 +220,8 @@ def pass_by(row: list[Box], near: list[list[tuple[Box, float, float]]], wide: Bo
     for box, others in zip(row, near):
         if box is not wide:
             wish = sum(other.x + to for other, _, to in others) / len(others) if others else box.x
-            gutter = min(wide.gutters, key=lambda x: (abs(x - wish), x))
+            after = bisect_left(wide.gutters, wish)
+            gutter = min(wide.gutters[max(after - 1, 0) : after + 1], key=lambda x: abs(x - wish))
             number = taken[gutter] = taken.get(gutter, -1) + 1
             box.x = gutter + (number + 1) // 2 * 5 * (-1) ** number
             box.above, box.below = wide.above, wide.below

@@ -1,148 +1,224 @@
-"""The built-in picture as SVG text: needs nothing installed, and says the same in every process.
+"""The built-in picture as SVG text: needs nothing installed, says the same in every process.
 
-Colours are classes in one style sheet, so the picture follows a light or a dark page. A page may decide for itself by
-`data-theme` on its root element.
+Every item is one `<g class="node ROLE">` with its tooltip as `<title>`, every edge one `<g class="edge ROLE">` that
+names both its ends, every cluster one `<g class="cluster KEY">`.
 """
 
 from html import escape
 
 from tinygrad_seq.drawing import palette
-from tinygrad_seq.drawing.caption import printable
-from tinygrad_seq.drawing.grid import Point, extent, grid, width
-from tinygrad_seq.drawing.view import Cluster, Edge, Item, View
+from tinygrad_seq.drawing.around import flow, ticks, titles
+from tinygrad_seq.drawing.caption import printable, shortened
+from tinygrad_seq.drawing.grid import lay_out
+from tinygrad_seq.drawing.moulds import Place, Tree
+from tinygrad_seq.drawing.sheet import sheet
+from tinygrad_seq.drawing.sizes import extent, is_round, lines, small, symbol, width
+from tinygrad_seq.drawing.view import Edge, Item, Scale, View
+from tinygrad_seq.drawing.ways import Point, Ways
+
+rim = 30.0  # around everything
 
 
 def svg(view: View) -> str:
     """The picture as SVG text."""
-    found = grid(view)
-    parts: list[str] = []
-    for cluster, x, y, w, h in found.clusters:
-        parts.append(cluster_text(cluster, x, y, w, h))
-    for edge, points in found.edges:
-        parts.append(edge_text(edge, points, view))
-    for item, x, y in found.items:
-        parts.append(item_text(item, x, y, view))
-    xs = [v for _, x, _, w, _ in found.clusters for v in (x, x + w)] + [
-        v for i, x, _ in found.items for v in (x - extent(i)[0] / 2, x + extent(i)[0] / 2)
+    tree = Tree(view)
+    lay_out(tree)
+    ways = Ways(tree)
+    sheets = Extent()
+    parts = [cluster_text(place, sheets) for place in tree.places if place.cluster is not None and place.outer is not None]
+    parts += [edge_text(edge, ways.way(edge), view.scale, sheets) for edge in view.edges]
+    for place in tree.places:
+        for item in place.cluster.items if place.cluster is not None else ():
+            x, y = place.mould.at[tree.slot[item.id]]
+            parts.append(item_text(item, place.x + x, place.y + y, view.scale, sheets))
+    before, after = surroundings(view, sheets)
+    left, top = sheets.left - rim, sheets.top - rim
+    size = f'width="{short(sheets.right - left + rim)}" height="{short(sheets.bottom - top + rim)}"'
+    box = f"{short(left)} {short(top)} {short(sheets.right - left + rim)} {short(sheets.bottom - top + rim)}"
+    start = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size}>',
+        f"<style>{sheet()}</style>",
+        f'<rect class="paper" x="{short(left)}" y="{short(top)}" {size}/>',
     ]
-    ys = [v for _, _, y, _, h in found.clusters for v in (y, y + h)] + [
-        v for i, _, y in found.items for v in (y - extent(i)[1] / 2, y + extent(i)[1] / 2)
-    ]
-    for _, points in found.edges:
-        xs += [p[0] for p in points]
-        ys += [p[1] for p in points]
-    left, right, top, bottom = (
-        min(xs, default=0) - 30,
-        max(xs, default=0) + 30,
-        min(ys, default=0) - 30,
-        max(ys, default=0) + 30,
-    )
-    box = " ".join(map(number, (left, top, right - left, bottom - top)))
+    return "\n".join([*start, *before, *parts, *after, "</svg>", ""])
+
+
+class Extent:
+    """How far what was drawn reaches."""
+
+    def __init__(self) -> None:
+        self.left = self.top = self.right = self.bottom = 0.0
+        self.empty = True
+
+    def add(self, x: float, y: float, wide: float = 0.0, high: float = 0.0) -> None:
+        """Take in a rectangle around a centre."""
+        a, b, c, d = x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
+        if self.empty:
+            self.left, self.top, self.right, self.bottom, self.empty = a, b, c, d, False
+        self.left, self.top = min(self.left, a), min(self.top, b)
+        self.right, self.bottom = max(self.right, c), max(self.bottom, d)
+
+
+def short(value: float) -> str:
+    """A coordinate in tenths."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def plain(text: str) -> str:
+    """Text that means nothing to XML."""
+    return escape(printable(text))
+
+
+def words(x: float, y: float, text: str, size: float, kind: str = "", anchor: str = "middle") -> str:
+    kind = f' class="{kind}"' if kind else ""
+    return f'<text{kind} x="{short(x)}" y="{short(y)}" font-size="{size:g}" text-anchor="{anchor}">{plain(text)}</text>'
+
+
+def rectangle(x: float, y: float, wide: float, high: float, corner: float, style: str = "") -> str:
+    """A rectangle around a centre."""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{number(right - left)}" height="{number(bottom - top)}">\n'
-        f"<style>{style()}</style>\n"
-        f'<rect class="paper" x="{number(left)}" y="{number(top)}" width="{number(right - left)}" height="{number(bottom - top)}"/>\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
+        f'<rect x="{short(x - wide / 2)}" y="{short(y - high / 2)}" width="{short(wide)}" height="{short(high)}"'
+        f' rx="{short(corner)}"{style}/>'
     )
 
 
-def number(value: float) -> str:
-    """A coordinate."""
-    return f"{round(value, 1) + 0.0:g}" if abs(value) < 1e5 else f"{value:.0f}"
-
-
-def text(x: float, y: float, words: str, kind: str, anchor: str = "middle", size: float = 11) -> str:
-    return f'<text class="{kind}" x="{number(x)}" y="{number(y)}" font-size="{size:g}" text-anchor="{anchor}">{escape(printable(words))}</text>'
-
-
-def cluster_text(cluster: Cluster, x: float, y: float, w: float, h: float) -> str:
+def cluster_text(place: Place, sheets: Extent) -> str:
+    cluster, mould = place.cluster, place.mould
+    assert cluster is not None
+    wide, high = mould.right - mould.left, mould.bottom - mould.top
+    x, y = place.x + (mould.left + mould.right) / 2, place.y + (mould.top + mould.bottom) / 2
+    sheets.add(x, y, wide, high)
     label = "" if cluster.key == "gap" else cluster.label
     return (
-        f'<g class="cluster {escape(cluster.key)}" id="{escape(printable(cluster.id))}"><title>{escape(printable(cluster.label))}</title>'
-        f'<rect x="{number(x)}" y="{number(y)}" width="{number(w)}" height="{number(h)}" rx="14"/>'
-        + (text(x + 14, y + 20, label, "quiet", "start", 12) if label else "")
+        f'<g class="cluster {plain(cluster.key)}" id="{plain(cluster.id)}"><title>{plain(cluster.label)}</title>'
+        + rectangle(x, y, wide, high, 14)
+        + (words(x - wide / 2 + 14, y - high / 2 + 20, label, 12, "quiet", "start") if label else "")
         + "</g>"
     )
 
 
-def path(points: list[Point]) -> str:
-    """A smooth line through points, each passed vertically or horizontally."""
-    x, y, way = points[0]
-    words = [f"M{number(x)},{number(y)}"]
-    for to_x, to_y, to_way in points[1:]:
-        if (to_x, to_y) == (x, y):
-            way = to_way
-            continue
-        if way == to_way and (to_x == x if way == "v" else to_y == y):
-            words.append(f"L{number(to_x)},{number(to_y)}")
-        elif way == to_way:
-            mx, my = (x + to_x) / 2, (y + to_y) / 2
-            ends = (x, my, to_x, my) if way == "v" else (mx, y, mx, to_y)
-            words.append(f"C{','.join(map(number, (*ends, to_x, to_y)))}")
-        else:
-            corner = (x, to_y) if way == "v" else (to_x, y)
-            words.append(f"Q{','.join(map(number, (*corner, to_x, to_y)))}")
-        x, y, way = to_x, to_y, to_way
-    return "".join(words)
-
-
-def edge_text(edge: Edge, points: list[Point], view: View) -> str:
-    (x, y, way), (bx, by, _) = points[-1], points[-2]
-    s = 3.2
-    if way == "v":
-        d = 2 * s if y < by else -2 * s
-        head = f"M{number(x)},{number(y)}L{number(x - s)},{number(y + d)}L{number(x + s)},{number(y + d)}z"
+def item_text(item: Item, x: float, y: float, scale: Scale | None, sheets: Extent) -> str:
+    wide, high = extent(item)
+    sheets.add(x, y, wide, high)
+    ring = ""
+    if item.value is not None and scale is not None and scale.low is not None:
+        at = palette.height(item.value, scale)
+        ring = f' style="stroke:{palette.heated(at)};stroke-width:{short(1.2 + 2.3 * at)}"'
+    role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else plain(item.role)
+    body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, ring)
+    text = lines(item)
+    if item.role == "middle":
+        body = words(x, y - high / 2 + 22, symbol(item), 26)
+        body += "".join(words(x, y - high / 2 + 42 + 16 * i, line, 11) for i, line in enumerate(text))
+    elif not item.label:
+        body += words(x, y + 4.5, symbol(item), 13) if is_round(item) else words(x, y + 3.5, symbol(item), 10)
+    elif item.role == "gate":
+        body += words(x, y - 1, text[0], 11) + words(x, y + 10.5, symbol(item), 9)
+    elif item.role in small:
+        body += "".join(words(x, y + 3.2 + 11 * (i - (len(text) - 1) / 2), line, 9) for i, line in enumerate(text))
+    elif item.symbol:
+        tail = plain(" ".join(text))
+        body += f'<text x="{short(x)}" y="{short(y + 4)}" font-size="12" text-anchor="middle">'
+        body += f'<tspan font-size="9">{plain(symbol(item))}</tspan> {tail}</text>'
     else:
-        d = 2 * s if x < bx else -2 * s
-        head = f"M{number(x)},{number(y)}L{number(x + d)},{number(y - s)}L{number(x + d)},{number(y + s)}z"
+        body += "".join(words(x, y + 4 + 14 * (i - (len(text) - 1) / 2), line, 12) for i, line in enumerate(text))
+    return f'<g class="node {role}" id="{plain(item.id)}"><title>{plain(item.tooltip)}</title>{body}</g>'
+
+
+def edge_text(edge: Edge, points: list[Point], scale: Scale | None, sheets: Extent) -> str:
+    for x, y, _ in points:
+        sheets.add(x, y)
+    line = head = ""
+    thick = 1.9 if edge.role in ("state", "delay", "gradient") else 1.2
+    if edge.value is not None and scale is not None and scale.low is not None:
+        at = palette.height(edge.value, scale)
+        thick, colour = palette.thickness(at), palette.heated(at)
+        line, head = f' style="stroke:{colour};stroke-width:{short(thick)}"', f' style="fill:{colour}"'
+    half = 2.6 + 0.6 * thick  # of the arrowhead
+    (x, y, through), (_, before, _), (left, _, _) = points[-1], points[-2], points[-2]
+    if through == "v":
+        back = 2 * half if before > y else -2 * half
+        arrow, points = [(x - half, y + back), (x + half, y + back)], [*points[:-1], (x, y + back / 2, "v")]
+    else:
+        back = 2 * half if left > x else -2 * half
+        arrow, points = [(x + back, y - half), (x + back, y + half)], [*points[:-1], (x + back / 2, y, "h")]
+    tip = "M" + "L".join(f"{short(a)},{short(b)}" for a, b in [(x, y), *arrow]) + "z"
     return (
-        f'<g class="edge {escape(edge.role)}" data-source="{escape(printable(edge.source))}" data-target="{escape(printable(edge.target))}">'
-        f'<path class="line" d="{path(points)}"/><path class="head" d="{head}"/></g>'
+        f'<g class="edge {plain(edge.role)}" data-source="{plain(edge.source)}" data-target="{plain(edge.target)}">'
+        f'<path class="line" d="{path(points)}"{line}/><path class="head" d="{tip}"{head}/>{mark(edge, points)}</g>'
     )
 
 
-def item_text(item: Item, x: float, y: float, view: View) -> str:
-    w, h = extent(item)
-    role = f"{item.role} w{item.colour % len(palette.weights)}" if item.role == "weight" else item.role
-    box = f'<rect x="{number(x - w / 2)}" y="{number(y - h / 2)}" width="{number(w)}" height="{number(h)}" rx="{number(min(h / 2, 10))}"/>'
-    if item.role == "middle":
-        lines = item.label.split("\n")
-        words = text(x, y - 10, item.symbol, "ink", size=24) + "".join(
-            text(x, y + 12 + 16 * i, line, "ink", size=11) for i, line in enumerate(lines)
-        )
-        box = ""
-    elif item.role == "gate":
-        words = text(x, y - 1, item.label, "ink") + text(x, y + 10.5, item.symbol, "ink", size=9)
-    elif not item.label:
-        words = text(x, y + 4, item.symbol, "ink", size=13 if len(item.symbol) <= 2 else 10)
-    elif item.symbol:
-        words = f'<text class="ink" x="{number(x)}" y="{number(y + 4)}" font-size="12" text-anchor="middle"><tspan font-size="9">{escape(item.symbol)}</tspan> {escape(printable(item.label))}</text>'
-    elif item.role in ("weight", "constant", "initial", "passing"):
-        lines = item.label.split("\n")
-        words = "".join(
-            text(x, y + 3.2 + 11 * (i - (len(lines) - 1) / 2), line, "ink", size=9) for i, line in enumerate(lines)
-        )
-    else:
-        words = text(x, y + 4, item.label, "ink", size=12)
-    return f'<g class="node {role}" id="{escape(printable(item.id))}"><title>{escape(printable(item.tooltip))}</title>{box}{words}</g>'
+def mark(edge: Edge, points: list[Point]) -> str:
+    """What an edge says: a delay or a cut."""
+    (ax, ay, _), (bx, by, _) = points[(len(points) - 1) // 2], points[(len(points) + 1) // 2 if len(points) > 2 else -1]
+    x, y = (ax + bx) / 2, (ay + by) / 2
+    if edge.role == "delay":
+        return words(x, y - 5, "t − 1", 11, "quiet")
+    if edge.role == "cut":
+        slashes = "".join(f"M{short(x + by - 4)},{short(y + 7)}L{short(x + by + 4)},{short(y - 7)}" for by in (-3.5, 3.5))
+        hole = f'<path class="hole" d="M{short(x - 4)},{short(y + 7)}L{short(x + 4)},{short(y - 7)}"/>'
+        return f'{hole}<path class="mark" d="{slashes}"/>' + words(x, y - 12, "detach", 9, "quiet")
+    return ""
 
 
-def style() -> str:
-    rules = [
-        "text{font-family:Inter,Helvetica,Arial,sans-serif}",
-        f".paper{{fill:{palette.paper}}}.ink{{fill:{palette.ink}}}.quiet{{fill:{palette.quiet}}}",
-        f".cluster rect{{fill:{palette.ground};stroke:{palette.frame}}}",
-        f".cluster.step rect{{fill:{palette.card};stroke:{palette.card_edge}}}",
-        f".cluster.gap rect{{fill:none;stroke:{palette.card_edge};stroke-dasharray:4 4}}",
-        f".edge .line{{fill:none;stroke:{palette.line};stroke-width:1.2}}.edge .head{{fill:{palette.line}}}",
-        f".edge.state .line{{stroke:{palette.state};stroke-width:1.8}}.edge.state .head{{fill:{palette.state}}}",
-    ]
-    for role, fill in palette.fills.items():
-        stroke = palette.quiet if fill == palette.paper else fill
-        rules.append(
-            f".node.{role} rect{{fill:{fill};stroke:{stroke}}}.node.{role} text{{fill:{palette.texts.get(role, palette.ink)}}}"
-        )
-    for row, fill in enumerate(palette.weights):
-        rules.append(f".node.w{row} rect{{fill:{fill}}}.node.w{row} text{{fill:#FFFFFF}}")
-    return "".join(rules)
+def path(points: list[Point]) -> str:
+    """A smooth line through points."""
+    x, y, through = points[0]
+    found = [f"M{short(x)},{short(y)}"]
+    for to_x, to_y, to in points[1:]:
+        if through == to and (abs(to_x - x) < 0.05 if to == "v" else abs(to_y - y) < 0.05):
+            found.append(f"L{short(to_x)},{short(to_y)}")
+        elif through == to:
+            turn = (x, (y + to_y) / 2, to_x, (y + to_y) / 2) if to == "v" else ((x + to_x) / 2, y, (x + to_x) / 2, to_y)
+            found.append("C" + ",".join(map(short, (*turn, to_x, to_y))))
+        else:
+            turn = (x, to_y) if to == "h" else (to_x, y)
+            found.append("Q" + ",".join(map(short, (*turn, to_x, to_y))))
+        x, y, through = to_x, to_y, to
+    return "".join(found)
+
+
+def surroundings(view: View, sheets: Extent) -> tuple[list[str], list[str]]:
+    """Title and legend."""
+    title, below = titles(view)
+    before, after = [], []
+    left, top, limit = sheets.left, sheets.top, max(sheets.right - sheets.left, 560.0)
+    y = top - 26
+    for text, size, kind in ((below, 12.5, "quiet"), (title, 20, "title")):
+        if text:
+            text = shortened(text, max(20, int(limit / size / 0.55)))
+            before.append(words(left, y, text, size, kind, "start"))
+            sheets.add(left + width(text, size) / 2, y - size / 2, width(text, size), size)
+            y -= 24
+    base = sheets.bottom + 34
+    bar = view.scale is not None
+    row = base
+    for x, down, wide, kind, label, beside in flow(view, limit - (300 if bar else 0)):
+        x, row = left + x, base + down
+        after.append(f'<g class="pill {kind}">{rectangle(x + wide / 2, row, wide, 20, 10)}{words(x + wide / 2, row + 3.5, label, 10)}</g>')
+        if beside:
+            after.append(words(x + wide + 8, row + 4, beside, 11, "quiet", "start"))
+        whole = wide + (width(beside, 11) + 8 if beside else 0)
+        sheets.add(x + whole / 2, row, whole, 22)
+    if view.scale is not None:
+        after += colour_bar(view.scale, left + limit, base, sheets)
+    return before, after
+
+
+def colour_bar(scale: Scale, right: float, y: float, sheets: Extent) -> list[str]:
+    """What the colours mean."""
+    if scale.low is None:
+        text = f"{scale.label}: not computed"
+        sheets.add(right - width(text, 11) / 2, y, width(text, 11), 22)
+        return [words(right, y + 4, text, 11, "quiet", "end")]
+    count, wide = 40, 200.0
+    found = [words(right - wide - 10, y + 4, shortened(scale.label, 40), 11, "quiet", "end")]
+    for i in range(count):
+        x = right - wide + (i + 0.5) * wide / count
+        found.append(rectangle(x, y, wide / count + 0.3, 12, 0, f' style="fill:{palette.heated(i / (count - 1))}"'))
+    found += [words(right - wide + at * wide, y + 20, text, 10, "quiet") for at, text in ticks(scale)]
+    sheets.add(right - wide / 2 + 10, y + 8, wide + 20, 32)
+    return found
+
