@@ -75,12 +75,14 @@ class Tree:
         self.moulds: list[Mould] = []
         self.places: list[Place] = []
         self.home: dict[str, Place] = {}
-        self.slot: dict[str, Key] = {}
+        self.slot: dict[str, Any] = {}
         self.plant()
         self.twin: dict[str, str] = {}  # of what passes through a gap: the same op in a step
         for row in view.rows:
-            twin = next((item for item in row if self.home[item].mould.kind != "gap"), row[0])
-            self.twin.update((item, twin) for item in row if self.home[item].mould.kind == "gap")
+            seen = [item for item in row if self.home[item].mould.kind != "gap"]
+            for item in (item for item in row if seen and self.home[item].mould.kind == "gap"):
+                alike = [other for other in seen if self.slot[other][0][1] == self.slot[item][0][1]]
+                self.twin[item] = (alike or seen)[-1]
         for edge in view.edges:
             self.connect(edge)
 
@@ -165,8 +167,8 @@ class Tree:
 
     def port(self, item: str, place: Place, inner: Place | None) -> Key:
         """What edges from an item go through in the border of a place: in a step, one port for all steps."""
-        item = self.twin.get(item, item)
-        port: Key = (self.home[item].mould, self.slot[item]) if place.mould.inside else item
+        twin = self.twin.get(item, item)
+        port: Key = (self.home[twin].mould, self.slot[twin]) if place.mould.inside else item
         return port if inner is None or place.mould.kind != "row" else (port, inner.key)
 
     def links(
