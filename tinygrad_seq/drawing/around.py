@@ -37,14 +37,14 @@ def titles(view: View) -> tuple[str, str]:
     rolled = any(edge.role == "delay" for edge in view.edges)
     count = max(map(steps, view.loops), default=0)
     if rolled:
-        words.append("rolled: one step, and what it hands to the next")
+        words.append("rolled")
     elif count:
         words.append(f"{count} step{'s' * (count > 1)}, unrolled")
-    below = []
+    below = ["one step, and what it hands to the next"] if rolled else []
     layers = {cluster.label.split(" · ")[0] for cluster in clusters(view) if cluster.key == "layer"}
     if len(layers) > 1:
         below.append(f"{len(layers)} layers")
-    hidden = sum(steps([cluster]) for loop in view.loops for cluster in loop if cluster.key == "gap")
+    hidden = max((steps([cluster for cluster in loop if cluster.key == "gap"]) for loop in view.loops), default=0)
     if hidden:
         below.append(f"{hidden} identical steps left out")
     if view.scale is not None and view.scale.low is not None:

@@ -166,7 +166,9 @@ class Frame:
         into: dict[Key, list[tuple[float, tuple[End, End]]]] = {}
         for pair, link in links.items():
             self.mould.links[pair] = link.between
-            if pair[1][0] == "item" and link.source.rank < link.target.rank:
+            if pair[1][0] == "item" and link.source.rank > link.target.rank:
+                self.mould.aside[pair] = min(max(link.source.x - link.target.x, -6.0), 6.0)
+            elif pair[1][0] == "item" and link.source.rank < link.target.rank:
                 near = link.between[-1].x if link.between else link.source.x + link.leaves
                 into.setdefault(pair[1][1], []).append((near, pair))
         for slot, found in into.items():
@@ -210,9 +212,9 @@ def form_row(tree: Tree, row: Mould, share: float) -> None:
         (_, key, *port), own = pair if pair[0][0] == "part" else pair[::-1]
         row.at[own] = (row.at[key][0] + row.parts[key].at[tuple(port)][0], 0.0)
     count = len(row.parts)
-    side = 24.0 + 3 * row.delays if row.delays else 0.0
+    side = 16.0 + 8 * row.delays if row.delays else 0.0
     row.left, row.right, row.top = -side, count * (wide + gutter) - gutter + side, -high
-    row.bottom = 14.0 + 12 * row.delays if row.delays else 0.0
+    row.bottom = 10.0 + 18 * row.delays if row.delays else 0.0
     row.gutters = [number * (wide + gutter) - gutter / 2 for number in range(1, max(count, 2))]
 
 

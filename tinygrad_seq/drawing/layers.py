@@ -125,7 +125,11 @@ def arrange(boxes: Sequence[Box], links: Sequence[Link]) -> None:
         upward = sweep % 2 == 0
         for row in stack if upward else reversed(stack):
             near = (down, up) if sweep > 7 else (down,) if upward else (up,)
-            settle(row, [[entry for side in near for entry in side.get(box, ())] for box in row])
+            wide = next((box for box in row if box.gutters), None)
+            if wide is None:
+                settle(row, [[entry for side in near for entry in side.get(box, ())] for box in row])
+            else:
+                pass_by(row, [down.get(box, []) for box in row], wide)
     base = 0.0
     for row, above in zip(stack, [*stack[1:], []]):
         y = base - max(box.below for box in row)
@@ -186,10 +190,6 @@ def crossings(rows: list[list[Box]], up: Near, position: dict[Box, float]) -> in
 
 def settle(row: list[Box], near: list[list[tuple[Box, float, float]]]) -> None:
     """Put the boxes of a row as near to their neighbours as their order allows."""
-    wide = next((box for box in row if box.gutters), None)
-    if wide is not None:
-        pass_by(row, near, wide)
-        return
     blocks: list[list[float]] = []  # weighted mean of what is wished for, weight, number of boxes
     offset, offsets = 0.0, []
     for i, box in enumerate(row):
@@ -216,12 +216,15 @@ def settle(row: list[Box], near: list[list[tuple[Box, float, float]]]) -> None:
 def pass_by(row: list[Box], near: list[list[tuple[Box, float, float]]], wide: Box) -> None:
     """Thin boxes beside a wide one go through the nearest gutter between its columns."""
     wide.x = 0.0
-    taken: dict[float, int] = {}
-    for box, others in zip(row, near):
+    taken: dict[float, list[tuple[float, int, Box]]] = {}
+    for number, (box, others) in enumerate(zip(row, near)):
         if box is not wide:
             wish = sum(other.x + to for other, _, to in others) / len(others) if others else box.x
             after = bisect_left(wide.gutters, wish)
             gutter = min(wide.gutters[max(after - 1, 0) : after + 1], key=lambda x: abs(x - wish))
-            number = taken[gutter] = taken.get(gutter, -1) + 1
-            box.x = gutter + (number + 1) // 2 * 5 * (-1) ** number
+            taken.setdefault(gutter, []).append((wish, number, box))
             box.above, box.below = wide.above, wide.below
+    for gutter, through in taken.items():
+        step = min(5.0, 36 / len(through))
+        for number, (_, _, box) in enumerate(sorted(through, key=lambda entry: entry[:2])):
+            box.x = gutter + (number - (len(through) - 1) / 2) * step

@@ -58,7 +58,7 @@ dark = {  # what is another colour on a dark page
     "#E8EBEE": "#2A323A",
 }
 
-heat = ("#2B63AD", "#5FA3C9", "#C9CCD3", "#F0A15E", "#D1432B")  # from little to much
+heat = ("#2B63AD", "#5FA3C9", "#BCC1CA", "#F0A15E", "#D1432B")  # from little to much
 
 
 def weight(row: int) -> str:
@@ -87,4 +87,4 @@ def heated(at: float) -> str:
 
 def thickness(at: float) -> float:
     """The width of an edge at a height."""
-    return 1.2 + 4.3 * at
+    return 1.2 + 3.6 * at

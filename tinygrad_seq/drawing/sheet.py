@@ -36,7 +36,7 @@ def sheet() -> str:
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"
-    dark = {selector: rule for selector, rule in dark.items() if rule and rule != light[selector]}
+    dark = {selector: rule for selector, rule in dark.items() if "text" in selector or rule not in ("", light[selector])}
 
     def rules(table: dict[str, str], root: str = "") -> str:
         return "".join(f"{root}{selector.replace(',', ',' + root)}{{{rule}}}" for selector, rule in table.items())
@@ -50,6 +50,7 @@ def sheet() -> str:
 
 def darkened(rule: str, selector: str) -> str:
     """The part of a rule that is another on a dark page."""
-    white = selector.endswith("text") and selector != "text"
-    kept = [part for part in rule.split(";") if "#" in part and not (white and "#FFFFFF" in part)]
+    if "#FFFFFF" in rule and "text" in selector:  # on a colour that stays
+        return rule
+    kept = [part for part in rule.split(";") if "#" in part]
     return ";".join(re.sub("#[0-9A-F]{6}", lambda found: palette.dark.get(found[0], found[0]), part) for part in kept)

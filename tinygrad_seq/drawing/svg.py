@@ -5,6 +5,7 @@ names both its ends, every cluster one `<g class="cluster KEY">`.
 """
 
 from html import escape
+from itertools import pairwise
 
 from tinygrad_seq.drawing import palette
 from tinygrad_seq.drawing.around import flow, ticks, titles
@@ -152,14 +153,18 @@ def edge_text(edge: Edge, points: list[Point], scale: Scale | None, sheets: Exte
 
 def mark(edge: Edge, points: list[Point]) -> str:
     """What an edge says: a delay or a cut."""
-    (ax, ay, _), (bx, by, _) = points[(len(points) - 1) // 2], points[(len(points) + 1) // 2 if len(points) > 2 else -1]
-    x, y = (ax + bx) / 2, (ay + by) / 2
     if edge.role == "delay":
+        level = [(abs(a - c), (a + c) / 2, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
+        _, x, y = max(level, default=(0.0, *points[0][:2]))
         return words(x, y - 5, "t − 1", 11, "quiet")
+    (ax, ay, _), (bx, by, _) = points[len(points) // 2 - 1], points[len(points) // 2]
+    x, y, steep = (ax + bx) / 2, (ay + by) / 2, abs(by - ay) > 30
     if edge.role == "cut":
         slashes = "".join(f"M{short(x + by - 4)},{short(y + 7)}L{short(x + by + 4)},{short(y - 7)}" for by in (-3.5, 3.5))
         hole = f'<path class="hole" d="M{short(x - 4)},{short(y + 7)}L{short(x + 4)},{short(y - 7)}"/>'
-        return f'{hole}<path class="mark" d="{slashes}"/>' + words(x, y - 12, "detach", 9, "quiet")
+        return f'{hole}<path class="mark" d="{slashes}"/>' + (
+            words(x + 10, y + 3, "detach", 9, "quiet", "start") if steep else words(x, y - 11, "detach", 9, "quiet")
+        )
     return ""
 
 
@@ -216,8 +221,8 @@ def colour_bar(scale: Scale, right: float, y: float, sheets: Extent) -> list[str
     count, wide = 40, 200.0
     found = [words(right - wide - 10, y + 4, shortened(scale.label, 40), 11, "quiet", "end")]
     for i in range(count):
-        x = right - wide + (i + 0.5) * wide / count
-        found.append(rectangle(x, y, wide / count + 0.3, 12, 0, f' style="fill:{palette.heated(i / (count - 1))}"'))
+        rest = wide * (1 - i / count)  # one over the other, so that no seam shows
+        found.append(rectangle(right - rest / 2, y, rest, 12, 0, f' style="fill:{palette.heated(i / (count - 1))}"'))
     found += [words(right - wide + at * wide, y + 20, text, 10, "quiet") for at, text in ticks(scale)]
     sheets.add(right - wide / 2 + 10, y + 8, wide + 20, 32)
     return found

@@ -79,10 +79,11 @@ class Ways:
         out, into = self.gate(edge.source, card, 1, -1), self.gate(edge.target, card, -1, 1)
         number = self.rounds[row]
         self.rounds[row] += 1
-        bus = row.y + 10.0 + 12 * number
-        right, left = out[-1][0] + 16 + 3 * number, into[-1][0] - 16 - 3 * number
-        turn = [(right, (out[-1][1] + bus) / 2, "v"), ((left + right) / 2, bus, "h"), (left, (into[-1][1] + bus) / 2, "v")]
-        return [*out, *turn, *into[::-1]]
+        bus = row.y + 22.0 + 18 * number
+        (x, y, _), (to_x, to_y, _) = out[-1], into[-1]
+        right, left, bend = x + 16 + 8 * number, to_x - 16 - 8 * number, 14
+        turn = [(right, y + bend, "v"), (right, bus - bend, "v"), (right - bend, bus, "h"), (left + bend, bus, "h")]
+        return [*out, *turn, (left, bus - bend, "v"), (left, to_y + bend, "v"), *into[::-1]]
 
     def gate(self, item: str, card: Place, side: int, over: int) -> list[Point]:
         """From an item to the border of its card: at its height where that way is free, else above or below its row."""
