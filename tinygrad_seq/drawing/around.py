@@ -95,4 +95,3 @@ def flow(view: View, limit: float) -> Iterator[tuple[float, float, float, str, s
             x, y = 0.0, y + 28
         yield x, y, wide, kind, label, beside
         x += whole
-

@@ -63,9 +63,9 @@ class Frame:
         boxes = [self.boxes[end] for end in sorted(age, key=lambda end: age[end])]
         links = {}
         for pair in mould.links:
-            start, end = (self.box_of(end) for end in pair)
-            if start is not end:
-                links[pair] = Link(start, end, self.offset(pair[0]), self.offset(pair[1]))
+            source, target = map(self.box_of, pair)
+            if source is not target:
+                links[pair] = Link(source, target, *map(self.offset, pair))
         rank(boxes, list(links.values()))
         lane = [self.boxes["item", slot] for slot in self.lane()]
         if lane:
@@ -91,7 +91,7 @@ class Frame:
             mould.left = min([mould.left, *(x - label - 4 for x in ways_up)])
             mould.right = max(mould.right, mould.left + label + margin)
         if not mould.inside:
-            mould.gutters = list(max((box.gutters for box in solid), key=len))
+            mould.gutters = max((list(box.gutters) for box in solid), key=len)
 
     def make_boxes(self) -> dict[End, float]:
         """A box for everything but the leaves beside an op, which its own box holds; returns their ages."""
@@ -109,7 +109,9 @@ class Frame:
         for key, part in mould.parts.items():
             pinned = bool(part.gutters) and not mould.inside
             shift = 0.0 if pinned else middle(part)
-            box = Box(shift - part.left, part.right - shift, -part.top, part.bottom, gutters=part.gutters if pinned else ())
+            box = Box(
+                shift - part.left, part.right - shift, -part.top, part.bottom, gutters=part.gutters if pinned else ()
+            )
             self.boxes["part", key] = box
             age["part", key] = part.first
         for end in (end for pair in mould.links for end in pair if end[0] in ("top", "bottom")):
@@ -183,7 +185,9 @@ class Frame:
         for end, box in self.boxes.items():
             if not box.port:
                 for sign in (-1, 1):
-                    ends[box.rank, sign] = max(ends.get((box.rank, sign), (-inf, end)), (sign * box.x, end), key=lambda e: e[0])
+                    ends[box.rank, sign] = max(
+                        ends.get((box.rank, sign), (-inf, end)), (sign * box.x, end), key=lambda e: e[0]
+                    )
         for (_, sign), (_, end) in ends.items():
             if end[0] == "item" and (sign < 0 or not self.beside.get(end[1], ([], []))[1]):
                 self.mould.free[end[1], sign] = None
@@ -236,7 +240,7 @@ def form_gap(tree: Tree, gap: Mould, steps: list[Mould], wide: float, high: floa
             gap.at[slot] = (x - middle(place.mould), y - place.mould.bottom)
     heights = sorted([-high, *(y for _, y in gap.at.values()), 0.0])
     top, bottom = max(pairwise(heights), key=lambda pair: pair[1] - pair[0])
-    for slot, item in gap.items.items():
+    for slot in gap.items:
         gap.at.setdefault(slot, (0.0, (top + bottom) / 2))
     for pair in gap.links:
         for end, other in (pair, pair[::-1]):

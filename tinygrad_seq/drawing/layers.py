@@ -171,8 +171,8 @@ def order(rows: list[list[Box]], up: Near, down: Near) -> None:
         found = crossings(rows, up, position)
         if found < best:
             best, kept = found, [list(row) for row in rows]
-    for row, ordered in zip(rows, kept):
-        row[:] = ordered
+    for row, sorted_row in zip(rows, kept):
+        row[:] = sorted_row
 
 
 def crossings(rows: list[list[Box]], up: Near, position: dict[Box, float]) -> int:

@@ -199,7 +199,8 @@ def row_of(edge: Edge, up: list[Place], depth: int) -> Place | None:
 
 def oldest_of(view: View) -> dict[str, float]:
     """The ordinal of the oldest op in every cluster."""
-    order, found = [view.top], {}
+    order = [view.top]
+    found: dict[str, float] = {}
     for cluster in order:
         order += cluster.inner
     for cluster in reversed(order):
@@ -213,16 +214,20 @@ def shapes_of(view: View) -> dict[str, int]:
     found: dict[str, int] = {}
     for loop in view.loops:
         steps = [cluster for cluster in loop if cluster.key != "gap"]
-        kinds: dict[frozenset[Key], int] = {}
+        kinds: dict[frozenset[tuple[Key, int]], int] = {}
         for cluster in steps:
             parts: Counter[Key] = Counter()
             stack = [cluster]
             while stack:
                 inner = stack.pop()
-                parts.update((inner.id.removeprefix(cluster.id), item.symbol, item.label) for item in inner.items if item.role not in leaves)
+                parts.update(
+                    (inner.id.removeprefix(cluster.id), item.symbol, item.label)
+                    for item in inner.items
+                    if item.role not in leaves
+                )
                 stack += inner.inner
             found[cluster.id] = kinds.setdefault(frozenset(parts.items()), len(kinds))
-        together = {entry[0]: 0 for kind in kinds for entry in kind}
+        together = {part for kind in kinds for part, _ in kind}
         if len(together) <= 1.5 * max((len(kind) for kind in kinds), default=0) + 2:
             found.update((cluster.id, 0) for cluster in steps)
     return found

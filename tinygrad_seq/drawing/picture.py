@@ -1,27 +1,32 @@
 """`draw`: the picture of how a Tensor was made, and saving it.
 
-The picture itself is text and needs nothing installed. Pixels come from a renderer, for now the system's `dot`: called
-with an argument list, never through a shell, and with a time limit, because some graphs keep it busy for hours.
+The picture itself is text and needs nothing installed: DOT text for Graphviz, and an SVG of our own. An .svg file is
+drawn by Graphviz where that is installed and answers in time, else by ourselves; pixels need Graphviz.
 """
 
-import subprocess
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
-from shutil import which
+from typing import Any
 
+from tinygrad_seq.drawing import graphviz_dot
 from tinygrad_seq.drawing.build import build
 from tinygrad_seq.drawing.dot import dot
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View
 from tinygrad_seq.graph import Value
 
-formats = ("svg", "png", "pdf")
+too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minutes or all memory
 
 
 class Drawing:
-    """A picture: `.dot` is its DOT text, `.save(path)` writes a file, `.view` is what it shows."""
+    """A picture: `.svg` and `.dot` are its text, `.save(path)` writes a file, `.view` is what it shows.
+
+    A notebook shows it by itself.
+    """
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -33,44 +38,84 @@ class Drawing:
 
     @cached_property
     def svg(self) -> str:
-        """The picture as SVG text, made without Graphviz, the same in every process."""
+        """The picture as SVG text, drawn without Graphviz, the same in every process."""
         return svg(self.view)
 
-    def save(self, path: str | Path, timeout: float = 20) -> None:
-        """Write the picture; the ending of the name says how: .dot, .svg, .png or .pdf.
+    def __repr__(self) -> str:
+        return f"<Drawing of {self.count()} nodes>"
 
-        All but .dot need Graphviz. Raises ValueError for another ending, RuntimeError where Graphviz is missing, fails,
-        or takes more than `timeout` seconds; then no file is written.
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows. Never raises: an object that cannot be shown would hide its own value."""
+        try:
+            found = {"text/plain": repr(self), "image/svg+xml": self.svg}
+        except Exception as error:
+            found = {"text/plain": f"<Drawing that cannot be shown: {type(error).__name__}>"}
+        return {
+            kind: text
+            for kind, text in found.items()
+            if (not include or kind in include) and kind not in (exclude or ())
+        }
+
+    def save(self, path: str | Path, timeout: float = 20) -> None:
+        """Write the picture; the ending of the name says how: .svg, .dot, .png or .pdf.
+
+        An .svg file is always written: by Graphviz, or where that is missing, fails or takes more than `timeout`
+        seconds, as our own `.svg`, with a RuntimeWarning. A .png or .pdf file needs Graphviz: a RuntimeError says so.
+        Raises ValueError for another ending. A file is written whole or not at all.
         """
         path = Path(path)
         kind = path.suffix.lower().removeprefix(".")
-        if kind == "dot":
-            path.write_bytes(self.dot.encode())
-        elif kind in formats:
-            path.write_bytes(rendered(self.dot, kind, timeout))
-        else:
-            raise ValueError(f"save: the name must end in .dot, .{', .'.join(formats)}, got {path.name!r:.80}")
+        writers: dict[str, Callable[[], bytes]] = {
+            "svg": lambda: self.vectors(timeout),
+            "dot": lambda: self.dot.encode(),
+            "png": lambda: self.pixels("png", timeout),
+            "pdf": lambda: self.pixels("pdf", timeout),
+        }
+        if kind not in writers:
+            raise ValueError(f"save: the name must end in .{', .'.join(writers)}, got {path.name!r:.80}")
+        write(path, writers[kind]())
+
+    def count(self) -> int:
+        """How many nodes are drawn."""
+        clusters = [self.view.top]
+        for cluster in clusters:
+            clusters += cluster.inner
+        return sum(len(cluster.items) for cluster in clusters)
+
+    def rendered(self, kind: str, timeout: float) -> bytes:
+        """The picture by Graphviz, unless it is known to be too large for it."""
+        if self.count() > too_many:
+            raise graphviz_dot.NoPictureError(
+                f"{self.count()} nodes are too many for Graphviz ({graphviz_dot.install}; it draws up to {too_many})"
+            )
+        return graphviz_dot.rendered(self.dot, kind, timeout)
+
+    def vectors(self, timeout: float) -> bytes:
+        try:
+            return self.rendered("svg", timeout)
+        except graphviz_dot.NoPictureError as error:
+            reason = f"save: {error}. The built-in picture is written instead; to save it always, write Drawing.svg"
+            warnings.warn(reason, RuntimeWarning, stacklevel=4)
+            return self.svg.encode()
+
+    def pixels(self, kind: str, timeout: float) -> bytes:
+        try:
+            return self.rendered(kind, timeout)
+        except graphviz_dot.NoPictureError as error:
+            raise RuntimeError(
+                f"save: a .{kind} file needs Graphviz: {error}. Or show fewer steps (steps=(2, 1)), give a longer "
+                "timeout=, or save an .svg file and convert that, with rsvg-convert or cairosvg"
+            ) from None
 
 
-def rendered(text: str, kind: str, timeout: float) -> bytes:
-    """DOT text as pixels or vectors, by Graphviz."""
-    program = which("dot")
-    if program is None:
-        raise RuntimeError(
-            f"save: a .{kind} file needs Graphviz, and its program `dot` was not found: install it with "
-            "`apt install graphviz` (macOS: `brew install graphviz`), or save a .dot file"
-        )
+def write(path: Path, content: bytes) -> None:
+    """A file with this content, or what was there before."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        done = subprocess.run([program, f"-T{kind}"], input=text.encode(), capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(
-            f"save: Graphviz did not finish within {timeout:g} seconds: draw fewer steps (steps=(2, 1)), "
-            "give a longer timeout=, or save a .dot file"
-        ) from None
-    if done.returncode or not done.stdout:
-        reason = done.stderr.decode(errors="replace").strip()[-300:]
-        raise RuntimeError(f"save: Graphviz failed (exit status {done.returncode}): {reason}")
-    return done.stdout
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def draw(output: Value | Sequence[Value], *, steps: tuple[int, int] = (3, 1)) -> Drawing:

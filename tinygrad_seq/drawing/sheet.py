@@ -28,7 +28,9 @@ def sheet() -> str:
         light[f".edge.{role} .head"] = f"fill:{colour}"
     light[".edge.cut .line"] = "stroke-dasharray:6 4"
     for role, fill in palette.fills.items():
-        light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{palette.quiet if fill == palette.paper else fill}"
+        light[f".node.{role} rect,.pill.{role} rect"] = (
+            f"fill:{fill};stroke:{palette.quiet if fill == palette.paper else fill}"
+        )
         if role in palette.texts:
             light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
     for row, fill in enumerate(palette.weights):
@@ -36,7 +38,9 @@ def sheet() -> str:
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"
-    dark = {selector: rule for selector, rule in dark.items() if "text" in selector or rule not in ("", light[selector])}
+    dark = {
+        selector: rule for selector, rule in dark.items() if "text" in selector or rule not in ("", light[selector])
+    }
 
     def rules(table: dict[str, str], root: str = "") -> str:
         return "".join(f"{root}{selector.replace(',', ',' + root)}{{{rule}}}" for selector, rule in table.items())

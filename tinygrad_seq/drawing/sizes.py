@@ -15,7 +15,11 @@ def width(text: str, size: float) -> float:
     return size * sum(letters)
 
 
-wide = dict.fromkeys("mwMW@%…⋯", 0.95) | dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&+=<>#∂", 0.8) | dict.fromkeys("iIjl.,:' |", 0.4)
+wide = (
+    dict.fromkeys("mwMW@%…⋯", 0.95)
+    | dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&+=<>#∂", 0.8)
+    | dict.fromkeys("iIjl.,:' |", 0.4)
+)
 
 
 def lines(item: Item) -> list[str]:

@@ -25,17 +25,19 @@ def svg(view: View) -> str:
     tree = Tree(view)
     lay_out(tree)
     ways = Ways(tree)
-    sheets = Extent()
-    parts = [cluster_text(place, sheets) for place in tree.places if place.cluster is not None and place.outer is not None]
-    parts += [edge_text(edge, ways.way(edge), view.scale, sheets) for edge in view.edges]
+    reach = Reach()
+    parts = [
+        cluster_text(place, reach) for place in tree.places if place.cluster is not None and place.outer is not None
+    ]
+    parts += [edge_text(edge, ways.way(edge), view.scale, reach) for edge in view.edges]
     for place in tree.places:
         for item in place.cluster.items if place.cluster is not None else ():
             x, y = place.mould.at[tree.slot[item.id]]
-            parts.append(item_text(item, place.x + x, place.y + y, view.scale, sheets))
-    before, after = surroundings(view, sheets)
-    left, top = sheets.left - rim, sheets.top - rim
-    size = f'width="{short(sheets.right - left + rim)}" height="{short(sheets.bottom - top + rim)}"'
-    box = f"{short(left)} {short(top)} {short(sheets.right - left + rim)} {short(sheets.bottom - top + rim)}"
+            parts.append(item_text(item, place.x + x, place.y + y, view.scale, reach))
+    before, after = surroundings(view, reach)
+    left, top = reach.left - rim, reach.top - rim
+    size = f'width="{short(reach.right - left + rim)}" height="{short(reach.bottom - top + rim)}"'
+    box = f"{short(left)} {short(top)} {short(reach.right - left + rim)} {short(reach.bottom - top + rim)}"
     start = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size}>',
         f"<style>{sheet()}</style>",
@@ -44,7 +46,7 @@ def svg(view: View) -> str:
     return "\n".join([*start, *before, *parts, *after, "</svg>", ""])
 
 
-class Extent:
+class Reach:
     """How far what was drawn reaches."""
 
     def __init__(self) -> None:
@@ -84,12 +86,12 @@ def rectangle(x: float, y: float, wide: float, high: float, corner: float, style
     )
 
 
-def cluster_text(place: Place, sheets: Extent) -> str:
+def cluster_text(place: Place, reach: Reach) -> str:
     cluster, mould = place.cluster, place.mould
     assert cluster is not None
     wide, high = mould.right - mould.left, mould.bottom - mould.top
     x, y = place.x + (mould.left + mould.right) / 2, place.y + (mould.top + mould.bottom) / 2
-    sheets.add(x, y, wide, high)
+    reach.add(x, y, wide, high)
     label = "" if cluster.key == "gap" else cluster.label
     return (
         f'<g class="cluster {plain(cluster.key)}" id="{plain(cluster.id)}"><title>{plain(cluster.label)}</title>'
@@ -99,9 +101,9 @@ def cluster_text(place: Place, sheets: Extent) -> str:
     )
 
 
-def item_text(item: Item, x: float, y: float, scale: Scale | None, sheets: Extent) -> str:
+def item_text(item: Item, x: float, y: float, scale: Scale | None, reach: Reach) -> str:
     wide, high = extent(item)
-    sheets.add(x, y, wide, high)
+    reach.add(x, y, wide, high)
     ring = ""
     if item.value is not None and scale is not None and scale.low is not None:
         at = palette.height(item.value, scale)
@@ -127,9 +129,9 @@ def item_text(item: Item, x: float, y: float, scale: Scale | None, sheets: Exten
     return f'<g class="node {role}" id="{plain(item.id)}"><title>{plain(item.tooltip)}</title>{body}</g>'
 
 
-def edge_text(edge: Edge, points: list[Point], scale: Scale | None, sheets: Extent) -> str:
+def edge_text(edge: Edge, points: list[Point], scale: Scale | None, reach: Reach) -> str:
     for x, y, _ in points:
-        sheets.add(x, y)
+        reach.add(x, y)
     line = head = ""
     thick = 1.9 if edge.role in ("state", "delay", "gradient") else 1.2
     if edge.value is not None and scale is not None and scale.low is not None:
@@ -160,7 +162,9 @@ def mark(edge: Edge, points: list[Point]) -> str:
     (ax, ay, _), (bx, by, _) = points[len(points) // 2 - 1], points[len(points) // 2]
     x, y, steep = (ax + bx) / 2, (ay + by) / 2, abs(by - ay) > 30
     if edge.role == "cut":
-        slashes = "".join(f"M{short(x + by - 4)},{short(y + 7)}L{short(x + by + 4)},{short(y - 7)}" for by in (-3.5, 3.5))
+        slashes = "".join(
+            f"M{short(x + by - 4)},{short(y + 7)}L{short(x + by + 4)},{short(y - 7)}" for by in (-3.5, 3.5)
+        )
         hole = f'<path class="hole" d="M{short(x - 4)},{short(y + 7)}L{short(x + 4)},{short(y - 7)}"/>'
         return f'{hole}<path class="mark" d="{slashes}"/>' + (
             words(x + 10, y + 3, "detach", 9, "quiet", "start") if steep else words(x, y - 11, "detach", 9, "quiet")
@@ -176,47 +180,49 @@ def path(points: list[Point]) -> str:
         if through == to and (abs(to_x - x) < 0.05 if to == "v" else abs(to_y - y) < 0.05):
             found.append(f"L{short(to_x)},{short(to_y)}")
         elif through == to:
-            turn = (x, (y + to_y) / 2, to_x, (y + to_y) / 2) if to == "v" else ((x + to_x) / 2, y, (x + to_x) / 2, to_y)
+            half_x, half_y = (x + to_x) / 2, (y + to_y) / 2
+            turn = (x, half_y, to_x, half_y) if to == "v" else (half_x, y, half_x, to_y)
             found.append("C" + ",".join(map(short, (*turn, to_x, to_y))))
         else:
-            turn = (x, to_y) if to == "h" else (to_x, y)
-            found.append("Q" + ",".join(map(short, (*turn, to_x, to_y))))
+            corner = (x, to_y) if to == "h" else (to_x, y)
+            found.append("Q" + ",".join(map(short, (*corner, to_x, to_y))))
         x, y, through = to_x, to_y, to
     return "".join(found)
 
 
-def surroundings(view: View, sheets: Extent) -> tuple[list[str], list[str]]:
+def surroundings(view: View, reach: Reach) -> tuple[list[str], list[str]]:
     """Title and legend."""
     title, below = titles(view)
     before, after = [], []
-    left, top, limit = sheets.left, sheets.top, max(sheets.right - sheets.left, 560.0)
+    left, top, limit = reach.left, reach.top, max(reach.right - reach.left, 560.0)
     y = top - 26
     for text, size, kind in ((below, 12.5, "quiet"), (title, 20, "title")):
         if text:
             text = shortened(text, max(20, int(limit / size / 0.55)))
             before.append(words(left, y, text, size, kind, "start"))
-            sheets.add(left + width(text, size) / 2, y - size / 2, width(text, size), size)
+            reach.add(left + width(text, size) / 2, y - size / 2, width(text, size), size)
             y -= 24
-    base = sheets.bottom + 34
+    base = reach.bottom + 34
     bar = view.scale is not None
     row = base
     for x, down, wide, kind, label, beside in flow(view, limit - (300 if bar else 0)):
         x, row = left + x, base + down
-        after.append(f'<g class="pill {kind}">{rectangle(x + wide / 2, row, wide, 20, 10)}{words(x + wide / 2, row + 3.5, label, 10)}</g>')
+        pill = rectangle(x + wide / 2, row, wide, 20, 10) + words(x + wide / 2, row + 3.5, label, 10)
+        after.append(f'<g class="pill {kind}">{pill}</g>')
         if beside:
             after.append(words(x + wide + 8, row + 4, beside, 11, "quiet", "start"))
         whole = wide + (width(beside, 11) + 8 if beside else 0)
-        sheets.add(x + whole / 2, row, whole, 22)
+        reach.add(x + whole / 2, row, whole, 22)
     if view.scale is not None:
-        after += colour_bar(view.scale, left + limit, base, sheets)
+        after += colour_bar(view.scale, left + limit, base, reach)
     return before, after
 
 
-def colour_bar(scale: Scale, right: float, y: float, sheets: Extent) -> list[str]:
+def colour_bar(scale: Scale, right: float, y: float, reach: Reach) -> list[str]:
     """What the colours mean."""
     if scale.low is None:
         text = f"{scale.label}: not computed"
-        sheets.add(right - width(text, 11) / 2, y, width(text, 11), 22)
+        reach.add(right - width(text, 11) / 2, y, width(text, 11), 22)
         return [words(right, y + 4, text, 11, "quiet", "end")]
     count, wide = 40, 200.0
     found = [words(right - wide - 10, y + 4, shortened(scale.label, 40), 11, "quiet", "end")]
@@ -224,6 +230,5 @@ def colour_bar(scale: Scale, right: float, y: float, sheets: Extent) -> list[str
         rest = wide * (1 - i / count)  # one over the other, so that no seam shows
         found.append(rectangle(right - rest / 2, y, rest, 12, 0, f' style="fill:{palette.heated(i / (count - 1))}"'))
     found += [words(right - wide + at * wide, y + 20, text, 10, "quiet") for at, text in ticks(scale)]
-    sheets.add(right - wide / 2 + 10, y + 8, wide + 20, 32)
+    reach.add(right - wide / 2 + 10, y + 8, wide + 20, 32)
     return found
-

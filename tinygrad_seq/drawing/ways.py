@@ -60,7 +60,9 @@ class Ways:
         to_x, to_y = place.x + mould.at[other[1]][0], place.y + mould.at[other[1]][1]
         leaf = any(item.role in leaves and item.role != "input" for item in (here, there))
         reach = (wide + extent(there)[0]) / 2
-        if reach < abs(to_x - x) and (abs(to_y - y) < 1 or (leaf and abs(to_x - x) < reach + 100 and abs(to_y - y) < 60)):
+        if reach < abs(to_x - x) and (
+            abs(to_y - y) < 1 or (leaf and abs(to_x - x) < reach + 100 and abs(to_y - y) < 60)
+        ):
             return x + (wide / 2 if to_x > x else -wide / 2), y, "h"
         return x, y + (-high / 2 if to_y < y else high / 2), "v"
 
@@ -71,7 +73,12 @@ class Ways:
         if abs(start.column - end.column) > 1:
             self.rounds[row] += 1
             bus = row.y + 8.0 + 4 * ((self.rounds[row] - 1) % 3)
-            return [*out, (out[-1][0] + ahead * gutter, bus, "h"), (into[-1][0] - ahead * gutter, bus, "h"), *into[::-1]]
+            return [
+                *out,
+                (out[-1][0] + ahead * gutter, bus, "h"),
+                (into[-1][0] - ahead * gutter, bus, "h"),
+                *into[::-1],
+            ]
         return [*out, *into[::-1]]
 
     def around(self, edge: Edge, row: Place, card: Place) -> list[Point]:
