@@ -65,7 +65,7 @@ class Frame:
         for pair in mould.links:
             source, target = map(self.box_of, pair)
             if source is not target:
-                links[pair] = Link(source, target, *map(self.offset, pair))
+                links[pair] = Link(source, target, self.offset(pair[0]), self.offset(pair[1]))
         rank(boxes, list(links.values()))
         lane = [self.boxes["item", slot] for slot in self.lane()]
         if lane:

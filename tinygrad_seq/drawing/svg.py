@@ -112,7 +112,8 @@ def item_text(item: Item, x: float, y: float, scale: Scale | None, reach: Reach)
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, ring)
     text = lines(item)
     if item.role == "middle":
-        body = words(x, y - high / 2 + 22, symbol(item), 26)
+        body = rectangle(x, y, wide, high, 10, ' style="fill:none;stroke:none"')
+        body += words(x, y - high / 2 + 22, symbol(item), 26)
         body += "".join(words(x, y - high / 2 + 42 + 16 * i, line, 11) for i, line in enumerate(text))
     elif not item.label:
         body += words(x, y + 4.5, symbol(item), 13) if is_round(item) else words(x, y + 3.5, symbol(item), 10)
