@@ -89,8 +89,8 @@ FAULTS = [
           "test_engine.py"),
     Fault("a scope inside no_grad records again", "scope.py", "Scope(here, key, value, here.recording)",
           "Scope(here, key, value, True)", "test_engine.py"),
-    Fault("a step that reads another slice counts as the same", "steps.py", "tuple(words), tuple(moving)",
-          "tuple(words)", "test_drawing.py -k never_left_out"),
+    Fault("a step that reads another slice counts as the same", "steps.py", "words[i], tuple(moving)",
+          "words[i]", "test_elision.py -k never_left_out"),
     # Rules
     Fault("a rule with the wrong sign", "ops/elementwise.py", "_y: g, lambda g, _z, _x, _y: -g)",
           "_y: g, lambda g, _z, _x, _y: g)", "test_gradient.py"),
@@ -171,7 +171,7 @@ FAULTS = [
           "test_clipping.py"),
     Fault("one state for all parameters", "optim/optimizer.py", "[{} for _ in self.parameters]",
           "[{}] * len(self.parameters)", "test_optim.py"),
-    Fault("an edge through time drawn as any other", "drawing/build.py", '"state" if crosses else "data"', '"data"',
+    Fault("an edge through time drawn as any other", "drawing/connect.py", '"state" if crosses else "data"', '"data"',
           "test_drawing.py"),
 ]  # fmt: skip
 

@@ -20,7 +20,7 @@ from tinygrad_seq.creation import (
     tensor,
     zeros,
 )
-from tinygrad_seq.drawing import Drawing, draw
+from tinygrad_seq.drawing import Drawing, diff, draw
 from tinygrad_seq.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.io import load, save
 from tinygrad_seq.ops.arrangement import (

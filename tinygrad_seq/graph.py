@@ -62,6 +62,14 @@ class Node:
         return f"<Node {what}{label} {self.shape} {self.scope!r}>"
 
 
+class Cut(Node):
+    """A constant that went on without its history: it keeps nothing of that alive, only numbers that pictures ask for."""
+
+    __slots__ = ("origin",)  # serial numbers: of the node that it was, and of that one's parents
+
+    origin: tuple[int, ...]
+
+
 class Value:
     """An array and the node that made it: the bare base of Tensor, so that floors below it can hold one."""
 
@@ -72,9 +80,9 @@ class Value:
     stored_grad: Any
 
 
-def leaf(value: Value, requires_grad: bool) -> Node:
+def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
     """Give a value a node of its own: where gradients arrive, or a constant that pictures show."""
-    node = Node()
+    node = kind()
     constant = not value.array.shape and modules[type(value.array)] is host
     node.static = {"value": value.array.item()} if constant else None  # a picture shows a number as the number
     node.op = node.output = node.name = node.owner = node.hooks = node.line = None
@@ -88,6 +96,14 @@ def leaf(value: Value, requires_grad: bool) -> Node:
         node.owner = ref(value)
     value.node = node
     return node
+
+
+def cut(value: Value, node: Node) -> None:
+    """Note what a value without history was: the result of that node, or what that was cut from."""
+    constant: Any = leaf(value, False, Cut)
+    serials = (node.serial, *(parent.serial for parent in node.parents))
+    constant.origin = node.origin if isinstance(node, Cut) else serials
+    constant.name = node.name
 
 
 def ancestors(roots: Iterable[Node], *, constants: bool = True) -> list[Node]:

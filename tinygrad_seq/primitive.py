@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tinygrad_seq import record
 from tinygrad_seq.backend import host, modules
-from tinygrad_seq.graph import Node, Value, leaf
+from tinygrad_seq.graph import Cut, Node, Value, cut, leaf
 from tinygrad_seq.record import constant, explain, plain, recorded
 from tinygrad_seq.scope import current
 
@@ -148,12 +148,22 @@ def unary(op: Primitive) -> Callable[..., Any]:
         parent = x.node
         here = current_scope()
         if parent is None or not parent.requires_grad or not here.recording or (kept := keep[1]) is None:
-            return plain(out)
+            return plain(out) if type(parent) is not Cut else still_cut(plain(out), parent)
         keep_y, keep_x = kept
         parents = (parent,)
         return recorded(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
 
     return call
+
+
+def still_cut(result: Any, parent: Cut) -> Any:
+    """What was made of a value without history has none either; of several that were stacked, each is known again."""
+    values = result if isinstance(result, list) else [result]
+    for i, value in enumerate(values):
+        cut(value, parent)
+        if len(parent.origin) == len(values) + 1:
+            value.node.origin = (parent.origin[0], parent.origin[i + 1])
+    return result
 
 
 def binary(op: Primitive) -> Callable[[Any, Any], Any]:

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Sequence
 from numbers import Real
 from typing import Any
 
-from tinygrad_seq.graph import Node
+from tinygrad_seq.graph import Cut, Node
 from tinygrad_seq.scope import Scope
 
 
@@ -104,15 +104,20 @@ def loops_of(place: Place) -> list[list[Place]]:
     return loops
 
 
-Sketch = tuple[list[Hashable], list[int]]  # what a step is made of, and the numbers that may move along with time
+Entry = tuple[tuple[Hashable, ...], tuple[int, ...]]  # words that compare, and numbers that may move along with time
 
 
-def same_again(places: Places, nodes: Sequence[Node]) -> dict[Place, int]:
-    """For every step a number, equal for two steps of a loop exactly where they are the same step again."""
+def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> dict[Place, int]:
+    """For every step a number, equal for two steps of a loop exactly where they are the same step again.
+
+    `within`: as far as each step goes; who reads it does not count, nor what the first steps of a loop read instead of
+    the state of a step before them.
+    """
     users: dict[Node, list[Node]] = defaultdict(list)
     readers: dict[tuple[int, Node], Place] = {}
     shared: set[tuple[int, Node]] = set()  # what more than one step of a loop reads
     ordinal = {node: i for i, node in enumerate(nodes)}
+    by_serial = {node.serial: node for node in nodes}
     for node in places.at:
         for parent in node.parents:
             users[parent].append(node)
@@ -129,48 +134,70 @@ def same_again(places: Places, nodes: Sequence[Node]) -> dict[Place, int]:
                 return at.loop, at.order - step.order, position
         return None
 
-    def sketch(step: Place) -> Sketch:
-        words: list[Hashable] = []
+    def argument(parent: Node, step: Place, own: Sequence[Seat]) -> Entry:
+        """What an op of a step reads."""
+        words: list[Hashable] = [there(parent, step, own)]
         numbers: list[int] = []
+        if words[0] is not None:
+            return tuple(words), ()
+        if parent.op is not None and parent.op.name == "part":  # a slice of something outside, read by number
+            words.append(ordinal[parent.parents[0]])
+        elif (step.loop, parent) in shared:
+            return (None, ordinal[parent]), ()
+        else:  # made outside for this step alone
+            words += [parent.op and parent.op.name, parent.shape, str(parent.dtype), parent.name, parent.requires_grad]
+            for other in parent.parents:
+                where = there(other, step, own)
+                private = where is not None or (other.op is None and not other.requires_grad)
+                words += [where, other.shape if private else ordinal[other]]
+        if isinstance(parent, Cut):
+            origin = next((by_serial[serial] for serial in parent.origin if serial in by_serial), None)
+            words.append(("cut", origin and there(origin, step, own)))
+        flatten(parent.static, words, numbers)
+        return tuple(words), tuple(numbers)
+
+    def sketch(step: Place) -> list[Entry]:
+        entries = []
         for node in places.members[step]:
-            words += [node.op.name, node.shape, str(node.dtype), node.name, places.at[node].id[len(step.id) :]]
+            words = [node.op.name, node.shape, str(node.dtype), node.name, places.at[node].id[len(step.id) :]]
+            numbers: list[int] = []
             flatten(node.static, words, numbers)
             own = places.seats[node]
-            for parent in node.parents:
-                where = there(parent, step, own)
-                words.append(where)
-                if where is not None:
-                    continue
-                if parent.op is not None and parent.op.name == "part":  # a slice of something outside, read by number
-                    words.append(ordinal[parent.parents[0]])
-                elif (step.loop, parent) in shared:
-                    words.append(ordinal[parent])
-                    continue
-                else:  # made outside for this step alone
-                    words += [parent.op and parent.op.name, parent.shape, str(parent.dtype), parent.name]
-                    words.append(parent.requires_grad)
-                    for other in parent.parents:
-                        where = there(other, step, own)
-                        private = where is not None or (other.op is None and not other.requires_grad)
-                        words += [where, other.shape if private else ordinal[other]]
-                flatten(parent.static, words, numbers)
-            for user in users[node]:
-                where = there(user, step, own)
-                if type(where) is not int:
-                    words += [where, user.op.name, user.shape, user.name]
-        return words, numbers
+            entries.append((tuple(words), tuple(numbers)))
+            entries += [argument(parent, step, own) for parent in node.parents]
+            if not within:
+                found = [(there(user, step, own), user) for user in users[node]]
+                outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
+                entries.append((tuple(outside), ()))
+        return entries
 
     kinds: dict[Hashable, int] = {}
     found: dict[Place, int] = {}
     for loop in places.loops:
         sketches = [sketch(step) for step in loop]
-        for i, (words, numbers) in enumerate(sketches):
-            alike = [k for k in (i - 1, i + 1) if 0 <= k < len(loop) and sketches[k][0] == words]
+        if within:
+            forget_ends(loop[0].loop, sketches)
+        words = [tuple(entry[0] for entry in entries) for entries in sketches]
+        numbers = [[number for entry in entries for number in entry[1]] for entries in sketches]
+        for i in range(len(loop)):
+            alike = [k for k in (i - 1, i + 1) if 0 <= k < len(loop) and words[k] == words[i]]
             other = alike[0] if alike else i
-            before = sketches[other][1]
-            moving = [(1, n - i) if n - m == i - other != 0 else (0, n) for n, m in zip(numbers, before, strict=True)]
-            found[loop[i]] = kinds.setdefault((loop[i].loop, tuple(words), tuple(moving)), len(kinds))
+            pairs = zip(numbers[i], numbers[other], strict=True)
+            moving = [(1, n - i) if n - m == i - other != 0 else (0, n) for n, m in pairs]
+            found[loop[i]] = kinds.setdefault((loop[i].loop, words[i], tuple(moving)), len(kinds))
     return found
+
+
+def forget_ends(loop: int, sketches: list[list[Entry]]) -> None:
+    """Where the next step reads a step that for this one would be before the first, let both read the same."""
+    last = len(sketches) - 1
+    for i, inner in [*((i, i + 1) for i in reversed(range(last))), *((i, i - 1) for i in range(1, last + 1))]:
+        if len(sketches[i]) != len(sketches[inner]):
+            continue
+        for k, (words, numbers) in enumerate(sketches[inner]):
+            where = words[0] if words else None
+            if isinstance(where, tuple) and len(where) == 3 and where[0] == loop and not 0 <= i + where[1] <= last:
+                sketches[i][k] = words, numbers
 
 
 def flatten(static: Any, words: list[Hashable], numbers: list[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_seq import backprop
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, to_host
-from tinygrad_seq.graph import Value, leaf
+from tinygrad_seq.graph import Cut, Value, cut, leaf
 from tinygrad_seq.ops import arrangement, composite, elementwise, shape
 from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
@@ -122,7 +122,10 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """The same values, cut off from the graph."""
-        return handle(self.array)
+        result = handle(self.array)
+        if self.node is not None and (self.node.requires_grad or isinstance(self.node, Cut)):
+            cut(result, self.node)
+        return result
 
     def to(self, target: Any) -> "Tensor":
         """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""

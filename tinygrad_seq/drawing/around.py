@@ -71,14 +71,14 @@ def about(row: LegendRow, scale: Scale | None) -> str:
 
 def ticks(scale: Scale) -> list[tuple[float, str]]:
     """Where on the colour bar which numbers stand: powers of ten where there are two, else its ends."""
-    low, high = max(scale.low or 0.0, 1e-12 * (scale.high or 0.0)), scale.high or 0.0
+    low, high = scale.low or 0.0, scale.high or 0.0
     if not 0 < low < high:
-        return [(1.0, f"{high:.2g}")]
+        return [(0.0, f"{low:.2g}"), (1.0, f"{high:.2g}")]
     powers = range(ceil(log10(low) - 1e-9), floor(log10(high) + 1e-9) + 1)
     if len(powers) < 2:
         return [(0.0, f"{low:.2g}"), (1.0, f"{high:.2g}")]
-    chosen = powers[:: ceil(len(powers) / 4)]
-    return [(palette.height(10.0**power, scale), tenfold(power)) for power in chosen]
+    reach = log10(high) - log10(low)
+    return [((power - log10(low)) / reach, tenfold(power)) for power in powers[:: ceil(len(powers) / 4)]]
 
 
 def tenfold(power: int) -> str:

@@ -1,8 +1,10 @@
 """What a node is called in a picture: its symbol, its label, its tooltip, which keeps the full text."""
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
-from tinygrad_seq.graph import Node
+from tinygrad_seq.graph import Cut, Node
 from tinygrad_seq.steps import Place
 
 symbols = {
@@ -41,15 +43,38 @@ def kind_of_leaf(node: Node, role: str) -> str:
     return "w" if role == "weight" else kinds.get(node.dtype.kind, "x")
 
 
+def cut(node: Node) -> str:
+    """What is added to the name of a constant that was cut from its history."""
+    return " · detached" if isinstance(node, Cut) else ""
+
+
+def times(steps: Sequence[Place], count: bool = True) -> str:
+    """Several steps of a loop in a few words."""
+    texts = [shortened(step.text) for step in steps]
+    together = all(after.order - before.order == 1 for before, after in pairwise(steps))
+    if len(steps) < 4 and not together:
+        listed = ", ".join(texts)
+    else:
+        listed = texts[0] if len(texts) == 1 else f"{texts[0]} … {texts[-1]}"
+        listed = listed if together else f"{texts[0]}, {texts[1]}, … {texts[-1]}"
+    return f"t = {listed}" + (f" · × {len(steps)}" if count else "")
+
+
+def shape(node: Node) -> str:
+    """The shape of its output, or of all of them, and the dtype."""
+    several = node.shape and isinstance(node.shape[0], tuple)
+    return f"{' '.join(map(str, node.shape)) if several else node.shape} {node.dtype}"
+
+
 def tooltip(node: Node, place: Place | None) -> str:
     """Everything there is to say about a node without its values."""
     lines = [] if node.name is None else [node.name]
     if node.op is None:
-        lines.append("parameter or variable" if node.requires_grad else "constant" if not node.shape else "input")
+        kind = "parameter or variable" if node.requires_grad else "constant" if not node.shape else "input"
+        lines.append("detached: no gradient goes on from here" if isinstance(node, Cut) else kind)
     else:
         lines.append(node.op.name)
-    shape = " ".join(map(str, node.shape)) if node.shape and isinstance(node.shape[0], tuple) else str(node.shape)
-    lines.append(f"{shape} {node.dtype}")
+    lines.append(shape(node))
     if place is not None and place.outer is not None:
         lines.append(" / ".join(title(link) for link in chain(place)))
     if node.line is not None:

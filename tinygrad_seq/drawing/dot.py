@@ -7,10 +7,16 @@ from html import escape as html
 from typing import Any
 
 from tinygrad_seq.drawing import palette
-from tinygrad_seq.drawing.scaffold import columns_of, foot, homes, ports_of, scaffold, unseen
-from tinygrad_seq.drawing.view import Cluster, Edge, Item, LegendRow, View
+from tinygrad_seq.drawing.scaffold import columns_of, foot, homes, ports_of, scaffold, turns_of, unseen
+from tinygrad_seq.drawing.view import Cluster, Edge, Item, Scale, View, leaves
 
 font = "Helvetica"
+strokes = {
+    "state": {"color": palette.state, "penwidth": "1.8"},
+    "delay": {"color": palette.state, "penwidth": "1.8"},
+    "cut": {"color": palette.cut, "style": "dashed"},
+    "gradient": {"color": palette.gradient},
+}
 
 
 def dot(view: View) -> str:
@@ -30,11 +36,10 @@ def dot(view: View) -> str:
     )  # fmt: skip
     graph.attr("node", fontname=font, fontsize="11", fontcolor=palette.ink, color=palette.quiet, style="filled")
     graph.attr("edge", color=palette.line, arrowsize="0.55", penwidth="1.1", tooltip=" ")
-    if view.legend:
-        graph.attr(label=legend(view.legend), labelloc="b")
+    graph.attr(label=legend(view) if view.legend or view.scale is not None else "", labelloc="b")
 
     home = homes(view)
-    ports = ports_of(view, home)
+    ports, turns = ports_of(view, home), turns_of(view, home)
     columns = {cluster.id for loop in columns_of(view) for cluster in loop}
     stack: list[tuple[Cluster, bool]] = [(view.top, False)]
     while stack:
@@ -48,10 +53,12 @@ def dot(view: View) -> str:
             stack.append((cluster, True))
         if cluster.id in columns:
             graph.node(foot(cluster.id), **unseen)
-            for entry in (name for (_, column), name in ports.items() if column == cluster.id):
-                graph.node(entry, shape="point", width="0.06", color=palette.fills["input"], tooltip="from outside")
+            for name in (name for (_, column), name in ports.items() if column == cluster.id):
+                graph.node(name, shape="point", width="0.06", color=palette.fills["input"], tooltip="from outside")
+            for name in (name for (_, column), name in turns.items() if column == cluster.id):
+                graph.node(name, **unseen)
         for item in reversed(cluster.items):  # where nothing else decides, dot puts the last one first
-            graph.node(item.id, **item_style(item, text))
+            graph.node(item.id, **item_style(item, view.scale, text))
         if cluster is view.top and any(inner.key in ("step", "gap") for inner in cluster.inner):
             graph.body.append('\tsubgraph "cluster /" {\n')  # dot leads edges more gently between inner clusters
             graph.attr(None, peripheries="0", label="")
@@ -59,14 +66,22 @@ def dot(view: View) -> str:
         stack += [(inner, False) for inner in cluster.inner]
 
     entered = set()
+    hue = {item.id: palette.weight(item.colour) for item in view.top.items if item.role == "weight"}
     for edge in view.edges:
-        style = edge_style(edge, within=home[edge.source] == home[edge.target] != "")
-        port = None if edge.through_time else ports.get((edge.source, home[edge.target]))
-        if port is not None and port not in entered:
-            graph.edge(edge.source, port, arrowhead="none", **style)
-            entered.add(port)
-        graph.edge(port or edge.source, edge.target, **style)
-    scaffold(graph, view, home, ports, quote)
+        style = edge_style(edge, view.scale, hue, within=home[edge.source] == home[edge.target] != "")
+        words = {"label": text(f" {edge.label} "), "fontsize": "10", "fontcolor": palette.quiet} if edge.label else {}
+        between = (edge.source, home[edge.target])
+        port = None if edge.through_time else ports.get(between)
+        turn = turns.get(between) if edge.through_time else None
+        stop = port or turn
+        if stop is not None and stop not in entered:
+            graph.edge(edge.source, stop, arrowhead="none", **style)
+            entered.add(stop)
+        if turn is not None:  # downward, which for dot is upward, the other way round
+            graph.edge(edge.target, turn, dir="back", **words, **{k: v for k, v in style.items() if k != "constraint"})
+        else:
+            graph.edge(port or edge.source, edge.target, **words, **style)
+    scaffold(graph, view, home, ports, turns, quote)
     return str(graph.source)
 
 
@@ -81,11 +96,15 @@ def cluster_style(cluster: Cluster, text: Any) -> dict[str, str]:
     }  # fmt: skip
 
 
-def item_style(item: Item, text: Any) -> dict[str, str]:
+def item_style(item: Item, scale: Scale | None, text: Any) -> dict[str, str]:
     fill = palette.weight(item.colour) if item.role == "weight" else palette.fills[item.role]
+    ink = palette.texts.get(item.role, palette.ink)
+    if scale is not None and item.value is not None and item.role not in leaves:
+        fill, _ = palette.heat(item.value, scale)
+        ink = palette.on(fill)
     style = {
         "label": text(item.label or item.symbol or " "), "tooltip": text(item.tooltip), "id": text(item.id),
-        "fillcolor": fill, "fontcolor": palette.texts.get(item.role, palette.ink),
+        "fillcolor": fill, "fontcolor": ink,
     }  # fmt: skip
     if item.role == "middle":
         lines = html(item.label).replace("\n", "<br/>")
@@ -104,21 +123,42 @@ def item_style(item: Item, text: Any) -> dict[str, str]:
     return style | pill
 
 
-def edge_style(edge: Edge, within: bool) -> dict[str, str]:
-    style = {"color": palette.state, "penwidth": "1.8"} if edge.role == "state" else {}
-    if edge.role in ("weight", "input", "initial", "constant"):
-        style |= {"weight": "3"}  # close to its use
-    return style | {"constraint": "false"} if edge.through_time and not within else style
+def edge_style(edge: Edge, scale: Scale | None, hue: dict[str, str], within: bool) -> dict[str, str]:
+    style = dict(strokes.get(edge.role, {}))
+    if edge.source in hue:  # from a parameter that all its uses share
+        style["color"] = hue[edge.source]
+    if edge.role in leaves:
+        style["weight"] = "3"  # close to its use
+    if edge.value is not None and scale is not None:
+        colour, width = palette.heat(edge.value, scale)
+        style |= {"color": colour, "penwidth": f"{width:g}"}
+    return style | {"constraint": "false"} if edge.through_time and not (within and edge.role != "delay") else style
 
 
-def legend(rows: list[LegendRow]) -> str:
-    """Every Parameter, its shape and how often it is used."""
+def legend(view: View) -> str:
+    """Every Parameter, its shape, how often it is used and its gradient; and the scale of the numbers."""
     cells = []
-    for row in rows:
+    for row in view.legend:
         uses = f"{row.label} {row.shape}: {row.uses} use" + ("" if row.uses == 1 else "s")
+        uses += "" if row.gradient is None else f", |grad| {row.gradient:.2g}"
         cells.append(
             f'<td bgcolor="{palette.weight(row.colour)}" style="rounded" width="14"> </td>'
             f'<td align="left"><font color="{palette.quiet}">{html(uses)}</font></td><td width="10"></td>'
         )
-    lines = "".join("<tr>" + "".join(cells[i : i + 4]) + "</tr>" for i in range(0, len(cells), 4))
+    rows = ["".join(cells[i : i + 4]) for i in range(0, len(cells), 4)]
+    if view.scale is not None:
+        rows.append(f'<td colspan="12">{bar(view.scale)}</td>')
+    lines = "".join(f"<tr>{row}</tr>" for row in rows)
     return f'<<table border="0" cellborder="0" cellspacing="4">{lines}</table>>'
+
+
+def bar(scale: Scale) -> str:
+    """The colours of a scale, from low to high, or that there is nothing to show yet."""
+
+    def word(text: str, colour: str = palette.quiet) -> str:
+        return f'<font color="{colour}">{html(text)}</font>'
+
+    if scale.low is None or scale.high is None:
+        return word(f"{scale.label} not computed")
+    shades = "".join(word("█", palette.tint(i / 23)) for i in range(24))
+    return word(f"{scale.label} {scale.low:.0e} ") + shades + word(f" {scale.high:.0e}")

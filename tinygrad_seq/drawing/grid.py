@@ -10,7 +10,8 @@ from math import inf
 
 from tinygrad_seq.drawing.layers import Box, Link, arrange, lift, rank
 from tinygrad_seq.drawing.moulds import End, Key, Mould, Place, Tree
-from tinygrad_seq.drawing.sizes import extent, leaves, width
+from tinygrad_seq.drawing.sizes import extent, width
+from tinygrad_seq.drawing.view import leaves
 
 gutter = 46.0  # between cards
 margin = 16.0

@@ -1,18 +1,18 @@
 """The legend: every Parameter that a picture shows, and how often it is used, also where steps are left out."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tinygrad_seq.drawing.caption import chain, shortened
+from tinygrad_seq.drawing.numbers import grad_norm
+from tinygrad_seq.drawing.reading import Reading
 from tinygrad_seq.drawing.view import LegendRow
-from tinygrad_seq.drawing.weights import Sources, is_parameter
+from tinygrad_seq.drawing.weights import is_parameter
 from tinygrad_seq.graph import Node
-from tinygrad_seq.steps import Place, Places
+from tinygrad_seq.steps import Place
 
 
-def legend(
-    nodes: Sequence[Node], places: Places, sources: Sources, colours: Mapping[tuple[Node, ...], int]
-) -> list[LegendRow]:
+def legend(graph: Reading, colours: Mapping[tuple[Node, ...], int]) -> list[LegendRow]:
     """The rows, in order of creation. Where two parameters have one name, the module that uses each is named too."""
     colour: dict[Node, int] = {}
     for leaves, number in colours.items():
@@ -20,12 +20,12 @@ def legend(
             colour.setdefault(leaf, number)
     uses: Counter[Node] = Counter()
     first: dict[Node, Place] = {}
-    for node, place in places.at.items():
-        if node not in sources:
-            for leaf in (leaf for parent in node.parents for leaf in sources.get(parent, ())):
+    for node, place in graph.places.at.items():
+        if node not in graph.sources:
+            for leaf in (leaf for parent in node.parents for leaf in graph.sources.get(parent, ())):
                 uses[leaf] += 1
                 first.setdefault(leaf, place)
-    rows = [leaf for leaf in nodes if leaf in colour and is_parameter(leaf)]
+    rows = [leaf for leaf in graph.nodes if leaf in colour and is_parameter(leaf)]
     names = Counter(leaf.name for leaf in rows)
     found = []
     for leaf in rows:
@@ -33,5 +33,5 @@ def legend(
         if names[leaf.name] > 1 and leaf in first:
             modules = [link.text for link in chain(first[leaf]) if link.key == "module"]
             name = ".".join([*modules[-1:], name])
-        found.append(LegendRow(shortened(name, 40), leaf.shape, uses[leaf], colour[leaf]))
+        found.append(LegendRow(shortened(name, 40), leaf.shape, uses[leaf], colour[leaf], grad_norm(leaf)))
     return found

@@ -12,8 +12,8 @@ from math import inf
 from typing import Any
 
 from tinygrad_seq.drawing.layers import Box
-from tinygrad_seq.drawing.sizes import extent, leaves
-from tinygrad_seq.drawing.view import Cluster, Edge, Item, View
+from tinygrad_seq.drawing.sizes import extent
+from tinygrad_seq.drawing.view import Cluster, Edge, Item, View, leaves
 
 Key = Hashable
 End = tuple[Any, ...]  # of a link: ("item", slot), ("part", key, side, port), or a port of its own: (side, port)

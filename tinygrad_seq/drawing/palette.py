@@ -1,9 +1,6 @@
-"""The colours of every picture, by role. Six digits each: Graphviz 2.43 reads "#eef" as black.
+"""The colours of every picture, by role or by number. Six digits each: Graphviz 2.43 reads "#eef" as black."""
 
-Numbers (of gradients, say) are shown on a log scale: blue and thin where little is left, red and wide where much is.
-"""
-
-from math import isfinite, log
+from math import isfinite, log10
 
 from tinygrad_seq.drawing.view import Scale
 
@@ -16,7 +13,8 @@ card_edge = "#C5CCD3"
 ground = "#FCFCFD"
 frame = "#E3E7EB"
 state = "#2E86AB"
-gradient = "#B23A7A"
+cut = "#B23A48"
+gradient = "#C77B30"
 
 fills = {
     "op": paper,
@@ -58,33 +56,37 @@ dark = {  # what is another colour on a dark page
     "#E8EBEE": "#2A323A",
 }
 
-heat = ("#2B63AD", "#5FA3C9", "#BCC1CA", "#F0A15E", "#D1432B")  # from little to much
-
 
 def weight(row: int) -> str:
     """The colour of a weight; after the last one they come again."""
     return weights[row % len(weights)]
 
 
-def height(value: float, scale: Scale) -> float:
-    """How high a number stands on a log scale: 0 to 1. Zero is at the bottom; what is not finite is at the top."""
-    low, high = scale.low or 0.0, scale.high or 0.0
-    if value != 0 and not isfinite(value):
-        return 1.0
-    low = max(low, 1e-12 * high)
-    if not 0 < low < high:
-        return float(value > 0)
-    return min(max(log(max(value, low) / low) / log(high / low), 0.0), 1.0)
+cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
+broken = "#B5179E"  # infinite, or not a number
 
 
-def heated(at: float) -> str:
-    """The colour at a height."""
-    i = min(int(at * (len(heat) - 1)), len(heat) - 2)
-    part = at * (len(heat) - 1) - i
-    pairs = (((int(heat[i + k][j : j + 2], 16)) for k in (0, 1)) for j in (1, 3, 5))
-    return "#" + "".join(f"{round(a + (b - a) * part):02X}" for a, b in pairs)
+def heat(value: float, scale: Scale) -> tuple[str, float]:
+    """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
+    if not isfinite(value):
+        return broken, 5.0
+    if not value or not scale.low or not scale.high or scale.low >= scale.high:
+        return cold_to_hot[0], 0.6
+    share = (log10(value) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
+    share = min(max(share, 0.0), 1.0)
+    return tint(share), round(0.6 + 4.4 * share, 2)
 
 
-def thickness(at: float) -> float:
-    """The width of an edge at a height."""
-    return 1.2 + 3.6 * at
+def tint(share: float) -> str:
+    """A colour between cold (0) and hot (1)."""
+    last = len(cold_to_hot) - 1
+    left = min(int(share * last), last - 1)
+    part = share * last - left
+    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in cold_to_hot[left : left + 2]]
+    return "#" + "".join(f"{round(a + (b - a) * part):02X}" for a, b in zip(*ends))
+
+
+def on(colour: str) -> str:
+    """What can be read on a colour: ink or paper."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return ink if 0.3 * red + 0.59 * green + 0.11 * blue > 140 else paper

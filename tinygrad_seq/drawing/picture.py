@@ -6,7 +6,7 @@ drawn by Graphviz where that is installed and answers in time, else by ourselves
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -15,15 +15,18 @@ from typing import Any
 from tinygrad_seq.drawing import graphviz_dot
 from tinygrad_seq.drawing.build import build
 from tinygrad_seq.drawing.dot import dot
+from tinygrad_seq.drawing.fold import folded
+from tinygrad_seq.drawing.listing import listing
+from tinygrad_seq.drawing.numbers import given, gradients
 from tinygrad_seq.drawing.svg import svg
-from tinygrad_seq.drawing.view import View
-from tinygrad_seq.graph import Value
+from tinygrad_seq.drawing.view import View, within
+from tinygrad_seq.graph import Node, Value, ancestors
 
 too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minutes or all memory
 
 
 class Drawing:
-    """A picture: `.svg` and `.dot` are its text, `.save(path)` writes a file, `.view` is what it shows.
+    """A picture: `.svg` and `.dot` are its text, `.json` a listing; `.save(path)` writes a file; `.view` is what it shows.
 
     A notebook shows it by itself.
     """
@@ -41,6 +44,11 @@ class Drawing:
         """The picture as SVG text, drawn without Graphviz, the same in every process."""
         return svg(self.view)
 
+    @cached_property
+    def json(self) -> str:
+        """What is in the picture as JSON text, one thing a line, the same in every process."""
+        return listing(self.view)
+
     def __repr__(self) -> str:
         return f"<Drawing of {self.count()} nodes>"
 
@@ -57,7 +65,7 @@ class Drawing:
         }
 
     def save(self, path: str | Path, timeout: float = 20) -> None:
-        """Write the picture; the ending of the name says how: .svg, .dot, .png or .pdf.
+        """Write the picture; the ending of the name says how: .svg, .dot, .json, .png or .pdf.
 
         An .svg file is always written: by Graphviz, or where that is missing, fails or takes more than `timeout`
         seconds, as our own `.svg`, with a RuntimeWarning. A .png or .pdf file needs Graphviz: a RuntimeError says so.
@@ -68,6 +76,7 @@ class Drawing:
         writers: dict[str, Callable[[], bytes]] = {
             "svg": lambda: self.vectors(timeout),
             "dot": lambda: self.dot.encode(),
+            "json": lambda: self.json.encode(),
             "png": lambda: self.pixels("png", timeout),
             "pdf": lambda: self.pixels("pdf", timeout),
         }
@@ -77,10 +86,7 @@ class Drawing:
 
     def count(self) -> int:
         """How many nodes are drawn."""
-        clusters = [self.view.top]
-        for cluster in clusters:
-            clusters += cluster.inner
-        return sum(len(cluster.items) for cluster in clusters)
+        return sum(len(cluster.items) for cluster in within(self.view.top))
 
     def rendered(self, kind: str, timeout: float) -> bytes:
         """The picture by Graphviz, unless it is known to be too large for it."""
@@ -118,15 +124,30 @@ def write(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def draw(output: Value | Sequence[Value], *, steps: tuple[int, int] = (3, 1)) -> Drawing:
+def draw(
+    output: Value | Sequence[Value],
+    *,
+    view: str = "unrolled",
+    steps: tuple[int, int] = (3, 1),
+    depth: int | None = None,
+    params: str = "proxies",
+    show: str | Mapping[Any, float] | None = None,
+    backward: bool = False,
+) -> Drawing:
     """The picture of how a Tensor, or several, was made: time from left to right, ops from the bottom up.
 
-    Every op stands in the cluster of its scope. Parameters, inputs and constants are drawn beside each use; a legend
-    counts the uses of each Parameter. `steps=(a, b)`: of a long loop over time, the first a and the last b steps in
-    full, and one box for the steps between where they were checked to be the same step again; a step that differs is
-    drawn. Only steps that a scope names are left out. Works before and after `backward`, and changes nothing.
+    Every op stands in the cluster of its scope. `view="unrolled"`: of a long loop over time, the first a and the last b
+    steps (`steps=(a, b)`) in full, and one box for the steps between where they were checked to be the same step again.
+    `view="rolled"`: one step for all that are the same, whose state leads back to it, "t−1". In both a step that
+    differs is drawn, and only steps that a scope names are left out. `depth=n`: what lies deeper than n scopes is
+    folded into one item. `params`: "proxies" beside each use, counted in a legend, or "shared", each one node.
 
-    Raises RuntimeError for a Tensor that nothing was recorded for.
+    `show="gradient"`: colour and width by the norm of the gradient, after `loss.backward(retain_graph=True)`, from one
+    more walk (which calls hooks, too); before a backward it says "not computed". `show` can also map Nodes or Tensors
+    to numbers. `backward=True`: the recorded backward, after `loss.backward(create_graph=True)`, beside its forward.
+    Drawing works before and after `backward`, and changes nothing.
+
+    Raises RuntimeError for a Tensor that nothing was recorded for, TypeError or ValueError for another option.
 
     >>> import tinygrad_seq as ts
     >>> from tinygrad_seq.drawing import draw
@@ -135,7 +156,6 @@ def draw(output: Value | Sequence[Value], *, steps: tuple[int, int] = (3, 1)) ->
     'digraph computation {'
     """
     outputs = [output] if isinstance(output, Value) else list(output) if isinstance(output, Sequence) else [output]
-    nodes = []
     for value in outputs:
         if not isinstance(value, Value):
             raise TypeError(f"draw: expected a Tensor or several, got {type(value).__name__}")
@@ -144,13 +164,44 @@ def draw(output: Value | Sequence[Value], *, steps: tuple[int, int] = (3, 1)) ->
                 "draw: nothing was recorded for this Tensor: it was not made from anything that requires a gradient, "
                 "or was made under no_grad"
             )
-        nodes.append(value.node)
-    if not nodes:
+    if not outputs:
         raise ValueError("draw: expected at least one Tensor, got none")
     try:
         first, last = map(index, steps)
+        depth = None if depth is None else index(depth)
     except (TypeError, ValueError):
-        raise TypeError(f"draw: steps must be two ints (first, last), got {steps!r:.60}") from None
-    if first < 0 or last < 0:
-        raise ValueError(f"draw: steps must not be negative, got {steps}")
-    return Drawing(build(nodes, first, last))
+        raise TypeError(
+            f"draw: steps must be two ints (first, last) and depth an int, got {steps!r:.60} and {depth!r:.60}"
+        ) from None
+    if first < 0 or last < 0 or (depth or 0) < 0:
+        raise ValueError(f"draw: steps and depth must not be negative, got {steps} and {depth}")
+    one_of("view", view, ("unrolled", "rolled"))
+    one_of("params", params, ("proxies", "shared"))
+    if isinstance(show, str):
+        one_of("show", show, ("gradient",))
+    elif show is not None and not isinstance(show, Mapping):
+        raise TypeError(f'draw: show must be "gradient" or map Nodes or Tensors to numbers, got {show!r:.60}')
+    numbers = None if show is None else gradients(outputs) if isinstance(show, str) else given(show)
+    nodes = [value.node for value in outputs if value.node is not None]
+    if backward:
+        nodes += recorded_gradients(nodes)
+    seen = build(nodes, (first, last), rolled=view == "rolled", shared=params == "shared", numbers=numbers)
+    return Drawing(seen if depth is None else folded(seen, depth))
+
+
+def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise ValueError(f"draw: {name} must be {' or '.join(map(repr, known))}, got {given!r:.60}")
+
+
+def recorded_gradients(nodes: list[Node]) -> list[Node]:
+    """The nodes of the gradients that a recorded backward left in the leaves."""
+    owners = [node.owner() for node in ancestors(nodes, constants=False) if node.owner is not None]
+    grads = [getattr(owner, "stored_grad", None) for owner in owners]
+    found = [grad.node for grad in grads if grad is not None and grad.node is not None and grad.node.op is not None]
+    if not found:
+        raise RuntimeError(
+            "draw: backward=True draws a recorded backward, and there is none: call "
+            "loss.backward(create_graph=True) first"
+        )
+    return found

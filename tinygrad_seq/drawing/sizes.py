@@ -5,7 +5,6 @@ from unicodedata import combining, east_asian_width
 from tinygrad_seq.drawing.caption import shortened
 from tinygrad_seq.drawing.view import Item
 
-leaves = ("input", "initial", "constant", "weight")
 small = ("weight", "constant", "initial", "passing")  # drawn small, without an op
 
 

@@ -106,8 +106,8 @@ def item_text(item: Item, x: float, y: float, scale: Scale | None, reach: Reach)
     reach.add(x, y, wide, high)
     ring = ""
     if item.value is not None and scale is not None and scale.low is not None:
-        at = palette.height(item.value, scale)
-        ring = f' style="stroke:{palette.heated(at)};stroke-width:{short(1.2 + 2.3 * at)}"'
+        colour, thick = palette.heat(item.value, scale)
+        ring = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
     role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else plain(item.role)
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, ring)
     text = lines(item)
@@ -136,8 +136,7 @@ def edge_text(edge: Edge, points: list[Point], scale: Scale | None, reach: Reach
     line = head = ""
     thick = 1.9 if edge.role in ("state", "delay", "gradient") else 1.2
     if edge.value is not None and scale is not None and scale.low is not None:
-        at = palette.height(edge.value, scale)
-        thick, colour = palette.thickness(at), palette.heated(at)
+        colour, thick = palette.heat(edge.value, scale)
         line, head = f' style="stroke:{colour};stroke-width:{short(thick)}"', f' style="fill:{colour}"'
     half = 2.6 + 0.6 * thick  # of the arrowhead
     (x, y, through), (_, before, _), (left, _, _) = points[-1], points[-2], points[-2]
@@ -159,7 +158,7 @@ def mark(edge: Edge, points: list[Point]) -> str:
     if edge.role == "delay":
         level = [(abs(a - c), (a + c) / 2, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
         _, x, y = max(level, default=(0.0, *points[0][:2]))
-        return words(x, y - 5, "t − 1", 11, "quiet")
+        return words(x, y - 5, edge.label or "t−1", 11, "quiet")
     (ax, ay, _), (bx, by, _) = points[len(points) // 2 - 1], points[len(points) // 2]
     x, y, steep = (ax + bx) / 2, (ay + by) / 2, abs(by - ay) > 30
     if edge.role == "cut":
@@ -229,7 +228,7 @@ def colour_bar(scale: Scale, right: float, y: float, reach: Reach) -> list[str]:
     found = [words(right - wide - 10, y + 4, shortened(scale.label, 40), 11, "quiet", "end")]
     for i in range(count):
         rest = wide * (1 - i / count)  # one over the other, so that no seam shows
-        found.append(rectangle(right - rest / 2, y, rest, 12, 0, f' style="fill:{palette.heated(i / (count - 1))}"'))
+        found.append(rectangle(right - rest / 2, y, rest, 12, 0, f' style="fill:{palette.tint(i / (count - 1))}"'))
     found += [words(right - wide + at * wide, y + 20, text, 10, "quiet") for at, text in ticks(scale)]
     reach.add(right - wide / 2 + 10, y + 8, wide + 20, 32)
     return found

@@ -4,7 +4,10 @@ Pure data, the same in every process: ids come from scopes and positions, never 
 graph; renderers turn it into text or pixels and decide how it looks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+leaves = ("input", "initial", "constant", "weight")  # the roles of what is no op
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Item:
     ordinal: int  # which node of the graph, in order of creation; -1 for none
     colour: int = -1  # of a weight: a number for the palette
     value: float | None = None  # the number shown by its colour, on the scale of the view
+    shape: str = ""  # and dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Edge:
     role: str
     through_time: bool = False  # leads to another step of a loop that its value comes from
     value: float | None = None  # the number shown by its colour and width, on the scale of the view
+    label: str = ""  # "t−1" on a delay; which steps it is there for, where a rolled view has one for several
 
 
 @dataclass(slots=True)
@@ -49,6 +54,8 @@ class Cluster:
     label: str
     items: list[Item] = field(default_factory=list)
     inner: list["Cluster"] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # of a step or gap: all that it stands for, "t = 3"
+    ops: int = 0  # how many ops of these are not drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +90,12 @@ class View:
     legend: list[LegendRow]
     scale: Scale | None = None  # of the values shown; None where none were asked for
     backward: list[str] = field(default_factory=list)  # items in the order in which the walk visits them
+
+
+def within(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster and all clusters in it, outer ones first."""
+    stack = [cluster]
+    while stack:
+        cluster = stack.pop()
+        yield cluster
+        stack += reversed(cluster.inner)

@@ -5,8 +5,8 @@ from math import sqrt
 
 from tinygrad_seq.drawing.grid import gutter
 from tinygrad_seq.drawing.moulds import End, Place, Tree, row_of
-from tinygrad_seq.drawing.sizes import extent, is_round, leaves
-from tinygrad_seq.drawing.view import Edge
+from tinygrad_seq.drawing.sizes import extent, is_round
+from tinygrad_seq.drawing.view import Edge, leaves
 
 Point = tuple[float, float, str]
 

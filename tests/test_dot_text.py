@@ -1,0 +1,66 @@
+"""DOT text: names are text whatever they hold, colours are what Graphviz reads, and it is the same in every process."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+from xml.etree import ElementTree
+
+import pytest
+from pictures import items, lstm
+
+import tinygrad_seq as ts
+from tinygrad_seq.drawing import draw
+
+root = Path(__file__).parents[1]
+needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
+
+
+awkward = [
+    'say "hi"', "back\\slash \\N \\", "two\nlines", "<b>bold</b>", "<>", "日本 ĥ₀ 🎈", "", "x" * 10_000, "&amp;",
+    "a\x00b", "{|}",
+]  # fmt: skip
+
+
+@needs_graphviz
+@pytest.mark.parametrize("name", awkward)
+def test_names_are_text(name, tmp_path):
+    x = ts.tensor([1.0, 2.0], requires_grad=True).named(name)
+    with ts.scope(module=name), ts.scope(step=name):
+        y = (x * x).named(name)
+    draw(y.sum().named(name)).save(tmp_path / "x.svg")
+    tree = ElementTree.parse(tmp_path / "x.svg")
+    texts = "\n".join(t.text or "" for t in tree.iter("{http://www.w3.org/2000/svg}text")).replace("\xa0", " ")
+    label = re.sub(r"\s+", " ", name.replace("\x00", "\ufffd"))
+    assert (label if len(label) < 25 else label[:23] + "…") in texts
+    titles = "\n".join(a.get("{http://www.w3.org/1999/xlink}title", "") for a in tree.iter())
+    assert re.sub(r"\s+", " ", name.replace("\x00", "\ufffd")) in re.sub(r"\s+", " ", titles)
+
+
+def test_colours_have_six_digits():
+    colours = re.findall(r'color="?(#[^\s"]*)', draw(lstm(3)).dot)
+    assert colours and all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in colours)
+
+
+def test_tooltips_say_op_shape_dtype_and_scope():
+    gate = next(item for item in items(draw(lstm(3)).view) if item.label == "forget")
+    assert gate.tooltip == "forget\nsigmoid\n(2, 4) float32\nLSTM / layer 0 / forward / t = 0"
+
+
+def test_the_same_text_in_every_process():
+    code = (
+        "import pictures as t; from tinygrad_seq.drawing import draw;"
+        "print(draw([t.lstm(20, num_layers=2, bidirectional=True), t.by_hand(4), t.reading(9)]).dot)"
+    )
+    texts = set()
+    for seed in ("0", "1", "77"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
+        done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=True)
+        texts.add(done.stdout)
+    assert len(texts) == 1 and b"digraph" in texts.pop()
+
+
+def test_the_same_text_twice_in_one_process():
+    assert draw(lstm(20)).dot == draw(lstm(20)).dot

@@ -1,0 +1,123 @@
+"""The rolled view: one step for all that are the same, its state led back to it, and no step hidden that differs."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from pictures import by_hand, clusters, items, lstm, numbers, steps_shown
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.drawing import draw
+
+
+def rolled(output):
+    return draw(output, view="rolled").view
+
+
+def delays(view):
+    return [edge for edge in view.edges if edge.role == "delay"]
+
+
+def run(layer, steps):
+    return layer(ts.tensor(numbers(steps, 2, 3)))[0]
+
+
+@pytest.mark.parametrize("kind, states", [(nn.RNN, 1), (nn.LSTM, 2), (nn.GRU, 1)])
+@pytest.mark.parametrize("layers, both", [(1, False), (2, True)])
+@pytest.mark.parametrize("steps", [2, 3, 30])
+def test_one_step_and_one_delay_for_each_state(kind, states, layers, both, steps):
+    view = rolled(run(kind(3, 4, num_layers=layers, bidirectional=both), steps))
+    places = layers * (1 + both)
+    assert [len(loop) for loop in view.loops] == [1] * places
+    assert all(loop[0].label == f"t = 0 … {steps - 1} · × {steps}" for loop in view.loops)
+    assert len(delays(view)) == states * places
+    assert Counter(edge.label for edge in delays(view)) == Counter(
+        {"t−1": states * layers} | ({"t+1": states * layers} if both else {})
+    )
+    assert [item.label for item in items(view) if item.role == "initial"].count("h0") == places
+
+
+def test_a_delay_leads_from_the_state_to_what_reads_it_and_says_so_in_dot():
+    drawing = draw(lstm(9), view="rolled")
+    names = {item.id: item.label or item.symbol for item in items(drawing.view)}
+    assert {(names[e.source], names[e.target]) for e in delays(drawing.view)} == {("h", "@"), ("c", "×")}
+    assert drawing.dot.count("t−1") == 2
+
+
+def test_a_thousand_steps_are_the_picture_of_two():
+    two, thousand = rolled(lstm(2)), rolled(lstm(1000))
+    assert len(items(two)) == len(items(thousand)) and len(two.edges) == len(thousand.edges)
+
+
+def test_one_step_alone_has_no_delay():
+    view = rolled(lstm(1))
+    assert steps_shown(view) == [["t = 0"]] and not delays(view)
+
+
+def test_what_only_some_steps_feed_or_are_read_by_is_said():
+    out, (h, _) = nn.LSTM(3, 4)(ts.tensor(numbers(9, 2, 3)))
+    view = rolled(h.sum())
+    assert [edge.label for edge in view.edges if edge.label not in ("", "t−1")] == ["t = 8"]
+    assert [edge.label for edge in rolled(out.sum()).edges if edge.label not in ("", "t−1")] == []
+
+
+def test_a_first_step_that_does_something_else_has_its_own_card():
+    w = nn.Parameter(numbers(3, 3)).named("w")
+    h = ts.tensor(numbers(2, 3), requires_grad=True).named("x")
+    for t in range(8):
+        with ts.scope(step=t):
+            h = (h.tanh() if t == 0 else (h @ w).tanh()).named("h")
+    view = rolled(h)
+    assert steps_shown(view) == [["t = 0", "t = 1", "t = 2 … 7 · × 6"]]  # t = 1 reads something else
+    assert len(delays(view)) == 3
+
+
+@pytest.mark.parametrize(
+    "odd, cards",
+    [
+        (lambda t, h: h.tanh().named("h") if t == 11 else h, 2),
+        (lambda t, h: h * 2.0 if t in (3, 7, 11) else h, 2),
+        (lambda t, h: h.named("other") if t == 11 else h, 2),
+        (lambda t, h: h.exp() if t == 5 else h.relu() if t == 6 else h, 3),
+    ],
+)
+def test_a_step_that_differs_has_its_own_card(odd, cards):
+    view = rolled(by_hand(30, odd))
+    (loop,) = view.loops
+    assert len(loop) >= cards and sum(len(card.steps) for card in loop) == 30
+    assert any("11" in card.label or "11" in " ".join(card.steps) or "t = 5" in card.label for card in loop)
+
+
+def test_dropout_in_some_steps_is_never_hidden():
+    rng = np.random.default_rng(3)
+    dropped = set(rng.choice(30, 9, replace=False).tolist())
+    mask = ts.tensor(np.ones((2, 4), np.float32))
+    view = rolled(by_hand(30, lambda t, h: (h * mask).named("h") if t in dropped else h))
+    assert len(view.loops[0]) >= 2
+    assert len({sum(item.role in ("op", "state") for item in c.items) for c in clusters(view) if c.key == "step"}) >= 2
+
+
+def test_loops_in_a_step_are_rolled_too():
+    w = nn.Parameter(numbers(3, 3)).named("w")
+    h = ts.tensor(numbers(2, 3))
+    for t in range(6):
+        with ts.scope(step=t):
+            for s in range(4):
+                with ts.scope(step=s):
+                    h = (h @ w).tanh().named("h")
+    view = rolled(h)
+    assert sum(item.symbol == "@" for item in items(view)) == 1
+
+
+def test_every_op_is_drawn_or_stood_for():
+    output = lstm(12, num_layers=2)
+    whole, short = draw(output, steps=(12, 0)).view, rolled(output)
+    count = lambda view: sum(item.ordinal >= 0 and item.role not in ("weight", "input", "initial", "constant")
+                             for item in items(view)) + sum(c.ops for c in clusters(view))  # fmt: skip
+    assert count(whole) == count(short) == count(draw(output).view)
+
+
+def test_view_must_be_known():
+    with pytest.raises(ValueError, match="view must be 'unrolled' or 'rolled'"):
+        draw(lstm(2), view="folded")

@@ -1,0 +1,61 @@
+"""A view as JSON, for programs and for version control: one thing a line, in an order that does not depend on chance.
+
+    {"clusters": [{"id", "key", "label", "ops", "steps", "within"}, ...],      the tree, outer ones first
+     "items":    [{"cluster", "colour", "id", "label", "ordinal", "role", "shape", "symbol", "tooltip", "value"}, ...],
+     "edges":    [{"label", "role", "source", "target", "through_time", "value"}, ...],
+     "legend":   [{"colour", "gradient", "label", "shape", "uses"}, ...],
+     "loops":    [[cluster, ...], ...],                                      steps in order of time
+     "backward": [item, ...],                                                in the order of the walk
+     "scale":    {"high", "label", "low"} or null}
+
+What the fields mean is said where a view is defined. A number that is not finite is a string: "nan", "inf", "-inf".
+"""
+
+import json
+import re
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from tinygrad_seq.drawing.view import View
+
+
+def listing(view: View) -> str:
+    """The view as JSON text."""
+    clusters, items = [], []
+    stack = [(view.top, "")]
+    while stack:
+        cluster, outer = stack.pop()
+        clusters.append(
+            {name: getattr(cluster, name) for name in ("id", "key", "label", "ops", "steps")} | {"within": outer}
+        )
+        items += [asdict(item) | {"cluster": cluster.id} for item in cluster.items]
+        stack += [(inner, cluster.id) for inner in reversed(cluster.inner)]
+    edges = [asdict(edge) for edge in view.edges]
+    edges.sort(key=lambda edge: (natural(edge["source"]), natural(edge["target"]), edge["role"], edge["label"]))
+    parts: dict[str, list[Any]] = {
+        "clusters": clusters,
+        "items": sorted(items, key=lambda item: natural(item["id"])),
+        "edges": edges,
+        "legend": list(map(asdict, view.legend)),
+        "loops": [[cluster.id for cluster in loop] for loop in view.loops],
+        "backward": view.backward,
+    }
+    lines = [f'"{name}": [\n' + ",\n".join(map(line, part)) + "\n]" for name, part in parts.items()]
+    lines.append('"scale": ' + line(None if view.scale is None else asdict(view.scale)))
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def line(part: Any) -> str:
+    if isinstance(part, dict):
+        part = {name: finite(value) for name, value in part.items()}
+    return json.dumps(part, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sorts 2 before 10."""
+    return [(int(digits or 0), word) for word, digits in re.findall(r"(\D*)(\d{0,18})", text)]
