@@ -3,13 +3,14 @@
 Only what the view knows is said.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from math import ceil, floor, log10
 
 from tinygrad_seq.drawing import palette
 from tinygrad_seq.drawing.caption import shortened
 from tinygrad_seq.drawing.sizes import width
-from tinygrad_seq.drawing.view import Cluster, LegendRow, Scale, View
+from tinygrad_seq.drawing.view import LegendRow, Scale, View, within
 
 roles = {
     "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
@@ -17,46 +18,40 @@ roles = {
 }  # fmt: skip
 
 
-def clusters(view: View) -> list[Cluster]:
-    """All clusters, outer ones first."""
-    found = [view.top]
-    for cluster in found:
-        found += cluster.inner
-    return found
-
-
-def steps(loop: list[Cluster]) -> int:
-    """How many steps a loop has, those in gaps included."""
-    return sum(int(cluster.label.split()[0]) if cluster.key == "gap" else 1 for cluster in loop)
+def times(view: View, gaps: bool = False) -> int:
+    """How many steps the longest loop has, or its gaps; loops one after the other in one place are one."""
+    found: Counter[str] = Counter()
+    for loop in view.loops:
+        for cluster in loop:
+            if not gaps or cluster.key == "gap":
+                found[loop[0].id.rpartition("/")[0]] += max(len(cluster.steps), 1)
+    return max(found.values(), default=0)
 
 
 def titles(view: View) -> tuple[str, str]:
     """A title and a line below it; empty where nothing is known."""
     modules = dict.fromkeys(cluster.label for cluster in view.top.inner if cluster.key == "module")
-    words = [shortened(" → ".join(modules), 60)] if modules else []
+    title = [shortened(" → ".join(modules), 60)] if modules else []
     rolled = any(edge.role == "delay" for edge in view.edges)
-    count = max(map(steps, view.loops), default=0)
-    if rolled:
-        words.append("rolled")
-    elif count:
-        words.append(f"{count} step{'s' * (count > 1)}, unrolled")
     below = ["one step, and what it hands to the next"] if rolled else []
-    layers = {cluster.label.split(" · ")[0] for cluster in clusters(view) if cluster.key == "layer"}
+    count, hidden = times(view), times(view, gaps=True)
+    if count:
+        title += [f"{count} step{'s' * (count > 1)}", "rolled" if rolled else "unrolled"]
+    layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     if len(layers) > 1:
         below.append(f"{len(layers)} layers")
-    hidden = max((steps([cluster for cluster in loop if cluster.key == "gap"]) for loop in view.loops), default=0)
     if hidden:
         below.append(f"{hidden} identical steps left out")
     if view.scale is not None and view.scale.low is not None:
         below.append(f"colour and width: {view.scale.label}")
-    return ", ".join(words), " · ".join(below)
+    return ", ".join(title), " · ".join(below)
 
 
 def entries(view: View) -> Iterator[tuple[str, str, str]]:
     """The legend: class of a pill, what it says, what is said beside it."""
     for row in view.legend:
         yield f"weight w{row.colour % len(palette.weights)}", row.label, about(row, view.scale)
-    shown = {item.role for cluster in clusters(view) for item in cluster.items}
+    shown = {item.role for cluster in within(view.top) for item in cluster.items}
     yield from ((role, words, "") for role, words in roles.items() if role in shown)
 
 

@@ -15,6 +15,7 @@ from tinygrad_seq.drawing.view import leaves
 
 gutter = 46.0  # between cards
 margin = 16.0
+aside = 20.0  # a first state is this far below the way of a state that comes back
 header = 30.0  # room for a label
 elementwise = {"+", "−", "×", "÷"}
 
@@ -101,11 +102,12 @@ class Frame:
             if slot in self.user:
                 continue
             wide, high = (size / 2 for size in extent(item))
-            age["item", slot] = mould.age[slot]
-            box = self.boxes["item", slot] = Box(wide, wide, high, high, leaf=item.role in leaves)
+            age["item", slot] = mould.age[slot] if mould.age[slot] >= 0 else self.after(slot)
+            box = self.boxes["item", slot] = Box(wide, wide, high, high, leaf=item.role in (*leaves, "passing"))
             before, after = self.beside.get(slot, ((), ()))
             box.left, box.right = wide + self.room(before)[0], wide + self.room(after)[0]
             box.above = box.below = max(high, self.room(before)[1] / 2, self.room(after)[1] / 2)
+            box.below += aside if before and slot in mould.returns else 0.0
             box.group = -1 if slot in mould.enters or before else 1 if slot in mould.exits else 0
         for key, part in mould.parts.items():
             pinned = bool(part.gutters) and not mould.inside
@@ -119,6 +121,11 @@ class Frame:
             self.boxes.setdefault(end, Box(2, 2, port=1 if end[0] == "top" else -1))
             age[end] = inf if end[0] == "top" else -inf
         return age
+
+    def after(self, slot: Key) -> float:
+        """The age of what stands for several ops."""
+        reads = [start[1] for start, end in self.mould.links if end == ("item", slot) and start[0] == "item"]
+        return max((self.mould.age[other] + 0.5 for other in reads), default=-1.0)
 
     def room(self, side: Iterable[Key]) -> tuple[float, float]:
         sizes = [extent(self.mould.items[slot]) for slot in side]
@@ -158,7 +165,7 @@ class Frame:
         for op, sides in self.beside.items():
             x, y = at[op]
             for sign, side in zip((-1, 1), sides):
-                top = y - self.room(side)[1] / 2
+                top = y - self.room(side)[1] / 2 + (aside if sign < 0 and op in self.mould.returns else 0.0)
                 for slot in side:
                     wide, high = extent(items[slot])
                     at[slot] = (x + sign * (extent(items[op])[0] / 2 + 12 + wide / 2), top + high / 2)

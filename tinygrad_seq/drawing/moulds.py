@@ -31,6 +31,7 @@ class Mould:
     parts: dict[Key, "Mould"] = field(default_factory=dict)  # what stands in it; in a row, from left to right
     links: dict[tuple[End, End], list[Box]] = field(default_factory=dict)  # and the thin boxes they go through
     enters: dict[Key, None] = field(default_factory=dict)  # items that read another step
+    returns: dict[Key, None] = field(default_factory=dict)  # items that read this step, one time earlier
     exits: dict[Key, None] = field(default_factory=dict)  # items that another step reads
     age: dict[Key, float] = field(default_factory=dict)  # of items, counted from the start of the step
     first: float = -1.0  # the age of the oldest op in it
@@ -160,7 +161,8 @@ class Tree:
             return
         up[-1].mould.exits[self.slot[edge.source]] = None
         down[-1].mould.enters[self.slot[edge.target]] = None
-        if edge.role == "delay":
+        if row is not up[depth - 1]:
+            down[-1].mould.returns[self.slot[edge.target]] = None
             row.mould.delays += 1
         elif edge.role == "state":
             row.mould.backward += 1 if up[depth].column > down[depth].column else -1
@@ -171,22 +173,26 @@ class Tree:
         port: Key = (self.home[twin].mould, self.slot[twin]) if place.mould.inside else item
         return port if inner is None or place.mould.kind != "row" else (port, inner.key)
 
+    def age(self, item: str, chain: list[Place], depth: int) -> float:
+        """The age of what holds an item, seen from the place at this depth around it."""
+        return chain[depth].mould.first if depth < len(chain) else chain[-1].mould.age[self.slot[item]]
+
     def links(
         self, edge: Edge, up: list[Place], down: list[Place], depth: int
     ) -> Iterator[tuple[Place, Mould, End, End]]:
         """The links of an edge, from its source to its target; `depth` places are around both."""
         end: End = ("item", self.slot[edge.source])
-        age = up[depth].mould.first if depth < len(up) else up[-1].mould.age[self.slot[edge.source]]
+        over = self.age(edge.source, up, depth) > self.age(edge.target, down, depth)  # back, to what stands below
         for i in range(len(up) - 1, depth - 1, -1):
             port = self.port(edge.source, up[i], up[i + 1] if i + 1 < len(up) else None)
-            yield up[i], up[i].mould, end, ("top", port)
-            end = ("part", up[i].key, "top", port)
+            own: End = ("bottom", ("out", port)) if over else ("top", ("out", port))
+            yield up[i], up[i].mould, end, own
+            end = ("part", up[i].key, *own)
         for i in range(depth - 1, len(down) - 1):
-            side = "top" if age > down[depth].mould.first else "bottom"
             port = self.port(edge.source, down[i + 1], down[i + 2] if i + 2 < len(down) else None)
-            port = ("in", port)
-            yield down[i], down[i].mould, end, ("part", down[i + 1].key, side, port)
-            end = (side, port)
+            own = ("top", ("in", port)) if over else ("bottom", ("in", port))
+            yield down[i], down[i].mould, end, ("part", down[i + 1].key, *own)
+            end = own
         yield down[-1], down[-1].mould, end, ("item", self.slot[edge.target])
 
 

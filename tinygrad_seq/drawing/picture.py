@@ -26,9 +26,9 @@ too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minut
 
 
 class Drawing:
-    """A picture: `.svg` and `.dot` are its text, `.json` a listing; `.save(path)` writes a file; `.view` is what it shows.
+    """A picture: `.svg` and `.dot` are its text, `.json` a listing; `.save(path)` writes a file.
 
-    A notebook shows it by itself.
+    `.view` is what it shows; a notebook shows it by itself.
     """
 
     def __init__(self, view: View) -> None:

@@ -23,7 +23,7 @@ wide = (
 
 def lines(item: Item) -> list[str]:
     """The label of an item, a line each, and not too many."""
-    found = [shortened(line, 60 if item.role == "middle" else 24) for line in item.label.split("\n")]
+    found = [shortened(line, 60 if item.role == "middle" else 40) for line in item.label.split("\n")]
     return found if len(found) <= 4 else [*found[:3], f"+ {len(found) - 3} more"]
 
 

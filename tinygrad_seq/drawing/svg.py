@@ -137,6 +137,7 @@ def edge_text(edge: Edge, points: list[Point], scale: Scale | None, reach: Reach
     thick = 1.9 if edge.role in ("state", "delay", "gradient") else 1.2
     if edge.value is not None and scale is not None and scale.low is not None:
         colour, thick = palette.heat(edge.value, scale)
+        thick = max(thick, 1.0)
         line, head = f' style="stroke:{colour};stroke-width:{short(thick)}"', f' style="fill:{colour}"'
     half = 2.6 + 0.6 * thick  # of the arrowhead
     (x, y, through), (_, before, _), (left, _, _) = points[-1], points[-2], points[-2]
@@ -159,7 +160,10 @@ def mark(edge: Edge, points: list[Point]) -> str:
         level = [(abs(a - c), (a + c) / 2, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
         _, x, y = max(level, default=(0.0, *points[0][:2]))
         return words(x, y - 5, edge.label or "t−1", 11, "quiet")
-    (ax, ay, _), (bx, by, _) = points[len(points) // 2 - 1], points[len(points) // 2]
+    middle = max(range(1, len(points)), key=lambda i: abs(points[i][0] - points[i - 1][0]))
+    if all(through == "h" for _, _, through in points):  # between two cards
+        middle = len(points) // 2
+    (ax, ay, _), (bx, by, _) = points[middle - 1], points[middle]
     x, y, steep = (ax + bx) / 2, (ay + by) / 2, abs(by - ay) > 30
     if edge.role == "cut":
         slashes = "".join(
