@@ -246,7 +246,7 @@ def test_an_empty_view():
 
 def test_scopes_as_deep_as_you_like():
     y = ts.tensor([1.0], requires_grad=True)
-    scopes = [ts.scope(part=i) for i in range(2000)]
+    scopes = [ts.scope(part=i) for i in range(1200)]
     for scope in scopes:
         scope.__enter__()
         y = y.tanh()
@@ -319,21 +319,39 @@ def test_what_was_not_computed_says_so():
     assert "not computed" not in coloured(None, None)
 
 
-def test_a_rolled_step_hands_its_state_to_itself_and_a_cut_is_marked():
-    view = draw(output("lstm", 3)).view
-    first, keep, last = view.loops[0]
-    gone = {item.id for cluster in (first, last) for item in cluster.items}
-    outer = view.top.inner[0].inner[0]
-    outer.inner = [keep]
-    edges = []
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("both", [False, True])
+def test_rolled_shared_folded_and_backward_views(kind, both):
+    out = output(kind, 6, num_layers=2, bidirectional=both)
+    rolled = check(draw(out, view="rolled").view).text
+    delays = ({"lstm": 2}.get(kind, 1)) * 2 * (1 + both)
+    assert rolled.count('class="edge delay"') == delays and rolled.count(">t−1<") + rolled.count(">t+1<") == delays
+    assert "6 steps, rolled<" in rolled
+    check(draw(out, params="shared").view)
+    for depth in range(6):
+        check(draw(out, depth=depth).view)
+    layer = KINDS[kind].layer(2, 3, **KINDS[kind].options, bidirectional=both)
+    loss = layer(ts.randn(2, 2, 2))[0].sum()
+    loss.backward(create_graph=True)
+    assert 'class="edge gradient"' in check(draw(loss, backward=True).view).text
+
+
+def test_what_is_folded_runs_to_the_right_too():
+    view = draw(output("rnn", 6, num_layers=2), depth=2).view
+    picture = check(view)
     for edge in view.edges:
-        if edge.role == "state" and edge.source in gone and edge.target not in gone:
-            edges.append(replace(edge, source=edge.source.replace("step-0", "step-1"), role="delay"))
-        elif edge.source not in gone and edge.target not in gone:
-            edges.append(edge)
-    rolled = replace(view, edges=edges, loops=[[keep]], rows=[], shelves=[])
-    text = check(rolled).text
-    assert text.count("t−1") == 2 and ">LSTM, rolled<" in text
+        if edge.role == "state":
+            assert picture.box(edge.source)[2] < picture.box(edge.target)[0]
+            assert picture.box(edge.source)[1] == picture.box(edge.target)[1]
+
+
+def test_a_cut_is_marked():
+    lstm, states, total = nn.LSTM(2, 3), None, 0.0
+    for _ in range(3):
+        out, states = lstm(ts.randn(2, 2, 2), states)
+        total = total + out.mean()
+        states = tuple(state.detach() for state in states)
+    assert check(draw(total).view).text.count(">detach<") == 4
     view = draw(output("lstm", 3)).view
     cut = replace(view, edges=[replace(e, role="cut") if e.role == "state" else e for e in view.edges])
     assert check(cut).text.count(">detach<") == 4

@@ -14,7 +14,7 @@ from tinygrad_seq.drawing.view import LegendRow, Scale, View, within
 
 roles = {
     "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
-    "output": "output",
+    "output": "output", "gradient": "gradient",
 }  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def entries(view: View) -> Iterator[tuple[str, str, str]]:
     for row in view.legend:
         yield f"weight w{row.colour % len(palette.weights)}", row.label, about(row, view.scale)
     shown = {item.role for cluster in within(view.top) for item in cluster.items}
+    shown |= {edge.role for edge in view.edges if edge.role == "gradient"}
     yield from ((role, words, "") for role, words in roles.items() if role in shown)
 
 

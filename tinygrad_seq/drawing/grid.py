@@ -68,7 +68,7 @@ class Frame:
             source, target = map(self.box_of, pair)
             if source is not target:
                 links[pair] = Link(source, target, self.offset(pair[0]), self.offset(pair[1]))
-        rank(boxes, list(links.values()))
+        rank(boxes, [link for pair, link in links.items() if not self.in_time(*pair)])
         lane = [self.boxes["item", slot] for slot in self.lane()]
         if lane:
             lift(boxes, list(links.values()), lane)
@@ -95,6 +95,10 @@ class Frame:
         if not mould.inside:
             mould.gutters = max((list(box.gutters) for box in solid), key=len)
 
+    def in_time(self, start: End, end: End) -> bool:
+        """Does a link lead from what stands for a step to what stands for a later one? They stand side by side."""
+        return end[0] == "item" and start[0] == "item" and start[1] in self.mould.later.get(end[1], ())
+
     def make_boxes(self) -> dict[End, float]:
         """A box for everything but the leaves beside an op, which its own box holds; returns their ages."""
         mould, age = self.mould, {}
@@ -109,6 +113,8 @@ class Frame:
             box.above = box.below = max(high, self.room(before)[1] / 2, self.room(after)[1] / 2)
             box.below += aside if before and slot in mould.returns else 0.0
             box.group = -1 if slot in mould.enters or before else 1 if slot in mould.exits else 0
+            if slot in mould.later:
+                box.group = age["item", slot] / max(1.0, *mould.age.values())
         for key, part in mould.parts.items():
             pinned = bool(part.gutters) and not mould.inside
             shift = 0.0 if pinned else middle(part)
@@ -155,7 +161,8 @@ class Frame:
             ways = [[slot]] if slot in mould.exits or mould.items[slot].role == "state" else []
             for _ in range(4):
                 for way in ways:
-                    if way[0] in mould.enters or self.beside.get(way[0], ([], []))[0]:
+                    turned = any(mould.items[other].role == "passing" for other in reads.get(way[0], ()))
+                    if turned or way[0] in mould.enters or self.beside.get(way[0], ([], []))[0]:
                         return way
                 ways = [[other, *way] for way in ways for other in reads.get(way[0], ()) if other in plain][:50]
         return []

@@ -32,6 +32,7 @@ class Mould:
     links: dict[tuple[End, End], list[Box]] = field(default_factory=dict)  # and the thin boxes they go through
     enters: dict[Key, None] = field(default_factory=dict)  # items that read another step
     returns: dict[Key, None] = field(default_factory=dict)  # items that read this step, one time earlier
+    later: dict[Key, list[Key]] = field(default_factory=dict)  # items that stand for steps: after which others
     exits: dict[Key, None] = field(default_factory=dict)  # items that another step reads
     age: dict[Key, float] = field(default_factory=dict)  # of items, counted from the start of the step
     first: float = -1.0  # the age of the oldest op in it
@@ -158,6 +159,8 @@ class Tree:
         if row is None:
             for _, mould, *link in self.links(edge, up, down, depth):
                 mould.links.setdefault((link[0], link[1]), [])
+            if edge.role == "state" and depth == len(up) == len(down) and not up[-1].mould.inside:
+                up[-1].mould.later.setdefault(self.slot[edge.target], []).append(self.slot[edge.source])
             return
         up[-1].mould.exits[self.slot[edge.source]] = None
         down[-1].mould.enters[self.slot[edge.target]] = None

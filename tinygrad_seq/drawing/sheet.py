@@ -26,6 +26,8 @@ def sheet() -> str:
     for role, colour in (("state", palette.state), ("delay", palette.state), ("gradient", palette.gradient)):
         light[f".edge.{role} .line"] = f"stroke:{colour};stroke-width:1.9"
         light[f".edge.{role} .head"] = f"fill:{colour}"
+    light[".pill.gradient rect"] = f"fill:{palette.gradient}"
+    light[".pill.gradient text"] = f"fill:{palette.paper}"
     light[".edge.cut .line"] = "stroke-dasharray:6 4"
     for role, fill in palette.fills.items():
         light[f".node.{role} rect,.pill.{role} rect"] = (

@@ -160,11 +160,17 @@ def mark(edge: Edge, points: list[Point]) -> str:
         level = [(abs(a - c), (a + c) / 2, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
         _, x, y = max(level, default=(0.0, *points[0][:2]))
         return words(x, y - 5, edge.label or "t−1", 11, "quiet")
-    middle = max(range(1, len(points)), key=lambda i: abs(points[i][0] - points[i - 1][0]))
-    if all(through == "h" for _, _, through in points):  # between two cards
-        middle = len(points) // 2
-    (ax, ay, _), (bx, by, _) = points[middle - 1], points[middle]
-    x, y, steep = (ax + bx) / 2, (ay + by) / 2, abs(by - ay) > 30
+    i = max(range(1, len(points)), key=lambda i: abs(points[i][0] - points[i - 1][0]))
+    part = 0.85  # of the way, towards its end: there such edges are apart
+    if all(through == "h" for _, _, through in points):  # from card to card
+        i, part = len(points) // 2, 0.5
+    (ax, ay, _), (bx, by, through) = points[i - 1], points[i]
+    smooth, straight = part * part * (3 - 2 * part), 1.5 * part * (1 - part) + part**3
+    x, y = (
+        ax + (bx - ax) * (straight if through == "h" else smooth),
+        ay + (by - ay) * (smooth if through == "h" else straight),
+    )
+    steep = through == "h" and abs(by - ay) > 30
     if edge.role == "cut":
         slashes = "".join(
             f"M{short(x + by - 4)},{short(y + 7)}L{short(x + by + 4)},{short(y - 7)}" for by in (-3.5, 3.5)
