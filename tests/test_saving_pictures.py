@@ -111,16 +111,18 @@ def test_pixels_say_what_they_need_and_leave_what_was_there(program, path, kind)
     assert path.read_text() == "before" and os.listdir(path.parent) == [path.name]
 
 
-def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch):
+@pytest.mark.parametrize("owner, name", [(Path, "write_bytes"), (os, "replace")])
+def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, owner, name):
     path = path.with_suffix(".dot")
     path.write_text("before")
 
-    def full(self, content):
-        with open(self, "wb") as file:
-            file.write(content[:5])
+    def full(target, content):
+        if name == "write_bytes":
+            with open(target, "wb") as file:
+                file.write(content[:5])
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(owner, name, full)
     with pytest.raises(OSError, match="no space left"):
         drawing().save(path)
     assert path.read_text() == "before" and os.listdir(path.parent) == [path.name]

@@ -129,12 +129,12 @@ def test_any_network(kind, steps, layers, both, bias, summed, first, last):
     links=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=30),
     steps=st.lists(st.sampled_from([None, 0, 1, 2, "a"]), min_size=30, max_size=30), named=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_graph(links, steps, named):
     values = [ts.tensor([1.0, 2.0], requires_grad=True), ts.nn.Parameter(np.ones(2, "float32")).named("w")]
     for (a, b), step in zip(links, steps):
         with ts.scope(**({} if step is None else {"step": step})):
-            y = values[-1 - a % len(values)] * values[-1 - b % len(values)]
+            y = values[-1 - a % len(values)] + values[-1 - b % len(values)]
             values.append(y.named("h") if named else y.tanh())
     check(draw(values[-3:] if len(values) > 4 else values[-1]).view)
 
@@ -153,6 +153,9 @@ def test_time_runs_to_the_right_and_the_reverse_direction_flows_to_the_left():
             name = "forward" if "forward" in edge.source else "reverse"
             sign[name].append(picture.box(edge.target)[0] > picture.box(edge.source)[0])
     assert all(sign["forward"]) and not any(sign["reverse"])
+    for edge in view.edges:  # the first state stands where a state would come from
+        if edge.role == "initial":
+            assert (picture.box(edge.source)[0] < picture.box(edge.target)[0]) == ("forward" in edge.source)
 
 
 def test_layers_stand_above_each_other():
@@ -280,6 +283,15 @@ def test_names_are_text(name):
     label = label if len(label) < 25 else label[:23] + "…"
     assert any(label in "".join(words.itertext()) for words in tree.iter(space + "text"))
     assert max(len("".join(words.itertext())) for words in tree.iter(space + "text")) < 70
+
+
+@pytest.mark.parametrize("name", awkward)
+def test_whatever_a_view_holds_is_text(name):
+    a, b = Item(f"{name}#0", "op", name, "", name, 0), Item(f"{name}#1", "gate", name, name, name, 1)
+    inner = Cluster(f"{name}/", name, name, [a])
+    edge, row = Edge(a.id, b.id, "data", label=name), LegendRow(name, (2,), 1, 0)
+    tree = ElementTree.fromstring(svg(View(Cluster("", "", "", [b], [inner]), [edge], [], [], [], [row], Scale(name))))
+    assert len([g for g in tree.iter(space + "g") if "id" in g.attrib]) == 3
 
 
 def test_the_label_of_many_parameters_stays_small():

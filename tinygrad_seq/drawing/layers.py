@@ -66,8 +66,8 @@ def rank(boxes: Sequence[Box], links: Sequence[Link]) -> None:
         if not box.port and reads[box]:
             used.add(box.rank)
     for box in reversed(boxes):
-        if not reads[box] and read_by[box] and not box.gutters:
-            box.rank = min(other.rank for other in read_by[box]) - 1
+        if not reads[box] and not box.gutters:
+            box.rank = min((other.rank - 1 for other in read_by[box]), default=box.rank)
             while box.rank in wide:
                 box.rank -= 1
     low, high = (f((box.rank for box in boxes if not box.port), default=0) for f in (min, max))
