@@ -82,15 +82,9 @@ def plot(losses, held_out, path):
 
 
 def draw(model, ids, path):
-    """Three steps of the network, unrolled; without Graphviz the text that it would have drawn."""
+    """Three steps of the network, unrolled."""
     ((x, y),) = ts.data.bptt_batches(ids[:4], 1, 3)
-    picture = ts.draw(nn.cross_entropy(model(x)[0], y))
-    try:
-        picture.save(path)
-    except RuntimeError as error:  # `dot` is missing: the message says how to install it
-        print(error)
-        picture.save(path := path.with_suffix(".dot"))
-    return path
+    path.write_text(ts.draw(nn.cross_entropy(model(x)[0], y)).svg, encoding="utf-8")
 
 
 def arguments():
@@ -177,10 +171,10 @@ def main():
     nats, sample = held_out_loss(model, held_out), write(model, vocabulary, 1200, args.seed)
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
     plot(losses, [*checks, (step, nats)], args.out / "loss.png")
-    picture = draw(model, held_out, args.out / "unrolled.svg")
+    draw(model, held_out, args.out / "unrolled.svg")
     print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
           f"{nats / math.log(2):.3f} bits per character\n")  # fmt: skip
-    print(f"{args.out}: loss.png, {picture.name} (three steps of the network), sample.txt, checkpoint")
+    print(f"{args.out}: loss.png, unrolled.svg (three steps of the network), sample.txt, checkpoint")
 
 
 if __name__ == "__main__":

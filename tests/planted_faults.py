@@ -173,6 +173,16 @@ FAULTS = [
           "[{}] * len(self.parameters)", "test_optim.py"),
     Fault("an edge through time drawn as any other", "drawing/connect.py", '"state" if crosses else "data"', '"data"',
           "test_drawing.py"),
+    Fault("a rolled view that hides who else is fed", "drawing/connect.py", "len(wire.steps) < len(wire.roll)",
+          "not wire.roll", "test_rolled.py"),
+    Fault("a detach that leaves no trace", "tensor.py", "cut(result, self.node)", "pass", "test_cut.py"),
+    Fault("any shape follows from more steps", "drawing/diff.py", "x * t == y * s for", "True for", "test_diff.py"),
+    Fault("a use of a shared weight goes missing", "drawing/connect.py", "for leaf in leaves if shared",
+          "for leaf in leaves[:1] if shared", "test_shared.py"),
+    Fault("contributions shown in place of their sum", "drawing/numbers.py",
+          "sums[parent] + contribution if parent in sums else contribution", "contribution", "test_view_gradients.py"),
+    Fault("a first step that reads anything is the same", "steps.py", "and not 0 <= i + where[1] <= last", "",
+          "test_rolled.py"),
 ]  # fmt: skip
 
 

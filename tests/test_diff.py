@@ -68,6 +68,12 @@ def test_a_shape_alone_is_a_difference():
     assert not any(line[0] in "+-" for line in lines)
 
 
+def test_more_steps_do_not_hide_another_shape():
+    lines = list(ts.diff(picture(nn.RNN, 3), picture(nn.RNN, 4, size=5)))
+    assert "~ stack in RNN: (3, 2, 4) float32 is (4, 2, 5) float32" in lines
+    assert any(line.startswith("+ step t = 3") for line in lines)
+
+
 def test_wiring_alone_is_a_difference():
     x, y = (ts.tensor(numbers(3), requires_grad=True).named(name) for name in "xy")
     a, b = x.exp(), y.tanh()

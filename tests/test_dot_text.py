@@ -1,5 +1,7 @@
 """DOT text: names are text whatever they hold, colours are what Graphviz reads, and it is the same in every process."""
 
+import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -20,7 +22,7 @@ needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is no
 
 awkward = [
     'say "hi"', "back\\slash \\N \\", "two\nlines", "<b>bold</b>", "<>", "日本 ĥ₀ 🎈", "", "x" * 10_000, "&amp;",
-    "a\x00b", "{|}",
+    "a\x00b", "{|}", "a::b", "::", "\"", "\\", "a -> b; c", "node", "%d {0}", "\u202e", "</table>>",
 ]  # fmt: skip
 
 
@@ -39,6 +41,26 @@ def test_names_are_text(name, tmp_path):
     assert re.sub(r"\s+", " ", name.replace("\x00", "\ufffd")) in re.sub(r"\s+", " ", titles)
 
 
+@needs_graphviz
+@pytest.mark.parametrize("name", awkward)
+@pytest.mark.parametrize("style", [{}, {"view": "rolled"}, {"params": "shared"}, {"show": "gradient"}, {"depth": 0}])
+def test_names_are_text_wherever_they_are_shown(name, style, tmp_path):
+    w = ts.nn.Parameter([[2.0]]).named(name)
+    h = ts.tensor([[1.0]]).named(name)
+    with ts.scope(module=name):
+        for t in range(3):
+            with ts.scope(step=f"{name}{t}"):
+                h = (h @ w).tanh().named(name)
+            h = h.detach() if t == 1 else h
+    loss = h.sum()
+    loss.backward(retain_graph=True)
+    drawing = draw(loss, **style)
+    drawing.save(tmp_path / "x.svg")
+    ElementTree.parse(tmp_path / "x.svg")
+    assert json.loads(drawing.json)["items"]
+    assert str(ts.diff(drawing, drawing)) == "no difference"
+
+
 def test_colours_have_six_digits():
     colours = re.findall(r'color="?(#[^\s"]*)', draw(lstm(3)).dot)
     assert colours and all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in colours)
@@ -52,7 +74,10 @@ def test_tooltips_say_op_shape_dtype_and_scope():
 def test_the_same_text_in_every_process():
     code = (
         "import pictures as t; from tinygrad_seq.drawing import draw;"
-        "print(draw([t.lstm(20, num_layers=2, bidirectional=True), t.by_hand(4), t.reading(9)]).dot)"
+        "outputs = [t.lstm(20, num_layers=2, bidirectional=True), t.by_hand(4), t.reading(9)];"
+        "styles = [{}, dict(view='rolled'), dict(params='shared'), dict(depth=2), dict(show='gradient')];"
+        "drawings = [draw(outputs, **style) for style in styles];"
+        "print(*(drawing.dot + drawing.json for drawing in drawings))"
     )
     texts = set()
     for seed in ("0", "1", "77"):
@@ -60,6 +85,18 @@ def test_the_same_text_in_every_process():
         done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=True)
         texts.add(done.stdout)
     assert len(texts) == 1 and b"digraph" in texts.pop()
+
+
+def test_the_figures_in_docs_are_what_is_drawn():
+    """If this picture is meant to be another: python docs/figures/make.py."""
+    spec = importlib.util.spec_from_file_location("make", root / "docs" / "figures" / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    assert make.stale() == []
+    gates = ["input", "forget", "cell", "output"]
+    text = make.figures()["lstm.dot"].decode()
+    order = [text.index(f">&#160;{gate}") if f">&#160;{gate}" in text else text.index(gate) for gate in gates]
+    assert sorted(order) in (order, order[::-1])
 
 
 def test_the_same_text_twice_in_one_process():

@@ -13,6 +13,7 @@ from pictures import by_hand, clusters, items, lstm, numbers, reading, steps_sho
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import Drawing, draw
 from tinygrad_seq.drawing.build import build
+from tinygrad_seq.drawing.view import leaves
 from tinygrad_seq.graph import ancestors
 
 root = Path(__file__).parents[1]
@@ -45,6 +46,20 @@ def test_clusters_follow_the_scopes_and_steps_are_in_order_of_time():
     labels = [cluster.label for cluster in clusters(view)]
     assert "embed" in labels and "head" in labels and "layer 0 · forward" in labels and "layer 1 · forward" in labels
     assert steps_shown(view) == [["t = 0", "t = 1", "t = 2"]] * 2
+
+
+def test_two_layers_and_two_directions_of_four_steps_are_sixteen_clusters():
+    output = lstm(4, num_layers=2, bidirectional=True)
+    view = draw(output).view
+    steps = [cluster for cluster in clusters(view) if cluster.key == "step"]
+    assert len(steps) == 16 and [len(loop) for loop in view.loops] == [4] * 4
+    ops = [item for step in steps for item in step.items if item.role not in leaves]
+    assert len({item.ordinal for item in ops}) == len(ops)
+    nodes = [node for node in ancestors([output.node]) if node.op is not None and node.op.name != "part"]
+    assert len(ops) == sum("step" in dict(node.scope.path()) for node in nodes)
+    for step in steps:
+        assert [item.label for item in step.items if item.role == "gate"] == ["input", "forget", "cell", "output"]
+        assert [item.label for item in step.items if item.role == "state"] == ["c", "h"]
 
 
 def test_a_reverse_direction_is_drawn_in_order_of_time_too():

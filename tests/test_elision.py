@@ -25,6 +25,13 @@ def test_a_thousand_steps_are_as_many_nodes_as_ten_and_quick():
     assert "996 identical steps" in text and "t = 3 … 998" in text
 
 
+@needs_graphviz
+@pytest.mark.parametrize("options", [{}, {"steps": (20, 0)}, {"params": "shared"}, {"view": "rolled"}])
+def test_graphviz_draws_twenty_steps(options, tmp_path):
+    draw(lstm(20), **options).save(tmp_path / "x.svg", timeout=60)
+    assert (tmp_path / "x.svg").read_bytes().rstrip().endswith(b"</svg>")
+
+
 def test_how_many_steps_to_show():
     output = lstm(10)
     assert steps_shown(draw(output, steps=(1, 2)).view) == [["t = 0", "t = 1", "6 identical steps", "t = 8", "t = 9"]]

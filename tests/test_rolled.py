@@ -98,6 +98,19 @@ def test_dropout_in_some_steps_is_never_hidden():
     assert len({sum(item.role in ("op", "state") for item in c.items) for c in clusters(view) if c.key == "step"}) >= 2
 
 
+def test_a_state_from_two_steps_back_is_another_delay():
+    w = nn.Parameter(numbers(3, 3)).named("w")
+    x = ts.tensor(numbers(2, 3))
+    states = [x, x]
+    for t in range(9):
+        with ts.scope(step=t):
+            last, before = states[-1], states[-2]
+            states.append(((last @ w) * last + (before @ w) * before).tanh().named("h"))
+    view = rolled(states[-1])
+    assert sorted(edge.label for edge in delays(view)) == ["t−1", "t−2"]
+    assert len({edge.target for edge in delays(view)}) == 2
+
+
 def test_loops_in_a_step_are_rolled_too():
     w = nn.Parameter(numbers(3, 3)).named("w")
     h = ts.tensor(numbers(2, 3))

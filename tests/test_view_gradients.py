@@ -167,6 +167,22 @@ def test_any_mapping_from_nodes_or_tensors_is_shown_in_its_own_order():
     assert [edge.value for edge in view.edges if names[edge.target] == "tanh"] == [3.0]
 
 
+def test_on_a_device(gpu):
+    layer = nn.LSTM(3, 4).to("cuda")
+    loss = layer(ts.ones(5, 2, 3, device="cuda"))[0].sum()
+    assert "not computed" in draw(loss, show="gradient").dot
+    loss.backward(retain_graph=True)
+    view = draw(loss, show="gradient").view
+    assert all(item.value is not None for item in items(view) if item.role in ("op", "gate", "state", "weight"))
+    assert all(row.gradient > 0 for row in view.legend)
+
+
+def test_nothing_is_neither_cold_nor_wide():
+    bar = scale("v", [1e-9, 1.0])
+    assert palette.heat(0.0, bar) == (palette.nothing, 0.6) and palette.heat(1e-9, bar)[0] == palette.cold_to_hot[0]
+    assert palette.heat(-1.0, bar) == palette.heat(1.0, bar)
+
+
 def test_hostile_numbers():
     x = ts.tensor([1.0], requires_grad=True).named("x")
     y = x * 2.0

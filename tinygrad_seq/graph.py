@@ -63,7 +63,7 @@ class Node:
 
 
 class Cut(Node):
-    """A constant that went on without its history: it keeps nothing of that alive, only numbers that pictures ask for."""
+    """A constant that went on without its history: it keeps none of that alive, only numbers that pictures ask for."""
 
     __slots__ = ("origin",)  # serial numbers: of the node that it was, and of that one's parents
 

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 def rows(builder: "Builder") -> list[list[str]]:
     """The same op in different steps, and what stands for it in a gap."""
     rows: dict[tuple[int, int], list[str]] = defaultdict(list)
+    backward: dict[tuple[int, int], list[str]] = defaultdict(list)  # whose first steps have other ops
     for node, item in builder.items.items():
         for step, position in builder.graph.seats[node][:1]:
-            rows[step.loop, position].append(item.id)
+            if builder.graph.is_gradient(node):
+                backward[builder.kinds[step], position].append(item.id)
+            else:
+                rows[step.loop, position].append(item.id)
     for step, gap in builder.gaps.items():
         if step is gap.steps[0]:
             for position, item in gap.passing.items():
@@ -25,7 +29,7 @@ def rows(builder: "Builder") -> list[list[str]]:
             shown = sorted(position for loop, position in rows if loop == step.loop)
             if shown:
                 rows[step.loop, shown[len(shown) // 2]].append(gap.cluster.items[0].id)
-    return [row for row in rows.values() if len(row) > 1]
+    return [row for row in (*rows.values(), *backward.values()) if len(row) > 1]
 
 
 def shelves(builder: "Builder") -> list[list[str]]:
@@ -37,7 +41,7 @@ def shelves(builder: "Builder") -> list[list[str]]:
         for step, position in seats[-1:]:
             near = [parent for parent in node.parents if step in dict(graph.seats.get(parent, ()))]
             level[node] = max([level.get(parent, 0) + (not graph.is_part(node)) for parent in near], default=0)
-            if node in builder.items:
+            if node in builder.items and not graph.is_gradient(node):
                 reads_past = any(graph.crosses(parent, node) for parent in node.parents) or any(
                     graph.initial(parent, node, argument) for argument, parent in enumerate(node.parents)
                 )

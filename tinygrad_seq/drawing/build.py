@@ -7,7 +7,7 @@ the same. One pass, oldest node first.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.arrange import rows, shelves
@@ -29,12 +29,14 @@ def build(
     rolled: bool = False,
     shared: bool = False,
     numbers: Numbers | None = None,
+    names: Mapping[Node, str] | None = None,
 ) -> View:
     """What there is to see of the graph that made these nodes.
 
-    Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once.
+    Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once; `names` for
+    nodes that have none.
     """
-    graph = Reading(roots)
+    graph = Reading(roots, names or {})
     builder = Builder(graph, steps, rolled, shared)
     loops = builder.plant()
     builder.place_ops()
@@ -60,7 +62,7 @@ class Builder:
 
     def __init__(self, graph: Reading, steps: tuple[int, int], rolled: bool, shared: bool) -> None:
         self.graph, self.places, self.shared = graph, graph.places, shared
-        kinds = same_again(self.places, graph.nodes, within=rolled) if self.places.loops else {}
+        self.kinds = kinds = same_again(self.places, graph.nodes, within=rolled) if self.places.loops else {}
         gaps = [] if rolled else [gap for loop in self.places.loops for gap in gaps_of(loop, kinds, *steps)]
         rolls = [roll for loop in self.places.loops for roll in rolls_of(loop, kinds)] if rolled else []
         self.gaps = {step: gap for gap in gaps for step in gap.steps}
@@ -137,7 +139,7 @@ class Builder:
             counts[place] += 1
             hidden = self.gap(node) is not None or self.twin(node) is not node
             if not hidden and node not in self.graph.sources and not self.graph.is_part(node):
-                label, about = caption.shortened(node.name or ""), caption.tooltip(node, place)
+                label, about = caption.shortened(self.graph.name(node)), caption.tooltip(node, place)
                 ordinal, shape = self.graph.ordinal[node], caption.shape(node)
                 id, role, symbol = f"{place.id}#{number}", self.graph.role(node), caption.symbol(node)
                 item = Item(id, role, symbol, label, about, ordinal, shape=shape)
@@ -176,6 +178,6 @@ def prune(clusters: list[Cluster]) -> None:
         cluster.inner = [inner for inner in cluster.inner if inner.items or inner.inner]
         if cluster.id and not cluster.items and len(cluster.inner) == 1 and cluster.key not in cards:
             (only,) = cluster.inner
-            if only.key not in cards:
+            if only.key not in (*cards, "grad"):
                 cluster.label += f" · {only.label}"
                 cluster.items, cluster.inner = only.items, only.inner

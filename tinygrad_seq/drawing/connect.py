@@ -65,9 +65,9 @@ class Wiring:
 
     def origin(self, node: Node) -> Node | None:
         """What a constant was cut from, where that is in the picture."""
-        known = self.graph.by_serial
         serials = node.origin if isinstance(node, Cut) else ()
-        return next((known[serial] for serial in serials if serial in known and known[serial].op is not None), None)
+        known = (self.graph.by_serial.get(serial) for serial in serials)
+        return next((maker for maker in known if maker is not None and not self.graph.is_leaf(maker)), None)
 
     def source(self, parent: Node) -> Node:
         """The op that a value comes from."""
@@ -97,14 +97,14 @@ class Wiring:
         crosses, behind = self.graph.crosses(source, node), self.reach[source]
         later = crosses or any(behind.get(step.loop, step.order) != step.order for step, _ in self.graph.seats[node])
         role, label = "state" if crosses else "data", ""
-        if self.backward(source):
-            role = "gradient"
+        if self.graph.is_gradient(node):  # reads gradients, and what the forward saved
+            role = "gradient" if self.graph.is_gradient(source) else "data"
         card = None
         if crosses and self.builder.rolls:
             own, back = self.back(source, node)
             role, label, card = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}", self.builder.rolls[own][-1]
         if self.origin(parent) is not None:
-            role, later = "cut", True
+            role, later, card = "cut", True, None
         folded = (
             self.builder.gap(source)
             or self.builder.gap(node)
@@ -117,10 +117,6 @@ class Wiring:
         steps = {step.loop: step for step, _ in self.graph.seats[source]}
         found = ((own, own.order - steps[own.loop].order) for own, _ in self.graph.seats[node] if own.loop in steps)
         return next(pair for pair in found if pair[1])
-
-    def backward(self, node: Node) -> bool:
-        """Was an op made by a recorded backward?"""
-        return any(place.key == "grad" for place in caption.chain(self.builder.places.at[node]))
 
     def stand_in(self, node: Node) -> Item:
         """The item that a value comes from: its op, or where it goes on from a gap."""
@@ -154,16 +150,16 @@ class Wiring:
 
     def edges(self) -> list[Edge]:
         """The wires as edges; a state of the step before that several ops of a card read comes in once."""
-        readers = Counter((source, wire.card) for (source, *_), wire in self.wires.items() if wire.card is not None)
-        entries: dict[tuple[str, Place], int] = {}
+        readers = Counter((key[0], wire.label, wire.card) for key, wire in self.wires.items() if wire.card is not None)
+        entries: dict[str, int] = {}  # where each of these edges is
         found: list[Edge] = []
         for (source, target, role, label, _), wire in self.wires.items():
             if role not in ("delay", "initial") and len(wire.steps) < len(wire.roll):
                 label = caption.times([step for step in wire.roll if step in wire.steps], count=False)
             edge = Edge(source, target, role, wire.later, wire.value, label)
-            if wire.card is not None and readers[source, wire.card] > 1:
-                entry = f"{source}@{wire.card.id}"
-                at = entries.setdefault((source, wire.card), len(found))
+            if wire.card is not None and readers[source, label, wire.card] > 1:
+                entry = f"{source}@{wire.card.id}:{label}"
+                at = entries.setdefault(entry, len(found))
                 if at == len(found):
                     found.append(replace(edge, target=entry))
                     item = Item(entry, "passing", "", *self.named(source, label), -1)

@@ -3,13 +3,15 @@
 Every label and every tooltip is text, whatever characters it holds.
 """
 
+from dataclasses import replace
 from html import escape as html
 from typing import Any
 
 from tinygrad_seq.drawing import palette
-from tinygrad_seq.drawing.scaffold import columns_of, foot, homes, ports_of, scaffold, turns_of, unseen
+from tinygrad_seq.drawing.scaffold import backward_of, columns_of, foot, homes, ports_of, scaffold, turns_of, unseen
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, Scale, View, leaves
 
+Stops = dict[tuple[str, str], str]
 font = "Helvetica"
 strokes = {
     "state": {"color": palette.state, "penwidth": "1.8"},
@@ -17,6 +19,7 @@ strokes = {
     "cut": {"color": palette.cut, "style": "dashed"},
     "gradient": {"color": palette.gradient},
 }
+saved = {"style": "dotted", "constraint": "false", "arrowsize": "0.4", "penwidth": "0.8"}
 
 
 def dot(view: View) -> str:
@@ -39,7 +42,9 @@ def dot(view: View) -> str:
     graph.attr(label=legend(view) if view.legend or view.scale is not None else "", labelloc="b")
 
     home = homes(view)
-    ports, turns = ports_of(view, home), turns_of(view, home)
+    back = backward_of(view)
+    forward = replace(view, edges=[edge for edge in view.edges if edge.target not in back])
+    ports, turns = ports_of(forward, home), turns_of(forward, home)
     columns = {cluster.id for loop in columns_of(view) for cluster in loop}
     stack: list[tuple[Cluster, bool]] = [(view.top, False)]
     while stack:
@@ -65,11 +70,26 @@ def dot(view: View) -> str:
             stack.append((cluster, True))
         stack += [(inner, False) for inner in cluster.inner]
 
+    add_edges(graph, view, home, back, ports, turns, text)
+    scaffold(graph, forward, home, ports, turns, quote)
+    return str(graph.source)
+
+
+def add_edges(
+    graph: Any, view: View, home: dict[str, str], back: set[str], ports: Stops, turns: Stops, text: Any
+) -> None:
+    """Every edge, by way of a port or a turn where there is one; those of a recorded backward lead down."""
     entered = set()
     hue = {item.id: palette.weight(item.colour) for item in view.top.items if item.role == "weight"}
     for edge in view.edges:
         style = edge_style(edge, view.scale, hue, within=home[edge.source] == home[edge.target] != "")
         words = {"label": text(f" {edge.label} "), "fontsize": "10", "fontcolor": palette.quiet} if edge.label else {}
+        if edge.target in back and edge.role not in leaves:
+            if edge.source in back:  # downward
+                graph.edge(edge.target, edge.source, dir="back", **words, **style)
+            else:  # what the forward saved
+                graph.edge(edge.source, edge.target, **words, **style | saved)
+            continue
         between = (edge.source, home[edge.target])
         port = None if edge.through_time else ports.get(between)
         turn = turns.get(between) if edge.through_time else None
@@ -81,8 +101,6 @@ def dot(view: View) -> str:
             graph.edge(edge.target, turn, dir="back", **words, **{k: v for k, v in style.items() if k != "constraint"})
         else:
             graph.edge(port or edge.source, edge.target, **words, **style)
-    scaffold(graph, view, home, ports, turns, quote)
-    return str(graph.source)
 
 
 def cluster_style(cluster: Cluster, text: Any) -> dict[str, str]:

@@ -21,7 +21,7 @@ def legend(graph: Reading, colours: Mapping[tuple[Node, ...], int]) -> list[Lege
     uses: Counter[Node] = Counter()
     first: dict[Node, Place] = {}
     for node, place in graph.places.at.items():
-        if node not in graph.sources:
+        if node not in graph.sources and not graph.is_gradient(node):
             for leaf in (leaf for parent in node.parents for leaf in graph.sources.get(parent, ())):
                 uses[leaf] += 1
                 first.setdefault(leaf, place)

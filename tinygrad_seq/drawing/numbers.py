@@ -114,7 +114,7 @@ def scale(label: str, values: Sequence[float]) -> Scale:
     """Powers of ten around the values, six at least (so that a healthy gradient looks healthy), twelve at most."""
     if not values:
         return Scale(label)
-    positive = [value for value in values if value > 0 and isfinite(value)] or [1.0]
+    positive = [abs(value) for value in values if value and isfinite(value)] or [1.0]
     high = ceil(log10(max(positive)) - 1e-9)
     low = min(high - 6, max(high - 12, floor(log10(min(positive)) + 1e-9)))
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
@@ -142,10 +142,10 @@ def shown(view: View, builder: "Builder", numbers: Numbers | None) -> View:
             elif item.role != "middle" and node in of:
                 values[item.id] = together([values[item.id], of[node]] if item.id in values else [of[node]])
     for id, leaves in feet.items():
-        (only,) = out[id] if len(out[id]) == 1 else (None,)
         known = [of[leaf] for leaf in leaves if leaf in of]
-        if only is not None and only.value is not None:
-            values[id] = only.value
+        share = out[id][0].value if len(out[id]) == 1 and not builder.rolls else None
+        if share is not None:  # beside one of its uses: what it gets from that one
+            values[id] = share
         elif known:
             values[id] = together(known)
         order.setdefault(id)
@@ -153,9 +153,11 @@ def shown(view: View, builder: "Builder", numbers: Numbers | None) -> View:
         return replace(view, backward=list(order))
     for cluster in within(view.top):
         cluster.items = [valued(item, values.get(item.id), numbers.label) for item in cluster.items]
-    known = [*values.values(), *(edge.value for edge in view.edges if edge.value is not None)]
-    return replace(view, backward=list(order), scale=scale(numbers.label, known))
+    spread = [*values.values(), *(edge.value for edge in view.edges if edge.value is not None)]
+    return replace(view, backward=list(order), scale=scale(numbers.label, spread))
 
 
 def valued(item: Item, value: float | None, label: str) -> Item:
-    return item if value is None else replace(item, value=value, tooltip=f"{item.tooltip}\n{label} {value:.3g}")
+    if value is None:
+        return item
+    return replace(item, value=value, tooltip=f"{item.tooltip}\n{label.partition(' (')[0]} {value:.3g}")

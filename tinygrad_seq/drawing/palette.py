@@ -63,6 +63,7 @@ def weight(row: int) -> str:
 
 
 cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
+nothing = "#DCE1E6"  # exactly zero: not vanished, never there
 broken = "#B5179E"  # infinite, or not a number
 
 
@@ -71,8 +72,8 @@ def heat(value: float, scale: Scale) -> tuple[str, float]:
     if not isfinite(value):
         return broken, 5.0
     if not value or not scale.low or not scale.high or scale.low >= scale.high:
-        return cold_to_hot[0], 0.6
-    share = (log10(value) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
+        return nothing, 0.6
+    share = (log10(abs(value)) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
     share = min(max(share, 0.0), 1.0)
     return tint(share), round(0.6 + 4.4 * share, 2)
 

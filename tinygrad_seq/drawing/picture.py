@@ -183,9 +183,9 @@ def draw(
         raise TypeError(f'draw: show must be "gradient" or map Nodes or Tensors to numbers, got {show!r:.60}')
     numbers = None if show is None else gradients(outputs) if isinstance(show, str) else given(show)
     nodes = [value.node for value in outputs if value.node is not None]
-    if backward:
-        nodes += recorded_gradients(nodes)
-    seen = build(nodes, (first, last), rolled=view == "rolled", shared=params == "shared", numbers=numbers)
+    names = recorded_gradients(nodes) if backward else {}
+    rolled, shared = view == "rolled", params == "shared"
+    seen = build([*nodes, *names], (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names)
     return Drawing(seen if depth is None else folded(seen, depth))
 
 
@@ -194,11 +194,14 @@ def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:
         raise ValueError(f"draw: {name} must be {' or '.join(map(repr, known))}, got {given!r:.60}")
 
 
-def recorded_gradients(nodes: list[Node]) -> list[Node]:
-    """The nodes of the gradients that a recorded backward left in the leaves."""
-    owners = [node.owner() for node in ancestors(nodes, constants=False) if node.owner is not None]
-    grads = [getattr(owner, "stored_grad", None) for owner in owners]
-    found = [grad.node for grad in grads if grad is not None and grad.node is not None and grad.node.op is not None]
+def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:
+    """The nodes of the gradients that a recorded backward left in the leaves, and what to call them."""
+    found: dict[Node, str] = {}
+    for node in ancestors(nodes, constants=False):
+        grad = getattr(node.owner() if node.owner is not None else None, "stored_grad", None)
+        if grad is not None and grad.node is not None and grad.node.op is not None:
+            name = node.name or "x"  # a bias may have the gradient of another
+            found[grad.node] = f"{found[grad.node]}, {name}" if grad.node in found else f"∂ {name}"
     if not found:
         raise RuntimeError(
             "draw: backward=True draws a recorded backward, and there is none: call "

@@ -3,17 +3,18 @@ nodes are just parameters, and where a value went on without its history.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.drawing.weights import is_parameter, sources
 from tinygrad_seq.graph import Cut, Node, ancestors
-from tinygrad_seq.steps import Places
+from tinygrad_seq.steps import Place, Places
 
 
 class Reading:
     """A graph, read once: its nodes from the oldest to the newest, their places and their users."""
 
-    def __init__(self, roots: Sequence[Node]) -> None:
+    def __init__(self, roots: Sequence[Node], names: Mapping[Node, str]) -> None:
+        self.names = names
         self.roots = set(roots)
         self.nodes = ancestors(roots)
         self.ordinal = {node: i for i, node in enumerate(self.nodes)}
@@ -37,6 +38,16 @@ class Reading:
     def is_part(self, node: Node) -> bool:
         """One output of an op of several that nobody named: the edge says it all."""
         return node.op is not None and node.op.name == "part" and node.name is None and node not in self.roots
+
+    def is_gradient(self, node: Node) -> bool:
+        """Was an op made by a recorded backward?"""
+        place: Place | None = self.places.at[node]
+        while place is not None and place.key != "grad":
+            place = place.outer
+        return place is not None
+
+    def name(self, node: Node) -> str:
+        return node.name or self.names.get(node, "")
 
     def is_leaf(self, node: Node) -> bool:
         """A leaf, or what is just parameters: drawn as a proxy beside each use."""

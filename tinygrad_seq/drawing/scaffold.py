@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_seq.drawing.view import Cluster, View
+from tinygrad_seq.drawing.view import Cluster, View, within
 
 unseen = {"shape": "point", "style": "invis", "width": "0.01", "height": "0.01", "label": ""}
 
@@ -46,6 +46,12 @@ def columns_of(view: View) -> list[list[Cluster]]:
         else:
             stack += reversed(cluster.inner)
     return [loop for loop in view.loops if loop[0].id in found]
+
+
+def backward_of(view: View) -> set[str]:
+    """The items of a recorded backward: they stand beside its forward, upside down."""
+    inside = [inner for cluster in within(view.top) if cluster.key == "grad" for inner in within(cluster)]
+    return {item.id for cluster in inside for item in cluster.items}
 
 
 def turns_of(view: View, home: dict[str, str]) -> dict[tuple[str, str], str]:
