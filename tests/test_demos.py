@@ -175,27 +175,29 @@ def files_of(demo, *arguments, out):
     assert (done.returncode, done.stderr) == (0, "")
     found = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
     assert all(Path(name).stem in done.stdout for name in found)
-    return found
+    return found | {"printed": done.stdout}
 
 
 def test_unrolled_networks_of_every_kind_and_shape(tmp_path):
     found = files_of("draw_unrolled", "--steps", "2", out=tmp_path)
-    assert len(found) == 12 and "lstm.html" in found
+    assert len(found) == 13 and "lstm.html" in found
     for name, text in found.items():
-        assert ("<svg" in text) and ("t = 1" in text or name == "one_to_one.svg")
+        assert name == "printed" or (("<svg" in text) and ("t = 1" in text or name == "one_to_one.svg"))
     rolled = files_of("draw_unrolled", "gru", "--view", "rolled", "--format", "svg", "json", out=tmp_path / "rolled")
     assert "t−1" in rolled["gru.svg"] and '"delay"' in rolled["gru.json"]
 
 
 def test_gradient_flow_tells_vanishing_from_healthy(tmp_path):
     found = files_of("gradient_flow", out=tmp_path)
-    assert sorted(found) == [f"{name}.{kind}" for name in ("healthy_lstm", "vanishing_rnn") for kind in ("html", "svg")]
+    names = [f"{name}.{kind}" for name in ("healthy_lstm", "vanishing_rnn") for kind in ("html", "svg")]
+    assert sorted(found) == sorted([*names, "printed"])
     assert "1e-11" in found["vanishing_rnn.svg"] and "1e-11" not in found["healthy_lstm.svg"]
 
 
 def test_derivatives_are_drawn(tmp_path):
     found = files_of("derivatives", "--order", "2", "--format", "dot", out=tmp_path)
-    assert sorted(found) == ["tanh_1.dot", "tanh_2.dot"]
+    assert sorted(found) == ["printed", "tanh_1.dot", "tanh_2.dot"]
+    assert "tanh′ x at 0.5 is +0.7864" in found["printed"]
 
 
 def test_long_memory_is_one_figure(tmp_path):

@@ -41,8 +41,7 @@ class Tensor(Value):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        found: tuple[int, ...] = self.array.shape
-        return found
+        return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
@@ -104,8 +103,7 @@ class Tensor(Value):
         """
         node = self.node or leaf(self, False)
         node.name = str(name)
-        if node.saved:
-            node.output = self.array
+        node.output = self.array if node.saved else node.output
         return self
 
     # ------------------------------------------------------------------------------------------------- getting out
@@ -132,9 +130,9 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """The same values, cut off from the graph."""
-        result = handle(self.array)
-        if self.node is not None and (self.node.requires_grad or isinstance(self.node, Cut)):
-            cut(result, self.node)
+        result, node = handle(self.array), self.node
+        if node is not None and (node.requires_grad or isinstance(node, Cut)):
+            cut(result, node)
         return result
 
     def to(self, target: Any) -> "Tensor":
@@ -147,9 +145,7 @@ class Tensor(Value):
         dtype = as_dtype(target)
         if dtype == self.dtype:
             return self
-        if dtype.kind != "f":
-            return handle(self.array.astype(dtype))
-        return shape.cast(self, dtype=dtype)
+        return shape.cast(self, dtype=dtype) if dtype.kind == "f" else handle(self.array.astype(dtype))
 
     # --------------------------------------------------------------------------------------------------- gradients
 
@@ -253,9 +249,9 @@ class Tensor(Value):
     # ------------------------------------------------------------------------------------------------ as Python values
 
     def __len__(self) -> int:
-        if not self.array.shape:
-            raise TypeError("len: a Tensor with no dimensions has no length")
-        return len(self.array)
+        if self.array.shape:
+            return len(self.array)
+        raise TypeError("len: a Tensor with no dimensions has no length")
 
     def __iter__(self) -> "Iterator[Tensor]":
         if not self.array.shape:

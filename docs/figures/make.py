@@ -3,8 +3,8 @@
     python docs/figures/make.py            writes them here
     python docs/figures/make.py --check    says which are not what is drawn now, and fails
 
-The .svg files are the built-in picture's, three of them stand as .dot, Graphviz's text, too. (long_memory.png is made by
-its demo, and differs from machine to machine.)
+The .svg files are the built-in picture's; three of them stand as .dot, Graphviz's text, too. (long_memory.png is made
+by its demo, and differs from machine to machine.)
 """
 
 import sys
