@@ -34,7 +34,7 @@ def test_python_blocks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(root / "README.md") >= 4
     assert "(64, 16)" in capsys.readouterr().out
-    assert (tmp_path / "lstm.dot").read_text().startswith("digraph")
+    assert "<svg" in (tmp_path / "lstm.html").read_text(encoding="utf-8")
 
 
 HOSTED = [page for page in PAGES if page.name not in ("README.md", "gpu.md")]  # gpu.md wants a device
