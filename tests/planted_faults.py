@@ -203,8 +203,8 @@ FAULTS = [
     Fault("any shape follows from more steps", "drawing/diff.py", "x * t == y * s for", "True for", "test_diff.py"),
     Fault("a use of a shared weight goes missing", "drawing/connect.py", "for leaf in leaves if shared",
           "for leaf in leaves[:1] if shared", "test_shared.py"),
-    Fault("contributions shown in place of their sum", "drawing/numbers.py",
-          "sums[parent] + contribution if parent in sums else contribution", "contribution", "test_view_gradients.py"),
+    Fault("contributions shown in place of their sum", "drawing/numbers.py", "            if node not in of:\n",
+          "            of[parent] = norm(contribution)\n            if node not in of:\n", "test_view_gradients.py"),
     Fault("a first step that reads anything is the same", "steps.py", "and not 0 <= i + where[1] <= last", "",
           "test_rolled.py"),
 ]  # fmt: skip
