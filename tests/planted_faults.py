@@ -173,7 +173,7 @@ FAULTS = [
     Fault("a bad value nobody waits to name", "anomaly.py", "if named or here is None", "if True",
           "test_anomaly.py"),
     Fault("an op that is not recorded is not looked at", "primitive.py",
-          "here.recording is False else here.recording(here, call, (x,), static)", "True else None",
+          "            if here.recording is not False:\n", "            if False:\n",
           "test_anomaly.py"),
     Fault("a NaN loss goes backward", "anomaly.py", "if bad(output.array):", "if False:", "test_anomaly.py"),
     # Around them
@@ -199,7 +199,7 @@ FAULTS = [
           "test_drawing.py"),
     Fault("a rolled view that hides who else is fed", "drawing/connect.py", "len(wire.steps) < len(wire.roll)",
           "not wire.roll", "test_rolled.py"),
-    Fault("a detach that leaves no trace", "tensor.py", "cut(result, self.node)", "pass", "test_cut.py"),
+    Fault("a detach that leaves no trace", "tensor.py", "            cut(result, node)\n", "            pass\n", "test_cut.py"),
     Fault("any shape follows from more steps", "drawing/diff.py", "x * t == y * s for", "True for", "test_diff.py"),
     Fault("a use of a shared weight goes missing", "drawing/connect.py", "for leaf in leaves if shared",
           "for leaf in leaves[:1] if shared", "test_shared.py"),
