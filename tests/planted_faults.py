@@ -80,7 +80,7 @@ FAULTS = [
     Fault("a second backward not refused", "backprop.py", "node.saved is None", "False", "test_engine.py"),
     Fault("grad runs rules that nobody asked for", "backprop.py", "between(searched(start), wanted)", "searched(start)",
           "test_engine.py"),
-    Fault("hooks not called", "backprop.py", "node.hooks is not None", "False", "test_engine.py"),
+    Fault("hooks not called", "backprop.py", "node.hooks is not None", "False", "test_hooks.py"),
     Fault("a reflected minus the wrong way round", "tensor.py", "lambda self, other: op(other, self)",
           "lambda self, other: op(self, other)", "test_dtypes.py test_forward.py test_programs.py"),
     Fault("a host view that can be written to", "tensor.py", "array.flags.writeable = False", "pass",
@@ -89,9 +89,9 @@ FAULTS = [
     Fault("no_grad leaks into other threads", "scope.py", 'ContextVar("current", default=root)',
           "type('Shared', (), {'link': [root], 'get': lambda self: self.link[-1],"
           " 'set': lambda self, link: self.link.append(link), 'reset': lambda self, _: self.link.pop()})()",
-          "test_engine.py"),
+          "test_no_grad.py"),
     Fault("a scope inside no_grad records again", "scope.py", "Scope(here, key, value, here.recording)",
-          "Scope(here, key, value, True)", "test_engine.py"),
+          "Scope(here, key, value, True)", "test_no_grad.py"),
     Fault("a step that reads another slice counts as the same", "steps.py", "words[i], tuple(moving)",
           "words[i]", "test_elision.py -k never_left_out"),
     # Rules
