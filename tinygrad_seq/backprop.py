@@ -61,12 +61,15 @@ def grad(
     ([27.0], [18.0])
     """
     single = isinstance(inputs, Value)
-    sources: list[Any] = [inputs] if single else list(inputs)  # type: ignore[arg-type]
-    results = [outputs] if isinstance(outputs, Value) else list(outputs)
+    sources, results = tensors("input", inputs), tensors("output", outputs)
     if grad_outputs is None or isinstance(outputs, Value):
         grad_outputs = [grad_outputs] * len(results)
+    elif not isinstance(grad_outputs, list | tuple):
+        raise TypeError(
+            f"grad: {len(results)} outputs need a list of as many grad_outputs, got {type(grad_outputs).__name__}"
+        )
     for i, source in enumerate(sources):
-        if not isinstance(source, Value) or source.node is None or not source.node.requires_grad:
+        if source.node is None or not source.node.requires_grad:
             raise RuntimeError(f"grad: input {i} does not require a gradient: make it with requires_grad=True")
     start = starting_gradients(results, grad_outputs, create_graph)
     wanted = {source.node for source in sources}
@@ -88,6 +91,15 @@ def grad(
         for source in sources
     )
     return answer[0] if single else answer
+
+
+def tensors(what: str, given: Any) -> list[Any]:
+    """One Tensor, or several, as a list."""
+    found = list(given) if isinstance(given, Iterable) and not isinstance(given, Value) else [given]
+    for i, x in enumerate(found):
+        if not isinstance(x, Value):
+            raise TypeError(f"grad: {what} {i} must be a Tensor, got {type(x).__name__} {x!r:.60}")
+    return found
 
 
 def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recorded: bool) -> dict[Node, Any]:
@@ -115,6 +127,8 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
                 gradient = xp.array(gradient, dtype=array.dtype)
             except (TypeError, ValueError):
                 raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
+        else:
+            gradient = gradient.to(array.dtype)  # type: ignore[attr-defined]
         given = gradient.array if isinstance(gradient, Value) else gradient
         if given.shape != array.shape or device_of(given) != device_of(array):
             raise ValueError(
@@ -195,6 +209,8 @@ def walk(
         arity, rules = op.arity, op.rules
         if op.joint is not None:
             rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+            if not isinstance(rules, list | tuple) or len(rules) != len(parents):
+                raise TypeError(f"{op.name}: its rule must give {len(parents)} gradients, got {rules!r:.60}")
         i = -1
         for parent in parents:  # spelt out rather than zipped and unpacked: most of a small network's time is here
             i += 1
@@ -209,8 +225,14 @@ def walk(
                 contribution = rule(g, y, saved[0], saved[1])
             else:
                 contribution = rule
-            if contribution.shape != parent.shape:
-                contribution = sum_to(contribution, shape=parent.shape)
+            try:
+                if contribution.shape != parent.shape:
+                    contribution = sum_to(contribution, shape=parent.shape)
+            except (AttributeError, ValueError) as error:
+                got = f"one of {contribution.shape}" if hasattr(contribution, "shape") else f"{contribution!r:.60}"
+                raise TypeError(
+                    f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {got}"
+                ) from error
             if observe is not None:
                 observe([(node, g)], parent, contribution)
             old = gradients[parent]
@@ -241,7 +263,8 @@ def hooked(node: Node, g: Any, recorded: bool) -> Any:
                 raise ValueError(
                     f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape {node.shape}"
                 )
-            g = answer if recorded else answer.array
+            g = answer.to(node.dtype)  # type: ignore[attr-defined]
+            g = g if recorded else g.array
     return g
 
 
