@@ -154,3 +154,17 @@ def test_a_recorded_backward_gives_differentiable_gradients():
     first, x.grad = x.grad, None
     first.backward()
     assert (first.item(), x.grad.item()) == (12.0, 12.0)
+
+
+@pytest.mark.parametrize("cut, count", [(ts.unstack, 0), (lambda x: ts.split(x, 2), 1), (lambda x: ts.split(x, []), 0)])
+def test_nothing_is_cut_into_nothing(cut, count):
+    assert len(cut(ts.zeros(0, 3))) == count
+    assert len(cut(ts.tensor(np.zeros((0, 3)), requires_grad=True))) == count
+
+
+def test_a_frozen_leaf_keeps_its_name():
+    x = leaf(1.0).named("w")
+    x.requires_grad = False
+    assert (x.name, x.requires_grad) == ("w", False)
+    x.requires_grad = True
+    assert (x.name, x.requires_grad) == ("w", True)

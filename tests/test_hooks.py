@@ -38,3 +38,24 @@ def test_a_retained_gradient_of_a_result():
     h.retain_grad()
     (h * 5.0).backward()
     assert (h.grad.item(), x.grad.item()) == (5.0, 30.0)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float64"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_an_answer_or_a_first_gradient_takes_the_dtype_of_what_it_belongs_to(dtype, create_graph):
+    x, seen = ts.tensor([1.0, 2.0], requires_grad=True), []
+    x.register_hook(lambda g: seen.append(g.dtype))
+    h = -x
+    h.register_hook(lambda g: ts.tensor(np.ones(2, dtype)))
+    (-h).backward(ts.tensor(np.ones(2, dtype)), create_graph=create_graph)
+    assert (seen, x.grad.tolist()) == ([np.float32], [-1.0, -1.0])
+
+
+def test_a_hook_is_removed_once():
+    x = leaf(1.0)
+    kept, removed = x.register_hook(lambda g: g * 2.0), x.register_hook(lambda g: g * 3.0)
+    removed()
+    removed()
+    (x * 1.0).backward()
+    assert x.grad.item() == 2.0
+    kept()

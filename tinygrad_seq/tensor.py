@@ -67,9 +67,9 @@ class Tensor(Value):
     def requires_grad(self, wanted: bool) -> None:
         if not self.is_leaf:
             raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
-        if wanted != self.requires_grad:
-            check_differentiable(self.array, wanted)
-            leaf(self, wanted)
+        if bool(wanted) != self.requires_grad:
+            check_differentiable(self.array, bool(wanted))
+            leaf(self, bool(wanted)).name = self.name
 
     @property
     def is_leaf(self) -> bool:
@@ -170,9 +170,11 @@ class Tensor(Value):
         """
         if self.node is None or not self.node.requires_grad:
             raise RuntimeError("register_hook: this Tensor does not require a gradient")
+        if not callable(hook):
+            raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
         hooks = self.node.hooks = self.node.hooks or []
         hooks.append(hook)
-        return lambda: hooks.remove(hook)
+        return lambda: hooks.remove(hook) if hook in hooks else None
 
     # ------------------------------------------------------------------------- operators: each is the op of that name
 
@@ -277,16 +279,19 @@ class Tensor(Value):
             raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: reduce it first")
         return bool(self.item())
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+    def __getstate__(self) -> tuple[Any, ...]:
+        """What `copy` and `pickle` take along: the values, and what was said of the leaf, without its graph."""
         if not self.is_leaf:
-            raise RuntimeError("deepcopy: only leaves can be copied, a result belongs to its graph: detach() it first")
-        twin: Tensor = object.__new__(type(self))  # `copy` itself notes it in the memo
-        twin.array, twin.node = self.array, None
-        if self.node is not None:
-            leaf(twin, self.requires_grad).name = self.node.name
-        if self.grad is not None:
-            twin.stored_grad = self.grad.detach()
-        return twin
+            raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
+        return self.array, self.requires_grad, self.name, None if self.grad is None else self.grad.detach()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.array, requires_grad, name, grad = state
+        self.node = None
+        if requires_grad or name is not None:
+            leaf(self, requires_grad).name = name
+        if grad is not None:
+            self.stored_grad = grad
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
