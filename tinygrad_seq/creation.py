@@ -28,14 +28,12 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     (1, 2)
     """
     source = data.array if isinstance(data, Tensor) else data
-    if type(source) not in modules or isinstance(source, float):  # float64 scalars are Python floats too
-        if isinstance(source, list | tuple):
-            source = unwrapped(source)
+    if type(source) not in modules:
         try:
-            source = host.array(source)
-        except ValueError as error:
+            source = host.array(unwrapped(source))
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"tensor: the data has no regular shape: {error}") from None
-        if source.dtype.kind == "f" and dtype is None and type(data) is not host.float64:
+        if source.dtype.kind == "f" and dtype is None and not hasattr(data, "dtype"):
             dtype = default_dtype
     if source.dtype.kind not in "fiub":
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
@@ -101,7 +99,12 @@ def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None) -> Tensor:
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
-    return tensor(host.full(size_of(op, shape), value, dtype=kind), device=device)
+    size = size_of(op, shape)
+    try:
+        array = host.full(size, value, dtype=kind)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}: {error}") from None
+    return tensor(array, device=device)
 
 
 def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -128,7 +131,11 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tens
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     whole = all(isinstance(limit, Integral) for limit in limits)
-    return tensor(host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32"))), device=device)
+    try:
+        array = host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32")))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"arange: cannot count through {limits}: {error}") from None
+    return tensor(array, device=device)
 
 
 def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
@@ -137,6 +144,7 @@ def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
 
 
 def chosen(op: str, generator: Any) -> Any:
+    """The generator to draw from: the one given, or the one that `manual_seed` sets."""
     if not isinstance(generator, host.random.Generator | None):
         raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
     return generator or default_generator

@@ -111,10 +111,10 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
     [0.0, 1.0, 1.0, 0.0, 0.0]
     """
     ndim = len(shape_of(x))
-    given = host.asarray(widths)
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"pad: widths must be ints, got {widths!r}")
     try:
+        given = host.asarray(widths)
+        if given.dtype.kind not in "iu":
+            raise TypeError(f"pad: widths must be ints, got {widths!r}")
         pairs = host.broadcast_to(given, (ndim, 2)).tolist()
     except ValueError:
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
@@ -152,7 +152,7 @@ def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
 
 def nonempty(op: str, pieces: Any) -> list[Any]:
     if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
-        raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {type(pieces).__name__}")
+        raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {pieces!r:.60}")
     return list(pieces)
 
 
@@ -170,7 +170,7 @@ def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Te
         (size,) = ints("split", (size_or_sizes,))
         if size < 1:
             raise ValueError(f"split: the chunk size must be positive, got {size}")
-        sizes = (size,) * (length // size) + ((length % size,) if length % size else ())
+        sizes = (size,) * (length // size) + ((length % size,) if length % size or not length else ())
     if host.sum(sizes) != length or any(n < 0 for n in sizes):
         raise ValueError(f"split: sizes {sizes} do not sum to the length {length} of axis {axis}")
     return list(joining.split(x, sizes=sizes, axis=axis))

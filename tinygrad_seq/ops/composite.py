@@ -15,7 +15,7 @@ from tinygrad_seq.ops import shape as shapes
 from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of
 from tinygrad_seq.ops.arrangement import squeeze
 from tinygrad_seq.ops.elementwise import divide
-from tinygrad_seq.record import handle
+from tinygrad_seq.record import constant, handle
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.tensor import Tensor
@@ -49,7 +49,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     3.0
     """
     axes = axes_of("mean", axis, x)
-    return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), float(count("mean", x, axes)))
+    return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count("mean", x, axes))
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> "Tensor":
@@ -60,6 +60,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) 
     1.0
     """
     axes = axes_of("var", axis, x)
+    (correction,) = ints("var", (correction,))
     if not 0 <= correction < (n := count("var", x, axes)):
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
     distance = x - mean(x, axes, keepdims=True)
@@ -152,6 +153,8 @@ def matmul(x: Any, y: Any) -> "Tensor":
         return contraction.matmul(x, y)
     if not left or not right:
         raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
+    if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
+        x, y = (z if isinstance(z, Value) else constant("matmul", z, beside) for z, beside in ((x, y), (y, x)))
     if left[-1] != right[0 if len(right) == 1 else -2]:
         raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     product = contraction.matmul(
@@ -172,9 +175,9 @@ def index_part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, int | slice):
         return part
     array = part.array if isinstance(part, Value) else part
-    if isinstance(part, Sequence) and not isinstance(part, str):
+    if type(array) not in modules:
         array = indices("getitem", part)
-    if getattr(array, "dtype", None) is None or array.dtype.kind not in "iub":
+    if array.dtype.kind not in "iub":
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
@@ -248,4 +251,4 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
     array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
-    return handle(modules[type(array)].eye(count, dtype=as_dtype(dtype))[array])
+    return handle((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
