@@ -55,7 +55,15 @@ def unwrapped(data: Any) -> Any:
 
 
 def manual_seed(seed: int) -> None:
-    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles."""
+    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.manual_seed(0)
+    >>> first = ts.rand(2).tolist()
+    >>> ts.manual_seed(0)
+    >>> ts.rand(2).tolist() == first
+    True
+    """
     (number,) = ints("manual_seed", (seed,))
     if number < 0:
         raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
@@ -108,24 +116,44 @@ def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str 
 
 
 def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool."""
+    """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.full((2,), 7)
+    tensor([7, 7])
+    """
     if not isinstance(value, bool | int | float | host.generic):
         raise TypeError(f"full: value must be a number, got {value!r:.60}")
     return filled("full", (shape,), value, dtype, device)
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """Zeros, of a shape given as ints or as one tuple."""
+    """Zeros, of a shape given as ints or as one tuple.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.zeros(2)
+    tensor([0., 0.])
+    """
     return filled("zeros", shape, 0.0, dtype, device)
 
 
 def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """Ones, of a shape given as ints or as one tuple."""
+    """Ones, of a shape given as ints or as one tuple.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.ones((1, 2), dtype="float64")
+    tensor([[1., 1.]], dtype=float64)
+    """
     return filled("ones", shape, 1.0, dtype, device)
 
 
 def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tensor:
-    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32."""
+    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    """
     if not 1 <= len(limits) <= 3 or not all(isinstance(limit, Real) for limit in limits):
         raise TypeError(f"arange: expected numbers (stop), (start, stop) or (start, stop, step), got {limits}")
     if len(limits) == 3 and limits[2] == 0:
@@ -139,7 +167,13 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tens
 
 
 def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """The identity matrix of n rows."""
+    """The identity matrix of n rows.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device)
 
 
@@ -151,12 +185,22 @@ def chosen(op: str, generator: Any) -> Any:
 
 
 def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the standard normal distribution N(0, 1)."""
+    """Draws from the standard normal distribution N(0, 1).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.randn(2, 3).shape
+    (2, 3)
+    """
     draw = chosen("randn", generator).standard_normal(size_of("randn", shape))
     return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
 
 
 def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the uniform distribution on [0, 1)."""
+    """Draws from the uniform distribution on [0, 1).
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> ts.rand(2, generator=np.random.default_rng(0))
+    tensor([0.6369617 , 0.26978672])
+    """
     draw = chosen("rand", generator).random(size_of("rand", shape))
     return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)

@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_seq import backprop
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, to_host
 from tinygrad_seq.graph import Cut, Value, cut, leaf
-from tinygrad_seq.ops import arrangement, composite, elementwise, shape
+from tinygrad_seq.ops import arrangement, comparison, composite, elementwise, shape
 from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
 
@@ -185,10 +185,10 @@ class Tensor(Value):
     __pow__ = elementwise.power
     __neg__ = elementwise.negative
     __abs__ = elementwise.abs
-    __lt__ = elementwise.less
-    __le__ = elementwise.less_equal
-    __gt__ = elementwise.greater
-    __ge__ = elementwise.greater_equal
+    __lt__ = comparison.less
+    __le__ = comparison.less_equal
+    __gt__ = comparison.greater
+    __ge__ = comparison.greater_equal
     __matmul__ = composite.matmul
     __hash__ = object.__hash__
 
@@ -200,10 +200,10 @@ class Tensor(Value):
     __rmatmul__ = reflected(composite.matmul)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else elementwise.equal(self, other)
+        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else elementwise.not_equal(self, other)
+        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
 
     def __getitem__(self, index: Any) -> "Tensor":
         return composite.getitem(self, index)
