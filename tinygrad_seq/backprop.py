@@ -12,7 +12,6 @@ Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the 
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from weakref import ref
 
 from tinygrad_seq.backend import Array, device_of, modules
 from tinygrad_seq.carried import explain_freed, notice_kept
@@ -115,30 +114,22 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
                 "make a leaf with requires_grad=True"
             )
         xp = modules[type(array)]
-        if gradient is None:
-            if array.size != 1:
-                raise RuntimeError(
-                    f"backward: a gradient is implied only for an output of one element, this one has shape "
-                    f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
-                )
-            gradient = xp.ones(array.shape, array.dtype)
-        elif not isinstance(gradient, Value):
+        if gradient is None and array.size != 1:
+            raise RuntimeError(
+                f"backward: a gradient is implied only for an output of one element, this one has shape "
+                f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
+            )
+        if not isinstance(gradient, Value):
             try:
-                gradient = xp.array(gradient, dtype=array.dtype)
+                given = xp.ones(array.shape) if gradient is None else gradient
+                gradient = handle(xp.array(given, dtype=array.dtype))
             except (TypeError, ValueError):
                 raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
-        else:
-            gradient = gradient.to(array.dtype)  # type: ignore[attr-defined]
-        given = gradient.array if isinstance(gradient, Value) else gradient
-        if given.shape != array.shape or device_of(given) != device_of(array):
-            raise ValueError(
-                f"backward: the gradient has shape {given.shape} on {device_of(given)}, "
-                f"its output {array.shape} on {device_of(array)}"
-            )
-        if recorded and not isinstance(gradient, Value):
-            gradient = handle(gradient)
-        elif not recorded:
-            gradient = given
+        found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
+        if found != wanted:
+            raise ValueError(f"backward: the gradient has shape and device {found}, its output {wanted}")
+        gradient = gradient.to(array.dtype)
+        gradient = gradient if recorded else gradient.array
         start[node] = start[node] + gradient if node in start else gradient
     return start
 
@@ -296,9 +287,3 @@ def free(nodes: Iterable[Node]) -> None:
     for node in nodes:
         if node.op is not None:
             node.output = node.saved = None
-
-
-def retain(value: Value) -> None:
-    """Deliver the gradient of a value that is not a leaf, too."""
-    if value.node is not None:
-        value.node.owner = ref(value)

@@ -4,13 +4,12 @@ Random numbers are drawn on the host by NumPy's Generator and then uploaded, so 
 every device.
 """
 
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
 from tinygrad_seq.graph import leaf
-from tinygrad_seq.ops.arguments import ints
+from tinygrad_seq.ops.arguments import ints, spread
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
 
@@ -99,7 +98,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as ints or as one tuple, or an error that names the op."""
-    size = ints(op, shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape)
+    size = ints(op, spread(shape))
     if any(n < 0 for n in size):
         raise ValueError(f"{op}: a shape must not be negative, got {size}")
     return size

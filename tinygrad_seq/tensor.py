@@ -6,6 +6,7 @@ is said by the op it calls. A Tensor's value never changes: `x += y` makes a new
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import ref
 
 from tinygrad_seq import backprop
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, to_host
@@ -122,7 +123,7 @@ class Tensor(Value):
 
     def item(self) -> Any:
         if self.size != 1:
-            raise ValueError(f"item: only a Tensor of one element is a number, this one has shape {self.shape}")
+            raise ValueError(f"item: {self.shape} is the shape of more than a number or a truth value: reduce it first")
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -139,9 +140,7 @@ class Tensor(Value):
         """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
             target = "cuda:0" if target == "cuda" else target
-            if target == self.device:
-                return self
-            return shape.transfer(self, device=target, back=self.device)
+            return self if target == self.device else shape.transfer(self, device=target, back=self.device)
         dtype = as_dtype(target)
         if dtype == self.dtype:
             return self
@@ -159,9 +158,9 @@ class Tensor(Value):
 
     def retain_grad(self) -> None:
         """Keep the gradient of a Tensor that is not a leaf, too."""
-        if not self.requires_grad:
+        if self.node is None or not self.node.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        backprop.retain(self)
+        self.node.owner = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
@@ -190,6 +189,7 @@ class Tensor(Value):
     __gt__ = comparison.greater
     __ge__ = comparison.greater_equal
     __matmul__ = composite.matmul
+    __getitem__ = composite.getitem
     __hash__ = object.__hash__
 
     __radd__ = reflected(elementwise.add)
@@ -204,9 +204,6 @@ class Tensor(Value):
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
-
-    def __getitem__(self, index: Any) -> "Tensor":
-        return composite.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)")
@@ -251,14 +248,14 @@ class Tensor(Value):
     # ------------------------------------------------------------------------------------------------ as Python values
 
     def __len__(self) -> int:
-        if self.array.shape:
-            return len(self.array)
-        raise TypeError("len: a Tensor with no dimensions has no length")
+        if not self.array.shape:
+            raise TypeError("len: a Tensor with no dimensions has no length")
+        return len(self.array)
 
     def __iter__(self) -> "Iterator[Tensor]":
-        if not self.array.shape:
-            raise TypeError("a Tensor with no dimensions cannot be iterated over")
-        return iter(arrangement.unstack(self))
+        if self.array.shape:
+            return iter(arrangement.unstack(self))
+        raise TypeError("a Tensor with no dimensions cannot be iterated over")
 
     def __contains__(self, item: Any) -> bool:
         return bool((self.array == (item.array if isinstance(item, Tensor) else item)).any())
@@ -275,8 +272,6 @@ class Tensor(Value):
         return int(self.item())
 
     def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: reduce it first")
         return bool(self.item())
 
     def __getstate__(self) -> tuple[Any, ...]:
@@ -286,12 +281,10 @@ class Tensor(Value):
         return self.array, self.requires_grad, self.name, None if self.grad is None else self.grad.detach()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.array, requires_grad, name, grad = state
+        self.array, requires_grad, name, self.stored_grad = state
         self.node = None
         if requires_grad or name is not None:
             leaf(self, requires_grad).name = name
-        if grad is not None:
-            self.stored_grad = grad
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)

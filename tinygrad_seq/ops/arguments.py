@@ -37,6 +37,11 @@ def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
     return axes
 
 
+def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is given one by one, or as one tuple or list."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], Sequence) else given
+
+
 def ints(op: str, numbers: Any) -> tuple[int, ...]:
     """A sequence of whole numbers, or an error that names the op."""
     try:

@@ -7,7 +7,7 @@ from tinygrad_seq.backend import host
 from tinygrad_seq.graph import Value
 from tinygrad_seq.ops import joining
 from tinygrad_seq.ops import shape as shapes
-from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of
+from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of, spread
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.tensor import Tensor
@@ -20,8 +20,7 @@ def reshape(x: Any, *shape: Any) -> "Tensor":
     >>> ts.reshape(ts.arange(6), 2, 3).tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return shapes.reshape(x, shape=ints("reshape", new))
+    return shapes.reshape(x, shape=ints("reshape", spread(shape)))
 
 
 def transpose(x: Any, *axes: Any) -> "Tensor":
@@ -31,9 +30,8 @@ def transpose(x: Any, *axes: Any) -> "Tensor":
     >>> ts.transpose(ts.zeros(2, 3, 4), 1, 2, 0).shape
     (3, 4, 2)
     """
-    order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
     ndim = len(shape_of(x))
-    order = tuple(one_axis("transpose", a, ndim) for a in order) if order else tuple(reversed(range(ndim)))
+    order = tuple(one_axis("transpose", a, ndim) for a in spread(axes)) or tuple(reversed(range(ndim)))
     if sorted(order) != list(range(ndim)):
         raise ValueError(
             f"transpose: axes {axes} are not a permutation of all {ndim} axes; swapaxes(a, b) exchanges two"
@@ -89,8 +87,7 @@ def broadcast_to(x: Any, *shape: Any) -> "Tensor":
     >>> ts.broadcast_to(ts.arange(2), 2, 2).tolist()
     [[0, 1], [0, 1]]
     """
-    new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return shapes.broadcast_to(x, shape=ints("broadcast_to", new))
+    return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
 
 
 def flip(x: Any, axis: Axis = None) -> "Tensor":
