@@ -38,7 +38,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import tinygrad_seq as ts
-from tinygrad_seq.ops import elementwise, indexing, joining, reduction, shape
+from tinygrad_seq.ops import comparison, elementwise, indexing, joining, reduction, shape
 from tinygrad_seq.primitive import registry
 from tinygrad_seq.testing import Case, distinct, filled, nonzero, normal, off_grid, one, positive, shapes, together
 
@@ -126,7 +126,7 @@ row("maximum number", "maximum", lambda x, n: ts.maximum(x, n), lambda x, n: np.
 
 for name, of in [("equal", operator.eq), ("not_equal", operator.ne), ("less", operator.lt), ("less_equal", operator.le),
                  ("greater", operator.gt), ("greater_equal", operator.ge)]:
-    row(name, name, getattr(elementwise, name), getattr(np, name), together(2, whole), "rough")
+    row(name, name, getattr(comparison, name), getattr(np, name), together(2, whole), "rough")
     row(f"operator {of.__name__}", name, of, of, together(2, whole), "rough")
 
 # -------------------------------------------------------------------------------------------------------- reductions

@@ -84,9 +84,21 @@ def test_what_a_new_tensor_is_made_of(data, dtype):
     assert ts.tensor(data, dtype="float64").dtype == "float64"
 
 
+def test_a_mask_of_numbers_does_not_widen():
+    """A Python float is float32 where no Tensor is floating, so that what it is multiplied with stays so."""
+    mask = ts.tensor([True, False])
+    assert ts.where(mask, 1.0, 0.0).dtype == (mask * 1.0).dtype == ts.where(mask, 1.0, ts.zeros(2)).dtype == "float32"
+
+
+def test_a_list_takes_the_floating_dtype_in_a_product_too():
+    for dtype in ("float32", "float64"):
+        x = ts.ones(2, 3, dtype=dtype)
+        assert (x @ [1.0, 2.0, 3.0]).dtype == ([1.0, 2.0] @ x).dtype == dtype
+
+
 def test_integer_means_are_floating():
     assert ts.tensor([1, 2]).mean().item() == 1.5
-    assert ts.tensor([1, 2]).mean().dtype.kind == "f"
+    assert ts.tensor([1, 2]).mean().dtype == "float32"
     assert ts.mean(np.array([1, 2])) == 1.5
 
 

@@ -3,6 +3,8 @@
 Where shapes matter, both are in it. Nothing is half done: the arguments still work afterwards.
 """
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,18 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (ValueError, "var|mean", r"\(0, 3\)", lambda: zeros(0, 3).var()),
     (ValueError, "max", r"\(0, 3\)", lambda: zeros(0, 3).max()),
     (ValueError, "var", "correction .* 0 to 1 .* got 2", lambda: zeros(2).var(correction=2)),
+    (TypeError, "var", "ints.*'a'", lambda: zeros(2).var(correction="a")),
+    (TypeError, "reshape", r"tensor\(\[3, 2\]\)", lambda: zeros(2, 3).reshape(ts.tensor([3, 2]))),
+    (ValueError, "pad", "2 axes", lambda: ts.pad(zeros(2, 3), [(1, 2), (3,)])),
+    (ValueError, "full", "300.*int8|int8.*300", lambda: ts.full((2,), 300, dtype="int8")),
+    (ValueError, "zeros", "shape", lambda: ts.zeros(10**20)),
+    (ValueError, "arange", "1e[+]300", lambda: ts.arange(1e300)),
+    (TypeError, "grad", "output 0.*int", lambda: ts.grad(5, zeros(2))),
+    (TypeError, "grad", "output 1.*int", lambda: ts.grad([zeros(2).sum(), 3], zeros(2))),
+    (TypeError, "grad", "input 0.*NoneType", lambda: ts.grad(zeros(2).sum(), None)),
+    (TypeError, "grad", "2 outputs.*float", lambda: ts.grad([zeros(2).sum()] * 2, zeros(2), 1.0)),
+    (TypeError, "register_hook", "function.*None", lambda: zeros(2).register_hook(None)),
+    (RuntimeError, "copy", "leaves.*detach", lambda: copy.deepcopy(zeros(2) * 2.0)),
     (ValueError, "add", "does not fit into int64", lambda: ts.tensor([1]) + 2**70),
     (TypeError, "negative", "truth values.*to", lambda: -ts.tensor([True])),
     (TypeError, "sum", "expected a Tensor.*NoneType", lambda: ts.sum(None)),
@@ -173,3 +187,17 @@ def test_an_assigned_gradient_is_kept_and_added_to():
     assert x.grad.tolist() == [3.0, 3.0]
     x.grad = None
     assert x.grad is None
+
+
+def test_a_list_that_is_too_deep_is_no_array():
+    nested = []
+    nested.append(nested)
+    with pytest.raises(ValueError, match=r"tensor: .*regular"):
+        ts.tensor(nested)
+
+
+@pytest.mark.parametrize("array", [
+    np.ones(2).view(np.recarray), np.ma.masked_array(np.ones(2)), np.float64(1.0), np.ones(()),
+])
+def test_whatever_has_a_dtype_keeps_it(array):
+    assert ts.tensor(array).dtype == np.float64

@@ -7,6 +7,7 @@ those of the whole sequence, bit for bit, and what is kept in memory does not gr
 
 import copy
 import gc
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -144,3 +145,32 @@ def test_a_state_of_ones_own_making():
     for n in (1, 2):
         carried(ts.tensor([1.0], dtype="float64"))
         assert carried.state[0] == n and not carried.state[1]["h"].requires_grad
+
+
+class Reader(nn.Module):
+    def __init__(self):
+        self.read = ts.truncated(nn.LSTM(3, 4, num_layers=2, dropout=0.9))
+        self.head = nn.Linear(4, 1)
+
+
+def test_in_a_model_it_is_a_part_like_any_other():
+    model, x = Reader(), ts.ones(5, 2, 3)
+    names = [name for name, _ in model.named_parameters()]
+    assert "read.layer.weight_ih_l0" in names and len(names) == 10
+    out = model.eval().read(x)
+    model.read.state = None
+    assert (out.numpy() == model.read(x).numpy()).all()  # no dropout
+    assert list(model.state_dict()) == names
+
+
+def test_a_first_state_that_is_learned_is_whose_it_was():
+    h = nn.Parameter(ts.zeros(1, 2, 4)).named("first")
+    windows = ts.truncated(nn.RNN(3, 4), h)
+    assert len(list(windows.parameters())) == 4 and h.name == "first"
+
+
+def test_a_named_tuple_is_a_state():
+    State = namedtuple("State", "h c")
+    windows = ts.truncated(lambda x, state: (x, State(x, x * 2.0)))
+    windows(ts.ones(1))
+    assert windows.state.c.item() == 2.0

@@ -12,7 +12,6 @@ Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the 
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from weakref import ref
 
 from tinygrad_seq.backend import Array, device_of, modules
 from tinygrad_seq.carried import explain_freed, notice_kept
@@ -61,12 +60,15 @@ def grad(
     ([27.0], [18.0])
     """
     single = isinstance(inputs, Value)
-    sources: list[Any] = [inputs] if single else list(inputs)  # type: ignore[arg-type]
-    results = [outputs] if isinstance(outputs, Value) else list(outputs)
+    sources, results = tensors("input", inputs), tensors("output", outputs)
     if grad_outputs is None or isinstance(outputs, Value):
         grad_outputs = [grad_outputs] * len(results)
+    elif not isinstance(grad_outputs, list | tuple):
+        raise TypeError(
+            f"grad: {len(results)} outputs need a list of as many grad_outputs, got {type(grad_outputs).__name__}"
+        )
     for i, source in enumerate(sources):
-        if not isinstance(source, Value) or source.node is None or not source.node.requires_grad:
+        if source.node is None or not source.node.requires_grad:
             raise RuntimeError(f"grad: input {i} does not require a gradient: make it with requires_grad=True")
     start = starting_gradients(results, grad_outputs, create_graph)
     wanted = {source.node for source in sources}
@@ -90,6 +92,15 @@ def grad(
     return answer[0] if single else answer
 
 
+def tensors(what: str, given: Any) -> list[Any]:
+    """One Tensor, or several, as a list."""
+    found = list(given) if isinstance(given, Iterable) and not isinstance(given, Value) else [given]
+    for i, x in enumerate(found):
+        if not isinstance(x, Value):
+            raise TypeError(f"grad: {what} {i} must be a Tensor, got {type(x).__name__} {x!r:.60}")
+    return found
+
+
 def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recorded: bool) -> dict[Node, Any]:
     """What the walk starts from: the given gradients, checked, or 1 for an output of one element."""
     if len(outputs) != len(gradients):
@@ -103,28 +114,22 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
                 "make a leaf with requires_grad=True"
             )
         xp = modules[type(array)]
-        if gradient is None:
-            if array.size != 1:
-                raise RuntimeError(
-                    f"backward: a gradient is implied only for an output of one element, this one has shape "
-                    f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
-                )
-            gradient = xp.ones(array.shape, array.dtype)
-        elif not isinstance(gradient, Value):
+        if gradient is None and array.size != 1:
+            raise RuntimeError(
+                f"backward: a gradient is implied only for an output of one element, this one has shape "
+                f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
+            )
+        if not isinstance(gradient, Value):
             try:
-                gradient = xp.array(gradient, dtype=array.dtype)
+                given = xp.ones(array.shape) if gradient is None else gradient
+                gradient = handle(xp.array(given, dtype=array.dtype))
             except (TypeError, ValueError):
                 raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
-        given = gradient.array if isinstance(gradient, Value) else gradient
-        if given.shape != array.shape or device_of(given) != device_of(array):
-            raise ValueError(
-                f"backward: the gradient has shape {given.shape} on {device_of(given)}, "
-                f"its output {array.shape} on {device_of(array)}"
-            )
-        if recorded and not isinstance(gradient, Value):
-            gradient = handle(gradient)
-        elif not recorded:
-            gradient = given
+        found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
+        if found != wanted:
+            raise ValueError(f"backward: the gradient has shape and device {found}, its output {wanted}")
+        gradient = gradient.to(array.dtype)
+        gradient = gradient if recorded else gradient.array
         start[node] = start[node] + gradient if node in start else gradient
     return start
 
@@ -195,6 +200,8 @@ def walk(
         arity, rules = op.arity, op.rules
         if op.joint is not None:
             rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+            if not isinstance(rules, list | tuple) or len(rules) != len(parents):
+                raise TypeError(f"{op.name}: its rule must give {len(parents)} gradients, got {rules!r:.60}")
         i = -1
         for parent in parents:  # spelt out rather than zipped and unpacked: most of a small network's time is here
             i += 1
@@ -209,8 +216,14 @@ def walk(
                 contribution = rule(g, y, saved[0], saved[1])
             else:
                 contribution = rule
-            if contribution.shape != parent.shape:
-                contribution = sum_to(contribution, shape=parent.shape)
+            try:
+                if contribution.shape != parent.shape:
+                    contribution = sum_to(contribution, shape=parent.shape)
+            except (AttributeError, ValueError) as error:
+                got = f"one of {contribution.shape}" if hasattr(contribution, "shape") else f"{contribution!r:.60}"
+                raise TypeError(
+                    f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {got}"
+                ) from error
             if observe is not None:
                 observe([(node, g)], parent, contribution)
             old = gradients[parent]
@@ -241,7 +254,8 @@ def hooked(node: Node, g: Any, recorded: bool) -> Any:
                 raise ValueError(
                     f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape {node.shape}"
                 )
-            g = answer if recorded else answer.array
+            g = answer.to(node.dtype)  # type: ignore[attr-defined]
+            g = g if recorded else g.array
     return g
 
 
@@ -273,9 +287,3 @@ def free(nodes: Iterable[Node]) -> None:
     for node in nodes:
         if node.op is not None:
             node.output = node.saved = None
-
-
-def retain(value: Value) -> None:
-    """Deliver the gradient of a value that is not a leaf, too."""
-    if value.node is not None:
-        value.node.owner = ref(value)

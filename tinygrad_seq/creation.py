@@ -4,13 +4,12 @@ Random numbers are drawn on the host by NumPy's Generator and then uploaded, so 
 every device.
 """
 
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
 from tinygrad_seq.graph import leaf
-from tinygrad_seq.ops.arguments import ints
+from tinygrad_seq.ops.arguments import ints, spread
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
 
@@ -28,14 +27,12 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     (1, 2)
     """
     source = data.array if isinstance(data, Tensor) else data
-    if type(source) not in modules or isinstance(source, float):  # float64 scalars are Python floats too
-        if isinstance(source, list | tuple):
-            source = unwrapped(source)
+    if type(source) not in modules:
         try:
-            source = host.array(source)
-        except ValueError as error:
+            source = host.array(unwrapped(source))
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"tensor: the data has no regular shape: {error}") from None
-        if source.dtype.kind == "f" and dtype is None and type(data) is not host.float64:
+        if source.dtype.kind == "f" and dtype is None and not hasattr(data, "dtype"):
             dtype = default_dtype
     if source.dtype.kind not in "fiub":
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
@@ -57,7 +54,15 @@ def unwrapped(data: Any) -> Any:
 
 
 def manual_seed(seed: int) -> None:
-    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles."""
+    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.manual_seed(0)
+    >>> first = ts.rand(2).tolist()
+    >>> ts.manual_seed(0)
+    >>> ts.rand(2).tolist() == first
+    True
+    """
     (number,) = ints("manual_seed", (seed,))
     if number < 0:
         raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
@@ -93,7 +98,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as ints or as one tuple, or an error that names the op."""
-    size = ints(op, shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape)
+    size = ints(op, spread(shape))
     if any(n < 0 for n in size):
         raise ValueError(f"{op}: a shape must not be negative, got {size}")
     return size
@@ -101,54 +106,100 @@ def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None) -> Tensor:
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
-    return tensor(host.full(size_of(op, shape), value, dtype=kind), device=device)
+    size = size_of(op, shape)
+    try:
+        array = host.full(size, value, dtype=kind)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}: {error}") from None
+    return tensor(array, device=device)
 
 
 def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool."""
+    """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.full((2,), 7)
+    tensor([7, 7])
+    """
     if not isinstance(value, bool | int | float | host.generic):
         raise TypeError(f"full: value must be a number, got {value!r:.60}")
     return filled("full", (shape,), value, dtype, device)
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """Zeros, of a shape given as ints or as one tuple."""
+    """Zeros, of a shape given as ints or as one tuple.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.zeros(2)
+    tensor([0., 0.])
+    """
     return filled("zeros", shape, 0.0, dtype, device)
 
 
 def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """Ones, of a shape given as ints or as one tuple."""
+    """Ones, of a shape given as ints or as one tuple.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.ones((1, 2), dtype="float64")
+    tensor([[1., 1.]], dtype=float64)
+    """
     return filled("ones", shape, 1.0, dtype, device)
 
 
 def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tensor:
-    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32."""
+    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    """
     if not 1 <= len(limits) <= 3 or not all(isinstance(limit, Real) for limit in limits):
         raise TypeError(f"arange: expected numbers (stop), (start, stop) or (start, stop, step), got {limits}")
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     whole = all(isinstance(limit, Integral) for limit in limits)
-    return tensor(host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32"))), device=device)
+    try:
+        array = host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32")))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"arange: cannot count through {limits}: {error}") from None
+    return tensor(array, device=device)
 
 
 def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """The identity matrix of n rows."""
+    """The identity matrix of n rows.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device)
 
 
 def chosen(op: str, generator: Any) -> Any:
+    """The generator to draw from: the one given, or the one that `manual_seed` sets."""
     if not isinstance(generator, host.random.Generator | None):
         raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
     return generator or default_generator
 
 
 def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the standard normal distribution N(0, 1)."""
+    """Draws from the standard normal distribution N(0, 1).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.randn(2, 3).shape
+    (2, 3)
+    """
     draw = chosen("randn", generator).standard_normal(size_of("randn", shape))
     return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
 
 
 def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the uniform distribution on [0, 1)."""
+    """Draws from the uniform distribution on [0, 1).
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> ts.rand(2, generator=np.random.default_rng(0))
+    tensor([0.6369617 , 0.26978672])
+    """
     draw = chosen("rand", generator).random(size_of("rand", shape))
     return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)

@@ -18,6 +18,15 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def outputs_of(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Tensor]:
+    """What the function gives, as a list of Tensors."""
+    outputs = as_list(function(*inputs))
+    for y in outputs:
+        if not isinstance(y, Tensor):
+            raise TypeError(f"gradcheck: the function must give a Tensor, or a list of them, got {type(y).__name__}")
+    return outputs
+
+
 def gradcheck(
     function: Callable[..., Any],
     inputs: Tensor | Sequence[Tensor],
@@ -49,7 +58,7 @@ def gradcheck(
     def draw(like: Tensor) -> Any:
         return generator.standard_normal(like.shape)
 
-    outputs = [y for y in as_list(function(*values)) if y.dtype.kind == "f"]
+    outputs = [y for y in outputs_of(function, values) if y.dtype.kind == "f"]
     weights = [tensor(draw(y), device=y.device) for y in outputs]
     live = [i for i, y in enumerate(outputs) if y.requires_grad]
     if not live:
@@ -61,7 +70,7 @@ def gradcheck(
         moved = list(values)
         for i, v in zip(moving, along, strict=True):
             moved[i] = tensor(values[i].numpy() + shift * v, device=values[i].device, requires_grad=True)
-        results = [y for y in as_list(function(*moved)) if y.dtype.kind == "f"]
+        results = [y for y in outputs_of(function, moved) if y.dtype.kind == "f"]
         return float(sum((u.numpy() * y.numpy()).sum() for u, y in zip(weights, results, strict=True)))
 
     for _ in range(directions):
@@ -84,12 +93,12 @@ def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor
     """
     values = as_list(inputs)
     generator = host.random.default_rng(options.get("seed", 0) + 1)
-    outputs = [y for y in as_list(function(*values)) if y.requires_grad]
+    outputs = [y for y in outputs_of(function, values) if y.requires_grad]
     weights = [tensor(generator.standard_normal(y.shape), device=y.device, requires_grad=True) for y in outputs]
 
     def gradient(*arguments: Any) -> list[Any]:
         inner, upstream = arguments[: len(values)], arguments[len(values) :]
-        results = [y for y in as_list(function(*inner)) if y.requires_grad]
+        results = [y for y in outputs_of(function, inner) if y.requires_grad]
         moving = [x for x in inner if isinstance(x, Tensor) and x.requires_grad]
         found = grad(results, moving, list(upstream), create_graph=True, allow_unused=True)
         return [g for g in found if g is not None]

@@ -55,12 +55,14 @@ class Primitive:
     def __init__(self, forward: Callable[..., Any]) -> None:
         names = inspect.signature(forward).parameters.values()
         positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
+        if len(positional) + self.variadic < 2:
+            raise TypeError(f"{forward.__name__}: the forward of an op takes (xp, x, ...), one array or more after xp")
         self.name = forward.__name__.removeprefix("reduce_")  # sum, max and min are Python's names too
         self.forward = forward
         self.names = [p.name for p in positional[1:]]  # `xp` comes first
         self.arity = len(self.names)
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
-        self.has_static = any(p.kind is p.KEYWORD_ONLY for p in names)
+        self.static = [p.name for p in names if p.kind is p.KEYWORD_ONLY]
         self.rules: tuple[Rule, ...] = ()
         self.joint: Rule = None  # one rule that returns the gradients of all arguments
         self.merge: Rule = None  # one rule for all uses of the same argument
@@ -70,11 +72,23 @@ class Primitive:
         """One rule `(g, y, *arguments, **static) -> gradient` per argument; None where it is not differentiable."""
         if len(rules) != self.arity:
             raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
+        reads = [self.saved_by(rule) for rule in rules]
         self.rules = rules
-        reads = [saved_by(rule, 1 + self.arity) for rule in rules]
         for mask in range(1 << self.arity):
             asked = [reads[i] for i, rule in enumerate(rules) if rule is not None and mask >> i & 1]
             self.keep[mask] = tuple(any(flags) for flags in zip(*asked)) if asked else None
+
+    def saved_by(self, rule: Rule) -> list[bool]:
+        """Which of (y, *arguments) a rule reads, told by the names it gives them."""
+        if rule is None:
+            return [False] * (1 + self.arity)
+        signature = inspect.signature(rule)
+        try:
+            signature.bind(*[None] * (2 + self.arity), **dict.fromkeys(self.static))
+        except TypeError as error:
+            wanted = ", ".join(["g", "y", *self.names, *self.static])
+            raise TypeError(f"{self.name}: a rule takes ({wanted}), this one {signature}: {error}") from None
+        return [not name.startswith("_") for name in list(signature.parameters)[1 : 2 + self.arity]]
 
     def joint_vjp(self, rule: Callable[..., Any]) -> None:
         """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments."""
@@ -97,14 +111,6 @@ class Primitive:
         return f"<Primitive {self.name}>"
 
 
-def saved_by(rule: Rule, count: int) -> list[bool]:
-    """Which of (y, *arguments) a rule reads, told by the names it gives them."""
-    if rule is None:
-        return [False] * count
-    names = list(inspect.signature(rule).parameters)[1 : 1 + count]
-    return [not name.startswith("_") for name in names]
-
-
 def primitive(forward: Callable[..., Any]) -> Operation:
     """Make an op of a forward `(xp, *arrays, *, **static) -> array`, where xp is the arrays' module.
 
@@ -121,9 +127,7 @@ def primitive(forward: Callable[..., Any]) -> Operation:
     """
     op = Primitive(forward)
     registry[op.name] = op
-    maker = (
-        general if op.variadic or op.arity > 2 or (op.arity == 2 and op.has_static) else (unary, binary)[op.arity - 1]
-    )
+    maker = general if op.variadic or op.arity > 2 or (op.arity == 2 and op.static) else (unary, binary)[op.arity - 1]
     call: Any = maker(op)
     call.__name__ = call.__qualname__ = op.name
     call.__module__, call.__doc__ = forward.__module__, forward.__doc__
@@ -156,7 +160,7 @@ def unary(op: Primitive) -> Callable[..., Any]:
             keep_y, keep_x = kept
             parents = (parent,)
             return recorded(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
-        return plain(out) if type(parent) is not Cut else still_cut(plain(out), parent)
+        return plain(op, out) if type(parent) is not Cut else still_cut(plain(op, out), parent)
 
     return call
 
@@ -200,9 +204,9 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         here = current_scope()
         kept = keep[mask]
         if not here.recording:
-            return plain(out) if here.recording is False else here.recording(here, call, (x, y), nothing)
+            return plain(op, out) if here.recording is False else here.recording(here, call, (x, y), nothing)
         if kept is None:
-            return plain(out)
+            return plain(op, out)
         if first is None:
             first = leaf(x, False)
         elif second is None:
@@ -242,9 +246,9 @@ def general(op: Primitive) -> Callable[..., Any]:
         here = current_scope()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
         if not here.recording:
-            return plain(out) if here.recording is False else here.recording(here, call, args, static)
+            return plain(op, out) if here.recording is False else here.recording(here, call, args, static)
         if not mask or (op.joint is None and op.keep[mask] is None):
-            return plain(out)
+            return plain(op, out)
         parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
         if op.joint is not None:
             return recorded(op, parents, static or None, False, parents, out, here)
@@ -258,9 +262,11 @@ def general(op: Primitive) -> Callable[..., Any]:
 def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
     """No Tensor among the arguments, so nothing to record: the op on raw arrays. This is where rules end up."""
     xp = modules.get(type(args[0])) if args else None
-    if xp is None:  # lists and numbers
-        xp = next((modules[type(x)] for x in args if type(x) in modules), host)
-        args = [xp.asarray(x) if isinstance(x, list | tuple) else x for x in args]
+    if xp is None:  # lists and numbers; a number beside an array stays one, so that it does not promote
+        xp = next((modules[type(x)] for x in args if type(x) in modules), None)
+        kinds = list | tuple if xp else list | tuple | int | float
+        xp = xp or host
+        args = [xp.asarray(x) if isinstance(x, kinds) else x for x in args]
     try:
         return op.forward(xp, *args, **static)
     except Exception as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tinygrad_seq.backend import Array, device_of, host, modules
+from tinygrad_seq.backend import Array, default_dtype, device_of, host, modules
 from tinygrad_seq.graph import Node, Value, new_serial
 from tinygrad_seq.scope import Scope
 
@@ -34,11 +34,14 @@ def handle(array: Array, node: Node | None = None) -> "Tensor":
     return result  # type: ignore[return-value]
 
 
-def plain(out: Any) -> Any:
+def plain(op: Any, out: Any) -> Any:
     """The result of an op that nobody will differentiate."""
     if type(out) is list:
-        return [handle(array) for array in out]
-    return handle(out if out.shape else array_of(out))
+        return [plain(op, array) for array in out]
+    try:
+        return handle(out if out.shape else array_of(out))
+    except AttributeError:
+        raise no_array(op, out) from None
 
 
 def recorded(
@@ -54,7 +57,10 @@ def recorded(
     if type(out) is list:
         return several(op, parents, static, saved, out, here)
     node = Node()
-    node.shape = shape = out.shape
+    try:
+        node.shape = shape = out.shape
+    except AttributeError:
+        raise no_array(op, out) from None
     if not shape:
         out = array_of(out)
     node.op = op
@@ -82,8 +88,13 @@ def several(
     here: Scope,
 ) -> list[Any]:
     """The results of an op of several outputs: one joint node, and a part node for each output."""
+    if not outs:
+        return []
     joint = (recorded(op, parents, static, False, saved, outs[0], here).node,)
-    joint[0].shape = tuple([array.shape for array in outs])
+    try:
+        joint[0].shape = tuple([array.shape for array in outs])
+    except AttributeError:
+        raise no_array(op, outs) from None
     results = []
     for static, array in zip(numbered(len(outs)), outs):  # `recorded` once more, without what a part does not need
         node = Node()
@@ -105,6 +116,12 @@ def several(
     return results
 
 
+def no_array(op: Any, out: Any) -> TypeError:
+    return TypeError(
+        f"{op.name}: its forward must return an array, or a list of arrays, got {type(out).__name__} {out!r:.60}"
+    )
+
+
 def array_of(out: Any) -> Array:
     """NumPy's results of no dimension are not arrays: make them so."""
     return host.asarray(out) if isinstance(out, host.generic) else out
@@ -121,13 +138,15 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     array = beside.array
     xp = modules[type(array)]
     dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
+    if type(raw) is float and array.dtype.kind == "b":
+        dtype = default_dtype  # where(mask, 1.0, 0.0) must not widen what it is multiplied with
     if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
         raw, dtype = raw.item(), dtype or raw.dtype  # NumPy's numbers are numbers, too
     if type(raw) is float or type(raw) is int:
         try:
             return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
         except OverflowError:
-            raise ValueError(f"{name}: {raw} does not fit into {dtype or 'int64'}: use a float") from None
+            raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
     try:
         local = raw if modules.get(type(raw)) is xp else host.array(raw)
     except (TypeError, ValueError):  # a ragged list, an array of another device

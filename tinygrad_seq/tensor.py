@@ -6,11 +6,12 @@ is said by the op it calls. A Tensor's value never changes: `x += y` makes a new
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import ref
 
 from tinygrad_seq import backprop
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, to_host
 from tinygrad_seq.graph import Cut, Value, cut, leaf
-from tinygrad_seq.ops import arrangement, composite, elementwise, shape
+from tinygrad_seq.ops import arrangement, comparison, composite, elementwise, shape
 from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
 
@@ -67,9 +68,9 @@ class Tensor(Value):
     def requires_grad(self, wanted: bool) -> None:
         if not self.is_leaf:
             raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
-        if wanted != self.requires_grad:
-            check_differentiable(self.array, wanted)
-            leaf(self, wanted)
+        if bool(wanted) != self.requires_grad:
+            check_differentiable(self.array, bool(wanted))
+            leaf(self, bool(wanted)).name = self.name
 
     @property
     def is_leaf(self) -> bool:
@@ -122,7 +123,7 @@ class Tensor(Value):
 
     def item(self) -> Any:
         if self.size != 1:
-            raise ValueError(f"item: only a Tensor of one element is a number, this one has shape {self.shape}")
+            raise ValueError(f"item: {self.shape} is the shape of more than a number or a truth value: reduce it first")
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -139,9 +140,7 @@ class Tensor(Value):
         """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
             target = "cuda:0" if target == "cuda" else target
-            if target == self.device:
-                return self
-            return shape.transfer(self, device=target, back=self.device)
+            return self if target == self.device else shape.transfer(self, device=target, back=self.device)
         dtype = as_dtype(target)
         if dtype == self.dtype:
             return self
@@ -159,9 +158,9 @@ class Tensor(Value):
 
     def retain_grad(self) -> None:
         """Keep the gradient of a Tensor that is not a leaf, too."""
-        if not self.requires_grad:
+        if self.node is None or not self.node.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        backprop.retain(self)
+        self.node.owner = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
@@ -170,9 +169,11 @@ class Tensor(Value):
         """
         if self.node is None or not self.node.requires_grad:
             raise RuntimeError("register_hook: this Tensor does not require a gradient")
+        if not callable(hook):
+            raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
         hooks = self.node.hooks = self.node.hooks or []
         hooks.append(hook)
-        return lambda: hooks.remove(hook)
+        return lambda: hooks.remove(hook) if hook in hooks else None
 
     # ------------------------------------------------------------------------- operators: each is the op of that name
 
@@ -183,11 +184,12 @@ class Tensor(Value):
     __pow__ = elementwise.power
     __neg__ = elementwise.negative
     __abs__ = elementwise.abs
-    __lt__ = elementwise.less
-    __le__ = elementwise.less_equal
-    __gt__ = elementwise.greater
-    __ge__ = elementwise.greater_equal
+    __lt__ = comparison.less
+    __le__ = comparison.less_equal
+    __gt__ = comparison.greater
+    __ge__ = comparison.greater_equal
     __matmul__ = composite.matmul
+    __getitem__ = composite.getitem
     __hash__ = object.__hash__
 
     __radd__ = reflected(elementwise.add)
@@ -198,13 +200,10 @@ class Tensor(Value):
     __rmatmul__ = reflected(composite.matmul)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else elementwise.equal(self, other)
+        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else elementwise.not_equal(self, other)
-
-    def __getitem__(self, index: Any) -> "Tensor":
-        return composite.getitem(self, index)
+        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)")
@@ -249,14 +248,14 @@ class Tensor(Value):
     # ------------------------------------------------------------------------------------------------ as Python values
 
     def __len__(self) -> int:
-        if self.array.shape:
-            return len(self.array)
-        raise TypeError("len: a Tensor with no dimensions has no length")
+        if not self.array.shape:
+            raise TypeError("len: a Tensor with no dimensions has no length")
+        return len(self.array)
 
     def __iter__(self) -> "Iterator[Tensor]":
-        if not self.array.shape:
-            raise TypeError("a Tensor with no dimensions cannot be iterated over")
-        return iter(arrangement.unstack(self))
+        if self.array.shape:
+            return iter(arrangement.unstack(self))
+        raise TypeError("a Tensor with no dimensions cannot be iterated over")
 
     def __contains__(self, item: Any) -> bool:
         return bool((self.array == (item.array if isinstance(item, Tensor) else item)).any())
@@ -273,20 +272,19 @@ class Tensor(Value):
         return int(self.item())
 
     def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: reduce it first")
         return bool(self.item())
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+    def __getstate__(self) -> tuple[Any, ...]:
+        """What `copy` and `pickle` take along: the values, and what was said of the leaf, without its graph."""
         if not self.is_leaf:
-            raise RuntimeError("deepcopy: only leaves can be copied, a result belongs to its graph: detach() it first")
-        twin: Tensor = object.__new__(type(self))  # `copy` itself notes it in the memo
-        twin.array, twin.node = self.array, None
-        if self.node is not None:
-            leaf(twin, self.requires_grad).name = self.node.name
-        if self.grad is not None:
-            twin.stored_grad = self.grad.detach()
-        return twin
+            raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
+        return self.array, self.requires_grad, self.name, None if self.grad is None else self.grad.detach()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.array, requires_grad, name, self.stored_grad = state
+        self.node = None
+        if requires_grad or name is not None:
+            leaf(self, requires_grad).name = name
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)

@@ -4,7 +4,6 @@ Data live on the host: every function here takes lists, NumPy arrays or Tensors 
 `ts.tensor(array, device=...)` makes Tensors of them, batch by batch.
 """
 
-from operator import index
 from typing import Any
 
 from tinygrad_seq.backend import default_dtype, to_host
@@ -20,14 +19,3 @@ def as_array(op: str, name: str, data: Any) -> Any:
     if array.ndim == 0:
         raise ValueError(f"{op}: {name} must have at least one axis, got {data!r:.60}")
     return array.astype(default_dtype) if isinstance(data, list | tuple) and array.dtype.kind == "f" else array
-
-
-def at_least(least: int, op: str, **counts: Any) -> None:
-    """Refuse a count that is no whole number or is too small."""
-    for name, count in counts.items():
-        try:
-            enough = index(count) >= least
-        except TypeError:
-            raise TypeError(f"{op}: {name} must be an int, got {count!r}") from None
-        if not enough:
-            raise ValueError(f"{op}: {name} must be at least {least}, got {count}")

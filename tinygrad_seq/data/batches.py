@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_seq.backend import host
-from tinygrad_seq.creation import default_generator
-from tinygrad_seq.data.arguments import as_array, at_least
+from tinygrad_seq.creation import chosen
+from tinygrad_seq.data.arguments import as_array
+from tinygrad_seq.ops.arguments import at_least
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,10 +27,10 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         order = host.arange(len(self.arrays[0]))
         if self.shuffle:
-            (self.generator or default_generator).shuffle(order)
+            self.generator.shuffle(order)
         for number in range(len(self)):
-            chosen = order[number * self.size : (number + 1) * self.size]
-            yield tuple(array[chosen] for array in self.arrays)
+            part = order[number * self.size : (number + 1) * self.size]
+            yield tuple(array[part] for array in self.arrays)
 
 
 def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = None, drop_last: bool = False) -> Batches:
@@ -56,4 +57,4 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     found = tuple(as_array("batches", f"array {number}", array) for number, array in enumerate(arrays))
     if len({len(array) for array in found}) > 1:
         raise ValueError(f"batches: the arrays have different lengths: {', '.join(str(len(a)) for a in found)}")
-    return Batches(found, size, shuffle, generator, drop_last)
+    return Batches(found, size, shuffle, chosen("batches", generator), drop_last)

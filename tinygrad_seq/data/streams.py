@@ -7,7 +7,8 @@ next one from: detached, for there the gradient is cut.
 
 from typing import Any
 
-from tinygrad_seq.data.arguments import as_array, at_least
+from tinygrad_seq.data.arguments import as_array
+from tinygrad_seq.ops.arguments import at_least
 
 
 def bptt_batches(sequence: Any, batch: int, steps: int) -> list[tuple[Any, Any]]:

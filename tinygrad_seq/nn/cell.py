@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from tinygrad_seq.backend import default_dtype, modules
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module, Parameter
+from tinygrad_seq.ops.arguments import at_least
 from tinygrad_seq.ops.shape import contiguous
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
@@ -26,8 +27,7 @@ class Cell(Module):
     states = 1  # how many Tensors the state has
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        if input_size < 1 or hidden_size < 1:
-            raise ValueError(f"{type(self).__name__}: sizes must be positive, got {input_size} and {hidden_size}")
+        at_least(1, type(self).__name__, input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size = input_size, hidden_size
         rows, bound = self.gates * hidden_size, hidden_size**-0.5
         self.weight_ih = uniform(rows, input_size, bound=bound)

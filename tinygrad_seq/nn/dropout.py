@@ -3,8 +3,8 @@
 from numbers import Real
 from typing import Any
 
-from tinygrad_seq import creation
 from tinygrad_seq.backend import host, to_device
+from tinygrad_seq.creation import chosen
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
@@ -21,17 +21,17 @@ def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
     """
     if not isinstance(x, Tensor) or x.dtype.kind != "f":
         raise TypeError(f"dropout: x must be a floating Tensor, got {getattr(x, 'dtype', type(x).__name__)}")
-    p = probability("dropout", p)
-    kept = (generator or creation.default_generator).random(x.shape) >= p
+    p = probability("dropout", "p", p)
+    kept = chosen("dropout", generator).random(x.shape) >= p
     scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(x.shape), dtype=x.dtype)
     return x * handle(to_device(scale, x.device))
 
 
-def probability(name: str, p: Any) -> float:
+def probability(place: str, name: str, p: Any) -> float:
     if not isinstance(p, Real) or isinstance(p, bool):
-        raise TypeError(f"{name}: p must be a number, got {p!r}")
+        raise TypeError(f"{place}: {name} must be a number, got {p!r}")
     if not 0 <= float(p) <= 1:
-        raise ValueError(f"{name}: p must be between 0 and 1, got {p!r}")
+        raise ValueError(f"{place}: {name} must be between 0 and 1, got {p!r}")
     return float(p)
 
 
@@ -48,7 +48,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = probability("Dropout", p)
+        self.p = probability("Dropout", "p", p)
 
     def forward(self, x: Tensor) -> Tensor:
         return dropout(x, self.p) if self.training and self.p else x

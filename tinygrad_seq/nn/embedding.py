@@ -7,6 +7,7 @@ from tinygrad_seq.creation import tensor, zeros
 from tinygrad_seq.nn.init import normal_
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.ops import indexing
+from tinygrad_seq.ops.arguments import at_least
 from tinygrad_seq.ops.composite import checked_ids, one_hot
 from tinygrad_seq.ops.elementwise import where
 from tinygrad_seq.record import handle
@@ -26,8 +27,7 @@ class Embedding(Module):
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
-        if num_embeddings < 1 or embedding_dim < 1:
-            raise ValueError(f"Embedding: sizes must be positive, got {num_embeddings} and {embedding_dim}")
+        at_least(1, "Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.padding_idx = row_number(padding_idx, num_embeddings)
         self.weight = normal_(Parameter(zeros(num_embeddings, embedding_dim)))
         if self.padding_idx is not None:
@@ -84,8 +84,7 @@ class OneHot(Module):
     """
 
     def __init__(self, num_classes: int, dtype: Any = "float32") -> None:
-        if num_classes < 1:
-            raise ValueError(f"OneHot: num_classes must be positive, got {num_classes}")
+        at_least(1, "OneHot", num_classes=num_classes)
         self.num_classes, self.dtype = num_classes, as_dtype(dtype)
 
     def forward(self, ids: Any) -> Tensor:

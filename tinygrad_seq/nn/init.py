@@ -8,14 +8,15 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
-from tinygrad_seq import creation
 from tinygrad_seq.backend import host, to_device
+from tinygrad_seq.creation import chosen, zeros
 from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.ops.arguments import number
 
 
 def uniform(*shape: int, bound: float) -> Parameter:
     """A Parameter of draws from U(-bound, bound); PyTorch's layers take bound = 1 / sqrt(number of inputs)."""
-    return uniform_(Parameter(creation.zeros(shape)), -bound, bound)
+    return uniform_(Parameter(zeros(shape)), -bound, bound)
 
 
 def constant_(parameter: Parameter, val: float) -> Parameter:
@@ -25,7 +26,7 @@ def constant_(parameter: Parameter, val: float) -> Parameter:
     >>> ts.nn.init.constant_(ts.nn.Parameter([1.0, 2.0]), 0.5)
     Parameter([0.5, 0.5])
     """
-    return start("constant_", parameter, lambda shape: host.full(shape, float(val)))
+    return start("constant_", parameter, lambda shape: host.full(shape, number("constant_", "val", val), float))
 
 
 def zeros_(parameter: Parameter) -> Parameter:
@@ -46,9 +47,10 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
     >>> ts.max(ts.abs(w)).item() < 0.1
     True
     """
+    a, b = number("uniform_", "a", a), number("uniform_", "b", b)
     if not a <= b:
         raise ValueError(f"uniform_: a must not be above b, got {a} and {b}")
-    random = generator or creation.default_generator
+    random = chosen("uniform_", generator)
     return start("uniform_", parameter, lambda shape: a + (b - a) * random.random(shape))
 
 
@@ -59,9 +61,10 @@ def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator
     >>> ts.nn.init.normal_(ts.nn.Parameter([7.0]), std=0.0)
     Parameter([0.])
     """
+    mean, std = number("normal_", "mean", mean), number("normal_", "std", std)
     if not std >= 0:
         raise ValueError(f"normal_: std must not be negative, got {std}")
-    random = generator or creation.default_generator
+    random = chosen("normal_", generator)
     return start("normal_", parameter, lambda shape: mean + std * random.standard_normal(shape))
 
 
@@ -73,7 +76,7 @@ def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = No
     >>> ts.max(ts.abs(w)).item() < 1.0
     True
     """
-    bound = gain * sqrt(6 / sum(matrix("xavier_uniform_", parameter)))
+    bound = number("xavier_uniform_", "gain", gain) * sqrt(6 / sum(matrix("xavier_uniform_", parameter)))
     return uniform_(parameter, -bound, bound, generator)
 
 
@@ -84,7 +87,12 @@ def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = Non
     >>> ts.nn.init.xavier_normal_(ts.nn.Linear(3, 2).weight).shape
     (2, 3)
     """
-    return normal_(parameter, 0.0, gain * sqrt(2 / sum(matrix("xavier_normal_", parameter))), generator)
+    return normal_(
+        parameter,
+        0.0,
+        number("xavier_normal_", "gain", gain) * sqrt(2 / sum(matrix("xavier_normal_", parameter))),
+        generator,
+    )
 
 
 def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
@@ -99,7 +107,8 @@ def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) 
     True
     """
     rows, columns = matrix("orthogonal_", parameter)
-    draw = (generator or creation.default_generator).standard_normal((rows, columns))
+    gain = number("orthogonal_", "gain", gain)
+    draw = chosen("orthogonal_", generator).standard_normal((rows, columns))
     q, r = host.linalg.qr(draw if rows >= columns else draw.T)
     q = q * host.sign(host.diag(r))
     return start("orthogonal_", parameter, lambda _: gain * (q if rows >= columns else q.T))

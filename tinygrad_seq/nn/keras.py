@@ -32,7 +32,12 @@ def from_keras(layer: Module, weights: Sequence[Any]) -> None:
     >>> lstm.weight_ih_l0.shape, lstm.weight_ih_l0.numpy().sum().item()
     ((12, 2), 24.0)
     """
-    arrays = [host.asarray(array) for array in weights]
+    try:
+        arrays = [host.asarray(array) for array in weights]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"from_keras: expected the list of arrays that get_weights() gives, got {weights!r:.60}"
+        ) from None
     state: dict[str, Any]
     if isinstance(layer, Embedding):
         (table,) = matched(layer, arrays, {"embeddings": layer.weight.shape})

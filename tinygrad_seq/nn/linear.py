@@ -3,6 +3,7 @@
 from tinygrad_seq.nn.cell import check_dtype
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.ops.arguments import at_least
 from tinygrad_seq.ops.composite import matmul
 from tinygrad_seq.tensor import Tensor
 
@@ -19,8 +20,7 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ValueError(f"Linear: sizes must be positive, got {in_features} and {out_features}")
+        at_least(1, "Linear", in_features=in_features, out_features=out_features)
         self.weight = uniform(out_features, in_features, bound=in_features**-0.5)
         self.bias = uniform(out_features, bound=in_features**-0.5) if bias else None
 

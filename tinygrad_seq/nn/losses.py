@@ -4,8 +4,10 @@ from typing import Any
 
 from tinygrad_seq.backend import modules
 from tinygrad_seq.creation import tensor
+from tinygrad_seq.nn.dropout import probability
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.ops.composite import checked_ids, getitem, log_softmax
+from tinygrad_seq.ops.arguments import ints
+from tinygrad_seq.ops.composite import checked_ids, getitem, indices, log_softmax
 from tinygrad_seq.ops.elementwise import softplus
 from tinygrad_seq.ops.indexing import scatter
 from tinygrad_seq.record import handle
@@ -27,11 +29,13 @@ def cross_entropy(
     1.3863
     """
     check("cross_entropy", "logits", logits, reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    label_smoothing = probability("cross_entropy", "label_smoothing", label_smoothing)
+    (ignore_index,) = ints("cross_entropy: ignore_index", (ignore_index,))
     if not isinstance(targets, Tensor):
-        targets = tensor(targets, device=logits.device)
-    if targets.dtype.kind in "iu" and targets.dtype.itemsize < 4:
+        targets = tensor(indices("cross_entropy", targets), device=logits.device)
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: targets must be integers, got {targets.dtype}")
+    if targets.dtype.itemsize < 4:
         targets = targets.to("int64")  # neither ignore_index nor the number of classes need fit into an int8
     if not logits.shape or logits.shape[:-1] != targets.shape:
         raise ValueError(

@@ -5,6 +5,7 @@ from typing import Any
 from tinygrad_seq.nn.cell import Cell, row, transposed
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.stacked import Stacked
+from tinygrad_seq.ops.arguments import at_least
 from tinygrad_seq.ops.contraction import matmul
 from tinygrad_seq.ops.joining import split
 from tinygrad_seq.tensor import Tensor
@@ -35,8 +36,10 @@ class LSTMCell(Cell):
     states = 2
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0) -> None:
-        if not 0 <= proj_size < max(hidden_size, 1):
-            raise ValueError(f"LSTM: proj_size must be less than hidden_size {hidden_size}, or 0, got {proj_size}")
+        at_least(1, "LSTMCell", hidden_size=hidden_size)
+        at_least(0, "LSTMCell", proj_size=proj_size)
+        if proj_size >= hidden_size:
+            raise ValueError(f"LSTMCell: proj_size must be less than hidden_size {hidden_size}, got {proj_size}")
         self.proj_size = proj_size
         super().__init__(input_size, hidden_size, bias)
         if proj_size:

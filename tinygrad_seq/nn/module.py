@@ -7,7 +7,7 @@ of assignment. Calling a module enters a scope of its name, so every op it makes
 from collections.abc import Iterator
 from typing import Any
 
-from tinygrad_seq.backend import as_dtype, host, modules, to_device, to_host
+from tinygrad_seq.backend import as_dtype, host, to_device, to_host
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.graph import Value, leaf
 from tinygrad_seq.nn.summary import Summary, summary
@@ -33,7 +33,8 @@ class Parameter(Tensor):
 
     def assign(self, value: Any) -> None:
         """Give the Parameter a new array of the same shape and dtype, outside the graph."""
-        array = value.array if isinstance(value, Value) else modules[type(self.array)].asarray(value)
+        dtype = self.dtype if isinstance(value, float | list | tuple) else None
+        array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(
                 f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
@@ -69,6 +70,8 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter | Module) and callable(getattr(type(self), name, None)):
+            raise TypeError(f"{type(self).__name__}: {name!r} is a method, call this part something else")
         if isinstance(value, Parameter):
             value.named(name)
         elif isinstance(value, Module):
@@ -133,11 +136,13 @@ class Module:
         if not to_place and as_dtype(target).kind != "f":
             raise TypeError(f"{type(self).__name__}.to: parameters are floating, {target!r} is not")
         parameters = list(self.parameters())
-        arrays = [to_device(p.array, target) if to_place else p.array.astype(as_dtype(target)) for p in parameters]
+        arrays = [
+            to_device(p.array, target) if to_place else p.array.astype(as_dtype(target), copy=False) for p in parameters
+        ]
         for parameter, array in zip(parameters, arrays, strict=True):
-            name = parameter.name
-            parameter.array, parameter.stored_grad = array, None
-            leaf(parameter, parameter.requires_grad).name = name
+            if parameter.array is not array:
+                parameter.array, parameter.stored_grad = array, None
+                leaf(parameter, parameter.requires_grad).name = parameter.name
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -162,7 +167,7 @@ class Module:
                 try:
                     given = state[name].array if isinstance(state[name], Value) else state[name]
                     array = host.asarray(to_host(given)).astype(parameter.dtype, casting="same_kind")
-                except (TypeError, ValueError) as error:
+                except (TypeError, ValueError, RuntimeError) as error:
                     wrong.append(f"{name}: {error}")
                     continue
                 if array.shape != parameter.shape:

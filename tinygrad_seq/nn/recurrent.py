@@ -97,7 +97,7 @@ class Recurrent(Module):
         if state is None:
             return zero_state(self.cell, x.shape[:1], x)
         parts = parts_of(state)
-        for part in parts:
+        for part in parts or (state,):
             if not isinstance(part, Tensor) or (batched and part.shape[:1] != x.shape[:1]):
                 raise ValueError(
                     f"Recurrent: the first state must be a Tensor of shape ({len(x)}, ...), or a tuple of them, "
@@ -126,4 +126,5 @@ class Recurrent(Module):
 
 
 def shapes(state: State) -> Any:
-    return each(lambda part: getattr(part, "shape", type(part).__name__), state)
+    """The shapes of a state's Tensors, in its own form; the type of what is none."""
+    return each(lambda part: part.shape if isinstance(part, Tensor) else type(part).__name__, state)

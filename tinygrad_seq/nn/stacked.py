@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 
 from tinygrad_seq.nn.cell import Cell, State, check_dtype, parts_of, zero_state
 from tinygrad_seq.nn.dropout import dropout as dropped
+from tinygrad_seq.nn.dropout import probability
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.recurrent import padded, time_first, unroll
+from tinygrad_seq.ops.arguments import at_least
 from tinygrad_seq.ops.arrangement import concatenate, stack
 from tinygrad_seq.scope import scope
 from tinygrad_seq.tensor import Tensor
@@ -38,10 +40,8 @@ class Stacked(Module):
         **options: Any,
     ) -> None:
         name = type(self).__name__
-        if num_layers < 1:
-            raise ValueError(f"{name}: num_layers must be at least 1, got {num_layers}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout is a probability, from 0 to 1, got {dropout}")
+        at_least(1, name, num_layers=num_layers)
+        dropout = probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(f"{name}: dropout={dropout} acts between layers, and there is only one", stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers

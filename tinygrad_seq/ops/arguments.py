@@ -19,7 +19,7 @@ def one_axis(op: str, axis: Any, ndim: int) -> int:
     """An axis as a non-negative int, or an error that names the op."""
     try:
         number = as_int(axis)
-    except TypeError:
+    except (TypeError, ValueError):  # the latter from a Tensor
         raise TypeError(f"{op}: axis must be an int, got {axis!r}") from None
     if not -ndim <= number < ndim:
         raise IndexError(f"{op}: axis {axis} is out of range for {ndim} dimension(s)")
@@ -37,12 +37,28 @@ def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
     return axes
 
 
+def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is given one by one, or as one tuple or list."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], Sequence) else given
+
+
 def ints(op: str, numbers: Any) -> tuple[int, ...]:
     """A sequence of whole numbers, or an error that names the op."""
     try:
         return tuple(as_int(n) for n in numbers)
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(f"{op}: expected ints, got {numbers!r:.60}") from None
+
+
+def at_least(least: int, op: str, **counts: Any) -> None:
+    """Refuse a count that is no whole number or is too small."""
+    for name, count in counts.items():
+        try:
+            enough = as_int(count) >= least
+        except (TypeError, ValueError):
+            raise TypeError(f"{op}: {name} must be an int, got {count!r}") from None
+        if not enough:
+            raise ValueError(f"{op}: {name} must be at least {least}, got {count}")
 
 
 def number(op: str, argument: str, value: Any) -> Any:

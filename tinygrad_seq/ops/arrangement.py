@@ -7,7 +7,7 @@ from tinygrad_seq.backend import host
 from tinygrad_seq.graph import Value
 from tinygrad_seq.ops import joining
 from tinygrad_seq.ops import shape as shapes
-from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of
+from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of, spread
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.tensor import Tensor
@@ -20,8 +20,7 @@ def reshape(x: Any, *shape: Any) -> "Tensor":
     >>> ts.reshape(ts.arange(6), 2, 3).tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return shapes.reshape(x, shape=ints("reshape", new))
+    return shapes.reshape(x, shape=ints("reshape", spread(shape)))
 
 
 def transpose(x: Any, *axes: Any) -> "Tensor":
@@ -31,9 +30,8 @@ def transpose(x: Any, *axes: Any) -> "Tensor":
     >>> ts.transpose(ts.zeros(2, 3, 4), 1, 2, 0).shape
     (3, 4, 2)
     """
-    order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
     ndim = len(shape_of(x))
-    order = tuple(one_axis("transpose", a, ndim) for a in order) if order else tuple(reversed(range(ndim)))
+    order = tuple(one_axis("transpose", a, ndim) for a in spread(axes)) or tuple(reversed(range(ndim)))
     if sorted(order) != list(range(ndim)):
         raise ValueError(
             f"transpose: axes {axes} are not a permutation of all {ndim} axes; swapaxes(a, b) exchanges two"
@@ -89,8 +87,7 @@ def broadcast_to(x: Any, *shape: Any) -> "Tensor":
     >>> ts.broadcast_to(ts.arange(2), 2, 2).tolist()
     [[0, 1], [0, 1]]
     """
-    new = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return shapes.broadcast_to(x, shape=ints("broadcast_to", new))
+    return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
 
 
 def flip(x: Any, axis: Axis = None) -> "Tensor":
@@ -111,10 +108,10 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
     [0.0, 1.0, 1.0, 0.0, 0.0]
     """
     ndim = len(shape_of(x))
-    given = host.asarray(widths)
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"pad: widths must be ints, got {widths!r}")
     try:
+        given = host.asarray(widths)
+        if given.dtype.kind not in "iu":
+            raise TypeError(f"pad: widths must be ints, got {widths!r}")
         pairs = host.broadcast_to(given, (ndim, 2)).tolist()
     except ValueError:
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
@@ -152,7 +149,7 @@ def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
 
 def nonempty(op: str, pieces: Any) -> list[Any]:
     if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
-        raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {type(pieces).__name__}")
+        raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {pieces!r:.60}")
     return list(pieces)
 
 
@@ -170,7 +167,7 @@ def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Te
         (size,) = ints("split", (size_or_sizes,))
         if size < 1:
             raise ValueError(f"split: the chunk size must be positive, got {size}")
-        sizes = (size,) * (length // size) + ((length % size,) if length % size else ())
+        sizes = (size,) * (length // size) + ((length % size,) if length % size or not length else ())
     if host.sum(sizes) != length or any(n < 0 for n in sizes):
         raise ValueError(f"split: sizes {sizes} do not sum to the length {length} of axis {axis}")
     return list(joining.split(x, sizes=sizes, axis=axis))

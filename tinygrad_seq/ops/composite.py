@@ -15,7 +15,7 @@ from tinygrad_seq.ops import shape as shapes
 from tinygrad_seq.ops.arguments import Axis, axes_of, ints, number, one_axis, shape_of
 from tinygrad_seq.ops.arrangement import squeeze
 from tinygrad_seq.ops.elementwise import divide
-from tinygrad_seq.record import handle
+from tinygrad_seq.record import constant, handle
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.tensor import Tensor
@@ -33,12 +33,17 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     return reduction.reduce_sum(x, axis=axes_of("sum", axis, x), keepdims=keepdims)
 
 
-def count(op: str, x: Any, axes: tuple[int, ...]) -> int:
-    """How many elements a reduction folds into one; none is an error."""
-    n = prod(shape_of(x)[a] for a in axes)
-    if n == 0:
+def filled_axes(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
+    """The axes of a reduction that means nothing without an element."""
+    axes = axes_of(op, axis, x)
+    if 0 in (shape_of(x)[a] for a in axes):
         raise ValueError(f"{op}: nothing to take the {op} of, the shape is {shape_of(x)}")
-    return n
+    return axes
+
+
+def count(x: Any, axes: tuple[int, ...]) -> int:
+    """How many elements are folded into one."""
+    return prod(shape_of(x)[a] for a in axes)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
@@ -48,8 +53,8 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     >>> ts.mean(ts.tensor([1.0, 2.0, 6.0])).item()
     3.0
     """
-    axes = axes_of("mean", axis, x)
-    return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), float(count("mean", x, axes)))
+    axes = filled_axes("mean", axis, x)
+    return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count(x, axes))
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> "Tensor":
@@ -59,8 +64,9 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) 
     >>> ts.var(ts.tensor([1.0, 3.0])).item()
     1.0
     """
-    axes = axes_of("var", axis, x)
-    if not 0 <= correction < (n := count("var", x, axes)):
+    axes = filled_axes("var", axis, x)
+    (correction,) = ints("var", (correction,))
+    if not 0 <= correction < (n := count(x, axes)):
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
     distance = x - mean(x, axes, keepdims=True)
     return sum(distance * distance, axes, keepdims) / float(n - correction)
@@ -73,9 +79,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     >>> ts.max(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
     [5, 4]
     """
-    axes = axes_of("max", axis, x)
-    count("max", x, axes)
-    return reduction.reduce_max(x, axis=axes, keepdims=keepdims)
+    return reduction.reduce_max(x, axis=filled_axes("max", axis, x), keepdims=keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
@@ -85,9 +89,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     >>> ts.min(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
     [1, 3]
     """
-    axes = axes_of("min", axis, x)
-    count("min", x, axes)
-    return reduction.reduce_min(x, axis=axes, keepdims=keepdims)
+    return reduction.reduce_min(x, axis=filled_axes("min", axis, x), keepdims=keepdims)
 
 
 def argmax(x: Any, axis: int | None = None) -> "Tensor":
@@ -97,8 +99,8 @@ def argmax(x: Any, axis: int | None = None) -> "Tensor":
     >>> ts.argmax(ts.tensor([3.0, 7.0, 5.0])).item()
     1
     """
-    count("argmax", x, axes_of("argmax", axis, x))
-    return reduction.argmax(x, axis=None if axis is None else one_axis("argmax", axis, len(shape_of(x))))
+    axes = filled_axes("argmax", None if axis is None else one_axis("argmax", axis, len(shape_of(x))), x)
+    return reduction.argmax(x, axis=None if axis is None else axes[0])
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
@@ -108,9 +110,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     >>> ts.logsumexp(ts.tensor([1e4, -1e4])).item()
     10000.0
     """
-    axes = axes_of("logsumexp", axis, x)
-    count("logsumexp", x, axes)
-    return reduction.logsumexp(x, axis=axes, keepdims=keepdims)
+    return reduction.logsumexp(x, axis=filled_axes("logsumexp", axis, x), keepdims=keepdims)
 
 
 def log_softmax(x: Any, axis: int = -1) -> "Tensor":
@@ -120,9 +120,7 @@ def log_softmax(x: Any, axis: int = -1) -> "Tensor":
     >>> ts.log_softmax(ts.tensor([0.0, -1e4])).tolist()
     [0.0, -10000.0]
     """
-    axes = axes_of("log_softmax", axis, x)
-    count("log_softmax", x, axes)
-    return reduction.log_softmax(x, axis=axes)
+    return reduction.log_softmax(x, axis=filled_axes("log_softmax", axis, x))
 
 
 def softmax(x: Any, axis: int = -1) -> "Tensor":
@@ -132,9 +130,7 @@ def softmax(x: Any, axis: int = -1) -> "Tensor":
     >>> ts.softmax(ts.zeros(4)).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    axes = axes_of("softmax", axis, x)
-    count("softmax", x, axes)
-    return elementwise.exp(reduction.log_softmax(x, axis=axes))
+    return elementwise.exp(reduction.log_softmax(x, axis=filled_axes("softmax", axis, x)))
 
 
 # ------------------------------------------------------------------------------------------------- products and picks
@@ -152,6 +148,8 @@ def matmul(x: Any, y: Any) -> "Tensor":
         return contraction.matmul(x, y)
     if not left or not right:
         raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
+    if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
+        x, y = (z if isinstance(z, Value) else constant("matmul", z, beside) for z, beside in ((x, y), (y, x)))
     if left[-1] != right[0 if len(right) == 1 else -2]:
         raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     product = contraction.matmul(
@@ -172,9 +170,9 @@ def index_part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, int | slice):
         return part
     array = part.array if isinstance(part, Value) else part
-    if isinstance(part, Sequence) and not isinstance(part, str):
+    if type(array) not in modules:
         array = indices("getitem", part)
-    if getattr(array, "dtype", None) is None or array.dtype.kind not in "iub":
+    if array.dtype.kind not in "iub":
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
@@ -248,4 +246,4 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
     array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
-    return handle(modules[type(array)].eye(count, dtype=as_dtype(dtype))[array])
+    return handle((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))

@@ -14,25 +14,45 @@ from tinygrad_seq.primitive import primitive
 
 @primitive
 def add(xp: Any, x: Any, y: Any) -> Any:
-    """x + y."""
+    """x + y, elementwise, as NumPy broadcasts.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.add(ts.tensor([1.0, 2.0]), 3.0)
+    tensor([4., 5.])
+    """
     return x + y
 add.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
 
 @primitive
 def subtract(xp: Any, x: Any, y: Any) -> Any:
-    """x - y."""
+    """x - y, elementwise.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.subtract(3.0, ts.tensor([1.0, 2.0]))
+    tensor([2., 1.])
+    """
     return x - y
 subtract.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)
 
 @primitive
 def multiply(xp: Any, x: Any, y: Any) -> Any:
-    """x * y, elementwise."""
+    """x * y, elementwise.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.multiply(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+    tensor([3., 8.])
+    """
     return x * y
 multiply.vjps(lambda g, _z, _x, y: g * y, lambda g, _z, x, _y: g * x)
 
 @primitive
 def divide(xp: Any, x: Any, y: Any) -> Any:
-    """x / y, elementwise; integers divide to float32."""
+    """x / y, elementwise; integers divide to float32.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.divide(ts.tensor([1, 2]), 4)
+    tensor([0.25, 0.5 ])
+    """
     if xp.result_type(x, y).kind != "f":
         return xp.divide(x, y, dtype="float32", casting="unsafe")
     return x / y
@@ -40,13 +60,23 @@ divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * z / y)
 
 @primitive
 def negative(xp: Any, x: Any) -> Any:
-    """-x."""
+    """-x, elementwise.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.negative(ts.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
     return -x
 negative.vjps(lambda g, _y, _x: -g)
 
 @primitive
 def power(xp: Any, x: Any, p: Any) -> Any:
-    """x ** p, elementwise."""
+    """x ** p, elementwise.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.power(ts.tensor([2.0, 3.0]), 2)
+    tensor([4., 9.])
+    """
     return x**p
 
 
@@ -66,37 +96,67 @@ power.vjps(power_base, power_exponent)
 
 @primitive
 def exp(xp: Any, x: Any) -> Any:
-    """e ** x."""
+    """e ** x, elementwise.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.exp(ts.zeros(2))
+    tensor([1., 1.])
+    """
     return xp.exp(x)
 exp.vjps(lambda g, y, _x: g * y)
 
 @primitive
 def log(xp: Any, x: Any) -> Any:
-    """The natural logarithm."""
+    """The natural logarithm; -inf at 0, NaN below.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.log(ts.tensor([1.0, 2.0]))
+    tensor([0.       , 0.6931472])
+    """
     return xp.log(x)
 log.vjps(lambda g, _y, x: g / x)
 
 @primitive
 def sqrt(xp: Any, x: Any) -> Any:
-    """The square root."""
+    """The square root; NaN below 0.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.sqrt(ts.tensor([4.0, 9.0]))
+    tensor([2., 3.])
+    """
     return xp.sqrt(x)
 sqrt.vjps(lambda g, y, _x: g / (y + y))
 
 @primitive
 def sin(xp: Any, x: Any) -> Any:
-    """sin x, in radians."""
+    """sin x, in radians.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.sin(ts.zeros(2))
+    tensor([0., 0.])
+    """
     return xp.sin(x)
 
 @primitive
 def cos(xp: Any, x: Any) -> Any:
-    """cos x, in radians."""
+    """cos x, in radians.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.cos(ts.zeros(2))
+    tensor([1., 1.])
+    """
     return xp.cos(x)
 sin.vjps(lambda g, _y, x: g * cos(x))
 cos.vjps(lambda g, _y, x: -g * sin(x))
 
 @primitive
 def tanh(xp: Any, x: Any) -> Any:
-    """tanh x, in (-1, 1): what a recurrent state is squashed by."""
+    """tanh x, in (-1, 1): what a recurrent state is squashed by.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.tanh(ts.tensor([0.0, 20.0]))
+    tensor([0., 1.])
+    """
     return xp.tanh(x)
 tanh.vjps(lambda g, y, _x: g - g * y * y)
 
@@ -108,7 +168,12 @@ def ceiling_and_one(xp: Any, dtype: Any) -> tuple[Any, Any]:
 
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
-    """1 / (1 + e**-x), in (0, 1): how far a gate is open."""
+    """1 / (1 + e**-x), in (0, 1): how far a gate is open.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.sigmoid(ts.tensor([0.0, 100.0]))
+    tensor([0.5, 1. ])
+    """
     ceiling, one = ceiling_and_one(xp, x.dtype)
     e = xp.exp(xp.minimum(x, ceiling))
     return e / (e + one)  # keeps all its digits in the lower tail
@@ -122,13 +187,23 @@ softplus.vjps(lambda g, _y, x: g * sigmoid(x))
 
 @primitive
 def relu(xp: Any, x: Any) -> Any:
-    """max(x, 0)."""
+    """max(x, 0); its gradient at 0 is 0.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.relu(ts.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return xp.maximum(x, 0)
 relu.vjps(lambda g, y, _x: g * (y != 0.0))
 
 @primitive
 def abs(xp: Any, x: Any) -> Any:
-    """|x|."""
+    """|x|, elementwise; its gradient at 0 is 0.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.abs(ts.tensor([-1.0, 2.0]))
+    tensor([1., 2.])
+    """
     return xp.abs(x)
 
 @primitive
@@ -141,7 +216,12 @@ abs.vjps(lambda g, _y, x: g * sign(x))
 
 @primitive
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, else y."""
+    """x where the condition holds, else y.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.where(ts.tensor([True, False]), ts.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 0.])
+    """
     return xp.where(condition, x, y)
 where.vjps(
     None,
@@ -151,13 +231,23 @@ where.vjps(
 
 @primitive
 def maximum(xp: Any, x: Any, y: Any) -> Any:
-    """The larger of the two, elementwise."""
+    """The larger of the two, elementwise; a tie halves the gradient.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.maximum(ts.tensor([1.0, 4.0]), 3.0)
+    tensor([3., 4.])
+    """
     return xp.maximum(x, y)
 maximum.vjps(lambda g, _z, x, y: larger(g, x, y), lambda g, _z, x, y: larger(g, y, x))
 
 @primitive
 def minimum(xp: Any, x: Any, y: Any) -> Any:
-    """The smaller of the two, elementwise."""
+    """The smaller of the two, elementwise; a tie halves the gradient.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.minimum(ts.tensor([1.0, 4.0]), 3.0)
+    tensor([1., 3.])
+    """
     return xp.minimum(x, y)
 minimum.vjps(lambda g, _z, x, y: larger(g, y, x), lambda g, _z, x, y: larger(g, x, y))
 
@@ -177,35 +267,3 @@ def clip_rule(g: Any, _y: Any, x: Any, low: float | None, high: float | None) ->
         g = where(x >= low, g, 0.0)
     return g if high is None else where(x <= high, g, 0.0)
 clip.vjps(clip_rule)
-
-# ------------------------------------------------------------------------------------- comparisons: truth, no gradient
-
-@primitive
-def equal(xp: Any, x: Any, y: Any) -> Any:
-    """x == y, elementwise."""
-    return x == y
-
-@primitive
-def not_equal(xp: Any, x: Any, y: Any) -> Any:
-    """x != y, elementwise."""
-    return x != y
-
-@primitive
-def less(xp: Any, x: Any, y: Any) -> Any:
-    """x < y, elementwise."""
-    return x < y
-
-@primitive
-def less_equal(xp: Any, x: Any, y: Any) -> Any:
-    """x <= y, elementwise."""
-    return x <= y
-
-@primitive
-def greater(xp: Any, x: Any, y: Any) -> Any:
-    """x > y, elementwise."""
-    return x > y
-
-@primitive
-def greater_equal(xp: Any, x: Any, y: Any) -> Any:
-    """x >= y, elementwise."""
-    return x >= y

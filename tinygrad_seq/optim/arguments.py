@@ -16,7 +16,10 @@ def number(place: str, name: str, value: Any, below: float | None = math.inf) ->
     """A number from 0 up to `below` (None: inf too) as a Python float: a float64 would widen float32 parameters."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{place}: {name} must be a number, got {value!r}")
-    found = float(value)
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
     if not (found >= 0 and (below is None or found < below)):
         limit = "" if below is None else " and finite" if below == math.inf else f" and below {below:g}"
         raise ValueError(f"{place}: {name} must be at least 0{limit}, got {value!r}")

@@ -88,9 +88,10 @@ class Optimizer:
         Raises ValueError or TypeError that names what does not fit.
         """
         place = f"{type(self).__name__}.load_state_dict"
-        if not isinstance(saved, dict) or saved.keys() != {"options", "state"}:
-            raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'")
-        given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
+        try:
+            given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'") from None
         if given.keys() != self.options.keys():
             raise ValueError(f"{place}: the options are {sorted(given)}, expected {sorted(self.options)}")
         if len(kept) != len(self.parameters):
@@ -100,7 +101,8 @@ class Optimizer:
         options = {option: self.checked(option, value) for option, value in given.items()}
         for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
             for name, value in state.items():
-                if name in self.memory and getattr(value, "shape", None) == parameter.shape and value.dtype.kind == "f":
+                array = name in self.memory and type(value) in modules
+                if array and value.shape == parameter.shape and value.dtype.kind == "f":
                     state[name] = to_device(host.array(value), parameter.device)
                 elif name != "t" or type(value) is not int or value < 0:
                     raise ValueError(
