@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from pictures import clusters, items
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.details import details, strip_length, summary
-from tinygrad_seq.drawing.page import data, forward_frames, inlined, page, walk
+from tinygrad_seq.drawing.page import data, forward_frames, inlined, page
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import Scale
@@ -101,7 +102,7 @@ def test_every_item_of_a_network_is_told():
     loss = layer(ts.tensor(np.ones((3, 2, 3), "float32")))[0].sum().named("loss")
     loss.backward(retain_graph=True)
     view, about = told(loss)
-    by_name = {item.label: about[item.id] for _, item in walk(view.top) if item.id in about}
+    by_name = {item.label: about[item.id] for item in items(view) if item.id in about}
     forget, weight, biases = by_name["forget"], by_name["weight_hh_l0"], by_name["bias_ih_l0\n+ bias_hh_l0"]
     assert forget["op"] == "sigmoid" and forget["shape"] == "(2, 8)" and forget["dtype"] == "float32"
     assert forget["about"].startswith("1 / (1 + e**-x)") and 0 < forget["values"]["min"] < forget["values"]["max"] < 1
@@ -137,15 +138,14 @@ def test_nothing_is_kept_alive():
 
 def test_values_on_a_device_are_told_too(gpu):
     view, about = told(lstm(2, device="cuda"))
-    assert {item.id for _, item in walk(view.top)} == set(about)
-    assert about[next(item.id for _, item in walk(view.top) if item.label == "cell")]["values"]["size"] == 16
+    assert {item.id for item in items(view)} == set(about)
+    assert about[next(item.id for item in items(view) if item.label == "cell")]["values"]["size"] == 16
 
 
 def valued(view, value):
     """The view with this number on everything."""
-    for around, item in list(walk(view.top)):
-        cluster = around[-1] if around else view.top
-        cluster.items[cluster.items.index(item)] = replace(item, value=value)
+    for cluster in clusters(view):
+        cluster.items = [replace(item, value=value) for item in cluster.items]
     return replace(view, scale=Scale("|gradient| (of leaves)", 1e-6, 1.0))
 
 
@@ -196,7 +196,7 @@ def test_the_forward_shows_every_item_once_and_after_what_it_is_made_from(steps,
     view = draw(lstm(7, **options), steps=steps).view
     frames = forward_frames(view)
     shown = [item for frame in frames for item in frame]
-    assert sorted(shown) == sorted(item.id for _, item in walk(view.top))
+    assert sorted(shown) == sorted(item.id for item in items(view))
     frame_of = {item: i for i, frame in enumerate(frames) for item in frame}
     assert all(frame_of[edge.source] <= frame_of[edge.target] for edge in view.edges)
 
@@ -205,6 +205,6 @@ def test_the_backward_is_the_walk_where_it_is_known_and_else_the_forward_reverse
     view, about = told(lstm(2))
     found = data(replace(view, backward=[]), about)
     assert found["backward"] == found["forward"][::-1]
-    order = [item.id for _, item in walk(view.top)][5:0:-1]
+    order = [item.id for item in items(view)][5:0:-1]
     found = data(replace(view, backward=[*order, order[0], "gone"]), about)
     assert [found["items"][frame[0]]["id"] for frame in found["backward"]] == order

@@ -9,10 +9,11 @@ import re
 from collections import defaultdict
 from html import escape
 from importlib.resources import files
-from math import inf
+from math import inf, log10
 from typing import Any
 
 from tinygrad_seq.drawing import palette
+from tinygrad_seq.drawing.around import tenfold
 from tinygrad_seq.drawing.caption import shortened
 from tinygrad_seq.drawing.details import Details, rounded
 from tinygrad_seq.drawing.numbers import gradient
@@ -56,7 +57,8 @@ def key(scale: Scale | None) -> str:
     if scale.low is None:
         return f'<p id="key">{escape(scale.label)}: not computed</p>'
     bar = f'<i style="background: linear-gradient(to right, {", ".join(palette.cold_to_hot)})"></i>'
-    return f'<p id="key">{escape(shortened(stem(scale)))} {scale.low:g}{bar}{scale.high:g}</p>'
+    low, high = (tenfold(round(log10(bound))) for bound in (scale.low, scale.high or 1.0))
+    return f'<p id="key">{escape(shortened(stem(scale)))} {low}{bar}{high}</p>'
 
 
 def stem(scale: Scale | None) -> str:

@@ -3,7 +3,7 @@
 // ------------------------------------------------------------------------------------------------------- play
 const frames = [...forward, ...backward], turn = forward.length;
 const phase = (at) => (at === 0 ? "" : at <= turn ? "forward" : "backward");
-const lines = (at) => (at <= turn || second !== "backward" ? linesInto : linesOutOf); // that led to this frame
+const lines = (at) => (at <= turn || second !== "backward" ? linesInto : linesOutOf); // that lead to a frame
 let at = 0, timer = 0;
 $("time").max = frames.length;
 $("ride").style.setProperty("--turn", turn / frames.length);
@@ -15,14 +15,17 @@ const light = (frame, on) => {
   }
 };
 const caption = () => {
-  const rest = second === "backward" ? `the gradient come back in ${backward.length}` : `its ${second} in ${backward.length}`;
-  if (at === 0) return `Press play to see it made in ${turn} steps, then ${rest}. Click a node to see what is in it.`;
+  const back = second === "backward", steps = at <= turn ? turn : backward.length, now = at <= turn ? at : at - turn;
+  if (at === 0) {
+    const then = back ? "the gradient back" : `the ${second}`;
+    return `Press play: ${turn} steps forward, then ${then} in ${backward.length}. Click a node for what is in it.`;
+  }
   const { title, step, shape, value, gradient, role } = items[frames[at - 1][0]];
   const where = title + (step ? ` at ${step}` : "");
-  if (at <= turn) return `forward ${at} of ${turn}: ${where}${shape && role !== "middle" ? ` gives ${shape}` : ""}`;
-  const size = value === undefined ? gradient : value, what = value === undefined ? "|.grad|" : scale;
-  const reached = `${second} ${at - turn} of ${backward.length}: ${second === "backward" ? "the gradient reaches " : ""}${where}`;
-  return size === undefined || size === at - turn ? reached : `${reached}, ${what} ${figure(size)}`;
+  if (at <= turn) return `forward ${now} of ${steps}: ${where}${shape && role !== "middle" ? ` gives ${shape}` : ""}`;
+  const size = value ?? gradient, known = size !== undefined && size !== now; // a path only counts
+  const measure = known ? `, ${value === undefined ? "|.grad|" : scale} ${figure(size)}` : "";
+  return `${second} ${now} of ${steps}: ${back ? "the gradient reaches " : ""}${where}${measure}`;
 };
 const show = (next) => {
   next = clamp(next, 0, frames.length);
@@ -120,5 +123,6 @@ document.addEventListener("keydown", (event) => {
 });
 addEventListener("resize", () => (fitted ? fit() : uncoverNear()));
 
+document.body.dataset.ready = "";
 open();
 show(0);
