@@ -9,16 +9,16 @@ const { items, texts, shared, forward, backward, second, scale } = JSON.parse($(
 
 // ------------------------------------------------------------------------------------- what is connected to what
 const number = new Map(items.map((item, i) => [item.id, i]));
-const shapes = items.map((item) => $(item.id));
+const shapes = items.map((item) => $(item.id)), lines = [...picture.querySelectorAll("g.edge")];
+const ends = lines.map((line) => [number.get(line.dataset.source), number.get(line.dataset.target)]);
 const inputs = items.map(() => new Set()), users = items.map(() => new Set()); // numbers of items
-const linesInto = items.map(() => []), linesOutOf = items.map(() => []); // the drawn edges
-for (const line of picture.querySelectorAll("g.edge")) {
-  const source = number.get(line.dataset.source), target = number.get(line.dataset.target);
+const linesInto = items.map(() => []), linesOutOf = items.map(() => []);
+ends.forEach(([source, target], k) => {
   inputs[target].add(source);
   users[source].add(target);
-  linesInto[target].push(line);
-  linesOutOf[source].push(line);
-}
+  linesInto[target].push(lines[k]);
+  linesOutOf[source].push(lines[k]);
+});
 for (const shape of shapes) {
   shape.setAttribute("tabindex", "0");
   shape.setAttribute("role", "button");
@@ -38,43 +38,36 @@ const dress = (name, elements) => {
 };
 
 // ------------------------------------------------------------------------------------------ what is near is there
-// A browser lays out all that is in a picture at each change. So a long one is cut into miles along its longer side,
-// and those that are far away are taken out of it.
-const { x: left, y: top, width, height } = picture.viewBox.baseVal;
-const lengthwise = width > height, mile = 1000;
-const miles = Array.from({ length: Math.ceil(Math.max(width, height) / mile) }, () => []); // [box, what it holds]
-const mileOf = new Map();
-for (const kind of ["cluster", "edge", "node"]) { // in the order in which they lie one over the other
-  const pieces = [...picture.querySelectorAll(`g.${kind}`)], after = pieces.at(-1);
-  const boxes = miles.map((mile) => {
-    mile.push([document.createElementNS(picture.namespaceURI, "g"), []]);
-    return mile.at(-1);
-  });
-  after?.after(...boxes.map(([box]) => box));
-  for (const piece of pieces) {
-    const [shape] = piece.getElementsByTagName(kind === "edge" ? "path" : "rect");
-    const [start, length] = lengthwise ? ["x", "width"] : ["y", "height"];
-    const along = kind === "edge"
-      ? shape.getAttribute("d").match(/-?[\d.]+/g).filter((_, k) => k % 2 === Number(!lengthwise)).map(Number)
-      : [Number(shape.getAttribute(start)), Number(shape.getAttribute(start)) + Number(shape.getAttribute(length))];
-    const low = Math.min(...along), m = Math.max(0, Math.floor((low - (lengthwise ? left : top)) / mile));
-    if (Math.max(...along) - low > mile) continue; // what reaches far stays
-    boxes[m][1].push(piece);
-    mileOf.set(piece, m);
-    piece.remove();
+// At each change a browser lays out all that is in a picture. So it is cut into miles along its longer side, and what
+// is in those that are far away is taken out.
+const frame = picture.viewBox.baseVal, { width, height } = frame, mile = 1000;
+const [along, length, scrolled, room] = width > height
+  ? ["x", "width", "scrollLeft", "clientWidth"] : ["y", "height", "scrollTop", "clientHeight"];
+const mileAt = (shape) => {
+  const box = shape.querySelector("rect");
+  return box[length].baseVal.value > mile ? -1 : Math.floor((box[along].baseVal.value - frame[along]) / mile);
+};
+const clusters = [...picture.querySelectorAll("g.cluster")], mileOf = shapes.map(mileAt);
+const mileOfLine = ends.map(([a, b]) => (Math.abs(mileOf[a] - mileOf[b]) > 1 ? -1 : Math.min(mileOf[a], mileOf[b])));
+const boxes = []; // [mile, group, what belongs into it]
+for (const [pieces, miles] of [[clusters, clusters.map(mileAt)], [lines, mileOfLine], [shapes, mileOf]]) {
+  const after = pieces.at(-1)?.nextSibling;
+  for (const [m, inside] of [...Map.groupBy(pieces, (_, k) => miles[k])].sort(([a], [b]) => a - b)) {
+    if (m < 0) continue; // what reaches far stays
+    const group = picture.insertBefore(document.createElementNS(picture.namespaceURI, "g"), after);
+    for (const piece of inside) piece.remove();
+    boxes.push([m, group, inside]);
   }
 }
-let [first, end] = [0, 0]; // of the miles that are there
 const uncover = (from, to) => {
-  for (let m = 0; m < miles.length; m++) {
-    const now = m >= from && m < to;
-    if (now !== (m >= first && m < end)) for (const [box, pieces] of miles[m]) box.replaceChildren(...(now ? pieces : []));
+  for (const [m, group, inside] of boxes) {
+    const near = m >= from && m <= to;
+    if (near !== group.hasChildNodes()) group.replaceChildren(...(near ? inside : []));
   }
-  [first, end] = [from, to];
 };
 const uncoverNear = () => {
-  const [start, room] = lengthwise ? [stage.scrollLeft, stage.clientWidth] : [stage.scrollTop, stage.clientHeight];
-  uncover(Math.floor((start - room) / zoom / mile) - 1, Math.ceil((start + 2 * room) / zoom / mile));
+  const start = stage[scrolled], away = stage[room];
+  uncover(Math.floor((start - away) / zoom / mile) - 1, Math.floor((start + 2 * away) / zoom / mile));
 };
 stage.addEventListener("scroll", uncoverNear);
 
@@ -110,7 +103,7 @@ const open = () => { // what is too long to be read as a whole begins at its lef
 };
 const reveal = (i) => {
   if (!shapes[i].isConnected) {
-    stage[lengthwise ? "scrollLeft" : "scrollTop"] = mileOf.get(shapes[i]) * mile * zoom;
+    stage[scrolled] = mileOf[i] * mile * zoom;
     uncoverNear();
   }
   shapes[i].scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -154,16 +147,17 @@ let picked = -1;
 const heat = ({ strip, size }, shape) => {
   const most = Math.max(...strip.filter(Number.isFinite).map(Math.abs), 1e-300);
   const cells = strip.map((value) => {
-    const cell = make("i", { title: figure(value), className: value < 0 ? "cold" : "" });
-    if (Number.isFinite(value)) cell.style.setProperty("--heat", `${Math.round(100 * Math.sqrt(Math.abs(value) / most))}%`);
-    else cell.className = "odd";
+    const kind = !Number.isFinite(value) ? "odd" : value < 0 ? "cold" : "";
+    const cell = make("i", { title: figure(value), className: kind });
+    cell.style.setProperty("--heat", `${Math.round(100 * Math.sqrt(Math.abs(value) / most)) || 0}%`);
     return cell;
   });
   const last = Number(shape.match(/(\d+),?\)$/)?.[1] ?? 0);
   const grid = make("div", { className: "heat", role: "img", ariaLabel: "heat strip of the values" }, ...cells);
   grid.style.setProperty("--columns", size <= 64 && last && last <= 16 ? last : 16);
-  const which = strip.length < size ? `${strip.length} of ${size.toLocaleString("en")}, evenly spaced` : "all values";
-  return strip.length > 1 ? [grid, make("small", {}, `${which}; blue is negative, red is positive`)] : [];
+  const some = `${strip.length} of ${size.toLocaleString("en")} values, evenly spaced`;
+  const note = `${strip.length < size ? some : "all values"}; blue is negative, red is positive`;
+  return strip.length > 1 ? [grid, make("small", {}, note)] : [];
 };
 const facts = (about, title, seen = {}) => {
   const { values } = about, one = values?.size === 1 || typeof values === "string";
@@ -178,16 +172,14 @@ const facts = (about, title, seen = {}) => {
   return [list, ...(values?.strip ? heat(values, about.shape) : [])];
 };
 const links = (title, found) => {
-  if (!found.size) return [];
   const buttons = [...found].slice(0, 100).map((i) => {
-    const { title: name, step } = items[i];
-    const button = make("button", {}, name);
+    const { title: name, step } = items[i], button = make("button", {}, name);
     if (step && step !== items[picked].step) button.append(make("small", {}, ` ${step}`));
     button.dataset.go = i;
     return make("li", {}, button);
   });
   if (found.size > 100) buttons.push(make("li", {}, `and ${found.size - 100} more`));
-  return [make("h3", {}, title), make("ul", {}, ...buttons)];
+  return found.size ? [make("h3", {}, title), make("ul", {}, ...buttons)] : [];
 };
 const fill = (i) => {
   const item = told(i), { rules = [], of = [], about = "" } = item;

@@ -3,7 +3,7 @@
 // ------------------------------------------------------------------------------------------------------- play
 const frames = [...forward, ...backward], turn = forward.length;
 const phase = (at) => (at === 0 ? "" : at <= turn ? "forward" : "backward");
-const lines = (at) => (at <= turn || second !== "backward" ? linesInto : linesOutOf); // that lead to a frame
+const linesTo = (at) => (at <= turn || second !== "backward" ? linesInto : linesOutOf); // that lead to a frame
 let at = 0, timer = 0;
 $("time").max = frames.length;
 $("ride").style.setProperty("--turn", turn / frames.length);
@@ -11,7 +11,7 @@ $("second").textContent = second;
 
 const light = (frame, on) => {
   for (const i of frames[frame - 1]) {
-    for (const one of [shapes[i], ...lines(frame)[i]]) one.classList.toggle("is-lit", on);
+    for (const one of [shapes[i], ...linesTo(frame)[i]]) one.classList.toggle("is-lit", on);
   }
 };
 const caption = () => {
@@ -40,7 +40,7 @@ const show = (next) => {
   else delete picture.dataset.play;
   const now = at ? frames[at - 1] : [];
   dress("is-now", now.map((i) => shapes[i]));
-  dress("is-going", now.flatMap((i) => lines(at)[i]));
+  dress("is-going", now.flatMap((i) => linesTo(at)[i]));
   $("time").value = at;
   $("caption").textContent = caption();
   $("time").setAttribute("aria-valuetext", caption());
@@ -83,7 +83,7 @@ let worn;
 addEventListener("beforeprint", () => {
   worn = root.dataset.theme;
   root.dataset.theme = "light";
-  uncover(0, miles.length);
+  uncover(0, Infinity);
 });
 addEventListener("afterprint", () => {
   if (worn) root.dataset.theme = worn;
