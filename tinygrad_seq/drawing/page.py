@@ -87,7 +87,7 @@ def is_op(item: Item) -> bool:
 def data(view: View, details: Details) -> dict[str, Any]:
     """All that the page knows: items by number, frames of numbers, and texts that many items share.
 
-    After the forward the page plays the backward, or whatever else the numbers shown are given in the order of.
+    After the forward the page plays the backward; or where other numbers are shown, those from small to large.
     """
     texts: dict[str, int] = {}
     items: list[dict[str, Any]] = []
@@ -108,15 +108,16 @@ def data(view: View, details: Details) -> dict[str, Any]:
             items.append(entry)
     number = {item["id"]: i for i, item in enumerate(items)}
     forward = [[number[item] for item in frame] for frame in forward_frames(view)]
-    of_gradients = stem(view.scale) in ("", gradient)
     walk = [number[item] for item in dict.fromkeys(view.backward) if item in number]
-    backward = [[i] for i in walk if of_gradients or "value" in items[i]]
+    of_gradients = stem(view.scale) in ("", gradient)
+    if not of_gradients:
+        walk = sorted((i for i in walk if "value" in items[i]), key=lambda i: float(items[i]["value"]))
     return {
         "items": items,
         "texts": [json.loads(text) for text in texts],
         "shared": shared,
         "forward": forward,
-        "backward": backward or forward[::-1],
+        "backward": [[i] for i in walk] or forward[::-1],
         "second": "backward" if of_gradients else stem(view.scale),
         "scale": stem(view.scale),
     }
