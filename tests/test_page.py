@@ -273,3 +273,17 @@ def test_a_path_is_played_as_one_and_no_gradient_is_spoken_of():
     found = within(draw(caught.value.output, show=caught.value.path).html)
     assert found["second"] == found["scale"] == "path"
     assert [found["items"][i]["value"] for (i,) in found["backward"]] == [1, 2]
+
+
+def test_a_recorded_backward_is_played_as_it_was_made():
+    layer = ts.nn.RNN(3, 4)
+    loss = layer(ts.tensor(np.ones((2, 2, 3), "float32")))[0].sum().named("loss")
+    loss.backward(create_graph=True)
+    drawing = draw(loss, backward=True)
+    found = within(drawing.html)
+    ordinal = {item.id: item.ordinal for item in items(drawing.view)}
+    forward, backward = (
+        [ordinal[found["items"][i]["id"]] for i, *_ in found[name]] for name in ("forward", "backward")
+    )
+    assert found["second"] == "recorded backward" and found["items"][found["forward"][-1][0]]["title"] == "sum loss"
+    assert forward + backward == sorted(forward + backward) and backward

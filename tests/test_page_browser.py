@@ -153,7 +153,7 @@ def test_step_by_step_the_forward_and_then_the_backward(reader):
     assert reader.caption.text.startswith(f"backward {len(backward)} of {len(backward)}: ")
     assert reader.count(".node.is-lit") == sum(map(len, backward))
     reader.type(Keys.HOME)
-    assert reader.count(".is-lit, .is-now, .is-going") == reader.count("[data-play]") == 0
+    assert reader.count(".is-lit, .is-now, .is-going") == reader.count("[data-play$=ward]") == 0
 
 
 def test_the_log_of_a_backward_is_played_with_its_norms(reader, files):

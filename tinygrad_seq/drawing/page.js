@@ -23,7 +23,6 @@ for (const shape of shapes) {
   shape.setAttribute("tabindex", "0");
   shape.setAttribute("role", "button");
 }
-if (items.length < 1000) stage.dataset.calm = ""; // fading costs too much where there are many
 if (scale) stage.dataset.heat = "";
 const told = (i) => ({ ...items[i], ...Object.fromEntries(shared.map((key) => [key, texts[items[i][key]]])) });
 const nodeOf = (target) => number.get(target.closest?.("#stage g.node")?.id);
@@ -77,10 +76,10 @@ const across = () => (stage.offsetWidth - 24) / width, down = () => (stage.offse
 const whole = () => Math.max(Math.min(across(), down()), Math.min(down(), 100 / height)); // a strip, but no hair
 let zoom = 1, fitted = true;
 
-const setZoom = (next, x = stage.clientWidth / 2, y = stage.clientHeight / 2) => {
+const setZoom = (next, fits, x = stage.clientWidth / 2, y = stage.clientHeight / 2) => {
   const before = picture.getBoundingClientRect(), corner = stage.getBoundingClientRect();
   const right = (corner.left + x - before.left) / before.width, below = (corner.top + y - before.top) / before.height;
-  zoom = clamp(next, Math.min(whole(), 0.2), 6);
+  [zoom, fitted] = [clamp(next, Math.min(whole(), 0.2), 6), fits];
   picture.style.width = `${width * zoom}px`;
   picture.style.height = `${height * zoom}px`;
   const after = picture.getBoundingClientRect();
@@ -88,17 +87,11 @@ const setZoom = (next, x = stage.clientWidth / 2, y = stage.clientHeight / 2) =>
   stage.scrollTop += after.top + below * after.height - corner.top - y;
   uncoverNear();
 };
-const fit = () => {
-  setZoom(Math.min(whole(), 1.6));
-  fitted = true;
-};
-const zoomBy = (factor, x, y) => {
-  setZoom(zoom * factor, x, y);
-  fitted = false;
-};
+const fit = () => setZoom(Math.min(whole(), 1.6), true);
+const zoomBy = (factor, x, y) => setZoom(zoom * factor, false, x, y);
 const open = () => { // what is too long to be read as a whole begins at its left end or its top
   fit();
-  if (zoom < 0.5) zoomBy(Math.min(0.9, Math.max(across(), down())) / zoom);
+  if (zoom < 0.5) zoomBy(clamp(Math.max(across(), down()), 0.6, 0.9) / zoom);
   stage.scrollTo(0, 0);
 };
 const reveal = (i) => {

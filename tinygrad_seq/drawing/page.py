@@ -55,7 +55,7 @@ def key(scale: Scale | None) -> str:
     if scale is None:
         return ""
     if scale.low is None:
-        return f'<p id="key">{escape(scale.label)}: not computed</p>'
+        return f'<p id="key">{escape(scale.label)}: none before loss.backward(retain_graph=True)</p>'
     bar = f'<i style="background: linear-gradient(to right, {", ".join(palette.cold_to_hot)})"></i>'
     low, high = (tenfold(round(log10(bound))) for bound in (scale.low, scale.high or 1.0))
     return f'<p id="key">{escape(shortened(stem(scale)))} {low}{bar}{high}</p>'
@@ -74,29 +74,28 @@ def inlined(value: Any) -> str:
 
 def summary(view: View) -> tuple[str, str]:
     """What the picture is of, and how large it is."""
-    ops = [item for cluster in within(view.top) for item in cluster.items if is_op(item)]
+    items = [item for cluster in within(view.top) for item in cluster.items]
+    ops = [item for item in items if item.role not in (*leaves, "middle", "passing")]
     outputs = [shortened(item.label) for item in ops if item.role == "output" and item.label]
     title = f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph"
     return title, f"{len(ops):,} op{'s' * (len(ops) != 1)}"
 
 
-def is_op(item: Item) -> bool:
-    return item.role not in (*leaves, "middle", "passing")
-
-
 def data(view: View, details: Details) -> dict[str, Any]:
     """All that the page knows: items by number, frames of numbers, and texts that many items share.
 
-    After the forward the page plays the backward; or where other numbers are shown, those from small to large.
+    After the forward the page plays the backward: as the walk goes, or where it was recorded and is drawn, as that was
+    made. Where other numbers than gradients are shown, it plays those, from small to large.
     """
     texts: dict[str, int] = {}
     items: list[dict[str, Any]] = []
-    where = {"": ("", "")}  # by cluster: place and step
+    where = {"": ("", "", False)}  # by cluster: place, step, and whether a recorded backward made what is in it
+    recorded = set()
     for cluster in within(view.top):
-        place, step = where[cluster.id]
+        place, step, grad = where[cluster.id]
         for inner in cluster.inner:
             below = f"{place} / {inner.label}" if place else inner.label
-            where[inner.id] = below, inner.label if inner.key == "step" else step
+            where[inner.id] = below, inner.label if inner.key == "step" else step, grad or inner.key == "grad"
         for item in cluster.items:
             about = details.get(item.id, {})
             own = {"id": item.id, "title": title(item, about), "role": item.role, "symbol": item.symbol, "step": step}
@@ -105,20 +104,26 @@ def data(view: View, details: Details) -> dict[str, Any]:
             entry = {name: given for name, given in entry.items() if given not in (None, "", [])}
             for name in entry.keys() & set(shared):
                 entry[name] = texts.setdefault(json.dumps(entry[name]), len(texts))
+            if grad:
+                recorded.add(len(items))
             items.append(entry)
     number = {item["id"]: i for i, item in enumerate(items)}
     forward = [[number[item] for item in frame] for frame in forward_frames(view)]
-    walk = [number[item] for item in dict.fromkeys(view.backward) if item in number]
-    of_gradients = stem(view.scale) in ("", gradient)
-    if not of_gradients:
-        walk = sorted((i for i in walk if "value" in items[i]), key=lambda i: float(items[i]["value"]))
+    backward = [[number[item]] for item in dict.fromkeys(view.backward) if item in number] or forward[::-1]
+    second = "backward"
+    if recorded:
+        turn = next(i for i, frame in enumerate(forward) if frame[0] in recorded)
+        second, forward, backward = "recorded backward", forward[:turn], forward[turn:]
+    elif stem(view.scale) not in ("", gradient):
+        known = sorted((float(item["value"]), i) for i, item in enumerate(items) if "value" in item)
+        second, backward = stem(view.scale), [[i] for _, i in known]
     return {
         "items": items,
         "texts": [json.loads(text) for text in texts],
         "shared": shared,
         "forward": forward,
-        "backward": [[i] for i in walk] or forward[::-1],
-        "second": "backward" if of_gradients else stem(view.scale),
+        "backward": backward,
+        "second": second,
         "scale": stem(view.scale),
     }
 
@@ -138,24 +143,23 @@ def forward_frames(view: View) -> list[list[str]]:
 
     A gap is one frame, after what leads into it.
     """
+    frame: dict[str, str] = {}  # of every item
     when: dict[str, float] = {}  # of every frame
-    home: dict[str, str] = {}  # of every item, the frame
-    ids = []
     for cluster in within(view.top):
         for item in cluster.items:
-            ids.append(item.id)
             if cluster.key == "gap":
-                home[item.id], when[cluster.id] = cluster.id, -0.5
+                frame[item.id], when[cluster.id] = cluster.id, -0.5
             elif item.role not in leaves:
-                home[item.id], when[item.id] = item.id, item.ordinal
-    gaps = {frame for frame in when if frame not in home}
+                frame[item.id], when[item.id] = item.id, item.ordinal
     for edge in view.edges:
-        if home.get(edge.target) in gaps and edge.source in home:
-            gap = home[edge.target]
-            when[gap] = max(when[gap], when[home[edge.source]] + 0.5)
-    for edge in sorted(view.edges, key=lambda edge: when.get(home.get(edge.target, ""), inf)):
-        home.setdefault(edge.source, home.get(edge.target, edge.target))
+        gap = frame.get(edge.target, edge.target)
+        if gap != edge.target and edge.source in frame:
+            when[gap] = max(when[gap], when[frame[edge.source]] + 0.5)
+    for edge in sorted(view.edges, key=lambda edge: when.get(frame.get(edge.target, ""), inf)):
+        frame.setdefault(edge.source, frame.get(edge.target, edge.target))
     frames: dict[str, list[str]] = defaultdict(list)
-    for id in sorted(ids, key=lambda id: home.get(id) != id):  # an op before its leaves
-        frames[home.get(id, id)].append(id)
-    return [frames[frame] for frame in sorted(frames, key=lambda frame: when.get(frame, -1))]
+    for item in (item for cluster in within(view.top) for item in cluster.items):
+        frame.setdefault(item.id, item.id)  # a leaf that nothing reads
+    for id, first in frame.items():  # ops before their leaves
+        frames[first].append(id)
+    return [frames[first] for first in sorted(frames, key=lambda first: when.get(first, -1))]

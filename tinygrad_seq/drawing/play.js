@@ -36,8 +36,7 @@ const show = (next) => {
   }
   for (; at < next; at++) light(at + 1, true);
   for (; at > next; at--) light(at, false);
-  if (at) picture.dataset.play = phase(at);
-  else delete picture.dataset.play;
+  picture.dataset.play = phase(at);
   const now = at ? frames[at - 1] : [];
   dress("is-now", now.map((i) => shapes[i]));
   dress("is-going", now.flatMap((i) => linesTo(at)[i]));
@@ -76,18 +75,16 @@ $("time").addEventListener("input", () => goTo(Number($("time").value)));
 // ----------------------------------------------------------------------------------------- light, dark and print
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const changeTheme = () => {
-  const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
+  const now = root.dataset.theme || (dark.matches ? "dark" : "light");
   root.dataset.theme = now === "dark" ? "light" : "dark";
 };
 let worn;
 addEventListener("beforeprint", () => {
-  worn = root.dataset.theme;
-  root.dataset.theme = "light";
+  [worn, root.dataset.theme] = [root.dataset.theme ?? "", "light"];
   uncover(0, Infinity);
 });
 addEventListener("afterprint", () => {
-  if (worn) root.dataset.theme = worn;
-  else delete root.dataset.theme;
+  root.dataset.theme = worn;
   uncoverNear();
 });
 
