@@ -23,6 +23,7 @@ for (const shape of shapes) {
   shape.setAttribute("tabindex", "0");
   shape.setAttribute("role", "button");
 }
+if (items.length < 1000) stage.dataset.calm = ""; // fading costs too much where there are many
 if (scale) stage.dataset.heat = "";
 const told = (i) => ({ ...items[i], ...Object.fromEntries(shared.map((key) => [key, texts[items[i][key]]])) });
 const nodeOf = (target) => number.get(target.closest?.("#stage g.node")?.id);
