@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from pictures import clusters, items
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.drawing.details import details, strip_length, summary
-from tinygrad_seq.drawing.page import data, forward_frames, inlined, page, walk
+from tinygrad_seq.drawing.details import details, rounded, strip_length, summary
+from tinygrad_seq.drawing.page import data, forward_frames, inlined, page
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.svg import svg
-from tinygrad_seq.drawing.view import Scale
+from tinygrad_seq.drawing.view import Scale, leaves
+from tinygrad_seq.graph import ancestors
 from tinygrad_seq.primitive import registry
 
 hostile = "</script><b>&\"'\\\n<!-- ]]> \u2028 :: " + "x" * 10_000
@@ -101,7 +103,7 @@ def test_every_item_of_a_network_is_told():
     loss = layer(ts.tensor(np.ones((3, 2, 3), "float32")))[0].sum().named("loss")
     loss.backward(retain_graph=True)
     view, about = told(loss)
-    by_name = {item.label: about[item.id] for _, item in walk(view.top) if item.id in about}
+    by_name = {item.label: about[item.id] for item in items(view) if item.id in about}
     forget, weight, biases = by_name["forget"], by_name["weight_hh_l0"], by_name["bias_ih_l0\n+ bias_hh_l0"]
     assert forget["op"] == "sigmoid" and forget["shape"] == "(2, 8)" and forget["dtype"] == "float32"
     assert forget["about"].startswith("1 / (1 + e**-x)") and 0 < forget["values"]["min"] < forget["values"]["max"] < 1
@@ -137,15 +139,53 @@ def test_nothing_is_kept_alive():
 
 def test_values_on_a_device_are_told_too(gpu):
     view, about = told(lstm(2, device="cuda"))
-    assert {item.id for _, item in walk(view.top)} == set(about)
-    assert about[next(item.id for _, item in walk(view.top) if item.label == "cell")]["values"]["size"] == 16
+    assert {item.id for item in items(view)} == set(about)
+    assert about[next(item.id for item in items(view) if item.label == "cell")]["values"]["size"] == 16
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("style", [{}, {"view": "rolled"}, {"params": "shared"}, {"depth": 0}, {"depth": 2}])
+def test_whatever_a_graph_holds_and_however_it_is_folded_the_page_tells(gpu, device, style):
+    """Ids, masks, nothing at all, single numbers, what is not finite; and after the graph was freed."""
+
+    def leaf(*values, shape=(-1,)):
+        return ts.tensor(np.array(values).reshape(shape), device=device, requires_grad=True)
+
+    odd, empty, one, mask = leaf(1.0, np.nan, np.inf), leaf(shape=(0, 3)), leaf(2.0, shape=()), np.array([1, 0, 1]) > 0
+    table, layer = ts.nn.Embedding(9, 3).to(device), ts.nn.GRU(3, 4, num_layers=2).to(device)
+    ids = ts.tensor(np.arange(8).reshape(4, 2), device=device)
+    loss = (layer(table(ids))[0].sum() * one).named("loss")
+    given = ts.tensor(mask, device=device)
+    outputs = [loss, odd[given].sum(), ts.where(given, odd, odd * 1e300), (empty * 2.0).sum(), odd.max(), *odd.split(1)]
+    for before in (True, False):
+        drawing = draw(outputs, show="gradient", **style)
+        told = within(drawing.html)["items"]
+        assert len(told) == len(items(drawing.view))
+        if before:
+            with np.errstate(all="ignore"):
+                sum(y.sum() for y in outputs).backward()
+
+
+def test_a_drawing_keeps_what_its_page_tells_and_a_page_keeps_nothing():
+    def drawn():
+        layer = ts.nn.LSTM(3, 8)
+        loss = layer(ts.tensor(np.ones((3, 2, 3), "float32")))[0].sum()
+        loss.backward()
+        return draw(loss), weakref.ref(layer.weight_hh_l0)
+
+    drawing, weight = drawn()
+    found = within(drawing.html)
+    about = next(item for item in found["items"] if item["title"] == "weight_hh_l0")
+    assert about["gradient"] > 0 and found["texts"][about["values"]]["size"] == 256
+    text = drawing.html
+    del drawing
+    assert weight() is None and text
 
 
 def valued(view, value):
     """The view with this number on everything."""
-    for around, item in list(walk(view.top)):
-        cluster = around[-1] if around else view.top
-        cluster.items[cluster.items.index(item)] = replace(item, value=value)
+    for cluster in clusters(view):
+        cluster.items = [replace(item, value=value) for item in cluster.items]
     return replace(view, scale=Scale("|gradient| (of leaves)", 1e-6, 1.0))
 
 
@@ -196,7 +236,7 @@ def test_the_forward_shows_every_item_once_and_after_what_it_is_made_from(steps,
     view = draw(lstm(7, **options), steps=steps).view
     frames = forward_frames(view)
     shown = [item for frame in frames for item in frame]
-    assert sorted(shown) == sorted(item.id for _, item in walk(view.top))
+    assert sorted(shown) == sorted(item.id for item in items(view))
     frame_of = {item: i for i, frame in enumerate(frames) for item in frame}
     assert all(frame_of[edge.source] <= frame_of[edge.target] for edge in view.edges)
 
@@ -205,6 +245,45 @@ def test_the_backward_is_the_walk_where_it_is_known_and_else_the_forward_reverse
     view, about = told(lstm(2))
     found = data(replace(view, backward=[]), about)
     assert found["backward"] == found["forward"][::-1]
-    order = [item.id for _, item in walk(view.top)][5:0:-1]
+    order = [item.id for item in items(view)][5:0:-1]
     found = data(replace(view, backward=[*order, order[0], "gone"]), about)
     assert [found["items"][frame[0]]["id"] for frame in found["backward"]] == order
+
+
+def test_what_is_played_is_the_log_and_every_node_has_its_number():
+    loss = lstm(3)
+    log = ts.flow.record(loss)
+    drawing = draw(loss, show=log)
+    found = within(drawing.html)
+    played = [found["items"][i] for (i,) in found["backward"]]
+    assert found["second"] == "backward" and found["scale"] == "|gradient|" and played[0]["title"] == "sum loss"
+    ordinal = {item.id: item.ordinal for item in items(drawing.view)}
+    place = {node: i for i, node in enumerate(log)}
+    nodes = ancestors([loss.node])
+    walk = [nodes[ordinal[item["id"]]] for item in played if item["role"] not in leaves]
+    assert [place[node] for node in walk] == sorted(place[node] for node in walk)
+    assert [item["value"] for item in played if item["role"] not in leaves] == [rounded(log[node]) for node in walk]
+    assert all("value" in item for item in found["items"] if item["role"] not in ("initial", "constant", "input"))
+
+
+def test_a_path_is_played_as_one_and_no_gradient_is_spoken_of():
+    x = ts.tensor([0.0, 1.0], requires_grad=True).named("x")
+    with pytest.raises(RuntimeError) as caught, ts.detect_anomaly():
+        (x / x).sum()
+    found = within(draw(caught.value.output, show=caught.value.path).html)
+    assert found["second"] == found["scale"] == "path"
+    assert [found["items"][i]["value"] for (i,) in found["backward"]] == [1, 2]
+
+
+def test_a_recorded_backward_is_played_as_it_was_made():
+    layer = ts.nn.RNN(3, 4)
+    loss = layer(ts.tensor(np.ones((2, 2, 3), "float32")))[0].sum().named("loss")
+    loss.backward(create_graph=True)
+    drawing = draw(loss, backward=True)
+    found = within(drawing.html)
+    ordinal = {item.id: item.ordinal for item in items(drawing.view)}
+    forward, backward = (
+        [ordinal[found["items"][i]["id"]] for i, *_ in found[name]] for name in ("forward", "backward")
+    )
+    assert found["second"] == "recorded backward" and found["items"][found["forward"][-1][0]]["title"] == "sum loss"
+    assert forward + backward == sorted(forward + backward) and backward

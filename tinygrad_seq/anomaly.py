@@ -32,7 +32,7 @@ class AnomalyError(RuntimeError):
 
     def __init__(self, message: str, node: Node | None, output: Value | None = None) -> None:
         super().__init__(message)
-        self.node, self.output, self.path = node, output, {} if node is None else path_to(node)
+        self.node, self.output, self.path = node, output, Trail() if node is None else path_to(node)
 
 
 class Watch:
@@ -183,7 +183,11 @@ def quoted(line: str) -> str:
     return f"{line}: {text}" if text else line
 
 
-def path_to(node: Node) -> dict[Node, int]:
+class Trail(dict[Node, int]):
+    label = "path"  # what a picture calls the numbers
+
+
+def path_to(node: Node) -> Trail:
     """The nodes that led to this one, numbered from 1: always the argument with the largest value that is known."""
     path = [node]
     while node.saved:
@@ -193,7 +197,7 @@ def path_to(node: Node) -> dict[Node, int]:
         ]
         node = max(kept)[2]
         path.append(node)
-    return {node: number for number, node in enumerate(reversed(path), 1)}
+    return Trail((node, number) for number, node in enumerate(reversed(path), 1))
 
 
 def size_of(array: Any) -> float:

@@ -6,17 +6,20 @@ of a view, and plain data that says what its groups are. What people named is te
 
 import json
 import re
-from collections.abc import Iterable
+from collections import defaultdict
 from html import escape
 from importlib.resources import files
+from math import inf, log10
 from typing import Any
 
 from tinygrad_seq.drawing import palette
+from tinygrad_seq.drawing.around import tenfold
 from tinygrad_seq.drawing.caption import shortened
 from tinygrad_seq.drawing.details import Details, rounded
-from tinygrad_seq.drawing.view import Cluster, Item, View
+from tinygrad_seq.drawing.numbers import gradient
+from tinygrad_seq.drawing.view import Item, Scale, View, leaves, within
 
-leaves = ("input", "initial", "constant", "weight")
+shared = ("place", "about", "rules", "line", "of", "values")  # what many items may have in common
 
 
 def page(view: View, picture_svg: str, details: Details) -> str:
@@ -25,6 +28,7 @@ def page(view: View, picture_svg: str, details: Details) -> str:
     parts = {
         "title": title,
         "count": count,
+        "key": key(view.scale),
         "palette": colours(),
         "style": asset("page.css"),
         "picture": picture_svg[max(picture_svg.find("<svg"), 0) :],  # HTML takes no XML declaration
@@ -46,6 +50,22 @@ def colours() -> str:
     return ":root { " + "; ".join(pairs) + " }"
 
 
+def key(scale: Scale | None) -> str:
+    """The colour bar, where it stays in sight."""
+    if scale is None:
+        return ""
+    if scale.low is None:
+        return f'<p id="key">{escape(scale.label)}: none before loss.backward(retain_graph=True)</p>'
+    bar = f'<i style="background: linear-gradient(to right, {", ".join(palette.cold_to_hot)})"></i>'
+    low, high = (tenfold(round(log10(bound))) for bound in (scale.low, scale.high or 1.0))
+    return f'<p id="key">{escape(shortened(stem(scale)))} {low}{bar}{high}</p>'
+
+
+def stem(scale: Scale | None) -> str:
+    """What the numbers are, without what is said about them."""
+    return scale.label.partition(" (")[0] if scale is not None else ""
+
+
 def inlined(value: Any) -> str:
     """JSON that nothing in it can end or open a tag from: ASCII, and without angle brackets."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
@@ -54,53 +74,57 @@ def inlined(value: Any) -> str:
 
 def summary(view: View) -> tuple[str, str]:
     """What the picture is of, and how large it is."""
-    shown = [item for _, item in walk(view.top)]
-    outputs = [shortened(item.label) for item in shown if item.role == "output" and item.label]
-    ops = sum(item.role not in (*leaves, "middle", "passing") for item in shown)
-    return f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph", f"{ops:,} op{'s' * (ops != 1)}"
-
-
-def walk(top: Cluster) -> Iterable[tuple[tuple[Cluster, ...], Item]]:
-    """Every item, with the clusters around it from outside in."""
-    stack: list[tuple[Cluster, tuple[Cluster, ...]]] = [(top, ())]
-    while stack:
-        cluster, around = stack.pop()
-        yield from ((around, item) for item in cluster.items)
-        stack += [(inner, (*around, inner)) for inner in reversed(cluster.inner)]
+    items = [item for cluster in within(view.top) for item in cluster.items]
+    ops = [item for item in items if item.role not in (*leaves, "middle", "passing")]
+    outputs = [shortened(item.label) for item in ops if item.role == "output" and item.label]
+    title = f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph"
+    return title, f"{len(ops):,} op{'s' * (len(ops) != 1)}"
 
 
 def data(view: View, details: Details) -> dict[str, Any]:
-    """All that the page knows: items by number, edges and frames of numbers, and texts that many items share."""
+    """All that the page knows: items by number, frames of numbers, and texts that many items share.
+
+    After the forward the page plays the backward: as the walk goes, or where it was recorded and is drawn, as that was
+    made. Where other numbers than gradients are shown, it plays those, from small to large.
+    """
     texts: dict[str, int] = {}
     items: list[dict[str, Any]] = []
-    number: dict[str, int] = {}
-    for around, item in walk(view.top):
-        about = details.get(item.id, {})
-        number[item.id] = len(items)
-        entry = {
-            "id": item.id,
-            "title": title(item, about),
-            "role": item.role,
-            "symbol": item.symbol,
-            "step": next((cluster.label for cluster in reversed(around) if cluster.key == "step"), ""),
-            "value": None if item.value is None else rounded(item.value),
-            **about,
-            "place": " / ".join(cluster.label for cluster in around),
-        }
-        for key in ("place", "about", "rules", "line", "of", "values"):
-            if entry.get(key):
-                text = json.dumps(entry[key])
-                entry[key] = texts.setdefault(text, len(texts))
-        items.append({key: value for key, value in entry.items() if value not in (None, "", [])})
-    forward = forward_frames(view)
-    backward = [[item] for item in dict.fromkeys(view.backward) if item in number] or forward[::-1]
+    where = {"": ("", "", False)}  # by cluster: place, step, and whether a recorded backward made what is in it
+    recorded = set()
+    for cluster in within(view.top):
+        place, step, grad = where[cluster.id]
+        for inner in cluster.inner:
+            below = f"{place} / {inner.label}" if place else inner.label
+            where[inner.id] = below, inner.label if inner.key == "step" else step, grad or inner.key == "grad"
+        for item in cluster.items:
+            about = details.get(item.id, {})
+            own = {"id": item.id, "title": title(item, about), "role": item.role, "symbol": item.symbol, "step": step}
+            value = None if item.value is None else rounded(item.value)
+            entry = {**own, **about, "value": value, "place": place}
+            entry = {name: given for name, given in entry.items() if given not in (None, "", [])}
+            for name in entry.keys() & set(shared):
+                entry[name] = texts.setdefault(json.dumps(entry[name]), len(texts))
+            if grad:
+                recorded.add(len(items))
+            items.append(entry)
+    number = {item["id"]: i for i, item in enumerate(items)}
+    forward = [[number[item] for item in frame] for frame in forward_frames(view)]
+    backward = [[number[item]] for item in dict.fromkeys(view.backward) if item in number] or forward[::-1]
+    second = "backward"
+    if recorded:
+        turn = next(i for i, frame in enumerate(forward) if frame[0] in recorded)
+        second, forward, backward = "recorded backward", forward[:turn], forward[turn:]
+    elif stem(view.scale) not in ("", gradient):
+        known = sorted((float(item["value"]), i) for i, item in enumerate(items) if "value" in item)
+        second, backward = stem(view.scale), [[i] for _, i in known]
     return {
         "items": items,
         "texts": [json.loads(text) for text in texts],
-        "edges": [[number[edge.source], number[edge.target]] for edge in view.edges],
-        "forward": [[number[item] for item in frame] for frame in forward],
-        "backward": [[number[item] for item in frame] for frame in backward],
-        "scale": view.scale.label.partition(" (")[0] if view.scale else "",
+        "shared": shared,
+        "forward": forward,
+        "backward": backward,
+        "second": second,
+        "scale": stem(view.scale),
     }
 
 
@@ -119,28 +143,23 @@ def forward_frames(view: View) -> list[list[str]]:
 
     A gap is one frame, after what leads into it.
     """
-    key: dict[str, float] = {}
-    frames: dict[str, list[str]] = {}
-    gap_of: dict[str, str] = {}
-    leaf: list[str] = []
-    for around, item in walk(view.top):
-        if around and around[-1].key == "gap":
-            gap_of[item.id] = gap = around[-1].id
-            frames.setdefault(gap, []).append(item.id)
-            key[gap] = -0.5
-        elif item.role in leaves:
-            leaf.append(item.id)
-        else:
-            frames[item.id] = [item.id]
-            key[item.id] = item.ordinal
-    first_use: dict[str, str] = {}
+    frame: dict[str, str] = {}  # of every item
+    when: dict[str, float] = {}  # of every frame
+    for cluster in within(view.top):
+        for item in cluster.items:
+            if cluster.key == "gap":
+                frame[item.id], when[cluster.id] = cluster.id, -0.5
+            elif item.role not in leaves:
+                frame[item.id], when[item.id] = item.id, item.ordinal
     for edge in view.edges:
-        gap = gap_of.get(edge.target, "")
-        if gap and edge.source in frames:
-            key[gap] = max(key[gap], key[edge.source] + 0.5)
-        if edge.target in frames:
-            other = first_use.setdefault(edge.source, edge.target)
-            first_use[edge.source] = min(edge.target, other, key=key.__getitem__)
-    for name in leaf:
-        frames.setdefault(first_use.get(name, name), []).append(name)
-    return [frames[name] for name in sorted(frames, key=lambda name: key.get(name, -1))]
+        gap = frame.get(edge.target, edge.target)
+        if gap != edge.target and edge.source in frame:
+            when[gap] = max(when[gap], when[frame[edge.source]] + 0.5)
+    for edge in sorted(view.edges, key=lambda edge: when.get(frame.get(edge.target, ""), inf)):
+        frame.setdefault(edge.source, frame.get(edge.target, edge.target))
+    frames: dict[str, list[str]] = defaultdict(list)
+    for item in (item for cluster in within(view.top) for item in cluster.items):
+        frame.setdefault(item.id, item.id)  # a leaf that nothing reads
+    for id, first in frame.items():  # ops before their leaves
+        frames[first].append(id)
+    return [frames[first] for first in sorted(frames, key=lambda first: when.get(first, -1))]

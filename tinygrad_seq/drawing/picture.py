@@ -30,11 +30,14 @@ too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minut
 class Drawing:
     """A picture: `.svg` and `.dot` are its text, `.html` a page, `.json` a listing; `.save(path)` writes a file.
 
-    `.view` is what it shows; a notebook shows it by itself. It holds the graph, whose values the page tells.
+    `.view` is what it shows; a notebook shows it by itself. The page tells values and `.grad` as they are when `.html`
+    is first asked for. So as long as it lives, a Drawing keeps the graph, its arrays and its parameters in memory;
+    a file that was saved keeps nothing.
     """
 
     def __init__(self, view: View, roots: Sequence[Node] = (), outputs: Sequence[Value] = ()) -> None:
         self.view, self.roots, self.outputs = view, roots, outputs
+        self.leaves = [node.owner() for node in ancestors(roots, constants=False) if node.owner is not None]
 
     @cached_property
     def dot(self) -> str:

@@ -55,6 +55,8 @@ class Frame:
 class Record(Mapping[Node, float]):
     """The length of every node's gradient, in the order of the walk; `frames`: every call of a rule, in order."""
 
+    label = "|gradient|"  # what a picture calls the numbers
+
     def __init__(self, norms: dict[Node, float], frames: list[Frame], start: dict[Node, Any]) -> None:
         self.norms, self.frames = norms, frames
         self.start = {node: g for node, g in start.items() if node.op is None}
