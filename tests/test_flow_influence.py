@@ -254,7 +254,7 @@ def test_hooks_are_called_as_in_a_backward(by):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_explodes_or_vanishes_beyond_squares_is_still_measured(by, method):
-    for scale, last in ((1e-100, 1e-300), (1e100, 1e300)):
+    for scale, last in ((1e-100, 1e-300), (1e66, 1e198)):
         h = linear_states(scale * np.eye(2), 4, np.random.default_rng(0))
         np.testing.assert_allclose(by(method, h[-1:], h)[0, 0], last, rtol=1e-12)
         np.testing.assert_allclose(by(method, h[-1].sum(), h)[0, 0], last * 2**0.5, rtol=1e-12)

@@ -10,8 +10,8 @@ from tinygrad_seq.drawing.view import within
 
 
 def valued(drawing):
-    """What has a number in a picture: (label, number), in the picture's order."""
-    return [(item.label, item.value) for c in within(drawing.view.top) for item in c.items if item.value is not None]
+    """What has a number in a picture: (symbol, number), in the picture's order."""
+    return [(item.symbol, item.value) for c in within(drawing.view.top) for item in c.items if item.value is not None]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_influence_is_shown_at_the_states(network):
 
 
 def test_a_record_is_shown_as_the_gradient_it_is(network):
-    rnn, _, _, loss = network
+    *_, loss = network
     log = ts.flow.record(loss)
     drawing = ts.draw(loss, show=log)
     assert drawing.view.scale.label == "|gradient|"

@@ -135,8 +135,9 @@ def jacobians(node: Node, inside: set[Node], wanted: set[Node], passing: bool, x
                 if parent in inside and parent not in seen:
                     seen.add(parent)
                     segment.append(parent)
-    segment.sort(key=by_serial)
     targets = seen & wanted if passing else (seen & wanted) - {node}
+    ends = set() if passing else targets  # reached last, and oldest first: when nobody they could pass on to is left
+    segment.sort(key=lambda each: -each.serial if each in ends else each.serial)
     size, rows = prod(node.shape), []
     for element in range(size if targets else 0):
         seed = (xp.arange(size) == element).astype(node.dtype).reshape(node.shape)
