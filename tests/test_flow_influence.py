@@ -194,6 +194,8 @@ def test_what_cannot_have_influence_is_said():
         ts.flow.influence([3.0], h)
     with pytest.raises(ValueError, match="influence: states must be at least one Tensor, got none"):
         ts.flow.influence(h, [])
+    with pytest.raises(ValueError, match=r"influence: states: a Tensor of shape \(\) has no slices"):
+        ts.flow.influence(h, h[0].sum())
     assert ts.flow.influence([h[0].sum()], h).method == "1 walks back from 1 losses"
     out.sum().backward()
     with pytest.raises(RuntimeError, match="freed"):

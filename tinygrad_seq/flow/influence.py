@@ -1,21 +1,20 @@
 """How far back a loss can see: the size of its derivative by every earlier state, the picture of a memory that fades.
 
 Measured by the spectral norm of the Jacobian: by how much a small change of the state is lengthened, at most, on its
-way. For a loss that is a number this is the length of its gradient. Two methods give the same map, and the cheaper one
-is taken: a walk back from every element of every loss, which passes all states on its way; or, where there are many
-elements, short walks from what one step hands to the next back to what it was handed, and products of their Jacobians.
+way. For a loss that is a number this is the length of its gradient.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from tinygrad_seq.anomaly import step_of
 from tinygrad_seq.backend import host, modules, quiet
-from tinygrad_seq.backprop import searched, walk
+from tinygrad_seq.backprop import searched
+from tinygrad_seq.flow.jacobians import chained, costs, handed_on, walked
 from tinygrad_seq.flow.norms import Lengths, gain
 from tinygrad_seq.flow.plot import axes_for
-from tinygrad_seq.graph import Node, Value, between, by_serial
+from tinygrad_seq.graph import Node, Value, between
 
 
 class Influence:
@@ -78,10 +77,13 @@ def influence(losses: Any, states: Any) -> Influence:
     nodes = between(searched(ends), sources)
     columns: list[Node | None] = slices(sources[0], nodes) if single else [*sources]
     sliced = single and columns[0] is sources[0]
-    wanted = {node for node in columns if node is not None}
-    xp = modules[type(results[0].array)]
-    carried = handed_on(nodes) | wanted.intersection(nodes)
+    where: dict[Node, list[int]] = defaultdict(list)
+    for k, column in enumerate(columns):
+        if column is not None:
+            where[column].append(k)
+    carried = handed_on(nodes) | where.keys() & set(nodes)
     walks, products = costs(nodes, ends, carried)
+    xp = modules[type(results[0].array)]
     if products < walks and not sliced and all(node.hooks is None for node in nodes):
         count = sum(prod(node.shape) for node in {*ends, *carried})
         method = f"products of Jacobians from step to step, of {count} short walks"
@@ -90,94 +92,22 @@ def influence(losses: Any, states: Any) -> Influence:
         count = sum(prod(end.shape) for end in ends)
         each = "" if count == len(ends) else ", one for each element"
         method = f"{count} walks back from {len(ends)} losses{each}"
-        found = walked(nodes, ends, wanted, xp)
+        found = walked(nodes, ends, where.keys(), xp)
     result = host.zeros((len(ends), len(columns)))
     for t, node, jacobian in found:
         if sliced:
             parts = jacobian.reshape(len(jacobian), len(columns), -1)
             result[t] = [gain(parts[:, k]) for k in range(len(columns))]
-        elif node in wanted:
-            result[t, [k for k, column in enumerate(columns) if column is node]] = gain(jacobian)
+        elif node in where:
+            result[t, where[node]] = gain(jacobian)
     return Influence(result, method, columns)
-
-
-Found = Iterator[tuple[int, Node, Any]]  # a loss, a state, the Jacobian
-
-
-def walked(nodes: list[Node], ends: list[Node], wanted: set[Node], xp: Any) -> Found:
-    """Every loss by every state, of walks all the way back."""
-    inside = set(nodes)
-    for t, end in enumerate(ends):
-        for node, found in jacobians(end, inside, wanted, True, xp).items():
-            yield t, node, found
-
-
-def chained(nodes: list[Node], ends: list[Node], carried: set[Node], xp: Any) -> Found:
-    """Every loss by everything carried, newest first: the sum over all ways there of the product along each."""
-    inside = set(nodes)
-    waiting: list[dict[Node, Any]] = [{end: xp.eye(prod(end.shape))} for end in ends]
-    for node in sorted({*ends, *carried}, key=by_serial, reverse=True):
-        reached = [(t, there.pop(node)) for t, there in enumerate(waiting) if node in there]
-        back = jacobians(node, inside, carried, False, xp) if reached else {}
-        for t, found in reached:
-            yield t, node, found
-            for parent, one in back.items():
-                way = found @ one
-                waiting[t][parent] = waiting[t][parent] + way if parent in waiting[t] else way
-
-
-def jacobians(node: Node, inside: set[Node], wanted: set[Node], passing: bool, xp: Any) -> dict[Node, Any]:
-    """A node by the wanted ones that it was made from: by all of them (itself counts), or only by the nearest."""
-    segment, seen = [node], {node}
-    for each in segment:  # which grows on the way
-        if passing or each is node or each not in wanted:
-            for parent in each.parents:
-                if parent in inside and parent not in seen:
-                    seen.add(parent)
-                    segment.append(parent)
-    targets = seen & wanted if passing else (seen & wanted) - {node}
-    ends = set() if passing else targets  # reached last, and oldest first: when nobody they could pass on to is left
-    segment.sort(key=lambda each: -each.serial if each in ends else each.serial)
-    size, rows = prod(node.shape), []
-    for element in range(size if targets else 0):
-        seed = (xp.arange(size) == element).astype(node.dtype).reshape(node.shape)
-        rows.append(walk(segment, {node: seed}, False, targets))
-    zeros = {target: xp.zeros(target.shape, target.dtype) for target in targets}
-    return {
-        target: xp.stack([row.get(target, zeros[target]).astype("float64").reshape(-1) for row in rows])
-        for target in targets
-    }
-
-
-def handed_on(nodes: list[Node]) -> set[Node]:
-    """What is made in one step and read in another, or after all of them."""
-    steps = {node: step_of(node.scope) for node in nodes}
-    return {
-        parent
-        for node in nodes
-        for parent in node.parents
-        if steps.get(parent) is not None and steps[parent] is not steps[node]
-    }
-
-
-def costs(nodes: list[Node], ends: list[Node], carried: set[Node]) -> tuple[float, float]:
-    """Of both methods, in calls of a rule: so many of walks, so many of products."""
-    before = {node: i for i, node in enumerate(nodes, 1)}
-    walks = 0
-    for end in ends:
-        last = end
-        while last not in carried and (read := [parent for parent in last.parents if parent in before]):
-            last = max(read, key=by_serial)
-        walks += prod(end.shape) * before.get(last, 0)
-    sizes = [prod(node.shape) for node in carried]
-    rows, hops, width = sum(prod(end.shape) for end in ends), sum(sizes), 2 * max(sizes, default=0)
-    steps = hops * (8 + len(nodes) / max(len(carried), 1))  # to begin a walk costs as much as 8 rules
-    return walks, steps + len(ends) * len(carried) + rows * hops * width / 12500
 
 
 def slices(source: Node, nodes: list[Node]) -> list[Node | None]:
     """The nodes of x[0], x[1], ... (None: not read) where x was only taken apart into them, else x for each."""
     count = (source.shape or (0,))[0]
+    if not count:
+        raise ValueError(f"influence: states: a Tensor of shape {source.shape} has no slices")
     readers = [node for node in nodes if source in node.parents]
     if [(node.op.name, node.static) for node in readers] != [("unstack", {"axis": 0})]:
         return [source] * count
