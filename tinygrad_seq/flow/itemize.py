@@ -60,6 +60,7 @@ class Items:
             at = [len(mine) - 1 if self.steps[n] is None else self.steps[n] for n in mine]
             axes.plot(at, self.norms[mine], "o-", label=place, **({} if len(set(self.places)) > 1 else {"color": INK}))
         axes.set(xlabel="step of the use", ylabel="length of its share", title=f"Who taught {self.name}")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if len(set(self.places)) > 1:
             axes.legend(frameon=False)
         logarithmic(axes)
