@@ -100,13 +100,13 @@ def identity_reader(hidden):
     return net
 
 
-def reach(net, x, y):
-    """For the first sequence: what every answer owes to every input, and the last one to every state. For all: how much
-    of the recurrent weight's gradient each step teaches."""
+def reach(net, x, y, one):
+    """What every answer to one sequence owes to every input, and the last to every state; the length of what each step
+    teaches the recurrent weight, over all sequences."""
     net, x = net.to("float64"), x.astype("float64")
     loss = nn.mse_loss(net.head(net.states(ts.tensor(x))[-1])[:, 0], ts.tensor(y.astype("float64")))
     shares = ts.flow.itemize(loss, net.recurrent.weight_hh_l0).norms
-    one = ts.tensor(x[:, :1], requires_grad=True)
+    one = ts.tensor(one.astype("float64"), requires_grad=True)
     out = net.states(one)
     windows = [{}] if net.window is None else [{"window": i} for i in range(-(-len(x) // net.window))]
     h = [h_t for window in windows for h_t in ts.flow.states(out, "h", **window)]
@@ -122,7 +122,7 @@ def smooth(losses):
 
 def figure_of(results, copies, clipping, example, window):
     """The whole story on one page: learning above, the reach of the gradient below."""
-    figure = Figure(figsize=(18, 12.5), layout="constrained")
+    figure = Figure(figsize=(18, 13), layout="constrained")
     figure.suptitle("Long memory: a network learns what its gradient can reach", fontsize=24, weight="bold")
     rows = figure.subfigures(3, 1, height_ratios=[1.0, 1.2, 0.75], hspace=0.05)
     above, maps, below = (row.subplots(1, 4, sharey=shared) for row, shared in zip(rows, (False, True, True)))
@@ -130,26 +130,33 @@ def figure_of(results, copies, clipping, example, window):
 
     for name, (losses, *_) in results.items():
         above[0].semilogy(smooth(losses), label=name, **style[name])
-    above[0].axhline(1 / 6, color="0.6", lw=1, zorder=0, label="always answering 1")
     above[0].set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
     for name, losses in copies.items():
-        above[1].semilogy(smooth(losses), label=name, **style[name])
-    above[1].axhline(np.log(SYMBOLS), color="0.6", lw=1, zorder=0, label="guessing")
+        above[1].semilogy(smooth(losses), **style[name])
     above[1].set(title="Copying symbols after a pause", xlabel="update", ylabel="nats per symbol")
     for name, (_, _, seen, _) in results.items():
         back = np.flatnonzero(seen[::-1])
-        above[2].semilogy(back, seen[::-1][back], label=name, **style[name])
+        above[2].semilogy(back, seen[::-1][back], **style[name])
         if len(back) < len(seen):
             above[2].plot(back[-1], seen[::-1][back[-1]], "|", color=COLOURS[name], ms=18, mew=3)
     above[2].set(title="How far the last answer sees", xlabel="steps back", ylim=(1e-12, 30),
                  ylabel=r"$|\partial y_T/\partial s_{T-k}|$")  # fmt: skip
     (wild, longest), (tame, _) = clipping
-    above[3].semilogy(smooth(wild), color=COLOURS["RNN"], lw=2, label=f"not clipped: one of length {longest:.0e}")
-    above[3].semilogy(smooth(tame), color="0.25", lw=2, label="clipped to length 1")
-    above[3].axhline(1 / 6, color="0.6", lw=1, zorder=0, label="always answering 1")
-    above[3].set(title="A relu RNN, its gradients clipped or not", xlabel="update", ylabel="squared error")
-    for axes in above:
-        axes.legend(frameon=False, fontsize=11)
+    above[3].semilogy(smooth(wild), color=COLOURS["RNN"], lw=2, label=f"gradients up to {longest:.0f} long")
+    above[3].semilogy(smooth(tame), color="0.25", lw=2, label="the same, clipped to length 1")
+    above[3].set(title="Clipping rescues a relu RNN", xlabel="update", ylabel="squared error")
+    above[3].legend(frameon=False, fontsize=12)
+    for axes, chance, name in (
+        (above[0], 1 / 6, "always answering 1"),
+        (above[1], np.log(SYMBOLS), "guessing"),
+        (above[3], 1 / 6, ""),
+    ):
+        axes.axhline(chance, color="0.6", lw=1, ls=":", zorder=0)
+        axes.annotate(name, (1, chance), (-4, 9), ("axes fraction", "data"), "offset points", ha="right", color="0.4")
+    above[0].set_ylim(top=0.9)
+    above[1].set_ylim(top=6.0)
+    rows[0].legend(handles=above[0].lines[: len(results)], loc="outside upper center", ncols=len(results),
+                   frameon=False, fontsize=15)  # fmt: skip
 
     x, y = example
     marked, colours = np.flatnonzero(x[:, 0, 1]), matplotlib.colormaps["magma"].with_extremes(bad="white")
@@ -157,10 +164,11 @@ def figure_of(results, copies, clipping, example, window):
         with np.errstate(divide="ignore"):
             powers = np.ma.masked_invalid(np.log10(influence))
         image = axes.imshow(powers, vmin=-3, vmax=0, cmap=colours, interpolation="nearest", aspect="auto")
-        axes.text(0.96, 0.95, name.replace(", cut", f"\ncut every {window}"), color=COLOURS[name], weight="bold",
-                  size=20, ha="right", va="top", transform=axes.transAxes)  # fmt: skip
-        axes.plot(marked, np.full(2, len(x) + 0.5), "^", color="k", ms=9, clip_on=False)
-        axes.set(xlabel="input $x_k$ (▲: marked)", ylim=(len(x) - 0.5, -0.5))
+        title = name.replace(", cut", f"\ncut every {window}")
+        axes.text(0.96, 0.95, title, color=COLOURS[name], weight="bold", size=20, ha="right", va="top",
+                  transform=axes.transAxes, bbox={"color": "white", "pad": 3})  # fmt: skip
+        axes.plot(marked, np.full(2, -1.6 * len(x) / 50), "v", color="k", ms=9, clip_on=False)
+        axes.set(xlabel="input $x_k$ (▼: marked)", ylim=(len(x) - 0.5, -0.5))
         for cut in range(window, len(x), window) if "cut" in name else ():
             axes.axvline(cut - 0.5, color=COLOURS[name], lw=1, ls="--")
         low.bar(range(len(x)), shares / shares.sum(), color=COLOURS[name], width=0.9)
@@ -191,6 +199,8 @@ def main():
     if min(args.length // 2, args.window, args.updates // 20, args.hidden) < 1:
         raise ValueError("--length must be at least 2, --updates 20, --window and --hidden 1")
     start, (x, y) = time.monotonic(), adding(np.random.default_rng(args.seed + 1), args.length, 32)
+    early = abs(x[:, :, 1].argmax(0) - args.length // 8).argmin()
+    example = x[:, early : early + 1], y[early]  # one that wants a long memory, to look at
 
     results = {}
     for name in (*CELLS, "LSTM, cut"):
@@ -199,7 +209,7 @@ def main():
         adam = ts.optim.Adam(net.parameters(), lr=0.01)
         losses, _ = train(net, adding_loss, adam, args.updates, args.length, 1.0, args.seed, f"adding, {name}")
         print(f"adding, {name}: squared error {np.mean(losses[-20:]):.4f} (always answering 1: {1 / 6:.4f})")
-        results[name] = losses, *reach(net, x, y)
+        results[name] = losses, *reach(net, x, y, example[0])
     copies = {}
     for name in (*CELLS, "LSTM, cut"):
         ts.manual_seed(args.seed)
@@ -221,7 +231,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "long_memory.png"
     with matplotlib.rc_context({"font.size": 13, "axes.titlesize": 16, "axes.labelsize": 14}):
-        figure_of(results, copies, clipping, (x[:, :1], y[0]), args.window).savefig(path, dpi=100)
+        figure_of(results, copies, clipping, example, args.window).savefig(path, dpi=100)
     print(f"{path} after {time.monotonic() - start:.0f} seconds")
 
 
