@@ -6,8 +6,9 @@
 The adding problem (Hochreiter and Schmidhuber, 1997): of a sequence of numbers two are marked, the answer is their sum.
 The copy problem: some symbols, a long pause, a signal, and then the same symbols are asked for. What a network learns
 of the distant past is what the gradient brings back from there, so the figure shows both: the learning, and the reach
-of the gradient (`ts.flow.influence`), with truncated backpropagation and clipping beside them. Cut off from the distant
-past, the LSTM still learns something of it: its weights are the same at every step.
+of the gradient, by state and by input (`ts.flow.influence`) and by use of the weight (`ts.flow.itemize`), with
+truncated backpropagation and clipping beside them. Cut off from the distant past, the LSTM still learns something of
+it: its weights are the same at every step.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from tqdm import trange
@@ -89,15 +91,28 @@ def train(net, loss_of, optimizer, count, steps, max_norm, seed, name):
     return losses, monitor
 
 
-def reach(net, x):
-    """What the last answer owes to every input, and the map of what every answer owes to every state."""
-    net, x = net.to("float64"), ts.tensor(x.astype("float64"), requires_grad=True)
-    out = net.states(x)
+def identity_reader(hidden):
+    """A relu network whose recurrent weight begins as the identity (Le, Jaitly and Hinton, 2015): it keeps what it
+    hears, and adds it up, so that its first gradients are long."""
+    net = Reader("RNN", 2, hidden, 1)
+    net.recurrent = nn.RNN(2, hidden, bias=False, nonlinearity="relu")
+    net.recurrent.weight_hh_l0.assign(np.eye(hidden, dtype="float32"))
+    return net
+
+
+def reach(net, x, y, one):
+    """What every answer to one sequence owes to every input, and the last to every state; the length of what each step
+    teaches the recurrent weight, over all sequences."""
+    net, x = net.to("float64"), x.astype("float64")
+    loss = nn.mse_loss(net.head(net.states(ts.tensor(x))[-1])[:, 0], ts.tensor(y.astype("float64")))
+    shares = ts.flow.itemize(loss, net.recurrent.weight_hh_l0).norms
+    one = ts.tensor(one.astype("float64"), requires_grad=True)
+    out = net.states(one)
     windows = [{}] if net.window is None else [{"window": i} for i in range(-(-len(x) // net.window))]
     h = [h_t for window in windows for h_t in ts.flow.states(out, "h", **window)]
     memory = [m for window in windows for m in ts.flow.states(out, net.memory, **window)]
     answers = [net.head(h_t)[0, 0] for h_t in h]
-    return ts.flow.influence(answers[-1], x).map[0], ts.flow.influence(answers, memory).map
+    return ts.flow.influence(answers, one).map, ts.flow.influence(answers[-1], memory).map[0], shares
 
 
 def smooth(losses):
@@ -106,67 +121,66 @@ def smooth(losses):
 
 
 def figure_of(results, copies, clipping, example, window):
-    """The whole story on one page: learning above, the reach of the gradient by state and by input below."""
-    figure = Figure(figsize=(17, 11), layout="constrained")
-    figure.suptitle("Long memory: a network learns what its gradient can reach", fontsize=20, weight="bold")
-    rows = figure.subfigures(3, 1, height_ratios=[1.0, 1.25, 0.85], hspace=0.04)
-    above, maps, below = rows[0].subplots(1, 4), rows[1].subplots(1, 4), rows[2].subplots(1, 4, sharey=True)
+    """The whole story on one page: learning above, the reach of the gradient below."""
+    figure = Figure(figsize=(18, 13), layout="constrained")
+    figure.suptitle("Long memory: a network learns what its gradient can reach", fontsize=24, weight="bold")
+    rows = figure.subfigures(3, 1, height_ratios=[1.0, 1.2, 0.75], hspace=0.05)
+    above, maps, below = (row.subplots(1, 4, sharey=shared) for row, shared in zip(rows, (False, True, True)))
+    style = {name: {"color": colour, "lw": 2, "ls": "--" if "cut" in name else "-"} for name, colour in COLOURS.items()}
 
-    style = {name: {"color": colour, "ls": "--" if "cut" in name else "-"} for name, colour in COLOURS.items()}
-    for name, (losses, _, _) in results.items():
+    for name, (losses, *_) in results.items():
         above[0].semilogy(smooth(losses), label=name, **style[name])
-    above[0].axhline(1 / 6, color="0.7", lw=1, zorder=0, label="always answering 1")
     above[0].set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
     for name, losses in copies.items():
-        above[1].semilogy(smooth(losses), label=name, **style[name])
-    above[1].axhline(np.log(SYMBOLS), color="0.7", lw=1, zorder=0, label="guessing")
+        above[1].semilogy(smooth(losses), **style[name])
     above[1].set(title="Copying symbols after a pause", xlabel="update", ylabel="nats per symbol")
-    for name, (_, _, influence) in results.items():
-        seen = influence[-1, ::-1]
-        back = np.flatnonzero(seen)
-        above[2].semilogy(back, seen[back], label=name, **style[name])
+    for name, (_, _, seen, _) in results.items():
+        back = np.flatnonzero(seen[::-1])
+        above[2].semilogy(back, seen[::-1][back], **style[name])
         if len(back) < len(seen):
-            above[2].plot(back[-1], seen[back[-1]], "|", color=COLOURS[name], ms=16, mew=2.5)
-    above[2].set(title="Reach of the last answer's gradient", xlabel="steps back", ylim=(1e-12, 30),
+            above[2].plot(back[-1], seen[::-1][back[-1]], "|", color=COLOURS[name], ms=18, mew=3)
+    above[2].set(title="How far the last answer sees", xlabel="steps back", ylim=(1e-12, 30),
                  ylabel=r"$|\partial y_T/\partial s_{T-k}|$")  # fmt: skip
-    (wild, wild_norms), (tame, tame_norms) = clipping
-    above[3].semilogy(wild_norms, color=COLOURS["RNN"], label=f"not clipped: lost after {len(wild)} updates")
-    above[3].plot(len(wild_norms) - 1, wild_norms[-1], "*", color=COLOURS["RNN"], ms=13)
-    above[3].semilogy(tame_norms, color="0.35", label=f"clipped to 1: error {tame[-1]:.2f} after {len(tame)}")
-    above[3].axhline(1.0, color="0.7", lw=1, zorder=0)
-    above[3].set(title="An RNN's gradient explodes", xlabel="update", ylabel="gradient norm before clipping")
-    for axes in above:
-        axes.legend(frameon=False, fontsize=9)
+    (wild, longest), (tame, _) = clipping
+    above[3].semilogy(smooth(wild), color=COLOURS["RNN"], lw=2, label=f"gradients up to {longest:.0f} long")
+    above[3].semilogy(smooth(tame), color="0.25", lw=2, label="the same, clipped to length 1")
+    above[3].set(title="Clipping rescues a relu RNN", xlabel="update", ylabel="squared error")
+    above[3].legend(frameon=False, fontsize=12)
+    for axes, chance, name in (
+        (above[0], 1 / 6, "always answering 1"),
+        (above[1], np.log(SYMBOLS), "guessing"),
+        (above[3], 1 / 6, ""),
+    ):
+        axes.axhline(chance, color="0.6", lw=1, ls=":", zorder=0)
+        axes.annotate(name, (1, chance), (-4, 9), ("axes fraction", "data"), "offset points", ha="right", color="0.4")
+    above[0].set_ylim(top=0.9)
+    above[1].set_ylim(top=6.0)
+    rows[0].legend(handles=above[0].lines[: len(results)], loc="outside upper center", ncols=len(results),
+                   frameon=False, fontsize=15)  # fmt: skip
 
-    x, answer = example
-    marked = np.flatnonzero(x[:, 0, 1])
-    for axes, low, (name, (_, share, influence)) in zip(maps, below, results.items(), strict=True):
+    x, y = example
+    marked, colours = np.flatnonzero(x[:, 0, 1]), matplotlib.colormaps["magma"].with_extremes(bad="white")
+    for axes, low, (name, (_, influence, _, shares)) in zip(maps, below, results.items(), strict=True):
         with np.errstate(divide="ignore"):
-            image = axes.imshow(np.ma.masked_invalid(np.log10(influence)), vmin=-6, vmax=0, cmap="magma",
-                                interpolation="nearest")  # fmt: skip
+            powers = np.ma.masked_invalid(np.log10(influence))
+        image = axes.imshow(powers, vmin=-3, vmax=0, cmap=colours, interpolation="nearest", aspect="auto")
         title = name.replace(", cut", f"\ncut every {window}")
-        axes.text(0.95, 0.95, title, color=COLOURS[name], weight="bold", size=17, ha="right", va="top",
-                  bbox={"color": "white", "pad": 4}, transform=axes.transAxes)  # fmt: skip
-        axes.set(xlabel="state $s_k$", ylabel="answer $y_t$" if name == "RNN" else None)
-        if "cut" in name:
-            for cut in range(window, len(x), window):
-                axes.axvline(cut - 0.5, color=COLOURS[name], lw=1.2, ls="--")
-                axes.axhline(cut - 0.5, color=COLOURS[name], lw=1.2, ls="--")
-        low.bar(range(len(x)), share, color="0.75", width=0.9)
-        low.bar(marked, share[marked], color=COLOURS[name], width=0.9)
-        low.plot(marked, np.full(2, -0.07), "^", color="k", ms=6, clip_on=False)
-        low.set(xlabel="input $x_k$ (marked: ▲)")
+        axes.text(0.96, 0.95, title, color=COLOURS[name], weight="bold", size=20, ha="right", va="top",
+                  transform=axes.transAxes, bbox={"color": "white", "pad": 3})  # fmt: skip
+        axes.plot(marked, np.full(2, -1.6 * len(x) / 50), "v", color="k", ms=9, clip_on=False)
+        axes.set(xlabel="input $x_k$ (▼: marked)", ylim=(len(x) - 0.5, -0.5))
+        for cut in range(window, len(x), window) if "cut" in name else ():
+            axes.axvline(cut - 0.5, color=COLOURS[name], lw=1, ls="--")
+        low.bar(range(len(x)), shares / shares.sum(), color=COLOURS[name], width=0.9)
+        low.set(xlabel="step of the use", yscale="log", ylim=(1e-6, 1.5), xlim=(-0.5, len(x) - 0.5))
         low.spines[["top", "right"]].set_visible(False)
-    below[0].set_ylabel(r"$|\partial y_T/\partial x_k|$")
-    below[0].set_ylim(-0.14, None)
-    rows[1].colorbar(image, ax=maps, label=r"$\log_{10}\,|\partial y_t/\partial s_k|$", shrink=0.85, pad=0.01)
-    rows[1].suptitle(
-        "Who is heard: what every answer owes to every state, h of the RNN and GRU, c of the LSTM (white: "
-        "exactly nothing)",
-        fontsize=13,
-    )
-    rows[2].suptitle(f"What the answer {answer:.2f} = {' + '.join(f'{v:.2f}' for v in x[marked, 0, 0])} owes to every "
-                     "input", fontsize=13)  # fmt: skip
+    maps[0].set_ylabel("answer $y_t$")
+    below[0].set_ylabel("share of the gradient")
+    rows[1].colorbar(image, ax=maps, label=r"$\log_{10}\,|\partial y_t/\partial x_k|$", pad=0.01, extend="both")
+    numbers = " + ".join(f"{value:.2f}" for value in x[marked, 0, 0])
+    rows[1].suptitle(f"What every answer owes to every input; the last should be {y:.2f} = {numbers} "
+                     "(white: exactly nothing)", fontsize=16)  # fmt: skip
+    rows[2].suptitle("Who taught the recurrent weight: its gradient by the step of its use", fontsize=16)
     return figure
 
 
@@ -184,7 +198,9 @@ def main():
         args.length, args.window, args.updates, args.hidden = 12, 4, 20, 8
     if min(args.length // 2, args.window, args.updates // 20, args.hidden) < 1:
         raise ValueError("--length must be at least 2, --updates 20, --window and --hidden 1")
-    start, x = time.monotonic(), adding(np.random.default_rng(args.seed + 1), args.length, 1)
+    start, (x, y) = time.monotonic(), adding(np.random.default_rng(args.seed + 1), args.length, 32)
+    early = abs(x[:, :, 1].argmax(0) - args.length // 8).argmin()
+    example = x[:, early : early + 1], y[early]  # one that wants a long memory, to look at
 
     results = {}
     for name in (*CELLS, "LSTM, cut"):
@@ -193,7 +209,7 @@ def main():
         adam = ts.optim.Adam(net.parameters(), lr=0.01)
         losses, _ = train(net, adding_loss, adam, args.updates, args.length, 1.0, args.seed, f"adding, {name}")
         print(f"adding, {name}: squared error {np.mean(losses[-20:]):.4f} (always answering 1: {1 / 6:.4f})")
-        results[name] = losses, *reach(net, x[0])
+        results[name] = losses, *reach(net, x, y, example[0])
     copies = {}
     for name in (*CELLS, "LSTM, cut"):
         ts.manual_seed(args.seed)
@@ -205,21 +221,17 @@ def main():
     clipping = []
     for max_norm in (np.inf, 1.0):
         ts.manual_seed(args.seed)
-        net, rng = Reader("RNN", 2, args.hidden, 1), np.random.default_rng(args.seed)
-        turn, _ = np.linalg.qr(rng.normal(size=(args.hidden, args.hidden)))
-        net.recurrent.weight_hh_l0.assign((1.5 * turn).astype("float32"))  # every step lengthens what passes by half
-        sgd = ts.optim.SGD(net.parameters(), lr=0.2)
-        losses, monitor = train(
-            net, adding_loss, sgd, args.updates // 12 + 1, args.length // 2, max_norm, args.seed, "clipping"
-        )
-        print(
-            f"clipping at {max_norm}: {len(losses)} updates, squared error {losses[-1]:.4g}, {monitor.clipped} clipped"
-        )
-        clipping.append((losses, monitor.norms))
+        net, steps = identity_reader(args.hidden), max(2, 3 * args.length // 10)
+        sgd = ts.optim.SGD(net.parameters(), lr=0.03, momentum=0.9)
+        losses, monitor = train(net, adding_loss, sgd, args.updates, steps, max_norm, args.seed, "clipping")
+        print(f"clipping at {max_norm}: squared error {np.mean(losses[-20:]):.4f}, {monitor.clipped} clipped, "
+              f"gradients of length up to {max(monitor.norms):.3g}")  # fmt: skip
+        clipping.append((losses, max(monitor.norms)))
 
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "long_memory.png"
-    figure_of(results, copies, clipping, (x[0], x[1][0]), args.window).savefig(path, dpi=110)
+    with matplotlib.rc_context({"font.size": 13, "axes.titlesize": 16, "axes.labelsize": 14}):
+        figure_of(results, copies, clipping, example, args.window).savefig(path, dpi=100)
     print(f"{path} after {time.monotonic() - start:.0f} seconds")
 
 

@@ -66,6 +66,31 @@ def test_a_home_made_cell_is_named_the_same():
     assert "a = a / (1.0 - x[:, :1])  # which is 1 at step 7" in str(caught.value)
 
 
+def test_what_a_step_does_before_its_cell_is_not_named_after_a_gate():
+    cell, x = nn.LSTMCell(2, 3), ts.ones(1, 2).named("x")
+    with pytest.raises(RuntimeError, match=r"detect_anomaly: step 1: divide gave inf"), ts.detect_anomaly():
+        state = None
+        for t in range(3):
+            with ts.scope(step=t):
+                state = cell(x / float(t != 1), state)
+
+
+def test_a_part_of_a_cell_is_named_after_the_gate_it_is_for():
+    class Gated(nn.Module):
+        hidden_size = 2
+
+        def __init__(self):
+            self.linear = nn.Linear(2, 2)
+            self.linear.weight.assign(self.linear.weight * 1e30)
+
+        def forward(self, x, h):
+            return (self.linear(x).sigmoid().named("gate") * h).named("h")
+
+    x = ts.full((2, 1, 2), 1e30)
+    with pytest.raises(RuntimeError, match=r"step 0, cell, linear, gate: matmul gave"), ts.detect_anomaly():
+        nn.Recurrent(Gated())(x)
+
+
 def test_what_came_in_bad_is_said_to_have_come_in():
     x = ts.tensor(np.full((3, 1, 2), np.nan)).named("prices")
     came = r"its argument 0, prices, of shape \(3, 1, 2\) came in with nan at \[0, 0, 0\]"

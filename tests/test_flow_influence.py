@@ -1,12 +1,13 @@
 """States and influence: what the recurrence itself recorded, and how far back a loss can see."""
 
+import sys
 import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from networks import KINDS, Run, packed, runs, seeds, small
+from networks import KINDS, Run, leaf, packed, runs, seeds, small
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -187,24 +188,94 @@ def test_nothing_is_changed_by_looking(run: Run):
 def test_what_cannot_have_influence_is_said():
     out, _ = nn.RNN(2, 3)(ts.ones(2, 1, 2))
     h = ts.flow.states(out)
-    with pytest.raises(RuntimeError, match=r"influence: states\[1\] must be a recorded Tensor"):
+    with pytest.raises(RuntimeError, match=r"influence: states\[1\] was not made from .* got Tensor of shape \(2,\)"):
         ts.flow.influence([h[0].sum()], [h[0], ts.ones(2)])
-    with pytest.raises(RuntimeError, match=r"influence: losses\[0\] must be a recorded Tensor"):
+    with pytest.raises(RuntimeError, match=r"influence: losses\[0\] was not made from .* got float"):
         ts.flow.influence([3.0], h)
+    with pytest.raises(ValueError, match="influence: states must be at least one Tensor, got none"):
+        ts.flow.influence(h, [])
+    with pytest.raises(ValueError, match=r"influence: states: a Tensor of shape \(\) has no slices"):
+        ts.flow.influence(h, h[0].sum())
     assert ts.flow.influence([h[0].sum()], h).method == "1 walks back from 1 losses"
     out.sum().backward()
     with pytest.raises(RuntimeError, match="freed"):
         ts.flow.influence([h[0].sum()], h)
 
 
+METHODS = {"walks": (0, 1), "products": (1, 0)}
+
+
+@pytest.fixture
+def by(monkeypatch):
+    """The map by one method, and by the one that was found cheaper."""
+
+    def measured(method, *args):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules["tinygrad_seq.flow.influence"], "costs", lambda *_: METHODS[method])
+            found = ts.flow.influence(*args)
+        assert method[:-1] in found.method
+        return found.map
+
+    return measured
+
+
+@given(run=runs(proj=True, longest=5), data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_methods_give_the_same_map(by, run, data):
+    """Of states by earlier ones and by the first state, of outputs under `lengths`, of numbers by inputs."""
+    lengths = data.draw(st.none() | st.lists(st.integers(0, run.sizes["T"]), min_size=run.sizes["B"],
+                                             max_size=run.sizes["B"]))  # fmt: skip
+    x, *first = map(leaf, [run.x, *run.states])
+    out, _ = run.layer(x, packed(first), lengths=lengths)
+    where = {"layer": run.sizes["layers"] - 1, "direction": run.layer.directions[-1]}
+    h, low = ts.flow.states(out, **where), ts.flow.states(out, layer=0, direction="forward")
+    for losses, states in ((h, low), (h, h), ([*out.unstack()], [*low, *first]), ([y.sum() for y in out], low)):
+        walks, products = by("walks", losses, states), by("products", losses, states)
+        near(walks, products)
+        assert ((walks == 0) == (products == 0)).all()
+    if lengths is None:
+        near(by("walks", h, x), by("products", h, x))
+
+
+def test_steps_of_an_input_that_are_not_read_have_no_influence():
+    x = leaf(np.ones((4, 2)))
+    used = x.unstack()
+    found = ts.flow.influence([used[1] * 2.0, used[3].sum() + used[1].sum()], x)
+    near(found.map, [[0, 2, 0, 0], [0, 2**0.5, 0, 2**0.5]])
+    assert list(found.nodes) == [used[1].node, used[3].node]
+    swapped = ts.flow.influence((x.T * ts.tensor(np.arange(4.0))).sum(), x)
+    near(swapped.map, [np.arange(4) * 2**0.5])
+
+
+def test_hooks_are_called_as_in_a_backward(by):
+    h = linear_states(np.eye(2), 3, np.random.default_rng(0))
+    h[1].register_hook(lambda g: g * 0.5)
+    near(ts.flow.influence(h[-1:], h).map, [[0.5, 0.5, 1.0]])
+    assert ts.flow.influence(h[-1:], h).method.startswith("2 walks")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_explodes_or_vanishes_beyond_squares_is_still_measured(by, method):
+    for scale, last in ((1e-100, 1e-300), (1e66, 1e198)):
+        h = linear_states(scale * np.eye(2), 4, np.random.default_rng(0))
+        np.testing.assert_allclose(by(method, h[-1:], h)[0, 0], last, rtol=1e-12)
+        np.testing.assert_allclose(by(method, h[-1].sum(), h)[0, 0], last * 2**0.5, rtol=1e-12)
+    with np.errstate(all="ignore"):
+        h = linear_states(1e200 * np.eye(2), 4, np.random.default_rng(0))
+        assert not np.isfinite(by(method, h[-1:], h)[0, 0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
-def test_two_hundred_steps_take_seconds(layer):
-    out, _ = layer(64, 64)(ts.randn(200, 1, 64))
+@pytest.mark.parametrize("answer", [lambda h: (h * h).sum(), lambda h: h], ids=["numbers", "vectors"])
+def test_two_hundred_steps_take_seconds(layer, answer):
+    x = ts.tensor(np.random.default_rng(0).normal(size=(200, 1, 64)).astype("float32"), requires_grad=True)
+    out, _ = layer(64, 64)(x)
     h = ts.flow.states(out)
-    start = time.process_time()
-    ts.flow.influence([(h_t * h_t).sum() for h_t in h], h)
-    assert time.process_time() - start < 10
+    for states in (h, x):
+        start = time.process_time()
+        ts.flow.influence([answer(h_t) for h_t in h], states)
+        assert time.process_time() - start < 10
 
 
 def test_a_map_is_plotted():

@@ -179,6 +179,7 @@ def test_two_calls_of_one_layer_are_two_places():
     again, _ = rnn(x, h)
     shares = ts.flow.itemize(again.sum(), rnn.weight_hh_l0)
     assert shares.steps == [0, 1, 2] * 2
+    assert shares.places == ["RNN, layer 0, forward"] * 3 + ["RNN, layer 0, forward (2)"] * 3
     near(shares.items.sum(0), gradients([again], [np.ones(again.shape)], rnn.weight_hh_l0)[0])
 
 
@@ -190,6 +191,16 @@ def test_layers_that_share_a_weight_are_two_places():
     assert shares.steps == [0, 1, 0, 1]
     assert shares.places == ["RNN, layer 0, forward"] * 2 + ["RNN, layer 1, forward"] * 2
     near(shares.items.sum(0), gradients([out], [np.ones(out.shape)], rnn.weight_hh_l0)[0])
+
+
+def test_a_hook_on_the_parameter_is_not_part_of_its_shares():
+    rnn, calls = nn.RNN(2, 3).to("float64"), []
+    out, _ = rnn(ts.tensor(np.ones((3, 1, 2))))
+    plain = ts.flow.itemize(out.sum(), rnn.weight_hh_l0).items
+    ts.flow.states(out)[1].register_hook(lambda g: calls.append("h"))
+    rnn.weight_hh_l0.register_hook(lambda g: (calls.append("w"), g.clip(-0.01, 0.01))[1])
+    near(ts.flow.itemize(out.sum(), rnn.weight_hh_l0).items, plain)
+    assert calls == ["h", "w"]
 
 
 def test_what_cannot_be_itemised_is_said():

@@ -149,11 +149,12 @@ def walk(
     recorded: bool,
     wanted: Iterable[Node] = (),
     observe: Observer | None = None,
+    hooks: bool = True,
 ) -> dict[Node, Any]:
     """Run the rules of the nodes, newest first; the gradients of the leaves, wanted and retained nodes among them.
 
     `wanted`: further nodes whose gradients to give back. `observe(uses, parent, contribution)` hears what each rule
-    gives to a parent: of one use of it, or of several where the rule is a merged one.
+    gives to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
     """
     wanted = frozenset(wanted)
     gradients: dict[Node, Any] = dict.fromkeys(nodes)  # a parent that is no key here is none of our business
@@ -173,7 +174,7 @@ def walk(
         if g is None:
             continue
         op = node.op
-        if node.hooks is not None:
+        if node.hooks is not None and hooks:
             g = hooked(node, g, recorded)
         if op is None or node.owner is not None or (wanted and node in wanted):
             found[node] = g

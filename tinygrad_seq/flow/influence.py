@@ -1,25 +1,33 @@
 """How far back a loss can see: the size of its derivative by every earlier state, the picture of a memory that fades.
 
 Measured by the spectral norm of the Jacobian: by how much a small change of the state is lengthened, at most, on its
-way. For a loss that is a number this is the length of its gradient. A walk back from a loss passes all states before
-it, so one row of the map costs one walk, over that loss's part of the graph and no weight's.
+way. For a loss that is a number this is the length of its gradient.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from tinygrad_seq.backend import host, modules, quiet
-from tinygrad_seq.backprop import searched, walk
-from tinygrad_seq.flow.norms import gain
+from tinygrad_seq.backprop import searched
+from tinygrad_seq.flow.jacobians import chained, costs, handed_on, walked
+from tinygrad_seq.flow.norms import Lengths, gain
 from tinygrad_seq.flow.plot import axes_for
 from tinygrad_seq.graph import Node, Value, between
 
 
 class Influence:
-    """`map` (losses, states) of float64 on the host; `method` says what it cost."""
+    """`map` (losses, states) of float64 on the host; `method` says how it was found."""
 
-    def __init__(self, map: Any, method: str) -> None:
-        self.map, self.method = map, method
+    def __init__(self, map: Any, method: str, sources: Sequence[Node | None]) -> None:
+        self.map, self.method, self.sources = map, method, sources
+
+    @property
+    def nodes(self) -> Lengths:
+        """What each state is to the last loss, by node: `draw(show=found.nodes)`."""
+        row = zip(self.sources, self.map[-1].tolist())
+        return Lengths("|influence|", {node: number for node, number in row if node is not None})
 
     @property
     def shares(self) -> Any:
@@ -29,12 +37,8 @@ class Influence:
 
     def __repr__(self) -> str:
         losses, count = self.map.shape
-        lines = [f"influence of {count} states on {losses} losses, by {self.method}"]
-        if self.map.size:
-            row = self.map[-1]
-            shown = range(0, count, max(1, count // 8))
-            lines.append("  on the last loss: " + ", ".join(f"{k}: {row[k]:.3g}" for k in shown))
-        return "\n".join(lines)
+        row = ", ".join(f"{k}: {self.map[-1, k]:.3g}" for k in range(0, count, max(1, count // 8)))
+        return f"influence of {count} states on {losses} losses, by {self.method}\n  on the last loss: {row}"
 
     def plot(self, axes: Any = None, decades: float = 6.0) -> Any:
         """The map as colours over so many powers of ten, white where it is exactly zero; returns the Figure."""
@@ -54,10 +58,11 @@ def influence(losses: Any, states: Any) -> Influence:
 
     `losses`: a Tensor or several; `states`: several (from `flow.states`), or one Tensor of which each slice [k] counts,
     such as an input (T, ...) that requires a gradient: the share of x_k in y_t. |.| is the spectral norm of the
-    Jacobian over all elements, for a loss of one element the length of its gradient. One walk goes back from every
-    element of every loss, so T losses at T states cost of the order of T^2 steps, as the map itself does.
+    Jacobian over all elements, for a loss of one element the length of its gradient. `method` says which way was the
+    cheaper: walks back from each element of each loss, or products of the Jacobians between neighbouring steps.
     What fades below 1e-45 is zero in float32: make the network float64 to see further. Neither the graph nor any
-    `.grad` is changed. Raises RuntimeError for what requires no gradient, or a freed graph.
+    `.grad` is changed. Raises RuntimeError for what requires no gradient or a freed graph, ValueError for no loss or
+    state at all.
 
     >>> import tinygrad_seq as ts
     >>> out, _ = ts.nn.GRU(3, 4)(ts.randn(6, 2, 3))
@@ -66,36 +71,59 @@ def influence(losses: Any, states: Any) -> Influence:
     >>> found.map.shape, found.map[2, 3].item()
     ((6, 6), 0.0)
     """
-    sliced = isinstance(states, Value)
-    ends = nodes_of("losses", [losses] if isinstance(losses, Value) else losses)
-    sources = nodes_of("states", [states] if sliced else states)
-    count = (sources[0].shape or (0,))[0] if sliced else len(sources)
-    result = host.zeros((len(ends), count))
-    walks = 0
-    for t, (end, loss) in enumerate(zip(ends, [losses] if isinstance(losses, Value) else losses, strict=True)):
-        nodes = between(searched([end]), sources)
-        reached = set(nodes).intersection(sources)
-        if not reached:
-            continue
-        xp, size = modules[type(loss.array)], loss.array.size
-        rows: list[dict[Node, Any]] = []
-        for element in range(size):
-            seed = (xp.arange(size) == element).astype(loss.array.dtype).reshape(end.shape)
-            rows.append(walk(nodes, {end: seed}, False, sources))
-        walks += size
-        for k in range(count):
-            source = sources[0] if sliced else sources[k]
-            if source in reached:
-                zero = xp.zeros(source.shape, source.dtype)
-                jacobian = [row.get(source, zero) for row in rows]
-                result[t, k] = gain([row[k] for row in jacobian] if sliced else jacobian)
-    each = "" if walks <= len(ends) else ", one for each element"
-    return Influence(result, f"{walks} walks back from {len(ends)} losses{each}")
+    single = isinstance(states, Value)
+    results = [losses] if isinstance(losses, Value) else list(losses)
+    ends, sources = nodes_of("losses", results), nodes_of("states", [states] if single else states)
+    nodes = between(searched(ends), sources)
+    columns: list[Node | None] = slices(sources[0], nodes) if single else [*sources]
+    sliced = single and columns[0] is sources[0]
+    where: dict[Node, list[int]] = defaultdict(list)
+    for k, column in enumerate(columns):
+        if column is not None:
+            where[column].append(k)
+    carried = handed_on(nodes) | where.keys() & set(nodes)
+    walks, products = costs(nodes, ends, carried)
+    xp = modules[type(results[0].array)]
+    if products < walks and not sliced and all(node.hooks is None for node in nodes):
+        count = sum(prod(node.shape) for node in {*ends, *carried})
+        method = f"products of Jacobians from step to step, of {count} short walks"
+        found = chained(nodes, ends, carried, xp)
+    else:
+        count = sum(prod(end.shape) for end in ends)
+        each = "" if count == len(ends) else ", one for each element"
+        method = f"{count} walks back from {len(ends)} losses{each}"
+        found = walked(nodes, ends, where.keys(), xp)
+    result = host.zeros((len(ends), len(columns)))
+    for t, node, jacobian in found:
+        if sliced:
+            parts = jacobian.reshape(len(jacobian), len(columns), -1)
+            result[t] = [gain(parts[:, k]) for k in range(len(columns))]
+        elif node in where:
+            result[t, where[node]] = gain(jacobian)
+    return Influence(result, method, columns)
+
+
+def slices(source: Node, nodes: list[Node]) -> list[Node | None]:
+    """The nodes of x[0], x[1], ... (None: not read) where x was only taken apart into them, else x for each."""
+    count = (source.shape or (0,))[0]
+    if not count:
+        raise ValueError(f"influence: states: a Tensor of shape {source.shape} has no slices")
+    readers = [node for node in nodes if source in node.parents]
+    if [(node.op.name, node.static) for node in readers] != [("unstack", {"axis": 0})]:
+        return [source] * count
+    parts = {node.static["index"]: node for node in nodes if readers[0] in node.parents and node.static is not None}
+    return [parts.get(k) for k in range(count)]
 
 
 def nodes_of(what: str, values: Sequence[Any]) -> list[Node]:
     """The nodes of Tensors that require a gradient."""
+    if not values:
+        raise ValueError(f"influence: {what} must be at least one Tensor, got none")
     for i, value in enumerate(values):
         if not isinstance(value, Value) or value.node is None or not value.node.requires_grad:
-            raise RuntimeError(f"influence: {what}[{i}] must be a recorded Tensor, got {value!r:.60}")
+            raise RuntimeError(
+                f"influence: {what}[{i}] was not made from anything that requires a gradient: take states from "
+                f"flow.states, make an input with requires_grad=True; got {type(value).__name__} "
+                f"of shape {getattr(value, 'shape', None)}"
+            )
     return [value.node for value in values]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tinygrad_seq.backend import host, to_host
 from tinygrad_seq.backprop import Use, searched, starting_gradients, walk
-from tinygrad_seq.flow.norms import norm
+from tinygrad_seq.flow.norms import Lengths, norm
 from tinygrad_seq.flow.plot import INK, axes_for, logarithmic
 from tinygrad_seq.graph import Node, Value, between
 from tinygrad_seq.steps import Place, Places
@@ -19,16 +19,23 @@ from tinygrad_seq.steps import Place, Places
 class Items:
     """A gradient as the sum of its shares: `items` (N, *parameter.shape) on the host, and whose each is.
 
-    `steps[n]` is the step of item n (None: outside all steps), `places[n]` the loop it belongs to.
+    `steps[n]` is the step of item n (None: outside all steps), `places[n]` the loop it belongs to, `users[n]` the nodes
+    that read the parameter there.
     """
 
-    def __init__(self, name: str, items: Any, steps: list[Any], places: list[str]) -> None:
-        self.name, self.items, self.steps, self.places = name, items, steps, places
+    def __init__(self, name: str, items: Any, steps: list[Any], places: list[str], users: list[list[Node]]) -> None:
+        self.name, self.items, self.steps, self.places, self.users = name, items, steps, places, users
 
     @property
     def norms(self) -> Any:
         """The length of every item, (N,)."""
         return host.array([norm(item) for item in self.items])
+
+    @property
+    def nodes(self) -> Lengths:
+        """The length of the item that each node's use belongs to: `draw(loss, show=shares.nodes)`."""
+        pairs = zip(self.users, self.norms.tolist(), strict=True)
+        return Lengths(f"|share of {self.name}|", {node: length for users, length in pairs for node in users})
 
     def __len__(self) -> int:
         return len(self.items)
@@ -53,6 +60,7 @@ class Items:
             at = [len(mine) - 1 if self.steps[n] is None else self.steps[n] for n in mine]
             axes.plot(at, self.norms[mine], "o-", label=place, **({} if len(set(self.places)) > 1 else {"color": INK}))
         axes.set(xlabel="step of the use", ylabel="length of its share", title=f"Who taught {self.name}")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if len(set(self.places)) > 1:
             axes.legend(frameon=False)
         logarithmic(axes)
@@ -65,7 +73,8 @@ def itemize(loss: Any, parameter: Any) -> Items:
     Item t is what the gradient of step t's weight would be if every step had a copy. The items sum to the gradient.
     Gates are blocks of rows, as in the weight. A weight used in several places (layers that share it, two calls of a
     network) has an item for each step of each; uses outside all steps share one item. Costs one backward, and for every
-    item the way from its step to the parameter. Neither the graph nor any `.grad` is changed.
+    item the way from its step to the parameter. Neither the graph nor any `.grad` is changed; hooks are called as in a
+    backward, but what a hook on the parameter itself gives is not itemised.
     Raises RuntimeError where the loss was not made from the parameter, or the graph was freed.
 
     >>> import tinygrad_seq as ts
@@ -86,9 +95,11 @@ def itemize(loss: Any, parameter: Any) -> Items:
     places = Places([node for node in nodes if node.op is not None])
     steps: dict[Node, Place | None] = {node: seats[-1][0] if seats else None for node, seats in places.seats.items()}
     chain = once_for_all(nodes, source, steps)
-    shares: dict[Place | None, dict[Node, Any]] = {
-        steps[node]: {} for node in nodes if node not in chain and not chain.keys().isdisjoint(node.parents)
-    }
+    users: dict[Place | None, list[Node]] = {}
+    for node in nodes:
+        if node not in chain and not chain.keys().isdisjoint(node.parents):
+            users.setdefault(steps[node], []).append(node)
+    shares: dict[Place | None, dict[Node, Any]] = {step: {} for step in users}
 
     def hear(uses: list[Use], parent: Node, contribution: Any) -> None:
         if parent in chain:
@@ -100,14 +111,14 @@ def itemize(loss: Any, parameter: Any) -> Items:
 
     walk(nodes, start, False, observe=hear)
     if loss.node in chain:
-        shares[None] = dict(start)
+        shares[None], users[None] = dict(start), []
     order = sorted(shares, key=lambda step: (step is None, step and step.loop, step and step.order))
     items = host.zeros((len(order), *source.shape), parameter.array.dtype)
     for item, step in zip(items, order, strict=True):
-        found = walk(list(chain), shares[step], False)
+        found = walk(list(chain), shares[step], False, hooks=False)
         if source in found:
             item[...] = to_host(found[source])
-    return Items(name, items, [step and step.value for step in order], [place_name(step) for step in order])
+    return Items(name, items, [step and step.value for step in order], loop_names(order), [users[s] for s in order])
 
 
 def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None]) -> dict[Node, None]:
@@ -119,10 +130,18 @@ def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None
     return chain
 
 
-def place_name(step: Place | None) -> str:
-    """The loop that a step belongs to, in words: "lstm, layer 0, reverse"."""
-    words, place = [], None if step is None else step.outer
-    while place is not None and place.outer is not None:
-        words.append(place.text if place.key in ("module", "direction") else f"{place.key} {place.text}")
-        place = place.outer
-    return ", ".join(reversed(words))
+def loop_names(steps: list[Place | None]) -> list[str]:
+    """The loop that each step belongs to, in words: "lstm, layer 0, reverse", of a second loop there with "(2)"."""
+    loops: dict[str, list[int | None]] = {}
+    names = []
+    for step in steps:
+        words, place = [], None if step is None else step.outer
+        while place is not None and place.outer is not None:
+            words.append(place.text if place.key in ("module", "direction") else f"{place.key} {place.text}")
+            place = place.outer
+        name = ", ".join(reversed(words))
+        there = loops.setdefault(name, [])
+        if step is not None and step.loop not in there:
+            there.append(step.loop)
+        names.append(f"{name} ({len(there)})" if len(there) > 1 else name)
+    return names

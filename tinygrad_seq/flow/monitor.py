@@ -103,6 +103,8 @@ class Monitor:
             for name, values in lines.items():
                 axes.plot(self.looked[-len(values) :], values, label=name)
             axes.set(title=title, xlabel="training step")
+            if lines is self.saturation:
+                axes.set_ylim(-0.03, 1.03)
             if lines:
                 axes.legend(frameon=False, fontsize=7)
         return figure

@@ -20,4 +20,4 @@ def axes_for(axes: Any, width: float = 6.0, height: float = 4.0) -> Any:
 def logarithmic(axes: Any) -> None:
     """Powers of ten upward, where there is anything above zero to show."""
     if any(y > 0 for line in axes.lines for y in line.get_ydata()):
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="mask")

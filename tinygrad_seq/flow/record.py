@@ -45,17 +45,19 @@ class Frame:
 
     def __repr__(self) -> str:
         where = "/".join(str(value) for _, value in self.scope.path())
-        ends = ", ".join(
+        ends = [
             f"{'=' if first else '+='} {length:.3g} {node.name or (node.op.name if node.op else 'leaf')}"
             for node, length, first in zip(self.into, self.outgoing, self.first, strict=True)
-        )
-        return f"{self.op:<12} {where:<24} {self.incoming:.3g} -> {ends}"
+        ]
+        if len(ends) > 4:
+            ends[2:-1] = [f"... {len(ends) - 3} more"]
+        return f"{self.op:<12} {where:<24} {self.incoming:.3g} -> {', '.join(ends)}"
 
 
 class Record(Mapping[Node, float]):
     """The length of every node's gradient, in the order of the walk; `frames`: every call of a rule, in order."""
 
-    label = "|gradient|"  # what a picture calls the numbers
+    label = "|gradient|"  # what a picture of it says
 
     def __init__(self, norms: dict[Node, float], frames: list[Frame], start: dict[Node, Any]) -> None:
         self.norms, self.frames = norms, frames
