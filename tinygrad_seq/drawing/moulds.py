@@ -23,7 +23,7 @@ End = tuple[Any, ...]  # of a link: ("item", slot), ("part", key, side, port), o
 class Mould:
     """A distinct cluster, or a row of cards, and where things stand in it."""
 
-    kind: str  # frame, card, row, gap
+    kind: str  # frame, card, row, gap, grad (a recorded backward)
     inside: bool  # a step, or in one: used several times
     label: str = ""
     items: dict[Key, Item] = field(default_factory=dict)
@@ -103,7 +103,8 @@ class Tree:
                 number = loop_of.get(inner.id)
                 key: Key = ("in", inner.id.removeprefix(cluster.id)) if number is None else ("row", len(rows))
                 if number is None:
-                    stack.append(self.place(here, key, key, "frame", inner))
+                    kind = "grad" if inner.key == "grad" else "frame"
+                    stack.append(self.place(here, key, key, kind, inner))
                     stack[-1].mould.first = max(stack[-1].mould.first, oldest[inner.id] - here.base)
                 elif number not in rows:
                     row = rows[number] = self.place(here, key, key, "row", None)
