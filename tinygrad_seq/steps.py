@@ -14,7 +14,7 @@ from numbers import Real
 from typing import Any
 
 from tinygrad_seq.graph import Cut, Node
-from tinygrad_seq.scope import Scope
+from tinygrad_seq.scope import Name, Scope
 
 
 class Place:
@@ -69,7 +69,8 @@ class Places:
                 step.loop, step.order = i, order
 
     def enter(self, scope: Scope, known: dict[Scope, Place], around: dict[Place, list[Place]]) -> Place:
-        """The place of a scope. Entering the same key and value again with nothing between is the same visit."""
+        """The place of a scope. Entering the same key and value again with nothing between is the same visit,
+        but for another module of the same name."""
         links: list[Scope] = []
         link: Scope | None = scope
         while link is not None and link.outer is not None and link not in known:
@@ -79,7 +80,8 @@ class Places:
         for link in reversed(links):
             if link.key != "no_grad":
                 last = place.inner[-1] if place.inner else None
-                if last is None or last.key != link.key or last.text != str(link.value):
+                other = last is None or last.key != link.key or last.text != str(link.value)
+                if last is None or other or (isinstance(link.value, Name) and link.value is not last.value):
                     last = Place(place, link.key, link.value)
                     around[last] = [*around[place], last] if link.key == "step" else around[place]
                 place = last
