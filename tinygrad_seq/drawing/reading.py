@@ -70,6 +70,8 @@ class Reading:
 
     def initial(self, node: Node, user: Node, argument: int) -> str | None:
         """What a state is called before the first step: where later steps read "h" from the step before, "h0"."""
+        if node.op is None and node.name and node.name[-1] == "0" and node.name[:-1] in self.carried:
+            return node.name
         if node.op is not None or (node.name is not None and not isinstance(node, Cut)):
             return None
         for step, position in self.seats.get(user, ()):
