@@ -147,7 +147,7 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
         elif (step.loop, parent) in shared:
             return (None, ordinal[parent]), ()
         else:  # made outside for this step alone
-            words += [parent.op and parent.op.name, parent.shape, str(parent.dtype), parent.name, parent.requires_grad]
+            words += [parent.op and parent.op.name, parent.shape, parent.dtype.str, parent.name, parent.requires_grad]
             for other in parent.parents:
                 where = there(other, step, own)
                 private = where is not None or (other.op is None and not other.requires_grad)
@@ -161,7 +161,7 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
     def sketch(step: Place) -> list[Entry]:
         entries = []
         for node in places.members[step]:
-            words = [node.op.name, node.shape, str(node.dtype), node.name, places.at[node].id[len(step.id) :]]
+            words = [node.op.name, node.shape, node.dtype.str, node.name, places.at[node].id[len(step.id) :]]
             numbers: list[int] = []
             flatten(node.static, words, numbers)
             own = places.seats[node]
