@@ -75,7 +75,9 @@ class Comparison:
             one, other = (found.get(label) for found in rows)
             if one != other:
                 sign = "+" if one is None else "-" if other is None else "~"
-                self.tell(sign, label, "", (), f"{one} is {other}" if sign == "~" else f"{one or other}")
+                self.tell(
+                    sign, label, "", (), f"{one} is {other}" if sign == "~" else f"{other if one is None else one}"
+                )
         return [f"{what}{place(path, list(times))}{details}" for (what, path, details), times in self.found.items()]
 
     def tell(self, sign: str, what: str, path: str, times: Times, details: str = "") -> None:

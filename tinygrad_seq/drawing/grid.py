@@ -25,7 +25,7 @@ def lay_out(tree: Tree) -> None:
     moulds = tree.moulds[::-1]
     for mould in moulds:
         if mould.inside:
-            form(tree, mould, 0.0)
+            form(tree, mould)
     rows = [mould for mould in moulds if mould.kind == "row" and not mould.inside]
     share = max((card.right - card.left for row in rows for card in row.kinds.values()), default=0.0)
     for mould in moulds:
@@ -37,7 +37,7 @@ def lay_out(tree: Tree) -> None:
             place.x, place.y = place.outer.x + x, place.outer.y + y
 
 
-def form(tree: Tree, mould: Mould, share: float) -> None:
+def form(tree: Tree, mould: Mould, share: float = 0.0) -> None:
     if mould.kind == "row":
         form_row(tree, mould, share)
     elif mould.kind != "gap":  # which its row forms
