@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 from shutil import which
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -87,6 +88,31 @@ def test_without_a_recorded_backward_it_says_how_to_get_one():
         with pytest.raises(RuntimeError, match="create_graph=True"):
             draw(loss, backward=True)
         loss.backward(retain_graph=True)
+
+
+def test_gradients_that_went_with_their_parameters_are_said_to_be_gone():
+    loss = recorded(nn.RNN, 3)[1]
+    with pytest.raises(RuntimeError, match="hold the layer"):
+        draw(loss, backward=True)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_the_backward_stands_above_the_forward_of_its_step(kind):
+    """As its mirror image: gradients flow to the left as the state flows to the right."""
+    _layer, loss = recorded(kind, 3)
+    drawing = draw(loss, backward=True)
+    boxes, middle = {}, {}
+    for group in ElementTree.fromstring(drawing.svg).iter("{http://www.w3.org/2000/svg}g"):
+        if "id" in group.attrib:
+            rect = group.find("{http://www.w3.org/2000/svg}rect")
+            x, y, wide, high = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
+            boxes[group.get("id")], middle[group.get("id")] = (y, y + high), x + wide / 2
+    for step in drawing.view.loops[0]:
+        below = boxes[step.inner[0].id][1]
+        assert all(boxes[item.id][0] >= below for item in step.items)
+    for edge in drawing.view.edges:
+        if edge.role == "gradient" and edge.through_time:
+            assert middle[edge.source] > middle[edge.target]
 
 
 @needs_graphviz

@@ -1,5 +1,6 @@
 """Pictures: what is in them, and how they are saved."""
 
+import copy
 import re
 import subprocess
 import sys
@@ -110,6 +111,29 @@ def test_the_legend_lists_parameters_only_and_is_left_out_without_any():
 
 def test_two_parameters_of_one_name_are_told_apart():
     assert {"embed.weight", "head.weight"} <= {row.label for row in draw(reading(2)).view.legend}
+
+
+def test_two_modules_of_one_class_are_two_clusters_and_one_called_twice_is_one():
+    encoder, decoder = ts.nn.RNN(3, 4), ts.nn.RNN(3, 4)
+    x = ts.tensor(numbers(3, 2, 3))
+    view = draw(decoder(x, encoder(x)[1])[0]).view
+    assert [cluster.label for cluster in view.top.inner] == ["RNN", "RNN"] and len(view.loops) == 2
+    assert len({row.label for row in view.legend}) == len(view.legend) == 8
+    assert len(draw(encoder(x, encoder(x)[1])[0]).view.top.inner) == 1
+    copied = copy.deepcopy(encoder)
+    assert len(draw(copied(x, encoder(x)[1])[0]).view.top.inner) == 2
+    encoder.name = copied.name = "same"
+    assert len(draw(copied(x, encoder(x)[1])[0]).view.top.inner) == 2
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("kind, names", [(ts.nn.RNN, ["h0"]), (ts.nn.LSTM, ["c0", "h0"]), (ts.nn.GRU, ["h0"])])
+def test_the_first_state_is_called_by_its_name_however_short_the_sequence(kind, names, steps):
+    layer, x = kind(3, 4), ts.tensor(numbers(steps, 2, 3))
+    given = [ts.zeros(1, 2, 4) for _ in names]
+    for state in (None, tuple(given) if len(given) > 1 else given[0]):
+        found = {item.label for item in items(draw(layer(x, state)[0]).view) if item.role == "initial"}
+        assert sorted(found) == names
 
 
 def test_several_outputs_and_a_leaf_alone():

@@ -97,6 +97,29 @@ def test_of_a_freed_graph_only_what_has_a_grad_has_a_number_and_it_says_why():
     assert "|grad| " in draw(run.loss).dot
 
 
+@pytest.mark.parametrize("option", ["retain_graph", "create_graph"])
+@pytest.mark.parametrize("module", [True, False])
+def test_after_backward_it_is_shown_though_the_parameters_are_gone(option, module):
+    def loss(leave=True):
+        weight = ts.tensor([[0.5, 2.0], [1.0, 1.0]], requires_grad=True)
+        layer = nn.Linear(2, 2)
+        if module:
+            weight = layer.weight
+        result = (ts.ones(2, 2) @ weight).tanh().sum()
+        if not leave:
+            result.backward(**{option: True})
+        return result
+
+    for died_before in (True, False):
+        value = loss(died_before)
+        if died_before:
+            assert draw(value, show="gradient").view.scale.low is None
+            value.backward(**{option: True})
+        view = draw(value, show="gradient").view
+        assert view.scale.low is not None
+        assert all(item.value is not None for item in items(view) if item.role in ("op", "output", "weight"))
+
+
 def test_an_output_of_many_elements_shows_what_has_a_grad():
     run = Run(nn.RNN(3, 4))
     out, _ = run.layer(run.x)

@@ -272,6 +272,7 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
     """Add to `.grad`: every new total is computed before the first is assigned."""
     totals = []
     for node, g in found.items():
+        node.reached = True
         owner = node.owner() if node.owner is not None else None
         if owner is not None:
             old = getattr(owner, "stored_grad", None)

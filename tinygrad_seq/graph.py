@@ -39,6 +39,7 @@ class Node:
         "owner",  # weak reference to the Tensor that receives `.grad`, or None
         "hooks",  # what `register_hook` added, or None
         "line",  # "file:line" that made it, when asked for
+        "reached",  # of a leaf: set where a backward delivered its gradient
     )
 
     op: Any
@@ -55,6 +56,7 @@ class Node:
     owner: "ReferenceType[Value] | None"
     hooks: list[Callable[[Any], Any]] | None
     line: str | None
+    reached: bool
 
     def __repr__(self) -> str:
         what = self.op.name if self.op is not None else "leaf"

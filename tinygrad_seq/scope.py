@@ -36,6 +36,12 @@ class Scope:
         return "Scope(" + ", ".join(f"{key}={value!r}" for key, value in self.path()) + ")"
 
 
+class Name(str):
+    """A name of one object: scopes that carry this very one are about it, and not about another of the same name."""
+
+    __slots__ = ()
+
+
 root = Scope(None, "", None, True)
 current: ContextVar[Scope] = ContextVar("current", default=root)
 

@@ -14,7 +14,7 @@ from numbers import Real
 from typing import Any
 
 from tinygrad_seq.graph import Cut, Node
-from tinygrad_seq.scope import Scope
+from tinygrad_seq.scope import Name, Scope
 
 
 class Place:
@@ -69,7 +69,8 @@ class Places:
                 step.loop, step.order = i, order
 
     def enter(self, scope: Scope, known: dict[Scope, Place], around: dict[Place, list[Place]]) -> Place:
-        """The place of a scope. Entering the same key and value again with nothing between is the same visit."""
+        """The place of a scope. Entering the same key and value again with nothing between is the same visit,
+        but for another module of the same name."""
         links: list[Scope] = []
         link: Scope | None = scope
         while link is not None and link.outer is not None and link not in known:
@@ -79,7 +80,8 @@ class Places:
         for link in reversed(links):
             if link.key != "no_grad":
                 last = place.inner[-1] if place.inner else None
-                if last is None or last.key != link.key or last.text != str(link.value):
+                other = last is None or last.key != link.key or last.text != str(link.value)
+                if last is None or other or (isinstance(link.value, Name) and link.value is not last.value):
                     last = Place(place, link.key, link.value)
                     around[last] = [*around[place], last] if link.key == "step" else around[place]
                 place = last
@@ -145,7 +147,7 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
         elif (step.loop, parent) in shared:
             return (None, ordinal[parent]), ()
         else:  # made outside for this step alone
-            words += [parent.op and parent.op.name, parent.shape, str(parent.dtype), parent.name, parent.requires_grad]
+            words += [parent.op and parent.op.name, parent.shape, parent.dtype.str, parent.name, parent.requires_grad]
             for other in parent.parents:
                 where = there(other, step, own)
                 private = where is not None or (other.op is None and not other.requires_grad)
@@ -159,7 +161,7 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
     def sketch(step: Place) -> list[Entry]:
         entries = []
         for node in places.members[step]:
-            words = [node.op.name, node.shape, str(node.dtype), node.name, places.at[node].id[len(step.id) :]]
+            words = [node.op.name, node.shape, node.dtype.str, node.name, places.at[node].id[len(step.id) :]]
             numbers: list[int] = []
             flatten(node.static, words, numbers)
             own = places.seats[node]

@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.arrange import rows, shelves
 from tinygrad_seq.drawing.connect import connect
-from tinygrad_seq.drawing.gaps import Gap, gaps_of
+from tinygrad_seq.drawing.gaps import Gap, gaps_of, rolls_of
 from tinygrad_seq.drawing.legend import legend
 from tinygrad_seq.drawing.numbers import Numbers, shown
 from tinygrad_seq.drawing.reading import Reading
-from tinygrad_seq.drawing.rolled import rolls_of
 from tinygrad_seq.drawing.view import Cluster, Item, View
 from tinygrad_seq.graph import Node
 from tinygrad_seq.steps import Place, same_again
@@ -49,7 +48,7 @@ def build(
     view = View(
         top=builder.clusters[graph.places.top],
         edges=edges,
-        loops=[loop for loop in loops if loop],
+        loops=list(filter(None, loops)),
         rows=rows(builder),
         shelves=shelves(builder),
         legend=[] if shared else legend(graph, builder.colours),
@@ -62,11 +61,16 @@ class Builder:
 
     def __init__(self, graph: Reading, steps: tuple[int, int], rolled: bool, shared: bool) -> None:
         self.graph, self.places, self.shared = graph, graph.places, shared
-        self.kinds = kinds = same_again(self.places, graph.nodes, within=rolled) if self.places.loops else {}
-        gaps = [] if rolled else [gap for loop in self.places.loops for gap in gaps_of(loop, kinds, *steps)]
-        rolls = [roll for loop in self.places.loops for roll in rolls_of(loop, kinds)] if rolled else []
+        loops = self.places.loops
+        self.kinds = kinds = same_again(self.places, graph.nodes, within=rolled) if loops else {}
+        gaps = [] if rolled else [gap for loop in loops for gap in gaps_of(loop, kinds, *steps)]
+        rolls = [roll for loop in loops for roll in rolls_of(loop, kinds)] if rolled else []
         self.gaps = {step: gap for gap in gaps for step in gap.steps}
         self.rolls = {step: roll for roll in rolls for step in roll}
+        self.hidden: dict[Node, tuple[Gap, int]] = {}  # which gap a node is left out in, and where in its step it was
+        for step, gap in self.gaps.items():
+            for position, node in enumerate(self.places.members[step]):
+                self.hidden.setdefault(node, (gap, position))
         self.clusters: dict[Place, Cluster] = {}
         self.items: dict[Node, Item] = {}
         self.proxies: dict[tuple[Place, tuple[Node, ...]], Item] = {}
@@ -83,21 +87,21 @@ class Builder:
             place = stack.pop()
             for inner in place.inner:
                 gap, roll = self.gaps.get(inner), self.rolls.get(inner, [inner])
-                if gap is None and inner is roll[-1]:
+                if inner is not (roll[-1] if gap is None else gap.steps[0]):
+                    continue
+                if gap is None:
                     title = caption.title(inner) if len(roll) == 1 else caption.times(roll)
                     child = self.clusters[inner] = Cluster(inner.id, inner.key, title)
-                    if inner.key == "step":
-                        child.steps, child.ops = list(map(caption.title, roll)), self.count(roll[:-1])
-                    self.clusters[place].inner.append(child)
                     stack.append(inner)
-                elif gap is not None and inner is gap.steps[0]:
-                    gap.cluster.steps, gap.cluster.ops = list(map(caption.title, gap.steps)), self.count(gap.steps)
-                    self.clusters[place].inner.append(gap.cluster)
-        loops = []
-        for loop in self.places.loops:
-            row = [self.gaps[step].cluster if step in self.gaps else self.clusters.get(step) for step in loop]
-            loops.append(list({cluster.id: cluster for cluster in row if cluster is not None}.values()))
-        return loops
+                else:
+                    child = gap.cluster
+                if inner.key == "step":
+                    child.steps = list(map(caption.title, roll if gap is None else gap.steps))
+                    child.ops = self.count(roll[:-1] if gap is None else gap.steps)
+                self.clusters[place].inner.append(child)
+        cards = self.clusters | {step: gap.cluster for step, gap in self.gaps.items()}
+        rows = ({cards[step].id: cards[step] for step in loop if step in cards} for loop in self.places.loops)
+        return [list(row.values()) for row in rows]
 
     def count(self, steps: list[Place]) -> int:
         """How many ops there would be to see in these steps."""
@@ -106,7 +110,7 @@ class Builder:
 
     def gap(self, node: Node) -> Gap | None:
         """The gap that a node is left out in."""
-        return next((self.gaps[step] for step, _ in self.graph.seats.get(node, ()) if step in self.gaps), None)
+        return self.hidden[node][0] if node in self.hidden else None
 
     def roll(self, node: Node) -> tuple[Place, list[Place]] | None:
         """The innermost step around a node, and all those that are drawn as one with it."""
@@ -123,11 +127,10 @@ class Builder:
 
     def item(self, node: Node) -> Item | None:
         """What is drawn for an op, if anything is."""
-        gap = self.gap(node)
-        if gap is None:
+        if node not in self.hidden:
             return self.items.get(self.twin(node))
-        seats = [at for step, at in self.graph.seats[node] if step in self.gaps]
-        return gap.passing.get(seats[0]) or gap.cluster.items[0]
+        gap, position = self.hidden[node]
+        return gap.passing.get(position, gap.cluster.items[0])
 
     # ----------------------------------------------------------------------------------------------------- the items
 
@@ -137,13 +140,17 @@ class Builder:
         for node, place in self.places.at.items():
             number = counts[place]
             counts[place] += 1
-            hidden = self.gap(node) is not None or self.twin(node) is not node
+            hidden = node in self.hidden or self.twin(node) is not node
             if not hidden and node not in self.graph.sources and not self.graph.is_part(node):
-                label, about = caption.shortened(self.graph.name(node)), caption.tooltip(node, place)
-                ordinal, shape = self.graph.ordinal[node], caption.shape(node)
-                id, role, symbol = f"{place.id}#{number}", self.graph.role(node), caption.symbol(node)
-                item = Item(id, role, symbol, label, about, ordinal, shape=shape)
-                self.items[node] = item
+                item = self.items[node] = Item(
+                    f"{place.id}#{number}",
+                    self.graph.role(node),
+                    caption.symbol(node),
+                    caption.shortened(node.name or self.graph.names.get(node, "")),
+                    caption.tooltip(node, place),
+                    self.graph.ordinal[node],
+                    shape=caption.shape(node),
+                )
                 self.clusters[place].items.append(item)
 
     def proxy(self, node: Node, place: Place, user: Node, argument: int) -> Item:

@@ -123,7 +123,7 @@ class Wiring:
         gap = self.builder.gap(node)
         if gap is None:
             return self.builder.items[self.builder.twin(node)]
-        position = next(at for step, at in self.graph.seats[node] if step in self.builder.gaps)
+        position = self.builder.hidden[node][1]
         item = gap.passing.get(position)
         if item is None:
             name = caption.shortened(node.name or caption.symbol(node))

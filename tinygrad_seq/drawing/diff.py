@@ -6,35 +6,27 @@ said once. What follows from a difference already told (a sum over one more step
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from typing import Any
 
 from tinygrad_seq.drawing.listing import natural
 from tinygrad_seq.drawing.picture import Drawing
 from tinygrad_seq.drawing.view import Cluster, Item, View, leaves, within
 
 Times = Sequence[str]  # titles of steps
-Job = tuple[Cluster, Cluster, str, Times]  # two clusters to compare, where they are, and at which steps
-Loop = dict[str, Cluster]
+Job = tuple[Any, Any, str, Times]  # two clusters or items to compare, where they are, and at which steps
+Loop = dict[str, Cluster]  # for every step, drawn or not, the cluster that shows what is in it
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(tuple[str, ...]):
     """The lines that tell two drawings apart; printed, one line a difference."""
 
-    lines: tuple[str, ...]
+    __slots__ = ()
 
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.lines)
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines) or "no difference"
-
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return "\n".join(self) or "no difference"
 
 
 def diff(a: Drawing, b: Drawing) -> Difference:
@@ -56,7 +48,7 @@ def diff(a: Drawing, b: Drawing) -> Difference:
     for drawing in (a, b):
         if not isinstance(drawing, Drawing):
             raise TypeError(f"diff: expected two Drawings, as ts.draw makes them, got {type(drawing).__name__}")
-    return Difference(tuple(Comparison(a.view, b.view).lines()))
+    return Difference(Comparison(a.view, b.view).lines())
 
 
 class Comparison:
@@ -64,53 +56,48 @@ class Comparison:
 
     def __init__(self, a: View, b: View) -> None:
         self.views = a, b
-        self.reads = reads(a), reads(b)
+        self.reads, self.loops = (reads(a), reads(b)), (loops_of(a), loops_of(b))
         self.found: dict[tuple[str, str, str], dict[str, None]] = {}  # (what, where, details): at which steps
         self.changed: set[str] = set()  # names of ops that only one of the two has
         self.lengths: set[tuple[int, int]] = set()  # numbers of steps of loops, which shapes may follow
 
     def lines(self) -> list[str]:
-        jobs: list[Job] = []
+        same: list[Job] = []
         stack: list[Job] = [(self.views[0].top, self.views[1].top, "", ())]
         while stack:
-            jobs.append(stack.pop())
-            stack += reversed(self.align(*jobs[-1]))
-        matches = [pair for job in jobs for pair in self.match(*job)]
-        for a, b, path, times in matches:
-            self.compare(a, b, path, times)
+            job = stack.pop()
+            stack += reversed(self.align(*job))
+            same += self.match(*job)
+        for job in same:
+            self.compare(*job)
         rows = [{row.label: row.shape for row in view.legend} for view in self.views]
         for label in {**rows[0], **rows[1]}:
             one, other = (found.get(label) for found in rows)
             if one != other:
-                sign, text = ("+", f"{other}") if one is None else ("-", f"{one}")
-                self.tell("~" if one and other else sign, label, "", (), f"{one} is {other}" if one and other else text)
+                sign = "+" if one is None else "-" if other is None else "~"
+                self.tell(
+                    sign, label, "", (), f"{one} is {other}" if sign == "~" else f"{other if one is None else one}"
+                )
         return [f"{what}{place(path, list(times))}{details}" for (what, path, details), times in self.found.items()]
 
     def tell(self, sign: str, what: str, path: str, times: Times, details: str = "") -> None:
         found = self.found.setdefault((f"{sign} {what}", path, details and f": {details}"), {})
         found.update(dict.fromkeys(times))
 
-    # ------------------------------------------------------------------------------------------------------ clusters
-
     def align(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
         """Which clusters in two clusters belong together; what has no partner is a difference."""
-        jobs: list[Job] = []
         old, new = ([inner for inner in cluster.inner if inner.key not in ("step", "gap")] for cluster in (a, b))
-        for same in (lambda x, y: (x.key, x.label) == (y.key, y.label), lambda x, y: x.key == y.key):
-            for inner in list(old):
-                twin = next((other for other in new if same(inner, other)), None)
-                if twin is not None:
-                    old.remove(inner)
-                    new.remove(twin)
-                    if inner.label != twin.label:
-                        self.tell("~", f"{called(inner)} is {twin.label}", path, times)
-                    jobs.append((inner, twin, joined(path, twin.label), times))
+        pairs, old, new = paired(old, new, lambda cluster: (cluster.key, cluster.label))
+        renamed, old, new = paired(old, new, lambda cluster: cluster.key)
+        for one, other in renamed:
+            self.tell("~", f"{called(one)} is {other.label}", path, times)
         for sign, rest in (("-", old), ("+", new)):
             for inner in rest:
                 self.tell(sign, called(inner), path, times, ops(inner))
-        loops = [loops_in(view, cluster) for view, cluster in zip(self.views, (a, b))]
-        for one, other in zip_longest(*loops, fillvalue={}):
-            jobs += self.align_steps(one, other, joined(path, span(times)) if times else path)
+        jobs: list[Job] = [(one, other, joined(path, other.label), times) for one, other in pairs + renamed]
+        here = joined(path, span(times)) if times else path
+        for one, other in zip_longest(self.loops[0].get(a.id, ()), self.loops[1].get(b.id, ())):
+            jobs += self.align_steps(one or {}, other or {}, here)
         return jobs
 
     def align_steps(self, a: Loop, b: Loop, path: str) -> list[Job]:
@@ -120,29 +107,22 @@ class Comparison:
             for titles in runs(one, other):
                 what = f"step {titles[0]}" if len(titles) == 1 else f"{len(titles)} steps, {span(titles)},"
                 self.tell(sign, what, path, (), ops(one[titles[0]]) + (" each" if len(titles) > 1 else ""))
-        pairs: dict[tuple[str, str], list[str]] = {}
+        pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
         for title in b:
             if title in a:
-                pairs.setdefault((a[title].id, b[title].id), []).append(title)
+                pairs[a[title].id, b[title].id].append(title)
         return [(a[titles[0]], b[titles[0]], path, tuple(titles)) for titles in pairs.values()]
 
-    # --------------------------------------------------------------------------------------------------------- items
-
-    def match(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[tuple[Item, Item, str, Times]]:
+    def match(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
         """The items of two clusters that are called the same, in their order; one without a partner is a difference."""
-        kinds: dict[str, tuple[list[Item], list[Item]]] = {}
-        for side, cluster in enumerate((a, b)):
-            for item in cluster.items:
-                if item.role not in ("middle", "passing", "initial"):
-                    kinds.setdefault(text_of(item), ([], []))[side].append(item)
-        found = []
-        for kind, (old, new) in kinds.items():
-            found += [(x, y, path, times) for x, y in zip(old, new)]
-            for sign, rest in (("-", old[len(new) :]), ("+", new[len(old) :])):
-                if rest:
-                    self.tell(sign, kind + (f" ({len(rest)} times)" if len(rest) > 1 else ""), path, times)
-                    self.changed.update(map(name_of, rest))
-        return found
+        skipped = ("middle", "passing", "initial")
+        old, new = ([item for item in cluster.items if item.role not in skipped] for cluster in (a, b))
+        pairs, old, new = paired(old, new, text_of)
+        for sign, rest in (("-", old), ("+", new)):
+            for text, count in Counter(map(text_of, rest)).items():
+                self.tell(sign, text + (f" ({count} times)" if count > 1 else ""), path, times)
+            self.changed.update(map(name_of, rest))
+        return [(one, other, path, times) for one, other in pairs]
 
     def compare(self, a: Item, b: Item, path: str, times: Times) -> None:
         """Two items of one name: their shapes, and what they read."""
@@ -164,6 +144,22 @@ class Comparison:
             return set(re.findall(r"\(.*?\)", a)) == set(re.findall(r"\(.*?\)", b))
         longer = [(s, t) for s, t in self.lengths if s != t]
         return all(x == y or any(x * t == y * s for s, t in longer) for x, y in zip(old, new))
+
+
+def paired(old: list[Any], new: list[Any], name: Callable[[Any], Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """Pairs of one name, in their order, and what has no partner."""
+    waiting: dict[Any, list[Any]] = defaultdict(list)
+    for other in reversed(new):
+        waiting[name(other)].append(other)
+    pairs, alone = [], []
+    for one in old:
+        others = waiting[name(one)]
+        if others:
+            pairs.append((one, others.pop()))
+        else:
+            alone.append(one)
+    left = {id(other) for others in waiting.values() for other in others}
+    return pairs, alone, [other for other in new if id(other) in left]
 
 
 def reads(view: View) -> dict[str, set[str]]:
@@ -207,18 +203,17 @@ def ops(cluster: Cluster) -> str:
     return f"{count} op" + ("" if count == 1 else "s")
 
 
-def loops_in(view: View, cluster: Cluster) -> list[Loop]:
-    """The loops right inside a cluster: for every step, drawn or not, the cluster that shows what is in it."""
-    inside = {inner.id for inner in cluster.inner}
-    found = []
+def loops_of(view: View) -> dict[str, list[Loop]]:
+    """The loops right inside each cluster, by its id."""
+    outer = {inner.id: cluster.id for cluster in within(view.top) for inner in cluster.inner}
+    found: dict[str, list[Loop]] = defaultdict(list)
     for loop in view.loops:
-        if loop[0].id in inside:
-            steps: Loop = {}
-            shown = loop[0]
-            for part in loop:
-                shown = shown if part.key == "gap" else part
-                steps |= dict.fromkeys(part.steps, shown)
-            found.append(steps)
+        steps: Loop = {}
+        shown = loop[0]
+        for part in loop:
+            shown = shown if part.key == "gap" else part
+            steps |= dict.fromkeys(part.steps, shown)
+        found[outer[loop[0].id]].append(steps)
     return found
 
 

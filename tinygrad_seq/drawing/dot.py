@@ -8,10 +8,9 @@ from html import escape as html
 from typing import Any
 
 from tinygrad_seq.drawing import palette
-from tinygrad_seq.drawing.scaffold import backward_of, columns_of, foot, homes, ports_of, scaffold, turns_of, unseen
+from tinygrad_seq.drawing.scaffold import Stops, backward_of, columns_of, foot, ports_of, scaffold, turns_of, unseen
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, Scale, View, leaves
 
-Stops = dict[tuple[str, str], str]
 font = "Helvetica"
 strokes = {
     "state": {"color": palette.state, "penwidth": "1.8"},
@@ -41,11 +40,11 @@ def dot(view: View) -> str:
     graph.attr("edge", color=palette.line, arrowsize="0.55", penwidth="1.1", tooltip=" ")
     graph.attr(label=legend(view) if view.legend or view.scale is not None else "", labelloc="b")
 
-    home = homes(view)
+    home, loops = columns_of(view)
     back = backward_of(view)
     forward = replace(view, edges=[edge for edge in view.edges if edge.target not in back])
     ports, turns = ports_of(forward, home), turns_of(forward, home)
-    columns = {cluster.id for loop in columns_of(view) for cluster in loop}
+    columns = {cluster.id for loop in loops for cluster in loop}
     stack: list[tuple[Cluster, bool]] = [(view.top, False)]
     while stack:
         cluster, closing = stack.pop()
@@ -71,7 +70,7 @@ def dot(view: View) -> str:
         stack += [(inner, False) for inner in cluster.inner]
 
     add_edges(graph, view, home, back, ports, turns, text)
-    scaffold(graph, forward, home, ports, turns, quote)
+    scaffold(graph, forward, home, loops, ports, turns, quote)
     return str(graph.source)
 
 

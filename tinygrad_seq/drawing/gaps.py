@@ -1,6 +1,5 @@
-"""Which steps of a long loop a picture leaves out, and what stands for them.
-
-Only steps that were checked to be the same step again as the last one shown before them; a step that differs is shown.
+"""Which steps of a long loop a picture leaves out: only those that were checked to be the same step again as one that
+is shown, a box for several in a row, or one card for all of a kind.
 """
 
 from dataclasses import dataclass, field
@@ -42,3 +41,11 @@ def gap_of(hidden: list[Place]) -> Gap:
     cluster = Cluster(f"{hidden[0].id}...", "gap", count)
     cluster.items.append(Item(f"{cluster.id}#", "middle", "⋯", f"{count}\n{times}", about, -1))
     return Gap(hidden, cluster)
+
+
+def rolls_of(loop: list[Place], kinds: dict[Place, int]) -> list[list[Place]]:
+    """The steps of a loop by kind, each in order of time; of a rolled loop the last of a kind is drawn for all."""
+    rolls: dict[int, list[Place]] = {}
+    for step in loop:
+        rolls.setdefault(kinds[step], []).append(step)
+    return list(rolls.values())

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
 
-from tinygrad_seq.drawing.layers import Box, Link, arrange, lift, rank
+from tinygrad_seq.drawing.layers import Box, Link, arrange, lift, raised, rank
 from tinygrad_seq.drawing.moulds import End, Key, Mould, Place, Tree
 from tinygrad_seq.drawing.sizes import extent, width
 from tinygrad_seq.drawing.view import leaves
@@ -25,7 +25,7 @@ def lay_out(tree: Tree) -> None:
     moulds = tree.moulds[::-1]
     for mould in moulds:
         if mould.inside:
-            form(tree, mould, 0.0)
+            form(tree, mould)
     rows = [mould for mould in moulds if mould.kind == "row" and not mould.inside]
     share = max((card.right - card.left for row in rows for card in row.kinds.values()), default=0.0)
     for mould in moulds:
@@ -37,7 +37,7 @@ def lay_out(tree: Tree) -> None:
             place.x, place.y = place.outer.x + x, place.outer.y + y
 
 
-def form(tree: Tree, mould: Mould, share: float) -> None:
+def form(tree: Tree, mould: Mould, share: float = 0.0) -> None:
     if mould.kind == "row":
         form_row(tree, mould, share)
     elif mould.kind != "gap":  # which its row forms
@@ -70,10 +70,12 @@ class Frame:
                 links[pair] = Link(source, target, self.offset(pair[0]), self.offset(pair[1]))
         rank(boxes, [link for pair, link in links.items() if not self.in_time(*pair)])
         lane = [self.boxes["item", slot] for slot in self.lane()]
+        backward = [self.boxes["part", key] for key, part in mould.parts.items() if part.kind == "grad"]
         if lane:
-            lift(boxes, list(links.values()), lane)
+            lift([box for box in boxes if box not in backward], list(links.values()), lane)
             for number, box in enumerate(lane):
                 box.group = 2 * number / max(len(lane) - 1, 1) - 1
+        raised(boxes, backward)
         arrange(boxes, list(links.values()))
         for end, box in self.boxes.items():
             shift = 0.0 if end[0] != "part" or box.gutters else middle(mould.parts[end[1]])
@@ -88,12 +90,14 @@ class Frame:
         mould.bottom = max(box.y + box.below for box in solid) + frame
         mould.top = min(box.y - box.above for box in solid) - (header if mould.label else frame)
         label = width(mould.label, 12) + margin
-        ways_up = [x for end, (x, _) in mould.at.items() if isinstance(end, tuple) and end[0] == "top"]
+        ways_up = [box.x for end, box in self.boxes.items() if end[0] == "top"]
         if mould.label:
             mould.left = min([mould.left, *(x - label - 4 for x in ways_up)])
-            mould.right = max(mould.right, mould.left + label + margin)
+            mould.right = max([mould.right, mould.left + label + margin, *(x + 8 for x in ways_up)])
         if not mould.inside:
             mould.gutters = max((list(box.gutters) for box in solid), key=len)
+        elif mould.kind == "grad":  # gradients flow to the left
+            mirror(mould)
 
     def in_time(self, start: End, end: End) -> bool:
         """Does a link lead from what stands for a step to what stands for a later one? They stand side by side."""
@@ -266,8 +270,12 @@ def form_gap(tree: Tree, gap: Mould, steps: list[Mould], wide: float, high: floa
 
 def mirror(mould: Mould) -> None:
     """Where time runs from right to left, what comes in comes in on the right."""
+    for part in mould.kinds.values():
+        if part.kind != "row":
+            mirror(part)
     for key, (x, y) in mould.at.items():
-        mould.at[key] = (-x - (2 * middle(mould.parts[key]) if key in mould.parts else 0.0), y)
+        row = mould.parts[key] if key in mould.parts and mould.parts[key].kind == "row" else None
+        mould.at[key] = (-x - (2 * middle(row) if row else 0.0), y)
     mould.left, mould.right = -mould.right, -mould.left
     mould.aside = {pair: -by for pair, by in mould.aside.items()}
     mould.free = {(slot, -sign): None for slot, sign in mould.free}

@@ -96,6 +96,15 @@ def lift(boxes: Sequence[Box], links: Sequence[Link], lane: Sequence[Box]) -> No
             box.rank = top + 1
 
 
+def raised(boxes: Sequence[Box], later: Sequence[Box]) -> None:
+    """Raise some boxes above all that are older; boxes are in order of creation."""
+    for number, box in enumerate(boxes):
+        if box in later:
+            by = max([other.rank for other in boxes[:number] if not other.port], default=box.rank - 1) + 1 - box.rank
+            for other in boxes[number:] if by > 0 else ():
+                other.rank += by
+
+
 def arrange(boxes: Sequence[Box], links: Sequence[Link]) -> None:
     """Give every box its place: x and y of its anchor; y grows downward."""
     rows: dict[int, list[Box]] = {number: [] for number in sorted({box.rank for box in boxes})}

@@ -27,11 +27,14 @@ def legend(graph: Reading, colours: Mapping[tuple[Node, ...], int]) -> list[Lege
                 first.setdefault(leaf, place)
     rows = [leaf for leaf in graph.nodes if leaf in colour and is_parameter(leaf)]
     names = Counter(leaf.name for leaf in rows)
+    taken: Counter[str] = Counter()
     found = []
     for leaf in rows:
         name = leaf.name or "w"
         if names[leaf.name] > 1 and leaf in first:
             modules = [link.text for link in chain(first[leaf]) if link.key == "module"]
             name = ".".join([*modules[-1:], name])
+        taken[name] += 1
+        name += f" ({taken[name]})" if taken[name] > 1 else ""
         found.append(LegendRow(shortened(name, 40), leaf.shape, uses[leaf], colour[leaf], grad_norm(leaf)))
     return found

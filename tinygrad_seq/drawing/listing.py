@@ -17,26 +17,20 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from tinygrad_seq.drawing.view import View
+from tinygrad_seq.drawing.view import View, within
 
 
 def listing(view: View) -> str:
     """The view as JSON text."""
-    clusters, items = [], []
-    stack = [(view.top, "")]
-    while stack:
-        cluster, outer = stack.pop()
-        clusters.append(
-            {name: getattr(cluster, name) for name in ("id", "key", "label", "ops", "steps")} | {"within": outer}
-        )
-        items += [asdict(item) | {"cluster": cluster.id} for item in cluster.items]
-        stack += [(inner, cluster.id) for inner in reversed(cluster.inner)]
-    edges = [asdict(edge) for edge in view.edges]
-    edges.sort(key=lambda edge: (natural(edge["source"]), natural(edge["target"]), edge["role"], edge["label"]))
+    tree = list(within(view.top))
+    outer = {inner.id: cluster.id for cluster in tree for inner in cluster.inner}
+    told = ("id", "key", "label", "ops", "steps")
+    items = [asdict(item) | {"cluster": cluster.id} for cluster in tree for item in cluster.items]
+    edges = sorted(view.edges, key=lambda edge: (natural(edge.source), natural(edge.target), edge.role, edge.label))
     parts: dict[str, list[Any]] = {
-        "clusters": clusters,
+        "clusters": [{name: getattr(c, name) for name in told} | {"within": outer.get(c.id, "")} for c in tree],
         "items": sorted(items, key=lambda item: natural(item["id"])),
-        "edges": edges,
+        "edges": list(map(asdict, edges)),
         "legend": list(map(asdict, view.legend)),
         "loops": [[cluster.id for cluster in loop] for loop in view.loops],
         "backward": view.backward,

@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.layers import Box
 from tinygrad_seq.drawing.sizes import extent
-from tinygrad_seq.drawing.view import Cluster, Edge, Item, View, leaves
+from tinygrad_seq.drawing.view import Cluster, Edge, Item, View, leaves, within
 
 Key = Hashable
 End = tuple[Any, ...]  # of a link: ("item", slot), ("part", key, side, port), or a port of its own: (side, port)
@@ -23,7 +23,7 @@ End = tuple[Any, ...]  # of a link: ("item", slot), ("part", key, side, port), o
 class Mould:
     """A distinct cluster, or a row of cards, and where things stand in it."""
 
-    kind: str  # frame, card, row, gap
+    kind: str  # frame, card, row, gap, grad (a recorded backward)
     inside: bool  # a step, or in one: used several times
     label: str = ""
     items: dict[Key, Item] = field(default_factory=dict)
@@ -103,7 +103,8 @@ class Tree:
                 number = loop_of.get(inner.id)
                 key: Key = ("in", inner.id.removeprefix(cluster.id)) if number is None else ("row", len(rows))
                 if number is None:
-                    stack.append(self.place(here, key, key, "frame", inner))
+                    kind = "grad" if inner.key == "grad" else "frame"
+                    stack.append(self.place(here, key, key, kind, inner))
                     stack[-1].mould.first = max(stack[-1].mould.first, oldest[inner.id] - here.base)
                 elif number not in rows:
                     row = rows[number] = self.place(here, key, key, "row", None)
@@ -208,11 +209,8 @@ def row_of(edge: Edge, up: list[Place], depth: int) -> Place | None:
 
 def oldest_of(view: View) -> dict[str, float]:
     """The ordinal of the oldest op in every cluster."""
-    order = [view.top]
     found: dict[str, float] = {}
-    for cluster in order:
-        order += cluster.inner
-    for cluster in reversed(order):
+    for cluster in reversed(list(within(view.top))):
         ages = [item.ordinal for item in cluster.items if item.ordinal >= 0 and item.role not in leaves]
         found[cluster.id] = min([inf, *ages, *(found[inner.id] for inner in cluster.inner)])
     return {name: age if age < inf else -1.0 for name, age in found.items()}
@@ -225,16 +223,12 @@ def shapes_of(view: View) -> dict[str, int]:
         steps = [cluster for cluster in loop if cluster.key != "gap"]
         kinds: dict[frozenset[tuple[Key, int]], int] = {}
         for cluster in steps:
-            parts: Counter[Key] = Counter()
-            stack = [cluster]
-            while stack:
-                inner = stack.pop()
-                parts.update(
-                    (inner.id.removeprefix(cluster.id), item.symbol, item.label)
-                    for item in inner.items
-                    if item.role not in leaves
-                )
-                stack += inner.inner
+            parts: Counter[Key] = Counter(
+                (inner.id.removeprefix(cluster.id), item.symbol, item.label)
+                for inner in within(cluster)
+                for item in inner.items
+                if item.role not in leaves
+            )
             found[cluster.id] = kinds.setdefault(frozenset(parts.items()), len(kinds))
         together = {part for kind in kinds for part, _ in kind}
         if len(together) <= 1.5 * max((len(kind) for kind in kinds), default=0) + 2:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder
 
 gradient = "|gradient|"
-freed = "the graph was freed: for the rest, backward(retain_graph=True)"
+freed = "the graph was freed: backward(retain_graph=True) keeps it"
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,19 @@ def grad_norm(node: Node) -> float | None:
     return None if grad is None else norm(grad.array)
 
 
+def delivered_to_nobody(node: Node) -> bool:
+    """Did a backward reach a leaf whose Tensor is gone, and `.grad` with it?"""
+    return node.op is None and getattr(node, "reached", False) and (node.owner is None or node.owner() is None)
+
+
 def gradients(outputs: Sequence[Value]) -> Numbers:
     """The norm of every gradient, where a backward has been: of all if the graph is whole, else of what has `.grad`."""
     nodes = ancestors([output.node for output in outputs if output.node is not None], constants=False)
     kept = {node: value for node in reversed(nodes) if (value := grad_norm(node)) is not None}
-    if not kept:
-        return Numbers(gradient, {})
     if any(node.saved is None for node in nodes):
         return Numbers(f"{gradient} ({freed})", kept, {})
+    if not kept and not any(map(delivered_to_nobody, nodes)):
+        return Numbers(gradient, {})
     if any(output.array.size != 1 for output in outputs):
         return Numbers(f"{gradient} (of leaves: for the rest, draw the loss)", kept, {})
     return walked(outputs, nodes)

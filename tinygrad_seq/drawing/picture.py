@@ -18,7 +18,7 @@ from tinygrad_seq.drawing.details import details
 from tinygrad_seq.drawing.dot import dot
 from tinygrad_seq.drawing.fold import folded
 from tinygrad_seq.drawing.listing import listing
-from tinygrad_seq.drawing.numbers import given, gradients
+from tinygrad_seq.drawing.numbers import delivered_to_nobody, given, gradients
 from tinygrad_seq.drawing.page import page
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View, within
@@ -208,14 +208,18 @@ def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:
 def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:
     """The nodes of the gradients that a recorded backward left in the leaves, and what to call them."""
     found: dict[Node, str] = {}
-    for node in ancestors(nodes, constants=False):
+    ancestry = ancestors(nodes, constants=False)
+    for node in ancestry:
         grad = getattr(node.owner() if node.owner is not None else None, "stored_grad", None)
         if grad is not None and grad.node is not None and grad.node.op is not None:
             name = node.name or "x"  # a bias may have the gradient of another
             found[grad.node] = f"{found[grad.node]}, {name}" if grad.node in found else f"∂ {name}"
     if not found:
         raise RuntimeError(
-            "draw: backward=True draws a recorded backward, and there is none: call "
+            "draw: backward=True draws a recorded backward, and its gradients are gone with the parameters that had "
+            "them: hold the layer in a variable"
+            if any(map(delivered_to_nobody, ancestry))
+            else "draw: backward=True draws a recorded backward, and there is none: call "
             "loss.backward(create_graph=True) first"
         )
     return found

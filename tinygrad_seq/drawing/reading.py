@@ -5,9 +5,10 @@ nodes are just parameters, and where a value went on without its history.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.weights import is_parameter, sources
 from tinygrad_seq.graph import Cut, Node, ancestors
-from tinygrad_seq.steps import Place, Places
+from tinygrad_seq.steps import Places
 
 
 class Reading:
@@ -41,13 +42,7 @@ class Reading:
 
     def is_gradient(self, node: Node) -> bool:
         """Was an op made by a recorded backward?"""
-        place: Place | None = self.places.at[node]
-        while place is not None and place.key != "grad":
-            place = place.outer
-        return place is not None
-
-    def name(self, node: Node) -> str:
-        return node.name or self.names.get(node, "")
+        return any(place.key == "grad" for place in caption.chain(self.places.at[node]))
 
     def is_leaf(self, node: Node) -> bool:
         """A leaf, or what is just parameters: drawn as a proxy beside each use."""
@@ -70,6 +65,8 @@ class Reading:
 
     def initial(self, node: Node, user: Node, argument: int) -> str | None:
         """What a state is called before the first step: where later steps read "h" from the step before, "h0"."""
+        if node.op is None and node.name and node.name[-1] == "0" and node.name[:-1] in self.carried:
+            return node.name
         if node.op is not None or (node.name is not None and not isinstance(node, Cut)):
             return None
         for step, position in self.seats.get(user, ()):

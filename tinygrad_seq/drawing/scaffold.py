@@ -13,6 +13,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view import Cluster, View, within
 
+Stops = dict[tuple[str, str], str]  # by source and column: what an edge passes on its way into the column
 unseen = {"shape": "point", "style": "invis", "width": "0.01", "height": "0.01", "label": ""}
 
 
@@ -20,41 +21,29 @@ def foot(column: str) -> str:
     return "foot " + column
 
 
-def homes(view: View) -> dict[str, str]:
-    """For every item the column it stands in, "" for none. A loop inside a step makes no columns."""
+def columns_of(view: View) -> tuple[dict[str, str], list[list[Cluster]]]:
+    """For every item the column it stands in, "" for none; and the loops whose steps are columns: those in no step."""
+    steps = {cluster.id for loop in view.loops for cluster in loop}
     home: dict[str, str] = {}
-    columns = {cluster.id for loop in columns_of(view) for cluster in loop}
+    columns: set[str] = set()
     stack: list[tuple[Cluster, str]] = [(view.top, "")]
     while stack:
         cluster, column = stack.pop()
-        column = column or (cluster.id if cluster.id in columns else "")
+        if not column and cluster.id in steps:
+            column = cluster.id
+            columns.add(column)
         home.update((item.id, column) for item in cluster.items)
         stack += [(inner, column) for inner in cluster.inner]
-    return home
-
-
-def columns_of(view: View) -> list[list[Cluster]]:
-    """The loops whose steps are columns: those that are not inside a step."""
-    loop_of = {cluster.id: loop for loop in view.loops for cluster in loop}
-    found: dict[str, list[Cluster]] = {}
-    stack = [view.top]
-    while stack:
-        cluster = stack.pop()
-        if cluster.id in loop_of:
-            loop = loop_of[cluster.id]
-            found[loop[0].id] = loop
-        else:
-            stack += reversed(cluster.inner)
-    return [loop for loop in view.loops if loop[0].id in found]
+    return home, [loop for loop in view.loops if loop[0].id in columns]
 
 
 def backward_of(view: View) -> set[str]:
     """The items of a recorded backward: they stand beside its forward, upside down."""
-    inside = [inner for cluster in within(view.top) if cluster.key == "grad" for inner in within(cluster)]
-    return {item.id for cluster in inside for item in cluster.items}
+    backward = [cluster for cluster in within(view.top) if cluster.key == "grad"]
+    return {item.id for cluster in backward for inner in within(cluster) for item in inner.items}
 
 
-def turns_of(view: View, home: dict[str, str]) -> dict[tuple[str, str], str]:
+def turns_of(view: View, home: dict[str, str]) -> Stops:
     """For every (source, column) where a value goes back in the picture, from high up to low down: where it turns.
 
     Left alone, dot leads such an edge around half the picture. (Forward it does well alone, and badly with a turn.)
@@ -66,7 +55,7 @@ def turns_of(view: View, home: dict[str, str]) -> dict[tuple[str, str], str]:
             height[edge.target] = max(height[edge.target], height[edge.source] + 1)
     for row in view.rows:
         height.update(dict.fromkeys(row, max(height.get(item, 0) for item in row)))
-    turns: dict[tuple[str, str], str] = {}
+    turns: Stops = {}
     for edge in view.edges:
         column = home[edge.target]
         back = order.get(column, 0) < order.get(home[edge.source], 0) or (edge.role == "delay" and column)
@@ -75,9 +64,9 @@ def turns_of(view: View, home: dict[str, str]) -> dict[tuple[str, str], str]:
     return turns
 
 
-def ports_of(view: View, home: dict[str, str]) -> dict[tuple[str, str], str]:
+def ports_of(view: View, home: dict[str, str]) -> Stops:
     """For every (source, column) that an edge leads between from outside: where it comes in."""
-    ports: dict[tuple[str, str], str] = {}
+    ports: Stops = {}
     for edge in view.edges:
         column = home[edge.target]
         if column and column != home[edge.source] and not edge.through_time and edge.role != "weight":
@@ -103,8 +92,9 @@ def scaffold(
     graph: Any,
     view: View,
     home: dict[str, str],
-    ports: dict[tuple[str, str], str],
-    turns: dict[tuple[str, str], str],
+    loops: list[list[Cluster]],
+    ports: Stops,
+    turns: Stops,
     quote: Callable[[str], str],
 ) -> None:
     """Add to a graphviz graph what is not seen."""
@@ -126,7 +116,6 @@ def scaffold(
     spines: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     taken: dict[tuple[int, tuple[str, ...]], int] = defaultdict(int)
     whole: list[str] = []
-    loops = columns_of(view)
     for loop, storey in zip(loops, storeys(view, loops, home)):
         level([name for cluster in loop for name in (foot(cluster.id), *entering[cluster.id])])
         steps = tuple(cluster.id.rpartition("/")[2] for cluster in loop)

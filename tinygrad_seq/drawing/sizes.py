@@ -36,18 +36,31 @@ def is_round(item: Item) -> bool:
     return not item.label and len(symbol(item)) <= 2
 
 
+Word = tuple[str, float, float]  # a text, its size, and how far its foot is below the middle
+
+
+def face(item: Item) -> tuple[float, float, list[Word]]:
+    """Width and height of the shape of an item, and the words on it."""
+    text, sign = lines(item), symbol(item)
+    if item.role == "middle":
+        high = 34.0 + 16 * len(text)
+        below = [(line, 11.0, 42 - high / 2 + 16 * i) for i, line in enumerate(text)]
+        return max(width(line, 11) for line in text), high, [(sign, 26, 22 - high / 2), *below]
+    if is_round(item):
+        return 22.0, 22.0, [(sign, 13, 4.5)]
+    if not item.label:
+        return width(sign, 10) + 16, 20.0, [(sign, 10, 3.5)]
+    if item.role == "gate":
+        return max(46.0, max(width(text[0], 11), width(sign, 9)) + 18), 32.0, [(text[0], 11, -1), (sign, 9, 10.5)]
+    size, line, foot = (9.0, 11, 3.2) if item.role in small else (12.0, 14, 4.0)
+    words = [(part, size, foot + line * (i - (len(text) - 1) / 2)) for i, part in enumerate(text)]
+    wide = max(width(part, size) for part in text)
+    if item.role in small:
+        return max(24.0, wide + 14), 8.0 + 11 * len(text), words
+    aside = width(sign, 9) + 5 if sign else 0
+    return max(40.0, wide + aside + 20), 10.0 + 14 * len(text), words
+
+
 def extent(item: Item) -> tuple[float, float]:
     """Width and height of the shape of an item."""
-    text = lines(item)
-    if item.role == "middle":
-        return max(width(line, 11) for line in text), 34.0 + 16 * len(text)
-    if is_round(item):
-        return 22.0, 22.0
-    if not item.label:
-        return width(symbol(item), 10) + 16, 20.0
-    if item.role in small:
-        return max(24.0, max(width(line, 9) for line in text) + 14), 8.0 + 11 * len(text)
-    if item.role == "gate":
-        return max(46.0, max(width(text[0], 11), width(symbol(item), 9)) + 18), 32.0
-    aside = width(symbol(item), 9) + 5 if item.symbol else 0
-    return max(40.0, max(width(line, 12) for line in text) + aside + 20), 10.0 + 14 * len(text)
+    return face(item)[:2]

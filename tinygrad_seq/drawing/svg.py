@@ -6,6 +6,7 @@ names both its ends, every cluster one `<g class="cluster KEY">`.
 
 from html import escape
 from itertools import pairwise
+from math import inf
 
 from tinygrad_seq.drawing import palette
 from tinygrad_seq.drawing.around import flow, ticks, titles
@@ -13,7 +14,7 @@ from tinygrad_seq.drawing.caption import printable, shortened
 from tinygrad_seq.drawing.grid import lay_out
 from tinygrad_seq.drawing.moulds import Place, Tree
 from tinygrad_seq.drawing.sheet import sheet
-from tinygrad_seq.drawing.sizes import extent, is_round, lines, small, symbol, width
+from tinygrad_seq.drawing.sizes import face, lines, small, symbol, width
 from tinygrad_seq.drawing.view import Edge, Item, Scale, View
 from tinygrad_seq.drawing.ways import Point, Ways
 
@@ -26,6 +27,8 @@ def svg(view: View) -> str:
     lay_out(tree)
     ways = Ways(tree)
     reach = Reach()
+    if not view.top.items and not view.top.inner:
+        reach.add(0.0, 0.0)
     parts = [
         cluster_text(place, reach) for place in tree.places if place.cluster is not None and place.outer is not None
     ]
@@ -36,10 +39,10 @@ def svg(view: View) -> str:
             parts.append(item_text(item, place.x + x, place.y + y, view.scale, reach))
     before, after = surroundings(view, reach)
     left, top = reach.left - rim, reach.top - rim
-    size = f'width="{short(reach.right - left + rim)}" height="{short(reach.bottom - top + rim)}"'
-    box = f"{short(left)} {short(top)} {short(reach.right - left + rim)} {short(reach.bottom - top + rim)}"
+    wide, high = short(reach.right - left + rim), short(reach.bottom - top + rim)
+    size = f'width="{wide}" height="{high}"'
     start = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{short(left)} {short(top)} {wide} {high}" {size}>',
         f"<style>{sheet()}</style>",
         f'<rect class="paper" x="{short(left)}" y="{short(top)}" {size}/>',
     ]
@@ -49,17 +52,13 @@ def svg(view: View) -> str:
 class Reach:
     """How far what was drawn reaches."""
 
-    def __init__(self) -> None:
-        self.left = self.top = self.right = self.bottom = 0.0
-        self.empty = True
+    left = top = inf
+    right = bottom = -inf
 
     def add(self, x: float, y: float, wide: float = 0.0, high: float = 0.0) -> None:
         """Take in a rectangle around a centre."""
-        a, b, c, d = x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
-        if self.empty:
-            self.left, self.top, self.right, self.bottom, self.empty = a, b, c, d, False
-        self.left, self.top = min(self.left, a), min(self.top, b)
-        self.right, self.bottom = max(self.right, c), max(self.bottom, d)
+        self.left, self.top = min(self.left, x - wide / 2), min(self.top, y - high / 2)
+        self.right, self.bottom = max(self.right, x + wide / 2), max(self.bottom, y + high / 2)
 
 
 def short(value: float) -> str:
@@ -102,31 +101,19 @@ def cluster_text(place: Place, reach: Reach) -> str:
 
 
 def item_text(item: Item, x: float, y: float, scale: Scale | None, reach: Reach) -> str:
-    wide, high = extent(item)
+    wide, high, text = face(item)
     reach.add(x, y, wide, high)
-    ring = ""
+    style = ' style="fill:none;stroke:none"' if item.role == "middle" else ""
     if item.value is not None and scale is not None and scale.low is not None:
         colour, thick = palette.heat(item.value, scale)
-        ring = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
+        style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
     role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else plain(item.role)
-    body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, ring)
-    text = lines(item)
-    if item.role == "middle":
-        body = rectangle(x, y, wide, high, 10, ' style="fill:none;stroke:none"')
-        body += words(x, y - high / 2 + 22, symbol(item), 26)
-        body += "".join(words(x, y - high / 2 + 42 + 16 * i, line, 11) for i, line in enumerate(text))
-    elif not item.label:
-        body += words(x, y + 4.5, symbol(item), 13) if is_round(item) else words(x, y + 3.5, symbol(item), 10)
-    elif item.role == "gate":
-        body += words(x, y - 1, text[0], 11) + words(x, y + 10.5, symbol(item), 9)
-    elif item.role in small:
-        body += "".join(words(x, y + 3.2 + 11 * (i - (len(text) - 1) / 2), line, 9) for i, line in enumerate(text))
-    elif item.symbol:
-        tail = plain(" ".join(text))
+    body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)
+    if item.label and item.symbol and item.role not in ("gate", "middle", *small):
         body += f'<text x="{short(x)}" y="{short(y + 4)}" font-size="12" text-anchor="middle">'
-        body += f'<tspan font-size="9">{plain(symbol(item))}</tspan> {tail}</text>'
+        body += f'<tspan font-size="9">{plain(symbol(item))}</tspan> {plain(" ".join(lines(item)))}</text>'
     else:
-        body += "".join(words(x, y + 4 + 14 * (i - (len(text) - 1) / 2), line, 12) for i, line in enumerate(text))
+        body += "".join(words(x, y + down, word, size) for word, size, down in text)
     return f'<g class="node {role}" id="{plain(item.id)}"><title>{plain(item.tooltip)}</title>{body}</g>'
 
 

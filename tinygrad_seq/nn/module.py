@@ -11,7 +11,7 @@ from tinygrad_seq.backend import as_dtype, host, to_device, to_host
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.graph import Value, leaf
 from tinygrad_seq.nn.summary import Summary, summary
-from tinygrad_seq.scope import scope
+from tinygrad_seq.scope import Name, scope
 from tinygrad_seq.tensor import Tensor
 
 
@@ -61,12 +61,16 @@ class Module:
 
     training = True
     name = ""  # the attribute it was assigned to
+    called = Name("")  # its name in scopes, an object of its own
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with scope(module=self.name or type(self).__name__):
+        name = self.name or type(self).__name__
+        if self.called != name:
+            self.called = Name(name)
+        with scope(module=self.called):
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:

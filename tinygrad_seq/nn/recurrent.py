@@ -21,11 +21,15 @@ def unroll(
     first = state
     if padding is not None:
         state = padding.start(state)
+    start = state
     for t in reversed(range(len(inputs))) if reverse else range(len(inputs)):
         with scope(step=t):
             new = step(inputs[t], state)
             state = new if padding is None else padding.step(t, new, state)
         outputs[t] = state[0] if isinstance(state, tuple) else state
+    for part, made in zip(parts_of(start), parts_of(new)):
+        if made.name and part.name is None and part.node is not None and part.node.op is None:
+            part.named(f"{made.name}0")  # "h0", for pictures
     return outputs, state if padding is None else padding.end(state, first)
 
 
