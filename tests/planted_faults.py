@@ -162,7 +162,7 @@ FAULTS = [
           "contribution", "test_flow_itemize.py"),
     Fault("states in the order they were made", "flow/states.py", "key=lambda entry: entry[0].order",
           "key=lambda entry: entry[1].serial", "test_flow_influence.py"),
-    Fault("a Jacobian's length instead of its gain", "flow/norms.py", "for row in rows]), 2)", "for row in rows]))",
+    Fault("a Jacobian's length instead of its gain", "flow/norms.py", "linalg.norm(matrix, 2)", "linalg.norm(matrix)",
           "test_flow_influence.py"),
     Fault("a frame for every argument of a joint rule", "flow/record.py", "and users[0].op.joint is not None",
           "and False", "test_flow_record.py"),
