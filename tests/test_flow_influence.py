@@ -237,6 +237,15 @@ def test_both_methods_give_the_same_map(by, run, data):
         near(by("walks", h, x), by("products", h, x))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_state_that_reads_the_last_two_has_the_influence_of_fibonacci(by, method):
+    h = [leaf(np.ones(2)), leaf(np.ones(2))]
+    for t in range(2, 9):
+        with ts.scope(step=t):
+            h.append(h[-1] + h[-2])
+    near(by(method, h[-1], h), [[13, 21, 13, 8, 5, 3, 2, 1, 1]])
+
+
 def test_steps_of_an_input_that_are_not_read_have_no_influence():
     x = leaf(np.ones((4, 2)))
     used = x.unstack()
