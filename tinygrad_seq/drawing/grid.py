@@ -22,9 +22,9 @@ elementwise = {"+", "−", "×", "÷"}
 
 def lay_out(tree: Tree) -> None:
     """Give everything in a tree its place."""
-    moulds = sorted(tree.moulds[::-1], key=lambda mould: not mould.inside)
+    moulds = tree.moulds[::-1]
     rows = [mould for mould in moulds if mould.kind == "row" and not mould.inside]
-    for mould in moulds:
+    for mould in (*filter(lambda m: m.inside, moulds), *filter(lambda m: not m.inside, moulds)):
         if mould.kind == "row":
             shared = () if mould.inside else (card.right - card.left for row in rows for card in row.kinds.values())
             form_row(tree, mould, max(shared, default=0.0))
