@@ -74,6 +74,12 @@ def test_more_steps_do_not_hide_another_shape():
     assert any(line.startswith("+ step t = 3") for line in lines)
 
 
+def test_parameters_are_told_by_their_shapes():
+    w, v = ts.nn.Parameter(2.0).named("w"), ts.nn.Parameter([2.0]).named("v")
+    one, both = (draw(y) for y in (w * w, w * w * v))
+    assert "+ v: (1,)" in list(ts.diff(one, both)) and "- w: ()" in list(ts.diff(one, draw(v * v)))
+
+
 def test_wiring_alone_is_a_difference():
     x, y = (ts.tensor(numbers(3), requires_grad=True).named(name) for name in "xy")
     a, b = x.exp(), y.tanh()

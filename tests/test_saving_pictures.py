@@ -1,5 +1,6 @@
 """Saving a picture: whatever Graphviz does, an SVG comes out, in time, and no file is ever half written."""
 
+import io
 import os
 import sys
 import time
@@ -111,18 +112,23 @@ def test_pixels_say_what_they_need_and_leave_what_was_there(program, path, kind)
     assert path.read_text() == "before" and os.listdir(path.parent) == [path.name]
 
 
-@pytest.mark.parametrize("owner, name", [(Path, "write_bytes"), (os, "replace")])
-def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, owner, name):
-    path = path.with_suffix(".dot")
-    path.write_text("before")
+class Full(io.FileIO):
+    """A file on a disk that is full after five bytes."""
 
-    def full(target, content):
-        if name == "write_bytes":
-            with open(target, "wb") as file:
-                file.write(content[:5])
+    def write(self, content):
+        super().write(content[:5])
         raise OSError("no space left")
 
-    monkeypatch.setattr(owner, name, full)
+
+def refused(*_):
+    raise OSError("no space left")
+
+
+@pytest.mark.parametrize("owner, name, fails", [(ts.io, "open", Full), (os, "replace", refused)])
+def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, owner, name, fails):
+    path = path.with_suffix(".dot")
+    path.write_text("before")
+    monkeypatch.setattr(owner, name, fails, raising=False)
     with pytest.raises(OSError, match="no space left"):
         drawing().save(path)
     assert path.read_text() == "before" and os.listdir(path.parent) == [path.name]

@@ -392,6 +392,15 @@ def test_the_same_text_in_every_process():
     assert len(texts) == 1 and b"<svg" in texts.pop()
 
 
+@pytest.mark.parametrize("role", ["state", "delay", "gradient"])
+def test_an_arrowhead_is_of_the_colour_of_its_line_in_the_dark_too(role):
+    """What is said of all lines and heads in the dark comes later, and would hold for these."""
+    text = Picture(draw(output()).view).text
+    for part, style in (("line", "stroke"), ("head", "fill")):
+        found = re.findall(rf":root\[data-theme=dark\] \.edge\.{role} \.{part}{{{style}:(#\w+)", text)
+        assert found == [palette.gradient if role == "gradient" else palette.state]
+
+
 def test_light_and_dark():
     text = svg(draw(output()).view)
     assert "@media (prefers-color-scheme:dark)" in text and ":root[data-theme=dark] .paper" in text

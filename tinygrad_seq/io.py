@@ -40,6 +40,11 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         content = to_safetensors(state) if path.endswith(".safetensors") else to_archive(state)
     except RecursionError:
         raise ValueError("save: the state contains itself, or is nested too deeply") from None
+    write(path, content)
+
+
+def write(path: str, content: bytes) -> None:
+    """A file with this content, or what was there before."""
     beside = f"{path}.{secrets.token_hex(4)}.part"
     try:
         with open(beside, "xb") as file:

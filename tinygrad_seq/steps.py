@@ -158,8 +158,10 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
         flatten(parent.static, words, numbers)
         return tuple(words), tuple(numbers)
 
+    known: dict[Entry, Entry] = {}  # each sort of entry once: most steps are alike
+
     def sketch(step: Place) -> list[Entry]:
-        entries = []
+        entries: list[Entry] = []
         for node in places.members[step]:
             words = [node.op.name, node.shape, node.dtype.str, node.name, places.at[node].id[len(step.id) :]]
             numbers: list[int] = []
@@ -171,7 +173,7 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
                 found = [(there(user, step, own), user) for user in users[node]]
                 outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
                 entries.append((tuple(outside), ()))
-        return entries
+        return [known.setdefault(entry, entry) for entry in entries]
 
     kinds: dict[Hashable, int] = {}
     found: dict[Place, int] = {}

@@ -65,8 +65,9 @@ class Wiring:
 
     def origin(self, node: Node) -> Node | None:
         """What a constant was cut from, where that is in the picture."""
-        serials = node.origin if isinstance(node, Cut) else ()
-        known = (self.graph.by_serial.get(serial) for serial in serials)
+        if not isinstance(node, Cut):
+            return None
+        known = map(self.graph.by_serial.get, node.origin)
         return next((maker for maker in known if maker is not None and not self.graph.is_leaf(maker)), None)
 
     def source(self, parent: Node) -> Node:

@@ -3,6 +3,8 @@ it holds; edges that fall together are one.
 """
 
 from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import replace
 
 from tinygrad_seq.drawing.numbers import together
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, View, leaves, within
@@ -18,7 +20,7 @@ def folded(view: View, depth: int) -> View:
         cluster, twin, level = stack.pop()
         for inner in cluster.inner:
             if level < depth:
-                child = Cluster(inner.id, inner.key, inner.label, list(inner.items), [], inner.steps, inner.ops)
+                child = replace(inner, items=list(inner.items), inner=[])
                 twin.inner.append(child)
                 shown[child.id] = child
                 stack.append((inner, child, level + 1))
@@ -55,17 +57,13 @@ def one_item(cluster: Cluster) -> Item:
 
 def joined(edges: list[Edge], home: dict[str, str]) -> list[Edge]:
     """Edges between what is left; numbers of edges that fall together add up as parts of one norm."""
-    found: dict[tuple[str, str, str, bool, str], list[Edge]] = defaultdict(list)
+    found: dict[Hashable, list[Edge]] = defaultdict(list)
     for i, edge in enumerate(edges):
-        source, target = home.get(edge.source, edge.source), home.get(edge.target, edge.target)
-        moved = source != edge.source or target != edge.target
-        if source != target:
-            key = (source, target, edge.role, edge.through_time, edge.label if moved else f"{edge.label}\n{i}")
-            found[key].append(edge)
-    return [
-        Edge(source, target, role, later, value_of(parts), parts[0].label)
-        for (source, target, role, later, _), parts in found.items()
-    ]
+        moved = replace(edge, source=home.get(edge.source, edge.source), target=home.get(edge.target, edge.target))
+        if moved.source != moved.target:
+            ends = (moved.source, moved.target, edge.role, edge.through_time, edge.label)
+            found[i if moved == edge else ends].append(moved)
+    return [replace(parts[0], value=value_of(parts)) for parts in found.values()]
 
 
 def value_of(edges: list[Edge]) -> float | None:

@@ -23,25 +23,17 @@ elementwise = {"+", "−", "×", "÷"}
 def lay_out(tree: Tree) -> None:
     """Give everything in a tree its place."""
     moulds = tree.moulds[::-1]
-    for mould in moulds:
-        if mould.inside:
-            form(tree, mould)
     rows = [mould for mould in moulds if mould.kind == "row" and not mould.inside]
-    share = max((card.right - card.left for row in rows for card in row.kinds.values()), default=0.0)
-    for mould in moulds:
-        if not mould.inside:
-            form(tree, mould, share)
+    for mould in (*filter(lambda m: m.inside, moulds), *filter(lambda m: not m.inside, moulds)):
+        if mould.kind == "row":
+            shared = () if mould.inside else (card.right - card.left for row in rows for card in row.kinds.values())
+            form_row(tree, mould, max(shared, default=0.0))
+        elif mould.kind != "gap":  # which its row forms
+            Frame(mould).form(mould is tree.moulds[0])
     for place in tree.places:
         if place.outer is not None:
             x, y = place.outer.mould.at[place.key]
             place.x, place.y = place.outer.x + x, place.outer.y + y
-
-
-def form(tree: Tree, mould: Mould, share: float = 0.0) -> None:
-    if mould.kind == "row":
-        form_row(tree, mould, share)
-    elif mould.kind != "gap":  # which its row forms
-        Frame(mould).form(mould is tree.moulds[0])
 
 
 class Frame:
@@ -200,16 +192,14 @@ class Frame:
 
     def look_sideways(self) -> None:
         """From which items is the way to the left or to the right free?"""
-        ends: dict[tuple[int, int], tuple[float, End]] = {}
-        for end, box in self.boxes.items():
+        rows: dict[int, list[End]] = {}
+        for end, box in sorted(self.boxes.items(), key=lambda entry: entry[1].x):
             if not box.port:
-                for sign in (-1, 1):
-                    ends[box.rank, sign] = max(
-                        ends.get((box.rank, sign), (-inf, end)), (sign * box.x, end), key=lambda e: e[0]
-                    )
-        for (_, sign), (_, end) in ends.items():
-            if end[0] == "item" and (sign < 0 or not self.beside.get(end[1], ([], []))[1]):
-                self.mould.free[end[1], sign] = None
+                rows.setdefault(box.rank, []).append(end)
+        for row in rows.values():
+            for sign, end in ((-1, row[0]), (1, row[-1])):
+                if end[0] == "item" and (sign < 0 or not self.beside.get(end[1], ([], []))[1]):
+                    self.mould.free[end[1], sign] = None
 
 
 def middle(part: Mould) -> float:

@@ -158,8 +158,8 @@ class Tree:
         up, down, depth = self.apart(edge)
         row = row_of(edge, up, depth)
         if row is None:
-            for _, mould, *link in self.links(edge, up, down, depth):
-                mould.links.setdefault((link[0], link[1]), [])
+            for place, start, end in self.links(edge, up, down, depth):
+                place.mould.links.setdefault((start, end), [])
             if edge.role == "state" and depth == len(up) == len(down) and not up[-1].mould.inside:
                 up[-1].mould.later.setdefault(self.slot[edge.target], []).append(self.slot[edge.source])
             return
@@ -181,23 +181,21 @@ class Tree:
         """The age of what holds an item, seen from the place at this depth around it."""
         return chain[depth].mould.first if depth < len(chain) else chain[-1].mould.age[self.slot[item]]
 
-    def links(
-        self, edge: Edge, up: list[Place], down: list[Place], depth: int
-    ) -> Iterator[tuple[Place, Mould, End, End]]:
+    def links(self, edge: Edge, up: list[Place], down: list[Place], depth: int) -> Iterator[tuple[Place, End, End]]:
         """The links of an edge, from its source to its target; `depth` places are around both."""
         end: End = ("item", self.slot[edge.source])
         over = self.age(edge.source, up, depth) > self.age(edge.target, down, depth)  # back, to what stands below
         for i in range(len(up) - 1, depth - 1, -1):
             port = self.port(edge.source, up[i], up[i + 1] if i + 1 < len(up) else None)
             own: End = ("bottom", ("out", port)) if over else ("top", ("out", port))
-            yield up[i], up[i].mould, end, own
+            yield up[i], end, own
             end = ("part", up[i].key, *own)
         for i in range(depth - 1, len(down) - 1):
             port = self.port(edge.source, down[i + 1], down[i + 2] if i + 2 < len(down) else None)
             own = ("top", ("in", port)) if over else ("bottom", ("in", port))
-            yield down[i], down[i].mould, end, ("part", down[i + 1].key, *own)
+            yield down[i], end, ("part", down[i + 1].key, *own)
             end = own
-        yield down[-1], down[-1].mould, end, ("item", self.slot[edge.target])
+        yield down[-1], end, ("item", self.slot[edge.target])
 
 
 def row_of(edge: Edge, up: list[Place], depth: int) -> Place | None:

@@ -6,7 +6,7 @@ drawn by Graphviz where that is installed and answers in time, else by ourselves
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -23,6 +23,7 @@ from tinygrad_seq.drawing.page import page
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View, within
 from tinygrad_seq.graph import Node, Value, ancestors
+from tinygrad_seq.io import write
 
 too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minutes or all memory
 
@@ -68,11 +69,8 @@ class Drawing:
             found = {"text/plain": repr(self), "image/svg+xml": self.svg}
         except Exception as error:
             found = {"text/plain": f"<Drawing that cannot be shown: {type(error).__name__}>"}
-        return {
-            kind: text
-            for kind, text in found.items()
-            if (not include or kind in include) and kind not in (exclude or ())
-        }
+        kinds = [kind for kind in found if (not include or kind in include) and kind not in (exclude or ())]
+        return {kind: found[kind] for kind in kinds}
 
     def save(self, path: str | Path, timeout: float = 20) -> None:
         """Write the picture; the ending of the name says how: .svg, .html, .dot, .json, .png or .pdf.
@@ -81,58 +79,33 @@ class Drawing:
         seconds, as our own `.svg`, with a RuntimeWarning. A .png or .pdf file needs Graphviz: a RuntimeError says so.
         Raises ValueError for another ending. A file is written whole or not at all.
         """
-        path = Path(path)
-        kind = path.suffix.lower().removeprefix(".")
-        writers: dict[str, Callable[[], bytes]] = {
-            "svg": lambda: self.vectors(timeout),
-            "html": lambda: self.html.encode(),
-            "dot": lambda: self.dot.encode(),
-            "json": lambda: self.json.encode(),
-            "png": lambda: self.pixels("png", timeout),
-            "pdf": lambda: self.pixels("pdf", timeout),
-        }
-        if kind not in writers:
-            raise ValueError(f"save: the name must end in .{', .'.join(writers)}, got {path.name!r:.80}")
-        write(path, writers[kind]())
+        kind = Path(path).suffix.lower().removeprefix(".")
+        kinds = ("svg", "html", "dot", "json", "png", "pdf")
+        if kind not in kinds:
+            raise ValueError(f"save: the name must end in .{', .'.join(kinds)}, got {Path(path).name!r:.80}")
+        drawn = kind in ("svg", "png", "pdf")
+        write(os.fsdecode(path), self.rendered(kind, timeout) if drawn else getattr(self, kind).encode())
 
     def count(self) -> int:
         """How many nodes are drawn."""
         return sum(len(cluster.items) for cluster in within(self.view.top))
 
     def rendered(self, kind: str, timeout: float) -> bytes:
-        """The picture by Graphviz, unless it is known to be too large for it."""
-        if self.count() > too_many:
-            raise graphviz_dot.NoPictureError(
-                f"{self.count()} nodes are too many for Graphviz ({graphviz_dot.install}; it draws up to {too_many})"
-            )
-        return graphviz_dot.rendered(self.dot, kind, timeout)
-
-    def vectors(self, timeout: float) -> bytes:
+        """The picture by Graphviz, unless it is known to be too large for it; as SVG else our own."""
         try:
-            return self.rendered("svg", timeout)
+            if self.count() > too_many:
+                reason = f"{self.count()} nodes are too many for Graphviz"
+                raise graphviz_dot.NoPictureError(f"{reason} ({graphviz_dot.install}; it draws up to {too_many})")
+            return graphviz_dot.rendered(self.dot, kind, timeout)
         except graphviz_dot.NoPictureError as error:
+            if kind != "svg":
+                raise RuntimeError(
+                    f"save: a .{kind} file needs Graphviz: {error}. Or show fewer steps (steps=(2, 1)), give a longer "
+                    "timeout=, or save an .svg file and convert that, with rsvg-convert or cairosvg"
+                ) from None
             reason = f"save: {error}. The built-in picture is written instead; to save it always, write Drawing.svg"
-            warnings.warn(reason, RuntimeWarning, stacklevel=4)
+            warnings.warn(reason, RuntimeWarning, stacklevel=3)
             return self.svg.encode()
-
-    def pixels(self, kind: str, timeout: float) -> bytes:
-        try:
-            return self.rendered(kind, timeout)
-        except graphviz_dot.NoPictureError as error:
-            raise RuntimeError(
-                f"save: a .{kind} file needs Graphviz: {error}. Or show fewer steps (steps=(2, 1)), give a longer "
-                "timeout=, or save an .svg file and convert that, with rsvg-convert or cairosvg"
-            ) from None
-
-
-def write(path: Path, content: bytes) -> None:
-    """A file with this content, or what was there before."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def draw(

@@ -22,6 +22,8 @@ class Reading:
         self.by_serial = {node.serial: node for node in self.nodes}
         self.places = Places([node for node in self.nodes if node.op is not None])
         self.seats = self.places.seats
+        places = dict.fromkeys(self.places.at.values())
+        self.backward = {place for place in places if any(link.key == "grad" for link in caption.chain(place))}
         self.users: dict[Node, list[Node]] = defaultdict(list)
         self.carried = {"h", "c"}  # names of states
         for node in self.places.at:
@@ -42,7 +44,7 @@ class Reading:
 
     def is_gradient(self, node: Node) -> bool:
         """Was an op made by a recorded backward?"""
-        return any(place.key == "grad" for place in caption.chain(self.places.at[node]))
+        return self.places.at[node] in self.backward
 
     def is_leaf(self, node: Node) -> bool:
         """A leaf, or what is just parameters: drawn as a proxy beside each use."""

@@ -40,8 +40,11 @@ def sheet() -> str:
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"
+    stays = ("text", ".edge.")  # must be said again, or what is said of all texts, lines and heads would hold
     dark = {
-        selector: rule for selector, rule in dark.items() if "text" in selector or rule not in ("", light[selector])
+        selector: rule
+        for selector, rule in dark.items()
+        if rule and (rule != light[selector] or any(part in selector for part in stays))
     }
 
     def rules(table: dict[str, str], root: str = "") -> str:

@@ -27,7 +27,8 @@ class Ways:
         if row is not None:
             return self.around(edge, row, up[len(row.chain())])
         points: list[Point] = []
-        for place, mould, start, end in self.tree.links(edge, up, down, depth):
+        for place, start, end in self.tree.links(edge, up, down, depth):
+            mould = place.mould
             if mould.kind == "row":
                 continue
             first, last = self.spot(place, start, end), self.spot(place, end, start)
