@@ -77,7 +77,7 @@ def test_the_sign_of_zero_survives():
 @pytest.mark.parametrize("data, dtype", [
     (1.0, "float32"), ([1.0, 2.0], "float32"), ([1, 2.5], "float32"), (1, "int64"), ([1, 2], "int64"),
     ([True], "bool"), (True, "bool"), (np.float64([1.0]), "float64"), ([], "float32"),
-    (np.float32([1.0]), "float32"), (np.int32([1]), "int32"),
+    (np.float32([1.0]), "float32"), (np.int32([1]), "int32"), (np.array([1.0], ">f4"), "float32"),
 ])
 def test_what_a_new_tensor_is_made_of(data, dtype):
     assert ts.tensor(data).dtype == dtype

@@ -90,3 +90,20 @@ def test_a_loaded_state_is_ones_own():
 def test_wrong_numbers_are_said(kind, says, call):
     with pytest.raises(kind, match=says):
         call(nn.Parameter([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("answer", [lambda x: None, lambda x: x.astype("float16"), lambda x: x[:1], lambda x: 1 / 0])
+def test_a_step_that_fails_moves_nothing(answer):
+    class Own(optim.Optimizer):
+        def update(self, x, g, state):
+            state["t"] = state.get("t", 0) + 1
+            return x - g if x.size == 2 else answer(x)
+
+    weights = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0, 5.0])]
+    for weight in weights:
+        weight.grad = ts.ones(weight.shape)
+    own = Own(weights, lr=1.0)
+    with pytest.raises((TypeError, ZeroDivisionError)) as caught:
+        own.step()
+    assert caught.type is ZeroDivisionError or "Own: update must give parameter 1" in str(caught.value)
+    assert [weight.tolist() for weight in weights] == [[1.0, 2.0], [3.0, 4.0, 5.0]] and own.state == [{}, {}]

@@ -24,7 +24,9 @@ LAYERS = pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
 @LAYERS
 def test_the_arguments_come_in_the_documented_order(layer):
     made = layer(3, 4, 2, False, True, 0.5, True)
-    assert repr(made) == f"{layer.__name__}(3, 4, num_layers=2, batch_first=True, dropout=0.5, bidirectional=True)"
+    assert repr(made) == (
+        f"{layer.__name__}(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.5, bidirectional=True)"
+    )
     assert not hasattr(made, "bias_ih_l0")
     names = list(inspect.signature(layer).parameters)
     assert names[:7] == [
@@ -199,3 +201,11 @@ def test_a_parameter_put_in_anothers_place_is_used(layer):
                 np.float32)  # fmt: skip
     assert_same(host(twin(x)[0]), host(out))  # a copy shares as the original did
     assert twin.weight_hh_l1 is twin.weight_hh_l0 is not made.weight_hh_l0
+
+
+@pytest.mark.parametrize("text", [
+    "RNN(2, 3, nonlinearity='relu')", "LSTM(2, 3, num_layers=2, bias=False, dropout=0.5, proj_size=1)",
+    "GRU(2, 3, batch_first=True, bidirectional=True, reset_after=False)",
+])
+def test_a_repr_is_the_call_that_makes_it(text):
+    assert repr(eval(text, vars(nn))) == text

@@ -38,7 +38,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
     if device is not None:
         source = to_device(source, device)
-    array = modules[type(source)].array(source, dtype=None if dtype is None else as_dtype(dtype))
+    kind = source.dtype.newbyteorder("=") if dtype is None else as_dtype(dtype)  # files may hold the other byte order
+    array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
     made = handle(array)
     if requires_grad:

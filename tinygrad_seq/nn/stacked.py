@@ -45,7 +45,7 @@ class Stacked(Module):
         if dropout and num_layers == 1:
             warnings.warn(f"{name}: dropout={dropout} acts between layers, and there is only one", stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.batch_first, self.dropout = batch_first, dropout
+        self.bias, self.batch_first, self.dropout, self.options = bias, batch_first, dropout, options
         self.directions = ("forward", "reverse")[: 1 + bidirectional]
         self.cells: list[list[Cell]] = []
         self.homes: dict[str, tuple[Cell, str]] = {}  # which cell a parameter belongs to, and its name there
@@ -121,6 +121,8 @@ class Stacked(Module):
     def describe(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
         text += f", num_layers={self.num_layers}" if self.num_layers > 1 else ""
+        text += "" if self.bias else ", bias=False"
         text += ", batch_first=True" if self.batch_first else ""
         text += f", dropout={self.dropout}" if self.dropout else ""
-        return text + (", bidirectional=True" if len(self.directions) > 1 else "")
+        text += ", bidirectional=True" if len(self.directions) > 1 else ""
+        return text + "".join(f", {name}={value!r}" for name, value in self.options.items())

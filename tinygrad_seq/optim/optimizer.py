@@ -59,14 +59,23 @@ class Optimizer:
             parameter.grad = None
 
     def step(self) -> None:
-        """Give every parameter that has a gradient its new value."""
-        for parameter, state in zip(self.parameters, self.state, strict=True):
+        """Give every parameter that has a gradient its new value: all of them, or an error and none."""
+        moved = []
+        for i, (parameter, kept) in enumerate(zip(self.parameters, self.state, strict=True)):
             if parameter.grad is not None:
-                x = parameter.array
+                x, state = parameter.array, dict(kept)
                 for name in state.keys() & set(self.memory):  # a parameter that was moved or cast takes them along
                     if type(state[name]) is not type(x) or state[name].dtype != x.dtype:
                         state[name] = to_device(state[name], parameter.device).astype(x.dtype)
-                parameter.array = array_of(self.update(*self.decayed(x, parameter.grad.array), state))
+                new = array_of(self.update(*self.decayed(x, parameter.grad.array), state))
+                if type(new) is not type(x) or (new.shape, new.dtype) != (x.shape, x.dtype):
+                    raise TypeError(
+                        f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
+                        f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
+                    )
+                moved.append((i, new, state))
+        for i, new, state in moved:
+            self.parameters[i].array, self.state[i] = new, state
 
     def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
         """Weight decay: the gradient of |x|^2 / 2, so many times, is part of g."""
