@@ -117,6 +117,7 @@ def several(
 
 
 def no_array(op: Any, out: Any) -> TypeError:
+    """What to say of an op that gives something else."""
     return TypeError(
         f"{op.name}: its forward must return an array, or a list of arrays, got {type(out).__name__} {out!r:.60}"
     )

@@ -1,8 +1,9 @@
 """Which dtype comes out: PyTorch's, but where the two differ Tensors and integers promote as in NumPy.
 
 NumPy's rule differs from PyTorch's in three things, and only in these: a wide integer beside float32 gives float64 (32
-bits do not hold its digits), a Python float beside integers is a float64 (PyTorch: the default dtype), and a NumPy
-scalar beside integers keeps its width (PyTorch: a number without dimensions never widens its own kind).
+bits do not hold its digits), a Python float beside integers is a float64 (PyTorch: the default dtype, as here beside
+truth), and a NumPy scalar beside integers keeps its width (PyTorch: a number without dimensions never widens its own
+kind).
 """
 
 import itertools
@@ -52,6 +53,7 @@ def test_a_number_on_either_side(number, dtype):
     for of in ARITHMETIC:
         if not (of in REFUSED and dtype == "bool"):
             as_in_torch = x.dtype.kind == "f" or (whole and (plain or of is operator.truediv))
+            as_in_torch |= dtype == "bool" and type(number) is float
             as_in_numpy = np.result_type(x.dtype, np.asarray(number).dtype)
             for ours, theirs in [(of(x, number), of(tx, tnumber)), (of(number, x), of(tnumber, tx))]:
                 assert kind_of(ours) == (kind_of(theirs) if as_in_torch else as_in_numpy)

@@ -74,8 +74,8 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter | Module) and callable(getattr(type(self), name, None)):
-            raise TypeError(f"{type(self).__name__}: {name!r} is a method, call this part something else")
+        if isinstance(value, Parameter | Module) and callable(getattr(Module, name, None)):
+            raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, name this part otherwise")
         if isinstance(value, Parameter):
             value.named(name)
         elif isinstance(value, Module):

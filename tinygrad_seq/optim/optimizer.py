@@ -99,6 +99,8 @@ class Optimizer:
         place = f"{type(self).__name__}.load_state_dict"
         try:
             given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
+            if len(saved) != 2:
+                raise KeyError
         except (KeyError, TypeError, ValueError):
             raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'") from None
         if given.keys() != self.options.keys():
