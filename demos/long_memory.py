@@ -1,6 +1,6 @@
 """How far back can a network learn? RNN, LSTM and GRU on two problems that want a long memory, in one figure.
 
-    python demos/long_memory.py              about two minutes on two cores
+    python demos/long_memory.py              about a minute
     python demos/long_memory.py --quick      a few seconds, to see that it works
 
 The adding problem (Hochreiter and Schmidhuber, 1997): of a sequence of numbers two are marked, the answer is their sum.
