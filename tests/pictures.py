@@ -33,6 +33,18 @@ def by_hand(steps, odd=None, weight=None):
     return h
 
 
+def loops_in_steps(outer, inner, between=True):
+    """A loop in every step of a loop, with the same weight; and an op between the steps."""
+    w, h = ts.nn.Parameter(numbers(3, 3)).named("w"), ts.tensor(numbers(2, 3))
+    for t in range(outer):
+        with ts.scope(step=t):
+            for s in range(inner):
+                with ts.scope(step=s):
+                    h = (h @ w).tanh().named("h")
+        h = h * 0.5 if between else h
+    return h
+
+
 def lstm(steps, **options):
     ts_out, _ = ts.nn.LSTM(3, 4, **options)(ts.tensor(numbers(steps, 2, 3)))
     return ts_out

@@ -4,7 +4,7 @@ import time
 from shutil import which
 
 import pytest
-from pictures import by_hand, items, lstm, numbers, steps_shown
+from pictures import by_hand, items, loops_in_steps, lstm, numbers, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
@@ -101,15 +101,7 @@ def test_two_loops_in_one_place_stay_apart():
 
 @needs_graphviz
 def test_loops_in_steps_and_ops_between_them(tmp_path):
-    w = ts.nn.Parameter(numbers(3, 3)).named("w")
-    h = ts.tensor(numbers(2, 3))
-    for t in range(12):
-        with ts.scope(step=t):
-            for s in range(3):
-                with ts.scope(step=s):
-                    h = (h @ w).tanh().named("h")
-        h = h * 0.5
-    drawing = draw(h)
+    drawing = draw(loops_in_steps(12, 3))
     assert steps_shown(drawing.view)[0] == ["t = 0", "t = 1", "t = 2", "8 identical steps", "t = 11"]
     drawing.save(tmp_path / "x.svg")
 

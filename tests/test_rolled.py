@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from pictures import by_hand, clusters, items, lstm, numbers, steps_shown
+from pictures import by_hand, clusters, items, loops_in_steps, lstm, numbers, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -112,14 +112,7 @@ def test_a_state_from_two_steps_back_is_another_delay():
 
 
 def test_loops_in_a_step_are_rolled_too():
-    w = nn.Parameter(numbers(3, 3)).named("w")
-    h = ts.tensor(numbers(2, 3))
-    for t in range(6):
-        with ts.scope(step=t):
-            for s in range(4):
-                with ts.scope(step=s):
-                    h = (h @ w).tanh().named("h")
-    view = rolled(h)
+    view = rolled(loops_in_steps(6, 4, between=False))
     assert sum(item.symbol == "@" for item in items(view)) == 1
 
 

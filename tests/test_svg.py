@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import tinygrad_seq as ts
 from tests.networks import KINDS
+from tests.pictures import loops_in_steps
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw, palette
 from tinygrad_seq.drawing.moulds import Tree
@@ -215,13 +216,7 @@ def test_graphs_without_loops():
 
 
 def test_ops_between_steps_and_loops_in_steps():
-    w, h = ts.nn.Parameter(np.eye(3, dtype="float32")).named("w"), ts.tensor(np.ones((2, 3), "float32"))
-    for t in range(12):
-        with ts.scope(step=t):
-            for s in range(3):
-                with ts.scope(step=s):
-                    h = (h @ w).tanh().named("h")
-        h = h * 0.5
+    h = loops_in_steps(12, 3)
     check(draw(h).view)
     check(draw(h, steps=everything).view)
 
