@@ -10,7 +10,7 @@ How it costs nothing outside: an op asks its scope whether to record, which it h
 
 import linecache
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 from tinygrad_seq.backend import host, modules, quiet
 from tinygrad_seq.backprop import Observer, Use
 from tinygrad_seq.graph import Node, Value
-from tinygrad_seq.scope import Scope, current, enter
+from tinygrad_seq.scope import Scope, current, enter, place_of, step_of
 
 package = Path(__file__).parent
 
@@ -148,27 +148,12 @@ def element(array: Any) -> str:
     return f"{float(flat[first])}" + (f" at {index} of {array.shape}" if array.shape else "")
 
 
-def step_of(scope: Scope) -> Scope | None:
-    """The innermost step around a scope."""
-    link: Scope | None = scope
-    while link is not None and link.key != "step":
-        link = link.outer
-    return link
-
-
 def is_around(scope: Scope, inner: Scope) -> bool:
     """Is the second scope the first, or inside it?"""
     link: Scope | None = inner
     while link is not None and link is not scope:
         link = link.outer
     return link is scope
-
-
-def place_of(entries: Iterable[tuple[str, Any]]) -> str:
-    """Where in the model and in time a scope's path leads, in words."""
-    bare = ("module", "direction")
-    words = [str(v) if key in bare else "backward" if key == "grad" else f"{key} {v}" for key, v in entries]
-    return ", ".join(words) or "outside all modules"
 
 
 def source_line() -> str:
@@ -193,6 +178,8 @@ def quoted(line: str) -> str:
 
 
 class Trail(dict[Node, int]):
+    """Nodes with their numbers along a path, as `ts.draw(..., show=...)` takes them."""
+
     label = "path"  # what a picture calls the numbers
 
 

@@ -47,6 +47,11 @@ def parse_device(device: str) -> int | None:
     raise ValueError(f'device {device!r} is not known: use "cpu", "cuda" or "cuda:N"')
 
 
+def names_device(target: Any) -> bool:
+    """Is this meant as a device, not as a dtype?"""
+    return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
+
+
 def device_of(array: Array) -> str:
     """Where an array lives: "cpu" or "cuda:N"."""
     return "cpu" if modules.get(type(array)) is np else f"cuda:{array.device.id}"

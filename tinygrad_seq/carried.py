@@ -26,7 +26,8 @@ def call_of(node: Node) -> Scope | None:
 
 def carried(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
     """Which layer was given a state from earlier calls of itself, and how many it reaches: a sentence, or None."""
-    for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier - {None}])):
+    earlier = earlier - {None}
+    for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier])):
         call = call_of(node)
         if call is None or call in earlier:
             continue

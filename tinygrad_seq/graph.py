@@ -39,7 +39,7 @@ class Node:
         "owner",  # weak reference to the Tensor that receives `.grad`, or None
         "hooks",  # what `register_hook` added, or None
         "line",  # "file:line" that made it, when asked for
-        "reached",  # of a leaf: set where a backward delivered its gradient
+        "reached",  # set, to True, where a backward delivered its gradient
     )
 
     op: Any

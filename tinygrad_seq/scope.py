@@ -6,7 +6,7 @@ property of the scope too, so `no_grad` is one more kind of scope and costs an o
 lives in a ContextVar: each thread has its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
@@ -101,3 +101,18 @@ def no_grad() -> Iterator[None]:
     here = current.get()
     with enter(Scope(here, "no_grad", True, False)):
         yield
+
+
+def step_of(scope: Scope) -> Scope | None:
+    """The innermost step around a scope."""
+    link: Scope | None = scope
+    while link is not None and link.key != "step":
+        link = link.outer
+    return link
+
+
+def place_of(entries: Iterable[tuple[str, Any]]) -> str:
+    """Where in the model and in time a scope's path leads, in words."""
+    bare = ("module", "direction")
+    words = [str(v) if key in bare else "backward" if key == "grad" else f"{key} {v}" for key, v in entries]
+    return ", ".join(words) or "outside all modules"

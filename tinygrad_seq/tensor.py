@@ -9,7 +9,7 @@ from typing import Any
 from weakref import ref
 
 from tinygrad_seq import backprop
-from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, to_host
+from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, names_device, to_host
 from tinygrad_seq.graph import Cut, Value, cut, leaf
 from tinygrad_seq.ops import arrangement, comparison, composite, elementwise, shape
 from tinygrad_seq.primitive import Operation
@@ -138,7 +138,7 @@ class Tensor(Value):
 
     def to(self, target: Any) -> "Tensor":
         """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
-        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+        if names_device(target):
             target = "cuda:0" if target == "cuda" else target
             return self if target == self.device else shape.transfer(self, device=target, back=self.device)
         dtype = as_dtype(target)

@@ -1,6 +1,7 @@
 """Data for recurrent networks: text as ids, series as windows, batches, padding; small real data.
 
-Everything here takes and returns NumPy arrays on the host; `ts.tensor(array, device=...)` makes Tensors of them.
+Numbers are given as lists, NumPy arrays or Tensors and come back as NumPy arrays on the host;
+`ts.tensor(array, device=...)` makes Tensors of them.
 """
 
 from tinygrad_seq.data.batches import Batches, batches

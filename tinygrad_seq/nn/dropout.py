@@ -1,11 +1,11 @@
 """Dropout (Srivastava et al., 2014): while training, some numbers are left out at random."""
 
-from numbers import Real
 from typing import Any
 
 from tinygrad_seq.backend import host, to_device
 from tinygrad_seq.creation import chosen
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.ops.arguments import probability
 from tinygrad_seq.record import handle
 from tinygrad_seq.tensor import Tensor
 
@@ -25,14 +25,6 @@ def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
     kept = chosen("dropout", generator).random(x.shape) >= p
     scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(x.shape), dtype=x.dtype)
     return x * handle(to_device(scale, x.device))
-
-
-def probability(place: str, name: str, p: Any) -> float:
-    if not isinstance(p, Real) or isinstance(p, bool):
-        raise TypeError(f"{place}: {name} must be a number, got {p!r}")
-    if not 0 <= float(p) <= 1:
-        raise ValueError(f"{place}: {name} must be between 0 and 1, got {p!r}")
-    return float(p)
 
 
 class Dropout(Module):

@@ -4,9 +4,8 @@ from typing import Any
 
 from tinygrad_seq.backend import modules
 from tinygrad_seq.creation import tensor
-from tinygrad_seq.nn.dropout import probability
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.ops.arguments import ints
+from tinygrad_seq.ops.arguments import ints, probability
 from tinygrad_seq.ops.composite import checked_ids, getitem, indices, log_softmax
 from tinygrad_seq.ops.elementwise import softplus
 from tinygrad_seq.ops.indexing import scatter

@@ -7,7 +7,7 @@ of assignment. Calling a module enters a scope of its name, so every op it makes
 from collections.abc import Iterator
 from typing import Any
 
-from tinygrad_seq.backend import as_dtype, host, to_device, to_host
+from tinygrad_seq.backend import as_dtype, host, names_device, to_device, to_host
 from tinygrad_seq.creation import tensor
 from tinygrad_seq.graph import Value, leaf
 from tinygrad_seq.nn.summary import Summary, summary
@@ -136,7 +136,7 @@ class Module:
 
     def to(self, target: Any) -> "Module":
         """Move all parameters to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place."""
-        to_place = isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
+        to_place = names_device(target)
         if not to_place and as_dtype(target).kind != "f":
             raise TypeError(f"{type(self).__name__}.to: parameters are floating, {target!r} is not")
         parameters = list(self.parameters())

@@ -10,10 +10,9 @@ from typing import Any, ClassVar
 
 from tinygrad_seq.nn.cell import Cell, State, check_dtype, parts_of, zero_state
 from tinygrad_seq.nn.dropout import dropout as dropped
-from tinygrad_seq.nn.dropout import probability
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.recurrent import padded, time_first, unroll
-from tinygrad_seq.ops.arguments import at_least
+from tinygrad_seq.ops.arguments import at_least, probability
 from tinygrad_seq.ops.arrangement import concatenate, stack
 from tinygrad_seq.scope import scope
 from tinygrad_seq.tensor import Tensor
@@ -71,7 +70,6 @@ class Stacked(Module):
         x, padding = padded(name, lengths, x)
         steps = x.unstack()
         finals: list[tuple[Tensor, ...]] = []
-        out = x
         for layer, cells in enumerate(self.cells):
             sides: list[list[Tensor]] = []
             for cell, direction in zip(cells, self.directions):

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_seq.graph import Value
+
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.nn.module import Module
 
@@ -19,7 +21,7 @@ def summary(module: "Module") -> Summary:
     rows = [("layer", "parameter", "shape", "count")]
     for path, layer in module.named_modules():
         title = f"{path}: " * bool(path) + f"{type(layer).__name__}({layer.describe()})"
-        own: list[tuple[str, Any]] = [(name, part) for name, part in layer.parts() if hasattr(part, "shape")]
+        own: list[tuple[str, Any]] = [(name, part) for name, part in layer.parts() if isinstance(part, Value)]
         for name, parameter in own:
             count = f"{parameter.size:,}" if id(parameter) not in counted else f"is {counted[id(parameter)]}"
             counted.setdefault(id(parameter), f"{path}.{name}".removeprefix("."))

@@ -1,6 +1,7 @@
 """Arguments of the public functions: completed, or refused with a sentence that names the op."""
 
 from collections.abc import Sequence
+from numbers import Real
 from operator import index as as_int
 from typing import Any, TypeAlias
 
@@ -66,3 +67,12 @@ def number(op: str, argument: str, value: Any) -> Any:
     if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
         raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")
     return host.asarray(value).item()
+
+
+def probability(place: str, name: str, p: Any) -> float:
+    """A number from 0 to 1, or an error that names the place."""
+    if not isinstance(p, Real) or isinstance(p, bool):
+        raise TypeError(f"{place}: {name} must be a number, got {p!r}")
+    if not 0 <= float(p) <= 1:
+        raise ValueError(f"{place}: {name} must be between 0 and 1, got {p!r}")
+    return float(p)

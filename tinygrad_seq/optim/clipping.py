@@ -22,7 +22,8 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     10.0
     """
     max_norm = number("clip_grad_norm_", "max_norm", max_norm, None)
-    if number("clip_grad_norm_", "norm_type", norm_type, None) == 0:
+    norm_type = number("clip_grad_norm_", "norm_type", norm_type, None)
+    if norm_type == 0:
         raise ValueError("clip_grad_norm_: norm_type must be positive, or inf, got 0")
     held = [p for p in trainable("clip_grad_norm_", parameters) if p.grad is not None]
     if not held:
