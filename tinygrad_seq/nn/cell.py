@@ -100,19 +100,19 @@ def parts_of(state: State) -> tuple[Any, ...]:
 def tensors_of(name: str, what: str, state: State, count: int | None = None) -> tuple[Tensor, ...]:
     """Return the parts of a state if they are Tensors, so many of them if a count is given."""
     parts = parts_of(state)
-    tensors = all(isinstance(part, Tensor) for part in parts)
-    if parts and tensors and count in (None, len(parts)):
+    others = [part for part in parts if not isinstance(part, Tensor)]
+    if parts and not others and (count is None or count == len(parts)):
         return parts
     form = {None: "a Tensor, or a tuple of them", 1: "a Tensor"}.get(count, f"a tuple of {count} Tensors")
     kinds = ", ".join(type(part).__name__ for part in parts)
     found = f"({kinds})" if isinstance(state, tuple | list) else kinds
-    raise (ValueError if tensors else TypeError)(f"{name}: {what} must be {form}, got {found:.80}")
+    raise (TypeError if others else ValueError)(f"{name}: {what} must be {form}, got {found:.80}")
 
 
 def state_parts(name: str, what: str, state: State, shapes: Sequence[Any], weight: Tensor) -> tuple[Tensor, ...]:
     """Return the parts of a state if they have these shapes and the dtype of the weight."""
     parts = tensors_of(name, what, state, len(shapes))
-    for part, shape in zip(parts, shapes, strict=True):
+    for part, shape in zip(parts, shapes):
         if part.shape != shape:
             raise ValueError(f"{name}: {what} must have shape {shape}, got {part.shape}")
         check_dtype(name, what, part, weight)
