@@ -24,8 +24,9 @@ def call_of(node: Node) -> Scope | None:
 
 def carried(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
     """Return a sentence that names a layer called again on the state of its earlier calls, or None."""
+    earlier = earlier - {None}
     paths = {call.path() for call in earlier if call is not None}
-    for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier - {None}])):
+    for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier])):
         call = call_of(node)
         if call is not None and call not in earlier and call.path() in paths:
             name = ".".join(str(value) for key, value in call.path() if key == "module")
