@@ -1,8 +1,8 @@
-"""A state carried between windows without being cut is noticed, and nothing else is taken for it.
+"""A state carried from one call of a layer to the next without being cut is noticed, and nothing else is taken for it.
 
-The second backward is an error that names the layer, how many windows back it reaches, and `detach`; with
-retain_graph=True it is a warning that does. Two losses of one window, two networks side by side, or a graph gone
-through twice are something else, and told so.
+The second backward is an error that names the layer and `detach`; with retain_graph=True it is a warning that does. It
+advises nothing that would not work there. Two losses of one window, two networks side by side, or a graph gone through
+twice are something else, and told so.
 """
 
 import re
@@ -18,9 +18,9 @@ from tinygrad_seq import nn
 
 
 class Model(nn.Module):
-    def __init__(self, layer):
+    def __init__(self, layer, width=3):
         self.encoder = layer
-        self.head = nn.Linear(3, 1)
+        self.head = nn.Linear(width, 1)
 
     def forward(self, x, state=None):
         out, state = self.encoder(x, state)
@@ -36,47 +36,96 @@ def losses(call, windows):
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "own"])
-@given(silent=st.integers(1, 4))
-def test_the_error_names_the_layer_and_how_far_it_reaches(kind, silent):
-    """After `silent` windows without a backward, the first frees them all, and the next would go through them again."""
-    layer = nn.Recurrent(nn.GRUCell(2, 3)) if kind == "own" else KINDS[kind].layer(2, 3, **KINDS[kind].options)
-    model = Model(layer)
+@given(silent=st.integers(1, 4), both=st.booleans())
+def test_the_error_names_the_layer_and_what_works(kind, silent, both):
+    """After `silent` calls without a backward, the first frees them all, and the next would go through them again."""
+    options = {} if kind == "own" else KINDS[kind].options | {"bidirectional": both}
+    layer = nn.Recurrent(nn.GRUCell(2, 3)) if kind == "own" else KINDS[kind].layer(2, 3, **options)
+    model = Model(layer, 6 if options.get("bidirectional") else 3)
     *_, first, second = losses(lambda x, s: model(x, s), silent + 1)
     first.backward()
     before = [p.grad.tolist() for p in model.parameters()]
-    reach = "1 window" if silent == 1 else f"{silent} windows"
-    expected = rf"Model\.encoder was given a state that reaches {reach} back.*state\.detach\(\)"
-    with pytest.raises(RuntimeError, match=expected):
+    expected = r"retain_graph=True.*; Model\.encoder was given a state of its earlier calls: .*state\.detach\(\)"
+    with pytest.raises(RuntimeError, match=expected) as caught:
         second.backward()
+    assert ("ts.truncated" in str(caught.value)) == (kind != "own" and not both)  # where it would take the layer
     with pytest.raises(RuntimeError, match=expected):
         ts.grad(second, list(model.parameters()))
     assert [p.grad.tolist() for p in model.parameters()] == before
 
 
-def test_a_loop_of_ones_own_in_a_model_counts_its_calls_not_its_steps():
-    class Loop(nn.Module):
-        def __init__(self):
-            self.cell = nn.RNNCell(2, 3)
+class Loop(nn.Module):
+    def __init__(self):
+        self.cell = nn.RNNCell(2, 3)
 
-        def forward(self, x, h=None):
-            for t in range(len(x)):
-                with ts.scope(step=t):
-                    h = self.cell(x[t], h)
-            return h.sum(), h
+    def forward(self, x, h=None):
+        for t in range(len(x)):
+            with ts.scope(step=t):
+                h = self.cell(x[t], h)
+        return h.sum(), h
 
-    first, second = losses(Loop(), 2)
+
+def by_hand(cell):
+    def call(x, state):
+        for x_t in x:
+            state = cell(x_t, state)
+        return flat(state)[0].sum(), state
+
+    return call
+
+
+def of_linear():
+    linear = nn.Linear(5, 3)
+
+    def call(x, h):
+        for x_t in x:
+            h = linear(ts.concatenate([x_t, ts.zeros(2, 3) if h is None else h], 1)).tanh()
+        return h.sum(), h
+
+    return call
+
+
+LOOPS = {
+    "Loop": Loop,
+    "LSTMCell": lambda: by_hand(nn.LSTMCell(2, 3)),
+    "RNNCell": lambda: by_hand(nn.RNNCell(2, 3)),
+    "Linear": of_linear,
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_loop_of_ones_own_is_not_told_of_windows_and_truncated(name, keep):
+    first, second = losses(LOOPS[name](), 2)
+    first.backward(retain_graph=keep)
+    said = rf"{name} was given a state of its earlier calls: cut it after each backward with state\.detach\(\)"
+    noticed = pytest.warns(UserWarning, match=said) if keep else pytest.raises(RuntimeError, match=said)
+    with noticed as caught:
+        second.backward(retain_graph=keep)
+    assert not {"window", "truncated"} & set(re.findall(r"\w+", str(caught[0].message if keep else caught.value)))
+
+
+def test_a_loop_outside_all_modules_is_told_of_its_state():
+    w = nn.Parameter([2.0])
+
+    def call(x, h):
+        with ts.scope(step=0):
+            h = w * (x.sum() if h is None else h)
+        return h.sum(), h
+
+    first, second = losses(call, 2)
     first.backward()
-    with pytest.raises(RuntimeError, match=r"Loop was given a state that reaches 1 window back"):
+    with pytest.raises(RuntimeError, match=r"\(at multiply, step 0\).*retain_graph=True.*steps.*state\.detach\(\)$"):
         second.backward()
 
 
-def test_keeping_the_graph_is_a_warning_each_time_and_reaches_further():
+def test_keeping_the_graph_is_a_warning_each_time():
     lstm = nn.LSTM(2, 3)
     windows = losses(lambda x, s: (lambda out, last: (out.sum(), last))(*lstm(x, s)), 4)
     next(windows).backward(retain_graph=True)
-    for back, loss in enumerate(windows, start=1):
-        reach = re.escape(f"LSTM was given a state that reaches {back} window" + "s" * (back > 1) + " back")
-        with pytest.warns(UserWarning, match=rf"retain_graph=True.*{reach}.*detach") as caught:
+    for loss in windows:
+        said = r"retain_graph=True goes.*LSTM was given a state of its earlier calls.*detach.*as ts\.truncated does"
+        with pytest.warns(UserWarning, match=said) as caught:
             loss.backward(retain_graph=True)
         assert caught[0].filename == __file__
 

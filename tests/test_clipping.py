@@ -88,6 +88,19 @@ def test_an_endless_limit_only_looks():
     assert all(p.grad is g for p, g in zip(parameters, held, strict=True))
 
 
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_an_iterator_that_is_used_up_warns(clip):
+    layer = nn.Linear(2, 1)
+    layer.weight.grad = ts.ones(1, 2)
+    parameters = layer.parameters()
+    optim.SGD(parameters)
+    with pytest.warns(UserWarning, match=rf"{clip.__name__}: the iterator of parameters is empty, or used up"):
+        clip(parameters, 0.5)
+    clip([], 0.5)  # nothing to clip, and meant so
+    clip(layer.parameters(), 0.5)
+    assert layer.weight.grad.numpy().max() <= 0.5
+
+
 @pytest.mark.parametrize("kind, says, call", [
     (ValueError, r"clip_grad_norm_: max_norm .*-1", lambda w: optim.clip_grad_norm_([w], -1.0)),
     (ValueError, r"clip_grad_norm_: max_norm .*nan", lambda w: optim.clip_grad_norm_([w], math.nan)),

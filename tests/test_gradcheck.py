@@ -5,6 +5,12 @@ second passes gradcheck and fails gradgradcheck. What finite differences cannot 
 differentiate) is refused.
 """
 
+import ast
+import math
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +19,7 @@ from hypothesis.extra import numpy as npst
 from networks import leaf, seeds
 
 import tinygrad_seq as ts
+from tinygrad_seq import nn
 from tinygrad_seq.primitive import registry
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=4)
@@ -161,3 +168,80 @@ def test_the_same_seed_gives_the_same_judgement(seed):
             ts.gradcheck(lambda x: x * x + (x - x.detach()) * 7.0, leaf([0.5, -1.0]), seed=seed)
         said.append(str(caught.value))
     assert said[0] == said[1]
+
+
+@CHECKS
+@pytest.mark.parametrize("says, options", [
+    ("directions must be at least 1, got 0", {"directions": 0}),
+    ("directions must be at least 1, got -2", {"directions": -2}),
+    ("directions must be an int, got 1.5", {"directions": 1.5}),
+    *((f"eps must be positive and finite, got {eps}", {"eps": eps}) for eps in (0, 0.0, -1e-6, math.nan, math.inf)),
+    ("eps must be a number, got str", {"eps": "a"}),
+    *((f"{name} must be at least 0 and finite, got {value}", {name: value})
+      for name in ("atol", "rtol") for value in (-1.0, math.nan, math.inf)),
+])  # fmt: skip
+def test_a_check_that_could_not_fail_or_pass_is_refused(check, says, options):
+    for function in (lambda x: x * x, lambda x: x * x + (x - x.detach())):  # a right and a wrong gradient
+        with pytest.raises((TypeError, ValueError), match=f"gradcheck: {says}"):
+            check(function, leaf([0.5, -1.0]), **options)
+
+
+RANDOM = {
+    "dropout": lambda x: nn.dropout(x, 0.5),
+    "noise": lambda x: x * x + ts.randn(2, dtype="float64"),
+    "a factor": lambda x: x * x * ts.rand(2, dtype="float64"),
+    "any shape": lambda x: x * ts.ones(int(np.random.default_rng().integers(1000)), 2, dtype="float64"),
+}
+
+
+@CHECKS
+@pytest.mark.parametrize("name", RANDOM)
+@given(seed=seeds)
+def test_what_is_random_is_told_so(check, name, seed):
+    if check is ts.gradgradcheck and name in ("noise", "any shape"):
+        return  # their gradients are not random, or have no counterpart
+    ts.manual_seed(seed)
+    with pytest.raises(AssertionError, match="gradcheck: the function is not deterministic"):
+        check(RANDOM[name], leaf([0.5, -1.0]))
+
+
+@CHECKS
+def test_chance_with_a_seed_of_its_own_passes(check):
+    assert check(lambda x: nn.dropout(x * x, 0.5, generator=np.random.default_rng(0)), leaf([0.5, -1.0, 2.0]))
+
+
+def test_one_tensor_as_two_inputs_is_refused():
+    x = leaf([0.5, -1.0])
+    with pytest.raises(ValueError, match="one Tensor is there as two inputs"):
+        ts.gradcheck(lambda x, y: x * y, [x, x])
+
+
+def test_no_check_is_an_assert_statement():
+    """`python -O` leaves those out."""
+    package = Path(ts.__file__).parent
+    found = {path.name for path in package.rglob("*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))
+             if isinstance(node, ast.Assert)}  # fmt: skip
+    assert not found
+
+
+OPTIMISED = """
+import tinygrad_seq as ts
+
+@ts.primitive
+def wrong(xp, x):
+    return xp.sin(x)
+
+wrong.vjps(lambda g, _y, x: g * ts.cos(x) * 1.01)
+x = ts.tensor([0.5, 2.0], dtype="float64", requires_grad=True)
+for check, function in ((ts.gradcheck, wrong), (ts.gradgradcheck, lambda x: x * x + (x - x.detach()) * x.detach())):
+    try:
+        check(function, x)
+    except AssertionError as error:
+        print(__debug__, error)
+"""
+
+
+def test_a_wrong_rule_is_caught_without_assertions():
+    command = [sys.executable, "-O", "-c", OPTIMISED]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(said) == 2 and all(line.startswith("False gradcheck: along a random direction") for line in said)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from networks import KINDS
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -55,6 +56,36 @@ def test_wrong_arguments_are_said(kind, says, call):
     with pytest.raises(kind, match=f"(?s){says}") as caught:
         call()
     assert type(caught.value) is kind
+
+
+RUNNERS = {
+    "layer": lambda kind: (kind.layer(3, 4, **kind.options), ts.zeros(5, 2, 3), (1, 2, 4)),
+    "cell": lambda kind: (kind.cell(3, 4, **kind.options), ts.zeros(2, 3), (2, 4)),
+    "Recurrent": lambda kind: (nn.Recurrent(kind.cell(3, 4, **kind.options)), ts.zeros(5, 2, 3), (2, 4)),
+}
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("of, make", [
+    ("ndarray", np.zeros), ("list", lambda shape: np.zeros(shape).tolist()), ("dict", lambda _: {}),
+    ("float", lambda _: 0.5),
+], ids=["ndarray", "list", "dict", "float"])  # fmt: skip
+def test_a_state_is_of_tensors_and_of_so_many(runner, kind, of, make):
+    """A state of something else is a TypeError that says of what, wherever in a tuple it stands."""
+    run, x, shape = RUNNERS[runner](KINDS[kind])
+    right, wrong, count = ts.zeros(*shape), make(shape), KINDS[kind].cell.states
+    wrongs = [(wrong, of)]
+    if count == 2:
+        wrongs += [((wrong, right), of), ((right, wrong), of), ([right, wrong], of), ((right, None), "NoneType")]
+    for state, found in wrongs:
+        says = rf"^{type(run).__name__}: the (first )?state must be a .*Tensor.*got.*{found}"
+        with pytest.raises(TypeError, match=says):
+            run(x, state)
+    for state in ((), (right,) * (count + 1), (right,) * (count - 1)):
+        with pytest.raises(ValueError, match=r"^\w+: the (first )?state must be a .*Tensor.*got \("):
+            run(x, state)
+    run(x, right if count == 1 else (right, right))
 
 
 class Own(nn.Module):

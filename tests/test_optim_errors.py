@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn, optim
@@ -12,6 +15,11 @@ from tinygrad_seq import nn, optim
 @pytest.mark.parametrize("says, spoil", [
     ("options", lambda saved: saved.pop("options")),
     ("options", lambda saved: saved["options"].pop("eps")),
+    ("'state'", lambda saved: saved.update(parameters=3)),
+    ("'state'", lambda saved: saved["parameters"].pop()),
+    ("'state'", lambda saved: saved["parameters"][0].pop()),
+    ("'state'", lambda saved: saved.update(more=1)),
+    (r"parameter 1 was one \[3\].* now it is None \[2\]", lambda saved: saved["parameters"][1].__setitem__(1, [3])),
     ("options", lambda saved: saved["options"].update(momentum=0.9)),
     ("lr", lambda saved: saved["options"].update(lr=-1.0)),
     ("amsgrad", lambda saved: saved["options"].update(amsgrad="no")),
@@ -36,6 +44,66 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
     with pytest.raises((TypeError, ValueError), match=f"^Adam.*{says}"):
         optimizer.load_state_dict(saved)
     assert repr(optimizer.state_dict()) == before
+
+
+def stepped(parameters, **options):
+    """An optimiser after a step, so that it has a state of each parameter."""
+    optimizer = optim.Adam(parameters, **options)
+    for i, parameter in enumerate(optimizer.parameters):
+        parameter.grad = ts.ones(*parameter.shape) * float(i + 1)
+    optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("make", [
+    lambda: list(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)).parameters()),
+    lambda: list(nn.LSTM(2, 1).parameters()),
+    lambda: [nn.Parameter(ts.randn(2)) for _ in range(4)],
+], ids=["names and shapes twice", "shapes twice", "no names"])  # fmt: skip
+@given(seed=seeds, order=st.just([0, 1, 3, 2]) | st.permutations(range(4)))
+def test_a_state_goes_to_no_other_parameters(make, seed, order):
+    """Saved and loaded in another order, before or after the model: refused, but where nothing tells them apart."""
+    ts.manual_seed(seed)
+    parameters, fresh = make(), make()
+    saved = stepped(parameters).state_dict()
+    other = optim.Adam([parameters[i] for i in order], lr=0.5)
+    before = repr(other.state_dict())
+    if order == list(range(4)):
+        other.load_state_dict(saved)
+    else:
+        with pytest.raises(ValueError, match=r"Adam.load_state_dict: parameter \d was .*pass the .* in the same order"):
+            other.load_state_dict(saved)
+        assert repr(other.state_dict()) == before
+    stepped(fresh).load_state_dict(saved)  # other values, as in a model that is yet to be loaded
+    names = [(p.name, p.shape) for p in fresh]
+    if [names[i] for i in order] != names:
+        with pytest.raises(ValueError, match="in the same order"):
+            stepped([fresh[i] for i in order]).load_state_dict(saved)
+
+
+def test_a_state_of_version_0_1_0_is_taken_as_it_is(tmp_path):
+    """It holds no names: exactly what that version wrote."""
+    old = {
+        "options": {"lr": 0.25, "betas": (0.5, 0.75), "eps": 0.0, "weight_decay": 0.0, "amsgrad": False},
+        "state": [{}, {"t": 2, "m": np.float32([3.0]), "v": np.float32([4.0])}],
+    }
+    ts.save(old, tmp_path / "old")
+    layer = nn.Linear(1, 1)
+    optimizer = optim.Adam(layer.parameters())
+    optimizer.load_state_dict(ts.load(tmp_path / "old"))
+    found = optimizer.state_dict()
+    assert repr({key: found[key] for key in old}) == repr(old)
+    assert [entry[:2] for entry in found["parameters"]] == [["weight", [1, 1]], ["bias", [1]]]
+
+
+@pytest.mark.parametrize("lr", [math.nan, -1.0, "fast", None])
+def test_an_option_that_became_nonsense_is_said_at_the_next_step(lr):
+    optimizer = stepped([nn.Parameter([1.0, 2.0])])
+    before = repr(optimizer.state_dict()["state"]), optimizer.parameters[0].tolist()
+    optimizer.options["lr"] = lr
+    with pytest.raises((TypeError, ValueError), match=rf"Adam: lr must be .*{lr}"):
+        optimizer.step()
+    assert (repr(optimizer.state_dict()["state"]), optimizer.parameters[0].tolist()) == before
 
 
 def test_a_loaded_state_is_ones_own():
@@ -72,6 +140,8 @@ def test_a_loaded_state_is_ones_own():
     (ValueError, r"lr.*-1", lambda w: setattr(optim.SGD([w]), r"lr", -1.0)),
     (ValueError, r"SGD: parameter 2 .*twice", lambda w: optim.SGD([nn.Parameter([1.0]), w, w])),
     (TypeError, r"SGD: .*single Parameter", lambda w: optim.SGD(w)),
+    (TypeError, r"SGD: a set has no order", lambda w: optim.SGD({w})),
+    (TypeError, r"Adam: a set has no order", lambda w: optim.Adam(frozenset([w]))),
     (TypeError, r"SGD: .*single float", lambda w: optim.SGD(0.1)),
     (TypeError, r"Adam: .*Linear.*parameters\(\)", lambda w: optim.Adam(nn.Linear(2, 2))),
     (TypeError, r"Adam: parameter 0 .*multiply.*leaf", lambda w: optim.Adam([w * 2.0])),

@@ -1,6 +1,7 @@
 """`nn.Recurrent` runs any cell over time: what a cell must be, and that the loop is the one you would write by hand.
 
-The cells here are home-made: one of a Tensor state, one of three parts of different ranks (a fast-weight memory).
+The cells here are home-made: of one Tensor (B, H), of three parts of different ranks (a fast-weight memory), of one
+number for each sequence (B,), and of a row of places with several features each (B, C, W), as in a ConvLSTM.
 """
 
 import numpy as np
@@ -40,22 +41,46 @@ class FastWeights(nn.Module):
         return shown, memory, count + 1.0
 
 
+class Total(nn.Module):
+    """h_t = tanh(h_{t-1} + w x_t + b) of (B,)."""
+
+    def __init__(self, inputs, _):
+        self.read = nn.Linear(inputs, 1)
+
+    def forward(self, x, h):
+        return (h + self.read(x).squeeze(1)).tanh()
+
+
+class Ring(nn.Module):
+    """x and h (B, C, W): each place hears its neighbour."""
+
+    def __init__(self, inputs, width):
+        self.own, self.other = (nn.Parameter(np.random.default_rng(0).normal(size=(inputs, 1))) for _ in "ab")
+
+    def forward(self, x, h):
+        near = ts.concatenate([h[:, :, 1:], h[:, :, :1]], 2)
+        return (self.own * x + self.other * near).tanh()
+
+
+STATES = {Leaky: [(3,)], FastWeights: [(3,), (3, 3), (1,)], Total: [()], Ring: [(2, 3)]}  # besides the batch
+FEATURES = {Ring: (2, 3)}
+
+
 def made(kind, seed, batch):
     """A cell in float64 and a first state for it."""
     ts.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    shapes = [(batch, 3)] if kind is Leaky else [(batch, 3), (batch, 3, 3), (batch, 1)]
-    return kind(2, 3).to("float64"), [leaf(rng.uniform(0, 1, shape)) for shape in shapes], rng
+    return kind(2, 3).to("float64"), [leaf(rng.uniform(0, 1, (batch, *shape))) for shape in STATES[kind]], rng
 
 
-cells = pytest.mark.parametrize("kind", [Leaky, FastWeights])
+cells = pytest.mark.parametrize("kind", STATES)
 
 
 @cells
 @given(seed=seeds, steps=small, batch=small, reverse=st.booleans(), batch_first=st.booleans())
 def test_the_loop_is_the_one_you_would_write(kind, seed, steps, batch, reverse, batch_first):
     cell, first, rng = made(kind, seed, batch)
-    x = leaf(rng.normal(size=(batch, steps, 2) if batch_first else (steps, batch, 2)))
+    x = leaf(rng.normal(size=(*((batch, steps) if batch_first else (steps, batch)), *FEATURES.get(kind, (2,)))))
     state, hidden = tuple(first) if len(first) > 1 else first[0], {}
     for t in reversed(range(steps)) if reverse else range(steps):
         state = cell(x[:, t] if batch_first else x[t], state)
@@ -71,21 +96,40 @@ def test_the_loop_is_the_one_you_would_write(kind, seed, steps, batch, reverse, 
 @cells
 @given(seed=seeds, steps=small, data=st.data(), rubbish=st.sampled_from([1e30, np.inf, np.nan]))
 def test_lengths_mean_the_same_for_any_cell(kind, seed, steps, data, rubbish):
-    lengths = data.draw(st.lists(st.integers(1, steps), min_size=2, max_size=2))
+    lengths = data.draw(st.lists(st.integers(0, steps), min_size=2, max_size=2))
     cell, first, rng = made(kind, seed, 2)
-    x, loop = rng.normal(size=(steps, 2, 2)), nn.Recurrent(cell, reverse=data.draw(st.booleans()))
-    dirty = leaf(np.where((np.arange(steps)[:, None] < lengths)[:, :, None], x, rubbish))
+    x = rng.normal(size=(steps, 2, *FEATURES.get(kind, (2,))))
+    loop, sources = nn.Recurrent(cell, reverse=data.draw(st.booleans())), [*cell.parameters(), *first]
+    dirty = np.where((np.arange(steps)[:, None] < lengths).reshape(steps, 2, *[1] * (x.ndim - 2)), x, rubbish)
     state = tuple(first) if len(first) > 1 else first[0]
-    out, *last = flat(loop(dirty, state, lengths=lengths))
-    total = gradients([out, *last], [np.ones(y.shape) for y in [out, *last]], *cell.parameters())
+    found = flat(loop(leaf(dirty), state, lengths=lengths))
+    total = gradients(found, [np.ones(y.shape) for y in found], *sources)
     for b, length in enumerate(lengths):
         rows = tuple(s[b : b + 1] for s in first)
-        alone, *finals = flat(loop(leaf(x[:length, b : b + 1]), rows if len(rows) > 1 else rows[0]))
-        assert_near(host([out[:length, b : b + 1], *(s[b : b + 1] for s in last)]), host([alone, *finals]))
-        assert not out.numpy()[length:, b].any()
-        own = gradients([alone, *finals], [np.ones(y.shape) for y in [alone, *finals]], *cell.parameters())
-        total = [t - g for t, g in zip(total, own, strict=True)]
+        alone = list(rows)  # what a sequence of no steps ends in
+        if length:
+            alone = flat(loop(leaf(x[:length, b : b + 1]), rows if len(rows) > 1 else rows[0]))
+        out, *last = (y[:length, b : b + 1] if y is found[0] else y[b : b + 1] for y in found)
+        assert_near(host([out, *last] if length else last), host(alone))
+        assert not found[0].numpy()[length:, b].any()
+        own = ts.grad(alone, sources, [np.ones(y.shape) for y in alone], allow_unused=True)
+        total = [t if g is None else t - g.numpy() for t, g in zip(total, own, strict=True)]
     assert_near(total, [np.zeros_like(t) for t in total])
+
+
+@given(lengths=st.lists(st.integers(0, 3), min_size=2, max_size=2))
+def test_whole_numbers_in_a_state_stay_whole(lengths):
+    """A count of the real steps, and whether the last x was positive: an int and a bool for each sequence."""
+
+    class Count(nn.Module):
+        def forward(self, x, state):
+            h, count, _ = state
+            return (x + h).tanh(), count + 1, x[:, 0] > 0.0
+
+    first = ts.zeros(2, 3), ts.tensor([0, 0]), ts.tensor([True, True])
+    _, (_, count, positive) = nn.Recurrent(Count())(-ts.ones(3, 2, 3), first, lengths=lengths)
+    assert (count.dtype, positive.dtype) == (np.int64, np.bool_)
+    assert count.tolist() == lengths and positive.tolist() == [n == 0 for n in lengths]
 
 
 @given(seed=seeds, steps=small, lengths=st.none() | st.lists(st.integers(0, 1), min_size=2, max_size=2))
@@ -115,6 +159,8 @@ def test_it_is_a_module_like_any_other():
     assert {0, 1, 2, 3} < steps
     given, last = loop(ts.zeros(4, 2), h_n)
     assert (given.shape, last.shape) == ((4, 3), (3,))
+    out, h_n = nn.Recurrent(Total(2, 3))(ts.zeros(4, 2), ts.tensor(0.5), lengths=[3])
+    assert (out.shape, h_n.shape) == ((4,), ())
     lstm = nn.Recurrent(nn.LSTMCell(2, 3))
     out, state = lstm(ts.zeros(4, 2))
     out, (h_n, c_n) = lstm(ts.zeros(4, 2), list(state))  # a list does as well
@@ -157,7 +203,9 @@ WRONG = {
     "another size": (ValueError, r"of shape \(2, 3\), got \(2, 6\)", lambda: run(lambda h: ts.concatenate([h, h], 1))),
     "another batch": (ValueError, r"first state.*\(2, \.\.\.\).*got \(5, 3\)",
                       lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2, 2), ts.zeros(5, 3))),
-    "a state of numbers": (ValueError, r"first state.*got float",
+    "a state without a batch": (ValueError, r"first state.*\(2, \.\.\.\).*got \(\)",
+                                lambda: nn.Recurrent(Total(2, 3))(ts.zeros(4, 2, 2), ts.tensor(0.0))),
+    "a state of numbers": (TypeError, r"first state must be a Tensor, or a tuple of them, got float",
                            lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2, 2), 1.0)),
     "a cell's input": (ValueError, r"GRUCell: x must have shape \(B, 5\)",
                        lambda: nn.Recurrent(nn.GRUCell(5, 3))(ts.zeros(4, 2, 2))),
@@ -165,14 +213,16 @@ WRONG = {
                        lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2), ts.zeros(2, 4))),
     "a state of another size, one sequence": (ValueError, r"the state must have shape \(1, 3\), got \(1, 4\)",
                                               lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2), ts.zeros(4))),
-    "a state of arrays, one sequence": (ValueError, r"first state.*got \(3,\)",
+    "a state of arrays, one sequence": (TypeError, r"first state.*got ndarray",
                                         lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2), np.zeros(3))),
     "another dtype": (TypeError, r"GRUCell: x is float64, the parameters are float32",
                       lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2, dtype="float64"))),
     "no steps": (ValueError, r"Recurrent: x has no steps", lambda: run(lambda h: h, x=ts.zeros(0, 2, 2))),
     "an array": (TypeError, r"Recurrent: x must be a Tensor, got ndarray", lambda: run(lambda h: h, x=np.zeros(3))),
-    "four axes": (ValueError, r"x must have shape \(T, B, I\) or \(T, I\), got \(1, 2, 3, 4\)",
-                  lambda: run(lambda h: h, x=ts.zeros(1, 2, 3, 4))),
+    "one axis": (ValueError, r"x must have shape \(T, B, \.\.\.\) or \(T, I\), got \(3,\)",
+                 lambda: run(lambda h: h, x=ts.zeros(3))),
+    "more axes than a built-in cell takes": (ValueError, r"GRUCell: x must have shape \(B, 4\) or.*got \(2, 3, 4\)",
+                                             lambda: nn.Recurrent(nn.GRUCell(4, 3))(ts.zeros(1, 2, 3, 4))),
 }  # fmt: skip
 
 

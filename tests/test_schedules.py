@@ -16,7 +16,42 @@ lengths = st.integers(1, 12)
 
 
 def sgd(lr):
-    return optim.SGD([nn.Parameter([1.0])], lr=lr)
+    """An optimiser that has stepped, as it should have before its schedule does."""
+    optimizer = optim.SGD([nn.Parameter([1.0])], lr=lr)
+    optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_schedule_that_steps_before_its_optimiser_warns_once(begun):
+    optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    schedule = optim.StepLR(optimizer, 1)
+    if begun:
+        optimizer.step()
+        schedule.step()
+    else:
+        with pytest.warns(UserWarning, match=r"StepLR: step the optimiser first") as caught:
+            schedule.step()
+        assert caught[0].filename == __file__
+    schedule.step()  # where warnings are errors, as everywhere in these tests
+    assert optimizer.lr == pytest.approx(0.01)
+
+
+def test_a_schedule_taken_up_again_does_not_warn():
+    saved = {"start": 1.0, "t": 3, "step_size": 1, "gamma": 0.5}
+    schedule = optim.StepLR(optim.SGD([nn.Parameter([1.0])]), 1)
+    schedule.load_state_dict(saved)
+    schedule.step()
+    assert schedule.optimizer.lr == 0.0625
+
+
+def test_a_rate_beyond_all_numbers_is_refused_and_time_stands_still():
+    schedule = optim.StepLR(sgd(1.0), 1, gamma=1e200)
+    schedule.step()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"StepLR: the next learning rate would not be a finite number"):
+            schedule.step()
+    assert (schedule.options["t"], schedule.optimizer.lr) == (1, 1e200)
 
 
 MAKERS = {

@@ -7,7 +7,7 @@ those of the whole sequence, bit for bit, and what is kept in memory does not gr
 
 import copy
 import gc
-from collections import namedtuple
+from collections import deque, namedtuple
 
 import numpy as np
 import pytest
@@ -174,3 +174,89 @@ def test_a_named_tuple_is_a_state():
     windows = ts.truncated(lambda x, state: (x, State(x, x * 2.0)))
     windows(ts.ones(1))
     assert windows.state.c.item() == 2.0
+
+
+def test_a_state_of_tensors_that_cannot_be_cut_is_refused():
+    carried = ts.truncated(lambda x, state: (x, deque([x * 2.0])))
+    with pytest.raises(TypeError, match=r"truncated: a state is Tensors in tuples, .* got some in a deque"):
+        carried(leaf([1.0]))
+    assert carried.state is None
+
+
+NO_PAIR = {
+    "RNNCell": lambda: nn.RNNCell(3, 3),
+    "LSTMCell": lambda: nn.LSTMCell(3, 3),  # its h and c are two Tensors, but no (out, state)
+    "GRUCell": lambda: nn.GRUCell(3, 3),
+    "Linear": lambda: nn.Linear(3, 3),
+    "Sequential": lambda: nn.Sequential(nn.RNN(3, 3)),
+    "truncated": lambda: ts.truncated(nn.RNN(3, 3)),
+    "LSTM": lambda: nn.LSTM,
+    "NoneType": lambda: None,
+}
+
+
+@pytest.mark.parametrize("name", NO_PAIR)
+def test_what_cannot_give_an_output_and_a_state_is_refused_when_it_is_made(name):
+    says = rf"truncated: expected layer\(x, state\) -> \(out, state\), got {name}: .*nn\.Recurrent\(cell\)"
+    with pytest.raises(TypeError, match=says):
+        ts.truncated(NO_PAIR[name]())
+
+
+class Answering(nn.Module):
+    """Gives what it is told to, whatever it hears."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def forward(self, x, state):
+        return self.answer(x, state)
+
+
+@pytest.mark.parametrize("got, answer", [
+    ("Tensor", lambda x, _: x * 2.0),  # of two rows, which would unpack
+    ("3 results", lambda x, _: (x, x, x)),
+    ("dict", lambda x, _: {"out": x, "state": x}),
+    ("NoneType", lambda x, _: None),
+])  # fmt: skip
+def test_what_gives_no_output_and_state_is_refused_at_its_first_window(got, answer):
+    for layer, name in ((Answering(answer), "Answering"), (answer, "function")):
+        carried = ts.truncated(layer, "begun")
+        with pytest.raises(TypeError, match=rf"truncated: {name} must give \(out, state\), got {got}: .*nn\.Recurrent"):
+            carried(ts.ones(2, 3))
+        assert carried.state == "begun"
+
+
+class Twofold(nn.Module):
+    """Two layers, of which one hands on its state; the other reads every window anew."""
+
+    def __init__(self, carried, fresh):
+        self.carried, self.fresh = carried, fresh
+
+    def forward(self, x, state):
+        out, state = self.carried(x, None if state is None else state["carried"])
+        return self.fresh(x)[0].sum() + out, {"carried": state}
+
+
+BACKWARDS = {
+    "bidirectional": lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True),
+    "Recurrent": lambda: nn.Recurrent(nn.LSTMCell(3, 4), reverse=True),
+}
+
+
+@pytest.mark.parametrize("kind", BACKWARDS)
+def test_a_state_from_the_future_is_refused(kind):
+    layer = BACKWARDS[kind]()
+    with pytest.raises(ValueError, match=rf"truncated: {type(layer).__name__} reads from the last step to the first"):
+        ts.truncated(layer)
+    carried = ts.truncated(Twofold(layer, nn.LSTM(3, 4)))
+    with pytest.raises(ValueError, match=r"truncated: carried reads from the last step to the first"):
+        carried(ts.randn(5, 2, 3))
+    assert carried.state is None
+
+
+@pytest.mark.parametrize("kind", BACKWARDS)
+def test_a_window_may_be_read_in_reverse_where_no_state_is_handed_on(kind):
+    carried = ts.truncated(Twofold(nn.LSTM(3, 4), BACKWARDS[kind]()))
+    for _ in range(2):
+        carried(ts.randn(5, 2, 3)).sum().backward()
+    assert not carried.state["carried"][0].requires_grad

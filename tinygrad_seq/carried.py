@@ -1,19 +1,17 @@
-"""A state carried from one window of a sequence to the next without being cut: where, and how far back it reaches.
+"""A state carried from one call of a layer to the next without being cut: which layer, and what to do.
 
-A layer's call enters a scope of its own, so a window is a call, and a graph made in several calls of one layer, each
-from what the last one left, reaches back through as many windows. The first backward frees its graph, so that going
-through it again from the next window is an error. With retain_graph=True it is legal, but every window then goes back
-to the first, each slower than the last: that is worth a warning.
+The first backward frees its graph, so going through it again from a later call is an error. With retain_graph=True it
+is legal, but every backward then goes back to the first call, each slower than the last: that is worth a warning.
 """
 
 import warnings
 
 from tinygrad_seq.graph import Node, between
-from tinygrad_seq.scope import Scope
+from tinygrad_seq.scope import Scope, place_of
 
 
 def call_of(node: Node) -> Scope | None:
-    """The call that made a node: the innermost module outside all steps."""
+    """Return the call that made a node: the scope of the innermost module outside all steps."""
     found, link = None, node.scope
     while link.outer is not None:
         if link.key == "step":
@@ -25,40 +23,39 @@ def call_of(node: Node) -> Scope | None:
 
 
 def carried(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
-    """Which layer was given a state from earlier calls of itself, and how many it reaches: a sentence, or None."""
+    """Return a sentence that names a layer called again on the state of its earlier calls, or None."""
     earlier = earlier - {None}
+    paths = {call.path() for call in earlier if call is not None}
     for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier])):
         call = call_of(node)
-        if call is None or call in earlier:
-            continue
-        back = sum(other is not None and other.path() == call.path() for other in earlier)
-        if back:
+        if call is not None and call not in earlier and call.path() in paths:
             name = ".".join(str(value) for key, value in call.path() if key == "module")
+            ways = {entry for node in nodes if call_of(node) is call for entry in node.scope.path()}
+            one_way = ("direction", "forward") in ways and ("direction", "reverse") not in ways  # RNN, LSTM or GRU
             return (
-                f"{name} was given a state that reaches {back} window{'s' * (back > 1)} back: cut it between windows "
-                f"with state.detach(), as ts.truncated({name}) does"
+                f"{name} was given a state of its earlier calls: cut it after each backward with state.detach(), a "
+                f"tuple part by part{', as ts.truncated does' if one_way else ''}"
             )
     return None
 
 
 def explain_freed(nodes: list[Node]) -> str:
-    """What to say of a graph, oldest node first, in which some nodes were freed."""
+    """Return what to say of a graph, oldest node first, in which some nodes were freed."""
     freed = [node for node in nodes if node.saved is None]
-    last = freed[-1]
-    where = "".join(f", {value}" if key == "module" else f", {key} {value}" for key, value in last.scope.path())
-    return f"backward: the graph was freed by an earlier backward (at {last.op.name}{where}). " + (
-        carried(nodes, {call_of(node) for node in freed})
-        or "Pass retain_graph=True to the first one to go through it twice; a state carried from one window of a "
-        "sequence to the next wants state.detach()"
+    where = f"{freed[-1].op.name}, {place_of(freed[-1].scope.path())}"
+    advice = carried(nodes, {call_of(node) for node in freed}) or "a state of earlier steps wants state.detach()"
+    return (
+        f"backward: the graph was freed by an earlier backward (at {where}). To go through it twice, pass "
+        f"retain_graph=True to the first; {advice}"
     )
 
 
 def notice_kept(nodes: list[Node]) -> None:
-    """Warn of a backward that keeps its graph, and goes again through windows that an earlier one kept."""
+    """Warn of a backward that keeps its graph, and goes again through calls that an earlier one kept."""
     calls = {call_of(node) for node in nodes} - {None}
     kept = {call for call in calls if getattr(call, "kept", False)}
     message = carried(nodes, kept) if kept else None
     for call in calls:
         call.kept = True  # type: ignore[union-attr]
     if message is not None:
-        warnings.warn(f"backward: retain_graph=True goes through earlier windows again: {message}", stacklevel=4)
+        warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)

@@ -95,8 +95,7 @@ class Tree:
         stack = [self.place(None, "", "", "frame", self.view.top)]
         while stack:
             here = stack.pop()
-            cluster = here.cluster
-            assert cluster is not None
+            cluster: Any = here.cluster  # an item is not on the stack
             self.seat(here, cluster, reads)
             rows: dict[int, Place] = {}
             for inner in cluster.inner:

@@ -7,6 +7,7 @@ names both its ends, every cluster one `<g class="cluster KEY">`.
 from html import escape
 from itertools import pairwise
 from math import inf
+from typing import Any
 
 from tinygrad_seq.drawing import palette
 from tinygrad_seq.drawing.around import flow, ticks, titles
@@ -86,8 +87,8 @@ def rectangle(x: float, y: float, wide: float, high: float, corner: float, style
 
 
 def cluster_text(place: Place, reach: Reach) -> str:
-    cluster, mould = place.cluster, place.mould
-    assert cluster is not None
+    cluster: Any = place.cluster
+    mould = place.mould
     wide, high = mould.right - mould.left, mould.bottom - mould.top
     x, y = place.x + (mould.left + mould.right) / 2, place.y + (mould.top + mould.bottom) / 2
     reach.add(x, y, wide, high)

@@ -5,7 +5,7 @@ transposed weight, a sum of biases) is made once per call, by `unrolled`; the re
 blackboard, so that the graph shows one weight used T times.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from tinygrad_seq.backend import default_dtype, modules
@@ -65,25 +65,18 @@ class Cell(Module):
         return (self.hidden_size,) * self.states
 
     def check_input(self, x: Any) -> None:
-        self.check("x", x, (x.shape[:-1] if getattr(x, "ndim", 0) in (1, 2) else ("B",)), self.input_size)
+        name, width = type(self).__name__, self.input_size
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}: x must be a Tensor, got {type(x).__name__}")
+        if x.ndim not in (1, 2) or x.shape[-1] != width:
+            raise ValueError(f"{name}: x must have shape (B, {width}) or ({width},), got {x.shape}")
+        check_dtype(name, "x", x, self.weight_ih)
 
     def check_state(self, x: Tensor, state: State) -> State:
         """The state, if it fits x and the cell."""
-        parts = parts_of(state)
-        if len(parts) != self.states:
-            raise ValueError(f"{type(self).__name__}: the state has {self.states} part(s), got {len(parts)}")
-        for part, width in zip(parts, self.state_sizes):
-            self.check("the state", part, x.shape[:-1], width)
+        shapes = [(*x.shape[:-1], width) for width in self.state_sizes]
+        parts = state_parts(type(self).__name__, "the state", state, shapes, self.weight_ih)
         return parts if self.states > 1 else parts[0]
-
-    def check(self, what: str, x: Any, batch: tuple[Any, ...], width: int) -> None:
-        name = type(self).__name__
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{name}: {what} must be a Tensor, got {type(x).__name__}")
-        if x.shape != (*batch, width):
-            either = f"(B, {width}) or ({width},)" if what == "x" else f"{(*batch, width)}"
-            raise ValueError(f"{name}: {what} must have shape {either}, got {x.shape}")
-        check_dtype(name, what, x, self.weight_ih)
 
     def describe(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
@@ -102,6 +95,28 @@ def zero_state(cell: Module, batch: tuple[int, ...], like: Tensor) -> State:
 
 def parts_of(state: State) -> tuple[Any, ...]:
     return tuple(state) if isinstance(state, tuple | list) else (state,)
+
+
+def tensors_of(name: str, what: str, state: State, count: int | None = None) -> tuple[Tensor, ...]:
+    """Return the parts of a state if they are Tensors, so many of them if a count is given."""
+    parts = parts_of(state)
+    others = [part for part in parts if not isinstance(part, Tensor)]
+    if parts and not others and (count is None or count == len(parts)):
+        return parts
+    form = {None: "a Tensor, or a tuple of them", 1: "a Tensor"}.get(count, f"a tuple of {count} Tensors")
+    kinds = ", ".join(type(part).__name__ for part in parts)
+    found = f"({kinds})" if isinstance(state, tuple | list) else kinds
+    raise (TypeError if others else ValueError)(f"{name}: {what} must be {form}, got {found:.80}")
+
+
+def state_parts(name: str, what: str, state: State, shapes: Sequence[Any], weight: Tensor) -> tuple[Tensor, ...]:
+    """Return the parts of a state if they have these shapes and the dtype of the weight."""
+    parts = tensors_of(name, what, state, len(shapes))
+    for part, shape in zip(parts, shapes):
+        if part.shape != shape:
+            raise ValueError(f"{name}: {what} must have shape {shape}, got {part.shape}")
+        check_dtype(name, what, part, weight)
+    return parts
 
 
 def each(function: Callable[..., Any], *states: State) -> State:

@@ -32,7 +32,7 @@ def lengths_of(name: str, given: Any, steps: int, batch: int) -> Any:
 
 
 class Padding:
-    """Masks made once per call, on the device of x (T, B, I): True where a step is real."""
+    """Masks made once per call, on the device of x (T, B, ...): True where a step is real."""
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
         real = host.arange(len(x))[:, None] < lengths
@@ -43,12 +43,12 @@ class Padding:
 
     def clean(self, x: Tensor) -> Tensor:
         """x, or an output: zero where nothing is real."""
-        return where(over(self.real, x), x, 0)
+        return where(over(self.real, x), x, False)  # the least of all dtypes
 
     def start(self, state: Any) -> Any:
         """The first state, but for rows of length zero, which only pass through: nothing may happen to theirs."""
         begun = self.begun
-        return state if begun is None else each(lambda part: where(over(begun, part), part, 0.0), state)
+        return state if begun is None else each(lambda part: where(over(begun, part), part, False), state)
 
     def step(self, t: int, new: Any, old: Any) -> Any:
         """The state after step t: the new one where the step is real."""
@@ -65,6 +65,6 @@ def chosen(mask: Any, new: Any, old: Any) -> Any:
 
 
 def over(mask: Tensor, value: Tensor) -> Tensor:
-    """The mask, with axes of length one for what else the value has."""
+    """The mask (..., 1), with as many axes as the value has."""
     more = value.ndim - mask.ndim
-    return mask if not more else handle(mask.array.reshape(*mask.shape, *(1,) * more))
+    return mask if not more else handle(mask.array.reshape(*mask.shape[:-1], *(1,) * (more + 1)))

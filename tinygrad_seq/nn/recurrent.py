@@ -5,7 +5,7 @@ This is the only place that says `step=t`. RNN, LSTM and GRU are layers and dire
 
 from typing import Any
 
-from tinygrad_seq.nn.cell import Cell, State, Step, each, parts_of, zero_state
+from tinygrad_seq.nn.cell import Cell, State, Step, each, parts_of, tensors_of, zero_state
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.padding import Padding, lengths_of
 from tinygrad_seq.ops.arrangement import stack
@@ -34,20 +34,23 @@ def unroll(
 
 
 def time_first(name: str, x: Any, batch_first: bool, width: int | None = None) -> tuple[Tensor, bool]:
-    """x as (T, B, I), and whether it had a batch; an error if it has another number of axes, features or no steps."""
+    """x as (T, B, I), and whether it had a batch; an error if it has another number of axes, features or no steps.
+
+    Without a width the features may have any number of axes: (T, B, ...).
+    """
     if not isinstance(x, Tensor):
         raise TypeError(f"{name}: x must be a Tensor, got {type(x).__name__}")
-    if x.ndim not in (2, 3) or x.shape[-1] != (width or x.shape[-1]):
-        layout, size = "B, T" if batch_first else "T, B", width or "I"
-        raise ValueError(f"{name}: x must have shape ({layout}, {size}) or (T, {size}), got {x.shape}")
-    batched = x.ndim == 3
+    if x.ndim < 2 or (width and (x.ndim > 3 or x.shape[-1] != width)):
+        layout, last = "B, T" if batch_first else "T, B", width or "..."
+        raise ValueError(f"{name}: x must have shape ({layout}, {last}) or (T, {width or 'I'}), got {x.shape}")
+    batched = x.ndim > 2
     if x.shape[1 if batched and batch_first else 0] == 0:
         raise ValueError(f"{name}: x has no steps, its shape is {x.shape}")
     return (x.expand_dims(1) if not batched else x.swapaxes(0, 1) if batch_first else x), batched
 
 
 def padded(name: str, lengths: Any, x: Tensor) -> tuple[Tensor, Padding | None]:
-    """x (T, B, I) without what its padding held, and where it is real; None if it is so everywhere."""
+    """x (T, B, ...) without what its padding held, and where it is real; None if it is so everywhere."""
     found = None if lengths is None else lengths_of(name, lengths, *x.shape[:2])
     if found is None or (found == len(x)).all():
         return x, None
@@ -58,12 +61,12 @@ def padded(name: str, lengths: Any, x: Tensor) -> tuple[Tensor, Padding | None]:
 class Recurrent(Module):
     """Any cell over time: state_t = cell(x_t, state_{t-1}), with the same weights at every step.
 
-    A cell is a Module whose `forward(x, state)` takes x (B, I) and gives the next state: a Tensor h (B, ...), or a
-    tuple of Tensors that begins with h. x (T, B, I), (B, T, I) with batch_first, or (T, I) -> out (T, B, ...), h at
-    every step, and the last state. Without a first state it is zeros, (B, cell.hidden_size). With `reverse` it reads
-    from the last step to the first. `lengths` (B ints, in any order, 0 allowed) says where each sequence ends: out is
-    zero after that, and the last state is the one of the last real step, whatever the padding holds. Raises ValueError
-    for another shape, of x, the state or what the cell returns.
+    A cell is a Module whose `forward(x, state)` takes x (B, ...) and gives the next state: a Tensor h (B, ...), or a
+    tuple of Tensors that begins with h. x (T, B, ...), (B, T, ...) with batch_first, or one sequence (T, I) -> out
+    (T, B, ...), h at every step, and the last state. Without a first state it is zeros, (B, cell.hidden_size). With
+    `reverse` it reads from the last step to the first. `lengths` (B ints, in any order, 0 allowed) says where each
+    sequence ends: out is zero after that, and the last state is the one of the last real step, whatever the padding
+    holds. Raises ValueError for another shape, of x, the state or what the cell returns.
 
     >>> import tinygrad_seq as ts
     >>> class Leaky(ts.nn.Module):
@@ -100,15 +103,12 @@ class Recurrent(Module):
         """Zeros, or the state given if it fits x (B, I)."""
         if state is None:
             return zero_state(self.cell, x.shape[:1], x)
-        parts = parts_of(state)
-        for part in parts or (state,):
-            if not isinstance(part, Tensor) or (batched and part.shape[:1] != x.shape[:1]):
-                raise ValueError(
-                    f"Recurrent: the first state must be a Tensor of shape ({len(x)}, ...), or a tuple of them, "
-                    f"got {getattr(part, 'shape', type(part).__name__)}"
-                )
+        parts = tensors_of("Recurrent", "the first state", state)
         if not batched:
             parts = tuple(part.expand_dims(0) for part in parts)
+        for part in parts:
+            if part.shape[:1] != x.shape[:1]:
+                raise ValueError(f"Recurrent: the first state must have shape ({len(x)}, ...), got {part.shape}")
         return parts if isinstance(state, tuple | list) else parts[0]
 
     def step_from(self, state: State) -> Step:

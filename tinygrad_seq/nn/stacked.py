@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tinygrad_seq.nn.cell import Cell, State, check_dtype, parts_of, zero_state
+from tinygrad_seq.nn.cell import Cell, State, check_dtype, parts_of, state_parts, zero_state
 from tinygrad_seq.nn.dropout import dropout as dropped
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.recurrent import padded, time_first, unroll
@@ -103,16 +103,8 @@ class Stacked(Module):
         batch = x.shape[1]
         if state is None:
             return [zero_state(cell, (batch,), x) for cell in flat]
-        name, parts = type(self).__name__, parts_of(state)
-        if len(parts) != flat[0].states:
-            raise ValueError(f"{name}: the first state has {flat[0].states} part(s), got {len(parts)}")
-        for part, size in zip(parts, flat[0].state_sizes):
-            expected = (len(flat), batch, size) if batched else (len(flat), size)
-            if not isinstance(part, Tensor) or part.shape != expected:
-                raise ValueError(
-                    f"{name}: the first state must have shape {expected}, got {getattr(part, 'shape', part)}"
-                )
-            check_dtype(name, "the first state", part, flat[0].weight_ih)
+        shapes = [(len(flat), batch, size) if batched else (len(flat), size) for size in flat[0].state_sizes]
+        parts = state_parts(type(self).__name__, "the first state", state, shapes, flat[0].weight_ih)
         rows = [(part if batched else part.expand_dims(1)).unstack() for part in parts]
         return [tuple(row) if len(row) > 1 else row[0] for row in zip(*rows)]
 

@@ -1,11 +1,20 @@
 """Gradient clipping: the cure for exploding gradients (Pascanu et al., 2013)."""
 
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.arguments import number, trainable
 from tinygrad_seq.record import handle
+
+
+def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Return the parameters that have a gradient; warn of an iterator that has nothing left to give."""
+    found = trainable(place, parameters)
+    if not found and isinstance(parameters, Iterator):
+        warnings.warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped", stacklevel=3)
+    return [parameter for parameter in found if parameter.grad is not None]
 
 
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
@@ -25,7 +34,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     norm_type = number("clip_grad_norm_", "norm_type", norm_type, None)
     if norm_type == 0:
         raise ValueError("clip_grad_norm_: norm_type must be positive, or inf, got 0")
-    held = [p for p in trainable("clip_grad_norm_", parameters) if p.grad is not None]
+    held = with_gradients("clip_grad_norm_", parameters)
     if not held:
         return 0.0
     sizes = [abs(p.grad.array).reshape(-1).astype("float64") for p in held if p.grad is not None]
@@ -53,6 +62,5 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     [1.0, -0.20000000298023224]
     """
     clip_value = number("clip_grad_value_", "clip_value", clip_value)
-    for p in trainable("clip_grad_value_", parameters):
-        if p.grad is not None:
-            p.grad = handle(p.grad.array.clip(-clip_value, clip_value))
+    for p in with_gradients("clip_grad_value_", parameters):
+        p.grad = None if p.grad is None else handle(p.grad.array.clip(-clip_value, clip_value))

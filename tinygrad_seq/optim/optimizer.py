@@ -5,6 +5,7 @@ the parameter, to the parameter's new array. What it keeps in the dictionary it 
 """
 
 import math
+import zlib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -21,8 +22,11 @@ class Optimizer:
     """Base of all optimisers. `options` are the numbers of the formula (`lr` among them), changeable at any time."""
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; `t` counts its steps
+    stepped = False  # whether `step` was called: a schedule asks
 
     def __init__(self, parameters: Iterable[Parameter], **options: Any) -> None:
+        if isinstance(parameters, set | frozenset):  # their order is another in every run, and state goes by it
+            raise TypeError(f"{type(self).__name__}: a set has no order, pass the parameters in a list")
         self.parameters = trainable(type(self).__name__, parameters)
         if not self.parameters:
             raise ValueError(f"{type(self).__name__}: there are no parameters to optimise")
@@ -60,6 +64,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Give every parameter that has a gradient its new value: all of them, or an error and none."""
+        self.stepped = True
+        self.options.update({option: self.checked(option, value) for option, value in self.options.items()})
         moved = []
         for i, (parameter, kept) in enumerate(zip(self.parameters, self.state, strict=True)):
             if parameter.grad is not None:
@@ -87,21 +93,45 @@ class Optimizer:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """Options and state as plain values and host arrays, for `ts.save`."""
+        """Options and state as plain values and host arrays, and whose state it is, for `ts.save`."""
         state = [{key: host.array(to_host(v)) if type(v) in modules else v for key, v in s.items()} for s in self.state]
-        return {"options": dict(self.options), "state": state}
+        return {"options": dict(self.options), "state": state, "parameters": self.identities()}
+
+    def identities(self) -> list[list[Any]]:
+        """What the parameters are known by, in order: name, shape, and a checksum of the values."""
+        arrays = [host.ascontiguousarray(to_host(parameter.array)) for parameter in self.parameters]
+        return [[p.name, list(p.shape), zlib.crc32(array.data)] for p, array in zip(self.parameters, arrays)]
+
+    def check_order(self, place: str, saved: list[list[Any]]) -> None:
+        """Refuse the state of other parameters, or of the same ones in another order."""
+        ours = self.identities() if saved else []
+        places = {values: i for i, (_, _, values) in enumerate(saved)}
+        moved = sorted(entry[2] for entry in ours) == sorted(entry[2] for entry in saved)  # or in place as they were
+        for i, ((name, shape, values), (old_name, old_shape, old_values)) in enumerate(zip(ours, saved)):
+            renamed = None not in (name, old_name) and name != old_name
+            if renamed or shape != old_shape or (moved and values != old_values):
+                other = f"what was parameter {places[values]}" if moved and values != old_values else f"{name} {shape}"
+                raise ValueError(
+                    f"{place}: parameter {i} was {old_name or 'one'} {old_shape} when this was saved, now it is "
+                    f"{other}: pass the parameters in the same order"
+                )
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same optimiser over the same parameters: all of it, or an error and nothing.
 
-        Raises ValueError or TypeError that names what does not fit.
+        State goes to the parameters by their position, so it is refused where their names or shapes have changed, or
+        where their values are those that were saved, in another order: load the model first. A state without
+        'parameters', as version 0.1.0 saved it, is taken as it is. Raises ValueError or TypeError that names what does
+        not fit.
         """
         place = f"{type(self).__name__}.load_state_dict"
         try:
             given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
-            if len(saved) != 2:
+            whose = [[name, list(shape), int(values)] for name, shape, values in saved.get("parameters", ())]
+            counts = {0, len(kept), len(self.parameters)}
+            if saved.keys() - {"parameters"} != {"options", "state"} or len(whose) not in counts:
                 raise KeyError
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'") from None
         if given.keys() != self.options.keys():
             raise ValueError(f"{place}: the options are {sorted(given)}, expected {sorted(self.options)}")
@@ -109,6 +139,7 @@ class Optimizer:
             raise ValueError(
                 f"{place}: the state is for {len(kept)} parameters, this optimiser has {len(self.parameters)}"
             )
+        self.check_order(place, whose)
         options = {option: self.checked(option, value) for option, value in given.items()}
         for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
             for name, value in state.items():

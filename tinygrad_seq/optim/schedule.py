@@ -1,10 +1,12 @@
 """Schedules: the learning rate as a function of time, PyTorch's formulas in closed form.
 
 A schedule remembers the rate that its optimiser began with and how often it was asked to step; all else follows.
-Call its `step` after the optimiser's, once an epoch or once an update: what a step of time is, is up to you.
+Call its `step` after the optimiser's, once an epoch or once an update: what a step of time is, is up to you. The other
+way round the first rate is never used, which is worth a warning.
 """
 
 import math
+import warnings
 from typing import Any
 
 from tinygrad_seq.optim.arguments import number
@@ -36,9 +38,16 @@ class Schedule:
         raise NotImplementedError
 
     def step(self) -> None:
-        """Let one step of time pass and set the optimiser's learning rate."""
+        """Let one step of time pass and set the optimiser's learning rate; warn where that has not stepped at all."""
+        if self.options["t"] == 0 and not self.optimizer.stepped:
+            name = type(self).__name__
+            warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
         self.options["t"] += 1
-        self.optimizer.lr = self.rate()
+        try:
+            self.optimizer.lr = self.rate()
+        except (OverflowError, ValueError):
+            self.options["t"] -= 1
+            raise ValueError(f"{type(self).__name__}: the next learning rate would not be a finite number") from None
 
     def get_last_lr(self) -> list[float]:
         """The learning rate that is set now, in a list, as in PyTorch."""
@@ -63,6 +72,7 @@ class StepLR(Schedule):
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
     >>> schedule = ts.optim.StepLR(optimizer, step_size=2, gamma=0.5)
     >>> for _ in range(4):
+    ...     optimizer.step()
     ...     schedule.step()
     >>> optimizer.lr
     2.0
@@ -85,6 +95,7 @@ class CosineAnnealingLR(Schedule):
     >>> import tinygrad_seq as ts
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
     >>> schedule = ts.optim.CosineAnnealingLR(optimizer, T_max=2)
+    >>> optimizer.step()
     >>> schedule.step()
     >>> round(optimizer.lr, 6)
     4.0
