@@ -85,6 +85,11 @@ FAULTS = [
           "lambda self, other: op(self, other)", "test_dtypes.py test_forward.py test_programs.py"),
     Fault("a host view that can be written to", "tensor.py", "array.flags.writeable = False", "pass",
           "test_ownership.py"),
+    Fault("a gradient lost to a NumPy array", "ops/numpy_calls.py", 'let_go("NumPy array", x)', "pass",
+          "test_numpy_calls.py"),
+    Fault("a gradient lost in a list", "record.py", "        raw = unwrapped(name, raw)\n",
+          "        raw = unwrapped(name, [x.detach() if isinstance(x, Value) else x for x in raw])\n",
+          "test_numpy_calls.py"),
     # Floors 0 and 1
     Fault("no_grad leaks into other threads", "scope.py", 'ContextVar("current", default=root)',
           "type('Shared', (), {'link': [root], 'get': lambda self: self.link[-1],"

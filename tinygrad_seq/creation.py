@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
 from tinygrad_seq.graph import leaf
 from tinygrad_seq.ops.arguments import ints, spread
-from tinygrad_seq.record import handle
+from tinygrad_seq.record import handle, let_go, unwrapped
 from tinygrad_seq.tensor import Tensor
 
 default_generator = host.random.default_rng()
@@ -26,10 +26,12 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     >>> ts.tensor([[1.0, 2.0]]).shape
     (1, 2)
     """
-    source = data.array if isinstance(data, Tensor) else data
+    source = data
+    if isinstance(data, Tensor):  # a copy of a leaf is a new leaf; a result would lose its history
+        source = data.array if data.is_leaf else let_go("tensor", data, "the Tensor itself")
     if type(source) not in modules:
         try:
-            source = host.array(unwrapped(source))
+            source = host.array(unwrapped("tensor", source))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"tensor: the data has no regular shape: {error}") from None
         if source.dtype.kind == "f" and dtype is None and not hasattr(data, "dtype"):
@@ -45,13 +47,6 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     if requires_grad:
         leaf(made, True)
     return made
-
-
-def unwrapped(data: Any) -> Any:
-    """Nested lists with Tensors inside, as nested lists of numbers."""
-    if isinstance(data, list | tuple):
-        return [unwrapped(item) for item in data]
-    return data.tolist() if isinstance(data, Tensor) else data
 
 
 def manual_seed(seed: int) -> None:
