@@ -193,8 +193,10 @@ FAULTS = [
     Fault("a NaN loss goes backward", "anomaly.py", "if bad(output.array):", "if False:", "test_anomaly.py"),
     # Around them
     Fault("manual_seed ignored", "creation.py", "default_rng(number)", "default_rng()", "test_creation.py"),
-    Fault("uniform draws that are normal", "creation.py", ".random(size_of(", ".standard_normal(size_of(",
+    Fault("uniform draws that are normal", "creation.py", "* random.random(shape)", "* random.standard_normal(shape)",
           "test_creation.py"),
+    Fault("a draw of [0, 1) that is rounded to 1", "creation.py",
+          "host.minimum(draws, host.nextafter(dtype.type(high), dtype.type(low)))", "draws", "test_creation.py"),
     Fault("a gradient check that is content with half", "gradcheck.py", "rtol * abs(numeric)",
           "0.5 * abs(numeric)", "test_gradcheck.py"),
     Fault("a file written in place", "io.py", 'f"{path}.{secrets.token_hex(4)}.part"\n    try:\n'

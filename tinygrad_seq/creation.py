@@ -179,6 +179,20 @@ def chosen(op: str, generator: Any) -> Any:
     return generator or default_generator
 
 
+def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Any:
+    """Draw from [low, high) in a floating dtype: what would be rounded up to `high` becomes the number below it."""
+    draws = host.asarray(low + (high - low) * random.random(shape), dtype=dtype)
+    return host.minimum(draws, host.nextafter(dtype.type(high), dtype.type(low)))
+
+
+def floating(op: str, dtype: Any) -> Any:
+    """Return the dtype to draw in; refuse one that draws do not fit into."""
+    kind = as_dtype(dtype)
+    if kind.kind != "f":
+        raise TypeError(f"{op}: dtype must be floating, got {kind}: draws are not whole numbers")
+    return kind
+
+
 def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
     """Draws from the standard normal distribution N(0, 1).
 
@@ -187,15 +201,15 @@ def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, genera
     (2, 3)
     """
     draw = chosen("randn", generator).standard_normal(size_of("randn", shape))
-    return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
+    return tensor(host.asarray(draw, dtype=floating("randn", dtype)), device=device)
 
 
 def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the uniform distribution on [0, 1).
+    """Draws from the uniform distribution on [0, 1), in every dtype without the 1.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> ts.rand(2, generator=np.random.default_rng(0))
     tensor([0.6369617 , 0.26978672])
     """
-    draw = chosen("rand", generator).random(size_of("rand", shape))
-    return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
+    draw = uniform_draws(chosen("rand", generator), size_of("rand", shape), floating("rand", dtype))
+    return tensor(draw, device=device)
