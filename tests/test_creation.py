@@ -35,7 +35,41 @@ def test_a_seed_gives_the_numbers_of_numpys_generator(name, seed, shape, dtype):
     make, draw = getattr(ts, name), DRAWS[name]
     numpys = np.random.default_rng(seed)
     expected = [np.asarray(draw(numpys, shape), dtype) for _ in range(2)]  # the second goes on after the first
+    if name == "rand":
+        expected = [np.minimum(drawn, np.nextafter(np.ones((), dtype), 0, dtype=dtype)) for drawn in expected]
     ts.manual_seed(seed)
     first = make(*shape, dtype=dtype)
     own = make(shape, dtype=dtype, generator=np.random.default_rng(seed))  # leaves the default one where it was
     assert_same(host([first, make(shape, dtype=dtype), own]), [*expected, expected[0]])
+
+
+class Last(np.random.Generator):
+    """Always draws the largest number below 1."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(0))
+
+    def random(self, size=None):
+        return np.full(size, 1 - 2.0**-53)
+
+
+@given(shape=shapes, dtype=st.sampled_from(["float16", "float32", "float64"]), seed=seeds, ends=st.tuples(
+    *[st.floats(-1000, 1000)] * 2).map(sorted))  # fmt: skip
+def test_a_uniform_draw_is_below_its_upper_end_in_every_dtype(shape, dtype, seed, ends):
+    below = np.nextafter(np.ones((), dtype), 0, dtype=dtype)
+    assert np.all(ts.rand(shape, dtype=dtype, generator=Last()).numpy() == below)
+    low, high = np.array(ends, dtype)
+    for random in (Last(), np.random.default_rng(seed)):
+        drawn = ts.nn.init.uniform_(ts.nn.Parameter(np.zeros(shape, dtype)), *ends, generator=random).numpy()
+        assert drawn.dtype == dtype and drawn.shape == shape
+        assert np.all((low <= drawn) & (drawn < high)) if low < high else np.all(drawn == low)
+    plain = np.random.default_rng(seed).random(shape).astype(dtype)
+    assert_same(host([ts.rand(shape, dtype=dtype, generator=np.random.default_rng(seed))]),
+                [np.where(plain < 1, plain, below).astype(dtype)])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_draws_are_not_cut_to_whole_numbers(name, dtype):
+    with pytest.raises(TypeError, match=f"^{name}: dtype must be floating, got {dtype}"):
+        getattr(ts, name)(2, dtype=dtype)

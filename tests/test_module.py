@@ -6,6 +6,9 @@ it was made.
 """
 
 import copy
+import gc
+import operator
+import warnings
 
 import numpy as np
 import pytest
@@ -101,6 +104,82 @@ def test_names_and_scopes_go_down_to_any_depth(depth):
     assert repr(model).count("(inner)") == depth
 
 
+class Net(nn.Module):
+    """Calls the modules among its attributes, in order."""
+
+    def __init__(self):
+        self.weight = nn.Parameter([1.0])
+
+    def forward(self, x):
+        x = x * self.weight
+        for part in list(vars(self).values()):
+            x = part(x) if isinstance(part, nn.Module) else x
+        return x
+
+
+edges = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("abcd")), max_size=9)
+
+
+@given(edges=edges, again=edges)
+def test_a_module_in_many_places_has_one_name_everywhere(edges, again):
+    """Its first in the list of modules, in whatever order the places were taken."""
+    nets = [Net() for _ in range(5)]
+    for above, below, name in edges + again:
+        if above < below:
+            setattr(nets[above], name, nets[below])
+    y = nets[0](ts.ones(1))
+    listed = {path.rpartition(".")[2] or "Net" for path, _ in nets[0].named_modules()}
+    scopes = {node.scope.path()[-1][1] for node in ancestors([y.node]) if node.op is not None}
+    weights = {path.removesuffix("weight")[:-1].rpartition(".")[2] or "Net" for path in nets[0].state_dict()}
+    assert listed == scopes == weights
+    for path, module in nets[0].named_modules():
+        assert module.name == path.rpartition(".")[2]
+
+
+def test_a_name_follows_the_module_that_is_called():
+    shared, old, new = nn.Linear(1, 1), Net(), Net()
+    old.encoder, old.again = shared, shared
+    new.backbone = shared
+    assert shared.name == "backbone"
+
+    def scopes(net):
+        return {node.scope.path()[-1][1] for node in ancestors([net(ts.ones(1, 1)).node]) if node.op}
+
+    assert scopes(new) == {"Net", "backbone"}
+    old.last = nn.Linear(1, 1)
+    assert scopes(old) == {"Net", "encoder", "last"}
+    del old.encoder
+    assert scopes(old) == {"Net", "again", "last"}
+    old.first = old.second = nn.Parameter([1.0])
+    assert old.first.name == "first"
+
+
+@given(edges=edges)
+def test_a_module_inside_itself_can_be_shown_listed_moved_and_copied(edges):
+    nets = [Net() for _ in range(5)]
+    nets[0].own = nets[0]
+    for above, below, name in edges:
+        setattr(nets[above], name, nets[below])
+    net = nets[0]
+    assert repr(net).startswith("Net(\n  (own): ...")
+    lines = str(net.summary()).splitlines()
+    assert lines[-1] == f"{len(net.state_dict())} parameters" and lines[1].startswith("Net()")
+    net.eval().to("float32").load_state_dict(net.state_dict())
+    assert not any(module.training for module in net.modules())
+    twin = copy.deepcopy(net)
+    assert twin.own is twin and list(twin.state_dict()) == list(net.state_dict())
+    gc.collect()  # the cycles, here and now
+
+
+def test_a_list_inside_itself():
+    for make in (nn.ModuleList, lambda modules: nn.Sequential(*modules)):
+        layers = make([nn.Linear(1, 1)])
+        layers.append(layers)
+        layers.name = "other"
+        assert list(layers.state_dict()) == ["0.weight", "0.bias"]
+        assert "(1): ..." in repr(layers)
+
+
 def test_every_op_knows_where_in_the_model_it_was_made():
     model = Tagger()
     nodes = [node for node in ancestors([model(IDS).node]) if node.op is not None]
@@ -113,6 +192,114 @@ def test_every_op_knows_where_in_the_model_it_was_made():
     named = [(n.name, dict(n.scope.path()).get("step")) for n in nodes if n.name and n.op.name == "sigmoid"]
     assert named == [(gate, t) for t in range(3) for gate in ("input", "forget", "output")]
     assert nodes[-1].scope.path() == (outer,)
+
+
+# ------------------------------------------------------------------------------------------------- what takes a place
+
+IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_augmented_assignment_to_a_parameter_is_refused(name):
+    model = nn.Linear(2, 2)
+    weight, before = model.weight, model.weight.numpy().copy()
+    with pytest.raises(TypeError, match=r"^weight: .*nn\.Parameter.*assign"), ts.no_grad():
+        model.weight = getattr(operator, f"i{name}")(model.weight, 2.0)
+    assert model.weight is weight
+    assert_same([weight.numpy()], [before])
+
+
+@pytest.mark.parametrize("value", [
+    ts.zeros(2, 2), np.zeros((2, 2)), 0.5, "weight", [nn.Parameter([1.0])], nn.Linear(2, 2), nn.Linear
+], ids=lambda value: type(value).__name__)  # fmt: skip
+@pytest.mark.parametrize("make, name", [
+    (lambda: nn.Linear(2, 2), "weight"), (lambda: nn.LSTM(2, 2), "weight_hh_l0"), (lambda: nn.GRUCell(2, 2), "bias_ih"),
+])  # fmt: skip
+def test_only_a_parameter_takes_a_parameters_place(make, name, value):
+    model = make()
+    before = getattr(model, name)
+    with pytest.raises(TypeError, match=rf"{name}.*nn\.Parameter.*{name}\.assign"):
+        setattr(model, name, value)
+    assert getattr(model, name) is before and dict(model.named_parameters())[name] is before
+    setattr(model, name, other := nn.Parameter(before))
+    assert dict(model.named_parameters())[name] is other
+    setattr(model, name, None)
+    assert name not in model.state_dict()
+
+
+def test_only_a_part_takes_a_modules_place():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model.head = nn.Linear(2, 2)
+    for name in ("0", "head"):
+        for value in (ts.zeros(2), 3, lambda x: x, [nn.Linear(2, 2)]):
+            with pytest.raises(TypeError, match=rf"Sequential: '{name}' is an nn\.Module.*{type(value).__name__}"):
+                setattr(model, name, value)
+    model.head = nn.Dropout()
+    model.head = None
+    model.head = model.state = 3  # nothing was there, so anything may come
+    assert len(list(model.modules())) == 2
+
+
+METHODS = [name for name, value in vars(nn.Module).items() if callable(value)]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_hides_a_method_is_refused_whatever_it_is(name):
+    model = Tagger()
+    for value in (3, None, [1.0], lambda *_: None, nn.Parameter([1.0]), nn.Linear(1, 1), ts.zeros(1)):
+        with pytest.raises(TypeError, match=f"Tagger: '{name}' is a method of every Module"):
+            setattr(model, name, value)
+    assert name not in vars(model)
+    assert {"parameters", "forward", "train", "to", "modules", "state_dict", "parts", "__call__"} <= set(METHODS)
+
+
+# --------------------------------------------------------------------------------------------------------- plain lists
+
+HOLDERS = {
+    "list": lambda parts: parts,
+    "tuple": tuple,
+    "dict": lambda parts: dict(enumerate(parts)),
+    "nested": lambda parts: [{"a": (parts,)}],
+    "set": set,
+}
+
+
+@pytest.mark.parametrize("part", [lambda: nn.Linear(1, 1), nn.Dropout, lambda: nn.Parameter([1.0])])
+@pytest.mark.parametrize("look", [
+    lambda m: list(m.parameters()), lambda m: m.train(), lambda m: m.state_dict(), lambda m: m.to("float64"),
+    lambda m: m.zero_grad(),
+])  # fmt: skip
+def test_parts_in_a_plain_list_are_warned_of_once(part, look):
+    for kind, hold in HOLDERS.items():
+        model = nn.Module()
+        model.inner = nn.Module()
+        model.inner.layers = hold([part(), part()])
+        with pytest.warns(UserWarning, match=r"Module: .* 'layers' .*nn\.ModuleList") as caught:
+            look(model)
+        assert len(caught) == 1, kind
+        look(model)  # warnings are errors here
+
+
+def test_a_list_that_is_filled_later_is_noticed():
+    model = nn.Module()
+    model.layers, model.head = [], nn.Linear(1, 1)
+    assert len(list(model.parameters())) == 2
+    model.layers.append(nn.Linear(1, 1))
+    with pytest.warns(UserWarning, match=r"'layers'.*nn\.ModuleList"):
+        assert len(list(model.parameters())) == 2
+
+
+def test_lists_of_what_is_known_or_is_no_part_are_no_ones_business():
+    model = nn.Module()
+    model.first, model.weight = nn.Linear(1, 1), nn.Parameter([1.0])
+    model.order = [model.first, (model.weight, None), {"a": model}]
+    model.rnn, model.data = nn.LSTM(1, 2, num_layers=2, bidirectional=True), [ts.ones(2), 3, "a", [[1.0] * 1000] * 1000]
+    model.data.append(model.data)
+    model.windows = ts.truncated(model.rnn, (nn.Parameter([1.0]), nn.Parameter([1.0])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(model.train().parameters())) == 3 + 16
+        list(model.rnn.parameters())
 
 
 # ---------------------------------------------------------------------------------------------------------------- state

@@ -209,3 +209,39 @@ def test_a_parameter_put_in_anothers_place_is_used(layer):
 ])
 def test_a_repr_is_the_call_that_makes_it(text):
     assert repr(eval(text, vars(nn))) == text
+
+
+# ---------------------------------------------------------------------------------------------------- biases one by one
+
+
+@given(run=runs(bias=st.just(True), layers=st.integers(1, 2)), data=st.data())
+def test_a_bias_that_is_none_is_as_one_of_zeros_and_the_others_stay(run, data):
+    names = [name for name, _ in run.layer.named_parameters() if "bias" in name]
+    gone = data.draw(st.sets(st.sampled_from(names), min_size=1))
+    zeros, back = copy.deepcopy(run.layer), copy.deepcopy(run.layer)
+    outputs, gradient = [], []
+    for name in gone:
+        getattr(zeros, name).assign(getattr(zeros, name).numpy() * 0.0)
+        setattr(run.layer, name, None)
+    for layer in (run.layer, zeros):
+        ys = flat(layer(ts.tensor(run.x), packed(list(map(ts.tensor, run.states)))))
+        kept = [parameter for name, parameter in layer.named_parameters() if name not in gone]
+        outputs.append(host(ys))
+        gradient.append(gradients(ys, [np.ones(y.shape) for y in ys], *kept))
+    assert_same(*outputs)
+    assert_same(*gradient)
+    assert not gone & set(run.layer.state_dict())
+    for name in gone:  # given anew, it acts again
+        setattr(run.layer, name, getattr(back, name))
+    assert_same(*[host(flat(layer(ts.tensor(run.x)))) for layer in (run.layer, back)])
+
+
+@LAYERS
+def test_a_bias_may_be_given_later_and_what_is_deleted_is_gone(layer):
+    made, other, x = layer(2, 3, bias=False), layer(2, 3), ts.ones(4, 1, 2)
+    for name, parameter in other.named_parameters():
+        setattr(made, name, parameter)
+    assert_same(host(flat(made(x))), host(flat(other(x))))
+    del made.weight_hh_l0
+    with pytest.raises(AttributeError, match="weight_hh"):
+        made(x)

@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
 from tinygrad_seq.graph import leaf
 from tinygrad_seq.ops.arguments import ints, spread
-from tinygrad_seq.record import handle
+from tinygrad_seq.record import handle, let_go, unwrapped
 from tinygrad_seq.tensor import Tensor
 
 default_generator = host.random.default_rng()
@@ -26,10 +26,12 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     >>> ts.tensor([[1.0, 2.0]]).shape
     (1, 2)
     """
-    source = data.array if isinstance(data, Tensor) else data
+    source = data
+    if isinstance(data, Tensor):  # a copy of a leaf is a new leaf; a result would lose its history
+        source = data.array if data.is_leaf else let_go("tensor", data, "the Tensor itself")
     if type(source) not in modules:
         try:
-            source = host.array(unwrapped(source))
+            source = host.array(unwrapped("tensor", source))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"tensor: the data has no regular shape: {error}") from None
         if source.dtype.kind == "f" and dtype is None and not hasattr(data, "dtype"):
@@ -45,13 +47,6 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     if requires_grad:
         leaf(made, True)
     return made
-
-
-def unwrapped(data: Any) -> Any:
-    """Nested lists with Tensors inside, as nested lists of numbers."""
-    if isinstance(data, list | tuple):
-        return [unwrapped(item) for item in data]
-    return data.tolist() if isinstance(data, Tensor) else data
 
 
 def manual_seed(seed: int) -> None:
@@ -184,6 +179,20 @@ def chosen(op: str, generator: Any) -> Any:
     return generator or default_generator
 
 
+def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Any:
+    """Draw from [low, high) in a floating dtype: what would be rounded up to `high` becomes the number below it."""
+    draws = host.asarray(low + (high - low) * random.random(shape), dtype=dtype)
+    return host.minimum(draws, host.nextafter(dtype.type(high), dtype.type(low)))
+
+
+def floating(op: str, dtype: Any) -> Any:
+    """Return the dtype to draw in; refuse one that draws do not fit into."""
+    kind = as_dtype(dtype)
+    if kind.kind != "f":
+        raise TypeError(f"{op}: dtype must be floating, got {kind}: draws are not whole numbers")
+    return kind
+
+
 def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
     """Draws from the standard normal distribution N(0, 1).
 
@@ -192,15 +201,15 @@ def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, genera
     (2, 3)
     """
     draw = chosen("randn", generator).standard_normal(size_of("randn", shape))
-    return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
+    return tensor(host.asarray(draw, dtype=floating("randn", dtype)), device=device)
 
 
 def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the uniform distribution on [0, 1).
+    """Draws from the uniform distribution on [0, 1), in every dtype without the 1.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> ts.rand(2, generator=np.random.default_rng(0))
     tensor([0.6369617 , 0.26978672])
     """
-    draw = chosen("rand", generator).random(size_of("rand", shape))
-    return tensor(host.asarray(draw, dtype=as_dtype(dtype)), device=device)
+    draw = uniform_draws(chosen("rand", generator), size_of("rand", shape), floating("rand", dtype))
+    return tensor(draw, device=device)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tinygrad_seq.backend import Array, default_dtype, device_of, host, modules
+from tinygrad_seq.backend import Array, default_dtype, device_of, host, modules, to_host
 from tinygrad_seq.graph import Node, Value, new_serial
-from tinygrad_seq.scope import Scope
+from tinygrad_seq.scope import Scope, current
 
 if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
     from tinygrad_seq.tensor import Tensor
@@ -134,6 +134,22 @@ def numbered(count: int) -> list[dict[str, Any]]:
     return [{"index": index} for index in range(count)]
 
 
+def let_go(name: str, value: Value, instead: str = "ts.stack, ts.concatenate or ts.where") -> Array:
+    """Return the array of a Tensor that leaves the graph; refuse where its gradient would be lost in silence."""
+    if value.node is not None and value.node.requires_grad and current.get().recording is not False:
+        raise TypeError(
+            f"{name}: the gradient of this Tensor would be lost in silence: use {instead}, or .detach() it first"
+        )
+    return value.array
+
+
+def unwrapped(name: str, data: Any) -> Any:
+    """Lists with Tensors inside, as lists of host arrays; refuse a Tensor whose gradient would be lost."""
+    if isinstance(data, list | tuple):
+        return [unwrapped(name, item) for item in data]
+    return to_host(let_go(name, data)) if isinstance(data, Value) else data
+
+
 def constant(name: str, raw: Any, beside: Value) -> "Tensor":
     """A raw argument beside a Tensor: a number takes the Tensor's floating dtype, an array is copied."""
     array = beside.array
@@ -148,6 +164,8 @@ def constant(name: str, raw: Any, beside: Value) -> "Tensor":
             return handle(number(raw, str(raw) if raw == 0 else "", dtype, xp))
         except OverflowError:
             raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
+    if isinstance(raw, list | tuple):
+        raw = unwrapped(name, raw)
     try:
         local = raw if modules.get(type(raw)) is xp else host.array(raw)
     except (TypeError, ValueError):  # a ragged list, an array of another device

@@ -11,7 +11,7 @@ from weakref import ref
 from tinygrad_seq import backprop
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, names_device, to_host
 from tinygrad_seq.graph import Cut, Value, cut, leaf
-from tinygrad_seq.ops import arrangement, comparison, composite, elementwise, shape
+from tinygrad_seq.ops import arrangement, comparison, composite, elementwise, numpy_calls, shape
 from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
 
@@ -36,7 +36,9 @@ class Tensor(Value):
     """
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that ndarray * tensor is a Tensor
+    __array__ = numpy_calls.array
+    __array_function__ = numpy_calls.function
+    __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
 
     # ------------------------------------------------------------------------------------------------- what it is
 
@@ -114,12 +116,6 @@ class Tensor(Value):
         array = to_host(self.array).view()
         array.flags.writeable = False
         return array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self.device != "cpu":
-            raise TypeError(f"this Tensor is on {self.device}: bring it over with .numpy() or .to('cpu')")
-        array = self.numpy()
-        return host.array(array, dtype=dtype) if copy or (dtype is not None and dtype != array.dtype) else array
 
     def item(self) -> Any:
         if self.size != 1:

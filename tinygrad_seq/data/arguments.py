@@ -8,12 +8,13 @@ from typing import Any
 
 from tinygrad_seq.backend import default_dtype, to_host
 from tinygrad_seq.graph import Value
+from tinygrad_seq.record import let_go
 
 
 def as_array(op: str, name: str, data: Any) -> Any:
     """Data as a NumPy array with at least one axis; Python's floats become float32, as in `ts.tensor`."""
     try:
-        array = to_host(data.array if isinstance(data, Value) else data)
+        array = to_host(let_go(op, data, "slices of the Tensor") if isinstance(data, Value) else data)
     except ValueError as error:
         raise ValueError(f"{op}: {name} has no regular shape: {error}; see ts.data.pad_sequences") from None
     if array.ndim == 0:

@@ -105,7 +105,7 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
     g = grad(value, last, retain_graph=True).numpy()
 
     w_x, w_s = cell.weight_ih.numpy(), cell.weight_hh.numpy()
-    b = cell.bias_ih.numpy() + cell.bias_hh.numpy() if cell.bias_ih is not None else 0.0
+    b = sum(bias.numpy() for bias in (cell.bias_ih, cell.bias_hh) if bias is not None)
     steps = to_host(given.array).reshape(len(given), -1, w_x.shape[1])
     h = [host.zeros_like(g)]
     for x_t in steps:

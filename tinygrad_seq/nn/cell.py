@@ -79,7 +79,7 @@ class Cell(Module):
         return parts if self.states > 1 else parts[0]
 
     def describe(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
+        return f"{self.input_size}, {self.hidden_size}" + ", bias=False" * (self.bias_ih is self.bias_hh is None)
 
 
 def zero_state(cell: Module, batch: tuple[int, ...], like: Tensor) -> State:
@@ -139,6 +139,5 @@ def transposed(weight: Tensor) -> Tensor:
 
 def row(bias: Tensor | None, other: Tensor | None = None) -> Tensor | None:
     """A bias, or two that are always added together, as a row (1, ...): a batch of one adds it without broadcasting."""
-    if bias is None:
-        return None
-    return (bias if other is None else bias + other).expand_dims(0)
+    total = other if bias is None else bias if other is None else bias + other
+    return None if total is None else total.expand_dims(0)

@@ -60,16 +60,6 @@ class ModuleList(Module):
             raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}")
         return module
 
-    def scope_name(self, i: int) -> str:
-        """What a part is called in pictures. Nobody calls the list itself, so its parts say its name for it."""
-        return f"{self.name}.{i}" if self.name else str(i)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "name" or name.isdecimal():
-            for i, part in enumerate(self.items()):
-                part.name = self.scope_name(i)
-
 
 class Sequential(ModuleList):
     """One module after another: y = f_n(... f_1(f_0(x))).
@@ -82,9 +72,6 @@ class Sequential(ModuleList):
 
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)
-
-    def scope_name(self, i: int) -> str:
-        return str(i)
 
     def forward(self, x: Any) -> Any:
         for module in self:

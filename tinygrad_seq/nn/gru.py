@@ -47,7 +47,9 @@ class GRUCell(Cell):
         weight_ih, weight_hh, bias_ih, bias_hh = weights
         from_x, from_h = matmul(x, weight_ih), matmul(h, weight_hh)
         if bias_ih is not None:
-            from_x, from_h = from_x + bias_ih, from_h + bias_hh
+            from_x = from_x + bias_ih
+        if bias_hh is not None:
+            from_h = from_h + bias_hh
         x_r, x_z, x_n = split(from_x, sizes=(self.hidden_size,) * 3, axis=1)
         h_r, h_z, h_n = split(from_h, sizes=(self.hidden_size,) * 3, axis=1)
         reset = (x_r + h_r).sigmoid().named("reset")
@@ -59,7 +61,9 @@ class GRUCell(Cell):
         weight_ih, weight_gates, weight_new, bias_ih, bias_gates, bias_new = weights
         from_x, from_h = matmul(x, weight_ih), matmul(h, weight_gates)
         if bias_ih is not None:
-            from_x, from_h = from_x + bias_ih, from_h + bias_gates
+            from_x = from_x + bias_ih
+        if bias_gates is not None:
+            from_h = from_h + bias_gates
         x_r, x_z, x_n = split(from_x, sizes=(self.hidden_size,) * 3, axis=1)
         h_r, h_z = split(from_h, sizes=(self.hidden_size,) * 2, axis=1)
         reset = (x_r + h_r).sigmoid().named("reset")

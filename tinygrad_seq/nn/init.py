@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 from tinygrad_seq.backend import host, to_device
-from tinygrad_seq.creation import chosen, zeros
+from tinygrad_seq.creation import chosen, uniform_draws, zeros
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.ops.arguments import number
 
@@ -40,7 +40,7 @@ def zeros_(parameter: Parameter) -> Parameter:
 
 
 def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Parameter:
-    """Draws from U(a, b).
+    """Draws from U(a, b), in every dtype without b (unless a is b).
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.uniform_(ts.nn.Parameter(ts.zeros(9)), -0.1, 0.1)
@@ -51,7 +51,7 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
     if not a <= b:
         raise ValueError(f"uniform_: a must not be above b, got {a} and {b}")
     random = chosen("uniform_", generator)
-    return start("uniform_", parameter, lambda shape: a + (b - a) * random.random(shape))
+    return start("uniform_", parameter, lambda shape: uniform_draws(random, shape, parameter.dtype, a, b))
 
 
 def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Parameter:
@@ -116,7 +116,7 @@ def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) 
 
 def start(name: str, parameter: Parameter, draw: Callable[[tuple[int, ...]], Any]) -> Parameter:
     """Give the Parameter the values that are drawn for its shape."""
-    values = draw(checked(name, parameter).shape).astype(parameter.dtype)
+    values = host.asarray(draw(checked(name, parameter).shape), dtype=parameter.dtype)
     parameter.assign(to_device(values, parameter.device))
     return parameter
 

@@ -1,49 +1,20 @@
-"""Parameter and Module: what a network learns, and how its parts find their names.
+"""Module: the parts of a network, and how they find their names.
 
 Assigning `self.lstm = LSTM(...)` is all the registration there is: a module's parts are its attributes, in the order
 of assignment. Calling a module enters a scope of its name, so every op it makes knows where in the model it belongs.
 """
 
+import warnings
 from collections.abc import Iterator
+from itertools import islice
+from reprlib import recursive_repr
 from typing import Any
 
 from tinygrad_seq.backend import as_dtype, host, names_device, to_device, to_host
-from tinygrad_seq.creation import tensor
 from tinygrad_seq.graph import Value, leaf
+from tinygrad_seq.nn.parameter import Parameter as Parameter
 from tinygrad_seq.nn.summary import Summary, summary
 from tinygrad_seq.scope import Name, scope
-from tinygrad_seq.tensor import Tensor
-
-
-class Parameter(Tensor):
-    """A leaf Tensor that an optimiser may change.
-
-    >>> import tinygrad_seq as ts
-    >>> w = ts.nn.Parameter([1.0, 2.0])
-    >>> w.assign(w - 0.5)
-    >>> w
-    Parameter([0.5, 1.5])
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = True) -> None:
-        self.array = tensor(data, dtype, device, requires_grad).array
-        leaf(self, requires_grad)
-
-    def assign(self, value: Any) -> None:
-        """Give the Parameter a new array of the same shape and dtype, outside the graph."""
-        dtype = self.dtype if isinstance(value, float | list | tuple) else None
-        array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
-        if array.shape != self.shape or array.dtype != self.dtype:
-            raise ValueError(
-                f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
-                f"the new value {array.shape} and {array.dtype}"
-            )
-        self.array = array.copy()
-
-    def __repr__(self) -> str:
-        return Tensor.__repr__(self).replace("tensor(", "Parameter(", 1).replace(", requires_grad=True", "")
 
 
 class Module:
@@ -60,13 +31,18 @@ class Module:
     """
 
     training = True
-    name = ""  # the attribute it was assigned to
+    name = ""  # the attribute it was assigned to; of several the one under which it is listed
     called = Name("")  # its name in scopes, an object of its own
+    changes = 0  # how often a part was put or taken away, in all modules
+    named_at = -1  # the count of changes when the parts of this module were named
+    warned_of: frozenset[str] = frozenset()  # which of its lists were spoken of
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.named_at != Module.changes:
+            self.name_parts(self.name)
         name = self.name or type(self).__name__
         if self.called != name:
             self.called = Name(name)
@@ -74,18 +50,54 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter | Module) and callable(getattr(Module, name, None)):
-            raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, name this part otherwise")
-        if isinstance(value, Parameter):
-            value.named(name)
-        elif isinstance(value, Module):
-            value.name = name
+        if callable(vars(Module).get(name)):
+            raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, use another name")
+        old = dict(self.parts()).get(name) if name in vars(self) else None
+        kind: Any = Parameter if isinstance(old, Parameter) else Parameter | Module
+        if old is not None and not isinstance(value, kind | None):
+            what = "nn.Parameter" if isinstance(old, Parameter) else "nn.Module"
+            raise TypeError(
+                f"{type(self).__name__}: {name!r} is an {what}, and only another {what} or None takes its place, not "
+                f"{type(value).__name__}" + f"; {name}.assign(value) gives it new values" * isinstance(old, Parameter)
+            )
         object.__setattr__(self, name, value)
+        if isinstance(value, Parameter | Module):
+            first = next(known for known, part in vars(self).items() if part is value)
+            value.named(first) if isinstance(value, Parameter) else value.name_parts(self.part_name(first))
+        if isinstance(value, Module) or isinstance(old, Module):
+            Module.changes += 1
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        Module.changes += 1
+
+    def part_name(self, name: str) -> str:
+        """Return what a part is called in scopes: with this module's name, where that is not called itself."""
+        called = type(self).__call__ is Module.__call__ and type(self).forward is not Module.forward
+        return name if called or not self.name else f"{self.name}.{name}"
+
+    def name_parts(self, name: str) -> None:
+        """Name this module, and all inside as they are listed, so that one in two places has one name."""
+        vars(self)["name"] = name
+        listed = dict(self.walk())
+        for path, module in listed.items():
+            above, _, last = path.rpartition(".")
+            name = listed.get(above, self).part_name(last) if path else name
+            vars(module).update(name=name, named_at=Module.changes)
 
     # ------------------------------------------------------------------------------------------ going through the parts
 
     def named_modules(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
         """This module and all inside it, each once, with dotted names."""
+        listed = []
+        for path, module in self.walk(prefix):
+            listed.append(module)
+            yield path, module
+        for module in listed:
+            module.warn_of_lists(listed)
+
+    def walk(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
+        """Yield what `named_modules` does, and warn of nothing."""
         seen, stack = set(), [(prefix, self)]
         while stack:
             path, module = stack.pop()
@@ -97,6 +109,22 @@ class Module:
                 (f"{path}.{name}" if path else name, part) for name, part in module.parts() if isinstance(part, Module)
             ]
             stack.extend(reversed(parts))
+
+    def warn_of_lists(self, listed: "list[Module]") -> None:
+        """Warn of parts in a plain list, where nothing that goes through the parts finds them; of each list once."""
+        if type(self).parts is not Module.parts:  # it says itself what its parts are
+            return
+        for name, value in list(vars(self).items()):
+            if name not in self.warned_of and isinstance(value, list | tuple | set | dict):
+                inside = held(value)
+                known = {id(part) for module in listed for _, part in module.parts()} if inside else set()
+                if not all(known.issuperset(needed(part)) for part in inside):
+                    self.warned_of |= {name}
+                    warnings.warn(
+                        f"{type(self).__name__}: what the plain {type(value).__name__} {name!r} holds is not found by "
+                        "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute",
+                        stacklevel=2,
+                    )
 
     def modules(self) -> "Iterator[Module]":
         return (module for _, module in self.named_modules())
@@ -209,7 +237,23 @@ class Module:
         """What its repr shows in the parentheses."""
         return ""
 
+    @recursive_repr("...")  # where a module is inside itself
     def __repr__(self) -> str:
         parts = [f"({name}): {part!r}" for name, part in self.parts() if isinstance(part, Module)]
         inside = "".join("\n  " + part.replace("\n", "\n  ") for part in parts) + "\n" if parts else self.describe()
         return f"{type(self).__name__}({inside})"
+
+
+def held(value: Any) -> "list[Parameter | Module]":
+    """Return the parts in a list, tuple, set or dict; it may hold much data, so only its beginning is looked at."""
+    found = [value]
+    for item in found:  # which grows on the way
+        if isinstance(item, list | tuple | set | dict) and len(found) < 200:
+            found.extend(islice(item.values() if isinstance(item, dict) else item, 20))
+    return [item for item in found if isinstance(item, Parameter | Module)]
+
+
+def needed(part: "Parameter | Module") -> set[int]:
+    """Return the ids of the parts by which this one is known: its parameters, as a cell's in a layer, or itself."""
+    inside = [inner for _, m in part.walk() for _, inner in m.parts()] if isinstance(part, Module) else []
+    return {id(inner) for inner in inside if isinstance(inner, Parameter)} or {id(part)}

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from tinygrad_seq.nn.cell import Cell, State, check_dtype, parts_of, state_parts, zero_state
 from tinygrad_seq.nn.dropout import dropout as dropped
-from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.recurrent import padded, time_first, unroll
 from tinygrad_seq.ops.arguments import at_least, probability
 from tinygrad_seq.ops.arrangement import concatenate, stack
@@ -52,15 +52,23 @@ class Stacked(Module):
             width = input_size if layer == 0 else self.cells[0][0].state_sizes[0] * len(self.directions)
             self.cells.append([type(self).make_cell(width, hidden_size, bias, **options) for _ in self.directions])
             for cell, suffix in zip(self.cells[-1], ("", "_reverse")):
-                for part, parameter in cell.parts():
-                    self.homes[f"{part}_l{layer}{suffix}"] = cell, part
-                    setattr(self, f"{part}_l{layer}{suffix}", parameter)
+                for part, parameter in list(vars(cell).items()):
+                    if isinstance(parameter, Parameter | None):  # a bias of None may be given later
+                        self.homes[f"{part}_l{layer}{suffix}"] = cell, part
+                    if isinstance(parameter, Parameter):
+                        setattr(self, f"{part}_l{layer}{suffix}", parameter)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
         if name in vars(self).get("homes", ()):  # a parameter put in another's place is the cell's, too
             cell, part = self.homes[name]
-            setattr(cell, part, value)
-        super().__setattr__(name, value)
+            vars(cell)[part] = value
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in self.homes:
+            cell, part = self.homes[name]
+            delattr(cell, part)
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Any = None) -> tuple[Tensor, State]:
         name = type(self).__name__

@@ -1,0 +1,48 @@
+"""Parameter: what a network learns, a leaf of the graph whose array an optimiser or `assign` replaces by a new one."""
+
+from typing import Any, NoReturn
+
+from tinygrad_seq.creation import tensor
+from tinygrad_seq.graph import Value, leaf
+from tinygrad_seq.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A leaf Tensor that an optimiser may change.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.nn.Parameter([1.0, 2.0])
+    >>> w.assign(w - 0.5)
+    >>> w
+    Parameter([0.5, 1.5])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = True) -> None:
+        self.array = tensor(data, dtype, device, requires_grad).array
+        leaf(self, requires_grad)
+
+    def assign(self, value: Any) -> None:
+        """Give the Parameter a new array of the same shape and dtype, outside the graph."""
+        dtype = self.dtype if isinstance(value, float | list | tuple) else None
+        array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
+        if array.shape != self.shape or array.dtype != self.dtype:
+            raise ValueError(
+                f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
+                f"the new value {array.shape} and {array.dtype}"
+            )
+        self.array = array.copy()
+
+    def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[override,misc]
+        """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""
+        raise TypeError(
+            f"{self.name or 'the Parameter'}: +=, -= and the like would make a plain Tensor of an nn.Parameter, and "
+            "train nothing: give it new values with p.assign(p - step)"
+        )
+
+    __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __imatmul__ = __iadd__
+    __iand__ = __ior__ = __ixor__ = __ilshift__ = __irshift__ = __iadd__
+
+    def __repr__(self) -> str:
+        return Tensor.__repr__(self).replace("tensor(", "Parameter(", 1).replace(", requires_grad=True", "")
