@@ -36,8 +36,10 @@ def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 @lru_cache(maxsize=1024)
 def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes along which broadcasting to the wide shape repeated."""
+    """The axes along which broadcasting to the wide shape repeated, or an error if it does not broadcast to that."""
     new = len(wide) - len(shape)
+    if new < 0 or any(m not in (1, n) for m, n in zip(shape, wide[new:])):
+        raise ValueError(f"{shape} does not broadcast to {wide}")
     return tuple(i for i, n in enumerate(wide) if i < new or (shape[i - new] == 1 != n))
 
 @primitive
