@@ -90,7 +90,6 @@ row("abs", "abs", ts.abs, np.abs, one(nonzero), "method")
 row("operator abs", "abs", abs, np.abs, one(nonzero))
 row("negative", "negative", ts.negative, np.negative, one(), "linear")
 row("operator neg", "negative", operator.neg, np.negative, one(), "linear")
-row("sign", "sign", elementwise.sign, np.sign, one(whole), "rough")
 bounds = st.sampled_from([-1.0, 0.0, None]), st.sampled_from([1.0, 2.0, None])
 row("clip", "clip", ts.clip, lambda x, low, high: np.clip(x, low, high),
     one(off_grid(0.25), low=bounds[0], high=bounds[1]), "method")

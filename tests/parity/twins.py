@@ -78,7 +78,7 @@ ARITHMETIC = {
 
 TWINS = {
     **{name: getattr(torch, name) for name in (
-        "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "negative", "sign", "add", "subtract",
+        "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "negative", "add", "subtract",
         "multiply", "divide", "maximum", "minimum", "where", "not_equal", "less", "less_equal", "greater",
         "greater_equal", "matmul",
     )},
