@@ -153,11 +153,10 @@ def placements(draw: Draw) -> Case:
 
 
 @st.composite
-def look_ups(draw: Draw, rows: bool) -> Case:
-    """A table and ids of its rows, or (with rows) one array for each id to add at its row."""
-    table = draw(solid_shapes)
-    ids = npst.arrays(np.int64, npst.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=4), fill=st.nothing(),
-                      elements=st.integers(0, table[0] - 1))
-    ids = draw(ids)
+def look_ups(draw: Draw, rows: bool, some: bool = False) -> Case:
+    """A table and ids of its rows (`some`: never a 0-d id), or (with rows) one array for each id to add at its row."""
+    table = (draw(st.integers(1, 4)), *draw(npst.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=4)))
+    places = npst.array_shapes(min_dims=int(some), max_dims=2, min_side=0, max_side=4)
+    ids = draw(npst.arrays(np.int64, places, fill=st.nothing(), elements=st.integers(0, table[0] - 1)))
     found = draw(one(normal, st.just((*ids.shape, *table[1:]) if rows else table)))
     return Case((*found.arrays, np.asarray(ids)), {"count": table[0]} if rows else {})

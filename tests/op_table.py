@@ -90,7 +90,6 @@ row("abs", "abs", ts.abs, np.abs, one(nonzero), "method")
 row("operator abs", "abs", abs, np.abs, one(nonzero))
 row("negative", "negative", ts.negative, np.negative, one(), "linear")
 row("operator neg", "negative", operator.neg, np.negative, one(), "linear")
-row("sign", "sign", elementwise.sign, np.sign, one(whole), "rough")
 bounds = st.sampled_from([-1.0, 0.0, None]), st.sampled_from([1.0, 2.0, None])
 row("clip", "clip", ts.clip, lambda x, low, high: np.clip(x, low, high),
     one(off_grid(0.25), low=bounds[0], high=bounds[1]), "method")
@@ -180,7 +179,7 @@ row("sum_to", "sum_to", shape.sum_to, summed_to, chosen(normal, shapes, shape=br
 
 permutations = chosen(axes=lambda size: st.permutations(range(len(size))).map(tuple))
 two_axes = chosen(a=lambda size: some_axis(len(size)), b=lambda size: some_axis(len(size)))
-borders = chosen(widths=widths, value=lambda size: st.sampled_from([0.0, -1.5]))
+borders = chosen(normal, shapes, widths=widths, value=lambda size: st.sampled_from([0.0, -1.5]))
 small = npst.array_shapes(min_dims=0, max_dims=4, max_side=2)  # so that axes of length one are common
 row("reshape", "reshape", lambda x, shape: ts.reshape(x, *shape), np.reshape, chosen(shape=reshapes), "linear")
 row("transpose", "transpose", lambda x, axes: ts.transpose(x, *axes), np.transpose, permutations, "linear")
@@ -200,7 +199,7 @@ row("cast", "cast", shape.cast, lambda x, dtype: x.astype(dtype),
     one(dtype=st.sampled_from(["float32", "float64"])), "rough")  # its slope: test_dtypes.py
 row("cast to double", "cast", shape.cast, lambda x, dtype: x.astype(dtype), one(dtype="float64"), "linear")
 row("transfer", "transfer", shape.transfer, lambda x, device, back: x, one(device="cpu", back="cpu"), "linear")
-row("pad", "pad", ts.pad, lambda x, widths, value: np.pad(x, widths, constant_values=value), borders,
+row("pad", "pad", ts.pad, lambda x, widths, value: np.pad(x, widths or 0, constant_values=value), borders,
     "method", "linear")
 row("unpad", "unpad", joining.unpad, lambda x, widths: x[1:, 2:-1],
     one(normal, npst.array_shapes(min_dims=2, max_dims=2, min_side=3), widths=((1, 0), (2, 1))), "linear")
@@ -249,6 +248,8 @@ def added_up(*pieces: Any, shape: tuple[int, ...], indices: tuple[Any, ...]) -> 
 
 row("scatter", "scatter", indexing.scatter, added_up, placements(), "linear")
 row("take", "take", ts.take, lambda x, ids: x[ids], look_ups(rows=False), "method", "linear", "looks")
+row("take, twice", "take", lambda x, ids: [ts.take(x, ids), ts.take(x, ids[:1])], lambda x, ids: [x[ids], x[ids[:1]]],
+    look_ups(rows=False, some=True), "linear", "looks")
 row("scatter_rows", "scatter_rows", indexing.scatter_rows,
     lambda rows, ids, count: added_up(rows, shape=(count, *rows.shape[ids.ndim:]), indices=(ids,)),
     look_ups(rows=True), "linear")

@@ -1,6 +1,7 @@
 """Dtypes: two Tensors promote as in NumPy, a number beside a floating Tensor does not promote it, int / int is float32.
 
 Numbers are tried in every order, since whatever is made once and kept must not remember the wrong kind of number.
+What comes in between neither wraps nor overflows: where the answer fits into the dtype, it is the answer.
 """
 
 import itertools
@@ -8,10 +9,14 @@ import operator
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from laws import over
 from op_table import SMOOTH
 
 import tinygrad_seq as ts
+from tinygrad_seq.ops import elementwise
 from tinygrad_seq.testing import single_stays_single
 
 DTYPES = ["bool", "int32", "int64", "float32", "float64"]
@@ -100,6 +105,75 @@ def test_integer_means_are_floating():
     assert ts.tensor([1, 2]).mean().item() == 1.5
     assert ts.tensor([1, 2]).mean().dtype == "float32"
     assert ts.mean(np.array([1, 2])) == 1.5
+
+
+FLOATING = [ts.mean, ts.var, ts.softmax, ts.log_softmax, ts.logsumexp]  # functions of sums, floating for any numbers
+WHOLE = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+@given(data=st.data(), dtype=st.sampled_from(WHOLE))
+@pytest.mark.parametrize("function", FLOATING, ids=lambda function: function.__name__)
+def test_integers_of_any_width_and_size_do_not_wrap(function, data, dtype):
+    """As the same numbers in double precision, rounded to float32; whether Tensors, arrays or lists."""
+    x = data.draw(npst.arrays(dtype, st.integers(1, 4), fill=st.nothing()))
+    expected = function(x.astype("float64")).astype("float32")
+    listed = x if dtype == "uint64" else x.tolist()  # of small and very large ints NumPy makes floats
+    for found in (function(ts.tensor(x)).numpy(), function(x), function(listed)):
+        assert found.dtype == "float32"
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_small_integers_do_not_wrap():
+    far = ts.tensor(np.array([-100, 100], "int8"))
+    assert far.softmax().tolist() == [0.0, 1.0] and far.log_softmax().tolist() == [-200.0, 0.0]
+    assert (far.logsumexp().item(), far.mean().item(), far.var().item()) == (100.0, 0.0, 10000.0)
+    assert ts.tensor(np.full(4, 2**62)).mean().item() == 2.0**62
+    assert ts.tensor([2**24 + 1] * 2).var().item() == 0.0
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("function", [*FLOATING, ts.sum, lambda x, axis: ts.broadcast_to(x, 3, *x.shape)[0]])
+@pytest.mark.parametrize("n, axis", [(70_000, 0), (5000, -1)])
+def test_half_precision_neither_overflows_nor_stops_between(function, n, axis, recorded):
+    """Ones beyond the largest number of float16, and beyond 2048, where adding 1 to it changes nothing."""
+    shape = (n, 2) if axis == 0 else (2, n)
+    made = []
+    for dtype in ("float16", "float64"):
+        x = ts.tensor(np.full(shape, 0.25, dtype), requires_grad=True)
+        y = function(x, axis=axis)
+        dx = ts.grad(y, x, np.full(y.shape, 0.5, dtype), create_graph=recorded)
+        assert y.dtype == dx.dtype == dtype
+        made.append([y.numpy(), dx.numpy()])
+    for found, expected in zip(*made, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-6)
+
+
+def test_half_precision_sums_over_rows_and_over_what_was_broadcast():
+    x, b = (ts.tensor(np.ones(shape, "float16"), requires_grad=True) for shape in [(4096, 2), (2,)])
+    y = x + b
+    assert y.sum(0).tolist() == [8192.0] * 2 and ts.grad(y.sum(1).sum(), b).tolist() == [4096.0] * 2
+    assert ts.max(ts.ones(70_000, dtype="float16")).item() == 1.0
+    many = ts.tensor(np.ones(70_000, "float16"), requires_grad=True)
+    assert ts.grad(ts.max(many), many).tolist() == [float(np.float16(1 / 70_000))] * 70_000
+    assert ts.nn.mse_loss(many, np.zeros(70_000)).item() == 1.0
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("dtype, large", [("float16", 2.0**15), ("float32", 2.0**127)])
+@pytest.mark.parametrize("function, point", [
+    (lambda x: x**2, 2.0**-8), (lambda x: x**3.0, 0.25), (lambda x: x**-1.0, 4.0), (lambda x: 32.0 / x, 8.0),
+    (lambda p: 1.25**p, 5.0), (ts.tanh, 1.0), (ts.sigmoid, 3.0), (ts.sqrt, 1.0), (ts.cos, 0.25), (ts.log, 4.0),
+    (elementwise.softplus, -3.0), (ts.mean, [4.0] * 4), (lambda x: ts.max(x * 0.5), [4.0] * 4), (ts.softmax, [1, 4]),
+    (lambda x: ts.maximum(x, 1.0), 1.0), (lambda x: ts.logsumexp(x, 0), [4.0] * 4), (lambda x: ts.var(x), [1.0, 1.5]),
+])
+def test_a_large_gradient_that_becomes_small_does_not_overflow_before(function, point, dtype, large, recorded):
+    """As with a scaled loss. What comes in is multiplied by the slope, not by a part of it first."""
+    made = []
+    for kind in (dtype, "float64"):
+        x = ts.tensor(np.array(point, kind), requires_grad=True)
+        y = function(x)
+        made.append(ts.grad(y, x, np.resize([large, 0.0], y.shape).astype(kind), create_graph=recorded).numpy())
+    np.testing.assert_allclose(*made, rtol=1e-2 if dtype == "float16" else 1e-5)
 
 
 def test_sums_of_truth_count():

@@ -2,16 +2,24 @@
 
 They are PyTorch's: relu'(0) = abs'(0) = 0, maximum splits a tie in halves, max shares it evenly (among NaNs, too), clip
 passes the whole gradient at its bounds, 0**0 is flat in both arguments. An infinite slope (sqrt 0, log 0, 1/0) is
-infinite. What saturates stays finite, exact and silent (warnings are errors here) at +-1e4.
+infinite. What saturates stays finite, exact and silent (warnings are errors here) at +-1e4. Where no gradient passes,
+the gradient is 0 whatever comes in, infinities and NaN too, in first and second order: nothing is multiplied by 0.
 """
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import host, over
+from op_table import SMOOTH
 
 import tinygrad_seq as ts
 from tinygrad_seq.ops import elementwise
+from tinygrad_seq.testing import applied
 
 INF, NAN = float("inf"), float("nan")
+DIFFERENCES = {"var", "var of a sample", "softmax", "log_softmax"}  # where two terms may be equal, and give 0
+A_ROW_OF_EACH_OP = {row.op or row.name: row for row in SMOOTH if row.name not in DIFFERENCES}.values()
 
 
 def slope_at(function, *points):
@@ -51,6 +59,78 @@ def slope_at(function, *points):
 ])
 def test_at_kinks_and_ties(function, points, slopes):
     assert slope_at(function, *points) == slopes
+
+
+@over(list(A_ROW_OF_EACH_OP))
+def test_what_no_gradient_reaches_stays_at_zero_whatever_comes_in(row, data):
+    """First order, raw and recorded; and of the second what begins at the elements that no gradient reaches."""
+    coming = data.draw(st.sampled_from([INF, -INF, NAN]))
+    inputs, outputs, upstream = applied(row.function, data.draw(row.cases))
+    closed = [g == 0.0 for g in host(ts.grad(outputs, inputs, upstream, retain_graph=True))]
+    everywhere = [np.full(y.shape, coming) for y in outputs]
+    us = [ts.tensor(u, requires_grad=True) for u in upstream]
+    with np.errstate(all="ignore"):
+        for recorded in (True, False):
+            found = ts.grad(outputs, inputs, everywhere, create_graph=recorded, retain_graph=True)
+            assert not any(g[zero].any() for g, zero in zip(host(found), closed, strict=True))
+        first = ts.grad(outputs, inputs, us, create_graph=True)
+        starts = [np.where(zero, coming, 0.0) for zero in closed]
+        second = ts.grad(first, [*inputs, *us], starts, allow_unused=True)
+    assert not any(g.numpy().any() for g in second if g is not None)
+
+
+CLOSED = {  # functions, and points where no gradient passes
+    "relu": (ts.relu, [-1.0, -0.0, 0.0]),
+    "abs": (ts.abs, [0.0, -0.0, NAN]),
+    "clip": (lambda x: ts.clip(x, low=0.0, high=1.0), [-1.0, 2.0, NAN]),
+    "maximum": (lambda x: ts.maximum(x, 3.0), [-1.0, 2.0]),
+    "minimum": (lambda x: ts.minimum(3.0, x), [4.0, INF]),
+    "max": (lambda x: ts.max(ts.stack([x, np.full(2, 9.0)]), axis=0), [-1.0, 2.0]),
+    "min": (lambda x: ts.min(ts.stack([x, np.full(2, -9.0)]), axis=0), [-1.0, 2.0]),
+    "max of a NaN": (lambda x: ts.max(ts.stack([x, np.full(2, NAN)]), axis=0), [-1.0, 2.0]),
+    "where": (lambda x: ts.where(x > 0.0, 1.0, ts.where(x <= 0.0, 0.0, x)), [-1.0, 0.0, 1.0]),
+    "x ** 0": (lambda x: x**0, [-1.0, 0.0, 2.0, INF, NAN, 5e-324, 1e-200]),
+    "0 ** x": (lambda x: 0.0**x, [0.0, 1.0, 2.5]),
+    "x ** p": (lambda x: x**x, [0.0]),
+}
+
+
+@pytest.mark.parametrize("coming", [1.0, INF, NAN])
+@pytest.mark.parametrize("name", CLOSED)
+def test_at_a_kink_that_no_gradient_passes_it_is_zero_whatever_comes_in(name, coming):
+    function, points = CLOSED[name]
+    with np.errstate(all="ignore"):
+        x, u = (ts.tensor(np.array(values), requires_grad=True) for values in (points, [coming] * len(points)))
+        y = function(x)
+        first = ts.grad(y, x, u, create_graph=True)
+        assert not first.numpy().any() and not ts.grad(y, x, u, retain_graph=True).numpy().any()
+        if first.requires_grad:
+            second = ts.grad(first, [x, u], np.full(len(points), -2.0), allow_unused=True)
+            assert not any(g.numpy().any() for g in second if g is not None)
+
+
+def test_a_dead_unit_before_a_root_learns_nothing():
+    with np.errstate(divide="ignore"):
+        for function, points in [(ts.relu, [-1, 1]), (ts.abs, [0, 1]), (lambda x: ts.clip(x, 0.0), [-1, 1])]:
+            assert slope_at(lambda x, f=function: ts.sqrt(f(x)), points) == [[0.0, 0.5]]
+
+
+NOTHING = [0, 0.0, np.array(0), np.array(0.0), np.zeros(3), np.zeros(3, int), ts.tensor(0), ts.tensor(np.zeros(3))]
+
+
+@given(dtype=st.sampled_from("efd"), data=st.data(), p=st.sampled_from(NOTHING))
+def test_the_power_zero_is_flat_at_every_number(dtype, data, p):
+    """In every order; 1 / x of a denormal is infinite."""
+    info = np.finfo(dtype)
+    special = [0.0, info.smallest_subnormal, info.smallest_normal, info.max, np.sqrt(info.tiny), INF, NAN, 1.0]
+    points = [data.draw(st.sampled_from(special)) * data.draw(st.sampled_from([1, -1])) for _ in range(3)]
+    x = ts.tensor(np.array(points, dtype), requires_grad=True)
+    y = x**p
+    assert y.tolist() == [1.0] * 3 and ts.grad(y.sum(), x, retain_graph=True).tolist() == [0.0] * 3
+    first = ts.grad(y.sum(), x, create_graph=True)
+    assert first.tolist() == [0.0] * 3
+    if first.requires_grad:
+        assert ts.grad(first.sum(), x).tolist() == [0.0] * 3
 
 
 @pytest.mark.parametrize("function, point, value, slope", [

@@ -197,6 +197,18 @@ def test_a_new_tensor_is_a_copy():
     (lambda x, a: ts.stack([x, a]) * 2.0, np.array([2.0, 3.0]), [2.0, 2.0]),
     (lambda x, a: ts.matmul(x, a), np.array([[2.0], [3.0]]), [2.0, 3.0]),
     (lambda x, a: ts.pad(x, a)[0] + ts.pad(x, a)[1], [1, 1], [1.0, 0.0]),
+    (lambda x, a: x[a:], np.array(1), [0.0, 1.0]),
+    (lambda x, a: x[:a], np.array(1), [1.0, 0.0]),
+    (lambda x, a: x[::a], np.array(2), [1.0, 0.0]),
+    (lambda x, a: x[None, ..., a : a + 1], np.array(1), [0.0, 1.0]),
+    (lambda x, a: x[a], np.array(1), [0.0, 1.0]),
+    (lambda x, a: ts.reshape(x, a)[0], [2, 1], [1.0, 0.0]),
+    (lambda x, a: ts.broadcast_to(x, a)[0], [1, 2], [1.0, 1.0]),
+    (lambda x, a: ts.transpose(x[None], a)[1], [1, 0], [0.0, 1.0]),
+    (lambda x, a: ts.sum(x[None], a), [0, 1], [1.0, 1.0]),
+    (lambda x, a: ts.flip(x, a)[0], [0], [0.0, 1.0]),
+    (lambda x, a: ts.clip(x, a), np.array(1.5), [0.0, 1.0]),
+    (lambda x, a: x**a, np.array(2.0), [2.0, 4.0]),
 ])
 def test_what_is_changed_between_forward_and_backward_changes_nothing(use, given, after, create_graph):
     given = given.copy()

@@ -3,6 +3,7 @@
 A primitive added to the package without a row fails here, so no op escapes the laws.
 """
 
+import numpy as np
 import pytest
 from laws import as_list, leaves, over
 from op_table import PRIMITIVES, ROWS, SMOOTH
@@ -39,6 +40,20 @@ def test_a_row_records_its_primitive(row, data):
 ])
 def test_familiar_spellings_are_aliases(alias, name):
     assert getattr(ts, alias) is getattr(ts, name)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_joint_rule_serves_an_op_of_any_number_of_arguments(count):
+    @ts.primitive
+    def summed(xp, *pieces):
+        return sum(pieces)
+
+    one, two, three = (lambda xp, x: x + 0.0), (lambda xp, x, y: x + y), (lambda xp, x, y, z: x + y + z)
+    for op in (summed, ts.primitive((one, two, three)[count - 1])):
+        op.joint_vjp(lambda g, _y, *pieces: [g * float(i + 1) for i in range(len(pieces))])
+        xs = leaves([np.ones(2)] * count)
+        assert [g.tolist() for g in ts.grad(op(*xs).sum(), xs)] == [[i + 1.0] * 2 for i in range(count)]
+        del registry[op.op.name]
 
 
 def test_a_rule_declared_again_replaces_the_first_and_what_it_saved():

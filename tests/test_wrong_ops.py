@@ -1,6 +1,9 @@
 """Ops of one's own, declared wrongly: each mistake is a sentence that names the op, as early as it can be told.
 """
 
+import re
+
+import numpy as np
 import pytest
 
 import tinygrad_seq as ts
@@ -44,6 +47,36 @@ def test_a_rule_gives_a_gradient_of_its_argument(rule, got, create_graph):
     assert x.grad is None and y.grad is None
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("shape, wrong", [
+    ((2, 3), (3, 2)), ((2, 3), (6,)), ((2, 3), (6, 1)), ((6,), (2, 3)), ((1,), ()), ((1, 3), (3,)), ((), (2,)),
+    ((2, 1), (1, 2)), ((0, 3), (3, 0)), ((2, 2), (1, 4)),
+])
+@pytest.mark.parametrize("kind", ["vjps", "joint_vjp", "merged_vjp"])
+def test_a_gradient_of_another_shape_is_refused_though_its_size_fits(kind, shape, wrong, create_graph):
+    """Only what broadcasting repeated is summed: (2,) for (). A merged rule knows the shape, and sums itself."""
+    @ts.primitive
+    def bent(xp, x):
+        return x * 1.0
+
+    filled = ts.tensor(np.ones(wrong)), np.ones(wrong)
+    getattr(bent, kind)({
+        "vjps": lambda g, _y, _x: filled[not isinstance(g, ts.Tensor)],
+        "joint_vjp": lambda g, _y, _x: [filled[not isinstance(g, ts.Tensor)]],
+        "merged_vjp": lambda parent, uses: filled[not isinstance(uses[0][1], ts.Tensor)],
+    }[kind])
+    x, y = (ts.tensor(np.ones(shape), requires_grad=True) for _ in "xy")
+    loss = (bent(x) * y).sum()
+    if kind != "merged_vjp" and not shape:
+        loss.backward(create_graph=create_graph)
+        assert x.grad.item() == 2.0
+        return
+    said = rf"^bent: its rule for argument 0 .* shape {re.escape(str(shape))}, got one of {re.escape(str(wrong))}$"
+    with pytest.raises(TypeError, match=said):
+        loss.backward(create_graph=create_graph)
+    assert x.grad is None and y.grad is None
+
+
 @pytest.mark.parametrize("joint", [lambda g, _y, *_: None, lambda g, _y, *_: [g], lambda g, _y, *_: [g, g, g]])
 def test_a_joint_rule_gives_a_gradient_for_each_argument(joint):
     @ts.primitive
@@ -68,6 +101,34 @@ def test_a_rule_takes_what_it_is_given(rules):
 
     with pytest.raises(TypeError, match=r"^wrong: (a rule takes \(g, y, x, scale\)|1 arguments need 1 rules)"):
         wrong.vjps(*rules)
+
+
+@pytest.mark.parametrize("kind", ["int64", "bool", "uint8"])
+def test_a_result_that_is_not_floating_has_no_slope(kind):
+    """Alone and as one of several outputs, first or last; the others are as if it was not there."""
+    @ts.primitive
+    def counted(xp, x):
+        return x.astype(kind)
+
+    @ts.primitive
+    def ranked(xp, x):
+        return [x.astype(kind), x * 2.0, x.astype(kind), x[0]]
+
+    @ts.primitive
+    def ranks(xp, x):
+        return [x.astype(kind), x.astype(kind)]
+
+    counted.vjps(lambda g, _y, _x: g)
+    ranked.vjps(lambda gs, _ys, x: gs[1] * 2.0 + ts.where(x == x[0], gs[3], 0.0))
+    ranks.vjps(lambda gs, _ys, _x: gs[0])
+    x = ts.tensor([3.0, 1.0], requires_grad=True)
+    first, twice, last, start = ranked(x)
+    for whole in (counted(x), ts.ops.shape.cast(x, dtype=kind), first, last, *ranks(x), ranked(x * 1.0)[0]):
+        assert (whole.dtype, whole.requires_grad, whole.node) == (kind, False, None)
+    with pytest.raises(RuntimeError, match="requires a gradient"):
+        first.sum().backward()
+    assert ts.grad((twice * 5.0).sum(), x, retain_graph=True).tolist() == [10.0, 10.0]
+    assert ts.grad([twice, start], x, [np.ones(2), np.ones(())]).tolist() == [3.0, 2.0]
 
 
 def test_an_op_has_an_array():

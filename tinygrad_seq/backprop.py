@@ -17,6 +17,7 @@ from tinygrad_seq.backend import Array, device_of, modules
 from tinygrad_seq.carried import explain_freed, notice_kept
 from tinygrad_seq.graph import Node, Value, ancestors, between
 from tinygrad_seq.ops.shape import sum_to
+from tinygrad_seq.primitive import Primitive, part
 from tinygrad_seq.record import handle
 from tinygrad_seq.scope import Scope, current, enter
 
@@ -168,6 +169,8 @@ def walk(
         if waiting and node in waiting:
             for use, places in waiting.pop(node).items():
                 merged = use.merge(node, places)
+                if use is not part.op and getattr(merged, "shape", None) != node.shape:
+                    raise misfit(use, 0, node, merged)
                 if observe is not None:
                     observe(places, node, merged)
                 g = merged if g is None else g + merged
@@ -221,10 +224,7 @@ def walk(
                 if contribution.shape != parent.shape:
                     contribution = sum_to(contribution, shape=parent.shape)
             except (AttributeError, ValueError) as error:
-                got = f"one of {contribution.shape}" if hasattr(contribution, "shape") else f"{contribution!r:.60}"
-                raise TypeError(
-                    f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {got}"
-                ) from error
+                raise misfit(op, i, parent, contribution) from error
             if observe is not None:
                 observe([(node, g)], parent, contribution)
             old = gradients[parent]
@@ -238,6 +238,12 @@ def walk(
                 if not recorded:
                     summed.add(parent)
     return found
+
+
+def misfit(op: Primitive, i: int, parent: Node, got: Any) -> TypeError:
+    """Return the error for a rule whose gradient has another shape than its argument, and no sum over it has that."""
+    found = f"one of {got.shape}" if hasattr(got, "shape") else f"{got!r:.60}"
+    return TypeError(f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {found}")
 
 
 def watch(outputs: Sequence[Value]) -> Observer | None:

@@ -91,8 +91,12 @@ class Primitive:
         return [not name.startswith("_") for name in list(signature.parameters)[1 : 2 + self.arity]]
 
     def joint_vjp(self, rule: Callable[..., Any]) -> None:
-        """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments."""
+        """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments.
+
+        It gets the arguments' Nodes, and nothing is saved.
+        """
         self.joint = rule
+        self.keep[1:] = [(False,) * (1 + self.arity)] * (len(self.keep) - 1)
 
     def merged_vjp(self, rule: Callable[..., Any]) -> None:
         """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one first argument: they share one buffer.

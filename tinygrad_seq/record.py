@@ -59,8 +59,11 @@ def recorded(
     node = Node()
     try:
         node.shape = shape = out.shape
+        node.dtype = dtype = out.dtype
     except AttributeError:
         raise no_array(op, out) from None
+    if dtype is not default_dtype and dtype.kind != "f":
+        return plain(op, out)  # numbers without slope
     if not shape:
         out = array_of(out)
     node.op = op
@@ -68,7 +71,6 @@ def recorded(
     node.static = static
     node.output = out if keep else None
     node.saved = saved
-    node.dtype = out.dtype
     node.requires_grad = True
     node.scope = here
     node.serial = new_serial()
@@ -88,32 +90,17 @@ def several(
     here: Scope,
 ) -> list[Any]:
     """The results of an op of several outputs: one joint node, and a part node for each output."""
-    if not outs:
-        return []
-    joint = (recorded(op, parents, static, False, saved, outs[0], here).node,)
     try:
-        joint[0].shape = tuple([array.shape for array in outs])
+        shapes = tuple([array.shape for array in outs])
+        sloped = next((array for array in outs if array.dtype.kind == "f"), None)
     except AttributeError:
         raise no_array(op, outs) from None
-    results = []
-    for static, array in zip(numbered(len(outs)), outs):  # `recorded` once more, without what a part does not need
-        node = Node()
-        node.op = part_op
-        node.parents = node.saved = joint
-        node.static = static
-        node.shape = shape = array.shape
-        if not shape:
-            array = array_of(array)
-        node.dtype = array.dtype
-        node.requires_grad = True
-        node.scope = here
-        node.serial = new_serial()
-        node.output = node.name = node.owner = node.hooks = node.line = None
-        result = result_type()
-        result.array = array
-        result.node = node
-        results.append(result)
-    return results
+    if sloped is None:
+        return plain(op, outs)  # type: ignore[no-any-return]
+    joint = (recorded(op, parents, static, False, saved, sloped, here).node,)
+    joint[0].shape = shapes
+    counted = zip(numbered(len(outs)), outs)
+    return [recorded(part_op, joint, static, False, joint, array, here) for static, array in counted]
 
 
 def no_array(op: Any, out: Any) -> TypeError:

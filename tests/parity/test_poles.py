@@ -17,7 +17,8 @@ INF, NAN = np.inf, np.nan
 POINTS = np.array([
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 20.0, -20.0, 100.0, -700.0, 1e4, -1e4, INF, -INF, NAN,
 ])  # fmt: skip
-FEW = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, -0.5, INF, -INF, NAN])
+TINY = [1e-310, -1e-310, 1e-40, -1e-40]  # denormals of double, and of single, precision
+FEW = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, -0.5, INF, -INF, NAN, *TINY])
 PAIRS = [grid.ravel() for grid in np.meshgrid(FEW, FEW)]
 ROWS = {
     "one tie": [1.0, 1.0, 0.0], "all tied": [5.0, 5.0, 5.0], "zeros": [0.0, -0.0, 0.0], "far": [1e4, -1e4, 0.0],
@@ -104,6 +105,33 @@ def agree(name, function, twin, arrays):
 @pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "neg"])
 def test_functions(name):
     agree(name, getattr(ts, name), getattr(torch, name), [POINTS])
+
+
+@pytest.mark.parametrize("coming", [INF, -INF, NAN])
+@pytest.mark.parametrize("name, twin", [
+    *[(name, None) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "max", "min")],
+    ("clip", lambda x: torch.clamp(x, -1.0, 1.0)), ("power 0", lambda x: x**0), ("power 2", lambda x: x**2),
+    ("maximum", lambda x: torch.maximum(x, torch.tensor(1.0).double())),
+])
+def test_infinities_and_nan_that_come_in(name, twin, coming):
+    """Both choose 0 or both multiply; but PyTorch multiplies by abs'(0), and our g - g y y for tanh is inf - inf."""
+    of = {"clip": lambda x: ts.clip(x, -1.0, 1.0), "power 0": lambda x: x**0, "power 2": lambda x: x**2,
+          "maximum": lambda x: ts.maximum(x, 1.0)}  # fmt: skip
+    points = POINTS[np.isfinite(POINTS)] if name in ("max", "min") else POINTS
+    x, tx = leaf(points)
+    with np.errstate(all="ignore"):
+        y, ty = of.get(name, getattr(ts, name, None))(x), (twin or getattr(torch, name))(tx)
+        y.backward(np.full(y.shape, coming))
+        ty.backward(torch.full_like(ty, coming))
+    found, expected = host(x.grad), host(tx.grad)
+    if name == "abs":
+        kink = (points == 0) | np.isnan(points)
+        assert not found[kink].any() and np.isnan(expected[kink]).all()
+        found, expected = found[~kink], expected[~kink]
+    if name == "tanh" and not np.isnan(coming):
+        assert np.isnan(found).all() and not np.isnan(expected).all()
+        return
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("low, high", [(-1.0, 1.0), (0.0, None), (None, 0.5), (2.0, 0.0), (1.0, 1.0), (-INF, INF)])

@@ -55,7 +55,7 @@ def scatter_rows(rows, ids, count):
 
 def pad(x, widths, value):
     """Pairs from the last axis to the first, flattened."""
-    pairs = np.broadcast_to(widths, (x.ndim, 2))[::-1]
+    pairs = np.broadcast_to(widths or 0, (x.ndim, 2))[::-1]
     return torch.nn.functional.pad(x, pairs.ravel().tolist(), value=value)
 
 
@@ -78,7 +78,7 @@ ARITHMETIC = {
 
 TWINS = {
     **{name: getattr(torch, name) for name in (
-        "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "negative", "sign", "add", "subtract",
+        "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "negative", "add", "subtract",
         "multiply", "divide", "maximum", "minimum", "where", "not_equal", "less", "less_equal", "greater",
         "greater_equal", "matmul",
     )},
@@ -142,6 +142,7 @@ TWINS = {
     **dict.fromkeys((f"x[{kind}]" for kind in ("basic", "gather", "mask", "empty list")), getitem),
     "scatter": scatter,
     "take": lambda x, ids: x[ids],  # torch.take flattens
+    "take, twice": lambda x, ids: [x[ids], x[ids[:1]]],
     "scatter_rows": scatter_rows,
     "one_hot": lambda ids, count: torch.nn.functional.one_hot(ids, count).to(torch.float32),  # it makes integers
 

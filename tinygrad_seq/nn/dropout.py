@@ -13,6 +13,7 @@ from tinygrad_seq.tensor import Tensor
 def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
     """x, each number zero with probability p and the others divided by 1 - p, so that the mean stays.
 
+    What is left out is multiplied by 0, as in PyTorch: an infinity or NaN there becomes NaN, forward and backward.
     The draws are made on the host, so that a seed leaves out the same numbers on every device.
 
     >>> import tinygrad_seq as ts

@@ -36,7 +36,9 @@ def cross_entropy(
         raise TypeError(f"cross_entropy: targets must be integers, got {targets.dtype}")
     if targets.dtype.itemsize < 4:
         targets = targets.to("int64")  # neither ignore_index nor the number of classes need fit into an int8
-    if not logits.shape or logits.shape[:-1] != targets.shape:
+    if not logits.shape:
+        raise ValueError("cross_entropy: logits of shape () have no axis of classes, which is the last one")
+    if logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"cross_entropy: logits {logits.shape} want targets of shape {logits.shape[:-1]}, got {targets.shape}"
         )
@@ -113,10 +115,9 @@ def reduced(each: Tensor, reduction: str) -> Tensor:
     """One number of many; the mean of nothing is not a number."""
     if reduction == "none":
         return each
-    total = each.sum()
     if reduction == "sum":
-        return total
-    return total / float(each.size) if each.size else total * float("nan")
+        return each.sum()
+    return each.mean() if each.size else each.sum() * float("nan")
 
 
 class CrossEntropyLoss(Module):

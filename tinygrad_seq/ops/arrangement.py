@@ -110,9 +110,9 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
     ndim = len(shape_of(x))
     try:
         given = host.asarray(widths)
-        if given.dtype.kind not in "iu":
+        if given.size and given.dtype.kind not in "iu":
             raise TypeError(f"pad: widths must be ints, got {widths!r}")
-        pairs = host.broadcast_to(given, (ndim, 2)).tolist()
+        pairs = host.broadcast_to(given if given.size else given.reshape(0, 2), (ndim, 2)).tolist()
     except ValueError:
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
     if any(n < 0 for pair in pairs for n in pair):

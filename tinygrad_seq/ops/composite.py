@@ -4,9 +4,10 @@ They check and complete arguments, then say it in ops: a mean opens up in the pi
 takes Tensors or raw arrays, as ops do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinygrad_seq.backend import as_dtype, device_of, host, modules, to_device
 from tinygrad_seq.graph import Value
@@ -19,6 +20,8 @@ from tinygrad_seq.record import constant, handle
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # -------------------------------------------------------------------------------------------------------- reductions
 
@@ -46,6 +49,27 @@ def count(x: Any, axes: tuple[int, ...]) -> int:
     return prod(shape_of(x)[a] for a in axes)
 
 
+WIDER = {"e": ("float32", "float16"), **dict.fromkeys("?bBhHiIlLqQ", ("float64", "float32"))}  # by dtype.char
+
+
+def widened(function: F) -> F:
+    """Make a function of sums compute float16 in float32, and integers in float64, and round to float16 and float32.
+
+    70,000 ones have a mean in float16, though their sum is infinite there; -100 - 100 wraps to 56 in int8.
+    """
+
+    @wraps(function)
+    def call(x: Any, *args: Any, **options: Any) -> Any:
+        dtype = x.dtype if hasattr(x, "dtype") else host.asarray(x).dtype
+        if dtype.char not in WIDER:
+            return function(x, *args, **options)
+        wide, narrow = WIDER[dtype.char]
+        return shapes.cast(function(shapes.cast(x, dtype=wide), *args, **options), dtype=narrow)
+
+    return call  # type: ignore[return-value]
+
+
+@widened
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     """The mean over an axis, several, or all: sum(x) / n.
 
@@ -57,6 +81,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count(x, axes))
 
 
+@widened
 def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> "Tensor":
     """The variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
 
@@ -103,6 +128,7 @@ def argmax(x: Any, axis: int | None = None) -> "Tensor":
     return reduction.argmax(x, axis=None if axis is None else axes[0])
 
 
+@widened
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     """log(sum(exp(x))) over an axis, several, or all, without overflow.
 
@@ -113,6 +139,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     return reduction.logsumexp(x, axis=filled_axes("logsumexp", axis, x), keepdims=keepdims)
 
 
+@widened
 def log_softmax(x: Any, axis: int = -1) -> "Tensor":
     """log(softmax(x)), accurate where the softmax itself is 0.
 
@@ -123,6 +150,7 @@ def log_softmax(x: Any, axis: int = -1) -> "Tensor":
     return reduction.log_softmax(x, axis=filled_axes("log_softmax", axis, x))
 
 
+@widened
 def softmax(x: Any, axis: int = -1) -> "Tensor":
     """exp(x) / sum(exp(x)) along an axis: positive, summing to 1.
 
@@ -167,7 +195,13 @@ def getitem(x: Any, index: Any) -> "Tensor":
 
 def index_part(part: Any) -> Any:
     """One part of an index, safe to keep: arrays are copied, whole numbers become ints."""
-    if part is None or part is Ellipsis or isinstance(part, int | slice):
+    if part is None or part is Ellipsis or isinstance(part, int):
+        return part
+    if isinstance(part, slice):
+        ends = part.start, part.stop, part.step
+        for end in ends:
+            if end is not None and type(end) is not int:
+                return slice(*[end if end is None else ints("getitem", (end,))[0] for end in ends])
         return part
     array = part.array if isinstance(part, Value) else part
     if type(array) not in modules:

@@ -2,13 +2,33 @@
 
 A rule may use the output `y` (tanh: 1 - y*y) or the inputs, whichever is at hand; the shapes are the engine's business.
 At kinks and poles the conventions are PyTorch's: relu'(0) = 0, abs'(0) = 0, a tie in maximum is split in halves, clip
-passes the gradient at its bounds.
+passes the gradient at its bounds. Where no gradient passes, a rule chooses 0 with `where` and never multiplies by it:
+0 times the infinite slope of a sqrt behind it would be NaN. In a product, the factors that make up the slope of the op
+come first: g * p alone can overflow where g * (p * x) does not.
 """
 
 from functools import cache
 from typing import Any
 
+from tinygrad_seq.backend import host
 from tinygrad_seq.primitive import primitive
+
+# ------------------------------------------------------------------------------------------------------------ choice
+
+@primitive
+def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, else y.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.where(ts.tensor([True, False]), ts.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 0.])
+    """
+    return xp.where(condition, x, y)
+where.vjps(
+    None,
+    lambda g, _z, condition, _x, _y: where(condition, g, 0.0),
+    lambda g, _z, condition, _x, _y: where(condition, 0.0, g),
+)
 
 # -------------------------------------------------------------------------------------------------------- arithmetic
 
@@ -56,7 +76,7 @@ def divide(xp: Any, x: Any, y: Any) -> Any:
     if xp.result_type(x, y).kind != "f":
         return xp.divide(x, y, dtype="float32", casting="unsafe")
     return x / y
-divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * z / y)
+divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * (z / y))
 
 @primitive
 def negative(xp: Any, x: Any) -> Any:
@@ -80,16 +100,22 @@ def power(xp: Any, x: Any, p: Any) -> Any:
     return x**p
 
 
+@cache
+def smallest_normal(dtype: Any) -> float:
+    return float(host.finfo(dtype).smallest_normal)
+
+
 def power_base(g: Any, _z: Any, x: Any, p: Any) -> Any:
-    # Guard the input, not the result: 0 ** (0 - 1) would be inf, and inf * 0 is NaN in every further derivative.
-    # Where x > 0 there is nothing to guard, and p * x**(p - 1) has a slope in p even at p = 0.
-    constant = (p == 0.0) > (x > 0.0)
-    return where(constant, 0.0, g * p * power(where(constant, 1.0, x), p - 1.0))
+    # Guard the inputs, not the result: 0 ** (0 - 1) would be inf, and inf * 0 is NaN in every further derivative.
+    constant = p == 0.0
+    if getattr(p, "requires_grad", False):  # p * x**(p - 1) has a slope in p even at p = 0, 1 / x: where that is finite
+        constant = constant > (x >= smallest_normal(x.dtype))
+    return where(constant, 0.0, g) * (p * power(where(constant, 1.0, x), p - 1.0))
 
 
 def power_exponent(g: Any, z: Any, x: Any, p: Any) -> Any:
     zero = (x == 0.0) * (p >= 0.0)
-    return where(zero, 0.0, g * z * log(where(zero, 1.0, x)))
+    return where(zero, 0.0, g) * (z * log(where(zero, 1.0, x)))
 power.vjps(power_base, power_exponent)
 
 # --------------------------------------------------------------------------------------------------------- functions
@@ -194,7 +220,7 @@ def relu(xp: Any, x: Any) -> Any:
     tensor([0., 2.])
     """
     return xp.maximum(x, 0)
-relu.vjps(lambda g, y, _x: g * (y != 0.0))
+relu.vjps(lambda g, y, _x: where(y, g, 0.0))
 
 @primitive
 def abs(xp: Any, x: Any) -> Any:
@@ -205,29 +231,9 @@ def abs(xp: Any, x: Any) -> Any:
     tensor([1., 2.])
     """
     return xp.abs(x)
+abs.vjps(lambda g, _y, x: where(x > 0.0, g, where(x < 0.0, -g, 0.0)))
 
-@primitive
-def sign(xp: Any, x: Any) -> Any:
-    """-1, 0 or 1 (0 for NaN): constant but for its jump, so it has no gradient."""
-    return xp.where(x == x, xp.sign(x), 0)
-abs.vjps(lambda g, _y, x: g * sign(x))
-
-# ----------------------------------------------------------------------------------------------------------- choices
-
-@primitive
-def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, else y.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.where(ts.tensor([True, False]), ts.tensor([1.0, 2.0]), 0.0)
-    tensor([1., 0.])
-    """
-    return xp.where(condition, x, y)
-where.vjps(
-    None,
-    lambda g, _z, condition, _x, _y: where(condition, g, 0.0),
-    lambda g, _z, condition, _x, _y: where(condition, 0.0, g),
-)
+# ------------------------------------------------------------------------------------------------------------ bounds
 
 @primitive
 def maximum(xp: Any, x: Any, y: Any) -> Any:

@@ -67,6 +67,7 @@ def take_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
     if isinstance(rows[0], Value):
         places = [handle(ids) for ids in places]
     if len(uses) > 1:
-        rows = [concatenate(*[reshape(g, shape=(-1, *parent.shape[1:])) for g in rows], axis=0)]
+        flat = [reshape(g, shape=(ids.size, *parent.shape[1:])) for g, ids in zip(rows, places)]
+        rows = [concatenate(*flat, axis=0)]
         places = [concatenate(*[reshape(ids, shape=(-1,)) for ids in places], axis=0)]
     return scatter_rows(rows[0], places[0], count=parent.shape[0])

@@ -38,7 +38,7 @@ unstack.vjps(lambda gs, _ys, _x, axis: stack(*gs, axis=axis))
 @primitive
 def pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) -> Any:
     """Borders of a constant: `widths` gives (before, after) for each axis."""
-    return xp.pad(x, widths, constant_values=value)
+    return xp.pad(x, widths, constant_values=value) if widths else x
 
 @primitive
 def unpad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_seq.backend import quiet
 from tinygrad_seq.ops.elementwise import exp, where
-from tinygrad_seq.ops.shape import broadcast_to, reshape
+from tinygrad_seq.ops.shape import broadcast_to, reshape, total
 from tinygrad_seq.primitive import primitive
 
 Axes = tuple[int, ...]
@@ -20,7 +20,7 @@ def kept(x: Any, shape: tuple[int, ...], axis: Axes) -> Any:
 @primitive
 def reduce_sum(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     """The sum over the axes."""
-    return x.sum(axis=axis, keepdims=keepdims)
+    return total(x, axis, keepdims)
 reduce_sum.vjps(lambda g, _y, _x, axis, keepdims: broadcast_to(kept(g, _x.shape, axis), shape=_x.shape))
 
 @primitive
@@ -35,15 +35,16 @@ def reduce_min(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
 
 
 def extreme_rule(g: Any, y: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
-    return kept(g, x.shape, axis) * ties(x, kept(y, x.shape, axis), axis=axis)
+    share = ties(x, kept(y, x.shape, axis), axis=axis)
+    return where(share, kept(g, x.shape, axis) * share, 0.0)
 reduce_max.vjps(extreme_rule)
 reduce_min.vjps(extreme_rule)
 
 @primitive
 def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
     """Which elements are the extreme y, as shares that sum to one: constant but for jumps, so without gradient."""
-    here = ((x == y) | ((x != x) & (y != y))).astype(x.dtype)  # where the extreme is NaN, the NaNs are it
-    return here / here.sum(axis=axis, keepdims=True)
+    here = (x == y) | ((x != x) & (y != y))  # where the extreme is NaN, the NaNs are it
+    return (here / here.sum(axis=axis, keepdims=True)).astype(x.dtype)
 
 @primitive
 def argmax(xp: Any, x: Any, *, axis: int | None) -> Any:

@@ -36,14 +36,23 @@ def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 @lru_cache(maxsize=1024)
 def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes along which broadcasting to the wide shape repeated."""
+    """The axes along which broadcasting to the wide shape repeated, or an error if it does not broadcast to that."""
     new = len(wide) - len(shape)
+    if new < 0 or any(m not in (1, n) for m, n in zip(shape, wide[new:])):
+        raise ValueError(f"{shape} does not broadcast to {wide}")
     return tuple(i for i, n in enumerate(wide) if i < new or (shape[i - new] == 1 != n))
+
+
+def total(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+    """The sum over the axes. Half precision is added up in single: one by one, 1 + 1 + ... stops at 2048 in it."""
+    if x.dtype.char != "e":
+        return x.sum(axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
 
 @primitive
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Sum over what broadcasting to x's shape repeated: the gradient of every broadcast, applied by the engine."""
-    return x.sum(axis=repeated(x.shape, shape)).reshape(shape)
+    return total(x, repeated(x.shape, shape)).reshape(shape)
 broadcast_to.vjps(lambda g, _y, _x, shape: sum_to(g, shape=_x.shape))
 sum_to.vjps(lambda g, _y, _x, shape: broadcast_to(g, shape=_x.shape))
 
