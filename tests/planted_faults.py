@@ -94,6 +94,9 @@ FAULTS = [
           "Scope(here, key, value, True)", "test_no_grad.py"),
     Fault("a step that reads another slice counts as the same", "steps.py", "words[i], tuple(moving)",
           "words[i]", "test_elision.py -k never_left_out"),
+    Fault("a place that holds those inside it, in a circle", "steps.py", "self.inner[place].append(last)\n",
+          "self.inner[place].append(last)\n                    place.names[last] = 1\n",
+          "test_ownership.py -k keeps_nothing"),
     # Rules
     Fault("a rule with the wrong sign", "ops/elementwise.py", "_y: g, lambda g, _z, _x, _y: -g)",
           "_y: g, lambda g, _z, _x, _y: g)", "test_gradient.py"),
