@@ -221,6 +221,8 @@ FAULTS = [
           "            of[parent] = norm(contribution)\n            if node not in of:\n", "test_view_gradients.py"),
     Fault("what came in shown in place of what a rule gave", "drawing/numbers.py",
           "of[node] if node.op.merge is not None else norm(contribution)", "of[node]", "test_view_gradients.py"),
+    Fault("every step reads as many arguments as this one", "drawing/reading.py", "parents[argument : argument + 1]",
+          "parents[argument], ", "test_any_graph.py -k another_number"),
     Fault("texts of a page numbered by chance", "drawing/page.py", "filter(entry.__contains__, shared)",
           "entry.keys() & set(shared)", "test_dot_text.py -k every_process"),
     Fault("a first step that reads anything is the same", "steps.py", "and not 0 <= i + where[1] <= last", "",
