@@ -3,7 +3,7 @@
 import json
 from contextlib import ExitStack
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pictures import clusters, items
 
@@ -64,11 +64,8 @@ def apply(op, x, y, weight):
     return x * y if op == "×" else x * weight if op == "weight" else x + y
 
 
-@given(programs, styles)
-def test_a_picture_is_whole(program, style):
-    loss, weights = run(program)
-    loss.backward(retain_graph=True, create_graph=style["backward"])
-    drawing = draw(loss, **style)
+def assert_whole(drawing):
+    """Every edge, row, loop and frame of play is about something that is there, once."""
     view = drawing.view
     shown = [item.id for item in items(view)]
     assert len(set(shown)) == len(shown)
@@ -79,6 +76,15 @@ def test_a_picture_is_whole(program, style):
     boxes = [cluster.id for cluster in clusters(view)]
     assert len(set(boxes)) == len(boxes)
     assert all(cluster.id in boxes for loop in view.loops for cluster in loop)
+
+
+@given(programs, styles)
+def test_a_picture_is_whole(program, style):
+    loss, weights = run(program)
+    loss.backward(retain_graph=True, create_graph=style["backward"])
+    drawing = draw(loss, **style)
+    assert_whole(drawing)
+    view = drawing.view
     assert "digraph" in drawing.dot and json.loads(drawing.json)
     assert drawing.json == draw(loss, **style).json and len(ts.diff(drawing, draw(loss, **style))) == 0
     if style["depth"] is None and not style["backward"]:
@@ -88,3 +94,34 @@ def test_a_picture_is_whole(program, style):
         small = {"part", "contiguous", "transpose", "cast", "add", "split", "reshape", "getitem"}  # may be a weight's
         assert len(drawn) + hidden >= sum(node.op.name not in small for node in nodes)
     assert all(weight.grad is not None for weight in weights)
+
+
+READ = {  # what of its history a step stacks, and a leaf beside it
+    "grows": lambda past, leaf, t: [*past, leaf],
+    "grows in front": lambda past, leaf, t: [leaf, *reversed(past)],
+    "shrinks": lambda past, leaf, t: [past[-1], *[leaf] * max(5 - t, 1)],
+    "by turns": lambda past, leaf, t: [*past[-1 - t % 2 :], leaf],
+}
+
+
+@given(st.sampled_from(sorted(READ)), st.integers(1, 5), st.sampled_from(["", "x", "h0"]), styles)
+@example("grows", 3, "", {"view": "unrolled", "params": "proxies", "steps": (3, 1), "show": None, "backward": False})
+def test_an_op_may_read_another_number_of_arguments_at_every_step(read, steps, name, style):
+    """As attention over the states so far does."""
+    w = ts.nn.Parameter([[0.5]]).named("w")
+
+    def attending(steps):
+        w.grad, h, past = None, ts.tensor([[1.0]]), []
+        for t in range(steps):
+            with ts.scope(step=t):
+                past.append((h @ w).tanh().named("h"))
+                leaf = ts.tensor([[0.5]]).named(name) if name else ts.tensor([[0.5]])
+                h = ts.stack(READ[read](past, leaf, t)).mean(0)
+        loss = h.sum()
+        loss.backward(retain_graph=True, create_graph=style["backward"])
+        return draw(loss, **style)
+
+    drawing = attending(steps)
+    assert_whole(drawing)
+    assert drawing.svg and drawing.dot and drawing.html
+    assert str(ts.diff(drawing, attending(steps))) == "no difference" != str(ts.diff(drawing, attending(steps + 1)))

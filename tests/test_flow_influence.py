@@ -84,6 +84,9 @@ def test_what_states_there_are_is_said():
         ts.flow.states(out, "z", layer=0)
     with pytest.raises(ValueError, match="no loop has 'h', layer=2"):
         ts.flow.states(out, layer=2)
+    for bad in ((out, None), None, 3.0):
+        with pytest.raises(TypeError, match=f"states: the output must be a Tensor, got {type(bad).__name__}"):
+            ts.flow.states(bad)
     with pytest.raises(ValueError, match="was not recorded"):
         ts.flow.states(ts.ones(2))
     with pytest.raises(ValueError, match="none"):
@@ -254,6 +257,16 @@ def test_steps_of_an_input_that_are_not_read_have_no_influence():
     assert list(found.nodes) == [used[1].node, used[3].node]
     swapped = ts.flow.influence((x.T * ts.tensor(np.arange(4.0))).sum(), x)
     near(swapped.map, [np.arange(4) * 2**0.5])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(), (0, 2), (1, 1)])
+def test_a_number_is_a_state_and_nothing_has_no_influence(by, method, shape):
+    h = [leaf(np.ones(shape))]
+    for t in range(2):
+        with ts.scope(step=t):
+            h.append((h[-1] * 0.5).named("h"))
+    near(by(method, h, h), np.tril([[1, 0, 0], [0.5, 1, 0], [0.25, 0.5, 1]]) * (np.size(h[0]) > 0))
 
 
 def test_hooks_are_called_as_in_a_backward(by):

@@ -164,6 +164,54 @@ def test_several_uses_in_a_step_are_one_item(seed, steps):
     near(shares.items, [w.grad.numpy() for w in untied])
 
 
+@given(run=runs(longest=3), data=st.data())
+def test_items_sum_to_the_gradient_wherever_a_hook_is(run, data):
+    """But on the parameter itself. Between the steps and a parameter a hook sees the sum, and only the sum goes on."""
+    outputs, _ = run()
+    loss = weighted(outputs, run.rng)
+    made = [node for node in ancestors([loss.node], constants=False) if node.op is not None and not node.op.joint]
+    made = [node for node in made if node.op.name not in ("split", "unstack")]  # of these, the parts are Tensors
+    hook = st.sampled_from([lambda g: None, lambda g: g * 2.0, lambda g: g.clip(-0.1, 0.1)])
+    for node in data.draw(st.lists(st.sampled_from(made), max_size=4)):
+        node.hooks = [data.draw(hook)]
+    shares = {name: ts.flow.itemize(loss, parameter) for name, parameter in run.layer.named_parameters()}
+    loss.backward()
+    for name, parameter in run.layer.named_parameters():
+        near(shares[name].items.sum(0), parameter.grad.numpy())
+
+
+@pytest.mark.parametrize("hook, steps", [(None, [0, 1, 2]), (lambda g: g.clip(-0.1, 0.1), [None])])
+def test_what_a_hook_makes_of_the_sum_is_one_item(hook, steps):
+    w, h, seen = leaf(np.eye(2) * 0.5), ts.tensor(np.ones(2)), []
+    turned = w.T
+    if hook is not None:
+        turned.register_hook(lambda g: (seen.append(g), hook(g))[1])
+    for t in range(3):
+        with ts.scope(step=t):
+            h = (h @ turned).tanh()
+    shares = ts.flow.itemize(h.sum(), w)
+    assert shares.steps == steps and len(seen) == (hook is not None)
+    near(shares.items.sum(0), gradients([h], [np.ones(2)], w)[0])
+
+
+@given(seed=seeds, shape=st.sampled_from([(), (1,), (0, 2), (2, 1)]), steps=st.integers(0, 3))
+def test_a_parameter_may_be_of_any_shape_and_a_result_too(seed, shape, steps):
+    """A number, nothing at all, what was itself made from another, and the loss itself."""
+    w, x = leaf(np.random.default_rng(seed).normal(size=shape)), leaf(2.0)
+    for parameter in (w, w * x):
+        h = parameter * 1.0
+        for t in range(steps):
+            with ts.scope(step=t):
+                h = h * parameter
+        loss = h.sum()
+        shares = ts.flow.itemize(loss, parameter)
+        assert shares.steps == ([*range(steps)] or [None]) and len(shares.norms) == len(shares)
+        assert shares.items.shape == (len(shares), *shape) and "of length" in repr(shares)
+        near(shares.items.sum(0), ts.grad(loss, parameter, retain_graph=True).numpy())
+    if w.size == 1:
+        near(ts.flow.itemize(w, w).items, np.ones((1, *shape)))
+
+
 def test_without_steps_there_is_one_item():
     w = leaf([1.0, 2.0])
     shares = ts.flow.itemize((w * w).sum(), w)
@@ -211,6 +259,9 @@ def test_what_cannot_be_itemised_is_said():
         ts.flow.itemize(loss, leaf([1.0]))
     with pytest.raises(RuntimeError, match="itemize: expected a parameter that requires a gradient"):
         ts.flow.itemize(loss, ts.ones(2))
+    for bad in (3.0, [loss], None):
+        with pytest.raises(TypeError, match="itemize: the loss must be a Tensor"):
+            ts.flow.itemize(bad, rnn.weight_hh_l0)
     with pytest.raises(RuntimeError, match="one element"):
         ts.flow.itemize(out, rnn.weight_hh_l0)
     loss.backward()

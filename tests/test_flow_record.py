@@ -123,6 +123,11 @@ def test_a_loss_that_is_a_leaf_and_a_freed_graph():
     w = leaf([2.0])
     log = ts.flow.record(w)
     assert (dict(log), log.frames, log.replay()[w.node].tolist()) == ({w.node: 1.0}, [], [1.0])
+    number = leaf(2.0)
+    log = ts.flow.record(number * number)
+    assert log[number.node] == 4.0 and log.replay()[number.node].tolist() == 4.0
+    with pytest.raises(TypeError, match="record: the loss must be a Tensor, got list"):
+        ts.flow.record([w])
     loss = (w * w).sum()
     loss.backward()
     with pytest.raises(RuntimeError, match="freed"):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_seq as ts
+from tinygrad_seq.graph import Cut, Node
 
 
 def leaf(*values):
@@ -67,6 +68,48 @@ def test_a_dropped_graph_dies_at_once(no_collector, make, use):
     assert held() is not None
     del loss
     assert held() is None
+
+
+def states_of_another_name(lstm, out, loss, folder):
+    with contextlib.suppress(ValueError):
+        ts.flow.states(out, "z")
+
+
+READERS = {
+    "backward": lambda lstm, out, loss, folder: loss.backward(),
+    "create_graph": lambda lstm, out, loss, folder: ts.grad(loss, lstm.weight_hh_l0, create_graph=True),
+    "states": lambda lstm, out, loss, folder: ts.flow.states(out),
+    "states refused": states_of_another_name,
+    "itemize": lambda lstm, out, loss, folder: repr(ts.flow.itemize(loss, lstm.weight_hh_l0)),
+    "influence": lambda lstm, out, loss, folder: ts.flow.influence(loss, ts.flow.states(out)).nodes,
+    "record": lambda lstm, out, loss, folder: ts.flow.record(loss).replay(),
+    "derivation": lambda lstm, out, loss, folder: ts.flow.derivation(ts.nn.RNN(1, 1), [[0.5], [0.3]]),
+    "Monitor": lambda lstm, out, loss, folder: ts.flow.Monitor(lstm).backward(loss),
+    "draw": lambda lstm, out, loss, folder: ts.draw(loss),
+    "draw rolled": lambda lstm, out, loss, folder: ts.draw(loss, view="rolled", params="shared"),
+    "draw gradient": lambda lstm, out, loss, folder: (loss.backward(retain_graph=True), ts.draw(loss, show="gradient")),
+    "svg": lambda lstm, out, loss, folder: ts.draw(loss).svg,
+    "dot": lambda lstm, out, loss, folder: ts.draw(loss).dot,
+    "json": lambda lstm, out, loss, folder: ts.draw(loss, depth=1).json,
+    "html": lambda lstm, out, loss, folder: ts.draw(loss).html,
+    "save": lambda lstm, out, loss, folder: ts.draw(loss).save(folder / "x.html"),
+    "diff": lambda lstm, out, loss, folder: repr(ts.diff(ts.draw(out), ts.draw(loss))),
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_reader_keeps_nothing_of_a_graph(no_collector, tmp_path, reader):
+    """Not even in a cycle of references, which would keep it until the collector comes by."""
+    nodes = lambda: sum(type(each) in (Node, Cut) for each in gc.get_objects())
+    before = nodes()
+    lstm = ts.nn.LSTM(2, 3)
+    out = lstm(ts.tensor(np.ones((4, 1, 2), "float32")))[0]
+    loss = (out * out.detach()).sum()
+    held = watched(out)
+    assert nodes() > before + 50
+    reader(lstm, out, loss, tmp_path)
+    del lstm, out, loss
+    assert (nodes(), held()) == (before, None)
 
 
 def test_a_leaf_that_holds_its_recorded_gradient_is_no_cycle(no_collector):

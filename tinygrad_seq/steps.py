@@ -18,14 +18,15 @@ from tinygrad_seq.scope import Name, Scope
 
 
 class Place:
-    """One visit of a scope: the ops made right in it, and the places inside it, in the order they were entered."""
+    """One visit of a scope: the ops made right in it. It knows the place around it, and `Places` those inside it:
+    references one way only, so that a tree of places, and the graph it is of, goes when nobody holds it any more.
+    """
 
-    __slots__ = ("id", "inner", "key", "loop", "names", "ops", "order", "outer", "text", "value")
+    __slots__ = ("id", "key", "loop", "names", "ops", "order", "outer", "text", "value")
 
     def __init__(self, outer: "Place | None", key: str, value: Any) -> None:
         self.outer, self.key, self.value = outer, key, value
         self.text = re.sub(" at 0x[0-9a-fA-F]+", "", str(value))  # an address would differ from run to run
-        self.inner: list[Place] = []
         self.ops: list[Node] = []
         self.names: Counter[str] = Counter()
         self.loop = self.order = -1  # of a step: which loop over time, and where in it
@@ -34,7 +35,6 @@ class Place:
             name = re.sub(r"[^\w.-]", "_", f"{key}-{self.text}")[:40]
             outer.names[name] += 1
             self.id = f"{outer.id}/{name}" + (f"~{outer.names[name]}" if outer.names[name] > 1 else "")
-            outer.inner.append(self)
 
 
 Seat = tuple[Place, int]  # a step, and which of its ops
@@ -43,11 +43,13 @@ Seat = tuple[Place, int]  # a step, and which of its ops
 class Places:
     """The tree of places of a graph's ops (given in order of creation), and its loops over time.
 
-    `at[op]` is the place an op was made in; `seats[op]` the steps around it, outermost first, and its position in each.
+    `at[op]` is the place an op was made in; `seats[op]` the steps around it, outermost first, and its position in each;
+    `inner[place]` holds the places right inside a place, in the order they were entered.
     """
 
     def __init__(self, ops: Sequence[Node]) -> None:
         self.top = Place(None, "", "")
+        self.inner: dict[Place, list[Place]] = {self.top: []}
         self.at: dict[Node, Place] = {}
         self.seats: dict[Node, tuple[Seat, ...]] = {}
         self.members: dict[Place, list[Node]] = {}  # of a step: all ops in it, at any depth
@@ -63,7 +65,7 @@ class Places:
                 seats.append((step, len(members)))
                 members.append(node)
             self.seats[node] = tuple(seats)
-        self.loops = [loop for place in around for loop in loops_of(place)]
+        self.loops = [loop for inner in self.inner.values() for loop in loops_of(inner)]
         for i, loop in enumerate(self.loops):
             for order, step in enumerate(loop):
                 step.loop, step.order = i, order
@@ -79,21 +81,23 @@ class Places:
         place = known.get(link, self.top) if link is not None else self.top
         for link in reversed(links):
             if link.key != "no_grad":
-                last = place.inner[-1] if place.inner else None
+                last = self.inner[place][-1] if self.inner[place] else None
                 other = last is None or last.key != link.key or last.text != str(link.value)
                 if last is None or other or (isinstance(link.value, Name) and link.value is not last.value):
                     last = Place(place, link.key, link.value)
+                    self.inner[place].append(last)
+                    self.inner[last] = []
                     around[last] = [*around[place], last] if link.key == "step" else around[place]
                 place = last
             known[link] = place
         return known.setdefault(scope, place)
 
 
-def loops_of(place: Place) -> list[list[Place]]:
-    """The loops over time right inside a place, each in order of time: a step that comes again begins a new one."""
+def loops_of(inner: Sequence[Place]) -> list[list[Place]]:
+    """The loops over time among the places inside one, in order of time: a step that comes again begins a new one."""
     loops: list[list[Place]] = []
     seen: set[str] = set()
-    for step in place.inner:
+    for step in inner:
         if step.key == "step":
             if not loops or step.text in seen:
                 loops.append([])

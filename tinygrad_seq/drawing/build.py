@@ -85,7 +85,7 @@ class Builder:
         stack = [top]
         while stack:
             place = stack.pop()
-            for inner in place.inner:
+            for inner in self.places.inner[place]:
                 gap, roll = self.gaps.get(inner), self.rolls.get(inner, [inner])
                 if inner is not (roll[-1] if gap is None else gap.steps[0]):
                     continue

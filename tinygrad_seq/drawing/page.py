@@ -102,7 +102,7 @@ def data(view: View, details: Details) -> dict[str, Any]:
             value = None if item.value is None else rounded(item.value)
             entry = {**own, **about, "value": value, "place": place}
             entry = {name: given for name, given in entry.items() if given not in (None, "", [])}
-            for name in entry.keys() & set(shared):
+            for name in filter(entry.__contains__, shared):  # in their order: texts are numbered as they come
                 entry[name] = texts.setdefault(json.dumps(entry[name]), len(texts))
             if grad:
                 recorded.add(len(items))

@@ -76,9 +76,9 @@ class Reading:
             for order in (step.order + 1, step.order - 1):
                 members = self.places.members[loop[order]] if 0 <= order < len(loop) else []
                 if position < len(members) and members[position].op is user.op:
-                    twin = members[position].parents[argument]
-                    if twin.name and self.crosses(twin, members[position]):
-                        return f"{twin.name}0"
+                    for twin in members[position].parents[argument : argument + 1]:  # a history grows step by step
+                        if twin.name and self.crosses(twin, members[position]):
+                            return f"{twin.name}0"
         return None
 
     def reach(self) -> dict[Node, dict[int, int]]:

@@ -74,8 +74,11 @@ def itemize(loss: Any, parameter: Any) -> Items:
     Gates are blocks of rows, as in the weight. A weight used in several places (layers that share it, two calls of a
     network) has an item for each step of each; uses outside all steps share one item. Costs one backward, and for every
     item the way from its step to the parameter. Neither the graph nor any `.grad` is changed; hooks are called as in a
-    backward, but what a hook on the parameter itself gives is not itemised.
-    Raises RuntimeError where the loss was not made from the parameter, or the graph was freed.
+    backward. A hook between the steps and the parameter (on `w.T`, made once for all steps) gets the sum over the steps
+    and may do anything with it, so what comes out is one item, outside all steps; what a hook on the parameter itself
+    gives is not itemised.
+    Raises TypeError for a loss that is no Tensor; RuntimeError where the loss was not made from the parameter, or the
+    graph was freed.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(3, 4)
@@ -87,6 +90,8 @@ def itemize(loss: Any, parameter: Any) -> Items:
     source: Node | None = parameter.node if isinstance(parameter, Value) else None
     if source is None or not source.requires_grad:
         raise RuntimeError(f"itemize: expected a parameter that requires a gradient, got {parameter!r:.60}")
+    if not isinstance(loss, Value):
+        raise TypeError(f"itemize: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
     start = starting_gradients([loss], [None], False)
     nodes = between(searched(start), [source])
     name = source.name or "the parameter"
@@ -114,18 +119,18 @@ def itemize(loss: Any, parameter: Any) -> Items:
         shares[None], users[None] = dict(start), []
     order = sorted(shares, key=lambda step: (step is None, step and step.loop, step and step.order))
     items = host.zeros((len(order), *source.shape), parameter.array.dtype)
-    for item, step in zip(items, order, strict=True):
-        found = walk(list(chain), shares[step], False, hooks=False)
+    for i, step in enumerate(order):
+        found = walk(list(chain), shares[step], False, [source], hooks=False)
         if source in found:
-            item[...] = to_host(found[source])
+            items[i] = to_host(found[source])
     return Items(name, items, [step and step.value for step in order], loop_names(order), [users[s] for s in order])
 
 
 def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None]) -> dict[Node, None]:
-    """What is made of the parameter before and outside all steps, the parameter first."""
+    """What is made of the parameter before and outside all steps, the parameter first, as far as no hook is called."""
     inside, chain = set(nodes), {source: None}
-    for node in nodes:
-        if node is not source and steps[node] is None and all(p in chain or p not in inside for p in node.parents):
+    for node in nodes[1:]:
+        if steps[node] is None and not node.hooks and all(p in chain or p not in inside for p in node.parents):
             chain[node] = None
     return chain
 

@@ -52,15 +52,14 @@ def jacobians(node: Node, inside: set[Node], wanted: AbstractSet[Node], passing:
     targets = seen & wanted if passing else (seen & wanted) - {node}
     ends = set() if passing else targets  # reached last, and oldest first: when nobody they could pass on to is left
     segment.sort(key=lambda each: -each.serial if each in ends else each.serial)
-    size, rows = prod(node.shape), []
+    size = prod(node.shape)
+    found = {target: xp.zeros((size, prod(target.shape))) for target in targets}
     for element in range(size if targets else 0):
         seed = (xp.arange(size) == element).astype(node.dtype).reshape(node.shape)
-        rows.append(walk(segment, {node: seed}, False, targets))
-    zeros = {target: xp.zeros(target.shape, target.dtype) for target in targets}
-    return {
-        target: xp.stack([row.get(target, zeros[target]).astype("float64").reshape(-1) for row in rows])
-        for target in targets
-    }
+        row = walk(segment, {node: seed}, False, targets)
+        for target in targets & row.keys():
+            found[target][element] = row[target].reshape(-1)
+    return found
 
 
 def handed_on(nodes: list[Node]) -> set[Node]:

@@ -13,7 +13,7 @@ from tinygrad_seq.backend import host, to_host
 from tinygrad_seq.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.flow.norms import norm
 from tinygrad_seq.flow.plot import ACCENT, INK, axes_for, logarithmic
-from tinygrad_seq.graph import Node
+from tinygrad_seq.graph import Node, Value
 from tinygrad_seq.scope import Scope
 
 
@@ -108,7 +108,8 @@ def record(loss: Any) -> Record:
 
     The order is the walk's: every node after all its consumers. `replay()` gives each leaf's gradient from the log
     alone, bit for bit what `backward` would add to `.grad` (before hooks on leaves). The log keeps what arrived at the
-    leaves, and lengths of the rest. Neither the graph nor any `.grad` is changed; raises RuntimeError on a freed graph.
+    leaves, and lengths of the rest. Neither the graph nor any `.grad` is changed. Raises TypeError for a loss that is
+    no Tensor, RuntimeError on a freed graph.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.tensor([3.0, 4.0], requires_grad=True)
@@ -118,6 +119,8 @@ def record(loss: Any) -> Record:
     >>> log.replay()[w.node].tolist(), log[w.node]
     ([6.0, 8.0], 10.0)
     """
+    if not isinstance(loss, Value):
+        raise TypeError(f"record: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
     start = starting_gradients([loss], [None], False)
     nodes = searched(start)
     norms: dict[Node, float] = {}

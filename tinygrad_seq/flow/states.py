@@ -18,7 +18,8 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     own `ts.scope` said. Each Tensor is the recorded state itself, value and node, so gradients with respect to it are
     what later steps send back; gates work as well ("forget"). Under `lengths` it is what the cell computed, padding
     included. The values are there until the graph is freed.
-    Raises ValueError, listing the names there are, where none or several loops fit; RuntimeError on a freed graph.
+    Raises ValueError, listing the names there are, where none or several loops fit; TypeError for what is no Tensor,
+    RuntimeError on a freed graph.
 
     >>> import tinygrad_seq as ts
     >>> out, _ = ts.nn.LSTM(3, 4, num_layers=2)(ts.randn(5, 2, 3))
@@ -26,7 +27,9 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     >>> len(c), c[0].shape, c[0].name
     (5, (2, 4), 'c')
     """
-    if not isinstance(output, Value) or output.node is None:
+    if not isinstance(output, Value):
+        raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
+    if output.node is None:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
     found: dict[tuple[Any, ...], dict[str, list[tuple[Place, Node]]]] = {}
     places = Places([node for node in ancestors([output.node], constants=False) if node.op is not None])
