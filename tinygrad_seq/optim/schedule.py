@@ -5,8 +5,10 @@ Call its `step` after the optimiser's, once an epoch or once an update: what a s
 """
 
 import math
+from copy import copy
 from typing import Any
 
+from tinygrad_seq.commit import commit
 from tinygrad_seq.optim.arguments import number
 from tinygrad_seq.optim.optimizer import Optimizer
 
@@ -37,8 +39,10 @@ class Schedule:
 
     def step(self) -> None:
         """Let one step of time pass and set the optimiser's learning rate."""
-        self.options["t"] += 1
-        self.optimizer.lr = self.rate()
+        ahead, optimizer = copy(self), self.optimizer
+        ahead.options = {**self.options, "t": self.options["t"] + 1}
+        rate = optimizer.checked("lr", ahead.rate())
+        commit([(self, "options", ahead.options), (optimizer, "options", {**optimizer.options, "lr": rate})])
 
     def get_last_lr(self) -> list[float]:
         """The learning rate that is set now, in a list, as in PyTorch."""
