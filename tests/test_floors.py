@@ -11,11 +11,11 @@ import pytest
 
 package = Path(__file__).resolve().parent.parent / "tinygrad_seq"
 FLOORS = {
-    "backend": 0, "scope": 0,
+    "backend": 0, "commit": 0, "scope": 0,
     "graph": 1, "steps": 1, "carried": 1,
     "record": 2, "primitive": 2,
     "ops": 3,
-    "backprop": 4,
+    "backprop": 4, "delivery": 4,
     "tensor": 5,
     "anomaly": 6, "creation": 6, "gradcheck": 6, "exchange": 6, "io": 6, "nn": 6, "truncated": 6,
     "optim": 7, "drawing": 7, "data": 7, "flow": 7,

@@ -59,3 +59,85 @@ def test_a_hook_is_removed_once():
     (x * 1.0).backward()
     assert x.grad.item() == 2.0
     kept()
+
+
+def once(do):
+    """A hook that acts at its first call only."""
+    calls = []
+    return lambda g: calls.append(g) if calls else (calls.append(g), do())[-1]
+
+
+@pytest.mark.parametrize("ask", [lambda h, x: h.sum().backward(), lambda h, x: ts.grad(h.sum(), x)])
+@pytest.mark.parametrize("outer", [lambda y, x: y.sum().backward(), lambda y, x: ts.grad(y.sum(), x)])
+@pytest.mark.parametrize("hooked", ["root", "h", "y"])
+def test_a_hook_may_not_free_the_graph_that_it_is_called_from(ask, outer, hooked):
+    x = leaf(1.0, 2.0)
+    root = x * 3.0
+    with ts.scope(step=7):
+        h = root * root
+    y = h * h
+    {"root": root, "h": h, "y": y}[hooked].register_hook(once(lambda: ask(h, x)))
+    with pytest.raises(RuntimeError, match=r"backward: a hook.*multiply \(step 7\): pass retain_graph=True"):
+        outer(y, x)
+    assert x.grad is None
+    y.sum().backward()  # nothing was freed
+    assert x.grad.tolist() == [324.0, 2592.0]
+
+
+def test_a_hook_may_go_through_the_graph_and_keep_it_or_free_its_own():
+    x, seen = leaf(1.0, 2.0), []
+    h = x * x
+
+    def looks():
+        h.sum().backward(retain_graph=True)
+        seen.append(ts.grad((x * 5.0).sum(), x).tolist())
+
+    h.register_hook(once(looks))
+    h.sum().backward()
+    assert (seen, x.grad.tolist()) == ([[5.0, 5.0]], [4.0, 8.0])
+
+
+def test_what_was_frozen_since_the_forward_gets_no_gradient():
+    x, y, seen = leaf(2.0), leaf(3.0), []
+    x.register_hook(lambda g: seen.append(g.item()))
+    z = x * y
+    x.requires_grad = False
+    z.backward()
+    assert (x.grad, y.grad.item()) == (None, 2.0)
+    assert seen == [3.0]  # as in PyTorch
+
+
+def test_what_was_frozen_for_a_while_gets_the_gradient_of_all_its_uses():
+    x = leaf(2.0)
+    y = x * 3.0
+    x.requires_grad = False
+    frozen = x * 100.0
+    x.requires_grad = True
+    (y + frozen + x * x).backward()
+    assert x.grad.item() == 7.0
+
+
+def toggled(layer):
+    for wanted in (False, True):
+        for parameter in layer.parameters():
+            parameter.requires_grad = wanted
+    return layer
+
+
+@pytest.mark.parametrize("change", [toggled, lambda layer: layer.to("float64"), lambda layer: layer.to("cpu")])
+def test_hooks_names_and_gradients_stay_with_a_leaf(change):
+    layer, seen = ts.nn.Linear(2, 3), []
+    for p in layer.parameters():
+        p.grad = ts.ones(*p.shape)
+    remove = layer.weight.register_hook(lambda g: seen.append(g.dtype))
+    layer.bias.register_hook(lambda g: g * 10.0)
+    early = layer(ts.ones(1, 2)).sum()
+    assert change(layer) is layer and [p.name for p in layer.parameters()] == ["weight", "bias"]
+    layer(ts.ones(1, 2, dtype=layer.weight.dtype)).sum().backward()
+    early.backward()  # of before the change
+    assert {p.grad.dtype for p in layer.parameters()} == {layer.weight.dtype}
+    assert (layer.weight.grad.tolist(), layer.bias.grad.tolist()) == ([[3.0, 3.0]] * 3, [21.0] * 3)
+    assert len(seen) == 2
+    remove()
+    layer(ts.ones(1, 2, dtype=layer.weight.dtype)).sum().backward()
+    assert len(seen) == 2

@@ -94,6 +94,57 @@ def test_gradients_of_one_model_asked_for_at_once_do_not_mix(eager_switching):
         assert_same(found, gradients(mine))
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_that_threads_deliver_to_one_model_add_up(eager_switching, create_graph):
+    """Every one is a whole number, so the sum has the same bits in whatever order."""
+    layer, start, rounds = nn.Linear(64, 64), threading.Barrier(THREADS), 25
+    x = ts.tensor(np.arange(128.0, dtype="float32").reshape(2, 64))
+
+    def work(_me):
+        start.wait(60)
+        for _ in range(rounds):
+            layer(x).sum().backward(create_graph=create_graph)
+
+    in_threads(work)
+    for parameter, once in zip(layer.parameters(), (np.tile(x.numpy().sum(0), (64, 1)), np.full(64, 2.0))):
+        np.testing.assert_array_equal(parameter.grad.numpy(), once * (THREADS * rounds))
+
+
+def test_a_delivery_waits_until_the_one_before_has_ended():
+    """Another thread has all the time it wants while a sum is made, of what was read and is not replaced yet."""
+    x, others = ts.tensor([1.0], requires_grad=True), []
+
+    class Slow(np.ndarray):
+        def __add__(self, other):
+            if not others:
+                others.append(threading.Thread(target=(x * 3.0).backward))
+                others[0].start()
+                others[0].join(0.2)
+            return np.asarray(self) + other
+
+    x.grad = ts.ones(1)
+    x.grad.array = x.grad.array.view(Slow)
+    (x * 2.0).backward()
+    others[0].join()
+    assert x.grad.item() == 1.0 + 2.0 + 3.0
+
+
+def test_a_graph_that_another_thread_frees_is_said_to_be_freed():
+    x, y = ts.tensor([2.0], requires_grad=True), ts.tensor([3.0], requires_grad=True)
+    shared = x * x
+
+    def elsewhere(_g):
+        thread = threading.Thread(target=shared.sum().backward)
+        thread.start()
+        thread.join()
+
+    loss = (shared * y).sum()
+    loss.register_hook(elsewhere)
+    with pytest.raises(RuntimeError, match=r"another thread freed the graph.*multiply.*retain_graph=True"):
+        loss.backward()
+    assert (x.grad.item(), y.grad) == (4.0, None)  # of the other thread's backward only
+
+
 def test_scopes_and_no_grad_of_others_are_not_mine(eager_switching):
     """Every thread is in and out of its own all the time, and never sees another's."""
     x = ts.tensor([1.0], requires_grad=True)

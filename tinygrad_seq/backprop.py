@@ -4,8 +4,8 @@ on an unrolled graph; it is written nowhere else.
     search    every node that a gradient can reach (freed ones are found here, before any rule runs)
     walk      newest node first: its gradient is complete once all its users have run, so run its rules and add
               what they return to the parents; broadcasting is undone on the way, in one place
-    deliver   only when every rule has run: add to the leaves' `.grad`, all of them or none
-    free      the saved arrays, not the parents: a loss can still be drawn after its backward
+    deliver   only when every rule has run: add to the leaves' `.grad`, all of them or none, and one thread at a time
+    free      the saved arrays, not the parents: a loss can still be drawn after its backward (both in delivery.py)
 
 Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the walk is recorded like any computation.
 """
@@ -13,13 +13,14 @@ Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tinygrad_seq.backend import Array, device_of, modules
-from tinygrad_seq.carried import explain_freed, notice_kept
+from tinygrad_seq.backend import device_of, modules
+from tinygrad_seq.carried import check_not_in_use, explain_freed, explain_freed_meanwhile, in_use, notice_kept
+from tinygrad_seq.delivery import deliver, free, result_of
 from tinygrad_seq.graph import Node, Value, ancestors, between
 from tinygrad_seq.ops.shape import sum_to
 from tinygrad_seq.primitive import Primitive, part
 from tinygrad_seq.record import handle
-from tinygrad_seq.scope import Scope, current, enter
+from tinygrad_seq.scope import Scope, current
 
 Use = tuple[Node, Any]  # a node and its complete gradient
 Observer = Callable[[list[Use], Node, Any], None]
@@ -29,10 +30,11 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
     """Add the gradient of the outputs to the `.grad` of every leaf they were made from."""
     start = starting_gradients(outputs, gradients, create_graph)
     nodes = searched(start)
-    if retain_graph and not create_graph:
+    if not retain_graph:
+        check_not_in_use(nodes)
+    elif not create_graph:
         notice_kept(nodes)
-    with enter(current.get()):
-        found = walk(nodes, start, create_graph, observe=watch(outputs))
+    found = walked(nodes, start, create_graph, (), watch(outputs))
     deliver(found, create_graph)
     if not retain_graph:
         free(nodes)
@@ -75,16 +77,18 @@ def grad(
     wanted = {source.node for source in sources}
     nodes = between(searched(start), wanted)
     inside = set(nodes)
-    with enter(current.get()):
-        begin = {node: g for node, g in start.items() if node in inside}
-        found = walk(nodes, begin, create_graph, wanted, watch(results))
+    frees = not (create_graph if retain_graph is None else retain_graph)
+    if frees:
+        check_not_in_use(nodes)
+    begin = {node: g for node, g in start.items() if node in inside}
+    found = walked(nodes, begin, create_graph, wanted, watch(results))
     for i, source in enumerate(sources):
         if source.node not in found and not allow_unused:
             raise RuntimeError(
                 f"grad: input {i} of shape {source.array.shape} was not used to make the outputs; "
                 "allow_unused=True gives None for it"
             )
-    if not (create_graph if retain_graph is None else retain_graph):
+    if frees:
         free(nodes)
     answer = tuple(
         result_of(found[source.node], source.array, create_graph) if source.node in found else None
@@ -144,6 +148,23 @@ def searched(start: Iterable[Node]) -> list[Node]:
     return nodes
 
 
+def walked(
+    nodes: list[Node], start: dict[Node, Any], recorded: bool, wanted: Iterable[Node], observe: Observer | None
+) -> dict[Node, Any]:
+    """The walk of a backward, after which the current scope is what it was."""
+    here = current.get()
+    try:
+        return walk(nodes, start, recorded, wanted, observe)
+    except (AttributeError, TypeError) as error:  # a rule found None for an array?
+        message = explain_freed_meanwhile(nodes)
+        if message is not None:
+            raise RuntimeError(message) from error
+        raise
+    finally:
+        if recorded:
+            current.set(here)
+
+
 def walk(
     nodes: list[Node],
     start: dict[Node, Any],
@@ -178,7 +199,7 @@ def walk(
             continue
         op = node.op
         if node.hooks is not None and hooks:
-            g = hooked(node, g, recorded)
+            g = hooked(node, g, recorded, nodes)
         if op is None or node.owner is not None or (wanted and node in wanted):
             found[node] = g
             if op is None:
@@ -252,46 +273,21 @@ def watch(outputs: Sequence[Value]) -> Observer | None:
     return None if type(recording) is bool else recording.backward(outputs)
 
 
-def hooked(node: Node, g: Any, recorded: bool) -> Any:
-    """The gradient after the node's hooks, each of which may give a new one."""
-    for hook in list(node.hooks or ()):
-        answer = hook(g if recorded else handle(g))
-        if answer is not None:
-            if not isinstance(answer, Value) or answer.array.shape != node.shape:
-                raise ValueError(
-                    f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape {node.shape}"
-                )
-            g = answer.to(node.dtype)  # type: ignore[attr-defined]
-            g = g if recorded else g.array
+def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
+    """The gradient after the node's hooks, each of which may give a new one; `nodes` are in use meanwhile."""
+    around = in_use.get()
+    in_use.set((*around, nodes))
+    try:
+        for hook in list(node.hooks or ()):
+            answer = hook(g if recorded else handle(g))
+            if answer is not None:
+                if not isinstance(answer, Value) or answer.array.shape != node.shape:
+                    raise ValueError(
+                        f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape "
+                        f"{node.shape}"
+                    )
+                g = answer.to(node.dtype)  # type: ignore[attr-defined]
+                g = g if recorded else g.array
+    finally:
+        in_use.set(around)
     return g
-
-
-def result_of(g: Any, like: Array, recorded: bool) -> Any:
-    """A gradient as the caller's own Tensor: in the dtype of what it belongs to, sharing memory with nothing."""
-    if recorded:
-        g = g.to(like.dtype)
-        return handle(g.array.copy(), g.node)
-    return handle(modules[type(like)].array(g, dtype=like.dtype), None)
-
-
-def deliver(found: dict[Node, Any], recorded: bool) -> None:
-    """Add to `.grad`: every new total is computed before the first is assigned."""
-    totals = []
-    for node, g in found.items():
-        node.reached = True
-        owner = node.owner() if node.owner is not None else None
-        if owner is not None:
-            old = getattr(owner, "stored_grad", None)
-            new = result_of(g, owner.array, recorded)
-            if old is not None:
-                new = old + new if recorded else handle(old.array + new.array, None)
-            totals.append((owner, new))
-    for owner, new in totals:
-        owner.stored_grad = new
-
-
-def free(nodes: Iterable[Node]) -> None:
-    """Let go of the saved arrays; the structure stays, so a picture is still possible."""
-    for node in nodes:
-        if node.op is not None:
-            node.output = node.saved = None

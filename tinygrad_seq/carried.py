@@ -1,13 +1,17 @@
 """A state carried from one call of a layer to the next without being cut: which layer, and what to do.
 
 The first backward frees its graph, so going through it again from a later call is an error. With retain_graph=True it
-is legal, but every backward then goes back to the first call, each slower than the last: that is worth a warning.
+is legal, but every backward then goes back to the first call, each slower than the last: that is worth a warning. A
+graph may also be freed while a backward goes through it: by a hook, which is refused, or by another thread.
 """
 
 import warnings
+from contextvars import ContextVar
 
-from tinygrad_seq.graph import Node, between
+from tinygrad_seq.graph import Node, between, by_serial
 from tinygrad_seq.scope import Scope, place_of
+
+in_use: ContextVar[tuple[list[Node], ...]] = ContextVar("in_use", default=())  # by walks whose hook we are in
 
 
 def call_of(node: Node) -> Scope | None:
@@ -59,3 +63,31 @@ def notice_kept(nodes: list[Node]) -> None:
         call.kept = True  # type: ignore[union-attr]
     if message is not None:
         warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
+
+
+def check_not_in_use(nodes: list[Node]) -> None:
+    """Refuse to free nodes that a walk around this one, whose hook we are in, still needs."""
+    for used in in_use.get():
+        shared = [node for node in set(used).intersection(nodes) if node.op is not None]
+        if shared:
+            raise RuntimeError(
+                f"backward: a hook may not free the graph of the backward that called it, at {op_and_place(shared)}: "
+                "pass retain_graph=True to the backward in the hook"
+            )
+
+
+def explain_freed_meanwhile(nodes: list[Node]) -> str | None:
+    """What to say of a walk that failed where some nodes were freed since it began; None: that was not it."""
+    freed = [node for node in nodes if node.saved is None]
+    if not freed:
+        return None
+    return (
+        f"backward: another thread freed the graph that this backward goes through, at {op_and_place(freed)}: pass "
+        "retain_graph=True to the backward there"
+    )
+
+
+def op_and_place(nodes: list[Node]) -> str:
+    """The newest of some nodes, in words."""
+    node = max(nodes, key=by_serial)
+    return f"{node.op.name} ({place_of(node.scope.path())})"

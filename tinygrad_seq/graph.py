@@ -100,6 +100,18 @@ def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
     return node
 
 
+def leaf_after(value: Value, array: Array, requires_grad: bool) -> Node:
+    """The node of a leaf once it has that array and setting: name and hooks go along. It is the caller's to assign."""
+    twin, before = Value(), value.node
+    twin.array = array
+    node = leaf(twin, False)
+    if before is not None:
+        node.name, node.hooks = before.name, before.hooks
+    if requires_grad:
+        node.requires_grad, node.owner = True, ref(value)
+    return node
+
+
 def cut(value: Value, node: Node) -> None:
     """Note what a value without history was: the result of that node, or what that was cut from."""
     constant: Any = leaf(value, False, Cut)

@@ -10,7 +10,7 @@ from weakref import ref
 
 from tinygrad_seq import backprop
 from tinygrad_seq.backend import as_dtype, check_differentiable, default_dtype, device_of, host, names_device, to_host
-from tinygrad_seq.graph import Cut, Value, cut, leaf
+from tinygrad_seq.graph import Cut, Value, cut, leaf, leaf_after
 from tinygrad_seq.ops import arrangement, comparison, composite, elementwise, numpy_calls, shape
 from tinygrad_seq.primitive import Operation
 from tinygrad_seq.record import handle, returned_by_ops
@@ -72,7 +72,7 @@ class Tensor(Value):
             raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
         if bool(wanted) != self.requires_grad:
             check_differentiable(self.array, bool(wanted))
-            leaf(self, bool(wanted)).name = self.name
+            self.node = leaf_after(self, self.array, bool(wanted))
 
     @property
     def is_leaf(self) -> bool:

@@ -14,7 +14,6 @@ from tinygrad_seq.backend import modules
 from tinygrad_seq.backprop import Use, starting_gradients, walk
 from tinygrad_seq.drawing.view import Edge, Item, Scale, View, within
 from tinygrad_seq.graph import Node, Value, ancestors
-from tinygrad_seq.scope import current, enter
 
 if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder
@@ -85,8 +84,7 @@ def walked(outputs: Sequence[Value], nodes: list[Node]) -> Numbers:
                 of[node] = norm(g)
             uses[node, parent] = of[node] if node.op.merge is not None else norm(contribution)
 
-    with enter(current.get()):
-        found = walk(nodes, starting_gradients(outputs, [None] * len(outputs), False), False, observe=observe)
+    found = walk(nodes, starting_gradients(outputs, [None] * len(outputs), False), False, observe=observe)
     of.update((node, norm(g)) for node, g in found.items())
     return Numbers(gradient, {node: of[node] for node in reversed(nodes) if node in of}, uses)
 

@@ -10,10 +10,12 @@ from itertools import islice
 from reprlib import recursive_repr
 from typing import Any
 
-from tinygrad_seq.backend import as_dtype, host, names_device, to_device, to_host
-from tinygrad_seq.graph import Value, leaf
+from tinygrad_seq.backend import Array, as_dtype, host, names_device, to_device, to_host
+from tinygrad_seq.commit import Change, commit
+from tinygrad_seq.graph import Value, leaf_after
 from tinygrad_seq.nn.parameter import Parameter as Parameter
 from tinygrad_seq.nn.summary import Summary, summary
+from tinygrad_seq.record import handle
 from tinygrad_seq.scope import Name, scope
 
 
@@ -149,8 +151,7 @@ class Module:
 
     def train(self, mode: bool = True) -> "Module":
         """Training mode: dropout drops."""
-        for module in self.modules():
-            module.training = mode
+        commit((module, "training", mode) for module in self.modules())
         return self
 
     def eval(self) -> "Module":
@@ -159,22 +160,25 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        for parameter in self.parameters():
-            parameter.grad = None
+        commit((parameter, "stored_grad", None) for parameter in self.parameters())
 
     def to(self, target: Any) -> "Module":
-        """Move all parameters to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place."""
+        """Move all parameters and gradients, in place, to a device ("cpu", "cuda", "cuda:N") or a floating dtype."""
         to_place = names_device(target)
         if not to_place and as_dtype(target).kind != "f":
             raise TypeError(f"{type(self).__name__}.to: parameters are floating, {target!r} is not")
-        parameters = list(self.parameters())
-        arrays = [
-            to_device(p.array, target) if to_place else p.array.astype(as_dtype(target), copy=False) for p in parameters
-        ]
-        for parameter, array in zip(parameters, arrays, strict=True):
-            if parameter.array is not array:
-                parameter.array, parameter.stored_grad = array, None
-                leaf(parameter, parameter.requires_grad).name = parameter.name
+
+        def moved(array: Array) -> Array:
+            return to_device(array, target) if to_place else array.astype(as_dtype(target), copy=False)
+
+        changes: list[Change] = []
+        for p in self.parameters():
+            array = moved(p.array)
+            if array is not p.array:
+                changes += (p, "array", array), (p, "node", leaf_after(p, array, p.requires_grad))
+                if p.grad is not None:
+                    changes.append((p, "stored_grad", handle(moved(p.grad.array))))
+        commit(changes)
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -209,8 +213,7 @@ class Module:
                     wrong.append(f"{name}: another value than the same parameter has elsewhere in the state")
         if wrong:
             raise ValueError(f"{place}: {'; '.join(wrong)}")
-        for parameter, array in arrays.values():
-            parameter.array = to_device(array, parameter.device)
+        commit([(parameter, "array", to_device(array, parameter.device)) for parameter, array in arrays.values()])
 
     def part_at(self, path: Any) -> Any:
         """What a dotted name leads to, a Parameter or a Module; a shared one has several names. None: nothing."""

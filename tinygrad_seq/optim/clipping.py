@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 
+from tinygrad_seq.commit import commit
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.arguments import number, trainable
 from tinygrad_seq.record import handle
@@ -46,8 +47,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
-        for p in held:
-            p.grad = None if p.grad is None else handle(p.grad.array * scale)
+        commit([(p, "stored_grad", handle(p.grad.array * scale)) for p in held if p.grad is not None])
     return norm
 
 
@@ -62,5 +62,5 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     [1.0, -0.20000000298023224]
     """
     clip_value = number("clip_grad_value_", "clip_value", clip_value)
-    for p in with_gradients("clip_grad_value_", parameters):
-        p.grad = None if p.grad is None else handle(p.grad.array.clip(-clip_value, clip_value))
+    held = with_gradients("clip_grad_value_", parameters)
+    commit([(p, "stored_grad", handle(p.grad.array.clip(-clip_value, clip_value))) for p in held if p.grad is not None])

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tinygrad_seq.backend import Array, host, modules, to_device, to_host
+from tinygrad_seq.commit import Change, commit
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.arguments import number, trainable
 from tinygrad_seq.record import array_of
@@ -59,14 +60,14 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        for parameter in self.parameters:
-            parameter.grad = None
+        commit((parameter, "stored_grad", None) for parameter in self.parameters)
 
     def step(self) -> None:
         """Give every parameter that has a gradient its new value: all of them, or an error and none."""
         self.stepped = True
         self.options.update({option: self.checked(option, value) for option, value in self.options.items()})
-        moved = []
+        changes: list[Change] = []
+        states = list(self.state)
         for i, (parameter, kept) in enumerate(zip(self.parameters, self.state, strict=True)):
             if parameter.grad is not None:
                 x, state = parameter.array, dict(kept)
@@ -79,9 +80,9 @@ class Optimizer:
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
                         f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
                     )
-                moved.append((i, new, state))
-        for i, new, state in moved:
-            self.parameters[i].array, self.state[i] = new, state
+                changes.append((parameter, "array", new))
+                states[i] = state
+        commit([*changes, (self, "state", states)])
 
     def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
         """Weight decay: the gradient of |x|^2 / 2, so many times, is part of g."""
@@ -151,4 +152,4 @@ class Optimizer:
                         f"{place}: {name!r} of shape {getattr(value, 'shape', value)} is not what this optimiser keeps "
                         f"of parameter {i}, of shape {parameter.shape}: {', '.join(self.memory)}"
                     )
-        self.options, self.state = options, kept
+        commit([(self, "options", options), (self, "state", kept)])

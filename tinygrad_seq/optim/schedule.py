@@ -7,8 +7,10 @@ way round the first rate is never used, which is worth a warning.
 
 import math
 import warnings
+from copy import copy
 from typing import Any
 
+from tinygrad_seq.commit import commit
 from tinygrad_seq.optim.arguments import number
 from tinygrad_seq.optim.optimizer import Optimizer
 
@@ -39,15 +41,15 @@ class Schedule:
 
     def step(self) -> None:
         """Let one step of time pass and set the optimiser's learning rate; warn where that has not stepped at all."""
-        if self.options["t"] == 0 and not self.optimizer.stepped:
-            name = type(self).__name__
+        name, optimizer, ahead = type(self).__name__, self.optimizer, copy(self)
+        if self.options["t"] == 0 and not optimizer.stepped:
             warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
-        self.options["t"] += 1
+        ahead.options = {**self.options, "t": self.options["t"] + 1}
         try:
-            self.optimizer.lr = self.rate()
+            rate = optimizer.checked("lr", ahead.rate())
         except (OverflowError, ValueError):
-            self.options["t"] -= 1
-            raise ValueError(f"{type(self).__name__}: the next learning rate would not be a finite number") from None
+            raise ValueError(f"{name}: the next learning rate would not be a finite number") from None
+        commit([(self, "options", ahead.options), (optimizer, "options", {**optimizer.options, "lr": rate})])
 
     def get_last_lr(self) -> list[float]:
         """The learning rate that is set now, in a list, as in PyTorch."""
