@@ -18,6 +18,8 @@ from tinygrad_seq.nn.summary import Summary, summary
 from tinygrad_seq.record import handle
 from tinygrad_seq.scope import Name, scope
 
+plain = (list, tuple, set, dict)  # where a part is not found
+
 
 class Module:
     """A part of a network: set parameters and modules as attributes, write `forward`, call it.
@@ -52,7 +54,8 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if callable(vars(Module).get(name)):
+        given = name == "forward" and callable(value) and not isinstance(value, Module)  # the method that one gives
+        if callable(vars(Module).get(name)) and not given:
             raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, use another name")
         old = dict(self.parts()).get(name) if name in vars(self) else None
         kind: Any = Parameter if isinstance(old, Parameter) else Parameter | Module
@@ -75,7 +78,8 @@ class Module:
 
     def part_name(self, name: str) -> str:
         """Return what a part is called in scopes: with this module's name, where that is not called itself."""
-        called = type(self).__call__ is Module.__call__ and type(self).forward is not Module.forward
+        has_forward = getattr(self.forward, "__func__", None) is not Module.forward
+        called = has_forward and type(self).__call__ is Module.__call__
         return name if called or not self.name else f"{self.name}.{name}"
 
     def name_parts(self, name: str) -> None:
@@ -117,7 +121,7 @@ class Module:
         if type(self).parts is not Module.parts:  # it says itself what its parts are
             return
         for name, value in list(vars(self).items()):
-            if name not in self.warned_of and isinstance(value, list | tuple | set | dict):
+            if isinstance(value, plain) and name not in self.warned_of:
                 inside = held(value)
                 known = {id(part) for module in listed for _, part in module.parts()} if inside else set()
                 if not all(known.issuperset(needed(part)) for part in inside):
@@ -251,7 +255,7 @@ def held(value: Any) -> "list[Parameter | Module]":
     """Return the parts in a list, tuple, set or dict; it may hold much data, so only its beginning is looked at."""
     found = [value]
     for item in found:  # which grows on the way
-        if isinstance(item, list | tuple | set | dict) and len(found) < 200:
+        if isinstance(item, plain) and len(found) < 200:
             found.extend(islice(item.values() if isinstance(item, dict) else item, 20))
     return [item for item in found if isinstance(item, Parameter | Module)]
 
