@@ -3,11 +3,15 @@
 Every byte of a file is flipped in turn, and the checksum notices it; files whose checksum is right are wrong otherwise.
 """
 
+import hashlib
 import io
 import json
 import os
 import pickle
+import tracemalloc
 import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_seq as ts
-from tinygrad_seq.io import DIGEST, sealed
+from tinygrad_seq.io import DIGEST
 
 
 @pytest.fixture(scope="module")
@@ -95,28 +99,45 @@ class Trap:
         return (os.mkdir, ("sprung",))
 
 
-def archive(path, tree, **members):
-    """A file with a right checksum, whatever else is wrong with it."""
+def archive(path, tree, *members, spoil=lambda content: content, method=zipfile.ZIP_STORED):
+    """A file with a right checksum, whatever else is wrong with it; `members` are pairs of a name and a content."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
+    with zipfile.ZipFile(buffer, "w", method) as file:
         file.writestr("tree.json", tree if isinstance(tree, str) else json.dumps(tree))
-        for name, content in members.items():
+        for name, content in members:
             file.writestr(name, content)
         file.comment = bytes(DIGEST)
-    path.write_bytes(sealed(buffer.getvalue()[:-DIGEST]))
+    content = spoil(buffer.getvalue()[:-DIGEST])
+    path.write_bytes(content + hashlib.sha256(content).digest())
+
+
+def npy(shape, content=b"", dtype="'|u1'"):
+    """An .npy file that says of itself what it likes."""
+    header = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + content
+
+
+ONE = {"version": 1, "tree": {"array": 0}}
 
 
 def test_a_hand_made_archive_is_read(tmp_path):
     """So what is refused below is not refused for its checksum."""
     archive(tmp_path / "made", {"version": 1, "tree": {"dict": [["a", {"tuple": [1, None]}]]}})
     assert ts.load(tmp_path / "made") == {"a": (1, None)}
+    archive(tmp_path / "made", ONE, ("0.npy", npy((2, 3), bytes(range(6)))))
+    assert ts.load(tmp_path / "made").tolist() == [[0, 1, 2], [3, 4, 5]]
+    with pytest.warns(UserWarning, match=r"format 3\.0"):  # which earlier versions wrote for such names of fields
+        np.save(newer := io.BytesIO(), np.ones(2, [("日", "i2")]))
+    archive(tmp_path / "made", ONE, ("0.npy", newer.getvalue()))
+    assert ts.load(tmp_path / "made")["日"].tolist() == [1, 1]
 
 
 def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("trap.npy", np.array([Trap()], dtype=object), allow_pickle=True)
-    content = (tmp_path / "trap.npy").read_bytes()
-    archive(tmp_path / "trap", {"version": 1, "tree": {"array": 0}}, **{"0.npy": content})
+    pickled = pickle.dumps(Trap())
+    pickled += bytes(-len(pickled) % 8)  # as long as so many objects are said to be
+    archive(tmp_path / "trap", ONE, ("0.npy", npy((len(pickled) // 8,), pickled, "'|O'")))
     np.savez("other.npz", x=np.array([Trap()], dtype=object))
     (tmp_path / "pickle").write_bytes(pickle.dumps(Trap()))
     for name in ("trap", "trap.npy", "other.npz", "pickle"):
@@ -130,6 +151,11 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     "", "[", "null", "[]", "{}", '{"version": 1}', '{"version": 2, "tree": 1}', '{"version": 1, "tree": {"array": 5}}',
     '{"version": 1, "tree": {"array": -1}}', '{"version": 1, "tree": {"array": "0"}}', '{"version": 1, "tree": {}}',
     '{"version": 1, "tree": {"dict": [[1]]}}', '{"version": 1, "tree": {"dict": [[[], 1]]}}',
+    '{"version": 1, "tree": {"tuple": "ab"}}', '{"version": 1, "tree": {"dict": {"ab": 1}}}',
+    '{"version": 1, "tree": {"dict": ["ab"]}}', '{"version": 1, "tree": {"dict": [["a", 1, 2]]}}',
+    '{"version": 1, "tree": {"dict": [["a", 1], ["a", 2]]}}', '{"version": 1, "tree": {"dict": [[1, 1], [true, 2]]}}',
+    '{"version": 1, "tree": {"tuple": [], "dict": []}}', '{"version": 1, "tree": 1, "more": 1}',
+    '{"version": 1, "tree": {"scalar": 0}}', '{"version": 1, "tree": 1' + "0" * 5000 + "}",
     '{"version": 1, "tree": {"other": []}}', '{"version": 1, "tree": ' + "[" * 10**5 + "]" * 10**5 + "}",
 ])  # fmt: skip
 def test_an_archive_of_another_structure_is_refused(tmp_path, tree):
@@ -137,3 +163,78 @@ def test_an_archive_of_another_structure_is_refused(tmp_path, tree):
     with pytest.raises(ValueError, match=r"load: .*odd") as caught:
         ts.load(tmp_path / "odd")
     assert "checksum" not in str(caught.value)
+
+
+BOMB = npy((1 << 25,), bytes(1 << 25))
+LIES = "(" * 5000, "-" * 9000 + "1", "2, 3", "(-2, -3)", "(6.0,)", "(10**9,)", "None"
+
+
+@pytest.mark.parametrize("members, options, says", [
+    ([("0.npy", BOMB)], {"method": zipfile.ZIP_DEFLATED}, "compressed"),
+    ([("0.npy", npy((3,), b"abc"))], {"method": zipfile.ZIP_LZMA}, "compressed"),
+    ([("0.npy", npy((6,), b"abc"))], {}, "not as long"),
+    ([("0.npy", npy((2,), b"abc"))], {}, "not as long"),
+    ([("0.npy", npy((1 << 40,), b"abc"))], {}, "not as long"),
+    ([("0.npy", npy((1 << 62, 4), b"abc"))], {}, "not as long"),
+    ([("0.npy", npy((0, 1 << 62), b"abc"))], {}, "not as long"),
+    ([("0.npy", npy((3,), b"abc")), ("extra", b"")], {}, "members"),
+    ([("1.npy", npy((3,), b"abc"))], {}, "members"),
+    ([("../0.npy", npy((3,), b"abc"))], {}, "members"),
+    ([("0.npy", b"")], {}, ""),
+    *[([("0.npy", npy(lie, b"abcdef"))], {}, "") for lie in LIES],
+    ([("0.npy", npy((3,), b"abc", "'|O'"))], {}, ""),
+    ([("0.npy", npy((3,), b"abc"))], {"spoil": lambda content: content.replace(b"0.npy", b"tree.")}, "members"),
+], ids=lambda value: "" if isinstance(value, list) else str(value)[:20])  # fmt: skip
+def test_a_file_that_claims_more_than_it_holds_is_refused_before_it_is_unpacked(tmp_path, members, options, says):
+    path = tmp_path / "odd"
+    archive(path, ONE, *members, **options)
+    assert path.stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"load: .*odd.*damaged.*{says}") as caught:
+            ts.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20 and "checksum" not in str(caught.value)
+    finally:
+        tracemalloc.stop()
+
+
+def test_members_that_lie_in_each_other_are_refused(tmp_path):
+    """Forty arrays in the room of one: each holds the next, and the header of its member."""
+    content, infos = npy((1 << 18,), bytes(1 << 18)), []
+    for number in reversed(range(40)):
+        info = zipfile.ZipInfo(f"{number}.npy")
+        info.file_size = info.compress_size = len(content)
+        info.CRC = zlib.crc32(content)
+        infos.insert(0, (info, info.FileHeader()))
+        outer = infos[0][1] + content
+        content = npy((len(outer),), outer)
+    with zipfile.ZipFile(tmp_path / "odd", "w") as file:
+        file.writestr("tree.json", json.dumps({"version": 1, "tree": [{"array": i} for i in range(40)]}))
+        file.fp.write(outer)
+        whole = Path(file.filename).read_bytes()
+        for info, header in infos:
+            info.header_offset = whole.index(header)
+            file.filelist.append(info)
+        file.start_dir = file.fp.tell()
+        file.comment = bytes(DIGEST)
+    whole = (tmp_path / "odd").read_bytes()[:-DIGEST]
+    (tmp_path / "odd").write_bytes(whole + hashlib.sha256(whole).digest())
+    with zipfile.ZipFile(tmp_path / "odd") as file:  # zipfile itself would read them all
+        assert sum(len(file.read(name)) for name in file.namelist()) > 40 << 18
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"load: .*larger than the file"):
+            ts.load(tmp_path / "odd")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_lack_of_memory_is_not_the_fault_of_the_file(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    ts.save(STATE, tmp_path / "good")
+    monkeypatch.setattr("numpy.lib.format.read_array", full)
+    with pytest.raises(MemoryError):
+        ts.load(tmp_path / "good")

@@ -85,6 +85,7 @@ def test_a_gpu_array_is_brought_over(path, gpu):
     (TypeError, "a is .*complex128", {"a": np.ones(2, complex)}),
     (TypeError, "a is .*object", {"a": np.array([None])}),
     (ValueError, "two arrays .*'a.b'", {"a.b": np.ones(1), "a": {"b": np.ones(1)}}),
+    (ValueError, "__metadata__", {"__metadata__": np.ones(1)}),
     (ValueError, "itself", ENDLESS),
 ])  # fmt: skip
 def test_what_it_cannot_hold_is_said_and_the_old_file_stays(path, kind, says, state):

@@ -1,7 +1,7 @@
 """The safetensors format, which other libraries read: named arrays and nothing else.
 
 Nested dicts become dotted names, as in a state_dict. The package stores an array's memory as it lies, whatever the
-strides say, so every array is made contiguous before it gets there.
+strides say, so every array is made contiguous before it gets there. It reads and writes files itself, array by array.
 """
 
 import importlib
@@ -12,6 +12,7 @@ from tinygrad_seq.graph import Value
 
 
 def package() -> Any:
+    """Return the package; RuntimeError, naming the extra, where it is not installed."""
     try:
         return importlib.import_module("safetensors.numpy")
     except ImportError as error:
@@ -20,16 +21,12 @@ def package() -> Any:
         ) from error
 
 
-def to_safetensors(state: Any) -> bytes:
-    """The content of a file; TypeError or ValueError, naming the place, for what the format cannot hold."""
-    save = package().save
+def arrays_by_name(state: Any) -> dict[str, Any]:
+    """Every array in a state by its dotted name; TypeError or ValueError for what the format cannot hold."""
+    package()
     arrays: dict[str, Any] = {}
     flatten(state, "", arrays)
-    try:
-        content: bytes = save(arrays)
-    except Exception as error:  # the package has its own kinds
-        raise ValueError(f"save: safetensors cannot hold this: {error}") from error
-    return content
+    return arrays
 
 
 def flatten(state: Any, name: str, arrays: dict[str, Any]) -> None:
@@ -38,7 +35,9 @@ def flatten(state: Any, name: str, arrays: dict[str, Any]) -> None:
     if type(value) in modules and name and value.dtype.kind in "fiub":
         if name in arrays:
             raise ValueError(f"save: two arrays would both be called {name!r} in safetensors")
-        arrays[name] = host.array(to_host(value), order="C")
+        if name == "__metadata__":
+            raise ValueError(f"save: safetensors keeps the name {name!r} to itself: give the array another one")
+        arrays[name] = host.asarray(to_host(value), order="C")
     elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
         for key, part in value.items():
             flatten(part, f"{name}.{key}" if name else key, arrays)
@@ -47,6 +46,15 @@ def flatten(state: Any, name: str, arrays: dict[str, Any]) -> None:
         raise TypeError(f"save: safetensors holds dicts of arrays by name only, {name or 'the state'} is {what}")
 
 
-def from_safetensors(content: bytes) -> dict[str, Any]:
-    """The arrays by dotted name, each one's own."""
-    return {name: host.array(array) for name, array in package().load(content).items()}
+def write_safetensors(arrays: dict[str, Any], path: str) -> None:
+    """Write named arrays to a file."""
+    try:
+        package().save_file(arrays, path)
+    except Exception as error:  # the package has its own kinds
+        raise ValueError(f"save: safetensors could not write this: {error}") from error
+
+
+def read_safetensors(path: str) -> dict[str, Any]:
+    """The arrays by dotted name, each one's own: read, not mapped, which would hold the file in memory, too."""
+    found: dict[str, Any] = package().load_file(path, backend="pread")
+    return found
