@@ -7,6 +7,7 @@ something, and at every call and return there. Which of them come before the cha
 import copy
 import inspect
 import sys
+import threading
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -116,6 +117,10 @@ def test_an_interrupt_leaves_all_old_or_all_new(name):
         if left == new:
             made = network()
     assert seen[0] and not seen[-1] and seen == sorted(seen, reverse=True)
+    other = threading.Thread(target=ACTS[name](*network()), daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive(), "an interrupt left a lock behind"
 
 
 @pytest.mark.parametrize("act", [lambda state: ts.set_rng_state(state), lambda state: ts.manual_seed(5)])

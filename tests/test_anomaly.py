@@ -1,6 +1,7 @@
 """`detect_anomaly`: the first value that is not finite is an error that says where; outside it, NaN flows."""
 
 import contextlib
+import contextvars
 import re
 import threading
 
@@ -104,6 +105,22 @@ def test_ops_that_are_not_recorded_are_looked_at_too():
     assert e.value.node is None and e.value.path == {}
 
 
+@pytest.mark.parametrize("parts", [ts.unstack, lambda x: ts.split(x, 1), lambda x: [x.tanh()]])
+def test_what_has_no_history_may_come_in_parts(parts):
+    x = (leaf([1.0, 0.0]) * 1.0).detach()
+    with ts.detect_anomaly():
+        assert [y.requires_grad for y in parts(x)] == [False] * len(parts(x))
+    with pytest.raises(RuntimeError, match=r"log gave -inf at \[1\]"), ts.detect_anomaly():
+        parts(x.log())
+
+
+def test_a_truncated_network_trains_under_its_eyes():
+    windows = ts.truncated(nn.LSTM(2, 3))
+    with ts.detect_anomaly():
+        for window in ts.ones(6, 1, 2).split(2):
+            windows(window).sum().backward()
+
+
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_rule_that_gives_inf_is_named_with_the_line_that_made_its_op(recorded):
     w = leaf([4.0, 0.0])
@@ -118,7 +135,9 @@ def test_a_rule_that_gives_inf_is_named_with_the_line_that_made_its_op(recorded)
         assert "backward: step 3, root: the rule of sqrt gave a leaf inf" in str(caught.value)
         assert "y = w.sqrt()" in str(caught.value)
         assert list(caught.value.path) == [w.node, y.node]
+        assert caught.value.node in ancestors([caught.value.output.node])
     assert w.grad is None
+    assert "path" in ts.draw(caught.value.output, show=caught.value.path).dot
 
 
 def test_grad_is_watched_as_backward_is():
@@ -133,8 +152,9 @@ def test_grad_is_watched_as_backward_is():
 def test_a_loss_that_is_nan_is_refused_before_backward():
     w = leaf([1.0])
     loss = (w * np.nan).sum()
-    with pytest.raises(RuntimeError, match="backward: the loss is nan"), ts.detect_anomaly():
+    with pytest.raises(RuntimeError, match="backward: the loss is nan") as caught, ts.detect_anomaly():
         loss.backward()
+    assert caught.value.output is loss and caught.value.path[loss.node] == len(caught.value.path) == 3
     assert w.grad is None
     loss.backward()  # the graph was not touched
     assert np.isnan(w.grad.item())
@@ -190,6 +210,71 @@ def test_other_threads_are_not_watched():
         thread.start()
         thread.join()
     assert found == [True]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_copy_of_the_context_is_watched_at_work_in_many_threads(steps):
+    """As `asyncio.to_thread` makes one: each thread finds its own, and what still waits for a name the context does."""
+    w, start, found, before = leaf([1.0]), threading.Barrier(4), [], np.geterr()
+
+    def work(me):
+        start.wait(10)
+        for t in range(max(steps, 1)):
+            with ts.scope(**{"thread": me, "step": t} if steps else {}):
+                for _ in range(100):
+                    w * 2.0
+                leaf([0.0, me]).log()
+
+    def caught(me):
+        try:
+            work(me)
+        except RuntimeError as error:
+            found.append((me, str(error)))
+
+    def watched():
+        with ts.detect_anomaly():
+            threads = [threading.Thread(target=contextvars.copy_context().run, args=(caught, me)) for me in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    if steps == 1:
+        with pytest.raises(RuntimeError, match=r"step 0: log gave -inf"):
+            watched()
+    else:
+        watched()
+        assert sorted(me for me, _ in found) == [0, 1, 2, 3]
+        for me, text in found:
+            assert f"{f'thread {me}, step 0' if steps else 'outside all modules'}: log gave -inf" in text
+    assert np.geterr() == before
+
+
+def test_an_op_is_looked_at_while_another_is_being_made_in_a_copy_of_the_context():
+    missed = []
+
+    @ts.primitive
+    def crowded(xp, x):
+        """Meanwhile another thread finds an inf."""
+        thread = threading.Thread(target=copied.copy().run, args=(other,))
+        thread.start()
+        thread.join()
+        return x
+
+    def other():
+        with contextlib.suppress(RuntimeError):
+            missed.append(leaf([0.0]).log())
+
+    with ts.detect_anomaly():
+        copied = contextvars.copy_context()
+        crowded(leaf([1.0]))
+    assert not missed
+
+
+def test_nothing_is_looked_at_under_no_grad_whichever_is_inside():
+    with ts.no_grad(), ts.detect_anomaly():
+        y = leaf([0.0]).log()
+    assert not y.requires_grad and np.isinf(y.item())
 
 
 def test_another_error_passes_unless_a_bad_value_led_to_it():

@@ -11,7 +11,7 @@ import pytest
 
 package = Path(__file__).resolve().parent.parent / "tinygrad_seq"
 FLOORS = {
-    "backend": 0, "commit": 0, "scope": 0,
+    "backend": 0, "commit": 0, "held": 0, "scope": 0,
     "graph": 1, "steps": 1, "carried": 1,
     "record": 2, "primitive": 2,
     "ops": 3,

@@ -10,7 +10,7 @@ from typing import Any
 
 from tinygrad_seq.backend import Array, modules
 from tinygrad_seq.commit import Change, commit
-from tinygrad_seq.graph import Node
+from tinygrad_seq.graph import Node, Value
 from tinygrad_seq.record import handle
 
 delivering = RLock()  # threads that share parameters add to them one after the other
@@ -25,15 +25,19 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
         owner = node.owner() if node.owner is not None else None
         if owner is not None and owner.node is not None and owner.node.requires_grad:
             given.append((owner, result_of(g, owner.array, recorded)))
+    with delivering: add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
+
+
+def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -> None:
+    """Replace each owner's `.grad` by its sum with what is given, and make the other changes, at once."""
     totals: dict[int, Any] = {}  # by owner: a leaf that was changed between its uses has had several nodes
-    with delivering:
-        for owner, new in given:
-            old = totals.get(id(owner), getattr(owner, "stored_grad", None))
-            if old is not None:
-                new = old + new if recorded else handle(old.array + new.array, None)
-            totals[id(owner)] = new
-            changes.append((owner, "stored_grad", new))
-        commit(changes)  # in their order: of several totals of one owner the last counts
+    for owner, new in given:
+        old = totals.get(id(owner), getattr(owner, "stored_grad", None))
+        if old is not None:
+            new = old + new if recorded else handle(old.array + new.array, None)
+        totals[id(owner)] = new
+        changes.append((owner, "stored_grad", new))
+    commit(changes)  # in their order: of several totals of one owner the last counts
 
 
 def result_of(g: Any, like: Array, recorded: bool) -> Any:

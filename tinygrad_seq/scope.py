@@ -6,29 +6,38 @@ property of the scope too, so `no_grad` is one more kind of scope and costs an o
 lives in a ContextVar: each thread has its own.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from tinygrad_seq.held import held
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Scope:
-    """One link: `key=value` inside `outer`. `recording` says whether ops made here are recorded: a bool, or a watch."""
+    """One link of the chain: `key=value` inside `outer`. Without a key it says only how ops are recorded.
 
-    __slots__ = ("outer", "key", "value", "recording", "kept")  # kept: set where a backward kept the graph
+    `recording` says whether ops made here are: a bool, or a watch (see anomaly.py). `maker`: the id of the `with` that
+    added the link.
+    """
 
-    def __init__(self, outer: "Scope | None", key: str, value: Any, recording: Any) -> None:
+    __slots__ = ("outer", "key", "value", "recording", "maker", "kept")  # kept: set where a backward kept the graph
+
+    def __init__(self, outer: "Scope | None", key: str, value: Any, recording: Any, maker: int = 0) -> None:
         self.outer = outer
         self.key = key
         self.value = value
         self.recording = recording
+        self.maker = maker
 
     def path(self) -> tuple[tuple[str, Any], ...]:
         """The entries from the outermost to this one."""
         entries = []
         link: Scope | None = self
         while link is not None and link.outer is not None:
-            entries.append((link.key, link.value))
+            if link.key:
+                entries.append((link.key, link.value))
             link = link.outer
         return tuple(reversed(entries))
 
@@ -46,7 +55,39 @@ root = Scope(None, "", None, True)
 current: ContextVar[Scope] = ContextVar("current", default=root)
 
 
-class scope:  # noqa: N801 (reads as the statement it makes)
+class ScopeContext:
+    """A context that adds links to the chain; as a decorator it does so whenever the function's body runs.
+
+    Leaving it takes out the links that it added, wherever they are by now: of two generators that hold one each, any
+    may end first. It remembers nothing itself, so one object may be nested, used again, and shared by threads.
+    """
+
+    __slots__ = ()
+
+    entries: Mapping[str, Any] = {}  # a link each; without a key: what to do in place of recording
+
+    def __enter__(self) -> Scope:
+        here, maker = current.get(), id(self)
+        for key, value in self.entries.items():
+            here = Scope(here, key, value, here.recording, maker) if key else linked(here, key, value, maker)
+        current.set(here)
+        return here
+
+    def __exit__(self, *raised: Any) -> None:
+        here, maker = current.get(), id(self)
+        for _ in self.entries:
+            if here.maker != maker:  # something else was added on top, and is still there
+                here = without(current.get(), maker, len(self.entries))
+                break
+            here = here.outer  # type: ignore[assignment]  # the root has no maker
+        current.set(here)
+
+    def __call__(self, function: F) -> F:
+        wrapper: F = held(self, function)
+        return wrapper
+
+
+class scope(ScopeContext):  # noqa: N801 (reads as the statement it makes)
     """Say where we are: ops inside `with scope(step=3):` carry `step=3`.
 
     The loop over time in every layer does just this; your own loop gets clusters in its picture the same way.
@@ -60,37 +101,16 @@ class scope:  # noqa: N801 (reads as the statement it makes)
     Scope(step=1)
     """
 
-    __slots__ = ("entries", "token")
+    __slots__ = ("entries",)
 
     def __init__(self, **entries: Any) -> None:
         self.entries = entries
-        self.token: Token[Scope] | None = None
-
-    def __enter__(self) -> Scope:
-        here = current.get()
-        for key, value in self.entries.items():
-            here = Scope(here, key, value, here.recording)
-        self.token = current.set(here)
-        return here
-
-    def __exit__(self, *_: object) -> None:
-        if self.token is not None:
-            current.reset(self.token)
 
 
-@contextmanager
-def enter(link: Scope) -> Iterator[Scope]:
-    """Go to a scope that exists already, as the backward pass does when it is recorded itself."""
-    token = current.set(link)
-    try:
-        yield link
-    finally:
-        current.reset(token)
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
+class no_grad(ScopeContext):  # noqa: N801 (reads as the statement it makes)
     """Compute without recording, as a context or as a decorator; each thread has its own switch.
+
+    Decorated generators and async functions do not record while their own body runs; their caller is not affected.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.tensor([1.0], requires_grad=True)
@@ -98,9 +118,32 @@ def no_grad() -> Iterator[None]:
     ...     (w * 2.0).requires_grad
     False
     """
-    here = current.get()
-    with enter(Scope(here, "no_grad", True, False)):
-        yield
+
+    __slots__ = ()
+
+    entries = {"": False}  # noqa: RUF012 (a class of slots has no other place for it)
+
+
+def linked(outer: Scope, key: str, value: Any, maker: int) -> Scope:
+    """One link more. How to record comes from the links without a key: from any `no_grad`, else from the innermost."""
+    recording = outer.recording
+    return Scope(outer, key, value, recording if key or recording is False else value, maker)
+
+
+def without(here: Scope, maker: int, count: int) -> Scope:
+    """The chain without the innermost links of that maker; what was linked to them is linked anew."""
+    link, others = here, []
+    while count and link.outer is not None:
+        if link.maker == maker:
+            count -= 1
+        else:
+            others.append(link)
+        link = link.outer
+    if count:
+        return here  # entered in another thread
+    for other in reversed(others):
+        link = linked(link, other.key, other.value, other.maker)
+    return link
 
 
 def step_of(scope: Scope) -> Scope | None:

@@ -80,7 +80,7 @@ class Places:
             link = link.outer
         place = known.get(link, self.top) if link is not None else self.top
         for link in reversed(links):
-            if link.key != "no_grad":
+            if link.key:  # else it says only how to record
                 last = self.inner[place][-1] if self.inner[place] else None
                 other = last is None or last.key != link.key or last.text != str(link.value)
                 if last is None or other or (isinstance(link.value, Name) and link.value is not last.value):
