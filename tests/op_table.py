@@ -38,8 +38,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import tinygrad_seq as ts
-from tinygrad_seq.ops import comparison, elementwise, indexing, joining, reduction, shape
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.ops import comparison, elementwise, indexing, joining, reduction, shape
+from tinygrad_seq.engine.primitive import registry
 from tinygrad_seq.testing import Case, distinct, filled, nonzero, normal, off_grid, one, positive, shapes, together
 
 PRIMITIVES = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_seq.")}

@@ -13,7 +13,7 @@ from networks import leaf, runs
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 GATES = {"lstm": ["input", "forget", "cell", "output"], "gru": ["reset", "update", "new"], "rnn": ["h"]}
 LAYERS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -181,7 +181,7 @@ def test_every_recorded_op_knows_its_line():
         y = out.sum()
     assert re.search(r"test_anomaly\.py:\d+$", y.node.line)
     for node in ancestors([y.node]):
-        assert node.op is None or re.search(r"(test_anomaly|lstm|cell|recurrent|stacked)\.py:\d+$", node.line)
+        assert node.op is None or re.search(r"(test_anomaly|lstm|cell|recurrent|recurrent_layers)\.py:\d+$", node.line)
     out, _ = nn.LSTM(2, 3)(ts.ones(2, 1, 2))
     assert {node.line for node in ancestors([out.node])} == {None}
 

@@ -9,7 +9,7 @@ from pictures import clusters, items
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 ops = st.sampled_from(["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"])
 moves = st.sampled_from(["step", "module", "out", "again"])

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_seq as ts
-from tinygrad_seq.io import DIGEST
+from tinygrad_seq.saving.archive import DIGEST
 
 
 @pytest.fixture(scope="module")

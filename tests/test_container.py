@@ -11,7 +11,7 @@ from networks import seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 
 def linear(bias=False):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from networks import leaf
 
 import tinygrad_seq as ts
-from tinygrad_seq.anomaly import AnomalyError
-from tinygrad_seq.scope import current, root
+from tinygrad_seq.checks.anomaly import AnomalyError
+from tinygrad_seq.engine.scope import current, root
 
 w = leaf(np.zeros(1))
 

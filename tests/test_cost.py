@@ -16,8 +16,8 @@ import pytest
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.engine.primitive import registry
 
 READ = {
     "x[t]": lambda x: [x[t] for t in range(len(x))],

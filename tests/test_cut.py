@@ -10,7 +10,7 @@ from pictures import by_hand, items, numbers, steps_shown
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.graph import Cut, Node
+from tinygrad_seq.engine.graph import Cut, Node
 
 
 def cuts(view):

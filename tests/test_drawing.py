@@ -15,7 +15,7 @@ import tinygrad_seq as ts
 from tinygrad_seq.drawing import Drawing, draw
 from tinygrad_seq.drawing.build import build
 from tinygrad_seq.drawing.view import leaves
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 root = Path(__file__).parents[1]
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")

@@ -16,7 +16,7 @@ from laws import over
 from op_table import SMOOTH
 
 import tinygrad_seq as ts
-from tinygrad_seq.ops import elementwise
+from tinygrad_seq.engine.ops import elementwise
 from tinygrad_seq.testing import single_stays_single
 
 DTYPES = ["bool", "int32", "int64", "float32", "float64"]

@@ -8,8 +8,8 @@ from pictures import by_hand, items, loops_in_steps, lstm, numbers, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.graph import ancestors
-from tinygrad_seq.steps import Places, same_again
+from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.engine.timeline import Places, same_again
 
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 

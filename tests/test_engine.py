@@ -8,7 +8,7 @@ import pytest
 from counted import counted, runs
 
 import tinygrad_seq as ts
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 
 def leaf(*values):

@@ -11,7 +11,7 @@ from networks import KINDS, Run, leaf, packed, runs, seeds, small
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 
 def near(a, b):

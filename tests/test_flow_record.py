@@ -10,8 +10,8 @@ from networks import leaf, runs, seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.engine.primitive import registry
 
 
 def loss_of(run):

@@ -20,7 +20,7 @@ from networks import leaf, seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.primitive import registry
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=4)
 CHECKS = pytest.mark.parametrize("check", [ts.gradcheck, ts.gradgradcheck])

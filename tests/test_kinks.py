@@ -14,7 +14,7 @@ from laws import host, over
 from op_table import SMOOTH
 
 import tinygrad_seq as ts
-from tinygrad_seq.ops import elementwise
+from tinygrad_seq.engine.ops import elementwise
 from tinygrad_seq.testing import applied
 
 INF, NAN = float("inf"), float("nan")

@@ -14,7 +14,7 @@ from networks import KINDS, flat, leaf, packed, runs, seeds, small
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 RUBBISH = st.sampled_from([0.0, 1e30, -1e30, np.inf, -np.inf, np.nan])
 FORMS = {

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from laws import assert_same
 
 import tinygrad_seq as ts
-from tinygrad_seq import backend
-from tinygrad_seq.ops import indexing
+from tinygrad_seq.engine import backend
+from tinygrad_seq.engine.ops import indexing
 
 tables = st.tuples(st.integers(1, 60), st.sampled_from([32, 64]), st.integers(1024, 1100))
 

@@ -15,7 +15,7 @@ from networks import gradients, leaf, seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=3)
 smoothings = st.sampled_from([0.0, 0.1, 0.5, 1.0])

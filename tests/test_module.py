@@ -19,7 +19,7 @@ from networks import seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 
 class Tagger(nn.Module):
@@ -298,7 +298,7 @@ def test_lists_of_what_is_known_or_is_no_part_are_no_ones_business():
     model.order = [model.first, (model.weight, None), {"a": model}]
     model.rnn, model.data = nn.LSTM(1, 2, num_layers=2, bidirectional=True), [ts.ones(2), 3, "a", [[1.0] * 1000] * 1000]
     model.data.append(model.data)
-    model.windows = ts.truncated(model.rnn, (nn.Parameter([1.0]), nn.Parameter([1.0])))
+    model.windows = ts.truncated(nn.LSTM(1, 2), (nn.Parameter([1.0]), nn.Parameter([1.0])))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(list(model.train().parameters())) == 3 + 16

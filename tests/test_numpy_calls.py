@@ -17,7 +17,7 @@ from networks import seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.ops.numpy_calls import OPERATORS, SPELLED
+from tinygrad_seq.engine.functions.numpy_calls import OPERATORS, SPELLED
 
 MASK = np.array([[True, False], [False, True]])
 

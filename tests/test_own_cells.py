@@ -13,7 +13,7 @@ from networks import as_function, flat, gradients, leaf, seeds, small
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 
 class Leaky(nn.Module):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_seq as ts
-from tinygrad_seq.graph import Cut, Node
+from tinygrad_seq.engine.graph import Cut, Node
 
 
 def leaf(*values):

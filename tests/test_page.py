@@ -20,8 +20,8 @@ from tinygrad_seq.drawing.page import data, forward_frames, inlined, page
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import Scale, leaves
-from tinygrad_seq.graph import ancestors
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.engine.primitive import registry
 
 hostile = "</script><b>&\"'\\\n<!-- ]]> \u2028 :: " + "x" * 10_000
 

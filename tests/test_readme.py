@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.primitive import registry
 
 root = Path(__file__).resolve().parent.parent
 text = (root / "README.md").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from networks import KINDS, flat, gradients, packed, runs, seeds, small
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 ONE, ONE_WAY = st.just(1), st.just(False)
 everything = given(run=runs())

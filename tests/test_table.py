@@ -9,8 +9,8 @@ from laws import as_list, leaves, over
 from op_table import PRIMITIVES, ROWS, SMOOTH
 
 import tinygrad_seq as ts
-from tinygrad_seq.graph import ancestors
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.engine.primitive import registry
 
 
 def test_every_primitive_has_a_row():

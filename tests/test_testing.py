@@ -13,7 +13,7 @@ from hypothesis import given
 
 import tinygrad_seq as ts
 from tinygrad_seq import testing
-from tinygrad_seq.primitive import registry
+from tinygrad_seq.engine.primitive import registry
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -18,7 +18,7 @@ from networks import KINDS, flat, leaf, packed, runs, seeds
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.graph import Node, ancestors
+from tinygrad_seq.engine.graph import Node, ancestors
 
 
 def made(kind, seed, steps):

@@ -13,7 +13,7 @@ import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw, palette
 from tinygrad_seq.drawing.numbers import norm, scale
-from tinygrad_seq.graph import ancestors
+from tinygrad_seq.engine.graph import ancestors
 
 
 class Run:

@@ -6,10 +6,12 @@ The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 
 from tinygrad_seq import data, flow, nn, optim
-from tinygrad_seq.anomaly import detect_anomaly
-from tinygrad_seq.backend import bool_, float32, float64, int32, int64
-from tinygrad_seq.backprop import grad
-from tinygrad_seq.creation import (
+from tinygrad_seq.checks.anomaly import detect_anomaly
+from tinygrad_seq.checks.gradcheck import gradcheck, gradgradcheck
+from tinygrad_seq.drawing import Drawing, diff, draw
+from tinygrad_seq.engine.backend import bool_, float32, float64, int32, int64
+from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.creation import (
     arange,
     eye,
     full,
@@ -22,24 +24,7 @@ from tinygrad_seq.creation import (
     tensor,
     zeros,
 )
-from tinygrad_seq.drawing import Drawing, diff, draw
-from tinygrad_seq.gradcheck import gradcheck, gradgradcheck
-from tinygrad_seq.io import load, save
-from tinygrad_seq.ops.arrangement import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flip,
-    pad,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    transpose,
-    unstack,
-)
-from tinygrad_seq.ops.composite import (
+from tinygrad_seq.engine.functions.reductions import (
     argmax,
     clip,
     log_softmax,
@@ -54,7 +39,21 @@ from tinygrad_seq.ops.composite import (
     take,
     var,
 )
-from tinygrad_seq.ops.elementwise import (
+from tinygrad_seq.engine.functions.shapes import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flip,
+    pad,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+    unstack,
+)
+from tinygrad_seq.engine.ops.elementwise import (
     abs,
     add,
     cos,
@@ -74,10 +73,11 @@ from tinygrad_seq.ops.elementwise import (
     tanh,
     where,
 )
-from tinygrad_seq.primitive import primitive
-from tinygrad_seq.scope import no_grad, scope
-from tinygrad_seq.tensor import Tensor
-from tinygrad_seq.truncated import truncated
+from tinygrad_seq.engine.primitive import primitive
+from tinygrad_seq.engine.scope import no_grad, scope
+from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.nn.truncated import truncated
+from tinygrad_seq.saving.archive import load, save
 
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from tinygrad_seq.backend import float32, float64, host
-from tinygrad_seq.backprop import grad
-from tinygrad_seq.creation import tensor
-from tinygrad_seq.gradcheck import as_list, gradcheck, gradgradcheck
-from tinygrad_seq.graph import leaf
-from tinygrad_seq.record import handle
-from tinygrad_seq.tensor import Tensor
+from tinygrad_seq.checks.gradcheck import as_list, gradcheck, gradgradcheck
+from tinygrad_seq.engine.backend import float32, float64, host
+from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.graph import leaf
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.tensor import Tensor
 
 try:
     from hypothesis import strategies as st

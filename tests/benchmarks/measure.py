@@ -21,7 +21,7 @@ import by_hand
 import numpy as np
 
 import tinygrad_seq as ts
-from tinygrad_seq.ops import indexing
+from tinygrad_seq.engine.ops import indexing
 
 try:
     import torch

@@ -5,9 +5,9 @@ Numbers are given as lists, NumPy arrays or Tensors and come back as NumPy array
 """
 
 from tinygrad_seq.data.batches import Batches, batches
+from tinygrad_seq.data.bptt_batches import bptt_batches
 from tinygrad_seq.data.datasets import cities, python_manual, sunspots
-from tinygrad_seq.data.padding import pad_sequences
-from tinygrad_seq.data.streams import bptt_batches
+from tinygrad_seq.data.pad_sequences import pad_sequences
 from tinygrad_seq.data.vocabulary import Vocabulary
 from tinygrad_seq.data.windows import windows
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_seq.backend import host
-from tinygrad_seq.creation import chosen
-from tinygrad_seq.data.arguments import as_array
-from tinygrad_seq.ops.arguments import at_least
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.creation import chosen
 
 
 @dataclass(frozen=True, eq=False, repr=False)

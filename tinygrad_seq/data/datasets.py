@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from tinygrad_seq.backend import default_dtype, host
+from tinygrad_seq.engine.backend import default_dtype, host
 
 
 def rows(name: str) -> list[list[str]]:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygrad_seq.backend import host
-from tinygrad_seq.data.arguments import as_array
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.backend import host
 
 
 class Vocabulary:

@@ -6,9 +6,9 @@ The examples overlap, and as views of the series they take no memory.
 
 from typing import Any
 
-from tinygrad_seq.backend import host
-from tinygrad_seq.data.arguments import as_array
-from tinygrad_seq.ops.arguments import at_least
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.backend import host
 
 
 def windows(series: Any, length: int, horizon: int = 1) -> tuple[Any, Any]:

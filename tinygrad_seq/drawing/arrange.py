@@ -5,8 +5,8 @@ shelves, so that its picture is the same at every time.
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tinygrad_seq.graph import Node
-from tinygrad_seq.steps import Place
+from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.timeline import Place
 
 if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder

@@ -17,8 +17,8 @@ from tinygrad_seq.drawing.legend import legend
 from tinygrad_seq.drawing.numbers import Numbers, shown
 from tinygrad_seq.drawing.reading import Reading
 from tinygrad_seq.drawing.view import Cluster, Item, View
-from tinygrad_seq.graph import Node
-from tinygrad_seq.steps import Place, same_again
+from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.timeline import Place, same_again
 
 
 def build(

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tinygrad_seq.graph import Cut, Node
-from tinygrad_seq.steps import Place
+from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.timeline import Place
 
 symbols = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",

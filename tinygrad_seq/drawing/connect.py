@@ -13,8 +13,8 @@ from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.gaps import Gap
 from tinygrad_seq.drawing.numbers import Numbers
 from tinygrad_seq.drawing.view import Edge, Item
-from tinygrad_seq.graph import Cut, Node
-from tinygrad_seq.steps import Place
+from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.timeline import Place
 
 if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder

@@ -9,11 +9,11 @@ from functools import cache
 from math import isfinite
 from typing import Any
 
-from tinygrad_seq.backend import Array, modules, quiet, to_host
 from tinygrad_seq.drawing.numbers import grad_norm
 from tinygrad_seq.drawing.rules import rules_of
 from tinygrad_seq.drawing.view import View, within
-from tinygrad_seq.graph import Node, Value, ancestors
+from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
+from tinygrad_seq.engine.graph import Node, Value, ancestors
 
 strip_length = 64
 Details = dict[str, dict[str, Any]]  # by item

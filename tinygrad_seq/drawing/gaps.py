@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tinygrad_seq.drawing.caption import shortened
 from tinygrad_seq.drawing.view import Cluster, Item
-from tinygrad_seq.steps import Place
+from tinygrad_seq.engine.timeline import Place
 
 
 @dataclass(slots=True)

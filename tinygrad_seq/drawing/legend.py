@@ -8,8 +8,8 @@ from tinygrad_seq.drawing.numbers import grad_norm
 from tinygrad_seq.drawing.reading import Reading
 from tinygrad_seq.drawing.view import LegendRow
 from tinygrad_seq.drawing.weights import is_parameter
-from tinygrad_seq.graph import Node
-from tinygrad_seq.steps import Place
+from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.timeline import Place
 
 
 def legend(graph: Reading, colours: Mapping[tuple[Node, ...], int]) -> list[LegendRow]:

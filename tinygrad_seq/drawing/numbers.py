@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, hypot, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_seq.backend import modules
-from tinygrad_seq.backprop import Use, starting_gradients, walk
 from tinygrad_seq.drawing.view import Edge, Item, Scale, View, within
-from tinygrad_seq.graph import Node, Value, ancestors
+from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backprop import Use, starting_gradients, walk
+from tinygrad_seq.engine.graph import Node, Value, ancestors
 
 if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder

@@ -22,8 +22,8 @@ from tinygrad_seq.drawing.numbers import delivered_to_nobody, given, gradients
 from tinygrad_seq.drawing.page import page
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View, within
-from tinygrad_seq.graph import Node, Value, ancestors
-from tinygrad_seq.io import write
+from tinygrad_seq.engine.graph import Node, Value, ancestors
+from tinygrad_seq.saving.archive import write
 
 too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minutes or all memory
 

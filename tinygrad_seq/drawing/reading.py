@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.weights import is_parameter, sources
-from tinygrad_seq.graph import Cut, Node, ancestors
-from tinygrad_seq.steps import Places
+from tinygrad_seq.engine.graph import Cut, Node, ancestors
+from tinygrad_seq.engine.timeline import Places
 
 
 class Reading:

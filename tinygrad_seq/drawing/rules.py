@@ -11,7 +11,7 @@ from functools import lru_cache
 from textwrap import dedent
 from typing import Any
 
-from tinygrad_seq.primitive import Primitive
+from tinygrad_seq.engine.primitive import Primitive
 
 
 def rules_of(op: Primitive) -> list[tuple[str, str]]:

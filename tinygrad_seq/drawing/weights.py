@@ -5,9 +5,9 @@ proxy beside every use: one weight node with an edge to every step is unreadable
 
 from collections.abc import Mapping, Sequence
 
-from tinygrad_seq.graph import Node
+from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.timeline import Places
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.steps import Places
 
 rearranging = {"transpose", "contiguous", "cast", "transfer"}
 preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}

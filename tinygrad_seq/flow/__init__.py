@@ -1,10 +1,10 @@
 """Insight over time, read off the recorded graph: who taught the weights what."""
 
+from tinygrad_seq.flow.backward_log import Frame, Record, record
 from tinygrad_seq.flow.derivation import Derivation, derivation
+from tinygrad_seq.flow.gradient_by_step import Items, itemize
 from tinygrad_seq.flow.influence import Influence, influence
-from tinygrad_seq.flow.itemize import Items, itemize
 from tinygrad_seq.flow.monitor import Monitor
-from tinygrad_seq.flow.record import Frame, Record, record
 from tinygrad_seq.flow.states import states
 
 __all__ = [

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from tinygrad_seq.backend import host, modules, quiet
-from tinygrad_seq.backprop import searched
+from tinygrad_seq.engine.backend import host, modules, quiet
+from tinygrad_seq.engine.backprop import searched
+from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.flow.jacobians import chained, costs, handed_on, walked
 from tinygrad_seq.flow.norms import Lengths, gain
 from tinygrad_seq.flow.plot import axes_for
-from tinygrad_seq.graph import Node, Value, between
 
 
 class Influence:

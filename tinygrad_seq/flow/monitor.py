@@ -7,13 +7,13 @@ backward over: it looks at the graph (not every time, and not at every step), ru
 from collections import defaultdict
 from typing import Any
 
-from tinygrad_seq.backend import host
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.graph import Node, ancestors
+from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.flow.norms import norm
 from tinygrad_seq.flow.plot import ACCENT, axes_for, logarithmic
-from tinygrad_seq.graph import Node, ancestors
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
-from tinygrad_seq.scope import place_of
 
 SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # beyond these a gate hardly learns
 LOOKS = 8  # steps of each sequence that are looked at

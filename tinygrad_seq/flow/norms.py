@@ -5,8 +5,8 @@ range: gradients that vanish must not vanish sooner because their squares did.
 import math
 from typing import Any
 
-from tinygrad_seq.backend import host, quiet, to_host
-from tinygrad_seq.graph import Node
+from tinygrad_seq.engine.backend import host, quiet, to_host
+from tinygrad_seq.engine.graph import Node
 
 
 class Lengths(dict[Node, float]):

@@ -6,9 +6,9 @@ A slice of `out` is a new node that the recurrence does not know, and no gradien
 
 from typing import Any
 
-from tinygrad_seq.graph import Node, Value, ancestors
-from tinygrad_seq.record import handle
-from tinygrad_seq.steps import Place, Places
+from tinygrad_seq.engine.graph import Node, Value, ancestors
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.timeline import Place, Places
 
 
 def states(output: Any, name: str = "h", **where: Any) -> list[Any]:

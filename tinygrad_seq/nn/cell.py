@@ -8,13 +8,13 @@ blackboard, so that the graph shows one weight used T times.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from tinygrad_seq.backend import default_dtype, modules
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.backend import default_dtype, modules
+from tinygrad_seq.engine.ops.shape import contiguous
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module, Parameter
-from tinygrad_seq.ops.arguments import at_least
-from tinygrad_seq.ops.shape import contiguous
-from tinygrad_seq.record import handle
-from tinygrad_seq.tensor import Tensor
 
 State: TypeAlias = Any  # Tensor, or a tuple of Tensors that begins with the hidden state
 Step: TypeAlias = Callable[[Tensor, State], State]

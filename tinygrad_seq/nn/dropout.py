@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tinygrad_seq.backend import host, to_device
-from tinygrad_seq.creation import chosen
+from tinygrad_seq.engine.arguments import probability
+from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.creation import chosen
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.ops.arguments import probability
-from tinygrad_seq.record import handle
-from tinygrad_seq.tensor import Tensor
 
 
 def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:

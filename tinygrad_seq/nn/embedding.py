@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from tinygrad_seq.backend import as_dtype, modules
-from tinygrad_seq.creation import tensor, zeros
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.backend import as_dtype, modules
+from tinygrad_seq.engine.creation import tensor, zeros
+from tinygrad_seq.engine.functions.reductions import checked_ids, one_hot
+from tinygrad_seq.engine.ops import indexing
+from tinygrad_seq.engine.ops.elementwise import where
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import normal_
 from tinygrad_seq.nn.module import Module, Parameter
-from tinygrad_seq.ops import indexing
-from tinygrad_seq.ops.arguments import at_least
-from tinygrad_seq.ops.composite import checked_ids, one_hot
-from tinygrad_seq.ops.elementwise import where
-from tinygrad_seq.record import handle
-from tinygrad_seq.tensor import Tensor
 
 
 class Embedding(Module):

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from tinygrad_seq.engine.ops.joining import split
+from tinygrad_seq.engine.ops.matmul import matmul
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
-from tinygrad_seq.nn.stacked import Stacked
-from tinygrad_seq.ops.contraction import matmul
-from tinygrad_seq.ops.joining import split
-from tinygrad_seq.tensor import Tensor
+from tinygrad_seq.nn.recurrent_layers import Stacked
 
 
 class GRUCell(Cell):

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
-from tinygrad_seq.backend import host, to_device
-from tinygrad_seq.creation import chosen, uniform_draws, zeros
+from tinygrad_seq.engine.arguments import number
+from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.creation import chosen, uniform_draws, zeros
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.ops.arguments import number
 
 
 def uniform(*shape: int, bound: float) -> Parameter:

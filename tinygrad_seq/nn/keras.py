@@ -9,13 +9,13 @@ bias where PyTorch keeps two.
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_seq.backend import host
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.embedding import Embedding
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.stacked import Stacked
+from tinygrad_seq.nn.recurrent_layers import Stacked
 
 
 def from_keras(layer: Module, weights: Sequence[Any]) -> None:

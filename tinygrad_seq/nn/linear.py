@@ -1,11 +1,11 @@
 """The affine map."""
 
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.functions.reductions import matmul
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import check_dtype
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.ops.arguments import at_least
-from tinygrad_seq.ops.composite import matmul
-from tinygrad_seq.tensor import Tensor
 
 
 class Linear(Module):

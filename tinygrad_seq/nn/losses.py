@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from tinygrad_seq.backend import modules
-from tinygrad_seq.creation import tensor
+from tinygrad_seq.engine.arguments import ints, probability
+from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.functions.reductions import checked_ids, getitem, indices, log_softmax
+from tinygrad_seq.engine.ops.elementwise import softplus
+from tinygrad_seq.engine.ops.indexing import scatter
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.ops.arguments import ints, probability
-from tinygrad_seq.ops.composite import checked_ids, getitem, indices, log_softmax
-from tinygrad_seq.ops.elementwise import softplus
-from tinygrad_seq.ops.indexing import scatter
-from tinygrad_seq.record import handle
-from tinygrad_seq.tensor import Tensor
 
 
 def cross_entropy(

@@ -10,13 +10,13 @@ from itertools import islice
 from reprlib import recursive_repr
 from typing import Any
 
-from tinygrad_seq.backend import Array, as_dtype, host, names_device, to_device, to_host
-from tinygrad_seq.commit import Change, commit
-from tinygrad_seq.graph import Value, leaf_after
+from tinygrad_seq.engine.backend import Array, as_dtype, host, names_device, to_device, to_host
+from tinygrad_seq.engine.commit import Change, commit
+from tinygrad_seq.engine.graph import Value, leaf_after
+from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.nn.parameter import Parameter as Parameter
 from tinygrad_seq.nn.summary import Summary, summary
-from tinygrad_seq.record import handle
-from tinygrad_seq.scope import Name, scope
 
 plain = (list, tuple, set, dict)  # where a part is not found
 

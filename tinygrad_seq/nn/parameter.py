@@ -2,9 +2,9 @@
 
 from typing import Any, NoReturn
 
-from tinygrad_seq.creation import tensor
-from tinygrad_seq.graph import Value, leaf
-from tinygrad_seq.tensor import Tensor
+from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.graph import Value, leaf
+from tinygrad_seq.engine.tensor import Tensor
 
 
 class Parameter(Tensor):

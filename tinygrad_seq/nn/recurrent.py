@@ -5,12 +5,12 @@ This is the only place that says `step=t`. RNN, LSTM and GRU are layers and dire
 
 from typing import Any
 
+from tinygrad_seq.engine.functions.shapes import stack
+from tinygrad_seq.engine.scope import scope
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, State, Step, each, parts_of, tensors_of, zero_state
+from tinygrad_seq.nn.lengths import Padding, lengths_of
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.padding import Padding, lengths_of
-from tinygrad_seq.ops.arrangement import stack
-from tinygrad_seq.scope import scope
-from tinygrad_seq.tensor import Tensor
 
 
 def unroll(

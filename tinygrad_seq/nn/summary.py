@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_seq.graph import Value
+from tinygrad_seq.engine.graph import Value
 
 if TYPE_CHECKING:  # a name for type checkers
     from tinygrad_seq.nn.module import Module

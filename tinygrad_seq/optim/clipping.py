@@ -4,10 +4,10 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 
-from tinygrad_seq.commit import commit
+from tinygrad_seq.engine.commit import commit
+from tinygrad_seq.engine.recording import handle
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.arguments import number, trainable
-from tinygrad_seq.record import handle
+from tinygrad_seq.optim.validation import number, trainable
 
 
 def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:

@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from tinygrad_seq.backend import Array, host, modules, to_device, to_host
-from tinygrad_seq.commit import Change, commit
+from tinygrad_seq.engine.backend import Array, host, modules, to_device, to_host
+from tinygrad_seq.engine.commit import Change, commit
+from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.arguments import number, trainable
-from tinygrad_seq.record import array_of
+from tinygrad_seq.optim.validation import number, trainable
 
 FLAGS = ("nesterov", "amsgrad", "centered")
 FRACTIONS = ("betas", "alpha")  # the weights of running means

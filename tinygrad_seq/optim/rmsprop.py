@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_seq.backend import Array, modules
+from tinygrad_seq.engine.backend import Array, modules
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.optimizer import Optimizer
 

@@ -10,9 +10,9 @@ import warnings
 from copy import copy
 from typing import Any
 
-from tinygrad_seq.commit import commit
-from tinygrad_seq.optim.arguments import number
+from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.optim.validation import number
 
 
 class Schedule:

@@ -1,0 +1,1 @@
+"""Checks: gradients against finite differences, NaN and inf where they start."""

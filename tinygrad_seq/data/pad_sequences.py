@@ -1,0 +1,45 @@
+"""Sequences of different lengths as one array: padded at the end, with their lengths beside it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.backend import host
+
+
+def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool = False) -> tuple[Any, Any]:
+    """Sequences of any lengths, each continued with `value` to the length of the longest, and their lengths.
+
+    B sequences (T_b, ...) -> NumPy arrays: padded (T, B, ...), or (B, T, ...) with batch_first, where T is the largest
+    T_b, and lengths (B,) of int64, which recurrent layers take as `lengths=`. `batches` takes examples along the first
+    axis, so it wants batch_first. The dtype is the one that holds all sequences; a value that it cannot hold is a
+    TypeError. Raises ValueError for sequences that differ in more than their length, naming the first that does.
+
+    >>> import tinygrad_seq as ts
+    >>> padded, lengths = ts.data.pad_sequences([[1, 2, 3], [4], [5, 6]], batch_first=True)
+    >>> padded.tolist(), lengths.tolist()
+    ([[1, 2, 3], [4, 0, 0], [5, 6, 0]], [3, 1, 2])
+    """
+    arrays = [as_array("pad_sequences", f"sequence {number}", one) for number, one in enumerate(sequences)]
+    if not arrays:
+        raise ValueError("pad_sequences: there are no sequences")
+    solid = [array for array in arrays if len(array)] or arrays  # an empty list says nothing of its dtype or shape
+    for number, array in enumerate(arrays):
+        if len(array) and array.shape[1:] != solid[0].shape[1:]:
+            raise ValueError(
+                f"pad_sequences: sequence {number} has steps of shape {array.shape[1:]}, others {solid[0].shape[1:]}"
+            )
+    dtype = host.result_type(*solid)
+    try:
+        padding = host.array(value, dtype=dtype)
+        held = padding == value or padding != padding  # NaN, which is held by floats alone
+    except (OverflowError, TypeError, ValueError):
+        held = False
+    if not held:
+        raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
+    lengths = host.array([len(array) for array in arrays], dtype="int64")
+    padded = host.full((len(arrays), int(lengths.max()), *solid[0].shape[1:]), padding)
+    for row, array in zip(padded, arrays):
+        if len(array):
+            row[: len(array)] = array
+    return padded if batch_first else host.ascontiguousarray(padded.swapaxes(0, 1)), lengths

@@ -1,0 +1,1 @@
+"""Record a graph and differentiate it: arrays, nodes, ops, the walk, Tensors."""

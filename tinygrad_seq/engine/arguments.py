@@ -1,0 +1,78 @@
+"""Arguments of the public functions: completed, or refused with a sentence that names the op."""
+
+from collections.abc import Sequence
+from numbers import Real
+from operator import index as as_int
+from typing import Any, TypeAlias
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.graph import Value
+
+Axis: TypeAlias = int | Sequence[int] | None
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    found: tuple[int, ...] = x.array.shape if isinstance(x, Value) else host.shape(x)
+    return found
+
+
+def one_axis(op: str, axis: Any, ndim: int) -> int:
+    """An axis as a non-negative int, or an error that names the op."""
+    try:
+        number = as_int(axis)
+    except (TypeError, ValueError):  # the latter from a Tensor
+        raise TypeError(f"{op}: axis must be an int, got {axis!r}") from None
+    if not -ndim <= number < ndim:
+        raise IndexError(f"{op}: axis {axis} is out of range for {ndim} dimension(s)")
+    return number % ndim
+
+
+def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
+    """The axes to work over, as non-negative ints: all for None."""
+    ndim = len(shape_of(x))
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(one_axis(op, a, ndim) for a in (axis if isinstance(axis, Sequence) else (axis,)))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{op}: axis {axis} names an axis twice")
+    return axes
+
+
+def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is given one by one, or as one tuple or list."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], Sequence) else given
+
+
+def ints(op: str, numbers: Any) -> tuple[int, ...]:
+    """A sequence of whole numbers, or an error that names the op."""
+    try:
+        return tuple(as_int(n) for n in numbers)
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: expected ints, got {numbers!r:.60}") from None
+
+
+def at_least(least: int, op: str, **counts: Any) -> None:
+    """Refuse a count that is no whole number or is too small."""
+    for name, count in counts.items():
+        try:
+            enough = as_int(count) >= least
+        except (TypeError, ValueError):
+            raise TypeError(f"{op}: {name} must be an int, got {count!r}") from None
+        if not enough:
+            raise ValueError(f"{op}: {name} must be at least {least}, got {count}")
+
+
+def number(op: str, argument: str, value: Any) -> Any:
+    """A Python number of anything that is one (NumPy's scalars would promote), or an error that names the op."""
+    if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
+        raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")
+    return host.asarray(value).item()
+
+
+def probability(place: str, name: str, p: Any) -> float:
+    """A number from 0 to 1, or an error that names the place."""
+    if not isinstance(p, Real) or isinstance(p, bool):
+        raise TypeError(f"{place}: {name} must be a number, got {p!r}")
+    if not 0 <= float(p) <= 1:
+        raise ValueError(f"{place}: {name} must be between 0 and 1, got {p!r}")
+    return float(p)

@@ -1,0 +1,55 @@
+"""The end of a backward: gradients go to their leaves, and the graph lets go of its arrays.
+
+Every new total is computed before the first is assigned, and they are assigned at once: whatever happens, Ctrl-C
+included, all leaves have their new `.grad` or all the old one.
+"""
+
+from collections.abc import Iterable
+from threading import RLock
+from typing import Any
+
+from tinygrad_seq.engine.backend import Array, modules
+from tinygrad_seq.engine.commit import Change, commit
+from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.recording import handle
+
+delivering = RLock()  # threads that share parameters add to them one after the other
+
+
+def deliver(found: dict[Node, Any], recorded: bool) -> None:
+    """Add to `.grad`: of all leaves or of none, and nothing to one that was frozen since the forward."""
+    changes: list[Change] = []
+    given = []
+    for node, g in found.items():
+        changes.append((node, "reached", True))
+        owner = node.owner() if node.owner is not None else None
+        if owner is not None and owner.node is not None and owner.node.requires_grad:
+            given.append((owner, result_of(g, owner.array, recorded)))
+    with delivering: add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
+
+
+def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -> None:
+    """Replace each owner's `.grad` by its sum with what is given, and make the other changes, at once."""
+    totals: dict[int, Any] = {}  # by owner: a leaf that was changed between its uses has had several nodes
+    for owner, new in given:
+        old = totals.get(id(owner), getattr(owner, "stored_grad", None))
+        if old is not None:
+            new = old + new if recorded else handle(old.array + new.array, None)
+        totals[id(owner)] = new
+        changes.append((owner, "stored_grad", new))
+    commit(changes)  # in their order: of several totals of one owner the last counts
+
+
+def result_of(g: Any, like: Array, recorded: bool) -> Any:
+    """A gradient as the caller's own Tensor: in the dtype of what it belongs to, sharing memory with nothing."""
+    if recorded:
+        g = g.to(like.dtype)
+        return handle(g.array.copy(), g.node)
+    return handle(modules[type(like)].array(g, dtype=like.dtype), None)
+
+
+def free(nodes: Iterable[Node]) -> None:
+    """Let go of the saved arrays; the structure stays, so a picture is still possible."""
+    for node in nodes:
+        if node.op is not None:
+            node.output = node.saved = None

@@ -1,0 +1,93 @@
+"""A state carried from one call of a layer to the next without being cut: which layer, and what to do.
+
+The first backward frees its graph, so going through it again from a later call is an error. With retain_graph=True it
+is legal, but every backward then goes back to the first call, each slower than the last: that is worth a warning. A
+graph may also be freed while a backward goes through it: by a hook, which is refused, or by another thread.
+"""
+
+import warnings
+from contextvars import ContextVar
+
+from tinygrad_seq.engine.graph import Node, between, by_serial
+from tinygrad_seq.engine.scope import Scope, place_of
+
+in_use: ContextVar[tuple[list[Node], ...]] = ContextVar("in_use", default=())  # by walks whose hook we are in
+
+
+def call_of(node: Node) -> Scope | None:
+    """Return the call that made a node: the scope of the innermost module outside all steps."""
+    found, link = None, node.scope
+    while link.outer is not None:
+        if link.key == "step":
+            found = None
+        elif link.key == "module" and found is None:
+            found = link
+        link = link.outer
+    return found
+
+
+def carried(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
+    """Return a sentence that names a layer called again on the state of its earlier calls, or None."""
+    earlier = earlier - {None}
+    paths = {call.path() for call in earlier if call is not None}
+    for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier])):
+        call = call_of(node)
+        if call is not None and call not in earlier and call.path() in paths:
+            name = ".".join(str(value) for key, value in call.path() if key == "module")
+            ways = {entry for node in nodes if call_of(node) is call for entry in node.scope.path()}
+            one_way = ("direction", "forward") in ways and ("direction", "reverse") not in ways  # RNN, LSTM or GRU
+            return (
+                f"{name} was given a state of its earlier calls: cut it after each backward with state.detach(), a "
+                f"tuple part by part{', as ts.truncated does' if one_way else ''}"
+            )
+    return None
+
+
+def explain_freed(nodes: list[Node]) -> str:
+    """Return what to say of a graph, oldest node first, in which some nodes were freed."""
+    freed = [node for node in nodes if node.saved is None]
+    where = f"{freed[-1].op.name}, {place_of(freed[-1].scope.path())}"
+    advice = carried(nodes, {call_of(node) for node in freed}) or "a state of earlier steps wants state.detach()"
+    return (
+        f"backward: the graph was freed by an earlier backward (at {where}). To go through it twice, pass "
+        f"retain_graph=True to the first; {advice}"
+    )
+
+
+def notice_kept(nodes: list[Node]) -> None:
+    """Warn of a backward that keeps its graph, and goes again through calls that an earlier one kept."""
+    calls = {call_of(node) for node in nodes} - {None}
+    kept = {call for call in calls if getattr(call, "kept", False)}
+    message = carried(nodes, kept) if kept else None
+    for call in calls:
+        call.kept = True  # type: ignore[union-attr]
+    if message is not None:
+        warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
+
+
+def check_not_in_use(nodes: list[Node]) -> None:
+    """Refuse to free nodes that a walk around this one, whose hook we are in, still needs."""
+    for used in in_use.get():
+        shared = [node for node in set(used).intersection(nodes) if node.op is not None]
+        if shared:
+            raise RuntimeError(
+                f"backward: a hook may not free the graph of the backward that called it, at {op_and_place(shared)}: "
+                "pass retain_graph=True to the backward in the hook"
+            )
+
+
+def explain_freed_meanwhile(nodes: list[Node]) -> str | None:
+    """What to say of a walk that failed where some nodes were freed since it began; None: that was not it."""
+    freed = [node for node in nodes if node.saved is None]
+    if not freed:
+        return None
+    return (
+        f"backward: another thread freed the graph that this backward goes through, at {op_and_place(freed)}: pass "
+        "retain_graph=True to the backward there"
+    )
+
+
+def op_and_place(nodes: list[Node]) -> str:
+    """The newest of some nodes, in words."""
+    node = max(nodes, key=by_serial)
+    return f"{node.op.name} ({place_of(node.scope.path())})"

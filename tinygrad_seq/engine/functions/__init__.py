@@ -1,0 +1,1 @@
+"""The public functions that check and complete their arguments, and then say it in ops."""

@@ -1,0 +1,183 @@
+"""The public functions that rearrange, join and cut: arguments checked and completed, then said in ops."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_seq.engine.arguments import Axis, axes_of, ints, number, one_axis, shape_of, spread
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.ops import joining
+from tinygrad_seq.engine.ops import shape as shapes
+
+if TYPE_CHECKING:  # a name for type checkers
+    from tinygrad_seq.engine.tensor import Tensor
+
+
+def reshape(x: Any, *shape: Any) -> "Tensor":
+    """The same elements in another shape, given as ints or as one tuple; one of them may be -1.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.reshape(ts.arange(6), 2, 3).tolist()
+    [[0, 1, 2], [3, 4, 5]]
+    """
+    return shapes.reshape(x, shape=ints("reshape", spread(shape)))
+
+
+def transpose(x: Any, *axes: Any) -> "Tensor":
+    """The axes in another order: NumPy's permutation of all axes, reversed when none is given.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.transpose(ts.zeros(2, 3, 4), 1, 2, 0).shape
+    (3, 4, 2)
+    """
+    ndim = len(shape_of(x))
+    order = tuple(one_axis("transpose", a, ndim) for a in spread(axes)) or tuple(reversed(range(ndim)))
+    if sorted(order) != list(range(ndim)):
+        raise ValueError(
+            f"transpose: axes {axes} are not a permutation of all {ndim} axes; swapaxes(a, b) exchanges two"
+        )
+    return shapes.transpose(x, axes=order)
+
+
+def swapaxes(x: Any, a: int, b: int) -> "Tensor":
+    """The array with two axes exchanged.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, -1).shape
+    (4, 3, 2)
+    """
+    ndim = len(shape_of(x))
+    a, b = one_axis("swapaxes", a, ndim), one_axis("swapaxes", b, ndim)
+    order = list(range(ndim))
+    order[a], order[b] = b, a
+    return shapes.transpose(x, axes=tuple(order))
+
+
+def expand_dims(x: Any, axis: int) -> "Tensor":
+    """A new axis of length one, where `axis` says it will be.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.expand_dims(ts.zeros(2, 3), -1).shape
+    (2, 3, 1)
+    """
+    old = shape_of(x)
+    at = one_axis("expand_dims", axis, len(old) + 1)
+    return shapes.reshape(x, shape=(*old[:at], 1, *old[at:]))
+
+
+def squeeze(x: Any, axis: Axis = None) -> "Tensor":
+    """Drop axes of length one: those named, or all.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.squeeze(ts.zeros(2, 1, 3)).shape
+    (2, 3)
+    """
+    old = shape_of(x)
+    axes = tuple(i for i, n in enumerate(old) if n == 1) if axis is None else axes_of("squeeze", axis, x)
+    for a in axes:
+        if old[a] != 1:
+            raise ValueError(f"squeeze: axis {a} of shape {old} has length {old[a]}, not 1")
+    return shapes.reshape(x, shape=tuple(n for i, n in enumerate(old) if i not in axes))
+
+
+def broadcast_to(x: Any, *shape: Any) -> "Tensor":
+    """Repeat along new axes and axes of length one, by NumPy's rules.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.broadcast_to(ts.arange(2), 2, 2).tolist()
+    [[0, 1], [0, 1]]
+    """
+    return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
+
+
+def flip(x: Any, axis: Axis = None) -> "Tensor":
+    """Reverse the order along an axis, several, or all.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.flip(ts.arange(3)).tolist()
+    [2, 1, 0]
+    """
+    return shapes.flip(x, axis=axes_of("flip", axis, x))
+
+
+def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
+    """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.pad(ts.ones(2), (1, 2)).tolist()
+    [0.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    ndim = len(shape_of(x))
+    try:
+        given = host.asarray(widths)
+        if given.size and given.dtype.kind not in "iu":
+            raise TypeError(f"pad: widths must be ints, got {widths!r}")
+        pairs = host.broadcast_to(given if given.size else given.reshape(0, 2), (ndim, 2)).tolist()
+    except ValueError:
+        raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
+    if any(n < 0 for pair in pairs for n in pair):
+        raise ValueError(f"pad: widths {widths!r} must not be negative; index to cut off")
+    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=number("pad", "value", value))
+
+
+# --------------------------------------------------------------------------------- joining and cutting
+
+
+def concatenate(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
+    """Tensors one after another along an axis they have.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.concatenate([ts.arange(2), ts.arange(3)]).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    pieces = nonempty("concatenate", pieces)
+    return joining.concatenate(*pieces, axis=one_axis("concatenate", axis, len(shape_of(pieces[0]))))
+
+
+def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
+    """Tensors of one shape side by side along a new axis.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.stack([ts.arange(2), ts.arange(2)], axis=1).tolist()
+    [[0, 0], [1, 1]]
+    """
+    pieces = nonempty("stack", pieces)
+    if len({shape_of(piece) for piece in pieces}) > 1:
+        raise ValueError(f"stack: all shapes must be equal, got {[shape_of(piece) for piece in pieces][:8]}")
+    return joining.stack(*pieces, axis=one_axis("stack", axis, len(shape_of(pieces[0])) + 1))
+
+
+def nonempty(op: str, pieces: Any) -> list[Any]:
+    if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
+        raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {pieces!r:.60}")
+    return list(pieces)
+
+
+def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Tensor"]:
+    """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given.
+
+    >>> import tinygrad_seq as ts
+    >>> [piece.tolist() for piece in ts.split(ts.arange(5), 2)]
+    [[0, 1], [2, 3], [4]]
+    """
+    length = shape_of(x)[axis := one_axis("split", axis, len(shape_of(x)))]
+    if isinstance(size_or_sizes, Sequence):
+        sizes = ints("split", size_or_sizes)
+    else:
+        (size,) = ints("split", (size_or_sizes,))
+        if size < 1:
+            raise ValueError(f"split: the chunk size must be positive, got {size}")
+        sizes = (size,) * (length // size) + ((length % size,) if length % size or not length else ())
+    if host.sum(sizes) != length or any(n < 0 for n in sizes):
+        raise ValueError(f"split: sizes {sizes} do not sum to the length {length} of axis {axis}")
+    return list(joining.split(x, sizes=sizes, axis=axis))
+
+
+def unstack(x: Any, axis: int = 0) -> list["Tensor"]:
+    """The slices along an axis: a sequence (T, B, I) becomes its T steps.
+
+    >>> import tinygrad_seq as ts
+    >>> [step.tolist() for step in ts.unstack(ts.eye(2))]
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return list(joining.unstack(x, axis=one_axis("unstack", axis, len(shape_of(x)))))

@@ -1,0 +1,73 @@
+"""Ops that pick and place: indexing, look-up by row, and their gradients, which add where they placed.
+
+Reading `x[t]` at T steps must not cost T arrays of x's size. So the gradient of indexing and of look-up is a merged
+rule: the walk keeps the pieces and hands them over together, and one `scatter` adds them into one buffer.
+"""
+
+from typing import Any
+
+from tinygrad_seq.engine.backend import sparse_products
+from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.ops.joining import concatenate
+from tinygrad_seq.engine.ops.shape import reshape
+from tinygrad_seq.engine.primitive import primitive
+from tinygrad_seq.engine.recording import handle
+
+
+@primitive
+def getitem(xp: Any, x: Any, *, index: Any) -> Any:
+    """x[index], with NumPy's meaning of every kind of index. A basic index gives a view."""
+    return x[index]
+@getitem.merged_vjp
+def getitem_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
+    indices = tuple(node.static["index"] for node, _ in uses)  # type: ignore[index]
+    return scatter(*[g for _, g in uses], shape=parent.shape, indices=indices)
+
+@primitive
+def scatter(xp: Any, *pieces: Any, shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
+    """Zeros of this shape with every piece added at its index, repeats included."""
+    result = xp.zeros(shape, xp.result_type(*{piece.dtype for piece in pieces}))
+    for piece, index in zip(pieces, indices, strict=True):
+        if is_basic(index):
+            result[index] += piece
+        else:
+            xp.add.at(result, index, piece)
+    return result
+scatter.joint_vjp(lambda g, _y, *_pieces, shape, indices: [getitem(g, index=index) for index in indices])
+
+
+def is_basic(index: Any) -> bool:
+    """Ints, slices, None and Ellipsis: no element is picked twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts)
+
+@primitive
+def take(xp: Any, x: Any, ids: Any) -> Any:
+    """Rows of x: x[ids], of shape (*ids.shape, *x.shape[1:])."""
+    return x[ids]
+
+@primitive
+def scatter_rows(xp: Any, rows: Any, ids: Any, *, count: int) -> Any:
+    """Zeros of shape (count, ...) with every row added at its id: what an embedding's gradient is."""
+    tail = rows.shape[ids.ndim :]
+    sparse = sparse_products(rows)
+    if sparse is not None:  # the product with the one-hot matrix of the ids: the same sums, in the same order
+        n = ids.size
+        one_hot = sparse.csc_array((xp.ones(n, rows.dtype), ids.reshape(-1), xp.arange(n + 1)), shape=(count, n))
+        return (one_hot @ rows.reshape(n, -1)).reshape(count, *tail)
+    result = xp.zeros((count, *tail), rows.dtype)
+    xp.add.at(result, ids, rows)
+    return result
+scatter_rows.vjps(lambda g, _y, _rows, ids, count: take(g, ids), None)
+
+@take.merged_vjp
+def take_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
+    rows = [g for _, g in uses]
+    places: list[Any] = [node.saved[1] for node, _ in uses]  # type: ignore[index]
+    if isinstance(rows[0], Value):
+        places = [handle(ids) for ids in places]
+    if len(uses) > 1:
+        flat = [reshape(g, shape=(ids.size, *parent.shape[1:])) for g, ids in zip(rows, places)]
+        rows = [concatenate(*flat, axis=0)]
+        places = [concatenate(*[reshape(ids, shape=(-1,)) for ids in places], axis=0)]
+    return scatter_rows(rows[0], places[0], count=parent.shape[0])

@@ -1,0 +1,75 @@
+"""Ops that only rearrange: most are their own, or each other's, gradient."""
+
+from functools import lru_cache
+from typing import Any
+
+from tinygrad_seq.engine.backend import to_device
+from tinygrad_seq.engine.primitive import primitive
+
+
+@primitive
+def reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    """The same elements in another shape; one axis may be -1."""
+    return x.reshape(shape)
+reshape.vjps(lambda g, _y, _x, shape: reshape(g, shape=_x.shape))
+
+@primitive
+def transpose(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    """The axes in another order (a view)."""
+    return x.transpose(axes)
+transpose.vjps(lambda g, _y, _x, axes: transpose(g, axes=inverse(axes)))
+
+
+def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+@primitive
+def contiguous(xp: Any, x: Any) -> Any:
+    """The same array, rows together in memory: a transposed weight made so once serves every step faster."""
+    return xp.ascontiguousarray(x).reshape(x.shape)
+contiguous.vjps(lambda g, _y, _x: g)
+
+@primitive
+def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    """Repeat along new axes and axes of length one."""
+    return xp.broadcast_to(x, shape)
+
+@lru_cache(maxsize=1024)
+def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which broadcasting to the wide shape repeated, or an error if it does not broadcast to that."""
+    new = len(wide) - len(shape)
+    if new < 0 or any(m not in (1, n) for m, n in zip(shape, wide[new:])):
+        raise ValueError(f"{shape} does not broadcast to {wide}")
+    return tuple(i for i, n in enumerate(wide) if i < new or (shape[i - new] == 1 != n))
+
+
+def total(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+    """The sum over the axes. Half precision is added up in single: one by one, 1 + 1 + ... stops at 2048 in it."""
+    if x.dtype.char != "e":
+        return x.sum(axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
+
+@primitive
+def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    """Sum over what broadcasting to x's shape repeated: the gradient of every broadcast, applied by the engine."""
+    return total(x, repeated(x.shape, shape)).reshape(shape)
+broadcast_to.vjps(lambda g, _y, _x, shape: sum_to(g, shape=_x.shape))
+sum_to.vjps(lambda g, _y, _x, shape: broadcast_to(g, shape=_x.shape))
+
+@primitive
+def flip(xp: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
+    """Reverse the order along these axes: how a backward direction reads its sequence."""
+    return xp.flip(x, axis)
+flip.vjps(lambda g, _y, _x, axis: flip(g, axis=axis))
+
+@primitive
+def cast(xp: Any, x: Any, *, dtype: Any) -> Any:
+    """The same numbers in another floating dtype."""
+    return x.astype(dtype)
+cast.vjps(lambda g, _y, _x, dtype: cast(g, dtype=_x.dtype))
+
+@primitive
+def transfer(xp: Any, x: Any, *, device: str, back: str) -> Any:
+    """The same numbers on another device; the gradient goes the way back."""
+    return to_device(x, device)
+transfer.vjps(lambda g, _y, _x, device, back: transfer(g, device=back, back=device))

@@ -1,0 +1,298 @@
+"""`@primitive`: an op is its forward and one gradient rule (VJP) per argument, declared side by side.
+
+    @primitive
+    def tanh(xp, x):
+        return xp.tanh(x)
+    tanh.vjps(lambda g, y, _x: g - g * y * y)
+
+**One text, two speeds.** A rule is written with operators and public ops only. The engine hands it raw arrays (the
+default: fast) or Tensors (`create_graph=True`: then the backward pass is recorded too). What makes one text serve both
+is one `if` in every caller below: a public op called with no Tensor among its arguments just computes.
+
+A rule's argument names say what the node keeps: `y` and `x` are saved arrays, `_x` is the argument's Node (for its
+shape and dtype) and `_y` is nothing, so the array behind it is free to go. Positional arguments of a forward are
+arrays, keyword-only ones are static. There is one small caller for one array, one for two, one for all else, because
+this is the code that runs for every op.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tinygrad_seq.engine import recording as record
+from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.graph import Cut, Node, Value, cut, leaf
+from tinygrad_seq.engine.recording import constant, explain, plain, recorded
+from tinygrad_seq.engine.scope import current
+
+if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
+    from tinygrad_seq.engine.tensor import Tensor
+
+Rule = Callable[..., Any] | None
+registry: dict[str, "Primitive"] = {}
+current_scope = current.get
+nothing: dict[str, Any] = {}
+
+
+class Operation(Protocol):
+    """What `@primitive` gives: a function to call, and where to declare its gradient."""
+
+    op: "Primitive"
+    vjps: Callable[..., None]
+    joint_vjp: Callable[[Callable[..., Any]], None]
+    merged_vjp: Callable[[Callable[..., Any]], None]
+
+    def __call__(self, *arrays: Any, **static: Any) -> "Tensor": ...
+
+
+class Primitive:
+    """An op: name, forward and rules.
+
+    `keep[mask]` says what to save when the arguments in `mask` (bit i: argument i) need gradients: the output, and each
+    argument. It is None where none of them has a rule, so that there is nothing to record.
+    """
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        names = inspect.signature(forward).parameters.values()
+        positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
+        if len(positional) + self.variadic < 2:
+            raise TypeError(f"{forward.__name__}: the forward of an op takes (xp, x, ...), one array or more after xp")
+        self.name = forward.__name__.removeprefix("reduce_")  # sum, max and min are Python's names too
+        self.forward = forward
+        self.names = [p.name for p in positional[1:]]  # `xp` comes first
+        self.arity = len(self.names)
+        self.static = [p.name for p in names if p.kind is p.KEYWORD_ONLY]
+        self.rules: tuple[Rule, ...] = ()
+        self.joint: Rule = None  # one rule that returns the gradients of all arguments
+        self.merge: Rule = None  # one rule for all uses of the same argument
+        self.keep: list[tuple[bool, ...] | None] = [None] * (1 << self.arity)
+
+    def vjps(self, *rules: Rule) -> None:
+        """One rule `(g, y, *arguments, **static) -> gradient` per argument; None where it is not differentiable."""
+        if len(rules) != self.arity:
+            raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
+        reads = [self.saved_by(rule) for rule in rules]
+        self.rules = rules
+        for mask in range(1 << self.arity):
+            asked = [reads[i] for i, rule in enumerate(rules) if rule is not None and mask >> i & 1]
+            self.keep[mask] = tuple(any(flags) for flags in zip(*asked)) if asked else None
+
+    def saved_by(self, rule: Rule) -> list[bool]:
+        """Which of (y, *arguments) a rule reads, told by the names it gives them."""
+        if rule is None:
+            return [False] * (1 + self.arity)
+        signature = inspect.signature(rule)
+        try:
+            signature.bind(*[None] * (2 + self.arity), **dict.fromkeys(self.static))
+        except TypeError as error:
+            wanted = ", ".join(["g", "y", *self.names, *self.static])
+            raise TypeError(f"{self.name}: a rule takes ({wanted}), this one {signature}: {error}") from None
+        return [not name.startswith("_") for name in list(signature.parameters)[1 : 2 + self.arity]]
+
+    def joint_vjp(self, rule: Callable[..., Any]) -> None:
+        """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments.
+
+        It gets the arguments' Nodes, and nothing is saved.
+        """
+        self.joint = rule
+        self.keep[1:] = [(False,) * (1 + self.arity)] * (len(self.keep) - 1)
+
+    def merged_vjp(self, rule: Callable[..., Any]) -> None:
+        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one first argument: they share one buffer.
+
+        The other arguments, where to look in the first, have no gradient and are saved.
+        """
+        self.merge = rule
+        self.keep[1] = (False, False, *[True] * (self.arity - 1))
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any argument has a rule."""
+        return self.joint is not None or any(kept is not None for kept in self.keep)
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+
+def primitive(forward: Callable[..., Any]) -> Operation:
+    """Make an op of a forward `(xp, *arrays, *, **static) -> array`, where xp is the arrays' module.
+
+    A forward that returns a list makes an op of several outputs. Declare the gradient with `.vjps`.
+
+    >>> import tinygrad_seq as ts
+    >>> @ts.primitive
+    ... def cube(xp, x):
+    ...     return x * x * x
+    >>> cube.vjps(lambda g, _y, x: g * x * x * 3.0)
+    >>> x = ts.tensor([2.0], requires_grad=True)
+    >>> ts.grad(cube(x).sum(), x).tolist()
+    [12.0]
+    """
+    op = Primitive(forward)
+    registry[op.name] = op
+    maker = general if op.variadic or op.arity > 2 or (op.arity == 2 and op.static) else (unary, binary)[op.arity - 1]
+    call: Any = maker(op)
+    call.__name__ = call.__qualname__ = op.name
+    call.__module__, call.__doc__ = forward.__module__, forward.__doc__
+    call.op, call.vjps, call.joint_vjp, call.merged_vjp = op, op.vjps, op.joint_vjp, op.merged_vjp
+    operation: Operation = call
+    return operation
+
+
+# ---------------------------------------------------------------- callers: compute, and record if a gradient is wanted
+# A scope's `recording` is True, or False, or a watch that counts as False and makes the op itself (see anomaly.py).
+
+
+def unary(op: Primitive) -> Callable[..., Any]:
+    forward, keep = op.forward, op.keep
+
+    def call(x: Any, **static: Any) -> Any:
+        if not isinstance(x, Value):
+            return compute(op, (x,), static)
+        array = x.array
+        try:
+            out = forward(modules[type(array)], array, **static) if static else forward(modules[type(array)], array)
+        except Exception as error:
+            raise explain(op.name, (array,), error) from error
+        parent = x.node
+        here = current_scope()
+        if not here.recording:
+            if here.recording is not False:
+                return here.recording(here, call, (x,), static)
+        elif parent is not None and parent.requires_grad and (kept := keep[1]) is not None:
+            keep_y, keep_x = kept
+            parents = (parent,)
+            return recorded(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
+        return plain(op, out) if type(parent) is not Cut else still_cut(plain(op, out), parent)
+
+    return call
+
+
+def still_cut(result: Any, parent: Cut) -> Any:
+    """What was made of a value without history has none either; of several that were stacked, each is known again."""
+    values = result if isinstance(result, list) else [result]
+    for i, value in enumerate(values):
+        cut(value, parent)
+        if len(parent.origin) == len(values) + 1:
+            value.node.origin = (parent.origin[0], parent.origin[i + 1])
+    return result
+
+
+def binary(op: Primitive) -> Callable[[Any, Any], Any]:
+    forward, keep = op.forward, op.keep
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(x, Value):
+            if not isinstance(y, Value):
+                y = constant(op.name, y, x)
+        elif isinstance(y, Value):
+            x = constant(op.name, x, y)
+        else:
+            xp = modules.get(type(x))
+            if xp is None:
+                return compute(op, (x, y), nothing)
+            try:  # where most rules end up
+                return forward(xp, x, y)
+            except Exception as error:
+                raise explain(op.name, (x, y), error) from error
+        a, b = x.array, y.array
+        try:
+            out = forward(modules[type(a)], a, b)
+        except Exception as error:
+            raise explain(op.name, (a, b), error) from error
+        first, second = x.node, y.node
+        mask = 0 if first is None or not first.requires_grad else 1
+        if second is not None and second.requires_grad:
+            mask += 2
+        here = current_scope()
+        kept = keep[mask]
+        if not here.recording:
+            return plain(op, out) if here.recording is False else here.recording(here, call, (x, y), nothing)
+        if kept is None:
+            return plain(op, out)
+        if first is None:
+            first = leaf(x, False)
+        elif second is None:
+            second = leaf(y, False)
+        keep_z, keep_a, keep_b = kept
+        parents = saved = (first, second)
+        if keep_a or keep_b:
+            saved = (a if keep_a else first, b if keep_b else second)
+        return recorded(op, parents, None, keep_z, saved, out, here)
+
+    return call
+
+
+def general(op: Primitive) -> Callable[..., Any]:
+    forward, arity, names = op.forward, op.arity, op.names
+
+    def call(*args: Any, **static: Any) -> Any:
+        if len(args) < arity:
+            args += tuple(static.pop(name) for name in names[len(args) :] if name in static)
+        for x in args:
+            if isinstance(x, Value):
+                break
+        else:
+            return compute(op, args, static)
+        values = [x for x in args if isinstance(x, Value)]
+        if len(values) < len(args):
+            beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
+            args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
+        arrays = [x.array for x in args]
+        xp = modules[type(arrays[0])]
+        try:
+            if any(modules[type(array)] is not xp for array in arrays):
+                raise TypeError("arguments on different devices")
+            out = forward(xp, *arrays, **static)
+        except Exception as error:
+            raise explain(op.name, arrays, error) from error
+        here = current_scope()
+        mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
+        if not here.recording:
+            return plain(op, out) if here.recording is False else here.recording(here, call, args, static)
+        if not mask or (op.joint is None and op.keep[mask] is None):
+            return plain(op, out)
+        parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
+        if op.joint is not None:
+            return recorded(op, parents, static or None, False, parents, out, here)
+        keep_y, *keep = op.keep[mask]  # type: ignore[misc]
+        saved = tuple(array if k else parent for array, k, parent in zip(arrays, keep, parents))
+        return recorded(op, parents, static or None, keep_y, saved, out, here)
+
+    return call
+
+
+def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
+    """No Tensor among the arguments, so nothing to record: the op on raw arrays. This is where rules end up."""
+    xp = modules.get(type(args[0])) if args else None
+    if xp is None:  # lists and numbers; a number beside an array stays one, so that it does not promote
+        xp = next((modules[type(x)] for x in args if type(x) in modules), None)
+        kinds = list | tuple if xp else list | tuple | int | float
+        xp = xp or host
+        args = [xp.asarray(x) if isinstance(x, kinds) else x for x in args]
+    try:
+        return op.forward(xp, *args, **static)
+    except Exception as error:
+        raise explain(op.name, args, error) from error
+
+
+@primitive
+def part(xp: Any, outputs: Any, *, index: int) -> Any:
+    """One output of an op that has several; recorded by the engine, never called."""
+    return outputs[index]
+
+
+@part.merged_vjp
+def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
+    """The list of gradients that the joint rule gets: zeros stand for an output that was not used."""
+    gradients: list[Any] = [None] * len(joint.shape)  # a node of several outputs has a tuple of shapes
+    for node, g in uses:
+        gradients[node.static["index"]] = g  # type: ignore[index]
+    if len(uses) == len(gradients):
+        return gradients
+    xp = modules[type(g.array if isinstance(g, Value) else g)]
+    return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]
+
+
+record.part_op = part.op

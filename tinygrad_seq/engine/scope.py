@@ -1,0 +1,161 @@
+"""Where in the model and in time we are now.
+
+A scope is one immutable link of a chain: `step=3` inside `module="lstm"` inside the root. Every recorded node keeps
+a reference to the scope it was made in; pictures group by it, flow sums by it. Whether ops are recorded at all is a
+property of the scope too, so `no_grad` is one more kind of scope and costs an op nothing extra. The current scope
+lives in a ContextVar: each thread has its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from tinygrad_seq.engine.context_decorator import held
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Scope:
+    """One link of the chain: `key=value` inside `outer`. Without a key it says only how ops are recorded.
+
+    `recording` says whether ops made here are: a bool, or a watch (see anomaly.py). `maker`: the id of the `with` that
+    added the link.
+    """
+
+    __slots__ = ("outer", "key", "value", "recording", "maker", "kept")  # kept: set where a backward kept the graph
+
+    def __init__(self, outer: "Scope | None", key: str, value: Any, recording: Any, maker: int = 0) -> None:
+        self.outer = outer
+        self.key = key
+        self.value = value
+        self.recording = recording
+        self.maker = maker
+
+    def path(self) -> tuple[tuple[str, Any], ...]:
+        """The entries from the outermost to this one."""
+        entries = []
+        link: Scope | None = self
+        while link is not None and link.outer is not None:
+            if link.key:
+                entries.append((link.key, link.value))
+            link = link.outer
+        return tuple(reversed(entries))
+
+    def __repr__(self) -> str:
+        return "Scope(" + ", ".join(f"{key}={value!r}" for key, value in self.path()) + ")"
+
+
+class Name(str):
+    """A name of one object: scopes that carry this very one are about it, and not about another of the same name."""
+
+    __slots__ = ()
+
+
+root = Scope(None, "", None, True)
+current: ContextVar[Scope] = ContextVar("current", default=root)
+
+
+class ScopeContext:
+    """A context that adds links to the chain; as a decorator it does so whenever the function's body runs.
+
+    Leaving it takes out the links that it added, wherever they are by now: of two generators that hold one each, any
+    may end first. It remembers nothing itself, so one object may be nested, used again, and shared by threads.
+    """
+
+    __slots__ = ()
+
+    entries: Mapping[str, Any] = {}  # a link each; without a key: what to do in place of recording
+
+    def __enter__(self) -> Scope:
+        here, maker = current.get(), id(self)
+        for key, value in self.entries.items():
+            here = Scope(here, key, value, here.recording, maker) if key else linked(here, key, value, maker)
+        current.set(here)
+        return here
+
+    def __exit__(self, *raised: Any) -> None:
+        here, maker = current.get(), id(self)
+        for _ in self.entries:
+            if here.maker != maker:  # something else was added on top, and is still there
+                here = without(current.get(), maker, len(self.entries))
+                break
+            here = here.outer  # type: ignore[assignment]  # the root has no maker
+        current.set(here)
+
+    def __call__(self, function: F) -> F:
+        wrapper: F = held(self, function)
+        return wrapper
+
+
+class scope(ScopeContext):  # noqa: N801 (reads as the statement it makes)
+    """Say where we are: ops inside `with scope(step=3):` carry `step=3`.
+
+    The loop over time in every layer does just this; your own loop gets clusters in its picture the same way.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([1.0], requires_grad=True)
+    >>> for t in range(2):
+    ...     with ts.scope(step=t):
+    ...         x = x * 2.0
+    >>> x.node.scope
+    Scope(step=1)
+    """
+
+    __slots__ = ("entries",)
+
+    def __init__(self, **entries: Any) -> None:
+        self.entries = entries
+
+
+class no_grad(ScopeContext):  # noqa: N801 (reads as the statement it makes)
+    """Compute without recording, as a context or as a decorator; each thread has its own switch.
+
+    Decorated generators and async functions do not record while their own body runs; their caller is not affected.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.tensor([1.0], requires_grad=True)
+    >>> with ts.no_grad():
+    ...     (w * 2.0).requires_grad
+    False
+    """
+
+    __slots__ = ()
+
+    entries = {"": False}  # noqa: RUF012 (a class of slots has no other place for it)
+
+
+def linked(outer: Scope, key: str, value: Any, maker: int) -> Scope:
+    """One link more. How to record comes from the links without a key: from any `no_grad`, else from the innermost."""
+    recording = outer.recording
+    return Scope(outer, key, value, recording if key or recording is False else value, maker)
+
+
+def without(here: Scope, maker: int, count: int) -> Scope:
+    """The chain without the innermost links of that maker; what was linked to them is linked anew."""
+    link, others = here, []
+    while count and link.outer is not None:
+        if link.maker == maker:
+            count -= 1
+        else:
+            others.append(link)
+        link = link.outer
+    if count:
+        return here  # entered in another thread
+    for other in reversed(others):
+        link = linked(link, other.key, other.value, other.maker)
+    return link
+
+
+def step_of(scope: Scope) -> Scope | None:
+    """The innermost step around a scope."""
+    link: Scope | None = scope
+    while link is not None and link.key != "step":
+        link = link.outer
+    return link
+
+
+def place_of(entries: Iterable[tuple[str, Any]]) -> str:
+    """Where in the model and in time a scope's path leads, in words."""
+    bare = ("module", "direction")
+    words = [str(v) if key in bare else "backward" if key == "grad" else f"{key} {v}" for key, v in entries]
+    return ", ".join(words) or "outside all modules"

@@ -1,0 +1,305 @@
+"""Tensor: a handle on an array that remembers how it was made.
+
+Operators and methods are written out one by one, so that readers, editors and type checkers see them; what each does
+is said by the op it calls. A Tensor's value never changes: `x += y` makes a new one, `x[i] = v` is refused.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import ref
+
+from tinygrad_seq.engine import backprop
+from tinygrad_seq.engine.backend import (
+    as_dtype,
+    check_differentiable,
+    default_dtype,
+    device_of,
+    host,
+    names_device,
+    to_host,
+)
+from tinygrad_seq.engine.functions import numpy_calls
+from tinygrad_seq.engine.functions import reductions as composite
+from tinygrad_seq.engine.functions import shapes as arrangement
+from tinygrad_seq.engine.graph import Cut, Value, cut, leaf, leaf_after
+from tinygrad_seq.engine.ops import comparison, elementwise, shape
+from tinygrad_seq.engine.primitive import Operation
+from tinygrad_seq.engine.recording import handle, returned_by_ops
+
+
+def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
+    """The operator of a Tensor that stands on the right."""
+    return lambda self, other: op(other, self)
+
+
+@returned_by_ops
+class Tensor(Value):
+    """An array on the CPU or a GPU, with the graph that made it. Make one with `ts.tensor`.
+
+    Arithmetic, indexing, broadcasting and methods mean what they mean in NumPy; `.backward()` and `.grad` what they
+    mean in PyTorch.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array__ = numpy_calls.array
+    __array_function__ = numpy_calls.function
+    __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
+
+    # ------------------------------------------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.array.shape)
+
+    @property
+    def size(self) -> int:
+        return int(self.array.size)
+
+    @property
+    def dtype(self) -> Any:
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        return device_of(self.array)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None and self.node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
+        if bool(wanted) != self.requires_grad:
+            check_differentiable(self.array, bool(wanted))
+            self.node = leaf_after(self, self.array, bool(wanted))
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None or self.node.op is None
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
+        return getattr(self, "stored_grad", None)
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(value).__name__}")
+            got, expected = (value.shape, value.dtype, value.device), (self.shape, self.dtype, self.device)
+            if got != expected:
+                raise ValueError(f"grad must have the Tensor's shape, dtype and device {expected}, got {got}")
+        self.stored_grad = value
+
+    @property
+    def T(self) -> "Tensor":  # noqa: N802
+        return self.transpose()
+
+    name = property(lambda self: None if self.node is None else self.node.name)
+
+    def named(self, name: str) -> "Tensor":
+        """Give the node behind this Tensor a name for pictures; returns the Tensor itself.
+
+        The graph keeps what is named until it is freed, so that it can be looked at (`ts.flow.states`).
+        """
+        node = self.node or leaf(self, False)
+        node.name = str(name)
+        node.output = self.array if node.saved else node.output
+        return self
+
+    # ------------------------------------------------------------------------------------------------- getting out
+
+    def numpy(self) -> Any:
+        """The values as a host array: a read-only view on the CPU, a copy from a GPU."""
+        array = to_host(self.array).view()
+        array.flags.writeable = False
+        return array
+
+    def item(self) -> Any:
+        if self.size != 1:
+            raise ValueError(f"item: {self.shape} is the shape of more than a number or a truth value: reduce it first")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        return to_host(self.array).tolist()
+
+    def detach(self) -> "Tensor":
+        """The same values, cut off from the graph."""
+        result, node = handle(self.array), self.node
+        if node is not None and (node.requires_grad or isinstance(node, Cut)):
+            cut(result, node)
+        return result
+
+    def to(self, target: Any) -> "Tensor":
+        """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
+        if names_device(target):
+            target = "cuda:0" if target == "cuda" else target
+            return self if target == self.device else shape.transfer(self, device=target, back=self.device)
+        dtype = as_dtype(target)
+        if dtype == self.dtype:
+            return self
+        return shape.cast(self, dtype=dtype) if dtype.kind == "f" else handle(self.array.astype(dtype))
+
+    # --------------------------------------------------------------------------------------------------- gradients
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add the gradient of this Tensor to the `.grad` of every leaf that it was made from.
+
+        `gradient` (default 1, for one element) has this Tensor's shape. The graph is freed unless `retain_graph`;
+        with `create_graph` the gradients are recorded themselves. If an error is raised, no `.grad` has changed.
+        """
+        backprop.backward([self], [gradient], retain_graph or create_graph, create_graph)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a Tensor that is not a leaf, too."""
+        if self.node is None or not self.node.requires_grad:
+            raise RuntimeError("retain_grad: this Tensor does not require a gradient")
+        self.node.owner = ref(self)
+
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
+        """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
+
+        Returns a function that removes the hook.
+        """
+        if self.node is None or not self.node.requires_grad:
+            raise RuntimeError("register_hook: this Tensor does not require a gradient")
+        if not callable(hook):
+            raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
+        hooks = self.node.hooks = self.node.hooks or []
+        hooks.append(hook)
+        return lambda: hooks.remove(hook) if hook in hooks else None
+
+    # ------------------------------------------------------------------------- operators: each is the op of that name
+
+    __add__ = elementwise.add
+    __sub__ = elementwise.subtract
+    __mul__: Operation = elementwise.multiply
+    __truediv__ = elementwise.divide
+    __pow__ = elementwise.power
+    __neg__ = elementwise.negative
+    __abs__ = elementwise.abs
+    __lt__ = comparison.less
+    __le__ = comparison.less_equal
+    __gt__ = comparison.greater
+    __ge__ = comparison.greater_equal
+    __matmul__ = composite.matmul
+    __getitem__ = composite.getitem
+    __hash__ = object.__hash__
+
+    __radd__ = reflected(elementwise.add)
+    __rsub__ = reflected(elementwise.subtract)
+    __rmul__ = reflected(elementwise.multiply)
+    __rtruediv__ = reflected(elementwise.divide)
+    __rpow__ = reflected(elementwise.power)
+    __rmatmul__ = reflected(composite.matmul)
+
+    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
+
+    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
+        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)")
+
+    # ----------------------------------------------------------------------- methods: each is the function of that name
+
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    relu = elementwise.relu
+    abs = elementwise.abs
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    pow = elementwise.power
+    clip = composite.clip
+    sum = composite.sum
+    mean = composite.mean
+    var = composite.var
+    max = composite.max
+    min = composite.min
+    argmax = composite.argmax
+    logsumexp = composite.logsumexp
+    softmax = composite.softmax
+    log_softmax = composite.log_softmax
+    matmul = composite.matmul
+    reshape = view = arrangement.reshape
+    transpose = permute = arrangement.transpose
+    swapaxes = arrangement.swapaxes
+    expand_dims = arrangement.expand_dims
+    squeeze = arrangement.squeeze
+    broadcast_to = arrangement.broadcast_to
+    flip = arrangement.flip
+    pad = arrangement.pad
+    split = arrangement.split
+    unstack = unbind = arrangement.unstack
+    take = composite.take
+
+    # ------------------------------------------------------------------------------------------------ as Python values
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len: a Tensor with no dimensions has no length")
+        return len(self.array)
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        if self.array.shape:
+            return iter(arrangement.unstack(self))
+        raise TypeError("a Tensor with no dimensions cannot be iterated over")
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self.array == (item.array if isinstance(item, Tensor) else item)).any())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu":
+            raise TypeError(f"only an integer Tensor can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """What `copy` and `pickle` take along: the values, and what was said of the leaf, without its graph."""
+        if not self.is_leaf:
+            raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
+        return self.array, self.requires_grad, self.name, None if self.grad is None else self.grad.detach()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.array, requires_grad, name, self.stored_grad = state
+        self.node = None
+        if requires_grad or name is not None:
+            leaf(self, requires_grad).name = name
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        text = host.array2string(to_host(self.array), separator=", ", prefix="tensor(")
+        extra = "" if self.dtype == default_dtype or self.dtype.kind in "bi" else f", dtype={self.dtype}"
+        extra += "" if self.device == "cpu" else f", device='{self.device}'"
+        if self.node is not None and self.requires_grad:
+            extra += ", requires_grad=True" if self.is_leaf else f", op={self.node.op.name}"
+        return f"tensor({text}{extra})"
