@@ -301,7 +301,7 @@ def test_lists_of_what_is_known_or_is_no_part_are_no_ones_business():
     model.windows = ts.truncated(nn.LSTM(1, 2), (nn.Parameter([1.0]), nn.Parameter([1.0])))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(list(model.train().parameters())) == 3 + 16
+        assert len(list(model.train().parameters())) == 3 + 16 + 4
         list(model.rnn.parameters())
 
 
