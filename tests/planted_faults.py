@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 HOME = Path(__file__).resolve().parent.parent
+FILES = {path.name: str(path.relative_to(HOME)) for path in (HOME / "tests").rglob("test_*.py")}
 PATIENCE = 300  # seconds for one run of pytest
 NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+::\w+)", re.MULTILINE)
 
@@ -368,7 +369,7 @@ def copied(folder: Path) -> Path:
 
 def pytest(folder: Path, tests: str, seed: int) -> tuple[int, str]:
     """How pytest ended there, and what it said. Hypothesis draws by the seed, so a verdict comes out again."""
-    words = [f"tests/{word}" if word.endswith(".py") else word for word in shlex.split(tests)]
+    words = [FILES.get(word, word) for word in shlex.split(tests)]
     options = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
     command = [sys.executable, "-m", "pytest", *options, *words]
     environment = os.environ | {"HYPOTHESIS_PROFILE": "faults", "PYTHONPATH": str(folder)}

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import KINDS
+from pictures import loops_in_steps
 
 import tinygrad_seq as ts
-from tests.networks import KINDS
-from tests.pictures import loops_in_steps
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw, palette
 from tinygrad_seq.drawing.moulds import Tree
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import Cluster, Edge, Item, LegendRow, Scale, View
 
-root = Path(__file__).parents[1]
+root = Path(__file__).parents[2]
 space = "{http://www.w3.org/2000/svg}"
 everything = (10_000, 0)
 
@@ -376,12 +376,12 @@ def test_the_title_says_what_is_known_and_no_more():
 
 def test_the_same_text_in_every_process():
     code = (
-        "import tests.test_svg as t; from tinygrad_seq.drawing import draw;"
+        "import test_svg as t; from tinygrad_seq.drawing import draw;"
         "print([draw(t.output(kind, 9, num_layers=2, bidirectional=True)).svg for kind in t.KINDS])"
     )
-    texts = set()
+    texts, folders = set(), [str(root), str(root / "tests"), str(root / "tests" / "drawing")]
     for seed in ("0", "1", "77"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)}
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(folders)}
         done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=True)
         texts.add(done.stdout)
     assert len(texts) == 1 and b"<svg" in texts.pop()

@@ -17,7 +17,7 @@ from tinygrad_seq.drawing.build import build
 from tinygrad_seq.drawing.view import leaves
 from tinygrad_seq.engine.graph import ancestors
 
-root = Path(__file__).parents[1]
+root = Path(__file__).parents[2]
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinygrad_seq.engine.primitive import registry
 
-root = Path(__file__).resolve().parent.parent
+root = Path(__file__).resolve().parents[2]
 text = (root / "README.md").read_text(encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from pictures import items, lstm
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
 
-root = Path(__file__).parents[1]
+root = Path(__file__).parents[2]
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-package = Path(__file__).resolve().parent.parent / "tinygrad_seq"
+package = Path(__file__).resolve().parents[2] / "tinygrad_seq"
 FLOORS = {
     "engine": 0,
     "checks": 1, "data": 1, "nn": 1, "saving": 1,

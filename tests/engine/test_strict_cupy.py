@@ -502,7 +502,7 @@ def test_scalars_the_wheel_would_launch_are_accepted(value):
 def test_the_snapshot_is_what_the_installed_wheel_says(tmp_path):
     if real.__version__ != strict_cupy.API["cupy"]:
         pytest.skip(f"CuPy {real.__version__} is installed, the snapshot is of {strict_cupy.API['cupy']}")
-    script = Path(__file__).with_name("make_cupy_api.py")
+    script = Path(__file__).parents[1] / "make_cupy_api.py"
     code = f"import json, runpy; print(json.dumps(runpy.run_path({str(script)!r})['snapshot']()))"
     made = subprocess.run([sys.executable, "-c", code], env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True,
                           capture_output=True, text=True)

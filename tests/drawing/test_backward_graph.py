@@ -15,7 +15,7 @@ from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.view import within
 from tinygrad_seq.engine.graph import ancestors
 
-demo = Path(__file__).parents[1] / "demos" / "derivatives.py"
+demo = Path(__file__).parents[2] / "demos" / "derivatives.py"
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import tinygrad_seq as ts
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demos" / "language_model.py"
 TINY = ["--hidden", "8", "--steps", "12", "--batch", "4", "--window", "8"]
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the demos extra")
