@@ -78,8 +78,10 @@ FAULTS = [
     Fault("a backward that fails has changed a gradient", "engine/backprop.py", "            found[node] = g\n",
           "            if op is None and not wanted:\n                deliver({node: g}, recorded)\n"
           "                continue\n            found[node] = g\n", "test_engine.py -k failed_backward"),
-    Fault("threads lose each other's gradients", "engine/delivery.py", "with delivering:", "if True:",
+    Fault("threads lose each other's gradients", "engine/delivery.py", "with delivering: add", "if True: add",
           "test_threads.py -k delivery"),
+    Fault("an interrupt keeps the lock", "engine/delivery.py", "with delivering: add", "with delivering:\n        add",
+          "test_all_or_nothing.py -k backward"),
     Fault("a frozen leaf gets a gradient", "engine/delivery.py", " and owner.node.requires_grad", "", "test_hooks.py"),
     Fault("the last node of a leaf counts", "engine/delivery.py",
           'totals.get(id(owner), getattr(owner, "stored_grad", None))',

@@ -120,6 +120,17 @@ def test_what_another_thread_leaves_is_not_mine():
     current.set(root)  # this thread cannot know
 
 
+@pytest.mark.parametrize("context", [ts.no_grad(), ts.scope(layer=0), ts.detect_anomaly()])
+def test_an_interrupt_while_one_is_left_is_mended_by_the_one_around_it(context):
+    class Interrupted(ts.scope):
+        def __exit__(self, *raised):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), context, Interrupted(step=1):
+        pass
+    assert current.get() is root
+
+
 def records():
     return (w + 1.0).requires_grad
 

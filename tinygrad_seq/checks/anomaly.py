@@ -164,7 +164,7 @@ class detect_anomaly(ScopeContext):  # noqa: N801 (reads as the statement it mak
     def __exit__(self, *raised: Any) -> None:
         _, error, _ = raised
         watch = watch_around(current.get(), id(self))
-        super().__exit__()
+        super().__exit__(*raised)
         if watch is None:  # entered in another thread
             return
         if watch_around(current.get()) is None:

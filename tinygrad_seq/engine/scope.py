@@ -77,7 +77,7 @@ class ScopeContext:
         here, maker = current.get(), id(self)
         for _ in self.entries:
             if here.maker != maker:  # something else was added on top, and is still there
-                here = without(current.get(), maker, len(self.entries))
+                here = without(current.get(), maker, len(self.entries), KeyboardInterrupt in raised)
                 break
             here = here.outer  # type: ignore[assignment]  # the root has no maker
         current.set(here)
@@ -130,8 +130,9 @@ def linked(outer: Scope, key: str, value: Any, maker: int) -> Scope:
     return Scope(outer, key, value, recording if key or recording is False else value, maker)
 
 
-def without(here: Scope, maker: int, count: int) -> Scope:
-    """The chain without the innermost links of that maker; what was linked to them is linked anew."""
+def without(here: Scope, maker: int, count: int, interrupted: bool) -> Scope:
+    """The chain without the innermost links of that maker. What was linked to them is linked anew, or, if interrupted,
+    goes with them: Ctrl-C may have struck just when it was to be left."""
     link, others = here, []
     while count and link.outer is not None:
         if link.maker == maker:
@@ -141,7 +142,7 @@ def without(here: Scope, maker: int, count: int) -> Scope:
         link = link.outer
     if count:
         return here  # entered in another thread
-    for other in reversed(others):
+    for other in () if interrupted else reversed(others):
         link = linked(link, other.key, other.value, other.maker)
     return link
 
