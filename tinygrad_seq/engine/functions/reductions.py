@@ -61,10 +61,10 @@ def widened(function: F) -> F:
 
     @wraps(function)
     def call(x: Any, *args: Any, **options: Any) -> Any:
-        dtype = x.dtype if hasattr(x, "dtype") else host.asarray(x).dtype
-        if dtype.char not in WIDER:
+        char = (x if hasattr(x, "dtype") else host.asarray(x)).dtype.char
+        if char not in WIDER:
             return function(x, *args, **options)
-        wide, narrow = WIDER[dtype.char]
+        wide, narrow = WIDER[char]
         return shapes.cast(function(shapes.cast(x, dtype=wide), *args, **options), dtype=narrow)
 
     return call  # type: ignore[return-value]

@@ -43,8 +43,9 @@ reduce_min.vjps(extreme_rule)
 @primitive
 def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
     """Which elements are the extreme y, as shares that sum to one: constant but for jumps, so without gradient."""
-    here = (x == y) | ((x != x) & (y != y))  # where the extreme is NaN, the NaNs are it
-    return (here / here.sum(axis=axis, keepdims=True)).astype(x.dtype)
+    here = ((x == y) | ((x != x) & (y != y))).astype(x.dtype)  # where the extreme is NaN, the NaNs are it
+    count = here.sum(axis=axis, keepdims=True, dtype=xp.result_type(x.dtype, "float32"))  # float16 stops at 2048
+    return (here / count).astype(x.dtype, copy=False)
 
 @primitive
 def argmax(xp: Any, x: Any, *, axis: int | None) -> Any:
