@@ -37,6 +37,21 @@ def test_python_blocks_run(tmp_path, monkeypatch, capsys):
     assert "<svg" in (tmp_path / "lstm.html").read_text(encoding="utf-8")
 
 
+def test_passages_are_quoted_as_they_stand():
+    """What contributing.md shows as ours (its `py` blocks) is in the package, line by line in the same order."""
+    page = (root / "docs" / "contributing.md").read_text(encoding="utf-8")
+    passages = re.findall(r"^ *```py\n(.*?)^ *```$", page, flags=re.M | re.S)
+    sources = [squeezed(file.read_text(encoding="utf-8")) for file in (root / "tinygrad_seq").rglob("*.py")]
+    assert len(passages) >= 5
+    for passage in passages:
+        assert any(squeezed(passage) in source for source in sources), passage
+
+
+def squeezed(text):
+    """A text without indentation: a passage may stand in a list."""
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
 HOSTED = [page for page in PAGES if page.name not in ("README.md", "gpu.md")]  # gpu.md wants a device
 
 
