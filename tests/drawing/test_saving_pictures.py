@@ -124,7 +124,7 @@ def refused(*_):
     raise OSError("no space left")
 
 
-@pytest.mark.parametrize("owner, name, fails", [(ts.io, "open", Full), (os, "replace", refused)])
+@pytest.mark.parametrize("owner, name, fails", [(ts.saving.archive, "open", Full), (os, "replace", refused)])
 def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, owner, name, fails):
     path = path.with_suffix(".dot")
     path.write_text("before")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 HOME = Path(__file__).resolve().parents[2]
+FLAGS = ["-m", "gpu", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
 REPORT = HOME / "docs" / "gpu-report.md"
 
 
@@ -67,7 +68,7 @@ def report(rows, outcomes, seconds):
 def main(arguments):
     outcomes, start = Outcomes(), time.perf_counter()
     chosen = arguments or [str(HOME / "tests")]
-    status = pytest.main(["-m", "gpu", "-q", "-p", "no:cacheprovider", *chosen], [outcomes])
+    status = pytest.main([*FLAGS, *chosen], [outcomes])
     REPORT.write_text(report(machine(), outcomes, time.perf_counter() - start), encoding="utf-8")
     print(REPORT.read_text(encoding="utf-8"))
     return int(status)

@@ -168,7 +168,7 @@ def test_what_is_accepted_comes_back_and_all_else_is_refused(folder, state):
 @pytest.mark.parametrize("state", [
     {np.int64(3): 1}, {(np.int64(3), "a"): 1}, {(1, (np.float32(0.1), np.bool_(True))): [np.float64(2.0)]},
     {float("nan"): 1, np.float64("nan"): 2, (float("nan"),): 3}, dict.fromkeys(map(float, ["nan"] * 3), 0),
-    {True: 1, 0: 2, 2.5: 3, None: 4}, {"\ud83d\ude00": 1, "😀": 2}, (np.float16(1), np.datetime64("NaT")),
+    {True: 1, 0: 2, 2.5: 3, None: 4}, {"\ud83d\ude00": 1, "😀": 2}, (np.float16(1), np.datetime64("NaT", "s")),
 ], ids=repr)  # fmt: skip
 def test_keys_and_numbers_of_numpy_come_back(folder, state):
     ts.save(state, folder / "state")
