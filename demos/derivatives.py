@@ -31,7 +31,7 @@ def main():
     for n, value in enumerate(found[1:], 1):
         path = args.out / f"tanh_{n}.{args.format}"
         drawing = ts.draw(value)
-        path.write_text(drawing.svg, encoding="utf-8") if args.format == "svg" else drawing.save(path)
+        drawing.save(path)
         ops = drawing.json.count('"symbol"')
         print(f"{path}  {value.name} at {x.item():g} is {value.item():+.4f}, drawn with {ops} nodes")
 

@@ -111,10 +111,7 @@ def main():
         drawing = ts.draw(NETWORKS[name](args.steps), view=args.view)
         for kind in args.format or ("svg", "html") if name == "lstm" else args.format or ("svg",):
             path = args.out / f"{name}.{kind}"
-            if kind == "svg":
-                path.write_text(drawing.svg, encoding="utf-8")  # our own layout: time is what it knows best
-            else:
-                drawing.save(path)
+            drawing.save(path)
             print(path)
 
 

@@ -57,7 +57,7 @@ def main():
     x = rng.standard_normal((args.steps, BATCH, INPUTS))
     for name, layer in (("vanishing_rnn", vanishing(rng)), ("healthy_lstm", healthy(rng))):
         drawing, norms = flow(layer, x)
-        (args.out / f"{name}.svg").write_text(drawing.svg, encoding="utf-8")
+        drawing.save(args.out / f"{name}.svg")
         drawing.save(args.out / f"{name}.html")
         print(f"{name}: at the last state |gradient| is {norms[-1]:.1e}, at the first {norms[0]:.1e}")
         print(f"  {args.out / name}.svg, and .html to walk through it")

@@ -87,7 +87,7 @@ def draw(model, ids, out):
     loss = nn.cross_entropy(model(x)[0], y).named("loss")
     loss.backward(retain_graph=True)
     drawing = ts.draw(loss, show="gradient")
-    (out / "unrolled.svg").write_text(drawing.svg, encoding="utf-8")
+    drawing.save(out / "unrolled.svg")
     drawing.save(out / "unrolled.html")
 
 

@@ -1,9 +1,27 @@
 """Graphs to draw, and how the tests of drawing read what is drawn."""
 
+import importlib.util
+from functools import cache
+from pathlib import Path
+from shutil import which
+
 import numpy as np
+import pytest
 
 import tinygrad_seq as ts
-from tinygrad_seq.drawing.view import Cluster, Item, View, within
+from tinygrad_seq.drawing.view.model import Cluster, Item, View, within
+
+needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
+
+
+@cache
+def figures():
+    """The program that draws the figures of the docs."""
+    path = Path(__file__).parents[1] / "docs" / "figures" / "make.py"
+    spec = importlib.util.spec_from_file_location("make", path)
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    return make
 
 
 def numbers(*shape, seed=0):

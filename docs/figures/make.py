@@ -3,11 +3,12 @@
     python docs/figures/make.py            writes them here
     python docs/figures/make.py --check    says which are not what is drawn now, and fails
 
-The .svg files are the built-in picture's; three of them stand as .dot, Graphviz's text, too. (long_memory.png is made
-by its demo, and differs from machine to machine.)
+Three of the pictures are here as DOT text, too, with the same layout. (long_memory.png is made by its demo, and differs
+from machine to machine.)
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def backwards():
     return ts.draw(loss, backward=True)
 
 
+@cache
 def drawings():
     """What is drawn, by name."""
     found = {name: ts.draw(make(3)) for name, make in draw_unrolled.NETWORKS.items()}

@@ -7,7 +7,7 @@ from pictures import by_hand, clusters, items, lstm, reading, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.drawing.view import leaves
+from tinygrad_seq.drawing.view.model import leaves
 
 makes = st.sampled_from([lstm, by_hand, reading, lambda t: lstm(t, num_layers=2, bidirectional=True)])
 
@@ -39,7 +39,7 @@ def test_no_op_is_lost_and_nothing_is_deeper(make, steps, depth, view):
     shown = {item.id for item in items(folded)}
     assert len(shown) == len(items(folded))
     assert all(edge.source in shown and edge.target in shown and edge.source != edge.target for edge in folded.edges)
-    assert all(id in shown for lines in (*folded.rows, *folded.shelves, folded.backward) for id in lines)
+    assert all(id in shown for lines in (*folded.rows, folded.backward) for id in lines)
     assert "digraph" in draw(output, view=view, depth=depth).dot
 
 

@@ -1,17 +1,14 @@
 """What is left out of a picture: only steps that were checked to be the same step again."""
 
 import time
-from shutil import which
 
 import pytest
-from pictures import by_hand, items, loops_in_steps, lstm, numbers, steps_shown
+from pictures import by_hand, items, loops_in_steps, lstm, needs_graphviz, numbers, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.engine.graph import ancestors
 from tinygrad_seq.engine.timeline import Places, same_again
-
-needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 
 
 def test_a_thousand_steps_are_as_many_nodes_as_ten_and_quick():
@@ -28,8 +25,8 @@ def test_a_thousand_steps_are_as_many_nodes_as_ten_and_quick():
 @needs_graphviz
 @pytest.mark.parametrize("options", [{}, {"steps": (20, 0)}, {"params": "shared"}, {"view": "rolled"}])
 def test_graphviz_draws_twenty_steps(options, tmp_path):
-    draw(lstm(20), **options).save(tmp_path / "x.svg", timeout=60)
-    assert (tmp_path / "x.svg").read_bytes().rstrip().endswith(b"</svg>")
+    draw(lstm(20), **options).save(tmp_path / "x.pdf")
+    assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_how_many_steps_to_show():
@@ -85,9 +82,12 @@ def test_a_chain_without_scopes_is_drawn_whole_however_deep():
     for _ in range(300):
         x = x.tanh()
     assert len(items(draw(x).view)) == 301
-    for _ in range(100_000):
+    for _ in range(10_000):
         x = x.tanh()
-    assert draw(x).dot.count("->") == 100_300
+    assert draw(x).dot.count("->") == 10_300
+    for _ in range(90_000):
+        x = x.tanh()
+    assert len(draw(x).view.edges) == 100_300
 
 
 def test_two_loops_in_one_place_stay_apart():
@@ -99,11 +99,9 @@ def test_two_loops_in_one_place_stay_apart():
     assert steps_shown(draw(h).view) == [["t = 0", "t = 1", "t = 2"]] * 2
 
 
-@needs_graphviz
-def test_loops_in_steps_and_ops_between_them(tmp_path):
+def test_loops_in_steps_and_ops_between_them():
     drawing = draw(loops_in_steps(12, 3))
     assert steps_shown(drawing.view)[0] == ["t = 0", "t = 1", "t = 2", "8 identical steps", "t = 11"]
-    drawing.save(tmp_path / "x.svg")
 
 
 def test_same_again_is_about_ops_wiring_and_time():

@@ -42,7 +42,7 @@ def test_a_delay_leads_from_the_state_to_what_reads_it_and_says_so_in_dot():
     drawing = draw(lstm(9), view="rolled")
     names = {item.id: item.label or item.symbol for item in items(drawing.view)}
     assert {(names[e.source], names[e.target]) for e in delays(drawing.view)} == {("h", "@"), ("c", "×")}
-    assert drawing.dot.count("t−1") == 2
+    assert drawing.dot.count('label="t−1"') == 2
 
 
 def test_a_thousand_steps_are_the_picture_of_two():

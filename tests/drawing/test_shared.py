@@ -47,6 +47,17 @@ def test_a_gradient_is_shown_once_for_all_uses():
         assert value[name] == pytest.approx(float((parameter.grad.numpy() ** 2).sum() ** 0.5), rel=1e-5)
 
 
+def test_a_weight_that_is_made_with_an_input_stands_at_the_top_with_it_where_steps_are_left_out():
+    by_hand, b, h = ts.tensor([1.0, 2.0], requires_grad=True), ts.nn.Parameter([1.0, 2.0]).named("b"), ts.zeros(2)
+    sums = b + by_hand  # once for all steps; read in one place by hand, the second is no weight to a reader
+    for t in range(10):
+        with ts.scope(step=t):
+            h = (h + sums).tanh().named("h")
+    view = draw(h, params="shared").view
+    assert {"b", "x"} <= {item.label for item in view.top.items}
+    assert uses(view) == {"b": 5}
+
+
 def test_params_must_be_known():
     with pytest.raises(ValueError, match="params must be 'proxies' or 'shared'"):
         draw(lstm(2), params="share")

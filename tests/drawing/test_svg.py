@@ -18,10 +18,12 @@ from pictures import loops_in_steps
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.drawing import draw, palette
-from tinygrad_seq.drawing.moulds import Tree
-from tinygrad_seq.drawing.svg import svg
-from tinygrad_seq.drawing.view import Cluster, Edge, Item, LegendRow, Scale, View
+from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.layout.templates import Tree
+from tinygrad_seq.drawing.layout.text_size import sizes_of
+from tinygrad_seq.drawing.render import colours as palette
+from tinygrad_seq.drawing.render.svg import svg
+from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, LegendRow, Scale, View
 
 root = Path(__file__).parents[2]
 space = "{http://www.w3.org/2000/svg}"
@@ -239,7 +241,7 @@ def test_an_encoder_and_a_decoder():
 
 
 def test_an_empty_view():
-    ElementTree.fromstring(svg(View(Cluster("", "", ""), [], [], [], [], [])))
+    ElementTree.fromstring(svg(View(Cluster("", "", ""), [], [], [], [])))
 
 
 def test_scopes_as_deep_as_you_like():
@@ -285,20 +287,20 @@ def test_whatever_a_view_holds_is_text(name):
     a, b = Item(f"{name}#0", "op", name, "", name, 0), Item(f"{name}#1", "gate", name, name, name, 1)
     inner = Cluster(f"{name}/", name, name, [a])
     edge, row = Edge(a.id, b.id, "data", label=name), LegendRow(name, (2,), 1, 0)
-    tree = ElementTree.fromstring(svg(View(Cluster("", "", "", [b], [inner]), [edge], [], [], [], [row], Scale(name))))
+    tree = ElementTree.fromstring(svg(View(Cluster("", "", "", [b], [inner]), [edge], [], [], [row], Scale(name))))
     assert len([g for g in tree.iter(space + "g") if "id" in g.attrib]) == 3
 
 
 def test_the_label_of_many_parameters_stays_small():
     item = Item("#0", "weight", "", "\n+ ".join(f"w{i}" for i in range(50)), "all", 0, 0)
-    text = svg(View(Cluster("", "", "", [item]), [], [], [], [], []))
+    text = svg(View(Cluster("", "", "", [item]), [], [], [], []))
     assert "+ 47 more" in text and "w49" not in text
 
 
 def coloured(value, scale):
     a, b = Item("#0", "op", "+", "", "a", 0, value=value), Item("#1", "op", "×", "", "b", 1, value=value)
     edge = Edge("#0", "#1", "data", value=value)
-    return svg(View(Cluster("", "", "", [a, b]), [edge], [], [], [], [LegendRow("w", (2, 3), 2, 0)], scale))
+    return svg(View(Cluster("", "", "", [a, b]), [edge], [], [], [LegendRow("w", (2, 3), 2, 0)], scale))
 
 
 def test_numbers_are_shown_on_a_log_scale():
@@ -443,7 +445,8 @@ def test_the_cost_is_linear(make):
 
 
 def test_each_distinct_step_is_laid_out_once():
-    assert len({len(Tree(draw(output("lstm", n), steps=everything).view).moulds) for n in (4, 20, 60)}) == 1
+    views = [draw(output("lstm", n), steps=everything).view for n in (4, 20, 60)]
+    assert len({len(Tree(view, sizes_of(items(view))).templates) for view in views}) == 1
 
 
 def test_ten_thousand_nodes():

@@ -11,9 +11,11 @@ from pictures import items
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.drawing import draw, palette
-from tinygrad_seq.drawing.numbers import norm, scale
+from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.render import colours as palette
+from tinygrad_seq.drawing.view.values import scale
 from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.engine.norms import norm
 
 
 class Run:

@@ -6,7 +6,7 @@ from networks import leaf
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.drawing.view import within
+from tinygrad_seq.drawing.view.model import within
 
 
 def valued(drawing):

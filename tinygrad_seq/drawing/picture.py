@@ -1,31 +1,29 @@
 """`draw`: the picture of how a Tensor was made, and saving it.
 
-The picture itself is text and needs nothing installed: DOT text for Graphviz, and an SVG of our own. An .svg file is
-drawn by Graphviz where that is installed and answers in time, else by ourselves; pixels need Graphviz.
+There is one layout, ours. SVG and DOT text need nothing installed; Graphviz turns the DOT text into pixels and PDF.
 """
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import Any
 
-from tinygrad_seq.drawing import graphviz_dot
-from tinygrad_seq.drawing.build import build
-from tinygrad_seq.drawing.details import details
-from tinygrad_seq.drawing.dot import dot
-from tinygrad_seq.drawing.fold import folded
-from tinygrad_seq.drawing.listing import listing
-from tinygrad_seq.drawing.numbers import delivered_to_nobody, given, gradients
-from tinygrad_seq.drawing.page import page
-from tinygrad_seq.drawing.svg import svg
-from tinygrad_seq.drawing.view import View, within
+from tinygrad_seq.drawing.layout.model import Layout
+from tinygrad_seq.drawing.layout.routing import laid_out
+from tinygrad_seq.drawing.page.details import details
+from tinygrad_seq.drawing.page.page import page
+from tinygrad_seq.drawing.render.dot import dot, size
+from tinygrad_seq.drawing.render.graphviz_process import check_size, rendered
+from tinygrad_seq.drawing.render.json_text import listing
+from tinygrad_seq.drawing.render.svg import svg
+from tinygrad_seq.drawing.view.build import build
+from tinygrad_seq.drawing.view.fold import folded
+from tinygrad_seq.drawing.view.model import View, within
+from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.saving.archive import write
-
-too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minutes or all memory
 
 
 class Drawing:
@@ -36,19 +34,26 @@ class Drawing:
     a file that was saved keeps nothing.
     """
 
-    def __init__(self, view: View, roots: Sequence[Node] = (), outputs: Sequence[Value] = ()) -> None:
-        self.view, self.roots, self.outputs = view, roots, outputs
+    def __init__(
+        self, view: View, roots: Sequence[Node] = (), outputs: Sequence[Value] = (), layout: str = "time"
+    ) -> None:
+        self.view, self.roots, self.outputs, self.layout = view, roots, outputs, layout
         self.leaves = [node.owner() for node in ancestors(roots, constants=False) if node.owner is not None]
 
     @cached_property
+    def placed(self) -> Layout:
+        """Where everything stands."""
+        return laid_out(self.view)
+
+    @cached_property
     def dot(self) -> str:
-        """The picture as DOT text, the same in every process."""
-        return dot(self.view)
+        """The picture as DOT text, the same in every process; without positions where `layout="dot"` was asked for."""
+        return dot(self.placed, positions=self.layout == "time")
 
     @cached_property
     def svg(self) -> str:
-        """The picture as SVG text, drawn without Graphviz, the same in every process."""
-        return svg(self.view)
+        """The picture as SVG text, the same in every process."""
+        return svg(self.view, self.placed)
 
     @cached_property
     def json(self) -> str:
@@ -75,37 +80,25 @@ class Drawing:
     def save(self, path: str | Path, timeout: float = 20) -> None:
         """Write the picture; the ending of the name says how: .svg, .html, .dot, .json, .png or .pdf.
 
-        An .svg file is always written: by Graphviz, or where that is missing, fails or takes more than `timeout`
-        seconds, as our own `.svg`, with a RuntimeWarning. A .png or .pdf file needs Graphviz: a RuntimeError says so.
-        Raises ValueError for another ending. A file is written whole or not at all.
+        A .png or .pdf file is what Graphviz makes of `.dot`. Raises RuntimeError where Graphviz is missing, fails or
+        takes more than `timeout` seconds, and for a .png larger than Graphviz can draw; ValueError for another ending.
+        A file is written whole or not at all.
         """
         kind = Path(path).suffix.lower().removeprefix(".")
-        kinds = ("svg", "html", "dot", "json", "png", "pdf")
-        if kind not in kinds:
-            raise ValueError(f"save: the name must end in .{', .'.join(kinds)}, got {Path(path).name!r:.80}")
-        drawn = kind in ("svg", "png", "pdf")
-        write(os.fsdecode(path), self.rendered(kind, timeout) if drawn else getattr(self, kind).encode())
+        if kind in ("png", "pdf"):
+            if kind == "png" and self.layout == "time":
+                check_size(*size(self.placed))
+            content = rendered(self.dot, kind, timeout)
+        elif kind in ("svg", "html", "dot", "json"):
+            content = getattr(self, kind).encode()
+        else:
+            endings = ".svg, .html, .dot, .json, .png, .pdf"
+            raise ValueError(f"save: the name must end in {endings}, got {Path(path).name!r:.80}")
+        write(os.fsdecode(path), content)
 
     def count(self) -> int:
         """How many nodes are drawn."""
         return sum(len(cluster.items) for cluster in within(self.view.top))
-
-    def rendered(self, kind: str, timeout: float) -> bytes:
-        """The picture by Graphviz, unless it is known to be too large for it; as SVG else our own."""
-        try:
-            if self.count() > too_many:
-                reason = f"{self.count()} nodes are too many for Graphviz"
-                raise graphviz_dot.NoPictureError(f"{reason} ({graphviz_dot.install}; it draws up to {too_many})")
-            return graphviz_dot.rendered(self.dot, kind, timeout)
-        except graphviz_dot.NoPictureError as error:
-            if kind != "svg":
-                raise RuntimeError(
-                    f"save: a .{kind} file needs Graphviz: {error}. Or show fewer steps (steps=(2, 1)), give a longer "
-                    "timeout=, or save an .svg file and convert that, with rsvg-convert or cairosvg"
-                ) from None
-            reason = f"save: {error}. The built-in picture is written instead; to save it always, write Drawing.svg"
-            warnings.warn(reason, RuntimeWarning, stacklevel=3)
-            return self.svg.encode()
 
 
 def draw(
@@ -117,8 +110,9 @@ def draw(
     params: str = "proxies",
     show: str | Mapping[Any, float] | None = None,
     backward: bool = False,
+    layout: str = "time",
 ) -> Drawing:
-    """The picture of how a Tensor, or several, was made: time from left to right, ops from the bottom up.
+    """Draw how a Tensor, or several, was made: time from left to right, ops from the bottom up.
 
     Every op stands in the cluster of its scope. `view="unrolled"`: of a long loop over time, the first a and the last b
     steps (`steps=(a, b)`) in full, and one box for the steps between where they were checked to be the same step again.
@@ -129,7 +123,9 @@ def draw(
     `show="gradient"`: colour and width by the norm of the gradient, after `loss.backward(retain_graph=True)`, from one
     more walk (which calls hooks, too); before a backward it says "not computed". `show` can also map Nodes or Tensors
     to numbers. `backward=True`: the recorded backward, after `loss.backward(create_graph=True)`, beside its forward.
-    Drawing works before and after `backward`, and changes nothing.
+    Drawing works before and after `backward`, and changes nothing. `layout="dot"`: `.dot` holds the same clusters and
+    nodes without their positions and the legend, so that .png and .pdf files show Graphviz's own layout; `.svg` and
+    `.html` stay as they are.
 
     Raises RuntimeError for a Tensor that nothing was recorded for, TypeError or ValueError for another option.
 
@@ -161,6 +157,7 @@ def draw(
         raise ValueError(f"draw: steps and depth must not be negative, got {steps} and {depth}")
     one_of("view", view, ("unrolled", "rolled"))
     one_of("params", params, ("proxies", "shared"))
+    one_of("layout", layout, ("time", "dot"))
     if isinstance(show, str):
         one_of("show", show, ("gradient",))
     elif show is not None and not isinstance(show, Mapping):
@@ -168,18 +165,19 @@ def draw(
     numbers = None if show is None else gradients(outputs) if isinstance(show, str) else given(show)
     nodes = [value.node for value in outputs if value.node is not None]
     names = recorded_gradients(nodes) if backward else {}
-    rolled, shared = view == "rolled", params == "shared"
-    seen = build([*nodes, *names], (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names)
-    return Drawing(seen if depth is None else folded(seen, depth), [*nodes, *names], outputs)
+    roots, rolled, shared = [*nodes, *names], view == "rolled", params == "shared"
+    seen = build(roots, (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names)
+    return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
 
 
 def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:
+    """Refuse an option that is not one of these."""
     if given not in known:
         raise ValueError(f"draw: {name} must be {' or '.join(map(repr, known))}, got {given!r:.60}")
 
 
 def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:
-    """The nodes of the gradients that a recorded backward left in the leaves, and what to call them."""
+    """Return the nodes of the gradients that a recorded backward left in the leaves, and what to call them."""
     found: dict[Node, str] = {}
     ancestry = ancestors(nodes, constants=False)
     for node in ancestry:

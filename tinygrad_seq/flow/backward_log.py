@@ -12,8 +12,8 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import Scope
-from tinygrad_seq.flow.norms import norm
 from tinygrad_seq.flow.plot import ACCENT, INK, axes_for, logarithmic
 
 

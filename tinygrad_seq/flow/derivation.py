@@ -16,8 +16,8 @@ from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.functions.reductions import sum as total
+from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.flow.gradient_by_step import itemize
-from tinygrad_seq.flow.norms import norm
 from tinygrad_seq.flow.plot import ACCENT, INK, axes_for, logarithmic
 from tinygrad_seq.flow.states import states
 from tinygrad_seq.nn.rnn import RNN

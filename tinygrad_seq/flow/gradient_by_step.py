@@ -11,8 +11,8 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.engine.graph import Node, Value, between
+from tinygrad_seq.engine.norms import Lengths, norm
 from tinygrad_seq.engine.timeline import Place, Places
-from tinygrad_seq.flow.norms import Lengths, norm
 from tinygrad_seq.flow.plot import INK, axes_for, logarithmic
 
 

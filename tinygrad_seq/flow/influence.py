@@ -12,8 +12,8 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules, quiet
 from tinygrad_seq.engine.backprop import searched
 from tinygrad_seq.engine.graph import Node, Value, between
+from tinygrad_seq.engine.norms import Lengths, gain
 from tinygrad_seq.flow.jacobians import chained, costs, handed_on, walked
-from tinygrad_seq.flow.norms import Lengths, gain
 from tinygrad_seq.flow.plot import axes_for
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Node, ancestors
+from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of
-from tinygrad_seq.flow.norms import norm
 from tinygrad_seq.flow.plot import ACCENT, axes_for, logarithmic
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_

@@ -1,0 +1,1 @@
+"""Give everything in a view a position: `routing.laid_out` is the face of this room."""

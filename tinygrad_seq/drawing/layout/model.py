@@ -1,0 +1,62 @@
+"""A view with a position for everything: what the layout hands to every renderer, in pixels; y grows downward."""
+
+from dataclasses import dataclass
+
+from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View
+
+Word = tuple[str, float, float]  # a line of text, its size, and how far its baseline is below the middle of the item
+Point = tuple[float, float, str]  # x, y, and whether an edge passes it vertically ("v") or horizontally ("h")
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCluster:
+    """A cluster and its rectangle."""
+
+    cluster: Cluster
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedItem:
+    """An item, its centre, its size, and the words on it."""
+
+    item: Item
+    x: float
+    y: float
+    width: float
+    height: float
+    words: list[Word]
+    symbol: str = ""  # of the op, in small letters on one line with the words
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedEdge:
+    """An edge and the points it passes, from its source to its target."""
+
+    edge: Edge
+    points: list[Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything in a view stands; clusters from the outermost to the innermost, without the top one."""
+
+    view: View
+    clusters: list[PlacedCluster]
+    items: list[PlacedItem]
+    edges: list[PlacedEdge]
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of all of it."""
+        boxes = [(0.0, 0.0, 0.0, 0.0)] if not self.items and not self.clusters else []
+        boxes += [(at.left, at.top, at.right, at.bottom) for at in self.clusters]
+        for at in self.items:
+            wide, high = at.width / 2, at.height / 2
+            boxes.append((at.x - wide, at.y - high, at.x + wide, at.y + high))
+        boxes += [(x, y, x, y) for at in self.edges for x, y, _ in at.points]
+        left, top, right, bottom = zip(*boxes)
+        return min(left), min(top), max(right), max(bottom)

@@ -1,0 +1,116 @@
+"""From a view to a layout, in passes: sizes, templates, their layouts, positions in the picture, and here the routes.
+
+The route of an edge is a list of points that it passes, each vertically ("v") or horizontally ("h").
+"""
+
+from collections import Counter
+from math import sqrt
+
+from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
+from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
+from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
+from tinygrad_seq.drawing.layout.text_size import sizes_of
+from tinygrad_seq.drawing.view.model import Edge, View, within
+
+Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
+
+
+def laid_out(view: View) -> Layout:
+    """Return where everything in a view stands, and the route of every edge."""
+    sizes = sizes_of(item for cluster in list(within(view.top)) for item in cluster.items)
+    tree = Tree(view, sizes)
+    top = lay_out_templates(tree)
+    spots = {chain[-1]: position(top, chain[1:]) for chain in tree.chains}
+    clusters, items = [], []
+    for placement, (layout, x, y) in spots.items():
+        box, cluster = layout.box, placement.cluster
+        if cluster is not None and cluster is not view.top:
+            clusters.append(PlacedCluster(cluster, x - box.left, y - box.above, x + box.right, y + box.below))
+        for item in cluster.items if cluster is not None else ():
+            (by, down), size = layout.at[End(tree.homes[item.id][1])], sizes[item.id]
+            items.append(PlacedItem(item, x + by, y + down, size.width, size.height, size.words, size.symbol))
+    return Layout(view, clusters, items, routes(tree, spots))
+
+
+def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
+    """Return the routes of all edges. Each link of a template is routed once, for all placements."""
+    layouts = dict.fromkeys(layout for layout, _, _ in spots.values() if layout.template.kind != "row")
+    known = {(layout, link): link_route(layout, link) for layout in layouts for link in layout.template.links}
+    tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
+    found = []
+    for path in tree.paths:
+        points: list[Point] = []
+        for here, link in path.links:
+            layout, x, y = spots[here]
+            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in known.get((layout, link), ())]
+        if path.across is not None:
+            row, left, entered = path.across
+            points = card_route(path.edge, path.across, tree, spots, tracks[row])
+            tracks[row] += left.column - entered.column not in (-1, 1)
+        found.append(PlacedEdge(path.edge, points))
+    return found
+
+
+def link_route(layout: TemplateLayout, link: Link) -> list[Point]:
+    """Return the points of a link, in the coordinates of its template."""
+    start, end = link
+    first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
+    offset = layout.x_offsets.get(link, 0.0)
+    if offset and way == "v" and end.item:
+        x += offset
+        y -= 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
+    bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
+    return [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
+
+
+def link_end(layout: TemplateLayout, end: End, other: End) -> Point:
+    """Return where a link meets one of its ends."""
+    frame, (x, y) = (layout.parts[end.part], layout.at[End(part=end.part)]) if end.part else (layout, (0.0, 0.0))
+    if not end.item:
+        return x + frame.at[end.inside][0], y + (-frame.box.above if end.side == "top" else frame.box.below), "v"
+    x, y = layout.at[end]
+    sized = layout.template.items[end.item]
+    above = other.side == ("bottom" if other.part else "top")
+    if other.item:
+        (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
+        is_leaf = sized.item.role in beside_op or near.item.role in beside_op
+        reach, far, high = (sized.width + near.width) / 2, abs(to_x - x), abs(to_y - y)
+        if reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
+            return x + (sized.width / 2 if to_x > x else -sized.width / 2), y, "h"
+        above = to_y < y
+    return x, y + (-sized.height / 2 if above else sized.height / 2), "v"
+
+
+def card_route(edge: Edge, across: Cards, tree: Tree, spots: Spots, track: int) -> list[Point]:
+    """Return the points of an edge between cards: from border to border, or on a track below their row."""
+    row, left, entered = across
+    side = 1 if left.column <= entered.column else -1
+    out = border_route(edge.source, left, side, -1, tree, spots)
+    into = border_route(edge.target, entered, -side, 1, tree, spots)[::-1]
+    (x, _, _), (to_x, _, _), (_, _, base) = out[-1], into[0], spots[row]
+    if left is entered:
+        out += feedback_route(out[-1], into[0], base + 22.0 + 18 * track, 16 + 8 * track)
+    elif abs(left.column - entered.column) > 1:
+        level = base + 8.0 + 4 * (track % 3)
+        out += [(x + side * gutter, level, "h"), (to_x - side * gutter, level, "h")]
+    return out + into
+
+
+def feedback_route(start: Point, end: Point, level: float, aside: float) -> list[Point]:
+    """Return the points of an edge that leaves a card on the right, passes below it and enters it on the left."""
+    (x, y, _), (to_x, to_y, _), bend = start, end, 14
+    right, left = x + aside, to_x - aside
+    down = [(right, y + bend, "v"), (right, level - bend, "v"), (right - bend, level, "h")]
+    return [*down, (left + bend, level, "h"), (left, level - bend, "v"), (left, to_y + bend, "v")]
+
+
+def border_route(name: str, card: Placement, side: int, over: int, tree: Tree, spots: Spots) -> list[Point]:
+    """Return the way from an item to the border of its card: straight if it is free, else above or below its row."""
+    chain, key = tree.homes[name]
+    (home, left, top), (layout, card_x, _) = spots[chain[-1]], spots[card]
+    (x, y), item = home.at[End(key)], home.template.items[key]
+    x, y = left + x, top + y
+    border = card_x + (layout.box.right if side > 0 else -layout.box.left)
+    if (key, side) in home.free or home.template.kind == "gap":
+        return [(x + side * item.width / 2, y, "h"), (border, y, "h")]
+    return [(x, y + over * item.height / 2, "v"), (border, y + over * (item.height / 2 + 10), "h")]

@@ -1,0 +1,233 @@
+"""Layered graph drawing: boxes in rows, each above what it reads (Sugiyama, Tagawa and Toda, 1981), kept small.
+
+Three passes, each a function of what the one before returned. Rank assignment: the lowest row above all that a box
+reads. Crossing reduction: an edge over several rows gets a dummy box in each row between, and rows are ordered by the
+barycentre of their neighbours. Coordinate assignment: the boxes of a row stand as near to their neighbours as its order
+allows (least squares, by isotonic regression). Time and memory grow with the edges.
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, count, pairwise
+from typing import TypeVar
+
+space = 14.0  # between boxes of a row
+longest = 40  # an edge over more rows gets no dummy boxes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """A rectangle around an anchor."""
+
+    left: float = 0.0
+    right: float = 0.0
+    above: float = 0.0
+    below: float = 0.0
+    group: float = 0.0  # first in its row, or last: -1 to 1
+    gutters: Sequence[float] = ()  # of a box with columns, which stands at x = 0: where edges may pass through it
+    port: int = 0  # in the border: -1 at the bottom, 1 at the top
+    leaf: bool = False  # stands right below its reader and raises nothing
+    dummy: bool = False
+
+
+BoxEnd = tuple[Box, float]  # and how far from its anchor an edge meets it
+BoxEdge = tuple[BoxEnd, BoxEnd]  # its source and its target
+Ranks = dict[Box, int]  # the numbers of rows, from the bottom
+Neighbours = dict[Box, list[tuple[Box, float, float]]]  # another box, the own offset, and that of the other
+First = TypeVar("First", bound=Hashable)
+Second = TypeVar("Second")
+
+
+def grouped(pairs: Iterable[tuple[First, Second]]) -> dict[First, list[Second]]:
+    """Return a list for each first, of its seconds; an empty one for what is no first."""
+    found: dict[First, list[Second]] = defaultdict(list)
+    for first, second in pairs:
+        found[first].append(second)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------- rank assignment
+
+
+def assign_ranks(boxes: Sequence[Box], edges: Iterable[BoxEdge]) -> Ranks:
+    """Return the ranks of boxes that are in order of creation. An edge back to an older box does not count."""
+    number = {box: i for i, box in enumerate(boxes)}
+    upward = [(source, target) for (source, _), (target, _) in edges if number[source] < number[target]]
+    readers, reads = grouped(upward), grouped((target, source) for source, target in upward)
+    ranks: Ranks = {}
+    wide: set[int] = set()  # ranks of boxes with columns, which have a row to themselves
+    used: set[int] = set()
+    for box in boxes:
+        lowest = max((ranks[other] + 1 for other in reads[box] if not other.leaf and not other.port), default=0)
+        if box.gutters:
+            lowest = max([lowest, *(rank + 1 for rank in wide)])
+        ranks[box] = next(rank for rank in count(lowest) if rank not in (used if box.gutters else wide))
+        if box.gutters:
+            wide.add(ranks[box])
+        if reads[box] and not box.port:
+            used.add(ranks[box])
+    for box in reversed(boxes):
+        if not reads[box] and not box.gutters:
+            highest = min((ranks[other] - 1 for other in readers[box]), default=ranks[box])
+            ranks[box] = next(rank for rank in count(highest, -1) if rank not in wide)
+    inner = [ranks[box] for box in boxes if not box.port] or [0]
+    return ranks | {box: min(inner) - 1 if box.port < 0 else max(inner) + 1 for box in boxes if box.port}
+
+
+def raise_lane(ranks: Ranks, boxes: Sequence[Box], edges: Sequence[BoxEdge], lane: Sequence[Box]) -> Ranks:
+    """Return ranks with a lane in the top row; what reads it hangs down from it."""
+    depth = dict.fromkeys(lane, 0)
+    reads = grouped((target, source) for (source, _), (target, _) in edges)
+    for box in boxes:
+        above = [depth[other] + 1 for other in reads[box] if other in depth]
+        if above and box not in lane and not box.port:
+            depth[box] = max(above)
+    below = [ranks[source] + depth[box] + 1 for box in depth for source in reads[box] if source not in depth]
+    others = [ranks[box] for box in boxes if box not in depth and not box.port]
+    top = max([*(below or [max(ranks[box] for box in lane)]), *others])
+    return ranks | {box: top - down for box, down in depth.items()} | {box: top + 1 for box in boxes if box.port > 0}
+
+
+def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box]) -> Ranks:
+    """Return ranks with some boxes, and all that is newer, above what is older; boxes are in order of creation."""
+    for box in raised:
+        number = boxes.index(box)
+        older = [ranks[other] + 1 for other in boxes[:number] if not other.port]
+        by = max([ranks[box], *older]) - ranks[box]
+        ranks = ranks | {other: ranks[other] + by for other in boxes[number:]}
+    return ranks
+
+
+# ------------------------------------------------------------------------------------------------- crossing reduction
+
+
+def arrange(
+    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks
+) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
+    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up."""
+    heights = {ranks[box]: (box.above, box.below) for box in boxes if box.gutters}
+    levels, ranks = set(ranks.values()), dict(ranks)
+    chains: list[list[BoxEnd]] = []
+    for edge in edges:
+        low, high = sorted(edge, key=lambda end: ranks[end[0]])
+        span = range(ranks[low[0]] + 1, ranks[high[0]])
+        between = [rank for rank in span if rank in levels] if len(span) < longest else []
+        group = 2 if edge[0][0].group == 1 and edge[1][0].port else 0  # around what stands above the source
+        dummies = {Box(3, 3, *heights.get(rank, (0, 0)), group, dummy=True): rank for rank in between}
+        ranks.update(dummies)
+        chains.append([low, *((box, 0.0) for box in dummies), high])
+    pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
+    up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
+    down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
+    rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
+    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down)
+    x = assign_x(rows, up, down)
+    y = assign_y(rows, up, x)
+    return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
+
+
+def reduce_crossings(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> list[list[Box]]:
+    """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best."""
+    share: dict[Box, float] = {}  # how far along its row a box is
+
+    def spread(row: list[Box]) -> None:
+        share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
+
+    def barycentre(box: Box, near: list[tuple[Box, float, float]]) -> float:
+        return sum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
+
+    for row in rows:
+        spread(row)
+    tried = [(crossings(rows, up, share), rows)]
+    for sweep in range(8):
+        if tried[-1][0] == 0:
+            break
+        near, order = (down, 1) if sweep % 2 == 0 else (up, -1)
+        rows = list(rows)
+        for i in range(len(rows))[::order]:
+            means = {box: barycentre(box, near[box]) for box in rows[i]}
+            rows[i] = sorted(rows[i], key=lambda box: (box.group, means[box]))
+            spread(rows[i])
+        tried.append((crossings(rows, up, share), rows))
+    return min(tried, key=lambda entry: entry[0])[1]
+
+
+def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) -> int:
+    """Count how often edges between neighbouring rows cross."""
+    total = 0
+    for row in rows:
+        ends = sorted((share[box] + a * 1e-6, share[other] + b * 1e-6) for box in row for other, a, b in up[box])
+        seen: list[float] = []
+        for _, end in ends:
+            total += len(seen) - bisect_left(seen, end + 1e-12)
+            insort(seen, end)
+    return total
+
+
+# ---------------------------------------------------------------------------------------------- coordinate assignment
+
+
+def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Box, float]:
+    """Return x of every box, after sweeps up and down, the last ones with the neighbours on both sides."""
+    x = {box: 0.0 for row in rows for box in row}
+    for sweep in range(12):
+        sides = (down, up) if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
+        for row in rows if sweep % 2 == 0 else reversed(rows):
+            gutters = next((box.gutters for box in row if box.gutters), None)
+            near = {box: [entry for side in sides for entry in side[box]] for box in row}
+            x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, down, x))
+    return x
+
+
+def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
+    """Return x of the boxes of a row: as close to their neighbours as their order allows."""
+    blocks: list[tuple[float, float, int]] = []  # weighted mean of what is wished for, weight, number of boxes
+    spaces = [a.right + b.left + (4 if a.dummy or b.dummy else space) for a, b in pairwise(near)]
+    offsets = list(accumulate(spaces, initial=0.0))
+    for box, offset in zip(near, offsets):
+        wish, weight = x[box], 0.01
+        for other, at, to in near[box]:
+            heavy = 4.0 if box.dummy and other.dummy else 2.0 if box.dummy or other.dummy else 1.0
+            wish, weight = (wish * weight + (x[other] + to - at) * heavy) / (weight + heavy), weight + heavy
+        mean, number = wish - offset, 1
+        while blocks and blocks[-1][0] > mean:
+            last, heavy, before = blocks.pop()
+            mean, weight, number = (last * heavy + mean * weight) / (heavy + weight), heavy + weight, before + number
+        blocks.append((mean, weight, number))
+    means = [mean for mean, _, number in blocks for _ in range(number)]
+    return {box: mean + offset for box, mean, offset in zip(near, means, offsets)}
+
+
+def through_gutters(
+    row: list[Box], gutters: Sequence[float], down: Neighbours, x: dict[Box, float]
+) -> dict[Box, float]:
+    """Return x of the dummy boxes in the row of a wide box: each in the gutter closest to what is below it."""
+    taken: dict[float, list[tuple[float, int]]] = defaultdict(list)
+    for number, box in enumerate(row):
+        if not box.gutters:
+            wishes = [x[other] + to for other, _, to in down[box]] or [x[box]]
+            wish = sum(wishes) / len(wishes)
+            after = bisect_left(gutters, wish)
+            taken[min(gutters[max(after - 1, 0) : after + 1], key=lambda at: abs(at - wish))].append((wish, number))
+    return {
+        row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, 36 / len(found))
+        for gutter, found in taken.items()
+        for i, (_, number) in enumerate(sorted(found))
+    }
+
+
+def assign_y(rows: list[list[Box]], up: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
+    """Return y of every box: two rows are the further apart, the further the edges between them go sideways."""
+    y: dict[Box, float] = {}
+    base = 0.0
+    for row, above in zip(rows, [*rows[1:], []]):
+        level = base - max(box.below for box in row)
+        y.update(dict.fromkeys(row, level))
+        sideways = [abs(x[other] + to - x[box] - at) for box in row for other, at, to in up[box] if not other.dummy]
+        small = all(box.port for box in row) or all(box.port for box in above)
+        base = (
+            level - max(box.above for box in row) - (12 if small else min(max([20, *(0.16 * s for s in sideways)]), 64))
+        )
+    return y

@@ -1,0 +1,247 @@
+"""The view as a tree of templates: each distinct step of a loop once, with the links that edges have in it.
+
+A template is a distinct cluster, or a row of cards (the steps and gaps of a loop, side by side). A placement is one use
+of a template; all steps of a loop that hold the same are placements of one template. An edge is cut into links, one in
+each template that it runs through: it leaves a cluster by a port in its upper border and enters one by a port in its
+lower border (by the upper border, if it leads back down to an older op). From card to card of a row it goes sideways.
+"""
+
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from math import inf
+from typing import NamedTuple
+
+from tinygrad_seq.drawing.layout.text_size import SizedItem
+from tinygrad_seq.drawing.view.model import Cluster, Edge, View, leaves, within
+
+Key = Hashable  # names a part within its template
+ItemKey = tuple[Key, int]  # names an item: by what is the same in every step, and a number for those that are alike
+
+
+class End(NamedTuple):
+    """What a link leads to: an item, a port in the border of a part, or a port in the border of the template itself."""
+
+    item: ItemKey | None = None
+    part: Key = None
+    side: str = ""  # of the border: "top" or "bottom"
+    port: Key = None
+
+    @property
+    def inside(self) -> "End":
+        """The port of a part, as the links in the part see it."""
+        return End(side=self.side, port=self.port)
+
+
+Link = tuple[End, End]  # a piece of an edge within one template
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """What is in a distinct cluster or in a row of cards. `Tree` fills it; later passes only read it."""
+
+    kind: str  # "top", "frame", "card", "row", "gap", "grad" (a recorded backward)
+    repeated: bool  # a step, or inside one: can have many placements
+    labels: dict[str, None] = field(default_factory=dict)
+    items: dict[ItemKey, SizedItem] = field(default_factory=dict)  # of all placements, the largest
+    parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row from left to right
+    links: dict[Link, None] = field(default_factory=dict)
+    ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
+    step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # to other steps: "out", "in", "back" in here
+    earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
+    across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """A use of a template."""
+
+    template: Template
+    key: Key = None
+    cluster: Cluster | None = None  # None: a row
+    column: int = -1  # of a card
+    start: float = 0.0  # the ordinal that ages in it are counted from
+
+
+Cards = tuple[Placement, Placement, Placement]  # a row, and the cards in it that an edge leaves and enters
+Chain = tuple[Placement, ...]  # a placement and all that it is in, outermost first
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePath:
+    """How an edge runs through the tree: along links, or sideways from card to card."""
+
+    edge: Edge
+    links: list[tuple[Placement, Link]]
+    across: Cards | None = None
+
+
+Homes = dict[str, tuple[Chain, ItemKey]]  # by the id of an item: where it is
+
+
+class Tree:
+    """All templates and placements, outer ones before inner ones; where every item is; how every edge runs."""
+
+    def __init__(self, view: View, sizes: dict[str, SizedItem]) -> None:
+        top = Template("top", False, {view.top.label: None})
+        self.sizes = sizes
+        self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
+        self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
+        self.homes: Homes = {}
+        self.place_clusters(view)
+        self.twins = twins_of(view, self.homes, sizes)  # of items in a gap
+        self.paths = [path_of(edge, self.homes, self.twins) for edge in view.edges]
+        for path in self.paths:
+            add_path(path, self.homes)
+
+    def place_clusters(self, view: View) -> None:
+        """Make all templates and placements, and place the items."""
+        readers = {edge.source: edge.target for edge in reversed(view.edges)}
+        loop_of = {cluster.id: number for number, loop in enumerate(view.loops) for cluster in loop}
+        classes, oldest = step_classes(view), oldest_ops(view)
+        stack = [(self.chains[0], view.top)]
+        while stack:
+            outer, cluster = stack.pop()
+            self.add_items(outer, cluster, readers)
+            rows: dict[int, Chain] = {}
+            for inner in cluster.inner:
+                loop = loop_of.get(inner.id)
+                if loop is None:
+                    key: Key = ("in", inner.id.removeprefix(cluster.id))
+                    kind = "grad" if inner.key == "grad" else "frame"
+                    stack.append((self.place(outer, kind, key, oldest[inner.id], inner), inner))
+                elif loop not in rows:
+                    first = min(oldest[card.id] for card in view.loops[loop] if card.key != "gap")
+                    rows[loop] = self.place(outer, "row", ("row", len(rows)), first)
+            for loop, row in rows.items():
+                for column, card in enumerate(view.loops[loop]):
+                    kind = "gap" if card.key == "gap" else "card"
+                    key = (kind, classes.get(card.id, column))
+                    stack.append((self.place(row, kind, key, oldest[card.id], card, column), card))
+
+    def place(
+        self, outer: Chain, kind: str, which: Key, oldest: float, cluster: Cluster | None = None, column: int = -1
+    ) -> Chain:
+        """Return a new placement in others, of the template `which` there, which is made if there is none yet."""
+        around, is_card = outer[-1].template, kind in ("card", "gap")
+        key = (column, which) if is_card else which
+        if (around, which) not in self.templates:
+            self.templates[around, which] = Template(kind, around.repeated or is_card)
+        template = around.parts[key] = self.templates[around, which]
+        keep_latest(outer[-1], End(part=key), oldest)
+        if cluster is not None and kind != "gap":
+            template.labels[cluster.label] = None
+        placement = Placement(template, key, cluster, column, oldest if is_card else outer[-1].start)
+        self.chains.append((*outer, placement))
+        return self.chains[-1]
+
+    def add_items(self, chain: Chain, cluster: Cluster, readers: dict[str, str]) -> None:
+        """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
+        here, counts = chain[-1], Counter[Key]()
+        for item in sorted(cluster.items, key=lambda item: item.role in leaves):
+            alike: Key = (item.symbol, item.label)
+            if item.role in leaves:
+                home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
+                alike = (item.role, item.label, reader if home[-1] is here else "")
+            counts[alike] += 1
+            key = (alike, counts[alike])
+            self.homes[item.id] = chain, key
+            here.template.items[key] = max(
+                here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],
+                key=lambda sized: (sized.width, sized.height),
+            )  # fmt: skip
+            keep_latest(here, End(key), here.start - 1 if item.role in leaves else item.ordinal)
+
+
+def keep_latest(here: Placement, end: End, ordinal: float) -> None:
+    """Note the age of an item or a part; of those in several steps, the latest."""
+    here.template.ages[end] = max(here.template.ages.get(end, -1.0), ordinal - here.start)
+
+
+def twins_of(view: View, homes: Homes, sizes: dict[str, SizedItem]) -> dict[str, str]:
+    """Return for each item in a gap the same op in a step, of the same label if there is one."""
+    twins: dict[str, str] = {}
+    for row in view.rows:
+        in_steps = [name for name in row if homes[name][0][-1].template.kind != "gap"]
+        for name in row if in_steps else ():
+            if homes[name][0][-1].template.kind == "gap":
+                alike = [other for other in in_steps if sizes[other].item.label == sizes[name].item.label]
+                twins[name] = (alike or in_steps)[-1]
+    return twins
+
+
+def path_of(edge: Edge, homes: Homes, twins: dict[str, str]) -> EdgePath:
+    """Return how an edge runs through the tree."""
+    (up, key), (down, target_key) = homes[edge.source], homes[edge.target]
+    depth = next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
+    levels = [level for level in range(1, depth + 1) if up[level - 1].template.kind == "row"]  # of cards around both
+    if levels and (levels[-1] == depth or edge.role == "delay"):
+        return EdgePath(edge, [], (up[levels[-1] - 1], up[levels[-1]], down[levels[-1]]))
+
+    home, key_for_all = homes[twins.get(edge.source, edge.source)]
+
+    def port(way: str, chain: Chain, level: int) -> Key:
+        """Return a name: the same in all steps for the same op; in a row a port of its own for each card."""
+        here = chain[level].template
+        name: Key = (home[-1].template, key_for_all) if here.repeated else edge.source
+        return (way, name, chain[level + 1].key if here.kind == "row" else "")
+
+    ages = up[depth - 1].template.ages
+    first = ages[End(part=up[depth].key) if depth < len(up) else End(key)]
+    last = ages[End(part=down[depth].key) if depth < len(down) else End(target_key)]
+    out, into = ("bottom", "top") if first > last else ("top", "bottom")
+    ends = [End(key)]
+    for level in reversed(range(depth, len(up))):
+        name = port("out", up, level)
+        ends += [End(None, None, out, name), End(None, up[level].key, out, name)]
+    for level in range(depth, len(down)):
+        name = port("in", down, level)
+        ends += [End(None, down[level].key, into, name), End(None, None, into, name)]
+    ends.append(End(target_key))
+    places = [*reversed(up[depth:]), *down[depth - 1 :]]
+    return EdgePath(edge, list(zip(places, zip(ends[::2], ends[1::2]))))
+
+
+def add_path(path: EdgePath, homes: Homes) -> None:
+    """Add the links of an edge to the templates; and what is known of its ends, if it leads to another step."""
+    (source, key), (target, target_key) = homes[path.edge.source], homes[path.edge.target]
+    for here, link in path.links:
+        here.template.links[link] = None
+    if path.across is not None:
+        row, left, entered = path.across
+        row.template.across.append((path.edge, path.across))
+        source[-1].template.step_edges.setdefault(key, set()).add("out")
+        target[-1].template.step_edges.setdefault(target_key, set()).update(
+            ["in", "back"] if left is entered else ["in"]
+        )
+    elif path.edge.role == "state" and source is target and not source[-1].template.repeated:
+        source[-1].template.earlier.setdefault(target_key, []).append(key)
+
+
+def oldest_ops(view: View) -> dict[str, float]:
+    """Return the ordinal of the oldest op in every cluster, -1 where there is none."""
+    found: dict[str, float] = {}
+    for cluster in reversed(list(within(view.top))):
+        ages = [item.ordinal for item in cluster.items if item.ordinal >= 0 and item.role not in leaves]
+        found[cluster.id] = min([inf, *ages, *(found[inner.id] for inner in cluster.inner)])
+    return {name: age if age < inf else -1.0 for name, age in found.items()}
+
+
+def step_classes(view: View) -> dict[str, int]:
+    """Return which steps of a loop share a template, as numbers: all, unless what they hold is too different."""
+    found: dict[str, int] = {}
+    for loop in view.loops:
+        classes: dict[frozenset[tuple[Key, int]], int] = {}
+        for cluster in loop:
+            if cluster.key != "gap":
+                ops: Counter[Key] = Counter(
+                    (inner.id.removeprefix(cluster.id), item.symbol, item.label)
+                    for inner in list(within(cluster))
+                    for item in inner.items
+                    if item.role not in leaves
+                )
+                found[cluster.id] = classes.setdefault(frozenset(ops.items()), len(classes))
+        together = {op for ops in classes for op, _ in ops}
+        if len(together) <= 1.5 * max(map(len, classes), default=0) + 2:
+            found.update((cluster.id, 0) for cluster in loop if cluster.id in found)
+    return found

@@ -1,0 +1,1 @@
+"""A layout as text: SVG, DOT, JSON."""

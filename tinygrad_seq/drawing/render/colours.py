@@ -1,0 +1,94 @@
+"""The colours of every picture, by role or by number. Six digits each: Graphviz 2.43 reads "#eef" as black."""
+
+from math import isfinite, log10
+
+from tinygrad_seq.drawing.view.model import Scale
+
+ink = "#1F2933"
+quiet = "#5C6770"
+line = "#98A2AD"
+paper = "#FFFFFF"
+card = "#F6F7F9"
+card_edge = "#C5CCD3"
+ground = "#FCFCFD"
+frame = "#E3E7EB"
+state = "#2E86AB"
+cut = "#B23A48"
+gradient = "#C77B30"
+
+fills = {
+    "op": paper,
+    "named": paper,
+    "gate": "#F2B134",
+    "state": state,
+    "initial": "#D5E7EF",
+    "passing": "#EAF2F6",
+    "input": "#E4572E",
+    "constant": "#E8EBEE",
+    "output": ink,
+    "middle": paper,
+}
+texts = {
+    "gate": "#3B2F0B",
+    "state": "#FFFFFF",
+    "initial": "#1D566E",
+    "passing": "#1D566E",
+    "input": "#FFFFFF",
+    "output": "#FFFFFF",
+    "weight": "#FFFFFF",
+    "constant": "#5C6770",
+    "middle": "#5C6770",
+}
+weights = ("#17A398", "#8E5BD1", "#C2578F", "#5C7F1F", "#3F6FC6", "#A8682A", "#6B7280", "#0F766E", "#7C3F9B", "#9F3A4E")
+
+dark = {  # what is another colour on a dark page
+    ink: "#E6EAEE",
+    quiet: "#A3AEB9",
+    line: "#76828E",
+    paper: "#13171C",
+    card: "#1C2229",
+    card_edge: "#3A444E",
+    ground: "#171C22",
+    frame: "#2A323A",
+    "#D5E7EF": "#213B48",
+    "#EAF2F6": "#1B2D37",
+    "#1D566E": "#9CCBE0",
+    "#E8EBEE": "#2A323A",
+}
+
+
+def weight(row: int) -> str:
+    """The colour of a weight; after the last one they come again."""
+    return weights[row % len(weights)]
+
+
+def of_role(role: str, row: int = -1) -> tuple[str, str]:
+    """The colour of a shape, and of the text on it."""
+    if role == "gradient":
+        return gradient, paper
+    return weight(row) if role == "weight" else fills[role], texts.get(role, ink)
+
+
+cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
+nothing = "#DCE1E6"  # exactly zero: not vanished, never there
+broken = "#B5179E"  # infinite, or not a number
+
+
+def heat(value: float, scale: Scale) -> tuple[str, float]:
+    """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
+    if not isfinite(value):
+        return broken, 5.0
+    if not value or not scale.low or not scale.high or scale.low >= scale.high:
+        return nothing, 0.6
+    share = (log10(abs(value)) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
+    share = min(max(share, 0.0), 1.0)
+    return tint(share), round(0.6 + 4.4 * share, 2)
+
+
+def tint(share: float) -> str:
+    """A colour between cold (0) and hot (1)."""
+    last = len(cold_to_hot) - 1
+    left = min(int(share * last), last - 1)
+    part = share * last - left
+    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in cold_to_hot[left : left + 2]]
+    return "#" + "".join(f"{round(a + (b - a) * part):02X}" for a, b in zip(*ends))

@@ -1,0 +1,68 @@
+"""The style sheet of the SVG: a class for every role, in light and dark colours.
+
+On a page, `data-theme="light"` or `"dark"` at its root element decides which; without that, the reader's system does.
+"""
+
+import re
+
+from tinygrad_seq.drawing.render import colours as palette
+
+
+def sheet() -> str:
+    """Return the rules as CSS."""
+    light = {
+        ".paper": f"fill:{palette.paper}",
+        "text": f"fill:{palette.ink};font-family:Inter,Helvetica,Arial,sans-serif",
+        ".quiet": f"fill:{palette.quiet}",
+        ".title": "font-weight:600",
+        ".cluster rect": f"fill:{palette.ground};stroke:{palette.frame}",
+        ".cluster.step rect": f"fill:{palette.card};stroke:{palette.card_edge}",
+        ".cluster.gap rect": f"fill:{palette.paper};stroke:{palette.card_edge};stroke-dasharray:5 5",
+        ".line": f"fill:none;stroke:{palette.line};stroke-width:1.2",
+        ".head": f"fill:{palette.line}",
+        ".mark": f"fill:none;stroke:{palette.quiet};stroke-width:1.5",
+        ".hole": f"fill:none;stroke:{palette.paper};stroke-width:7",
+    }
+    strokes = {"state": palette.state, "delay": palette.state, "gradient": palette.gradient}
+    light |= {
+        f".edge.{role} .{part}": rule
+        for role, colour in strokes.items()
+        for part, rule in (("line", f"stroke:{colour};stroke-width:1.9"), ("head", f"fill:{colour}"))
+    }
+    light |= {
+        ".pill.gradient rect": f"fill:{palette.gradient}",
+        ".pill.gradient text": f"fill:{palette.paper}",
+        ".edge.cut .line": "stroke-dasharray:6 4",
+    }
+    for role, fill in palette.fills.items():
+        stroke = palette.quiet if fill == palette.paper else fill
+        light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{stroke}"
+        if role in palette.texts:
+            light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
+    light |= {f".w{row} rect": f"fill:{fill}" for row, fill in enumerate(palette.weights)}
+    light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
+    dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
+    dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"
+    for (
+        selector,
+        rule,
+    ) in light.items():  # a rule for texts or edges is repeated: a more general one would win otherwise
+        if not dark[selector] or (dark[selector] == rule and "text" not in selector and ".edge." not in selector):
+            del dark[selector]
+
+    def rules(table: dict[str, str], root: str = "") -> str:
+        return "".join(f"{root}{selector.replace(',', ',' + root)}{{{rule}}}" for selector, rule in table.items())
+
+    return (
+        rules(light)
+        + f"@media (prefers-color-scheme:dark){{{rules(dark, ':root:not([data-theme=light]) ')}}}"
+        + rules(dark, ":root[data-theme=dark] ")
+    )
+
+
+def darkened(rule: str, selector: str) -> str:
+    """Return the part of a rule that differs on a dark page."""
+    if "#FFFFFF" in rule and "text" in selector:  # white on a colour that stays
+        return rule
+    kept = [part for part in rule.split(";") if "#" in part]
+    return ";".join(re.sub("#[0-9A-F]{6}", lambda found: palette.dark.get(found[0], found[0]), part) for part in kept)

@@ -1,0 +1,83 @@
+"""Shape the line of every edge, its arrowhead and its mark: numbers, which every renderer writes in its own way."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tinygrad_seq.drawing.layout.model import PlacedEdge, Point
+from tinygrad_seq.drawing.render import colours as palette
+from tinygrad_seq.drawing.view.model import Edge, Scale
+
+XY = tuple[float, float]
+Curve = tuple[str, list[XY]]  # as in SVG: "M" start, "L" line, "Q" curve by a corner, "C" curve by two controls
+colours = {"state": palette.state, "delay": palette.state, "gradient": palette.gradient}  # of edges by role
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """How an edge is drawn."""
+
+    edge: Edge
+    line: list[Curve]  # ends in the middle of the arrowhead
+    head: list[XY]  # the corners of the arrowhead, its tip first
+    width: float
+    heat: str  # the colour of the number shown; "" for none
+    mark: XY  # where a delay or a cut is marked
+    steep: bool  # whether a cut line is steep there
+
+
+def strokes(edges: list[PlacedEdge], scale: Scale | None) -> list[Stroke]:
+    """Return how edges are drawn."""
+    return [stroke(placed, scale) for placed in edges]
+
+
+def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
+    """Return how an edge is drawn: as wide as its role, or the number it shows, wants it."""
+    edge, (*points, (x, y, through)) = placed.edge, placed.points
+    heat, width = "", 1.9 if edge.role in colours else 1.2
+    if edge.value is not None and scale is not None and scale.low is not None:
+        heat, width = palette.heat(edge.value, scale)
+        width = max(width, 1.0)
+    half = 2.6 + 0.6 * width  # of the arrowhead
+    left, above, _ = points[-1]
+    if through == "v":
+        back = 2 * half if above > y else -2 * half
+        foot, end = [(x - half, y + back), (x + half, y + back)], (x, y + back / 2, through)
+    else:
+        back = 2 * half if left > x else -2 * half
+        foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
+    *mark, steep = cut_at([*points, end]) if edge.role == "cut" else (*longest_level([*points, end]), False)
+    return Stroke(edge, curves([*points, end]), [(x, y), *foot], width, heat, (mark[0], mark[1]), steep)
+
+
+def curves(points: list[Point]) -> list[Curve]:
+    """Return a smooth line through points."""
+    found: list[Curve] = [("M", [points[0][:2]])]
+    for (x, y, out), (to_x, to_y, into) in pairwise(points):
+        half_x, half_y = (x + to_x) / 2, (y + to_y) / 2
+        if out != into:
+            found.append(("Q", [(x, to_y) if out == "v" else (to_x, y), (to_x, to_y)]))
+        elif abs(to_x - x if out == "v" else to_y - y) < 0.05:
+            found.append(("L", [(to_x, to_y)]))
+        else:
+            turn = [(x, half_y), (to_x, half_y)] if out == "v" else [(half_x, y), (half_x, to_y)]
+            found.append(("C", [*turn, (to_x, to_y)]))
+    return found
+
+
+def longest_level(points: list[Point]) -> XY:
+    """Return the middle of the longest level part of a line."""
+    level = [(abs(a - c), (a + c) / 2, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
+    return max(level, default=(0.0, *points[0][:2]))[1:]
+
+
+def cut_at(points: list[Point]) -> tuple[float, float, bool]:
+    """Return where a line is marked as cut, and whether it is steep there."""
+    i = max(range(1, len(points)), key=lambda i: abs(points[i][0] - points[i - 1][0]))
+    part = 0.85  # of the way, towards its end: there such edges are apart
+    if all(through == "h" for _, _, through in points):  # from card to card
+        i, part = len(points) // 2, 0.5
+    (ax, ay, _), (bx, by, through) = points[i - 1], points[i]
+    smooth, straight = part * part * (3 - 2 * part), 1.5 * part * (1 - part) + part**3
+    x = ax + (bx - ax) * (straight if through == "h" else smooth)
+    y = ay + (by - ay) * (smooth if through == "h" else straight)
+    return x, y, through == "h" and abs(by - ay) > 30

@@ -1,0 +1,131 @@
+"""The built-in picture as SVG text: needs nothing installed, says the same in every process.
+
+Every item is one `<g class="node ROLE">` with its tooltip as `<title>`, every edge one `<g class="edge ROLE">` that
+names both its ends, every cluster one `<g class="cluster KEY">`.
+"""
+
+from html import escape
+
+from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
+from tinygrad_seq.drawing.layout.routing import laid_out
+from tinygrad_seq.drawing.render import colours as palette
+from tinygrad_seq.drawing.render.css import sheet
+from tinygrad_seq.drawing.render.strokes import Stroke, strokes
+from tinygrad_seq.drawing.render.title_and_legend import Part, Text, surroundings
+from tinygrad_seq.drawing.view.labels import printable
+from tinygrad_seq.drawing.view.model import Scale, View
+
+rim = 30.0  # around everything
+
+
+def svg(view: View, layout: Layout | None = None) -> str:
+    """Return the picture as SVG text; `layout` is that of the view, where it is known already."""
+    layout = laid_out(view) if layout is None else layout
+    title, legend, (left, top, right, bottom) = surroundings(view, layout.box)
+    parts = list(map(part_text, title)) + list(map(cluster_text, layout.clusters))
+    parts += map(edge_text, strokes(layout.edges, view.scale))
+    parts += [item_text(placed, view.scale) for placed in layout.items]
+    parts += map(part_text, legend)
+    left, top = left - rim, top - rim
+    wide, high = short(right - left + rim), short(bottom - top + rim)
+    size = f'width="{wide}" height="{high}"'
+    start = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{short(left)} {short(top)} {wide} {high}" {size}>',
+        f"<style>{sheet()}</style>",
+        f'<rect class="paper" x="{short(left)}" y="{short(top)}" {size}/>',
+    ]
+    return printable("\n".join([*start, *parts, "</svg>", ""]))
+
+
+def short(value: float) -> str:
+    """Return a coordinate in tenths."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def words(x: float, y: float, text: str, size: float, kind: str = "", anchor: str = "middle") -> str:
+    """Return a line of text."""
+    at = f'x="{short(x)}" y="{short(y)}" font-size="{size:g}" text-anchor="{anchor}"'
+    kind = f' class="{kind}"' if kind else ""
+    return f"<text{kind} {at}>{escape(text)}</text>"
+
+
+def rectangle(x: float, y: float, wide: float, high: float, corner: float, style: str = "") -> str:
+    """Return a rectangle around a centre."""
+    return (
+        f'<rect x="{short(x - wide / 2)}" y="{short(y - high / 2)}" width="{short(wide)}" height="{short(high)}"'
+        f' rx="{short(corner)}"{style}/>'
+    )
+
+
+def cluster_text(placed: PlacedCluster) -> str:
+    """Return a cluster: its frame, and its label in the upper left corner."""
+    cluster = placed.cluster
+    wide, high = placed.right - placed.left, placed.bottom - placed.top
+    x, y = (placed.left + placed.right) / 2, (placed.top + placed.bottom) / 2
+    label = "" if cluster.key == "gap" else cluster.label
+    return (
+        f'<g class="cluster {escape(cluster.key)}" id="{escape(cluster.id)}"><title>{escape(cluster.label)}</title>'
+        + rectangle(x, y, wide, high, 14)
+        + (words(x - wide / 2 + 14, y - high / 2 + 20, label, 12, "quiet", "start") if label else "")
+        + "</g>"
+    )
+
+
+def item_text(placed: PlacedItem, scale: Scale | None) -> str:
+    """Return an item: its shape, and the words on it."""
+    item, x, y, wide, high, text = placed.item, placed.x, placed.y, placed.width, placed.height, placed.words
+    style = ' style="fill:none;stroke:none"' if item.role == "middle" else ""
+    if item.value is not None and scale is not None and scale.low is not None:
+        colour, thick = palette.heat(item.value, scale)
+        style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
+    role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else escape(item.role)
+    body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)
+    if placed.symbol:
+        body += f'<text x="{short(x)}" y="{short(y + 4)}" font-size="12" text-anchor="middle">'
+        line = escape(" ".join(word for word, _, _ in text))
+        body += f'<tspan font-size="9">{escape(placed.symbol)}</tspan> {line}</text>'
+    else:
+        body += "".join(words(x, y + down, word, size) for word, size, down in text)
+    return f'<g class="node {role}" id="{escape(item.id)}"><title>{escape(item.tooltip)}</title>{body}</g>'
+
+
+def edge_text(drawn: Stroke) -> str:
+    """Return an edge: its line, its arrowhead, and what it says."""
+    edge = drawn.edge
+    line = f' style="stroke:{drawn.heat};stroke-width:{short(drawn.width)}"' if drawn.heat else ""
+    head = f' style="fill:{drawn.heat}"' if drawn.heat else ""
+    curve = "".join(kind + spots(points) for kind, points in drawn.line)
+    tip = "M" + "L".join(spots([corner]) for corner in drawn.head) + "z"
+    return (
+        f'<g class="edge {escape(edge.role)}" data-source="{escape(edge.source)}" data-target="{escape(edge.target)}">'
+        f'<path class="line" d="{curve}"{line}/><path class="head" d="{tip}"{head}/>{mark(drawn)}</g>'
+    )
+
+
+def spots(points: list[tuple[float, float]]) -> str:
+    """Return the coordinates of points."""
+    return ",".join(f"{short(x)},{short(y)}" for x, y in points)
+
+
+def mark(drawn: Stroke) -> str:
+    """Return what an edge says: how late a delay is, or that it is cut."""
+    edge, (x, y) = drawn.edge, drawn.mark
+    if edge.role == "delay":
+        return words(x, y - 5, edge.label or "t−1", 11, "quiet")
+    if edge.role != "cut":
+        return ""
+    hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
+    return f'<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>' + (
+        words(x + 10, y + 3, "detach", 9, "quiet", "start") if drawn.steep else words(x, y - 11, "detach", 9, "quiet")
+    )
+
+
+def part_text(part: Part) -> str:
+    """Return a piece of the title or of the legend."""
+    if isinstance(part, Text):
+        return words(part.x, part.y, part.text, part.size, part.kind, part.anchor)
+    if not part.kind:
+        return rectangle(part.x, part.y, part.width, 12, 0, f' style="fill:{part.colour}"')
+    pill = rectangle(part.x, part.y, part.width, 20, 10) + words(part.x, part.y + 3.5, part.text, 10)
+    return f'<g class="pill {part.kind}">{pill}</g>'

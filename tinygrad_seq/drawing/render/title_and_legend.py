@@ -1,0 +1,162 @@
+"""Place what stands around a picture: a title above it; parameters, roles and the colour bar below it.
+
+Plain data, which every renderer draws in its own way. Only what the view knows is said.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+from tinygrad_seq.drawing.layout.text_size import widths
+from tinygrad_seq.drawing.render.colours import of_role, tint, weight, weights
+from tinygrad_seq.drawing.view.labels import shortened
+from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+roles = {
+    "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
+    "output": "output", "gradient": "gradient",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words on a base line; `anchor` says whether `x` is their "start", "middle" or "end"."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    kind: str = "quiet"
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A coloured shape around its centre: a pill 20 high with a word on it, or without a kind a part of the bar."""
+
+    x: float
+    y: float
+    width: float
+    colour: str
+    kind: str = ""  # a role; of a weight also which colour
+    text: str = ""
+
+
+Part = Text | Sample
+
+
+def surroundings(view: View, box: Box) -> tuple[list[Part], list[Part], Box]:
+    """Place a title above a picture that fills a box and a legend below it; return these and the box around all."""
+    left, top, right, bottom = box
+    limit = max(right - left, 560.0)
+    title = list(place_title(view, left, top - 26, limit))
+    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 300)))
+    if view.scale is not None:
+        legend += place_colour_bar(view.scale, left + limit, bottom + 34)
+    lefts, tops, rights, bottoms = zip(box, *(around for _, around in title + legend))
+    corners = min(lefts), min(tops), max(rights), max(bottoms)
+    return [part for part, _ in title], [part for part, _ in legend], corners
+
+
+def place_title(view: View, x: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
+    """Place the title and the line below it, the lower one first; yield each with the box around it."""
+    for words, size, kind in zip(titles(view)[::-1], (12.5, 20.0), ("quiet", "title")):
+        if words:
+            words = shortened(words, max(20, int(limit / size / 0.55)))
+            yield Text(x, y, words, size, kind), (x, y - size, x + widths([words], size)[0], y)
+            y -= 24
+
+
+def titles(view: View) -> tuple[str, str]:
+    """Return a title and a line below it; empty where nothing is known."""
+    modules = dict.fromkeys(cluster.label for cluster in view.top.inner if cluster.key == "module")
+    layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
+    rolled = any(edge.role == "delay" for edge in view.edges)
+    count, hidden = longest(view, ("step", "gap")), longest(view, ("gap",))
+    title = [
+        shortened(" → ".join(modules), 60),
+        f"{count} step{'s' * (count > 1)}, {'rolled' if rolled else 'unrolled'}" if count else "",
+    ]
+    below = [
+        "one step, and what it hands to the next" if rolled else "",
+        f"{len(layers)} layers" if len(layers) > 1 else "",
+        f"{hidden} identical steps left out" if hidden else "",
+        f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
+    ]
+    return ", ".join(filter(None, title)), " · ".join(filter(None, below))
+
+
+def longest(view: View, keys: tuple[str, ...]) -> int:
+    """Count the steps of the longest loop, in clusters of these keys; loops one after the other in a place are one."""
+    found: Counter[str] = Counter()
+    for loop in view.loops:
+        steps = sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
+        found[loop[0].id.rpartition("/")[0]] += steps
+    return max(found.values(), default=0)
+
+
+def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
+    """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
+    shown = {item.role for cluster in within(view.top) for item in cluster.items}
+    shown |= {edge.role for edge in view.edges if edge.role == "gradient"}
+    entries = [
+        (f"weight w{row.colour % len(weights)}", weight(row.colour), row.label, about(row, view.scale))
+        for row in view.legend
+    ]
+    entries += [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
+    pills, besides = widths([label for _, _, label, _ in entries], 10), widths([words for *_, words in entries], 11)
+    x = left
+    for (kind, colour, label, beside), pill, wide in zip(entries, pills, besides):
+        pill = max(40.0, pill + 18)
+        whole = pill + (wide + 8 if beside else 0)
+        if x > left and x - left + whole + 22 > limit:
+            x, y = left, y + 28
+        around = (x, y - 11, x + whole, y + 11)
+        yield Sample(x + pill / 2, y, pill, colour, kind, label), around
+        if beside:
+            yield Text(x + pill + 8, y + 4, beside, 11), around
+        x += whole + 22
+
+
+def about(row: LegendRow, scale: Scale | None) -> str:
+    """Say the shape of a parameter, how often it is used, and its gradient."""
+    unknown = "" if scale is None else "|grad| not computed"
+    words = [
+        " × ".join(map(str, row.shape)),
+        f"{row.uses} use{'s' * (row.uses != 1)}",
+        unknown if row.gradient is None else f"|grad| {row.gradient:.2g}",
+    ]
+    return " · ".join(filter(None, words))
+
+
+def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Part, Box]]:
+    """Place the colours and what they mean, up to the right; or say that there is nothing to show yet."""
+    if scale.low is None:
+        text = f"{scale.label}: not computed"
+        yield Text(right, y + 4, text, 11, anchor="end"), (right - widths([text], 11)[0], y - 11, right, y + 11)
+        return
+    count, wide = 40, 200.0
+    around = (right - wide, y - 8, right + 20, y + 24)
+    yield Text(right - wide - 10, y + 4, shortened(scale.label, 40), 11, anchor="end"), around
+    for i in range(count):
+        rest = wide * (1 - i / count)  # each lies over the one before, so that no seam shows
+        yield Sample(right - rest / 2, y, rest, tint(i / (count - 1))), around
+    for share, text in ticks(scale):
+        yield Text(right - wide + share * wide, y + 20, text, 10, anchor="middle"), around
+
+
+def ticks(scale: Scale) -> list[tuple[float, str]]:
+    """Return where on the colour bar which numbers stand: powers of ten where there are two, else its ends."""
+    low, high = scale.low or 0.0, scale.high or 0.0
+    powers = range(ceil(log10(low) - 1e-9), floor(log10(high) + 1e-9) + 1) if 0 < low < high else range(0)
+    if len(powers) < 2:
+        return [(0.0, f"{low:.2g}"), (1.0, f"{high:.2g}")]
+    reach = log10(high) - log10(low)
+    return [((power - log10(low)) / reach, tenfold(power)) for power in powers[:: ceil(len(powers) / 4)]]
+
+
+def tenfold(power: int) -> str:
+    """Write a power of ten."""
+    return f"{10.0**power:g}" if -3 < power < 4 else f"1e{power}"

@@ -1,0 +1,12 @@
+"""Names that a picture goes by, all in one place.
+
+A recorded graph knows ops and names, but not what anybody meant by them. To tell a state from a gate, an input from a
+weight, or a weight that was only rearranged from a result, a picture relies on how layers here and in textbooks are
+written. A graph that uses other names is drawn in full all the same; only its colours and proxies are plainer.
+"""
+
+states = frozenset({"h", "c"})  # what layers call their states; before the first step "h0", "c0"
+input_name = "x"  # a leaf of this name is an input, however many places read it
+slicing = ("getitem", "unstack")  # a leaf that is only read by these is a sequence, so an input
+rearranging = frozenset({"transpose", "contiguous", "cast", "transfer"})  # the same numbers in another layout
+preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}  # done once, before the steps

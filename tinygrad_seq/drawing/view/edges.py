@@ -1,0 +1,174 @@
+"""Draw the edges of a picture: every argument that is seen, from where it is seen.
+
+What is left out is stood for: a gap by what goes on from it, a rolled step by the step that is drawn for all, and a
+value that went on without its history by an edge that says so. Edges that fall together are one.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from tinygrad_seq.drawing.view.elision import Card, Elision
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
+from tinygrad_seq.drawing.view.labels import DraftItem, several
+from tinygrad_seq.drawing.view.model import Edge
+from tinygrad_seq.drawing.view.values import Numbers, together
+from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.timeline import Place
+
+
+@dataclass(slots=True)
+class DraftEdge:
+    """An edge in the making."""
+
+    through_time: bool
+    entry: Place | None  # of a delay: the step that the state comes back to
+    steps: set[Place] = field(default_factory=set)  # in a rolled picture: the steps for which it is there
+    value: float | None = None
+
+
+def connected(
+    graph: GraphFacts,
+    elision: Elision,
+    ops: list[DraftItem],
+    outputs: Sequence[Node],
+    shared: bool,  # every parameter once
+    numbers: Numbers,
+) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
+    """Return the edges in the order in which their ops were made, last those into gaps; the other items that they
+    need; and the id of what is drawn for each op.
+    """
+    builder = EdgeBuilder(graph, elision, ops, numbers)
+    into_gaps = []
+    for node, facts in graph.of.items():
+        for argument, parent in enumerate(node.parents if facts.drawn else ()):
+            if graph.of[parent].leaves and not graph.of[parent].cut:
+                builder.add_leaf(node, argument, shared)
+            elif node not in elision.hidden:
+                builder.add_op(node, argument, builder.drawn[node])
+            else:
+                into_gaps.append((node, argument))
+    for node, argument in into_gaps:
+        gap, source = elision.hidden[node][0], graph.of[node.parents[argument]].source
+        if source not in elision.hidden or elision.hidden[source][0] is not gap:
+            same = (position for step, position in graph.of[source].positions if step.loop == gap.shown.loop)
+            goes_on = builder.passing.get((gap, next(same, -1)))  # the same value, of the last step in the gap
+            builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
+    for node in outputs:
+        if node.op is None:
+            builder.proxy(graph.places.top, node, node, 0)
+    return builder.finished()
+
+
+class EdgeBuilder:
+    """Collects drafts of edges, and of the items that edges need: proxies, and values on their way out of a gap."""
+
+    def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
+        self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
+        self.proxies: dict[tuple[Place, tuple[Node, ...]], DraftItem] = {}  # by place, and the leaves it stands for
+        self.counts = Counter(draft.place for draft in ops)  # of items in each place
+        self.colours: dict[tuple[Node, ...], int] = {}
+        self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and position in its steps
+        self.edges: dict[tuple[str, str, str, str, int], DraftEdge] = {}  # see `add`
+        ids = {draft.node: draft.id for draft in ops}
+        self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids}
+        self.drawn |= {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}  # the box
+
+    def proxy(self, place: Place, node: Node, user: Node, argument: int) -> DraftItem:
+        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""
+        leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
+        if (place, leaves) not in self.proxies:
+            state = initial_state(self.graph, node, user, argument) if role == "input" else None
+            colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
+            id, role = f"{place.id}#leaf{self.counts[place]}", "initial" if state else role
+            self.proxies[place, leaves] = DraftItem(id, role, place, node, state, leaves, colour)
+            self.counts[place] += 1
+        return self.proxies[place, leaves]
+
+    def add_leaf(self, node: Node, argument: int, shared: bool) -> None:
+        """Add an argument that is a leaf, or just parameters: from its proxy."""
+        twin = self.elision.twins[node]
+        other = twin.parents[argument]  # the weight itself, or this step's input in another step
+        if not self.graph.of[other].leaves:
+            other = node.parents[argument]  # a first state, where other steps read the step before
+        if shared and self.graph.of[other].role == "weight":
+            place, leaves = self.graph.places.top, self.graph.of[other].leaves
+        else:
+            place, leaves = self.graph.places.at[twin], () if node in self.elision.hidden else (other,)
+        for leaf in leaves:
+            proxy = self.proxy(place, leaf, node, argument)
+            self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Cut) else proxy.role)
+
+    def add_op(self, node: Node, argument: int, target: str) -> None:
+        """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
+        facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
+        source, delay = given.source, facts.delays[argument]
+        role, label, entry = "state" if delay else "data", "", None
+        if facts.gradient:  # reads gradients, and what the forward saved
+            role = "gradient" if self.graph.of[source].gradient else "data"
+        if delay and self.elision.rolled:
+            step, back = delay
+            role, label, entry = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}", self.elision.cards[step].shown
+        if given.cut:
+            role, entry = "cut", None
+        start = self.drawn[source]
+        if source in self.elision.hidden:
+            gap, position = where = self.elision.hidden[source]
+            start, about = f"{gap.id}#{position}", f", on its way through {len(gap.steps)} identical steps"
+            self.passing.setdefault(where, DraftItem(start, "passing", gap.shown, source, source.name, about=about))
+        self.add(node, argument, start, target, role, label, entry)
+
+    def add(
+        self, node: Node, argument: int, source: str, target: str, role: str,
+        label: str = "", entry: Place | None = None,
+    ) -> None:  # fmt: skip
+        """Add an argument to the edge with these ends, role and label; where no steps are merged, of this argument.
+
+        Combine the values of merged steps as a norm. At a gap only its border counts: for an edge that leads in the
+        first step, for one that leads out the last.
+        """
+        parent, facts, numbers = node.parents[argument], self.graph.of[node], self.numbers
+        origin, cut = self.graph.of[parent].source, self.graph.of[parent].cut
+        leaves_gap, enters_gap = origin in self.elision.hidden, node in self.elision.hidden
+        step, before = self.merged_step(node), self.merged_step(origin)
+        merged = leaves_gap or enters_gap or (step is None and before is not None)
+        latest = self.graph.of[origin].latest
+        later = cut or any(latest.get(around.loop, around.order) != around.order for around, _ in facts.positions)
+        key = (source, target, role, label, -1 if merged else argument)
+        edge = self.edges.setdefault(key, DraftEdge(later, entry))
+        edge.steps.update(found for found in (step or before,) if found is not None)
+        value = numbers.of.get(parent) if numbers.uses is None else numbers.uses.get((node, parent))
+        if role == "weight" or not (leaves_gap or enters_gap):
+            edge.value = together((edge.value, value))
+        elif value is not None and (leaves_gap or edge.value is None):
+            edge.value = value
+
+    def merged_step(self, node: Node) -> Place | None:
+        """Return the innermost step around a node that a rolled picture draws as one with others."""
+        steps = (step for step, _ in reversed(self.graph.of[node].positions) if len(self.elision.cards[step].steps) > 1)
+        return next(steps, None) if self.elision.rolled else None
+
+    def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
+        """Return what was collected. A state of another step that several ops of a card read comes in once."""
+        reads: dict[tuple[str, str, Place | None], list[float | None]] = defaultdict(list)
+        for (source, _, _, label, _), draft in self.edges.items():
+            reads[source, label, draft.entry].append(draft.value)
+        by_id = {draft.id: draft for draft in self.ops}
+        entries: dict[str, DraftItem] = {}
+        found: list[Edge] = []
+        for (source, target, role, label, _), draft in self.edges.items():
+            steps = self.elision.cards[next(iter(draft.steps))].steps if draft.steps else []
+            if role not in ("delay", "initial") and len(draft.steps) < len(steps):
+                label = several([step for step in steps if step in draft.steps])
+            edge = Edge(source, target, role, draft.through_time, draft.value, label)
+            values = reads[source, label, draft.entry]
+            if draft.entry is not None and len(values) > 1:
+                id, about = f"{source}@{draft.entry.id}@{label}", f" of step {label}"
+                if id not in entries:
+                    entries[id] = replace(by_id[source], id=id, role="passing", place=draft.entry, about=about)
+                    found.append(replace(edge, target=id, value=together(values)))
+                edge = replace(edge, source=id, role="state", through_time=False, label="")
+            found.append(edge)
+        hidden = self.elision.hidden.items()
+        drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
+        return found, [*self.proxies.values(), *self.passing.values(), *entries.values()], drawn

@@ -1,0 +1,56 @@
+"""Show less detail: a cluster deeper in the tree than asked for becomes one item, which says how many ops it holds;
+edges that fall together are one.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import replace
+
+from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View, leaves, within
+from tinygrad_seq.drawing.view.values import together
+
+
+def folded(view: View, depth: int) -> View:
+    """Fold a view, which is used up by this, down to a depth; the top is at depth 0."""
+    level = [view.top]
+    while level and depth:
+        level = [inner for cluster in level for inner in cluster.inner]
+        depth -= 1
+    home: dict[str, str] = {}  # of every item that is folded away, the item it is folded into
+    for cluster in level:
+        for inner in cluster.inner:
+            home |= {item.id: inner.id for each in within(inner) for item in each.items}
+        cluster.items += map(one_item, cluster.inner)
+        cluster.inner = []
+    shown = {cluster.id for cluster in within(view.top)}
+    became = set(home.values())
+    aligned = [[c.id for c in loop] for loop in view.loops if len(loop) > 1 and all(c.id in became for c in loop)]
+    return replace(
+        view,
+        edges=joined(view.edges, home),
+        loops=[loop for loop in view.loops if all(c.id in shown for c in loop)],
+        rows=[row for row in view.rows if home.keys().isdisjoint(row)] + aligned,
+        backward=list(dict.fromkeys(home.get(id, id) for id in view.backward)),
+    )
+
+
+def one_item(cluster: Cluster) -> Item:
+    """Return what stands for a cluster; its number is that of what was made last in it."""
+    inside = list(within(cluster))
+    ops = [item for each in inside for item in each.items if item.role not in (*leaves, "middle", "passing")]
+    count = len(ops) + sum(each.ops for each in inside)
+    label = f"{cluster.label} · {count} op{'s' * (count != 1)}"
+    role = "output" if any(item.role == "output" for item in ops) else "named"
+    last = max(ops, key=lambda item: item.ordinal, default=Item("", "", "", "", "", -1))
+    return Item(cluster.id, role, "", label, label, last.ordinal, value=last.value)
+
+
+def joined(edges: list[Edge], home: dict[str, str]) -> list[Edge]:
+    """Return edges between what is left; numbers of edges that fall together add up as parts of one norm."""
+    found: dict[Hashable, list[Edge]] = defaultdict(list)
+    for i, edge in enumerate(edges):
+        moved = replace(edge, source=home.get(edge.source, edge.source), target=home.get(edge.target, edge.target))
+        if moved.source != moved.target:
+            ends = (moved.source, moved.target, edge.role, edge.through_time, edge.label)
+            found[i if moved == edge else ends].append(moved)
+    return [replace(parts[0], value=together(edge.value for edge in parts)) for parts in found.values()]

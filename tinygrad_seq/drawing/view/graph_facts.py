@@ -1,0 +1,144 @@
+"""Read a recorded graph once, and state for every node, as plain data, what the later passes ask about it.
+
+Nothing here decides what is shown: a fact holds for a node also where a picture leaves out its step.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
+from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
+from tinygrad_seq.engine.graph import Cut, Node, ancestors
+from tinygrad_seq.engine.timeline import Place, Places
+
+Positions = Sequence[tuple[Place, int]]  # the steps around a node, outermost first, and which of their ops it is
+Delay = tuple[Place, int]  # the step that reads, and how many steps before it the value was made
+
+
+@dataclass(slots=True)
+class NodeFacts:
+    """What a picture knows of one node."""
+
+    ordinal: int  # in order of creation
+    positions: Positions
+    leaves: tuple[Node, ...]  # drawn as a proxy beside each use: a leaf itself, or the parameters that it is made of
+    source: Node  # the node that its value comes from in a picture
+    cut: bool  # a value without history (detach), and where it came from is in the graph
+    drawn: bool  # an op of its own: no leaf, no proxy, no single output of an op of several
+    gradient: bool  # made by a recorded backward
+    delays: tuple[Delay | None, ...]  # for each argument, where it comes from another step of a loop
+    latest: dict[int, int]  # for each loop, the latest of its steps that had a part in it
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFacts:
+    """A graph, read once."""
+
+    of: dict[Node, NodeFacts]  # from the oldest node to the newest
+    places: Places
+    outer: dict[Place, Place]  # of each place but the top the one around it, outer places first
+    states: Set[str]  # names of states
+
+
+def read(roots: Sequence[Node]) -> GraphFacts:
+    """Return the facts of the graph that made these nodes."""
+    nodes, outputs = ancestors(roots), set(roots)
+    places = Places([node for node in nodes if node.op is not None])
+    users: dict[Node, list[Node]] = defaultdict(list)
+    for node in places.at:
+        for parent in node.parents:
+            users[parent].append(node)
+    proxies = sources(nodes, outputs, places.seats, users)
+    by_serial = {node.serial: node for node in nodes}
+    outer = {place: place.outer for place in places.inner if place.outer is not None}  # outer places first
+    backward: set[Place | None] = set()
+    for place, around in outer.items():
+        if place.key == "grad" or around in backward:
+            backward.add(place)
+    orders: dict[Node, dict[int, int]] = {}  # of each node and loop, the step that it was made in
+    of: dict[Node, NodeFacts] = {}
+    for ordinal, node in enumerate(nodes):
+        positions = places.seats.get(node, ())
+        source = source_of(node, by_serial, outputs, proxies)
+        given = [of[parent].source for parent in node.parents]
+        behind = sorted(entry for parent in node.parents for entry in of[parent].latest.items())  # later steps win
+        orders[node] = {step.loop: step.order for step, _ in positions}
+        of[node] = NodeFacts(
+            ordinal,
+            positions,
+            leaves=proxies.get(node, (node,) if node.op is None else ()),
+            source=source,
+            cut=node.op is None and source is not node,
+            drawn=node.op is not None and source is node and node not in proxies,
+            gradient=places.at.get(node) in backward,
+            delays=tuple([delay(orders[maker], positions) for maker in given]),
+            latest=dict(behind) | orders[node],
+        )
+    carried = states | {
+        parent.name
+        for node, facts in of.items()
+        for parent, later in zip(node.parents, facts.delays, strict=True)
+        if later is not None and parent.name is not None and not of[parent].cut
+    }
+    for node, facts in of.items():
+        leaf = facts.leaves[0] if facts.leaves else None
+        facts.role = role(node, facts, outputs, carried) if leaf is None else role_of_leaf(leaf, users[leaf], places)
+    return GraphFacts(of, places, outer, carried)
+
+
+def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], proxies: Sources) -> Node:
+    """Return the node that a value comes from in a picture: for a constant without history the op that it was cut
+    from, where that is in the graph; for a single output that nobody named, the op of all its outputs.
+    """
+    if isinstance(node, Cut):
+        makers = (by_serial[serial] for serial in node.origin if serial in by_serial)
+        node = next((maker for maker in makers if maker.op is not None and maker not in proxies), node)
+    part = node.op is not None and node.op.name == "part" and node.name is None
+    return node.parents[0] if part and node not in outputs and node not in proxies else node
+
+
+def delay(made: Mapping[int, int], reader: Positions) -> Delay | None:
+    """Return the step of the reader that a value enters from another step of the loop, and from how far back."""
+    for step, _ in reader:
+        back = step.order - made.get(step.loop, step.order)
+        if back:
+            return step, back
+    return None
+
+
+def role(node: Node, facts: NodeFacts, outputs: Set[Node], carried: Set[str]) -> str:
+    """Return what an op is for."""
+    if node in outputs:
+        return "output"
+    if not node.name:
+        return "op"
+    return "state" if node.name in carried else "gate" if facts.positions else "named"
+
+
+def role_of_leaf(leaf: Node, users: Sequence[Node], places: Places) -> str:
+    """Return what a leaf is for. One made by hand is a weight where several places read it."""
+    if leaf.requires_grad and not is_parameter(leaf):
+        sliced = all(user.op.name in slicing for user in users)
+        one_place = len({places.at[user] for user in users}) < 2
+        return "input" if sliced or leaf.name == input_name or one_place else "weight"
+    return "weight" if leaf.requires_grad else "input" if leaf.shape else "constant"
+
+
+def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:
+    """Return what a state before the first step is called: where later steps read "h" from the step before, "h0"."""
+    if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
+        return leaf.name
+    if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Cut)):
+        return None
+    for step, position in graph.of[user].positions:
+        loop = graph.places.loops[step.loop]
+        for order in (step.order + 1, step.order - 1):
+            members = graph.places.members[loop[order]] if 0 <= order < len(loop) else []
+            twin = members[position] if position < len(members) else None
+            if twin is not None and twin.op is user.op and argument < len(twin.parents):  # a history may be shorter
+                state, delay = twin.parents[argument], graph.of[twin].delays[argument]
+                if state.name and delay is not None and not graph.of[state].cut:
+                    return f"{state.name}0"
+    return None

@@ -1,0 +1,131 @@
+"""Put a graph into the words of its picture: symbols, labels, and tooltips, which keep the full text."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts
+from tinygrad_seq.drawing.view.model import Item
+from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.timeline import Place
+
+symbols = {
+    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
+    "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",
+    "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
+    "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",
+    "scatter_rows": "scatter rows", "concatenate": "concat",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DraftItem:
+    """An item that has no texts yet."""
+
+    id: str
+    role: str
+    place: Place  # in whose cluster it is drawn
+    node: Node
+    name: str | None = None
+    leaves: tuple[Node, ...] = ()  # of a proxy: what it stands for
+    colour: int = -1
+    about: str = ""  # of what passes through a gap, or into a step: what becomes of it there
+
+
+def shortened(text: str, length: int = 24) -> str:
+    """Return a text fit for a label: one line, nothing invisible, not too long."""
+    line = re.sub(r"\s+", " ", printable(text)).strip()
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Replace control characters (newlines and tabs stay) and other code points that XML does not take."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
+
+
+def place_titles(places: Iterable[Place]) -> dict[Place, str]:
+    """Return what each place says about itself."""
+    return {place: title(place) for place in places}
+
+
+def title(place: Place) -> str:
+    """Return what a cluster says about itself."""
+    if place.key == "grad":
+        return "gradient"
+    before = {"step": "t = ", "module": "", "direction": ""}.get(place.key, f"{place.key} ")
+    return before + shortened(place.text, 40)
+
+
+def several(steps: Sequence[Place]) -> str:
+    """Return several steps of a loop in a few words."""
+    texts = [shortened(step.text) for step in steps]
+    if all(after.order - before.order == 1 for before, after in pairwise(steps)):
+        listed = texts[0] if len(texts) == 1 else f"{texts[0]} … {texts[-1]}"
+    else:
+        listed = ", ".join(texts) if len(texts) < 4 else f"{texts[0]}, {texts[1]}, … {texts[-1]}"
+    return f"t = {listed}"
+
+
+def gap_text(steps: Sequence[Place]) -> tuple[str, str, str]:
+    """Return the title of a gap, its label, and its tooltip."""
+    count, times = f"{len(steps)} identical steps", several(steps)
+    about = f"{count}, {times}: each holds the same ops, wired the same way, as the step before"
+    return count, f"{count}\n{times}", about
+
+
+def items_of(drafts: Sequence[DraftItem], graph: GraphFacts, titles: Mapping[Place, str]) -> list[Item]:
+    """Return the items of drafts, each with its texts."""
+    paths = {place: path_of(place, graph.outer, titles) for place in {draft.place for draft in drafts}}
+    return [item_of(draft, graph.of[draft.node].ordinal, paths[draft.place]) for draft in drafts]
+
+
+def path_of(place: Place, outer: Mapping[Place, Place], titles: Mapping[Place, str]) -> str | None:
+    """Return the titles of the places around a place, and its own; None for the top."""
+    words = []
+    while place in outer:
+        words.append(titles[place])
+        place = outer[place]
+    return " / ".join(reversed(words)) if words else None
+
+
+def item_of(draft: DraftItem, ordinal: int, path: str | None) -> Item:
+    """Return the item of an op, of a proxy, or of a value on its way."""
+    node, leaves, role = draft.node, draft.leaves, draft.role
+    names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
+    label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Cut) else "")
+    if role == "passing":
+        label = label or symbol(node)
+        return Item(draft.id, role, "", label, label + draft.about, -1)
+    shapes = {each: shape(each) for each in leaves or (node,)}
+    about = "\n\n".join(tooltip(each, text, path) for each, text in shapes.items())
+    sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
+    return Item(draft.id, role, sign, label, about, ordinal, draft.colour, shape=text)
+
+
+def symbol(node: Node) -> str:
+    """Return the op as on a blackboard."""
+    name: str = node.op.name
+    return symbols.get(name, name)
+
+
+def kind_of_leaf(node: Node, role: str) -> str:
+    """Return what to call a leaf that nobody named."""
+    if not node.shape:
+        return f"{node.static['value']:.4g}" if node.static and "value" in node.static else "const"
+    return "w" if role == "weight" else {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, "x")
+
+
+def shape(node: Node) -> str:
+    """Return the shape of its output, or of all of them, and the dtype."""
+    outputs = node.shape and isinstance(node.shape[0], tuple)
+    return f"{' '.join(map(str, node.shape)) if outputs else node.shape} {node.dtype}"
+
+
+def tooltip(node: Node, shape: str, path: str | None) -> str:
+    """Return everything there is to say about a node without its values."""
+    data = "parameter or variable" if node.requires_grad else "input" if node.shape else "constant"
+    leaf = "detached: no gradient goes on from here" if isinstance(node, Cut) else data
+    kind = leaf if node.op is None else node.op.name
+    lines = (node.name, kind, shape, path, node.line)
+    return printable("\n".join(line for line in lines if line is not None))

@@ -1,0 +1,35 @@
+"""List every Parameter that a picture shows, and how often it is used, also where steps are left out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts
+from tinygrad_seq.drawing.view.labels import DraftItem, shortened
+from tinygrad_seq.drawing.view.model import LegendRow
+from tinygrad_seq.drawing.view.parameters import is_parameter
+from tinygrad_seq.drawing.view.values import grad_norm
+from tinygrad_seq.engine.timeline import Place
+
+
+def legend(graph: GraphFacts, titles: Mapping[Place, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
+    """Return the rows, in order of creation. Where two parameters have one name, the module that uses each is named."""
+    colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
+    users = [node for node, facts in graph.of.items() if facts.drawn and not facts.gradient]
+    reads = [(leaf, node) for node in users for parent in node.parents for leaf in graph.of[parent].leaves]
+    uses = Counter(leaf for leaf, _ in reads)
+    first = dict(reversed(reads))
+    rows = [leaf for leaf in graph.of if leaf in colours and is_parameter(leaf)]
+    names = Counter(leaf.name for leaf in rows)
+    taken: Counter[str] = Counter()
+    found = []
+    for leaf in rows:
+        name = leaf.name or "w"
+        if names[leaf.name] > 1 and leaf in first:
+            place = graph.places.at[first[leaf]]
+            while place in graph.outer and place.key != "module":
+                place = graph.outer[place]
+            name = f"{titles[place]}.{name}" if place in graph.outer else name
+        taken[name] += 1
+        name += f" ({taken[name]})" if taken[name] > 1 else ""
+        found.append(LegendRow(shortened(name, 40), leaf.shape, uses[leaf], colours[leaf], grad_norm(leaf)))
+    return found

@@ -1,0 +1,51 @@
+"""Find the nodes that are just a parameter to the reader of a picture: the parameter itself, and what is made from
+parameters alone before the steps begin (a weight transposed once per call, the sum of two biases). Pictures show these
+as a small proxy beside every use: one weight node with an edge to every step is unreadable, and hangs Graphviz.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from tinygrad_seq.drawing.view.conventions import preparing, rearranging
+from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.nn.module import Parameter
+
+Sources = dict[Node, tuple[Node, ...]]
+
+
+def is_parameter(node: Node) -> bool:
+    """Tell whether a Parameter stands for this leaf. Where the Parameter is gone, a name is the sign of one."""
+    if node.op is not None or not node.requires_grad:
+        return False
+    owner = node.owner() if node.owner is not None else None
+    return node.name is not None if owner is None else isinstance(owner, Parameter)
+
+
+def sources(
+    nodes: Sequence[Node],
+    roots: Set[Node],
+    positions: Mapping[Node, Sequence[Any]],  # the steps around each op
+    users: Mapping[Node, Sequence[Node]],
+) -> Sources:
+    """Return, for every node that is just parameters, the leaves it is made of."""
+    made: Sources = {}
+    for node in nodes:
+        if node.op is None and node.requires_grad:
+            made[node] = (node,)
+        elif (
+            node.op is not None
+            and node.op.name in preparing
+            and not positions[node]
+            and node not in roots
+            and all(parent in made for parent in node.parents)
+        ):
+            made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
+    for node in reversed(nodes):
+        if node in made and node.op is not None:
+            before_steps = all(positions[user] or user in made for user in users[node])
+            if not before_steps and not (node.op.name in rearranging and all(map(is_parameter, made[node]))):
+                del made[node]
+    for node in nodes:  # what was made of something that is drawn after all, is drawn
+        if node in made and not all(parent in made for parent in node.parents):
+            del made[node]
+    return made
