@@ -205,16 +205,16 @@ def test_what_cannot_have_influence_is_said():
         ts.flow.influence([h[0].sum()], h)
 
 
-METHODS = {"walks": (0, 1), "products": (1, 0)}
+METHODS = {"walks": True, "products": False}  # are there few walks?
 
 
 @pytest.fixture
 def by(monkeypatch):
-    """The map by one method, and by the one that was found cheaper."""
+    """The map by one method, whichever is cheaper."""
 
     def measured(method, *args):
         with monkeypatch.context() as patch:
-            patch.setattr(sys.modules["tinygrad_seq.flow.influence"], "costs", lambda *_: METHODS[method])
+            patch.setattr(sys.modules["tinygrad_seq.flow.influence"], "few", lambda *_: METHODS[method])
             found = ts.flow.influence(*args)
         assert method[:-1] in found.method
         return found.map
