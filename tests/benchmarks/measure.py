@@ -14,6 +14,7 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before NumPy is imported
 
@@ -250,7 +251,32 @@ def length(_: list[str]) -> None:
         gc.enable()
 
 
-PARTS = {part.__name__: part for part in (steps, options, chain, memory, embedding, length)}
+def insight(_: list[str]) -> None:
+    """Maps of influence at T=100 and H=32; ten training steps with a monitor, which looks at one of them."""
+    for cell in CELLS:
+        _, layer, x = problem(cell, (100, 1, 32, 32))
+        h = ts.flow.states(layer(x)[0])
+        for what, losses in (("numbers", [(h_t * h_t).sum() for h_t in h]), ("vectors", h)):
+            report(f"influence {cell} {what}", rounds({"map": partial(ts.flow.influence, losses, h)}), "map")
+    for cell in CELLS:
+        _, layer, x = problem(cell, (50, 16, 64, 64))
+        optimizer, monitor = ts.optim.Adam(layer.parameters()), ts.flow.Monitor(layer, max_norm=1.0)
+
+        def ten_steps(backward: Callable[[ts.Tensor], None], layer=layer, x=x, optimizer=optimizer) -> None:
+            for _ in range(10):
+                optimizer.zero_grad()
+                backward((layer(x)[0] ** 2).mean())
+                optimizer.step()
+
+        def clipped(loss: ts.Tensor, layer=layer) -> None:
+            loss.backward()
+            ts.optim.clip_grad_norm_(layer.parameters(), 1.0)
+
+        ways = {"clipping": clipped, "monitor": monitor.backward}
+        report(f"monitor {cell}", rounds({name: partial(ten_steps, way) for name, way in ways.items()}), "clipping")
+
+
+PARTS = {part.__name__: part for part in (steps, options, chain, memory, embedding, length, insight)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

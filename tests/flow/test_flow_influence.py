@@ -1,7 +1,7 @@
 """States and influence: what the recurrence itself recorded, and how far back a loss can see."""
 
 import sys
-import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -205,16 +205,28 @@ def test_what_cannot_have_influence_is_said():
         ts.flow.influence([h[0].sum()], h)
 
 
-METHODS = {"walks": (0, 1), "products": (1, 0)}
+METHODS = {"walks": True, "products": False}  # are there few walks?
 
 
 @pytest.fixture
-def by(monkeypatch):
-    """The map by one method, and by the one that was found cheaper."""
+def forced(monkeypatch):
+    """A context in which `influence` takes this method, whichever is cheaper."""
+
+    @contextmanager
+    def forced(method):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules["tinygrad_seq.flow.influence"], "few", lambda *_: METHODS[method])
+            yield
+
+    return forced
+
+
+@pytest.fixture
+def by(forced):
+    """The map by one method, whichever is cheaper."""
 
     def measured(method, *args):
-        with monkeypatch.context() as patch:
-            patch.setattr(sys.modules["tinygrad_seq.flow.influence"], "costs", lambda *_: METHODS[method])
+        with forced(method):
             found = ts.flow.influence(*args)
         assert method[:-1] in found.method
         return found.map
@@ -287,17 +299,61 @@ def test_what_explodes_or_vanishes_beyond_squares_is_still_measured(by, method):
         assert not np.isfinite(by(method, h[-1:], h)[0, 0])
 
 
-@pytest.mark.slow
+# ---------------------------------------------------------------------------------------------------------------- cost
+
+ANSWERS = {"numbers": lambda h: (h * h).sum(), "vectors": lambda h: h}
+
+
+@pytest.fixture
+def walks(monkeypatch):
+    """The number of nodes that each walk of `influence` goes through."""
+    walks, module = [], sys.modules["tinygrad_seq.flow.jacobians"]
+    walk = module.walk
+    monkeypatch.setattr(module, "walk", lambda nodes, *args: (walks.append(len(nodes)), walk(nodes, *args))[1])
+    return walks
+
+
+def states_of(layer, hidden, steps):
+    return ts.flow.states(layer(2, hidden)(ts.ones(steps, 1, 2))[0])
+
+
+def cost(walks, losses, h):
+    """The nodes that the walks of a map go through. To start a walk costs as much as to go through one step."""
+    walks.clear()
+    ts.flow.influence(losses, h)
+    return sum(walks) + len(walks) * len(ancestors([h[-1].node], constants=False)) / len(h)
+
+
+@given(run=runs(longest=4), first=st.integers(0, 3), answer=st.sampled_from([*ANSWERS]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_method_says_how_many_walks_there_were(forced, walks, run, first, answer):
+    """Also where some losses were made from none of the states."""
+    (out, *_), _ = run()
+    h = ts.flow.states(out, layer=0, direction="forward")
+    for method in METHODS:
+        walks.clear()
+        with forced(method):
+            found = ts.flow.influence([ANSWERS[answer](h_t) for h_t in h], h[first:] or h)
+        assert str(len(walks)) in found.method.split()
+
+
+@pytest.mark.parametrize("steps, hidden", [(4, 8), (16, 2), (16, 4)])
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
-@pytest.mark.parametrize("answer", [lambda h: (h * h).sum(), lambda h: h], ids=["numbers", "vectors"])
-def test_two_hundred_steps_take_seconds(layer, answer):
-    x = ts.tensor(np.random.default_rng(0).normal(size=(200, 1, 64)).astype("float32"), requires_grad=True)
-    out, _ = layer(64, 64)(x)
-    h = ts.flow.states(out)
-    for states in (h, x):
-        start = time.process_time()
-        ts.flow.influence([answer(h_t) for h_t in h], states)
-        assert time.process_time() - start < 10
+def test_the_cheaper_method_is_taken(forced, walks, layer, steps, hidden):
+    """But for a factor of two: for one number, for numbers and for vectors, with more steps than elements or fewer."""
+    h = states_of(layer, hidden, steps)
+    for losses in ([h[-1].sum()], [h[-1]], *[list(map(answer, h)) for answer in ANSWERS.values()]):
+        costs = []
+        for method in METHODS:
+            with forced(method):
+                costs.append(cost(walks, losses, h))
+        assert cost(walks, losses, h) <= 2 * min(costs)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_the_walks_for_vectors_grow_with_the_length_and_not_with_its_square(walks, layer):
+    costs = [cost(walks, h, h) for h in (states_of(layer, 4, steps) for steps in (10, 20, 30))]
+    assert costs[2] - costs[1] == pytest.approx(costs[1] - costs[0], rel=0.01)
 
 
 def test_a_map_is_plotted():

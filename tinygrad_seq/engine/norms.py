@@ -1,24 +1,17 @@
-"""How large a gradient is, as one number. In float64 whatever its dtype, and scaled where squares would leave its
-range: gradients that vanish must not vanish sooner because their squares did.
+"""Measure how large arrays are: the norm of a vector, the gain of a matrix.
+
+Both compute in float64, whatever the dtype of the array, and rescale where the squares would overflow or underflow: a
+gradient that vanishes must not become zero sooner because its square did.
 """
 
 import math
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, quiet, to_host
-from tinygrad_seq.engine.graph import Node
-
-
-class Lengths(dict[Node, float]):
-    """Numbers of nodes, for `draw(show=)`, and what a picture calls them."""
-
-    def __init__(self, label: str, values: Any = ()) -> None:
-        super().__init__(values)
-        self.label = label
 
 
 def norm(g: Any) -> float:
-    """The length of an array, or of a list of arrays, as one vector."""
+    """Return the Euclidean norm of an array, or of a list of arrays taken together as one vector."""
     if isinstance(g, list):
         return math.hypot(*map(norm, g))
     flat = g.astype("float64").reshape(-1)
@@ -31,7 +24,7 @@ def norm(g: Any) -> float:
 
 
 def gain(jacobian: Any) -> float:
-    """The spectral norm of a matrix: by how much it lengthens a vector at most."""
+    """Return the spectral norm of a matrix: the largest factor by which it lengthens a vector."""
     if len(jacobian) == 1:
         return norm(jacobian)
     matrix = to_host(jacobian).astype("float64")

@@ -1,26 +1,29 @@
-"""The gradient of a shared weight, split into its uses.
+"""Split the gradient of a shared weight into the shares of its uses.
 
-A weight used at T steps has one gradient, the sum of T shares. The walk forms each share on its way, and adds it: here
-the shares are caught where they leave a step. What lies between there and the parameter (a transposition, a sum of
-biases: what is made once for all steps) is passed by each share on its own, which is right because going backward is
-linear in the gradient.
+A weight that is used at T steps has one gradient, the sum of T shares. The walk computes each share and adds it to the
+others; here the shares are collected before they are added. Ops that prepare the parameter once for all steps (a
+transpose, a sum of biases) lie between the steps and the parameter. Each share is passed back through them separately:
+going backward is linear in the gradient, so the results still sum to the gradient.
 """
 
+from collections import Counter
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.engine.graph import Node, Value, between
-from tinygrad_seq.engine.norms import Lengths, norm
+from tinygrad_seq.engine.norms import norm
+from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import Place, Places
-from tinygrad_seq.flow.plot import INK, axes_for, logarithmic
+from tinygrad_seq.flow.show import INK, NodeValues, axes_for, finish
+from tinygrad_seq.flow.states import split_at_step
 
 
 class Items:
-    """A gradient as the sum of its shares: `items` (N, *parameter.shape) on the host, and whose each is.
+    """A gradient as a sum of shares: `items` (N, *parameter.shape), on the host.
 
-    `steps[n]` is the step of item n (None: outside all steps), `places[n]` the loop it belongs to, `users[n]` the nodes
-    that read the parameter there.
+    `steps[n]` is the step of item n (None: outside all steps), `places[n]` names the loop over time that it belongs to,
+    `users[n]` lists the nodes that read the parameter there.
     """
 
     def __init__(self, name: str, items: Any, steps: list[Any], places: list[str], users: list[list[Node]]) -> None:
@@ -28,23 +31,23 @@ class Items:
 
     @property
     def norms(self) -> Any:
-        """The length of every item, (N,)."""
+        """The norm of every item, (N,)."""
         return host.array([norm(item) for item in self.items])
 
     @property
-    def nodes(self) -> Lengths:
-        """The length of the item that each node's use belongs to: `draw(loss, show=shares.nodes)`."""
+    def nodes(self) -> NodeValues:
+        """The norm of an item, for every node that uses the parameter in it: `draw(loss, show=shares.nodes)`."""
         pairs = zip(self.users, self.norms.tolist(), strict=True)
-        return Lengths(f"|share of {self.name}|", {node: length for users, length in pairs for node in users})
+        return NodeValues(f"|share of {self.name}|", {node: length for users, length in pairs for node in users})
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __repr__(self) -> str:
-        norms, several = self.norms, len(set(self.places)) > 1
-        lines = []
-        for step, place, length in zip(self.steps, self.places, norms.tolist(), strict=True):
-            bar = "#" * round(40 * length / max(norms.max(), 1e-300)) if norms.max() < host.inf else ""
+        lines, norms, several = [], self.norms.tolist(), len(set(self.places)) > 1
+        highest = max(norms)
+        for step, place, length in zip(self.steps, self.places, norms, strict=True):
+            bar = "#" * round(40 * length / max(highest, 1e-300)) if highest < host.inf else ""
             who = "outside all steps" if step is None else f"step {step}"
             lines.append(f"  {f'{place}, ' * several}{who:<8} {length:<10.4g} {bar}".rstrip())
         if len(lines) > 40:
@@ -53,32 +56,28 @@ class Items:
         return "\n".join([title, *lines])
 
     def plot(self, axes: Any = None) -> Any:
-        """The length of every item over time (zeros left out), a line for each place; returns matplotlib's Figure."""
-        axes = axes_for(axes)
+        """Plot the norm of every item over time (zeros left out), one line for each loop; return the Figure."""
+        axes, norms, several = axes_for(axes), self.norms, len(set(self.places)) > 1
         for place in dict.fromkeys(self.places):
             mine = [n for n, other in enumerate(self.places) if other == place]
             at = [len(mine) - 1 if self.steps[n] is None else self.steps[n] for n in mine]
-            axes.plot(at, self.norms[mine], "o-", label=place, **({} if len(set(self.places)) > 1 else {"color": INK}))
-        axes.set(xlabel="step of the use", ylabel="length of its share", title=f"Who taught {self.name}")
+            axes.plot(at, norms[mine], "o-", label=place, **({} if several else {"color": INK}))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        if len(set(self.places)) > 1:
-            axes.legend(frameon=False)
-        logarithmic(axes)
-        return axes.figure
+        return finish(axes, "step of the use", "length of its share", f"Who taught {self.name}", several)
 
 
 def itemize(loss: Any, parameter: Any) -> Items:
-    """The share of every step in the gradient of a parameter: dL/dW = sum_t dL/dW_t, where step t uses its own W_t.
+    """Return the share of every step in the gradient of a parameter: dL/dW = sum_t dL/dW_t, where step t uses W_t.
 
     Item t is what the gradient of step t's weight would be if every step had a copy. The items sum to the gradient.
     Gates are blocks of rows, as in the weight. A weight used in several places (layers that share it, two calls of a
     network) has an item for each step of each; uses outside all steps share one item. Costs one backward, and for every
     item the way from its step to the parameter. Neither the graph nor any `.grad` is changed; hooks are called as in a
-    backward. A hook between the steps and the parameter (on `w.T`, made once for all steps) gets the sum over the steps
-    and may do anything with it, so what comes out is one item, outside all steps; what a hook on the parameter itself
-    gives is not itemised.
-    Raises TypeError for a loss that is no Tensor; RuntimeError where the loss was not made from the parameter, or the
-    graph was freed.
+    backward. A hook between the steps and the parameter (on `w.T`, made once for all steps) receives the sum over the
+    steps, and its result may depend on that sum in any way: then there is one item only, outside all steps. A hook on
+    the parameter itself does not affect the items.
+    Raises TypeError if the loss is not a Tensor; RuntimeError if the loss was not made from the parameter, or the graph
+    was freed.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(3, 4)
@@ -99,14 +98,14 @@ def itemize(loss: Any, parameter: Any) -> Items:
         raise RuntimeError(f"itemize: {name} of shape {source.shape} was not used to make the loss")
     places = Places([node for node in nodes if node.op is not None])
     steps: dict[Node, Place | None] = {node: seats[-1][0] if seats else None for node, seats in places.seats.items()}
-    chain = once_for_all(nodes, source, steps)
+    chain = made_before_steps(nodes, source, steps)
     users: dict[Place | None, list[Node]] = {}
     for node in nodes:
         if node not in chain and not chain.keys().isdisjoint(node.parents):
             users.setdefault(steps[node], []).append(node)
     shares: dict[Place | None, dict[Node, Any]] = {step: {} for step in users}
 
-    def hear(uses: list[Use], parent: Node, contribution: Any) -> None:
+    def observe(uses: list[Use], parent: Node, contribution: Any) -> None:
         if parent in chain:
             for node, g in uses:
                 if node not in chain:
@@ -114,7 +113,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
                     held = shares[steps[node]]
                     held[parent] = held[parent] + share if parent in held else share
 
-    walk(nodes, start, False, observe=hear)
+    walk(nodes, start, False, observe=observe)
     if loss.node in chain:
         shares[None], users[None] = dict(start), []
     order = sorted(shares, key=lambda step: (step is None, step and step.loop, step and step.order))
@@ -123,11 +122,12 @@ def itemize(loss: Any, parameter: Any) -> Items:
         found = walk(list(chain), shares[step], False, [source], hooks=False)
         if source in found:
             items[i] = to_host(found[source])
-    return Items(name, items, [step and step.value for step in order], loop_names(order), [users[s] for s in order])
+    uses = [users[step] for step in order]
+    return Items(name, items, [step and step.value for step in order], loop_names(uses, order), uses)
 
 
-def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None]) -> dict[Node, None]:
-    """What is made of the parameter before and outside all steps, the parameter first, as far as no hook is called."""
+def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, Place | None]) -> dict[Node, None]:
+    """Return the parameter and what was made from it alone, outside all steps, without a hook; in creation order."""
     inside, chain = set(nodes), {source: None}
     for node in nodes[1:]:
         if steps[node] is None and not node.hooks and all(p in chain or p not in inside for p in node.parents):
@@ -135,18 +135,14 @@ def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None
     return chain
 
 
-def loop_names(steps: list[Place | None]) -> list[str]:
-    """The loop that each step belongs to, in words: "lstm, layer 0, reverse", of a second loop there with "(2)"."""
-    loops: dict[str, list[int | None]] = {}
-    names = []
-    for step in steps:
-        words, place = [], None if step is None else step.outer
-        while place is not None and place.outer is not None:
-            words.append(place.text if place.key in ("module", "direction") else f"{place.key} {place.text}")
-            place = place.outer
-        name = ", ".join(reversed(words))
-        there = loops.setdefault(name, [])
-        if step is not None and step.loop not in there:
-            there.append(step.loop)
-        names.append(f"{name} ({len(there)})" if len(there) > 1 else name)
-    return names
+def loop_names(uses: list[list[Node]], steps: list[Place | None]) -> list[str]:
+    """Name the loop over time of each step, such as "lstm, layer 0, reverse"; a second loop of one name gets "(2)"."""
+    names: dict[int, str] = {}
+    loops: Counter[str] = Counter()
+    for nodes, step in zip(uses, steps, strict=True):
+        if step is not None and step.loop not in names:
+            path = split_at_step(nodes[0].scope)[0]
+            name = place_of(path) if path else ""
+            loops[name] += 1
+            names[step.loop] = f"{name} ({loops[name]})" if loops[name] > 1 else name
+    return ["" if step is None else names[step.loop] for step in steps]

@@ -1,37 +1,37 @@
-"""How far back a loss can see: the size of its derivative by every earlier state, the picture of a memory that fades.
+"""Measure how far back a loss can see: the size of its derivative with respect to every earlier state.
 
-Measured by the spectral norm of the Jacobian: by how much a small change of the state is lengthened, at most, on its
-way. For a loss that is a number this is the length of its gradient.
+The size is the spectral norm of the Jacobian: the largest factor by which a small change of the state is lengthened on
+its way to the loss. If the loss is a number, this is the norm of its gradient.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, quiet
 from tinygrad_seq.engine.backprop import searched
 from tinygrad_seq.engine.graph import Node, Value, between
-from tinygrad_seq.engine.norms import Lengths, gain
-from tinygrad_seq.flow.jacobians import chained, costs, handed_on, walked
-from tinygrad_seq.flow.plot import axes_for
+from tinygrad_seq.engine.norms import gain
+from tinygrad_seq.flow.jacobians import chained, handed_on, walked
+from tinygrad_seq.flow.show import NodeValues, axes_for
 
 
 class Influence:
-    """`map` (losses, states) of float64 on the host; `method` says how it was found."""
+    """`map` (losses, states), float64, on the host; `method` says how it was computed."""
 
     def __init__(self, map: Any, method: str, sources: Sequence[Node | None]) -> None:
         self.map, self.method, self.sources = map, method, sources
 
     @property
-    def nodes(self) -> Lengths:
-        """What each state is to the last loss, by node: `draw(show=found.nodes)`."""
+    def nodes(self) -> NodeValues:
+        """The influence of each state on the last loss, by node: `draw(show=found.nodes)`."""
         row = zip(self.sources, self.map[-1].tolist())
-        return Lengths("|influence|", {node: number for node, number in row if node is not None})
+        return NodeValues("|influence|", {node: value for node, value in row if node is not None})
 
     @property
     def shares(self) -> Any:
-        """The map with every row scaled to sum to one: the share of each state in that loss (0 where it has none)."""
+        """The map with every row scaled to sum to one: the share of each state in that loss (a row of 0 stays 0)."""
         sums = self.map.sum(axis=1, keepdims=True)
         return self.map / host.where(sums > 0, sums, 1.0)
 
@@ -41,7 +41,7 @@ class Influence:
         return f"influence of {count} states on {losses} losses, by {self.method}\n  on the last loss: {row}"
 
     def plot(self, axes: Any = None, decades: float = 6.0) -> Any:
-        """The map as colours over so many powers of ten, white where it is exactly zero; returns the Figure."""
+        """Plot the map as colours over so many powers of ten, white where it is exactly zero; return the Figure."""
         axes = axes_for(axes, 5.5, 4.5)
         with quiet(divide="ignore"):
             powers = host.log10(self.map)
@@ -54,15 +54,16 @@ class Influence:
 
 
 def influence(losses: Any, states: Any) -> Influence:
-    """The map of |dL_t / dh_k|, for every loss t and every state k: exactly zero where a state does not reach a loss.
+    """Return the map of |dL_t / dh_k| for every loss t and state k: exactly zero if the state does not reach the loss.
 
     `losses`: a Tensor or several; `states`: several (from `flow.states`), or one Tensor of which each slice [k] counts,
     such as an input (T, ...) that requires a gradient: the share of x_k in y_t. |.| is the spectral norm of the
-    Jacobian over all elements, for a loss of one element the length of its gradient. `method` says which way was the
-    cheaper: walks back from each element of each loss, or products of the Jacobians between neighbouring steps.
-    What fades below 1e-45 is zero in float32: make the network float64 to see further. Neither the graph nor any
-    `.grad` is changed. Raises RuntimeError for what requires no gradient or a freed graph, ValueError for no loss or
-    state at all.
+    Jacobian over all elements; for a loss of one element, the norm of its gradient. `method` says how the map was
+    computed: by walks back from each element of each loss, or, if these would be many, by products of the Jacobians
+    between neighbouring steps.
+    In float32 everything below 1e-45 is zero: make the network float64 to see further. Neither the graph nor any
+    `.grad` is changed. Raises RuntimeError if something requires no gradient or the graph was freed, ValueError if
+    there is no loss or no state.
 
     >>> import tinygrad_seq as ts
     >>> out, _ = ts.nn.GRU(3, 4)(ts.randn(6, 2, 3))
@@ -81,18 +82,18 @@ def influence(losses: Any, states: Any) -> Influence:
     for k, column in enumerate(columns):
         if column is not None:
             where[column].append(k)
-    carried = handed_on(nodes) | where.keys() & set(nodes)
-    walks, products = costs(nodes, ends, carried)
+    inside = set(nodes)
+    carried = handed_on(nodes) | where.keys() & inside
+    starts = [end for end in ends if end in inside]
     xp = modules[type(results[0].array)]
-    if products < walks and not sliced and all(node.hooks is None for node in nodes):
-        count = sum(prod(node.shape) for node in {*ends, *carried})
-        method = f"products of Jacobians from step to step, of {count} short walks"
-        found = chained(nodes, ends, carried, xp)
+    if sliced or few(starts, carried) or any(node.hooks is not None for node in nodes):
+        found = walked(inside, ends, where.keys(), xp)
+        each = ", one for each element" * any(end.shape for end in starts)
+        method = f"{elements(starts)} walks back from {len(ends)} losses{each}"
     else:
-        count = sum(prod(end.shape) for end in ends)
-        each = "" if count == len(ends) else ", one for each element"
-        method = f"{count} walks back from {len(ends)} losses{each}"
-        found = walked(nodes, ends, where.keys(), xp)
+        found = chained(inside, ends, carried, xp)
+        starts = [node for node in {*ends, *carried} if not inside.isdisjoint(node.parents)]
+        method = f"products of Jacobians from step to step, of {elements(starts)} short walks"
     result = host.zeros((len(ends), len(columns)))
     for t, node, jacobian in found:
         if sliced:
@@ -103,8 +104,22 @@ def influence(losses: Any, states: Any) -> Influence:
     return Influence(result, method, columns)
 
 
+def few(ends: list[Node], carried: set[Node]) -> bool:
+    """Return whether the ends have so few elements that walks all the way back cost less than products.
+
+    Walks from n elements, each through half of T steps on average, are n T / 2 steps. For states of H elements, the
+    products need H T walks of one step; to start a walk costs about as much as that step. So n may be up to 4 H.
+    """
+    return elements(ends) * len(carried) <= 4 * elements(carried)
+
+
+def elements(nodes: Iterable[Node]) -> int:
+    """Return how many elements the outputs of the nodes have together."""
+    return sum(prod(node.shape) for node in nodes)
+
+
 def slices(source: Node, nodes: list[Node]) -> list[Node | None]:
-    """The nodes of x[0], x[1], ... (None: not read) where x was only taken apart into them, else x for each."""
+    """Return the nodes of x[0], x[1], ... (None: not read) if only one `unstack` reads x, else x for each slice."""
     count = (source.shape or (0,))[0]
     if not count:
         raise ValueError(f"influence: states: a Tensor of shape {source.shape} has no slices")
@@ -116,7 +131,7 @@ def slices(source: Node, nodes: list[Node]) -> list[Node | None]:
 
 
 def nodes_of(what: str, values: Sequence[Any]) -> list[Node]:
-    """The nodes of Tensors that require a gradient."""
+    """Return the nodes of Tensors; raise if there are none, or one of them does not require a gradient."""
     if not values:
         raise ValueError(f"influence: {what} must be at least one Tensor, got none")
     for i, value in enumerate(values):

@@ -1,7 +1,8 @@
-"""The health of a network while it learns: does the gradient explode, are gates stuck, does the state grow?
+"""Watch the health of a network while it learns: exploding gradients, saturated gates, growing states.
 
-Each shows long before the loss does. What a gate did is in the graph only until it is freed, so the monitor takes the
-backward over: it looks at the graph (not every time, and not at every step), runs the backward, and clips.
+All of these can be seen long before the loss shows them. The values of gates are in the graph only until it is freed,
+so the monitor runs the backward itself: it reads the graph (in some training steps, at some time steps), runs the
+backward, and clips the gradients.
 """
 
 from collections import defaultdict
@@ -10,22 +11,22 @@ from typing import Any
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
-from tinygrad_seq.engine.scope import place_of
-from tinygrad_seq.flow.plot import ACCENT, axes_for, logarithmic
+from tinygrad_seq.engine.scope import place_of, step_of
+from tinygrad_seq.flow.show import ACCENT, finish, new_figure
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
 
-SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # beyond these a gate hardly learns
-LOOKS = 8  # steps of each sequence that are looked at
+SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # outside these bounds a gate hardly learns
+LOOKS = 8  # the number of time steps of each sequence that are looked at
 
 
 class Monitor:
-    """Runs the backward of every training step, and keeps what tells of its health.
+    """Run the backward of every training step, and keep measures of the network's health.
 
-    `norms` are the joint gradient norms before clipping, `clipped` counts the steps that were. Every `every` training
-    steps it looks at the named values of 8 time steps: `saturation[name]`, the share of a gate's values beyond 0.05
-    or 0.95 (tanh: +-0.95), and `states[name]`, the mean length of what else has a name, h and c; `looked` says when.
-    A training step takes less than a tenth longer.
+    `norms` are the joint gradient norms before clipping; `clipped` counts the training steps that were clipped. Every
+    `every` training steps the named values of 8 time steps are looked at: `saturation[name]` is the share of a gate's
+    values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the mean norm of the states h and c; `looked`
+    lists these training steps. A training step takes less than a tenth longer.
 
     >>> import tinygrad_seq as ts
     >>> lstm = ts.nn.LSTM(3, 4)
@@ -48,7 +49,7 @@ class Monitor:
         self.states: dict[str, list[float]] = defaultdict(list)
 
     def backward(self, loss: Any) -> None:
-        """`loss.backward()`, then `clip_grad_norm_` with `max_norm`; raises what they raise."""
+        """Run `loss.backward()`, then `clip_grad_norm_` with `max_norm`; raise what they raise."""
         looks = self.look(loss) if len(self.norms) % self.every == 0 else None
         loss.backward()
         size = clip_grad_norm_(self.model.parameters(), self.max_norm)
@@ -61,23 +62,21 @@ class Monitor:
         self.clipped += size > self.max_norm
 
     def look(self, loss: Any) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-        """Saturations and lengths of states at a few steps, by name."""
-        named: dict[tuple[str, str], list[Node]] = defaultdict(list)
+        """Return the saturation of gates and the norms of states at a few time steps, by name."""
+        named: dict[str, list[Node]] = defaultdict(list)
         for node in ancestors([loss.node], constants=False) if loss.node is not None else ():
-            if node.name is not None and node.output is not None:
-                path = node.scope.path()
-                around = [entry for entry in path if entry[0] != "step"]
-                if len(around) < len(path):
-                    named[place_of(around), node.name].append(node)
+            if node.name is not None and node.output is not None and step_of(node.scope) is not None:
+                place = place_of(entry for entry in node.scope.path() if entry[0] != "step")
+                named[f"{place}: {node.name}"].append(node)
         saturation, states = defaultdict(list), defaultdict(list)
-        for (place, name), nodes in named.items():
+        for name, nodes in named.items():
             for i in {round(k * (len(nodes) - 1) / max(LOOKS - 1, 1)) for k in range(LOOKS)}:
                 y, op = nodes[i].output, nodes[i].op.name
                 if op in SATURATED:
                     low, high = SATURATED[op]
-                    saturation[f"{place}: {name}"].append(float(((y < low) | (y > high)).mean()))
-                if op != "sigmoid" and name in ("h", "c"):
-                    states[f"{place}: {name}"].append(norm(y) / max(len(y), 1) ** 0.5)
+                    saturation[name].append(float(((y < low) | (y > high)).mean()))
+                if op != "sigmoid" and nodes[i].name in ("h", "c"):
+                    states[name].append(norm(y) / max(len(y), 1) ** 0.5)
         return saturation, states
 
     def __repr__(self) -> str:
@@ -89,22 +88,18 @@ class Monitor:
         return "\n".join(lines)
 
     def plot(self) -> Any:
-        """Gradient norms and where they were clipped, saturation, states: three plots over time; returns the Figure."""
-        figure = axes_for(None, 11.0, 3.2).figure
-        figure.clear()
+        """Plot gradient norms, saturation and states, side by side, over the training steps; return the Figure."""
+        figure = new_figure(11.0, 3.2)
         first, second, third = figure.subplots(1, 3)
         first.plot(self.norms, color="0.4", linewidth=1)
         if self.clipped:
             first.axhline(self.max_norm, color=ACCENT, label=f"{self.clipped} of {len(self.norms)} clipped")
-            first.legend(frameon=False)
-        logarithmic(first)
-        first.set(title="gradient norm", xlabel="training step")
+        finish(first, "training step", "", "gradient norm", self.clipped > 0)
         for axes, title, lines in ((second, "share saturated", self.saturation), (third, "length", self.states)):
             for name, values in lines.items():
                 axes.plot(self.looked[-len(values) :], values, label=name)
             axes.set(title=title, xlabel="training step")
-            if lines is self.saturation:
-                axes.set_ylim(-0.03, 1.03)
             if lines:
                 axes.legend(frameon=False, fontsize=7)
+        second.set_ylim(-0.03, 1.03)
         return figure

@@ -1,25 +1,26 @@
-"""The states that a recurrent layer went through: handles on the nodes it recorded.
+"""Find the states that a recurrent layer went through, as Tensors of the nodes that it recorded.
 
-A slice of `out` is a new node that the recurrence does not know, and no gradient flows back in time through it. What
-`influence` asks about are the states themselves; a cell names them ("h", "c"), and the loop numbers them.
+A slice of `out` would not do: it is a new node that no later step reads, so no gradient flows back in time through it.
+The states themselves are found by their names: the cells call them "h" and "c", and the loop numbers the steps.
 """
 
 from typing import Any
 
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.scope import Scope
 from tinygrad_seq.engine.timeline import Place, Places
 
 
 def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
-    """What a cell called `name` at every step of the loop over time that `output` was made by, in order of time.
+    """Return what a cell called `name`, at every step of the loop that made `output`, in order of time.
 
-    `where` chooses among several loops by their scopes: layer=1, direction="reverse", module="encoder", or what your
-    own `ts.scope` said. Each Tensor is the recorded state itself, value and node, so gradients with respect to it are
-    what later steps send back; gates work as well ("forget"). Under `lengths` it is what the cell computed, padding
-    included. The values are there until the graph is freed.
-    Raises ValueError, listing the names there are, where none or several loops fit; TypeError for what is no Tensor,
-    RuntimeError on a freed graph.
+    `where` chooses among several loops by their scopes: layer=1, direction="reverse", module="encoder", or the entries
+    of your own `ts.scope`. Each Tensor is the recorded state itself, value and node, so its gradient is what later
+    steps send back; gates work as well ("forget"). Under `lengths` it is what the cell computed, padding included. The
+    values are kept until the graph is freed.
+    Raises ValueError, listing the available names, if no loop or several loops fit; TypeError if `output` is not a
+    Tensor, RuntimeError on a freed graph.
 
     >>> import tinygrad_seq as ts
     >>> out, _ = ts.nn.LSTM(3, 4, num_layers=2)(ts.randn(5, 2, 3))
@@ -31,34 +32,33 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
     if output.node is None:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
-    found: dict[tuple[Any, ...], dict[str, list[tuple[Place, Node]]]] = {}
+    found: dict[tuple[Any, ...], dict[str, list[tuple[Place, Node]]]] = {}  # loop -> name -> where it is computed
     places = Places([node for node in ancestors([output.node], constants=False) if node.op is not None])
     for node, seats in places.seats.items():
         if node.name is not None and seats:
             step = seats[-1][0]
-            named = found.setdefault((step.loop, *path_of(places.at[node], step)), {})
+            outside, inside = split_at_step(node.scope)
+            named = found.setdefault((step.loop, *outside, *inside), {})
             named.setdefault(node.name, []).append((step, node))
-    around = {key: dict(key[1:]) for key in found}
-    fit = [key for key, named in found.items() if name in named and where.items() <= around[key].items()]
+    fit = [named[name] for key, named in found.items() if name in named and where.items() <= dict(key[1:]).items()]
     if len(fit) != 1:
-        asked = ", ".join([repr(name), *(f"{key}={value!r}" for key, value in where.items())])
-        there = "\n".join(
-            "  " + ", ".join([*(f"{key}={value!r}" for key, value in around[loop].items()), *named])
-            for loop, named in found.items()
-        )
+        asked = ", ".join([repr(name), *words_of(where.items())])
+        listed = "\n".join("  " + ", ".join([*words_of(dict(key[1:]).items()), *named]) for key, named in found.items())
         many = f"{len(fit)} loops over time have {asked}: choose one by its scopes" if fit else f"no loop has {asked}"
-        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{there or '  none'}")
-    chosen = sorted(found[fit[0]][name], key=lambda entry: entry[0].order)
+        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or '  none'}")
+    chosen = sorted(fit[0], key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):
         raise RuntimeError("states: the graph was freed by an earlier backward, and the values with it")
     return [handle(node.output, node) for _, node in chosen]
 
 
-def path_of(place: Place | None, step: Place) -> list[tuple[str, Any]]:
-    """The scopes around a place, outermost first, without the step."""
-    entries = []
-    while place is not None and place.outer is not None:
-        if place is not step:
-            entries.append((place.key, place.value))
-        place = place.outer
-    return entries[::-1]
+def words_of(entries: Any) -> list[str]:
+    """Return the entries of a scope as they are written in a call, such as layer=1."""
+    return [f"{key}={value!r}" for key, value in entries]
+
+
+def split_at_step(scope: Scope) -> tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, Any], ...]]:
+    """Return the entries of a scope that lie outside its innermost step, and those inside it."""
+    path = scope.path()
+    last = max([i for i, (key, _) in enumerate(path) if key == "step"], default=len(path))
+    return path[:last], path[last + 1 :]
