@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw, picture
+from tinygrad_seq.saving import atomic_file
 
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 
@@ -124,7 +125,7 @@ def refused(*_):
     raise OSError("no space left")
 
 
-@pytest.mark.parametrize("owner, name, fails", [(ts.io, "open", Full), (os, "replace", refused)])
+@pytest.mark.parametrize("owner, name, fails", [(atomic_file, "open", Full), (os, "replace", refused)])
 def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, owner, name, fails):
     path = path.with_suffix(".dot")
     path.write_text("before")

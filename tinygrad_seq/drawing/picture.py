@@ -23,7 +23,7 @@ from tinygrad_seq.drawing.page import page
 from tinygrad_seq.drawing.svg import svg
 from tinygrad_seq.drawing.view import View, within
 from tinygrad_seq.engine.graph import Node, Value, ancestors
-from tinygrad_seq.saving.archive import write
+from tinygrad_seq.saving.atomic_file import write_file
 
 too_many = 4000  # nodes: an LSTM of 3,600 takes `dot` 17 s, larger graphs minutes or all memory
 
@@ -84,7 +84,7 @@ class Drawing:
         if kind not in kinds:
             raise ValueError(f"save: the name must end in .{', .'.join(kinds)}, got {Path(path).name!r:.80}")
         drawn = kind in ("svg", "png", "pdf")
-        write(os.fsdecode(path), self.rendered(kind, timeout) if drawn else getattr(self, kind).encode())
+        write_file(os.fsdecode(path), self.rendered(kind, timeout) if drawn else getattr(self, kind).encode())
 
     def count(self) -> int:
         """How many nodes are drawn."""
