@@ -6,7 +6,7 @@ from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class GRUCell(Cell):
@@ -75,7 +75,7 @@ class GRUCell(Cell):
         return (new + update * (h - new)).named("h")
 
 
-class GRU(Stacked):
+class GRU(RecurrentLayers):
     """The gated recurrent unit (Cho et al., 2014): `GRUCell`, whose equations these are, at every step.
 
         h_t = (1 - update) * new + update * h_{t-1}

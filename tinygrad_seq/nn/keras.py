@@ -15,7 +15,7 @@ from tinygrad_seq.nn.embedding import Embedding
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 def from_keras(layer: Module, weights: Sequence[Any]) -> None:
@@ -46,7 +46,7 @@ def from_keras(layer: Module, weights: Sequence[Any]) -> None:
         kinds = {"kernel": layer.weight.shape[::-1]} | ({"bias": layer.bias.shape} if layer.bias is not None else {})
         kernel, *bias = matched(layer, arrays, kinds)
         state = {"weight": kernel.T} | ({"bias": bias[0]} if bias else {})
-    elif isinstance(layer, Stacked) and not getattr(layer.cells[0][0], "proj_size", 0):
+    elif isinstance(layer, RecurrentLayers) and not getattr(layer.cells[0][0], "proj_size", 0):
         state = {}
         sides = [
             (n, suffix, cell) for n, cells in enumerate(layer.cells) for cell, suffix in zip(cells, ("", "_reverse"))

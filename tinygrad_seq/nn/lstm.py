@@ -8,7 +8,7 @@ from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
 from tinygrad_seq.nn.init import uniform
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class LSTMCell(Cell):
@@ -71,7 +71,7 @@ class LSTMCell(Cell):
         return h.named("h"), c
 
 
-class LSTM(Stacked):
+class LSTM(RecurrentLayers):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997): `LSTMCell`, whose equations these are, at every step.
 
         c_t = forget * c_{t-1} + input * cell,   h_t = output * tanh(c_t)

@@ -5,7 +5,7 @@ from typing import Any
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class RNNCell(Cell):
@@ -35,7 +35,7 @@ class RNNCell(Cell):
         return h.named("h")
 
 
-class RNN(Stacked):
+class RNN(RecurrentLayers):
     """The simple recurrent network (Elman, 1990): at every step t of every layer, with the same weights,
 
         h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)            or relu, with nonlinearity="relu".

@@ -13,7 +13,7 @@ from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.recurrent import Recurrent
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 FOR_A_CELL = "for a cell, which gives its next state only, use ts.truncated(nn.Recurrent(cell))"
 BACKWARDS = "reads from the last step to the first: its state would come from the future, and cannot be carried on"
@@ -88,7 +88,7 @@ def takes_state(layer: Any) -> bool:
 
 def reads_backwards(layer: Any) -> bool:
     """Return whether a layer goes through time in reverse, in one of its directions at least."""
-    return (isinstance(layer, Stacked) and "reverse" in layer.directions) or (
+    return (isinstance(layer, RecurrentLayers) and "reverse" in layer.directions) or (
         isinstance(layer, Recurrent) and layer.reverse
     )
 
