@@ -322,7 +322,7 @@ FAULTS = [
           "test_clipping.py"),
     Fault("one state for all parameters", "optim/optimizer.py", "parameter.array, dict(kept)",
           "parameter.array, dict(self.state[0])", "test_optim.py"),
-    Fault("equal layers take each other's state", "optim/optimizer.py", " or (moved and values != old_values)", "",
+    Fault("equal layers take each other's state", "optim/optimizer.py", " or moved:", ":",
           "test_optim_errors.py"),
     Fault("parameters of other names take a state", "optim/optimizer.py", "renamed or shape", "shape",
           "test_optim_errors.py"),

@@ -1,4 +1,4 @@
-"""A recurrent cell is a map (x_t, state) -> state, applied at every step with the same weights.
+"""Cell: a map (x_t, state) -> state, which a loop over time applies at every step with the same weights.
 
 What does not change over a sequence (a transposed weight, a sum of biases) is made once per call, by `unrolled`; the
 rest happens at every step, as on the blackboard, so that the graph shows one weight used T times.

@@ -10,7 +10,7 @@ from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class GRUCell(Cell):
-    """Two gates and a candidate:
+    """Compute two gates, a candidate and the state between the candidate and the old one:
 
         reset  = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)      how much of the past the candidate sees
         update = sigmoid(W_iz x_t + b_iz + W_hz h_{t-1} + b_hz)      how much of the past stays
@@ -76,7 +76,7 @@ class GRUCell(Cell):
 
 
 class GRU(RecurrentLayers):
-    """The gated recurrent unit (Cho et al., 2014): `GRUCell`, whose equations these are, at every step.
+    """Apply a `GRUCell`, whose equations these are, at every step (Cho et al., 2014).
 
         h_t = (1 - update) * new + update * h_{t-1}
 

@@ -41,7 +41,7 @@ def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
 
 
 class PaddingMask:
-    """Masks of x (T, B, ...), True where a step is real, made once per call and on the device of x."""
+    """Hold masks of x (T, B, ...), True where a step is real; they are made once per call, on the device of x."""
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
         real = host.arange(len(x))[:, None] < lengths

@@ -25,7 +25,7 @@ PLAIN_CONTAINERS = (list, tuple, set, dict)  # parts in these are not found
 
 
 class Module:
-    """A part of a network: set parameters and modules as attributes, write `forward`, call it.
+    """Base of all parts of a network: set parameters and modules as attributes, write `forward`, call it.
 
     >>> import tinygrad_seq as ts
     >>> class Twice(ts.nn.Module):
@@ -204,7 +204,7 @@ class Module:
         """Return what its repr shows in the parentheses."""
         return ""
 
-    @recursive_repr("...")  # where a module is inside itself
+    @recursive_repr("...")  # for a module inside itself
     def __repr__(self) -> str:
         parts = [f"({name}): {part!r}" for name, part in self.parts() if isinstance(part, Module)]
         inside = "".join("\n  " + part.replace("\n", "\n  ") for part in parts) + "\n" if parts else self.describe()
@@ -267,7 +267,7 @@ def values_for(parameter: Parameter, given: Any) -> Any:
 
 def warn_of_lists(module: Module, listed: list[Module]) -> None:
     """Warn, once for each, of plain lists whose parts are not among those of the listed modules: nothing finds them."""
-    if type(module).parts is not Module.parts:  # it says itself what its parts are
+    if type(module).parts is not Module.parts:  # it has rules of its own
         return
     for name, value in list(vars(module).items()):
         if isinstance(value, PLAIN_CONTAINERS) and name not in module.warned_of:

@@ -8,7 +8,7 @@ from tinygrad_seq.engine.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A leaf Tensor that an optimiser may change.
+    """Hold what a network learns: a leaf Tensor that an optimiser may change.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0, 2.0])

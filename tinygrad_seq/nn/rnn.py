@@ -9,7 +9,7 @@ from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class RNNCell(Cell):
-    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
+    """Compute h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
 
     x (B, I), h (B, H) -> h (B, H). `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,).
 
@@ -36,7 +36,7 @@ class RNNCell(Cell):
 
 
 class RNN(RecurrentLayers):
-    """The simple recurrent network (Elman, 1990): at every step t of every layer, with the same weights,
+    """Compute, at every step t of every layer and with the same weights (Elman, 1990),
 
         h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)            or relu, with nonlinearity="relu".
 

@@ -6,7 +6,7 @@ from tinygrad_seq.nn.parameter import Parameter
 
 
 class Summary(str):
-    """Text that shows itself at a prompt."""
+    """Show text as it is at a prompt, without quotes."""
 
     __slots__ = ()
     __repr__ = str.__str__
