@@ -271,7 +271,7 @@ FAULTS = [
           "test_flow_derivation.py"),
     Fault("a bad value nobody waits to name", "checks/anomaly.py", "if here is None or", "if True or",
           "test_anomaly.py"),
-    Fault("named after a gate that reads it later", "checks/anomaly.py", " and is_around(here, first.scope)", "",
+    Fault("named after a gate that reads it later", "checks/anomaly.py", " and here in links(first.scope)", "",
           "test_anomaly.py"),
     Fault("an op that is not recorded is not looked at", "engine/primitive.py",
           "here.recording is not False", "False", "test_anomaly.py"),

@@ -4,18 +4,19 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 
+from tinygrad_seq.engine.backend import Array
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.recording import handle
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 
 
-def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
-    """Return the parameters that have a gradient; warn of an iterator that was used up before."""
+def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
+    """Return the parameters that have a gradient, and the gradients; warn of an iterator that was used up before."""
     found = checked_parameters(place, parameters)
     if not found and isinstance(parameters, Iterator):
         warnings.warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped", stacklevel=3)
-    return [parameter for parameter in found if parameter.grad is not None]
+    return [(parameter, parameter.grad.array) for parameter in found if parameter.grad is not None]
 
 
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
@@ -36,9 +37,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     if norm_type == 0:
         raise ValueError("clip_grad_norm_: norm_type must be positive, or inf, got 0")
     held = with_gradients("clip_grad_norm_", parameters)
-    if not held:
-        return 0.0
-    sizes = [abs(p.grad.array).reshape(-1).astype("float64") for p in held if p.grad is not None]
+    sizes = [abs(g).reshape(-1).astype("float64") for _, g in held]
     highest = [float(size.max()) for size in sizes if size.size]
     norm = top = math.nan if any(math.isnan(size) for size in highest) else max(highest, default=0.0)
     if norm_type != math.inf and 0 < top < math.inf:  # of the sizes divided by the largest: no power overflows
@@ -47,7 +46,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
-        commit([(p, "stored_grad", handle(p.grad.array * scale)) for p in held if p.grad is not None])
+        commit([(p, "stored_grad", handle(g * scale)) for p, g in held])
     return norm
 
 
@@ -63,4 +62,4 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     """
     clip_value = nonnegative("clip_grad_value_", "clip_value", clip_value)
     held = with_gradients("clip_grad_value_", parameters)
-    commit([(p, "stored_grad", handle(p.grad.array.clip(-clip_value, clip_value))) for p in held if p.grad is not None])
+    commit([(p, "stored_grad", handle(g.clip(-clip_value, clip_value))) for p, g in held])

@@ -1,9 +1,10 @@
-"""A state as JSON, and back. JSON has no arrays, tuples, or dicts with any keys: each is an object of a single entry.
+"""A state as JSON, and back. JSON has no arrays, no tuples and no dicts with any keys; an object of one entry means
 
-    {"array": 0}, {"scalar": 1}         an array, and a number of NumPy's, by its position in the list of arrays
-    {"dict": [[key, value], ...]}       keys are plain values, NumPy's numbers, or tuples of these
-    {"tuple": [...]}
-    lists, None, bool, int, float, str  as they are
+    {"array": 0}, {"scalar": 1}      an array, or a number of NumPy's, by its position in the list of arrays
+    {"dict": [[key, value], ...]}    a dict, whose keys are plain values, NumPy's numbers, or tuples of these
+    {"tuple": [item, ...]}           a tuple
+
+Lists, None, bool, int, float and str are written as they are.
 """
 
 from typing import Any
