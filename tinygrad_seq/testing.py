@@ -5,8 +5,8 @@
         testing.check(hypot, case, reference=np.hypot)
 
 A law is a plain function of (function, case): it returns nothing, or raises AssertionError with a sentence. A case is a
-call without its function: `function(*arrays, **static)`. Gradient laws hold away from kinks and poles, so a `Fill` gives
-numbers that suit the op: `positive`, `nonzero`, `distinct`, ... Only this module needs the extra `test`.
+call without its function: `function(*arrays, **static)`. Gradient laws hold away from kinks and poles, so a `Fill`
+gives numbers that suit the op: `positive`, `nonzero`, `distinct`, ... Only this module needs the extra `test`.
 """
 
 from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def distinct(rng: Any, shape: Shape) -> Any:
 
 
 def off_grid(shift: float) -> Fill:
-    """Return a fill of whole numbers plus shift to shift + 0.25: no kink at whole numbers, no tie with another shift."""
+    """Return a fill of whole numbers plus shift to shift + 0.25: away from kinks at whole numbers, and other shifts."""
     return lambda rng, shape: rng.integers(-3, 3, shape) + shift + rng.uniform(0.0, 0.25, shape)
 
 
@@ -266,7 +266,7 @@ def any_layout_will_do(function: Function, case: Case) -> None:
 
 
 def nothing_is_written(function: Function, case: Case) -> None:
-    """Check that neither forward nor rules write to arguments, outputs or upstream gradients: all are read-only here."""
+    """Check that neither forward nor rules write to arguments, outputs or upstream gradients: all are read-only."""
     try:
         results(function, case, lambda a: host.broadcast_to(a, a.shape))  # a read-only view
     except ValueError as error:

@@ -49,7 +49,7 @@ def gradcheck(
     """Check the gradients of `function(*inputs)` against central finite differences along random directions.
 
     The inputs that require a gradient must be float64 (float32 has too few digits for a difference). Returns True;
-    raises AssertionError with both numbers where they differ by more than atol + rtol * |numeric|. If the function gives
+    raises AssertionError with both numbers if they differ by more than atol + rtol * |numeric|. If the function gives
     other values when it is called again, the AssertionError says so.
 
     >>> import tinygrad_seq as ts
