@@ -129,7 +129,7 @@ class BadValue:
 
     def __init__(self, what: str, scope: Scope, value: Value) -> None:
         self.what, self.scope, self.value = what, scope, value
-        self.readers: list[Node] = []  # later ops in this scope that read a bad value: one may get the gate's name
+        self.readers: list[Node] = []  # later ops, here or around, on bad values: one may get a name
 
     def name(self) -> str | None:
         """Return the name that the value or one of its readers was given, or None."""
@@ -206,7 +206,7 @@ class Watch:
 
         def look(uses: list[Use], parent: Node, contribution: Any) -> None:
             for g in contribution if isinstance(contribution, list) else [contribution]:
-                if not isinstance(g, Value) and bad(g):  # a Tensor was made by an op, and looked at then
+                if not isinstance(g, Value) and bad(g):  # a Tensor was looked at when its op made it
                     node = uses[0][0]
                     at = "" if node.line is None else f", made at {quoted(node.line)}"
                     into = parent.name or (parent.op.name if parent.op is not None else "a leaf")

@@ -48,7 +48,7 @@ def cross_entropy(
     (positions,) = xp.nonzero(counted.reshape(-1))
     ids = targets.array.reshape(-1)[positions]
     rows = logits.reshape(-1, classes)
-    if len(positions) < len(rows):  # leave the ignored out before anything is computed: they may hold anything
+    if len(positions) < len(rows):  # ignored rows take no part in any arithmetic: they may hold NaN
         rows = getitem(rows, handle(positions))
     log_probability = log_softmax(rows)
     loss = -getitem(log_probability, (handle(xp.arange(len(ids))), handle(ids)))

@@ -50,7 +50,7 @@ class RecurrentLayers(Module):
         self.bias, self.batch_first, self.dropout, self.options = bias, batch_first, dropout, options
         self.directions = ("forward", "reverse")[: 1 + bidirectional]
         self.cells: list[list[Cell]] = []
-        self.owners: dict[str, tuple[Cell, str]] = {}  # of each parameter its cell, and its name there
+        self.owners: dict[str, tuple[Cell, str]] = {}  # by name here: the cell that has it, its name there
         for layer in range(num_layers):
             width = input_size if layer == 0 else self.cells[0][0].state_sizes[0] * len(self.directions)
             self.cells.append([type(self).make_cell(width, hidden_size, bias, **options) for _ in self.directions])
@@ -118,10 +118,12 @@ class RecurrentLayers(Module):
         return [tuple(row) if len(row) > 1 else row[0] for row in zip(*rows)]
 
     def describe(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        text += f", num_layers={self.num_layers}" if self.num_layers > 1 else ""
-        text += "" if self.bias else ", bias=False"
-        text += ", batch_first=True" if self.batch_first else ""
-        text += f", dropout={self.dropout}" if self.dropout else ""
-        text += ", bidirectional=True" if len(self.directions) > 1 else ""
-        return text + "".join(f", {name}={value!r}" for name, value in self.options.items())
+        options = {
+            "num_layers": (self.num_layers, 1),
+            "bias": (bool(self.bias), True),
+            "batch_first": (bool(self.batch_first), False),
+            "dropout": (self.dropout, 0.0),
+            "bidirectional": (len(self.directions) > 1, False),
+        }
+        shown = {name: value for name, (value, default) in options.items() if value != default} | self.options
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{name}={shown[name]!r}" for name in shown)])

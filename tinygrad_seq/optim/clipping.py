@@ -40,7 +40,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     sizes = [abs(g).reshape(-1).astype("float64") for _, g in held]
     highest = [float(size.max()) for size in sizes if size.size]
     norm = top = math.nan if any(math.isnan(size) for size in highest) else max(highest, default=0.0)
-    if norm_type != math.inf and 0 < top < math.inf:  # of the sizes divided by the largest: no power overflows
+    if norm_type != math.inf and 0 < top < math.inf:  # divided by the largest, no power overflows
         norm = top * sum(float(((size / top) ** norm_type).sum()) for size in sizes) ** (1 / norm_type)
     if not math.isfinite(norm):
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")

@@ -85,8 +85,7 @@ class StepLR(Schedule):
 
     def rate(self) -> float:
         o = self.options
-        rate: float = o["start"] * o["gamma"] ** (o["t"] // o["step_size"])
-        return rate
+        return float(o["start"] * o["gamma"] ** (o["t"] // o["step_size"]))
 
 
 class CosineAnnealingLR(Schedule):
@@ -109,5 +108,4 @@ class CosineAnnealingLR(Schedule):
 
     def rate(self) -> float:
         o = self.options
-        rate: float = o["eta_min"] + (o["start"] - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2
-        return rate
+        return float(o["eta_min"] + (o["start"] - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2)

@@ -60,7 +60,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = os.fsdecode(path)
     read: Any = read_archive
     if path.endswith(".safetensors"):
-        package()  # where it is missing, this is the error, whatever the file is
+        package()  # raises if it is missing, whatever the file is
         read = read_safetensors
     with open(path, "rb") as file:
         try:

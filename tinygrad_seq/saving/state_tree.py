@@ -64,7 +64,7 @@ def decode(tree: Any, arrays: list[Any]) -> Any:
         return tree
     ((kind, content),) = tree.items()
     if kind in ("array", "scalar"):
-        array = arrays[range(len(arrays)).index(content)]  # no text, no negative number
+        array = arrays[range(len(arrays)).index(content)]  # refuses text and negative numbers
         return array if kind == "array" else array[()]
     if kind not in ("tuple", "dict") or not isinstance(content, list):
         raise ValueError(f"it holds something called {kind!r}")
