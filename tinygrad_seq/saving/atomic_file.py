@@ -29,7 +29,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     if old is not None and not stat.S_ISREG(old.st_mode):
         raise OSError(f"save: {path!r} is there, and is not a file")
     mode = 0o666 if old is None else 0o600  # minus the umask; nobody else reads a file that is not finished
-    beside = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.part")  # fits even where the path's own name is the longest possible
+    beside = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.part")  # a short name always fits
     try:
         with open(beside, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             kept = old or os.fstat(file.fileno())
