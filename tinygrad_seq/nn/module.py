@@ -39,7 +39,7 @@ class Module:
 
     training = True
     name = ""  # the attribute it was assigned to; of several, the one under which it is listed
-    called = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
+    scope_name = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
     changes = 0  # counts the modules that were assigned or deleted, anywhere
     named_at = -1  # the count of changes when this module was named
     warned_of: frozenset[str] = frozenset()  # which of its lists were warned of
@@ -51,9 +51,9 @@ class Module:
         if self.named_at != Module.changes:
             name_all(self, self.name)
         name = self.name or type(self).__name__
-        if self.called != name:
-            self.called = Name(name)
-        with scope(module=self.called):
+        if self.scope_name != name:
+            self.scope_name = Name(name)
+        with scope(module=self.scope_name):
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -63,11 +63,11 @@ class truncated(Module):  # noqa: N801 (reads as what it makes of a layer)
 
         def cut(part: Tensor) -> Tensor:
             for module in reversed_layers:
-                if part.node is not None and any(value is module.called for _, value in part.node.scope.path()):
-                    raise ValueError(f"truncated: {module.called} {BACKWARDS}")
+                if part.node is not None and any(value is module.scope_name for _, value in part.node.scope.path()):
+                    raise ValueError(f"truncated: {module.scope_name} {BACKWARDS}")
             return part.detach()
 
-        self.state = mapped(cut, state)
+        self.state = map_tensors(cut, state)
         return out
 
     __call__ = forward  # without a scope of its own: it is no place in the model, its layer is
@@ -94,14 +94,14 @@ def reads_backwards(layer: Any) -> bool:
     )
 
 
-def mapped(function: Callable[[Tensor], Any], state: Any) -> Any:
+def map_tensors(function: Callable[[Tensor], Any], state: Any) -> Any:
     """Apply a function to every Tensor of a state; keep the tuples, lists and dicts that hold them."""
     if isinstance(state, Tensor):
         return function(state)
     if isinstance(state, dict):
-        return {key: mapped(function, part) for key, part in state.items()}
+        return {key: map_tensors(function, part) for key, part in state.items()}
     if isinstance(state, tuple | list):
-        parts = [mapped(function, part) for part in state]
+        parts = [map_tensors(function, part) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
     inside = state if isinstance(state, Collection) else vars(state).values() if hasattr(state, "__dict__") else ()
     if any(isinstance(part, Tensor) for part in inside):
