@@ -1,12 +1,12 @@
-"""The laws that our own ops answer to, for yours: Hypothesis draws the arguments, `check` puts an op on trial.
+"""The laws of an op, for your own ops, too: Hypothesis draws the arguments, `check` tests the op.
 
     @given(testing.together(2, testing.nonzero))
     def test_hypot(case):
         testing.check(hypot, case, reference=np.hypot)
 
 A law is a plain function of (function, case): it returns nothing, or raises AssertionError with a sentence. A case is a
-call without its function: `function(*arrays, **static)`. Gradient laws hold away from kinks and poles, so a `Fill` says
-what the numbers are: `positive`, `nonzero`, `distinct`, ... This module needs the extra `test`, and only when imported.
+call without its function: `function(*arrays, **static)`. Gradient laws hold away from kinks and poles, so a `Fill`
+gives numbers that suit the op: `positive`, `nonzero`, `distinct`, ... Only this module needs the extra `test`.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ Function: TypeAlias = Callable[..., Any]  # Tensors -> a Tensor, or a list of th
 
 @dataclass(frozen=True)
 class Case:
-    """A call without its function: arrays, static keyword arguments, and the seed of what a law draws besides.
+    """Hold a call without its function: arrays, static keyword arguments, and the seed for what a law draws itself.
 
     >>> import numpy as np
     >>> Case((np.ones(2),), {"axis": 0})
@@ -48,35 +48,36 @@ class Case:
     seed: int = 0
 
     def rng(self, stream: int = 1) -> Any:
-        return host.random.default_rng([self.seed, stream])  # not the stream that the arrays came from
+        """Return a random generator; none of the streams is the one that the arrays came from."""
+        return host.random.default_rng([self.seed, stream])
 
 
 # ------------------------------------------------------------------------------------------------------------- numbers
 
 
 def normal(rng: Any, shape: Shape) -> Any:
-    """Numbers from N(0, 1)."""
+    """Draw numbers from N(0, 1)."""
     return rng.normal(size=shape)
 
 
 def positive(rng: Any, shape: Shape) -> Any:
-    """Numbers between 0.5 and 2."""
+    """Draw numbers between 0.5 and 2."""
     return rng.uniform(0.5, 2.0, shape)
 
 
 def nonzero(rng: Any, shape: Shape) -> Any:
-    """Numbers of either sign, between 0.5 and 2 in size."""
+    """Draw numbers of either sign, between 0.5 and 2 in size."""
     return rng.choice([-1.0, 1.0], shape) * positive(rng, shape)
 
 
 def distinct(rng: Any, shape: Shape) -> Any:
-    """Numbers at least 0.25 apart."""
+    """Draw numbers at least 0.25 apart."""
     size = int(host.prod(shape))
     return (rng.permutation(size) - size / 2 + rng.uniform(0.0, 0.5, size)).reshape(shape) * 0.5
 
 
 def off_grid(shift: float) -> Fill:
-    """Whole numbers moved by shift to shift + 0.25: away from a kink at whole numbers, or from another shift's."""
+    """Return a fill of whole numbers plus shift to shift + 0.25: away from kinks at whole numbers, and other shifts."""
     return lambda rng, shape: rng.integers(-3, 3, shape) + shift + rng.uniform(0.0, 0.25, shape)
 
 
@@ -87,7 +88,7 @@ shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 
 
 def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
-    """Arrays of the drawn shapes; the last fill serves the rest. Static arguments are values or strategies."""
+    """Return cases of arrays of the drawn shapes; the last fill serves the rest. Static: values or strategies."""
     drawn = st.fixed_dictionaries({k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in static.items()})
 
     def made(parts: tuple[int, Sequence[Shape], dict[str, Any]]) -> Case:
@@ -100,12 +101,12 @@ def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static:
 
 
 def one(fill: Fill = normal, sizes: st.SearchStrategy[Shape] = shapes, /, **static: Any) -> st.SearchStrategy[Case]:
-    """One array, of no dimension to three, or of the shapes given; empty ones among them."""
+    """Return cases of one array, with up to three axes, or of the shapes given; empty ones among them."""
     return filled(sizes.map(lambda size: (size,)), fill, **static)
 
 
 def together(count: int, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
-    """Arrays of different shapes that broadcast, filled one by one; the last fill serves the rest."""
+    """Return cases of arrays of different shapes that broadcast, filled one by one; the last fill serves the rest."""
     drawn = npst.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_dims=3, max_side=4)
     return filled(drawn.map(lambda found: found.input_shapes), *fills, **static)
 
@@ -114,26 +115,27 @@ def together(count: int, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]
 
 
 def floats(array: Any) -> bool:
+    """Return whether an array or a Tensor is floating."""
     return bool(array.dtype.kind == "f")
 
 
 def leaves(arrays: Arrays, device: str | None = None) -> list[Tensor]:
-    """Tensors of the arrays; the floating ones require a gradient."""
+    """Return Tensors of the arrays; the floating ones require a gradient."""
     return [tensor(array, device=device, requires_grad=floats(array)) for array in arrays]
 
 
 def wanted(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Those that require a gradient."""
+    """Return the Tensors that require a gradient."""
     return [x for x in tensors if x.requires_grad]
 
 
 def host_arrays(tensors: Any) -> list[Any]:
-    """The values of one Tensor, or of several."""
+    """Return the values of one Tensor, or of several, as a list."""
     return [x.numpy() for x in as_list(tensors)]
 
 
 def like(rng: Any, arrays: Arrays) -> list[Any]:
-    """Random directions: normal where there are floats, 0 elsewhere."""
+    """Return random directions for arrays: normal numbers for floats, 0 for the others."""
     return [rng.normal(size=a.shape) if floats(a) else host.zeros(a.shape, a.dtype) for a in arrays]
 
 
@@ -144,14 +146,14 @@ def require(holds: bool, sentence: str) -> None:
 
 
 def assert_same(found: Arrays, expected: Arrays) -> None:
-    """Equal bit for bit, in shape and dtype too."""
+    """Raise unless arrays are equal bit for bit, in shape and dtype, too."""
     for a, b in zip(map(host.asarray, found), map(host.asarray, expected), strict=True):
         require((a.shape, a.dtype) == (b.shape, b.dtype), f"{a.dtype} {a.shape} is not {b.dtype} {b.shape}")
         host.testing.assert_array_equal(a, b)
 
 
 def assert_near(found: Arrays, expected: Arrays, dtype: Any = float64) -> None:
-    """Equal to rounding: a few dozen units in the last place of the largest number involved."""
+    """Raise unless arrays are equal but for rounding: 64 units in the last place of the largest number."""
     for a, b in zip(map(host.asarray, found), map(host.asarray, expected), strict=True):
         require(a.shape == b.shape, f"shape {a.shape} is not {b.shape}")
         scale = max(1.0, float(host.max(host.abs(b), initial=0.0)))
@@ -159,18 +161,19 @@ def assert_near(found: Arrays, expected: Arrays, dtype: Any = float64) -> None:
 
 
 def in_precision(dtype: Any, arrays: Arrays) -> tuple[Any, ...]:
+    """Return the arrays, the floating ones in this dtype."""
     return tuple(array.astype(dtype) if floats(array) else array for array in arrays)
 
 
 def applied(function: Function, case: Case) -> tuple[list[Tensor], list[Tensor], list[Any]]:
-    """The arguments that require a gradient, the outputs, and random gradients to come in."""
+    """Apply the function; return the arguments that require a gradient, the outputs, and random upstream gradients."""
     tensors = leaves(case.arrays)
     outputs = as_list(function(*tensors, **case.static))
     return wanted(tensors), outputs, like(case.rng(), outputs)
 
 
 def results(function: Function, case: Case, layout: Layout) -> list[Any]:
-    """Outputs and gradients, when the arguments and the incoming gradients lie like this in memory."""
+    """Return outputs and gradients, where arguments and upstream gradients have this layout in memory."""
     tensors = [handle(layout(array)) for array in case.arrays]
     for x in tensors:
         leaf(x, floats(x))
@@ -187,7 +190,7 @@ def results(function: Function, case: Case, layout: Layout) -> list[Any]:
 
 
 def values_match(function: Function, case: Case, reference: Callable[..., Any]) -> None:
-    """The values, shapes and dtypes are the reference's (on NumPy arrays), in double and in single precision."""
+    """Check values, shapes and dtypes against a reference on NumPy arrays, in double and in single precision."""
     exact = [host.asarray(a) for a in as_list(reference(*in_precision(float64, case.arrays), **case.static))]
     for dtype in (float64, float32):
         arrays = in_precision(dtype, case.arrays)
@@ -200,17 +203,17 @@ def values_match(function: Function, case: Case, reference: Callable[..., Any]) 
 
 
 def gradient_is_the_slope(function: Function, case: Case) -> None:
-    """Along random directions the gradient agrees with finite differences."""
+    """Check that the gradient agrees with finite differences along random directions."""
     gradcheck(lambda *x: function(*x, **case.static), leaves(case.arrays), eps=1e-5, rtol=1e-6, seed=case.seed)
 
 
 def second_gradient_is_the_slope(function: Function, case: Case) -> None:
-    """The gradient's own gradient, in the arguments and in the incoming gradient, agrees with finite differences."""
+    """Check the gradient's own gradient, by the arguments and by the upstream gradient, with finite differences."""
     gradgradcheck(lambda *x: function(*x, **case.static), leaves(case.arrays), eps=1e-5, rtol=1e-6, seed=case.seed)
 
 
 def gradient_is_linear(function: Function, case: Case) -> None:
-    """The gradient for a u + b v is a times that for u and b times that for v."""
+    """Check that the gradient for a u + b v is a times that for u plus b times that for v."""
     inputs, outputs, u = applied(function, case)
     (a, b), v = case.rng(2).normal(size=2), like(case.rng(3), outputs)
 
@@ -222,7 +225,7 @@ def gradient_is_linear(function: Function, case: Case) -> None:
 
 
 def recorded_is_raw(function: Function, case: Case) -> None:
-    """With `create_graph` the gradient has the same bits; without it, no history."""
+    """Check that the gradient has the same bits with `create_graph`, and no history without it."""
     inputs, outputs, upstream = applied(function, case)
     recorded = grad(outputs, inputs, upstream, create_graph=True)
     raw = grad(outputs, inputs, upstream)
@@ -231,7 +234,7 @@ def recorded_is_raw(function: Function, case: Case) -> None:
 
 
 def single_stays_single(function: Function, case: Case) -> None:
-    """From float32 arguments to their gradients all is float32, before a leaf casts what it receives, too."""
+    """Check that float32 arguments give float32 outputs and gradients, even before a leaf casts what it receives."""
     met: list[Any] = []
     for recorded in (True, False):
         inputs, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
@@ -243,6 +246,7 @@ def single_stays_single(function: Function, case: Case) -> None:
 
 
 def backwards(array: Any) -> Any:
+    """Return the array, reversed along every axis."""
     return array[(slice(None, None, -1),) * array.ndim + (...,)]
 
 
@@ -255,14 +259,14 @@ LAYOUTS: Sequence[Layout] = (
 
 
 def any_layout_will_do(function: Function, case: Case) -> None:
-    """However arguments and incoming gradients lie in memory, values and gradients are what they are in plain order."""
+    """Check that the layout of arguments and upstream gradients in memory changes no value and no gradient."""
     for layout in LAYOUTS:
         found = results(function, case, layout)
         assert_near(found, results(function, case, lambda a: layout(a).copy(order="C")))  # noqa: B023 (called at once)
 
 
 def nothing_is_written(function: Function, case: Case) -> None:
-    """Neither forward nor rules write to arguments, outputs or incoming gradients: they may all be read-only."""
+    """Check that neither forward nor rules write to arguments, outputs or upstream gradients: all are read-only."""
     try:
         results(function, case, lambda a: host.broadcast_to(a, a.shape))  # a read-only view
     except ValueError as error:
@@ -282,7 +286,7 @@ LAWS = (
 
 
 def check(function: Function, case: Case, reference: Callable[..., Any] | None = None) -> None:
-    """All laws: the values (given a reference on NumPy arrays), the gradients of first and second order, dtype, memory.
+    """Check all laws: values (given a reference on NumPy arrays), gradients of first and second order, dtype, memory.
 
     Arrays are float64. Raises AssertionError where a law is broken, naming what was found and what was expected.
 

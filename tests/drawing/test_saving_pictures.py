@@ -14,6 +14,7 @@ from pictures import needs_graphviz
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw, picture
+from tinygrad_seq.saving import atomic_file
 
 
 def drawing(steps=3):
@@ -139,7 +140,7 @@ def full(*_):
     raise OSError("no space left")
 
 
-@pytest.mark.parametrize("owner, name, fails", [(ts.saving.archive, "open", Full), (os, "replace", full)])
+@pytest.mark.parametrize("owner, name, fails", [(atomic_file, "open", Full), (os, "replace", full)])
 def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, owner, name, fails):
     path = path.with_suffix(".dot")
     path.write_text("before")

@@ -1,1 +1,1 @@
-"""Checks: gradients against finite differences, NaN and inf where they start."""
+"""Checks: gradients compared with finite differences; NaN and inf found where they start."""

@@ -1,16 +1,16 @@
 """NaN and inf, found where they start.
 
-Most of a network works on happily with a NaN; it shows at the loss, long after. Inside `detect_anomaly` every op is
-looked at as it is made, and every rule's gradient on the way back, and the first that is not finite is an exception
-that says where in the model and in time it arose.
+A network computes on with a NaN; it is seen at the loss, long after. Inside `detect_anomaly` every op's result is
+looked at as it is made, and every rule's gradient on the way back. The first value that is not finite ("bad" below) is
+an error that says where in the model and in time it arose.
 
-How it costs nothing outside: an op asks its scope whether to record, which it has to anyway. Here the answer is a
-`Watch`, which counts as no, and whoever is not recording looks why not.
+It costs nothing outside: an op asks its scope whether to record, which it has to anyway. Inside, the answer is a
+`Watch`, which counts as no; an op that does not record asks why not, and so the watch gets to make the op.
 """
 
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -22,53 +22,139 @@ from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.scope import Scope, ScopeContext, current, linked, place_of, step_of
 
 package = Path(__file__).parents[1]
+making: ContextVar[bool] = ContextVar("making", default=False)  # whether a watch is making an op
+waiting: ContextVar["BadValue | None"] = ContextVar("waiting", default=None)
+
+# ---------------------------------------------------------------------------------------------------------- bad values
 
 
-making: ContextVar[bool] = ContextVar("making", default=False)  # is an op being made under the eyes of a watch?
-waiting: ContextVar["Found | None"] = ContextVar("waiting", default=None)
+def bad(array: Any) -> bool:
+    """Return whether an array holds a NaN or an inf."""
+    return array.dtype.kind == "f" and not bool(modules[type(array)].isfinite(array).all())
+
+
+def first_bad(array: Any) -> str:
+    """Return the first bad element of an array, and where it is, in words."""
+    flat = array.reshape(-1)
+    first = int((~modules[type(array)].isfinite(flat)).argmax())
+    index = [int(i) for i in host.unravel_index(first, array.shape)]
+    return f"{float(flat[first])}" + (f" at {index} of {array.shape}" if array.shape else "")
+
+
+def largest(array: Any) -> float:
+    """Return the largest absolute value: inf for a bad array, -1 for one that was not kept, is empty or holds ints."""
+    if array is None or array.dtype.kind != "f" or not array.size:
+        return -1.0
+    return host.inf if bad(array) else float(abs(array).max())
+
+
+class Trail(dict[Node, int]):
+    """Hold nodes with their numbers along a path, as `ts.draw(..., show=...)` takes them."""
+
+    label = "path"  # what a picture calls the numbers
+
+
+def trail_to(node: Node) -> Trail:
+    """Return the nodes that led to this one, numbered from 1: before each, the argument with the largest values."""
+    path = [node]
+    while node.saved:
+        kept = [
+            (largest(parent.output if array is parent else array), parent.serial, parent)
+            for parent, array in zip(node.parents, node.saved)
+        ]
+        node = max(kept)[2]
+        path.append(node)
+    return Trail((node, number) for number, node in enumerate(reversed(path), 1))
+
+
+# -------------------------------------------------------------------------------------------------------------- places
+
+
+def source_line() -> str:
+    """Return the line that made an op, as "file:number": a layer's own line, or else the user's."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and is_machinery(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+@cache
+def is_machinery(file: str) -> bool:
+    """Return whether a file belongs to this package, but not to its layers."""
+    return package in Path(file).parents and package / "nn" not in Path(file).parents
+
+
+def quoted(line: str) -> str:
+    """Return "file:number" with the text of that line."""
+    file, _, number = line.rpartition(":")
+    text = linecache.getline(file, int(number)).strip()
+    return f"{line}: {text}" if text else line
+
+
+def place(scope: Scope, name: str | None) -> str:
+    """Return a scope and the name of a value, in words."""
+    return place_of(scope.path()) + ("" if name is None else f", {name}")
+
+
+def links(scope: Scope | None) -> Iterator[Scope]:
+    """Yield a scope and those around it, from the inside out."""
+    while scope is not None:
+        yield scope
+        scope = scope.outer
+
+
+def watch_around(scope: Scope, maker: int | None = None) -> "Watch | None":
+    """Return the innermost watch around a scope: of any `with`, or of the one with this id."""
+    watches = (link for link in links(scope) if isinstance(link.value, Watch))
+    return next((link.value for link in watches if maker in (None, link.maker)), None)
+
+
+# ----------------------------------------------------------------------------------------------------------- the watch
 
 
 class AnomalyError(RuntimeError):
-    """`node` is where it arose (None: an op that was not recorded), `path` numbers the nodes that led there, from 1.
+    """Say where the first bad value arose.
 
-    `output` is the Tensor to draw the path of: the bad one that a forward made, or what a backward started from.
+    `node` is that place (None: an op that was not recorded); `path` numbers the nodes that led there, from 1; `output`
+    is the Tensor to draw the path of: the bad one that a forward made, or what a backward started from.
     """
 
-    def __init__(self, message: str, node: Node | None, output: Value) -> None:
-        super().__init__(message)
-        self.node, self.output, self.path = node, output, Trail() if node is None else path_to(node)
+    def __init__(self, what: str, output: Value, node: Node | None) -> None:
+        super().__init__(f"detect_anomaly: {what}")
+        self.output, self.node, self.path = output, node, Trail() if node is None else trail_to(node)
 
 
-class Found:
-    """A bad value that waits, as long as its step lasts, for a name to be given."""
+class BadValue:
+    """Hold a bad value until its step is over: the gate that it belongs to gets its name only after it was made."""
 
     def __init__(self, what: str, scope: Scope, value: Value) -> None:
         self.what, self.scope, self.value = what, scope, value
-        self.readers: list[Node] = []  # ops that read a bad value since then: one of them may be named after its gate
+        self.readers: list[Node] = []  # later ops, here or around, on bad values: one may get a name
 
     def name(self) -> str | None:
+        """Return the name that the value or one of its readers was given, or None."""
         nodes = (self.value.node, *self.readers)
         return next((node.name for node in nodes if node is not None and node.name is not None), None)
 
     def error(self) -> AnomalyError:
-        where = ", ".join(filter(None, (place_of(self.scope.path()), self.name())))
-        return AnomalyError(f"detect_anomaly: {where}: {self.what}", self.value.node, self.value)
+        """Return the error for it."""
+        return AnomalyError(f"{place(self.scope, self.name())}: {self.what}", self.value, self.value.node)
 
 
 class Watch:
-    """Sees every op and every rule; in several threads at once, too, each with its own value that waits."""
+    """Look at every op and every rule. In several threads, each has its own value that waits."""
 
     def __init__(self, warnings: Any) -> None:
-        self.warnings = warnings  # what NumPy is to do of bad values afterwards
-        self.found: list[Found] = []  # what waits, in any thread
-        self.over = False
+        self.warnings = warnings  # NumPy's settings, to be restored at the end
+        self.found: list[BadValue] = []  # all that wait, in any thread
+        self.over = False  # whether the `with` was left; a thread may still be at work
 
     def __bool__(self) -> bool:
-        """Whether to record as anywhere else: only what is being made and looked at."""
+        """Return whether ops record: only the one that this watch is making."""
         return making.get()
 
     def __call__(self, here: Scope, call: Any, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
-        """Make an op and look at it."""
+        """Apply an op and look at its results."""
         first = self.settle(here)
         making.set(True)
         try:
@@ -77,31 +163,33 @@ class Watch:
             making.set(False)
         values = result if isinstance(result, list) else [result]
         line, nodes = source_line(), [value.node for value in values if value.node is not None]
-        joint = nodes[0].parents if nodes and isinstance(result, list) else ()  # none of what has no history
+        joint = nodes[0].parents if nodes and isinstance(result, list) else ()
         for node in (*nodes, *joint):
             node.line = line
         read = [i for i, x in enumerate(args) if isinstance(x, Value) and bad(x.array)]
-        if first is not None and read and is_around(here, first.scope):
-            first.readers += nodes
-        for value in values if first is None else ():
-            if bad(value.array):
-                what = f"{call.__name__} gave {element(value.array)}, at {quoted(line)}"
-                if read:  # which no op made
-                    x = args[read[0]]
-                    name = "" if x.node is None or x.node.name is None else f", {x.node.name},"
-                    what += f"; its argument {read[0]}{name} of shape {x.array.shape} came in with {element(x.array)}"
-                found = Found(what, here, value)
-                self.found.append(found)
-                waiting.set(found)
-                break
-        if self.over or step_of(here) is None or here.key == "grad":  # where nobody gives names
+        value = next((value for value in values if bad(value.array)), None)
+        if first is not None:
+            if read and here in links(first.scope):
+                first.readers += nodes
+        elif value is not None:
+            what = f"{call.__name__} gave {first_bad(value.array)}, at {quoted(line)}"
+            if read:  # a bad value that no op made
+                x = args[read[0]]
+                name = "" if x.node is None or x.node.name is None else f", {x.node.name},"
+                what += f"; its argument {read[0]}{name} of shape {x.array.shape} came in with {first_bad(x.array)}"
+            self.found.append(BadValue(what, here, value))
+            waiting.set(self.found[-1])
+        if self.over or step_of(here) is None or here.key == "grad":  # nothing is named there
             self.settle(None)
         return result
 
-    def settle(self, here: Scope | None) -> Found | None:
-        """Raise what was found once it has a name or its step is over; what goes on waiting."""
+    def settle(self, here: Scope | None) -> BadValue | None:
+        """Raise the value that waits if it has a name by now, or its step is over; return it if it must wait on.
+
+        `here` is the scope of the next op; None ends every step.
+        """
         first = waiting.get()
-        if first is None or first not in self.found:  # told by another
+        if first is None or first not in self.found:  # another thread raised it
             return None
         if here is None or first.name() is not None or step_of(here) is not step_of(first.scope):
             self.found.remove(first)
@@ -110,29 +198,27 @@ class Watch:
         return first
 
     def backward(self, outputs: Sequence[Value]) -> Observer:
-        """Refuse a loss that is not finite; what listens to the walk."""
+        """Refuse a loss that is not finite; return the function that looks at what each rule gives."""
         self.settle(None)
         for output in outputs:
             if bad(output.array):
-                what = f"detect_anomaly: backward: the loss is {element(output.array)}"
-                raise AnomalyError(what, output.node, output)
+                raise AnomalyError(f"backward: the loss is {first_bad(output.array)}", output, output.node)
 
-        def hear(uses: list[Use], parent: Node, contribution: Any) -> None:
+        def look(uses: list[Use], parent: Node, contribution: Any) -> None:
             for g in contribution if isinstance(contribution, list) else [contribution]:
-                if not isinstance(g, Value) and bad(g):  # what is recorded is looked at as it is made
+                if not isinstance(g, Value) and bad(g):  # a Tensor was looked at when its op made it
                     node = uses[0][0]
-                    where = place_of(node.scope.path()) + ("" if node.name is None else f", {node.name}")
                     at = "" if node.line is None else f", made at {quoted(node.line)}"
                     into = parent.name or (parent.op.name if parent.op is not None else "a leaf")
-                    what = f"the rule of {node.op.name} gave {into} {element(g)}{at}"
+                    what = f"the rule of {node.op.name} gave {into} {first_bad(g)}{at}"
                     start = next(x for x in outputs if x.node is not None and node in ancestors([x.node]))
-                    raise AnomalyError(f"detect_anomaly: backward: {where}: {what}", node, start)
+                    raise AnomalyError(f"backward: {place(node.scope, node.name)}: {what}", start, node)
 
-        return hear
+        return look
 
 
 class detect_anomaly(ScopeContext):  # noqa: N801 (reads as the statement it makes)
-    """Inside this context the first NaN or inf is a RuntimeError that says where it arose; outside it flows on.
+    """Raise a RuntimeError at the first NaN or inf inside this context, and say where it arose; outside it flows on.
 
     Forward first: every op that is made, then, in `backward` and `grad`, the loss and what every rule gives. The
     message names layer, direction, step, gate, op and source line, and the error's `path`, a mapping from node to
@@ -151,7 +237,7 @@ class detect_anomaly(ScopeContext):  # noqa: N801 (reads as the statement it mak
 
     __slots__ = ()
 
-    entries = {"": None}  # noqa: RUF012 (a class of slots has no other place for it)
+    entries = {"": None}  # noqa: RUF012 (one link, which `__enter__` makes; a class of slots has no other place for it)
 
     def __enter__(self) -> Scope:
         here = current.get()
@@ -173,80 +259,4 @@ class detect_anomaly(ScopeContext):  # noqa: N801 (reads as the statement it mak
         if waiting.get() in found:
             waiting.set(None)
         if found and (error is None or (isinstance(error, Exception) and not isinstance(error, AnomalyError))):
-            raise found[0].error() from error  # the bad value may be what the other error stumbled over
-
-
-def watch_around(scope: Scope, maker: int | None = None) -> Watch | None:
-    """The innermost watch around a scope, or the innermost one that this `with` made."""
-    link: Scope | None = scope
-    while link is not None and not (isinstance(link.value, Watch) and maker in (None, link.maker)):
-        link = link.outer
-    return None if link is None else link.value
-
-
-def bad(array: Any) -> bool:
-    """Does it hold a NaN or an inf?"""
-    return array.dtype.kind == "f" and not bool(modules[type(array)].isfinite(array).all())
-
-
-def element(array: Any) -> str:
-    """The first bad value, and where in the array."""
-    flat = array.reshape(-1)
-    first = int((~modules[type(array)].isfinite(flat)).argmax())
-    index = [int(i) for i in host.unravel_index(first, array.shape)]
-    return f"{float(flat[first])}" + (f" at {index} of {array.shape}" if array.shape else "")
-
-
-def is_around(scope: Scope, inner: Scope) -> bool:
-    """Is the second scope the first, or inside it?"""
-    link: Scope | None = inner
-    while link is not None and link is not scope:
-        link = link.outer
-    return link is scope
-
-
-def source_line() -> str:
-    """The line that made an op, as "file:number": the layer's own, where a layer did."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and is_engine(frame.f_code.co_filename):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-@cache
-def is_engine(file: str) -> bool:
-    """Is this a file of the package that says nothing of a model?"""
-    return package in Path(file).parents and package / "nn" not in Path(file).parents
-
-
-def quoted(line: str) -> str:
-    """A source line with its text."""
-    file, _, number = line.rpartition(":")
-    text = linecache.getline(file, int(number)).strip()
-    return f"{line}: {text}" if text else line
-
-
-class Trail(dict[Node, int]):
-    """Nodes with their numbers along a path, as `ts.draw(..., show=...)` takes them."""
-
-    label = "path"  # what a picture calls the numbers
-
-
-def path_to(node: Node) -> Trail:
-    """The nodes that led to this one, numbered from 1: always the argument with the largest value that is known."""
-    path = [node]
-    while node.saved:
-        kept = [
-            (size_of(parent.output if array is parent else array), parent.serial, parent)
-            for parent, array in zip(node.parents, node.saved)
-        ]
-        node = max(kept)[2]
-        path.append(node)
-    return Trail((node, number) for number, node in enumerate(reversed(path), 1))
-
-
-def size_of(array: Any) -> float:
-    """The largest absolute value; a NaN is larger than all, an array that was not kept smaller."""
-    if array is None or array.dtype.kind != "f" or not array.size:
-        return -1.0
-    return host.inf if bad(array) else float(abs(array).max())
+            raise found[0].error() from error  # the bad value may have led to the other error

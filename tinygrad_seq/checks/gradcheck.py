@@ -1,8 +1,8 @@
-"""Finite differences: the judge that every rule has to answer to.
+"""Gradients compared with finite differences.
 
 A whole Jacobian costs two evaluations per input element; a random direction costs two at any size, and a wrong rule
 is wrong along almost every direction. So outputs are weighted by a random u, inputs are moved along a random v, and
-the number (u . f(x + eps v) - u . f(x - eps v)) / (2 eps) is held against u . J v from the graph.
+the number (u . f(x + eps v) - u . f(x - eps v)) / (2 eps) is compared with u . J v from the graph.
 """
 
 import math
@@ -17,11 +17,12 @@ from tinygrad_seq.engine.tensor import Tensor
 
 
 def as_list(value: Any) -> list[Any]:
+    """Return one value, or several, as a list."""
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def outputs_of(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Tensor]:
-    """What the function gives, as a list of Tensors."""
+    """Return the results of a function as a list of Tensors."""
     outputs = as_list(function(*inputs))
     for y in outputs:
         if not isinstance(y, Tensor):
@@ -45,11 +46,11 @@ def gradcheck(
     directions: int = 3,
     seed: int = 0,
 ) -> bool:
-    """Whether the gradients of `function(*inputs)` agree with central finite differences along random directions.
+    """Check the gradients of `function(*inputs)` against central finite differences along random directions.
 
     The inputs that require a gradient must be float64 (float32 has too few digits for a difference). Returns True;
-    raises AssertionError with both numbers where they differ by more than atol + rtol * |numeric|; where the function
-    gives other values when it is called again, the AssertionError says so.
+    raises AssertionError with both numbers if they differ by more than atol + rtol * |numeric|. If the function gives
+    other values when it is called again, the AssertionError says so.
 
     >>> import tinygrad_seq as ts
     >>> x = ts.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
@@ -97,9 +98,9 @@ def gradcheck(
         along = [draw(values[i]) for i in moving]
         numeric = (weighted(eps, along) - weighted(-eps, along)) / (2 * eps)
         exact = float(sum((g.numpy() * v).sum() for g, v in zip(gradients, along, strict=True) if g is not None))
-        if not abs(exact - numeric) <= atol + rtol * abs(numeric):  # which NaN is not, either
+        if not abs(exact - numeric) <= atol + rtol * abs(numeric):  # true of NaN, too
             for again in (outputs_of(function, values) for _ in range(8)):
-                if not same(first, again, eps * atol, eps * rtol):  # noise that a difference would blow up
+                if not same(first, again, eps * atol, eps * rtol):  # smaller noise would still be large in a difference
                     raise AssertionError(
                         "gradcheck: the function is not deterministic, called again it gave other values for the same "
                         "inputs: seed its random numbers inside it, or switch dropout off with .eval()"
@@ -111,7 +112,7 @@ def gradcheck(
 
 
 def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], **options: Any) -> bool:
-    """Whether the second derivatives agree: `gradcheck` of the gradient itself. Options are those of `gradcheck`.
+    """Check second derivatives: `gradcheck` of the gradient itself. Options are those of `gradcheck`.
 
     >>> import tinygrad_seq as ts
     >>> x = ts.tensor([0.5, -1.0], dtype="float64", requires_grad=True)

@@ -1,6 +1,5 @@
-"""What the data functions are given, as NumPy arrays.
+"""Data live on the host: the functions of this room take lists, NumPy arrays or Tensors and return NumPy arrays.
 
-Data live on the host: every function here takes lists, NumPy arrays or Tensors and returns NumPy arrays;
 `ts.tensor(array, device=...)` makes Tensors of them, batch by batch.
 """
 
@@ -12,7 +11,7 @@ from tinygrad_seq.engine.recording import let_go
 
 
 def as_array(op: str, name: str, data: Any) -> Any:
-    """Data as a NumPy array with at least one axis; Python's floats become float32, as in `ts.tensor`."""
+    """Return data as a NumPy array with at least one axis; Python's floats become float32, as in `ts.tensor`."""
     try:
         array = to_host(let_go(op, data, "slices of the Tensor") if isinstance(data, Value) else data)
     except ValueError as error:

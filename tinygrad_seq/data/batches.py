@@ -1,4 +1,4 @@
-"""Many examples a few at a time, in an order drawn anew for every pass."""
+"""Examples in batches, in a new random order for every pass."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tinygrad_seq.engine.creation import chosen
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Batches:
-    """The batches of arrays that belong together: `len` says how many, every `for` is one pass over them."""
+    """Iterate over the batches of arrays that belong together: `len` is their number, every `for` is one pass."""
 
     arrays: tuple[Any, ...]
     size: int
@@ -34,7 +34,7 @@ class Batches:
 
 
 def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = None, drop_last: bool = False) -> Batches:
-    """The elements of one or several arrays, along their first axis, `size` at a time.
+    """Return the elements of one or several arrays, along their first axis, `size` at a time.
 
     Each pass gives every element once, the same elements of every array together; with `shuffle` in an order that
     `generator` draws, else the one that `ts.manual_seed` sets. The last batch may be smaller, or be dropped with

@@ -1,8 +1,8 @@
 """One long text or series for truncated backpropagation through time.
 
-It is cut into `batch` streams of equal length, which are read side by side, a window of some steps at a time. Row b
-goes on in a window where it left off in the one before, so the state at the end of a window is the state to start the
-next one from: detached, for there the gradient is cut.
+It is cut into `batch` streams of equal length, which are read side by side, a window of some steps at a time. Row b of
+a window continues row b of the window before, so the state at the end of a window is the first state of the next one:
+detached, since the gradient is cut there.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from tinygrad_seq.engine.arguments import at_least
 
 
 def bptt_batches(sequence: Any, batch: int, steps: int) -> list[tuple[Any, Any]]:
-    """Windows of inputs and targets, in reading order; a target is what comes one step after its input.
+    """Return windows of inputs and targets, in reading order; a target is the element one step after its input.
 
     With streams[:, b] the b-th part of the sequence, window i is
 

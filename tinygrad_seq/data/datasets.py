@@ -7,13 +7,13 @@ from tinygrad_seq.engine.backend import default_dtype, host
 
 
 def rows(name: str) -> list[list[str]]:
-    """The rows of a table of this package, without its heading."""
+    """Return the rows of a table in this folder, without its heading."""
     text = files("tinygrad_seq.data").joinpath(name).read_text(encoding="utf-8")
     return [line.split(",") for line in text.splitlines()[1:]]
 
 
 def sunspots() -> Any:
-    """The yearly mean sunspot number, 1700 to 2008, float32 (309,): a series that rises and falls in about 11 years.
+    """Return the yearly mean sunspot number, 1700 to 2008, float32 (309,). It rises and falls in about 11 years.
 
     Source: National Geophysical Data Center, as in statsmodels 0.15.0; public domain.
 
@@ -25,7 +25,7 @@ def sunspots() -> Any:
 
 
 def cities() -> tuple[list[str], list[str]]:
-    """The names of 418 cities, and the part of the world that each lies in: America, Asia, Europe, Africa, ...
+    """Return the names of 418 cities, and for each its part of the world: America, Asia, Europe, Africa, ...
 
     Source: `zone.tab` of the IANA time zone database, release 2025b; public domain. The ten areas are of very different
     sizes: 144 cities are in America, one is in the Arctic.
@@ -40,7 +40,7 @@ def cities() -> tuple[list[str], list[str]]:
 
 
 def python_manual() -> str:
-    """The pages of Python's reference manual that every CPython carries: about 460,000 characters of English.
+    """Return the pages of Python's reference manual that every CPython carries: about 460,000 characters of English.
 
     Source: the module `pydoc_data.topics` of the interpreter that runs; PSF License. The text differs a little between
     versions of Python.

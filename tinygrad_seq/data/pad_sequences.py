@@ -1,4 +1,4 @@
-"""Sequences of different lengths as one array: padded at the end, with their lengths beside it."""
+"""Sequences of different lengths as one array, padded at the end, and their lengths."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from tinygrad_seq.engine.backend import host
 
 
 def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool = False) -> tuple[Any, Any]:
-    """Sequences of any lengths, each continued with `value` to the length of the longest, and their lengths.
+    """Return sequences of any lengths, each padded with `value` to the length of the longest, and the lengths.
 
     B sequences (T_b, ...) -> NumPy arrays: padded (T, B, ...), or (B, T, ...) with batch_first, where T is the largest
     T_b, and lengths (B,) of int64, which recurrent layers take as `lengths=`. `batches` takes examples along the first
@@ -23,7 +23,7 @@ def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool 
     arrays = [as_array("pad_sequences", f"sequence {number}", one) for number, one in enumerate(sequences)]
     if not arrays:
         raise ValueError("pad_sequences: there are no sequences")
-    solid = [array for array in arrays if len(array)] or arrays  # an empty list says nothing of its dtype or shape
+    solid = [array for array in arrays if len(array)] or arrays  # an empty list has no dtype or shape of its own
     for number, array in enumerate(arrays):
         if len(array) and array.shape[1:] != solid[0].shape[1:]:
             raise ValueError(
@@ -32,7 +32,7 @@ def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool 
     dtype = host.result_type(*solid)
     try:
         padding = host.array(value, dtype=dtype)
-        held = padding == value or padding != padding  # NaN, which is held by floats alone
+        held = padding == value or padding != padding  # NaN
     except (OverflowError, TypeError, ValueError):
         held = False
     if not held:

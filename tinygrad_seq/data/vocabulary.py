@@ -1,8 +1,8 @@
-"""From text to numbers and back: each token has a number, its place in the list of tokens.
+"""From text to numbers and back: the id of a token is its position in the list of tokens.
 
-What a token is says `split`: characters (`list`, the default, which serves Chinese as well as English), words
-(`str.split`) or whatever a tokenizer of one's own makes. The numbers are names and nothing more: that "cat" is 1 and
-"dog" is 2 does not make a dog two cats. A layer therefore reads them through `nn.Embedding` or `ts.one_hot`.
+`split` defines the tokens: characters (`list`, the default, which works for Chinese as well as for English), words
+(`str.split`) or what your own tokenizer makes. Ids are names, not quantities: if "cat" is 1 and "dog" is 2, a dog is
+not two cats. So a layer reads them through `nn.Embedding` or `ts.one_hot`.
 """
 
 from collections import Counter
@@ -14,10 +14,10 @@ from tinygrad_seq.engine.backend import host
 
 
 class Vocabulary:
-    """A list of tokens without repeats, in which a token's id is its place.
+    """Map tokens to ids and back: a token's id is its position in a list without repeats.
 
-    `split` takes a text apart into tokens, `separator` stands between them when ids become text again. `padding` and
-    `unknown` name two of the tokens: padding is left out of decoded text, and unknown stands for every token that is
+    `split` takes a text apart into tokens; `separator` is put between them when ids become text again. `padding` and
+    `unknown` name two of the tokens: padding is left out of decoded text, and unknown replaces every token that is
     not in the list. `vocabulary.tokens` is the list, `vocabulary.ids` the ids by token, `len` their number. Raises
     ValueError for a token that comes twice, or a special token that is not in the list.
 
@@ -66,7 +66,7 @@ class Vocabulary:
         unknown: str | None = None,
         min_count: int = 1,
     ) -> "Vocabulary":
-        """The vocabulary of a text, or of several: padding, unknown, then the tokens in alphabetical order.
+        """Return the vocabulary of a text, or of several: padding, unknown, then the tokens in alphabetical order.
 
         A token that comes fewer than `min_count` times is left out, so that there is something for `unknown` to learn
         from. Raises ValueError where the text itself has a token that was meant to be special.
@@ -91,7 +91,7 @@ class Vocabulary:
         return cls(special + found, split=split, separator=separator, padding=padding, unknown=unknown)
 
     def encode(self, text: str | Iterable[str]) -> Any:
-        """The ids of a text's tokens, int64 (tokens,); also of tokens that are split already.
+        """Return the ids of a text's tokens, int64 (tokens,); also of tokens that are split already.
 
         Raises ValueError for a token that is not in the vocabulary, naming it and its position, unless there is an
         unknown token to stand for it.
@@ -114,10 +114,10 @@ class Vocabulary:
         )
 
     def decode(self, ids: Any) -> str:
-        """The text of ids (tokens,): the tokens with the separator between them, without the padding.
+        """Return the text of ids (tokens,): the tokens with the separator between them, without the padding.
 
-        decode(encode(text)) is the text again, as far as its tokens are known and `separator` is what `split` took
-        out. Raises IndexError for an id out of range, naming its position.
+        decode(encode(text)) is the text again if all its tokens are known and `separator` is what `split` took out.
+        Raises IndexError for an id out of range, naming its position.
 
         >>> import tinygrad_seq as ts
         >>> ts.data.Vocabulary(["<pad>", "a", "b"], padding="<pad>").decode([2, 1, 0, 0])
@@ -133,7 +133,7 @@ class Vocabulary:
         return self.separator.join(self.tokens[n] for n in numbers if self.tokens[n] != self.padding)
 
     def state_dict(self) -> dict[str, Any]:
-        """All but `split`, which is code, as plain values for `ts.save`; `Vocabulary(**state, split=...)` is it again.
+        """Return all but `split`, which is code, for `ts.save`; `Vocabulary(**state, split=...)` makes it again.
 
         >>> import tinygrad_seq as ts
         >>> ts.data.Vocabulary("ab").state_dict()

@@ -1,7 +1,6 @@
-"""A series as examples: what was seen, and what came next.
+"""A series as examples for a forecast: some values in a row, and those that follow.
 
-A network that forecasts reads the last few values and predicts the next; every place in a series is such an example.
-The examples overlap, and as views of the series they take no memory.
+Every position in a series gives such an example. The examples overlap; as views of the series they take no memory.
 """
 
 from typing import Any
@@ -12,7 +11,7 @@ from tinygrad_seq.engine.backend import host
 
 
 def windows(series: Any, length: int, horizon: int = 1) -> tuple[Any, Any]:
-    """Every `length` values in a row, and the `horizon` values that follow them.
+    """Return every `length` values in a row, and the `horizon` values that follow them.
 
         inputs[i] = series[i : i + length],   targets[i] = series[i + length : i + length + horizon]
 

@@ -23,7 +23,7 @@ from tinygrad_seq.drawing.view.fold import folded
 from tinygrad_seq.drawing.view.model import View, within
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
-from tinygrad_seq.saving.archive import write
+from tinygrad_seq.saving.atomic_file import write_file
 
 
 class Drawing:
@@ -94,7 +94,7 @@ class Drawing:
         else:
             endings = ".svg, .html, .dot, .json, .png, .pdf"
             raise ValueError(f"save: the name must end in {endings}, got {Path(path).name!r:.80}")
-        write(os.fsdecode(path), content)
+        write_file(os.fsdecode(path), content)
 
     def count(self) -> int:
         """How many nodes are drawn."""

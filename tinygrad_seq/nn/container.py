@@ -1,4 +1,4 @@
-"""Modules in a row: a list that is a Module, so that its parts are found, named and saved by their number."""
+"""Lists of modules that are modules themselves, so that their parts are found, named and saved by their number."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from tinygrad_seq.nn.module import Module
 
 
 class ModuleList(Module):
-    """A list of modules whose parameters are those of the list: `0.weight`, `1.weight`, ...
+    """Hold modules in a list; their parameters are those of the list: `0.weight`, `1.weight`, ...
 
     Indexed, sliced, iterated over and appended to like a Python list. Raises TypeError for what is no module.
 
@@ -22,13 +22,16 @@ class ModuleList(Module):
         self.extend(modules)
 
     def items(self) -> list[Any]:
+        """Return the modules."""
         return [part for name, part in self.parts() if name.isdecimal()]
 
     def extend(self, modules: Iterable[Module]) -> None:
+        """Add modules at the end: all, or an error and none."""
         for i, module in enumerate([self.checked(module) for module in modules], len(self)):
             setattr(self, str(i), module)
 
     def append(self, module: Module) -> None:
+        """Add a module at the end."""
         self.extend([module])
 
     def __len__(self) -> int:
@@ -38,7 +41,7 @@ class ModuleList(Module):
         return iter(self.items())
 
     def __getitem__(self, index: int | slice) -> Any:
-        """A module; for a slice a list of the same kind with the same modules, which keep their names in pictures."""
+        """Return a module; for a slice, a list of the same kind with these modules, under the names that they have."""
         if not isinstance(index, slice):
             return getattr(self, self.place(index))
         part = type(self).__new__(type(self))
@@ -49,20 +52,21 @@ class ModuleList(Module):
         setattr(self, self.place(index), self.checked(module))
 
     def place(self, index: int) -> str:
-        """The name of the part at an index, which may count from the end."""
+        """Return the name of the part at an index, which may count from the end."""
         if not isinstance(index, int) or not -len(self) <= index < len(self):
             kind = IndexError if isinstance(index, int) else TypeError
             raise kind(f"{type(self).__name__}: no part at {index!r}, there are {len(self)}")
         return str(index % len(self))
 
     def checked(self, module: Any) -> Module:
+        """Return the module; raise TypeError for anything else."""
         if not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}")
         return module
 
 
 class Sequential(ModuleList):
-    """One module after another: y = f_n(... f_1(f_0(x))).
+    """Apply one module after another: y = f_n(... f_1(f_0(x))).
 
     >>> import tinygrad_seq as ts
     >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Dropout(0.1), ts.nn.Linear(4, 2))

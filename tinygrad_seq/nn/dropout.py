@@ -11,7 +11,7 @@ from tinygrad_seq.nn.module import Module
 
 
 def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
-    """x, each number zero with probability p and the others divided by 1 - p, so that the mean stays.
+    """Set each number of x to zero with probability p; divide the others by 1 - p, so that the mean stays.
 
     What is left out is multiplied by 0, as in PyTorch: an infinity or NaN there becomes NaN, forward and backward.
     The draws are made on the host, so that a seed leaves out the same numbers on every device.
@@ -29,7 +29,7 @@ def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
 
 
 class Dropout(Module):
-    """While training, y is 0 with probability p and x / (1 - p) otherwise; after `.eval()`, y = x.
+    """Set y = 0 with probability p and x / (1 - p) otherwise while training; y = x after `.eval()`.
 
     x and y of any shape. Draws come from the generator that `ts.manual_seed` seeds. Raises ValueError for p outside
     [0, 1].

@@ -1,4 +1,4 @@
-"""Tokens become vectors: rows of a learned table, or rows of zeros with a single one, which pick from a table too."""
+"""Tokens as vectors: Embedding gives rows of a learned table, OneHot rows of zeros with a single one."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tinygrad_seq.nn.module import Module, Parameter
 
 
 class Embedding(Module):
-    """y = weight[ids]: the row of each token; equal to OneHot(ids) @ weight without the zeros.
+    """Look up a row for each token: y = weight[ids], which is OneHot(ids) @ weight without the zeros.
 
     ids (...) of integers in [0, num_embeddings) -> y (..., embedding_dim); `weight` starts from N(0, 1). Its gradient
     adds each position's gradient to the row that was looked up; the row of `padding_idx` (negative: from the end)
@@ -35,7 +35,7 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, weight: Any, freeze: bool = True, padding_idx: int | None = None) -> "Embedding":
-        """An Embedding of these rows, a copy of (num_embeddings, embedding_dim); `freeze`: they do not learn.
+        """Return an Embedding of these rows (num_embeddings, embedding_dim), copied; with `freeze` they do not learn.
 
         >>> import tinygrad_seq as ts
         >>> ts.nn.Embedding.from_pretrained(ts.eye(3))([2]).tolist()
@@ -66,14 +66,14 @@ class Embedding(Module):
 
 
 def row_number(padding_idx: int | None, count: int) -> int | None:
-    """The padding row counted from the front."""
+    """Return the padding row counted from the front; raise ValueError if there is no such row."""
     if padding_idx is not None and not (type(padding_idx) is int and -count <= padding_idx < count):
         raise ValueError(f"Embedding: padding_idx must be a whole number in [{-count}, {count}), got {padding_idx!r}")
     return padding_idx if padding_idx is None or padding_idx >= 0 else padding_idx + count
 
 
 class OneHot(Module):
-    """y[..., k] = 1 where k is the id, else 0: what an Embedding multiplies its weight with, unlearned.
+    """Compute y[..., k] = 1 where k is the id, else 0. An Embedding is this, multiplied with its weight.
 
     ids (...) of integers in [0, num_classes) -> y (..., num_classes) of `dtype`, where the ids are. Raises IndexError
     for an id out of range, naming its position.

@@ -6,11 +6,11 @@ from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class GRUCell(Cell):
-    """Two gates and a candidate:
+    """Compute two gates, a candidate and the state between the candidate and the old one:
 
         reset  = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)      how much of the past the candidate sees
         update = sigmoid(W_iz x_t + b_iz + W_hz h_{t-1} + b_hz)      how much of the past stays
@@ -75,8 +75,8 @@ class GRUCell(Cell):
         return (new + update * (h - new)).named("h")
 
 
-class GRU(Stacked):
-    """The gated recurrent unit (Cho et al., 2014): `GRUCell`, whose equations these are, at every step.
+class GRU(RecurrentLayers):
+    """Apply a `GRUCell`, whose equations these are, at every step (Cho et al., 2014).
 
         h_t = (1 - update) * new + update * h_{t-1}
 

@@ -1,7 +1,7 @@
 """Starting values of parameters, drawn on the host so that a seed gives the same ones on every device.
 
-The functions that end in an underscore, named as in PyTorch, give a Parameter another value: a new array, since the old
-one may be part of a graph.
+The functions that end in an underscore, named as in PyTorch, give a Parameter a new array and return it; the old array
+may be part of a graph.
 """
 
 from collections.abc import Callable
@@ -15,32 +15,32 @@ from tinygrad_seq.nn.module import Parameter
 
 
 def uniform(*shape: int, bound: float) -> Parameter:
-    """A Parameter of draws from U(-bound, bound); PyTorch's layers take bound = 1 / sqrt(number of inputs)."""
+    """Return a Parameter of draws from U(-bound, bound); PyTorch's layers take bound = 1 / sqrt(number of inputs)."""
     return uniform_(Parameter(zeros(shape)), -bound, bound)
 
 
 def constant_(parameter: Parameter, val: float) -> Parameter:
-    """The same value everywhere.
+    """Fill a Parameter with one value.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.constant_(ts.nn.Parameter([1.0, 2.0]), 0.5)
     Parameter([0.5, 0.5])
     """
-    return start("constant_", parameter, lambda shape: host.full(shape, number("constant_", "val", val), float))
+    return fill("constant_", parameter, lambda shape: host.full(shape, number("constant_", "val", val), float))
 
 
 def zeros_(parameter: Parameter) -> Parameter:
-    """Zeros.
+    """Fill a Parameter with zeros.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.zeros_(ts.nn.Parameter([1.0, 2.0]))
     Parameter([0., 0.])
     """
-    return start("zeros_", parameter, host.zeros)
+    return fill("zeros_", parameter, host.zeros)
 
 
 def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Parameter:
-    """Draws from U(a, b), in every dtype without b (unless a is b).
+    """Fill a Parameter with draws from U(a, b), in every dtype without b (unless a is b).
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.uniform_(ts.nn.Parameter(ts.zeros(9)), -0.1, 0.1)
@@ -51,11 +51,11 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
     if not a <= b:
         raise ValueError(f"uniform_: a must not be above b, got {a} and {b}")
     random = chosen("uniform_", generator)
-    return start("uniform_", parameter, lambda shape: uniform_draws(random, shape, parameter.dtype, a, b))
+    return fill("uniform_", parameter, lambda shape: uniform_draws(random, shape, parameter.dtype, a, b))
 
 
 def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Parameter:
-    """Draws from N(mean, std^2).
+    """Fill a Parameter with draws from N(mean, std^2).
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.normal_(ts.nn.Parameter([7.0]), std=0.0)
@@ -65,71 +65,72 @@ def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator
     if not std >= 0:
         raise ValueError(f"normal_: std must not be negative, got {std}")
     random = chosen("normal_", generator)
-    return start("normal_", parameter, lambda shape: mean + std * random.standard_normal(shape))
+    return fill("normal_", parameter, lambda shape: mean + std * random.standard_normal(shape))
 
 
 def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
-    """U(-a, a) with a = gain * sqrt(6 / (inputs + outputs)), for a weight (outputs, inputs) (Glorot and Bengio, 2010).
+    """Fill a weight (outputs, inputs) with draws from U(-a, a), a = gain * sqrt(6 / (inputs + outputs)).
+
+    So that gradients keep their size from layer to layer (Glorot and Bengio, 2010).
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.xavier_uniform_(ts.nn.Linear(3, 3).weight)
     >>> ts.max(ts.abs(w)).item() < 1.0
     True
     """
-    bound = number("xavier_uniform_", "gain", gain) * sqrt(6 / sum(matrix("xavier_uniform_", parameter)))
+    bound = number("xavier_uniform_", "gain", gain) * sqrt(6 / sum(matrix_shape("xavier_uniform_", parameter)))
     return uniform_(parameter, -bound, bound, generator)
 
 
 def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
-    """N(0, s^2) with s = gain * sqrt(2 / (inputs + outputs)), for a weight (outputs, inputs) (Glorot and Bengio, 2010).
+    """Fill a weight (outputs, inputs) with draws from N(0, s^2), s = gain * sqrt(2 / (inputs + outputs)).
+
+    So that gradients keep their size from layer to layer (Glorot and Bengio, 2010).
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.xavier_normal_(ts.nn.Linear(3, 2).weight).shape
     (2, 3)
     """
-    return normal_(
-        parameter,
-        0.0,
-        number("xavier_normal_", "gain", gain) * sqrt(2 / sum(matrix("xavier_normal_", parameter))),
-        generator,
-    )
+    std = number("xavier_normal_", "gain", gain) * sqrt(2 / sum(matrix_shape("xavier_normal_", parameter)))
+    return normal_(parameter, 0.0, std, generator)
 
 
 def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
-    """W W^T = gain^2 I, or W^T W where there are more rows than columns: any such matrix as likely as any other.
+    """Fill a weight with a random orthogonal matrix: W W^T = gain^2 I, or W^T W if it has more rows than columns.
 
-    What keeps its norm through the steps of a recurrence (Saxe et al., 2014). From the QR decomposition of normal
-    draws, with the signs of R's diagonal taken out.
+    A state multiplied with it keeps its norm through the steps of a recurrence (Saxe et al., 2014). Every orthogonal
+    matrix is equally likely: from the QR decomposition of normal draws, with the signs of R's diagonal taken out.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.orthogonal_(ts.nn.RNN(2, 3).weight_hh_l0)
     >>> ts.max(ts.abs(w @ w.T - ts.eye(3))).item() < 1e-6
     True
     """
-    rows, columns = matrix("orthogonal_", parameter)
+    rows, columns = matrix_shape("orthogonal_", parameter)
     gain = number("orthogonal_", "gain", gain)
     draw = chosen("orthogonal_", generator).standard_normal((rows, columns))
     q, r = host.linalg.qr(draw if rows >= columns else draw.T)
     q = q * host.sign(host.diag(r))
-    return start("orthogonal_", parameter, lambda _: gain * (q if rows >= columns else q.T))
+    return fill("orthogonal_", parameter, lambda _: gain * (q if rows >= columns else q.T))
 
 
-def start(name: str, parameter: Parameter, draw: Callable[[tuple[int, ...]], Any]) -> Parameter:
-    """Give the Parameter the values that are drawn for its shape."""
-    values = host.asarray(draw(checked(name, parameter).shape), dtype=parameter.dtype)
+def fill(name: str, parameter: Parameter, draw: Callable[[tuple[int, ...]], Any]) -> Parameter:
+    """Fill a Parameter with the values that `draw` gives for its shape."""
+    values = host.asarray(draw(check_parameter(name, parameter).shape), dtype=parameter.dtype)
     parameter.assign(to_device(values, parameter.device))
     return parameter
 
 
-def matrix(name: str, parameter: Parameter) -> tuple[int, int]:
-    """The (outputs, inputs) of a weight."""
-    shape = checked(name, parameter).shape
+def matrix_shape(name: str, parameter: Parameter) -> tuple[int, int]:
+    """Return (outputs, inputs), the shape of a weight; raise ValueError for another number of axes, or an empty one."""
+    shape = check_parameter(name, parameter).shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{name}: expected a weight of shape (outputs, inputs), got {shape}")
     return shape[0], shape[1]
 
 
-def checked(name: str, parameter: Any) -> Parameter:
+def check_parameter(name: str, parameter: Any) -> Parameter:
+    """Return the Parameter; raise TypeError for anything else."""
     if not isinstance(parameter, Parameter):
         raise TypeError(f"{name}: expected an nn.Parameter, got {type(parameter).__name__}")
     return parameter

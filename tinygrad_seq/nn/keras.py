@@ -6,8 +6,8 @@ bias where PyTorch keeps two.
     reset_after                one bias for the input and one for the state (2, 3H); otherwise one for both (3H,)
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.nn.cell import Cell
@@ -15,7 +15,10 @@ from tinygrad_seq.nn.embedding import Embedding
 from tinygrad_seq.nn.gru import GRUCell
 from tinygrad_seq.nn.linear import Linear
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
+
+# An array of Keras's: its name there, its shape, and the function that makes entries of a state_dict of it.
+KerasArray: TypeAlias = tuple[str, tuple[int, ...], Callable[[Any], dict[str, Any]]]
 
 
 def from_keras(layer: Module, weights: Sequence[Any]) -> None:
@@ -38,59 +41,57 @@ def from_keras(layer: Module, weights: Sequence[Any]) -> None:
         raise TypeError(
             f"from_keras: expected the list of arrays that get_weights() gives, got {weights!r:.60}"
         ) from None
-    state: dict[str, Any]
-    if isinstance(layer, Embedding):
-        (table,) = matched(layer, arrays, {"embeddings": layer.weight.shape})
-        state = {"weight": table}
-    elif isinstance(layer, Linear):
-        kinds = {"kernel": layer.weight.shape[::-1]} | ({"bias": layer.bias.shape} if layer.bias is not None else {})
-        kernel, *bias = matched(layer, arrays, kinds)
-        state = {"weight": kernel.T} | ({"bias": bias[0]} if bias else {})
-    elif isinstance(layer, Stacked) and not getattr(layer.cells[0][0], "proj_size", 0):
-        state = {}
-        sides = [
-            (n, suffix, cell) for n, cells in enumerate(layer.cells) for cell, suffix in zip(cells, ("", "_reverse"))
-        ]
-        kinds = {
-            f"{kind} of layer {n}{suffix}": shape for n, suffix, cell in sides for kind, shape in shapes(cell).items()
-        }
-        arrays = matched(layer, arrays, kinds)
-        count = len(arrays) // len(sides)
-        for at, (n, suffix, cell) in enumerate(sides):
-            for name, array in cell_state(cell, *arrays[at * count : (at + 1) * count]).items():
-                state[f"{name}_l{n}{suffix}"] = array
-    else:
-        raise TypeError(f"from_keras: Keras has no layer like {layer!r}")
+    expected, found = arrays_of_layer(layer), [array.shape for array in arrays]
+    if found != [shape for _, shape, _ in expected]:
+        hint = "; a GRU's bias is (2, 3H) with reset_after=True, else (3H,)" if hasattr(layer, "cells") else ""
+        needed = ", ".join(f"{name} {shape}" for name, shape, _ in expected)
+        raise ValueError(f"from_keras: {layer!r} needs {needed}, got arrays of shape {found}{hint}")
+    state: dict[str, Any] = {}
+    for array, (_, _, converted) in zip(arrays, expected):
+        state |= converted(array)
     layer.load_state_dict(state)
 
 
-def shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
-    """What Keras has for a cell, by its names."""
+def arrays_of_layer(layer: Module) -> list[KerasArray]:
+    """Return the arrays that Keras has for a layer, in its order; raise TypeError for a layer that it does not have."""
+    if isinstance(layer, Embedding):
+        return [("embeddings", layer.weight.shape, lambda table: {"weight": table})]
+    if isinstance(layer, Linear):
+        kernel: KerasArray = "kernel", layer.weight.shape[::-1], lambda array: {"weight": array.T}
+        return [kernel] + ([("bias", layer.bias.shape, lambda bias: {"bias": bias})] if layer.bias is not None else [])
+    if not isinstance(layer, RecurrentLayers) or getattr(layer.cells[0][0], "proj_size", False):
+        raise TypeError(f"from_keras: Keras has no layer like {layer!r}")
+    return [
+        array
+        for n, cells in enumerate(layer.cells)
+        for cell, suffix in zip(cells, ("", "_reverse"))
+        for array in arrays_of_cell(cell, f"{n}{suffix}")
+    ]
+
+
+def arrays_of_cell(cell: Cell, place: str) -> list[KerasArray]:
+    """Return the arrays that Keras has for the cell at a place, which is a layer and a direction: "0_reverse"."""
     rows, inputs = cell.weight_ih.shape
-    kinds: dict[str, tuple[int, ...]] = {"kernel": (inputs, rows), "recurrent_kernel": (cell.hidden_size, rows)}
+
+    def reordered(array: Any) -> Any:
+        if not isinstance(cell, GRUCell):
+            return array
+        update, reset, new = host.split(array, 3)
+        return host.concatenate([reset, update, new])
+
+    def biases(array: Any) -> dict[str, Any]:
+        of_x, of_h = array if array.ndim == 2 else (array, host.zeros_like(array))
+        return {f"bias_ih_l{place}": reordered(of_x), f"bias_hh_l{place}": reordered(of_h)}
+
+    arrays: list[KerasArray] = [
+        (f"kernel of layer {place}", (inputs, rows), lambda array: {f"weight_ih_l{place}": reordered(array.T)}),
+        (
+            f"recurrent_kernel of layer {place}",
+            (cell.hidden_size, rows),
+            lambda array: {f"weight_hh_l{place}": reordered(array.T)},
+        ),
+    ]
     if cell.bias_ih is not None:
-        kinds["bias"] = (2, rows) if isinstance(cell, GRUCell) and cell.reset_after else (rows,)
-    return kinds
-
-
-def matched(layer: Module, arrays: list[Any], kinds: dict[str, tuple[int, ...]]) -> list[Any]:
-    """The arrays, if they are as many and of the shapes that the layer needs."""
-    found = [array.shape for array in arrays]
-    if found != list(kinds.values()):
-        hint = "; a GRU's bias is (2, 3H) with reset_after=True, else (3H,)" if hasattr(layer, "cells") else ""
-        needed = ", ".join(f"{kind} {shape}" for kind, shape in kinds.items())
-        raise ValueError(f"from_keras: {layer!r} needs {needed}, got arrays of shape {found}{hint}")
+        shape = (2, rows) if isinstance(cell, GRUCell) and cell.reset_after else (rows,)
+        arrays.append((f"bias of layer {place}", shape, biases))
     return arrays
-
-
-def cell_state(cell: Cell, kernel: Any, recurrent: Any, bias: Any = None) -> dict[str, Any]:
-    """The parameters of one cell."""
-    state = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
-    if bias is not None:
-        of_x, of_h = bias if bias.ndim == 2 else (bias, host.zeros_like(bias))
-        state |= {"bias_ih": of_x, "bias_hh": of_h}
-    if isinstance(cell, GRUCell):
-        for name, array in state.items():
-            update, reset, new = host.split(array, 3)
-            state[name] = host.concatenate([reset, update, new])
-    return state

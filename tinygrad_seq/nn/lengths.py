@@ -1,8 +1,8 @@
-"""A batch of sequences of different lengths, padded to one: which of its steps are real.
+"""A batch of sequences of different lengths, padded to one length: which of its steps are real.
 
-Padding must never meet arithmetic, for a NaN times nothing is still a NaN, forward and backward. So the input is
-cleaned once, before the first step; the state of a row that has ended (or, read in reverse, has not begun) is held as
-it is; and the output is zero where nothing was real. Each is a `where`, whose gradient stops there by itself.
+Padding must not enter any arithmetic: NaN times 0 is still NaN, forward and backward. So the input is set to zero there
+once, before the first step; the state of a row that has ended (or, read in reverse, has not begun) stays as it is; and
+the output is zero where nothing was real. Each is a `where`, whose gradient stops there by itself.
 """
 
 from typing import Any
@@ -11,11 +11,20 @@ from tinygrad_seq.engine.backend import host, to_device, to_host
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import handle
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import each
+from tinygrad_seq.nn.state import State, each
 
 
-def lengths_of(name: str, given: Any, steps: int, batch: int) -> Any:
-    """The lengths as a host array of `batch` ints from 0 to `steps`, or an error that names the wrong ones."""
+def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, PaddingMask | None]":
+    """Return x (T, B, ...) with zeros in its padding, and the mask; x itself and None where every step is real."""
+    found = None if lengths is None else checked_lengths(name, lengths, *x.shape[:2])
+    if found is None or (found == len(x)).all():
+        return x, None
+    mask = PaddingMask(found, x)
+    return mask.zero_padding(x), mask
+
+
+def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
+    """Return the lengths as a host array of `batch` ints; raise unless each is from 0 to `steps`."""
     try:
         lengths = host.asarray(to_host(given.array if isinstance(given, Tensor) else given))
     except (TypeError, ValueError):
@@ -24,15 +33,15 @@ def lengths_of(name: str, given: Any, steps: int, batch: int) -> Any:
         raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}")
     if batch and lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: lengths must be ints, got {lengths.dtype}: {lengths.tolist()!r:.80}")
-    wrong = {b: n for b, n in enumerate(lengths.tolist()) if not 0 <= n <= steps}
+    wrong = [f"lengths[{b}] is {length}" for b, length in enumerate(lengths.tolist()) if not 0 <= length <= steps]
     if wrong:
-        found = ", ".join(f"lengths[{b}] is {n}" for b, n in list(wrong.items())[:5])
+        found = ", ".join(wrong[:5])
         raise ValueError(f"{name}: lengths must lie between 0 and the number of steps, {steps}, but {found}")
     return lengths
 
 
-class Padding:
-    """Masks made once per call, on the device of x (T, B, ...): True where a step is real."""
+class PaddingMask:
+    """Hold masks of x (T, B, ...), True where a step is real; they are made once per call, on the device of x."""
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
         real = host.arange(len(x))[:, None] < lengths
@@ -41,30 +50,30 @@ class Padding:
         self.steps = [None if row.all() else handle(mask) for row, mask in zip(real, masks)]  # (B, 1), None if all are
         self.begun = None if lengths.all() else handle(to_device(lengths[:, None] > 0, x.device))  # (B, 1)
 
-    def clean(self, x: Tensor) -> Tensor:
-        """x, or an output: zero where nothing is real."""
-        return where(over(self.real, x), x, False)  # the least of all dtypes
+    def zero_padding(self, x: Tensor) -> Tensor:
+        """Return x, or an output, with zeros where nothing is real."""
+        return where(expanded(self.real, x), x, False)  # False: the zero that widens no dtype
 
-    def start(self, state: Any) -> Any:
-        """The first state, but for rows of length zero, which only pass through: nothing may happen to theirs."""
+    def first_state(self, state: State) -> State:
+        """Return the first state with zeros in the rows of length 0: the cell computes these rows, too."""
         begun = self.begun
-        return state if begun is None else each(lambda part: where(over(begun, part), part, False), state)
+        return state if begun is None else each(lambda part: where(expanded(begun, part), part, False), state)
 
-    def step(self, t: int, new: Any, old: Any) -> Any:
-        """The state after step t: the new one where the step is real."""
-        return new if self.steps[t] is None else chosen(self.steps[t], new, old)
+    def next_state(self, t: int, new: State, old: State) -> State:
+        """Return the state after step t: in each row the new one if the step is real, else the old one."""
+        return new if self.steps[t] is None else select(self.steps[t], new, old)
 
-    def end(self, last: Any, first: Any) -> Any:
-        """The last state: after the last real step, or the first state where there is none."""
-        return last if self.begun is None else chosen(self.begun, last, first)
-
-
-def chosen(mask: Any, new: Any, old: Any) -> Any:
-    """Row by row, and part by part, the one state or the other."""
-    return each(lambda n, o: where(over(mask, n), n, o), new, old)
+    def last_state(self, last: State, first: State) -> State:
+        """Return the state after the last real step: in a row of length 0, the first state as it was given."""
+        return last if self.begun is None else select(self.begun, last, first)
 
 
-def over(mask: Tensor, value: Tensor) -> Tensor:
-    """The mask (..., 1), with as many axes as the value has."""
+def select(mask: Any, new: State, old: State) -> State:
+    """Return the rows of one state where the mask is True, and those of the other elsewhere."""
+    return each(lambda n, o: where(expanded(mask, n), n, o), new, old)
+
+
+def expanded(mask: Tensor, value: Tensor) -> Tensor:
+    """Return a mask (..., 1) with as many axes as a value has."""
     more = value.ndim - mask.ndim
     return mask if not more else handle(mask.array.reshape(*mask.shape[:-1], *(1,) * (more + 1)))

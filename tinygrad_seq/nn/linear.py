@@ -1,15 +1,15 @@
-"""The affine map."""
+"""Linear: the affine map y = x W^T + b."""
 
 from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.functions.reductions import matmul
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import check_dtype
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import check_input
 
 
 class Linear(Module):
-    """y = x W^T + b on the last axis.
+    """Apply y = x W^T + b to the last axis.
 
     x (..., in_features) -> y (..., out_features); `weight` (out_features, in_features) and `bias` (out_features,) start
     from U(-1/sqrt(in_features), 1/sqrt(in_features)), as in PyTorch. Raises ValueError for another last axis.
@@ -26,9 +26,7 @@ class Linear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         outputs, inputs = self.weight.shape
-        if not isinstance(x, Tensor):
-            raise TypeError(f"Linear: x must be a Tensor, got {type(x).__name__}")
-        check_dtype("Linear", "x", x, self.weight)
+        check_input("Linear", "x", x, self.weight)
         if not x.shape or x.shape[-1] != inputs:
             raise ValueError(f"Linear: expected x of shape (..., {inputs}), got {x.shape}")
         rows = x if x.ndim == 2 else x.reshape(-1, inputs)  # one product for all positions

@@ -16,10 +16,10 @@ from tinygrad_seq.nn.module import Module
 def cross_entropy(
     logits: Tensor, targets: Any, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Tensor:
-    """-log softmax(logits)[target], in nats.
+    """Compute -log softmax(logits)[target], in nats.
 
     logits (..., C), targets (...) of integers in [0, C): classes are the last axis, so (T, B, C) needs no reshape.
-    Positions whose target is `ignore_index` count for nothing. `reduction` is "mean", "sum" or "none". With
+    Positions whose target is `ignore_index` do not count. `reduction` is "mean", "sum" or "none". With
     `label_smoothing` e, the target is 1 - e on the class and e spread evenly over all C. Raises IndexError for a target
     out of range, naming its position.
 
@@ -27,7 +27,7 @@ def cross_entropy(
     >>> round(ts.nn.cross_entropy(ts.zeros(2, 4), ts.tensor([0, 3])).item(), 4)
     1.3863
     """
-    check("cross_entropy", "logits", logits, reduction)
+    check_arguments("cross_entropy", "logits", logits, reduction)
     label_smoothing = probability("cross_entropy", "label_smoothing", label_smoothing)
     (ignore_index,) = ints("cross_entropy: ignore_index", (ignore_index,))
     if not isinstance(targets, Tensor):
@@ -35,7 +35,7 @@ def cross_entropy(
     if targets.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: targets must be integers, got {targets.dtype}")
     if targets.dtype.itemsize < 4:
-        targets = targets.to("int64")  # neither ignore_index nor the number of classes need fit into an int8
+        targets = targets.to("int64")  # ignore_index or the number of classes may not fit into an int8
     if not logits.shape:
         raise ValueError("cross_entropy: logits of shape () have no axis of classes, which is the last one")
     if logits.shape[:-1] != targets.shape:
@@ -48,7 +48,7 @@ def cross_entropy(
     (positions,) = xp.nonzero(counted.reshape(-1))
     ids = targets.array.reshape(-1)[positions]
     rows = logits.reshape(-1, classes)
-    if len(positions) < len(rows):  # leave the ignored out before anything is computed: they may hold anything
+    if len(positions) < len(rows):  # ignored rows take no part in any arithmetic: they may hold NaN
         rows = getitem(rows, handle(positions))
     log_probability = log_softmax(rows)
     loss = -getitem(log_probability, (handle(xp.arange(len(ids))), handle(ids)))
@@ -60,7 +60,7 @@ def cross_entropy(
 
 
 def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
-    """The squared error (prediction - target)^2.
+    """Compute the squared error (prediction - target)^2.
 
     predictions and targets of the same shape; targets are taken in the predictions' dtype. `reduction` is "mean", "sum"
     or "none". Raises ValueError for targets of another shape: nothing is broadcast.
@@ -69,15 +69,15 @@ def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tens
     >>> ts.nn.mse_loss(ts.tensor([1.0, 2.0]), [1.0, 4.0]).item()
     2.0
     """
-    check("mse_loss", "predictions", predictions, reduction)
-    error = predictions - beside("mse_loss", "predictions", predictions, targets)
+    check_arguments("mse_loss", "predictions", predictions, reduction)
+    error = predictions - targets_like("mse_loss", "predictions", predictions, targets)
     return reduced(error * error, reduction)
 
 
 def binary_cross_entropy_with_logits(
     logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: float | None = None
 ) -> Tensor:
-    """-target * log sigmoid(logit) - (1 - target) * log(1 - sigmoid(logit)), in nats.
+    """Compute -target * log sigmoid(logit) - (1 - target) * log(1 - sigmoid(logit)), in nats.
 
     logits and targets of the same shape; a target is 0, 1 or a probability between. `reduction` is "mean", "sum" or
     "none". `pos_weight` multiplies the first term: how much a missed 1 counts. Raises ValueError for targets of another
@@ -88,13 +88,14 @@ def binary_cross_entropy_with_logits(
     0.6931
     """
     op = "binary_cross_entropy_with_logits"
-    check(op, "logits", logits, reduction)
-    target = beside(op, "logits", logits, targets)
+    check_arguments(op, "logits", logits, reduction)
+    target = targets_like(op, "logits", logits, targets)
     missed, false = softplus(-logits) * target, softplus(logits) * (1.0 - target)
     return reduced(missed + false if pos_weight is None else missed * pos_weight + false, reduction)
 
 
-def check(op: str, what: str, x: Any, reduction: str) -> None:
+def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
+    """Raise unless x is a floating Tensor and the reduction is one of the three."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{op}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     if not isinstance(x, Tensor):
@@ -103,25 +104,25 @@ def check(op: str, what: str, x: Any, reduction: str) -> None:
         raise TypeError(f"{op}: {what} must be floating, got {x.dtype}: convert with .to('float32')")
 
 
-def beside(op: str, what: str, x: Tensor, targets: Any) -> Tensor:
-    """The targets as a Tensor of x's shape and dtype."""
+def targets_like(op: str, what: str, x: Tensor, targets: Any) -> Tensor:
+    """Return the targets as a Tensor of x's dtype; raise ValueError for another shape than x's."""
     found = targets if isinstance(targets, Tensor) else tensor(targets, device=x.device)
     if found.shape != x.shape:
         raise ValueError(f"{op}: {what} {x.shape} want targets of the same shape, got {found.shape}")
     return found.to(x.dtype)
 
 
-def reduced(each: Tensor, reduction: str) -> Tensor:
-    """One number of many; the mean of nothing is not a number."""
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """Return the losses, their sum or their mean; the mean of none is NaN."""
     if reduction == "none":
-        return each
+        return losses
     if reduction == "sum":
-        return each.sum()
-    return each.mean() if each.size else each.sum() * float("nan")
+        return losses.sum()
+    return losses.mean() if losses.size else losses.sum() * float("nan")
 
 
 class CrossEntropyLoss(Module):
-    """`cross_entropy` as a module.
+    """Compute `cross_entropy`, as a module.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.CrossEntropyLoss()(ts.zeros(2, 4), ts.tensor([0, 3])).item(), 4)
@@ -140,7 +141,7 @@ class CrossEntropyLoss(Module):
 
 
 class MSELoss(Module):
-    """`mse_loss` as a module.
+    """Compute `mse_loss`, as a module.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.MSELoss()(ts.tensor([1.0, 2.0]), [1.0, 4.0]).item()
@@ -155,7 +156,7 @@ class MSELoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """`binary_cross_entropy_with_logits` as a module.
+    """Compute `binary_cross_entropy_with_logits`, as a module.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)

@@ -8,11 +8,11 @@ from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
 from tinygrad_seq.nn.init import uniform
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class LSTMCell(Cell):
-    """Four gates around a cell state that is only ever scaled and added to:
+    """Compute four gates, and a cell state that is only ever scaled and added to:
 
         input  = sigmoid(W_ii x_t + b_ii + W_hi h_{t-1} + b_hi)      what to write
         forget = sigmoid(W_if x_t + b_if + W_hf h_{t-1} + b_hf)      what to keep
@@ -71,8 +71,8 @@ class LSTMCell(Cell):
         return h.named("h"), c
 
 
-class LSTM(Stacked):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997): `LSTMCell`, whose equations these are, at every step.
+class LSTM(RecurrentLayers):
+    """Apply an `LSTMCell`, whose equations these are, at every step (Hochreiter and Schmidhuber, 1997).
 
         c_t = forget * c_{t-1} + input * cell,   h_t = output * tanh(c_t)
 

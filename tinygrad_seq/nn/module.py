@@ -2,6 +2,9 @@
 
 Assigning `self.lstm = LSTM(...)` is all the registration there is: a module's parts are its attributes, in the order
 of assignment. Calling a module enters a scope of its name, so every op it makes knows where in the model it belongs.
+
+A part in several places has one name, that of the place which `named_modules` lists. A part cannot know all its places,
+so the module that is called names everything inside it, once after every change to any module.
 """
 
 import warnings
@@ -18,11 +21,11 @@ from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.nn.parameter import Parameter as Parameter
 from tinygrad_seq.nn.summary import Summary, summary
 
-plain = (list, tuple, set, dict)  # where a part is not found
+PLAIN_CONTAINERS = (list, tuple, set, dict)  # parts in these are not found
 
 
 class Module:
-    """A part of a network: set parameters and modules as attributes, write `forward`, call it.
+    """Base of all parts of a network: set parameters and modules as attributes, write `forward`, call it.
 
     >>> import tinygrad_seq as ts
     >>> class Twice(ts.nn.Module):
@@ -35,40 +38,43 @@ class Module:
     """
 
     training = True
-    name = ""  # the attribute it was assigned to; of several the one under which it is listed
-    called = Name("")  # its name in scopes, an object of its own
-    changes = 0  # how often a part was put or taken away, in all modules
-    named_at = -1  # the count of changes when the parts of this module were named
-    warned_of: frozenset[str] = frozenset()  # which of its lists were spoken of
+    name = ""  # the attribute it was assigned to; of several, the one under which it is listed
+    scope_name = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
+    changes = 0  # counts the modules that were assigned or deleted, anywhere
+    named_at = -1  # the count of changes when this module was named
+    warned_of: frozenset[str] = frozenset()  # which of its lists were warned of
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.named_at != Module.changes:
-            self.name_parts(self.name)
+            name_all(self, self.name)
         name = self.name or type(self).__name__
-        if self.called != name:
-            self.called = Name(name)
-        with scope(module=self.called):
+        if self.scope_name != name:
+            self.scope_name = Name(name)
+        with scope(module=self.scope_name):
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        given = name == "forward" and callable(value) and not isinstance(value, Module)  # the method that one gives
-        if callable(vars(Module).get(name)) and not given:
+        is_forward = name == "forward" and callable(value) and not isinstance(value, Module)  # may be given, too
+        if callable(vars(Module).get(name)) and not is_forward:
             raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, use another name")
         old = dict(self.parts()).get(name) if name in vars(self) else None
-        kind: Any = Parameter if isinstance(old, Parameter) else Parameter | Module
-        if old is not None and not isinstance(value, kind | None):
-            what = "nn.Parameter" if isinstance(old, Parameter) else "nn.Module"
+        if isinstance(old, Parameter) and not isinstance(value, Parameter | None):
             raise TypeError(
-                f"{type(self).__name__}: {name!r} is an {what}, and only another {what} or None takes its place, not "
-                f"{type(value).__name__}" + f"; {name}.assign(value) gives it new values" * isinstance(old, Parameter)
+                f"{type(self).__name__}: {name!r} is an nn.Parameter, and only another nn.Parameter or None takes its "
+                f"place, not {type(value).__name__}; {name}.assign(value) gives it new values"
+            )
+        if isinstance(old, Module) and not isinstance(value, Parameter | Module | None):
+            raise TypeError(
+                f"{type(self).__name__}: {name!r} is an nn.Module, and only another nn.Module or None takes its place, "
+                f"not {type(value).__name__}"
             )
         object.__setattr__(self, name, value)
         if isinstance(value, Parameter | Module):
             first = next(known for known, part in vars(self).items() if part is value)
-            value.named(first) if isinstance(value, Parameter) else value.name_parts(self.part_name(first))
+            value.named(first) if isinstance(value, Parameter) else name_all(value, part_name(self, self.name, first))
         if isinstance(value, Module) or isinstance(old, Module):
             Module.changes += 1
 
@@ -76,90 +82,47 @@ class Module:
         object.__delattr__(self, name)
         Module.changes += 1
 
-    def part_name(self, name: str) -> str:
-        """Return what a part is called in scopes: with this module's name, where that is not called itself."""
-        has_forward = getattr(self.forward, "__func__", None) is not Module.forward
-        called = has_forward and type(self).__call__ is Module.__call__
-        return name if called or not self.name else f"{self.name}.{name}"
-
-    def name_parts(self, name: str) -> None:
-        """Name this module, and all inside as they are listed, so that one in two places has one name."""
-        vars(self)["name"] = name
-        listed = dict(self.walk())
-        for path, module in listed.items():
-            above, _, last = path.rpartition(".")
-            name = listed.get(above, self).part_name(last) if path else name
-            vars(module).update(name=name, named_at=Module.changes)
-
     # ------------------------------------------------------------------------------------------ going through the parts
 
+    def parts(self) -> Iterator[tuple[str, Any]]:
+        """Yield the attributes that are parameters or modules, in the order of assignment."""
+        return ((name, part) for name, part in vars(self).items() if isinstance(part, Parameter | Module))
+
     def named_modules(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
-        """This module and all inside it, each once, with dotted names."""
+        """Yield this module and all inside it, each once, with dotted names."""
         listed = []
-        for path, module in self.walk(prefix):
+        for path, _, module in walk(self, prefix):
             listed.append(module)
             yield path, module
         for module in listed:
-            module.warn_of_lists(listed)
-
-    def walk(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
-        """Yield what `named_modules` does, and warn of nothing."""
-        seen, stack = set(), [(prefix, self)]
-        while stack:
-            path, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield path, module
-            parts = [
-                (f"{path}.{name}" if path else name, part) for name, part in module.parts() if isinstance(part, Module)
-            ]
-            stack.extend(reversed(parts))
-
-    def warn_of_lists(self, listed: "list[Module]") -> None:
-        """Warn of parts in a plain list, where nothing that goes through the parts finds them; of each list once."""
-        if type(self).parts is not Module.parts:  # it says itself what its parts are
-            return
-        for name, value in list(vars(self).items()):
-            if isinstance(value, plain) and name not in self.warned_of:
-                inside = held(value)
-                known = {id(part) for module in listed for _, part in module.parts()} if inside else set()
-                if not all(known.issuperset(needed(part)) for part in inside):
-                    self.warned_of |= {name}
-                    warnings.warn(
-                        f"{type(self).__name__}: what the plain {type(value).__name__} {name!r} holds is not found by "
-                        "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute",
-                        stacklevel=2,
-                    )
+            warn_of_lists(module, listed)
 
     def modules(self) -> "Iterator[Module]":
+        """Yield this module and all inside it, each once."""
         return (module for _, module in self.named_modules())
 
-    def parts(self) -> Iterator[tuple[str, Any]]:
-        """The attributes that are parameters or modules, in order of assignment."""
-        return ((name, part) for name, part in vars(self).items() if isinstance(part, Parameter | Module))
-
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """All parameters with dotted names; one used in two places is listed once."""
+        """Yield all parameters with dotted names; one used in two places is listed once."""
         seen = set()
         for path, module in self.named_modules(prefix):
-            for name, part in module.parts():
-                if isinstance(part, Parameter) and id(part) not in seen:
-                    seen.add(id(part))
-                    yield f"{path}.{name}" if path else name, part
+            for name, parameter in own_parameters(module):
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield f"{path}.{name}" if path else name, parameter
 
     def parameters(self) -> Iterator[Parameter]:
+        """Yield all parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
 
     # ------------------------------------------------------------------------------------------------------------ state
 
     def train(self, mode: bool = True) -> "Module":
-        """Training mode: dropout drops."""
+        """Set training mode, in which dropout drops."""
         commit((module, "training", mode) for module in self.modules())
         return self
 
     def eval(self) -> "Module":
-        """Evaluation mode: dropout passes everything."""
+        """Set evaluation mode, in which dropout passes everything."""
         return self.train(False)
 
     def zero_grad(self) -> None:
@@ -186,48 +149,42 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """Every parameter's values as a host array, by dotted name."""
+        """Return every parameter's values as a host array, by dotted name."""
         return {name: host.array(to_host(parameter.array)) for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing."""
+        """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing.
+
+        A shared parameter may be there under any of its names, or under several, with the same values.
+        """
         place = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, dict):
             raise TypeError(f"{place}: expected a dict of arrays by name, got {type(state).__name__}")
-        named = {name: self.part_at(name) for name in state}
-        reached = {id(part) for part in named.values()}
-        missing = [name for name, parameter in self.named_parameters() if id(parameter) not in reached]
+        named = {name: part_at(self, name) for name in state}
+        found = {id(part) for part in named.values()}
+        missing = [name for name, parameter in self.named_parameters() if id(parameter) not in found]
         unexpected = [name for name, part in named.items() if not isinstance(part, Parameter)]
         if strict and (missing or unexpected):
             raise ValueError(f"{place}: missing {sorted(missing)}, unexpected {sorted(unexpected, key=str)}")
-        arrays: dict[int, tuple[Parameter, Any]] = {}
+        arrays: dict[Parameter, Any] = {}
         wrong = []
         for name, parameter in named.items():
             if isinstance(parameter, Parameter):
                 try:
-                    given = state[name].array if isinstance(state[name], Value) else state[name]
-                    array = host.asarray(to_host(given)).astype(parameter.dtype, casting="same_kind")
+                    array = values_for(parameter, state[name])
+                    other = arrays.setdefault(parameter, array)
+                    if array is not other and array.tobytes() != other.tobytes():
+                        raise ValueError("another value than the same parameter has elsewhere in the state")
                 except (TypeError, ValueError, RuntimeError) as error:
                     wrong.append(f"{name}: {error}")
-                    continue
-                if array.shape != parameter.shape:
-                    wrong.append(f"{name}: shape {array.shape}, expected {parameter.shape}")
-                _, other = arrays.setdefault(id(parameter), (parameter, array))
-                if array is not other and array.tobytes() != other.tobytes():
-                    wrong.append(f"{name}: another value than the same parameter has elsewhere in the state")
         if wrong:
             raise ValueError(f"{place}: {'; '.join(wrong)}")
-        commit([(parameter, "array", to_device(array, parameter.device)) for parameter, array in arrays.values()])
+        commit([(parameter, "array", to_device(array, parameter.device)) for parameter, array in arrays.items()])
 
-    def part_at(self, path: Any) -> Any:
-        """What a dotted name leads to, a Parameter or a Module; a shared one has several names. None: nothing."""
-        part: Any = self
-        for name in path.split(".") if isinstance(path, str) else [path]:
-            part = dict(part.parts()).get(name) if isinstance(part, Module) else None
-        return part
+    # ------------------------------------------------------------------------------------------------------------- text
 
     def summary(self) -> Summary:
-        """The layers with the shape and size of every parameter, as text that shows itself at a prompt.
+        """Return the layers with the shape and size of every parameter, as text that shows itself at a prompt.
 
         >>> import tinygrad_seq as ts
         >>> ts.nn.Sequential(ts.nn.Linear(3, 2), ts.nn.Dropout(0.5)).summary()
@@ -238,29 +195,104 @@ class Module:
         1: Dropout(p=0.5)
         8 parameters
         """
-        return summary(self)
+        return summary(
+            (path, f"{type(module).__name__}({module.describe()})", own_parameters(module))
+            for path, module in self.named_modules()
+        )
 
     def describe(self) -> str:
-        """What its repr shows in the parentheses."""
+        """Return what its repr shows in the parentheses."""
         return ""
 
-    @recursive_repr("...")  # where a module is inside itself
+    @recursive_repr("...")  # for a module inside itself
     def __repr__(self) -> str:
         parts = [f"({name}): {part!r}" for name, part in self.parts() if isinstance(part, Module)]
         inside = "".join("\n  " + part.replace("\n", "\n  ") for part in parts) + "\n" if parts else self.describe()
         return f"{type(self).__name__}({inside})"
 
 
-def held(value: Any) -> "list[Parameter | Module]":
+def own_parameters(module: Module) -> list[tuple[str, Parameter]]:
+    """Return the parameters among a module's own parts, by name."""
+    return [(name, part) for name, part in module.parts() if isinstance(part, Parameter)]
+
+
+def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
+    """Yield a module and all inside it, each once: its dotted name, its name in scopes, and itself."""
+    seen, stack = set(), [(prefix, top.name, top)]
+    while stack:
+        path, name, module = stack.pop()
+        if id(module) not in seen:
+            seen.add(id(module))
+            yield path, name, module
+            parts = [
+                (f"{path}.{key}" if path else key, part_name(module, name, key), part)
+                for key, part in module.parts()
+                if isinstance(part, Module)
+            ]
+            stack.extend(reversed(parts))
+
+
+def part_name(module: Module, name: str, key: str) -> str:
+    """Return the name in scopes of a module's part. It begins with the module's own name if that has no scope itself.
+
+    An nn.ModuleList is never called, so those in a list named "layers" are "layers.0", "layers.1", ...
+    """
+    has_forward = getattr(module.forward, "__func__", None) is not Module.forward
+    enters_scope = has_forward and type(module).__call__ is Module.__call__
+    return key if enters_scope or not name else f"{name}.{key}"
+
+
+def name_all(top: Module, name: str) -> None:
+    """Give a module this name, and everything inside it the name under which it is listed."""
+    vars(top)["name"] = name
+    for _, listed, module in walk(top):
+        vars(module).update(name=listed, named_at=Module.changes)
+
+
+def part_at(module: Module, path: Any) -> Any:
+    """Return the Parameter or Module that a dotted name leads to, or None. A shared part has several names."""
+    part: Any = module
+    for name in path.split(".") if isinstance(path, str) else [path]:
+        part = dict(part.parts()).get(name) if isinstance(part, Module) else None
+    return part
+
+
+def values_for(parameter: Parameter, given: Any) -> Any:
+    """Return a copy of given values as a host array of a parameter's shape and dtype, or raise why there is none."""
+    array = host.asarray(to_host(given.array if isinstance(given, Value) else given))
+    if array.shape != parameter.shape:
+        raise ValueError(f"shape {array.shape}, expected {parameter.shape}")
+    return array.astype(parameter.dtype, casting="same_kind")
+
+
+def warn_of_lists(module: Module, listed: list[Module]) -> None:
+    """Warn, once for each, of plain lists whose parts are not among those of the listed modules: nothing finds them."""
+    if type(module).parts is not Module.parts:  # it has rules of its own
+        return
+    for name, value in list(vars(module).items()):
+        if isinstance(value, PLAIN_CONTAINERS) and name not in module.warned_of:
+            inside = parts_in(value)
+            known = {id(part) for other in listed for _, part in other.parts()} if inside else set()
+            if not all(known.issuperset(ids_to_find(part)) for part in inside):
+                module.warned_of |= {name}
+                warnings.warn(
+                    f"{type(module).__name__}: what the plain {type(value).__name__} {name!r} holds is not found by "
+                    "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute",
+                    stacklevel=2,
+                )
+
+
+def parts_in(value: Any) -> list[Parameter | Module]:
     """Return the parts in a list, tuple, set or dict; it may hold much data, so only its beginning is looked at."""
     found = [value]
     for item in found:  # which grows on the way
-        if isinstance(item, plain) and len(found) < 200:
+        if isinstance(item, PLAIN_CONTAINERS) and len(found) < 200:
             found.extend(islice(item.values() if isinstance(item, dict) else item, 20))
     return [item for item in found if isinstance(item, Parameter | Module)]
 
 
-def needed(part: "Parameter | Module") -> set[int]:
-    """Return the ids of the parts by which this one is known: its parameters, as a cell's in a layer, or itself."""
-    inside = [inner for _, m in part.walk() for _, inner in m.parts()] if isinstance(part, Module) else []
-    return {id(inner) for inner in inside if isinstance(inner, Parameter)} or {id(part)}
+def ids_to_find(part: Parameter | Module) -> set[int]:
+    """Return the ids of a part's parameters, which other parts may share; its own id if it has none."""
+    if isinstance(part, Parameter):
+        return {id(part)}
+    return {id(parameter) for _, _, module in walk(part) for _, parameter in own_parameters(module)} or {id(part)}

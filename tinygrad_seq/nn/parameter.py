@@ -8,7 +8,7 @@ from tinygrad_seq.engine.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A leaf Tensor that an optimiser may change.
+    """Hold what a network learns: a leaf Tensor that an optimiser may change.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0, 2.0])
@@ -24,7 +24,7 @@ class Parameter(Tensor):
         leaf(self, requires_grad)
 
     def assign(self, value: Any) -> None:
-        """Give the Parameter a new array of the same shape and dtype, outside the graph."""
+        """Replace the array by another of the same shape and dtype, outside the graph."""
         dtype = self.dtype if isinstance(value, float | list | tuple) else None
         array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
         if array.shape != self.shape or array.dtype != self.dtype:
@@ -46,3 +46,13 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return Tensor.__repr__(self).replace("tensor(", "Parameter(", 1).replace(", requires_grad=True", "")
+
+
+def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
+    """Raise TypeError unless x is a Tensor of the dtype of a weight; NumPy would promote silently."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}")
+    if weight is not None and x.dtype != weight.dtype:
+        raise TypeError(
+            f'{place}: {name} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to("{weight.dtype}")'
+        )

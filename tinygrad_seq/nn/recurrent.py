@@ -1,6 +1,6 @@
 """The loop over time, once for all cells: those of the library, and any that you write.
 
-This is the only place that says `step=t`. RNN, LSTM and GRU are layers and directions of it (see stacked.py).
+This is the only place that says `step=t`. RNN, LSTM and GRU are layers and directions of it (recurrent_layers.py).
 """
 
 from typing import Any
@@ -8,38 +8,39 @@ from typing import Any
 from tinygrad_seq.engine.functions.shapes import stack
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, State, Step, each, parts_of, tensors_of, zero_state
-from tinygrad_seq.nn.lengths import Padding, lengths_of
+from tinygrad_seq.nn.cell import Cell
+from tinygrad_seq.nn.lengths import PaddingMask, without_padding
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import check_input
+from tinygrad_seq.nn.state import State, Step, checked_state, each, parts_of, zero_state
 
 
 def unroll(
-    step: Step, inputs: list[Tensor], state: State, *, reverse: bool = False, padding: Padding | None = None
+    step: Step, inputs: list[Tensor], state: State, *, reverse: bool = False, mask: PaddingMask | None = None
 ) -> tuple[list[Tensor], State]:
-    """Apply a step at every time, with the same weights; the hidden states in input order and the last state."""
+    """Apply a step at every time; return the hidden states, in the order of the inputs, and the last state."""
     outputs: list[Any] = [None] * len(inputs)
     first = state
-    if padding is not None:
-        state = padding.start(state)
+    if mask is not None:
+        state = mask.first_state(state)
     start = state
     for t in reversed(range(len(inputs))) if reverse else range(len(inputs)):
         with scope(step=t):
             new = step(inputs[t], state)
-            state = new if padding is None else padding.step(t, new, state)
+            state = new if mask is None else mask.next_state(t, new, state)
         outputs[t] = state[0] if isinstance(state, tuple) else state
     for part, made in zip(parts_of(start), parts_of(new)):
         if made.name and part.name is None and part.node is not None and part.node.op is None:
             part.named(f"{made.name}0")  # "h0", for pictures
-    return outputs, state if padding is None else padding.end(state, first)
+    return outputs, state if mask is None else mask.last_state(state, first)
 
 
 def time_first(name: str, x: Any, batch_first: bool, width: int | None = None) -> tuple[Tensor, bool]:
-    """x as (T, B, I), and whether it had a batch; an error if it has another number of axes, features or no steps.
+    """Return x as (T, B, I), and whether it had a batch; raise for other axes, other features or no steps.
 
     Without a width the features may have any number of axes: (T, B, ...).
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name}: x must be a Tensor, got {type(x).__name__}")
+    check_input(name, "x", x, None)
     if x.ndim < 2 or (width and (x.ndim > 3 or x.shape[-1] != width)):
         layout, last = "B, T" if batch_first else "T, B", width or "..."
         raise ValueError(f"{name}: x must have shape ({layout}, {last}) or (T, {width or 'I'}), got {x.shape}")
@@ -49,17 +50,8 @@ def time_first(name: str, x: Any, batch_first: bool, width: int | None = None) -
     return (x.expand_dims(1) if not batched else x.swapaxes(0, 1) if batch_first else x), batched
 
 
-def padded(name: str, lengths: Any, x: Tensor) -> tuple[Tensor, Padding | None]:
-    """x (T, B, ...) without what its padding held, and where it is real; None if it is so everywhere."""
-    found = None if lengths is None else lengths_of(name, lengths, *x.shape[:2])
-    if found is None or (found == len(x)).all():
-        return x, None
-    padding = Padding(found, x)
-    return padding.clean(x), padding
-
-
 class Recurrent(Module):
-    """Any cell over time: state_t = cell(x_t, state_{t-1}), with the same weights at every step.
+    """Apply any cell over time: state_t = cell(x_t, state_{t-1}), with the same weights at every step.
 
     A cell is a Module whose `forward(x, state)` takes x (B, ...) and gives the next state: a Tensor h (B, ...), or a
     tuple of Tensors that begins with h. x (T, B, ...), (B, T, ...) with batch_first, or one sequence (T, I) -> out
@@ -87,48 +79,47 @@ class Recurrent(Module):
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Any = None) -> tuple[Tensor, State]:
         x, batched = time_first("Recurrent", x, self.batch_first)
-        x, padding = padded("Recurrent", lengths, x)
+        x, mask = without_padding("Recurrent", lengths, x)
         steps = x.unstack()
         state = self.first_state(steps[0], state, batched)
-        if isinstance(self.cell, Cell):
-            self.cell.check_input(steps[0])
-            state = self.cell.check_state(steps[0], state)
-        outputs, last = unroll(self.step_from(state), steps, state, reverse=self.reverse, padding=padding)
-        out = stack(outputs) if padding is None else padding.clean(stack(outputs))
+        outputs, last = unroll(self.step_from(state), steps, state, reverse=self.reverse, mask=mask)
+        out = stack(outputs) if mask is None else mask.zero_padding(stack(outputs))
         if not batched:
             return out.squeeze(1), each(lambda part: part.squeeze(0), last)
         return out.swapaxes(0, 1) if self.batch_first else out, last
 
     def first_state(self, x: Tensor, state: State | None, batched: bool) -> State:
-        """Zeros, or the state given if it fits x (B, I)."""
-        if state is None:
-            return zero_state(self.cell, x.shape[:1], x)
-        parts = tensors_of("Recurrent", "the first state", state)
-        if not batched:
-            parts = tuple(part.expand_dims(0) for part in parts)
-        for part in parts:
-            if part.shape[:1] != x.shape[:1]:
-                raise ValueError(f"Recurrent: the first state must have shape ({len(x)}, ...), got {part.shape}")
-        return parts if isinstance(state, tuple | list) else parts[0]
+        """Return the state given, with a batch, or zeros; raise if it does not fit x (B, ...)."""
+        if state is not None:
+            parts = checked_state("Recurrent", "the first state", state)
+            if not batched:
+                parts = tuple(part.expand_dims(0) for part in parts)
+            for part in parts:
+                if part.shape[:1] != x.shape[:1]:
+                    raise ValueError(f"Recurrent: the first state must have shape ({len(x)}, ...), got {part.shape}")
+            state = parts if isinstance(state, tuple | list) else parts[0]
+        if isinstance(self.cell, Cell):
+            return self.cell.state_for(x, state)
+        return zero_state(self.cell, x.shape[:1], x) if state is None else state
 
     def step_from(self, state: State) -> Step:
-        """The function that the loop calls; what a cell of one's own returns is checked at every step."""
+        """Return the function that the loop calls; it checks what a cell of your own returns, at every step."""
         if isinstance(self.cell, Cell):
             return self.cell.unrolled()
-        expected = shapes(state)
+        expected = shapes_of(state)
 
         def step(x: Tensor, state: State) -> State:
             new = self.cell(x, state)
-            if shapes(new) != expected:
+            if shapes_of(new) != expected:
                 raise ValueError(
                     f"Recurrent: {type(self.cell).__name__} must return the next state, of shape {expected}, "
-                    f"got {shapes(new)}"
+                    f"got {shapes_of(new)}"
                 )
             return new
 
         return step
 
 
-def shapes(state: State) -> Any:
-    """The shapes of a state's Tensors, in its own form; the type of what is none."""
+def shapes_of(state: State) -> Any:
+    """Return the shapes of a state's Tensors, in its own form, and the type of what is no Tensor."""
     return each(lambda part: part.shape if isinstance(part, Tensor) else type(part).__name__, state)

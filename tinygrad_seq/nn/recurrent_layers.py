@@ -1,7 +1,7 @@
-"""Layers upward, directions side by side: what RNN, LSTM and GRU have in common.
+"""The base of RNN, LSTM and GRU: layers on top of each other, directions side by side.
 
-A network holds one cell per layer and direction, runs each over time by the one loop (see recurrent.py), and shows
-their parameters under PyTorch's names (`weight_ih_l0`, `weight_ih_l0_reverse`, ...).
+It holds one cell per layer and direction, runs each over time by the one loop (see recurrent.py), and shows their
+parameters under PyTorch's names (`weight_ih_l0`, `weight_ih_l0_reverse`, ...).
 """
 
 import warnings
@@ -12,14 +12,17 @@ from tinygrad_seq.engine.arguments import at_least, probability
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, State, check_dtype, parts_of, state_parts, zero_state
+from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.dropout import dropout as dropped
+from tinygrad_seq.nn.lengths import without_padding
 from tinygrad_seq.nn.module import Module, Parameter
-from tinygrad_seq.nn.recurrent import padded, time_first, unroll
+from tinygrad_seq.nn.parameter import check_input
+from tinygrad_seq.nn.recurrent import time_first, unroll
+from tinygrad_seq.nn.state import State, checked_state, parts_of, zero_state
 
 
-class Stacked(Module):
-    """Base of RNN, LSTM and GRU: the same call for all.
+class RecurrentLayers(Module):
+    """Base of RNN, LSTM and GRU, which are called in the same way.
 
     x (T, B, I), (B, T, I) with batch_first, or (T, I); first state of (L*D, B, H) each, zeros if none is given.
     Returns out (T, B, D*H), the hidden state at every step of the last layer, and the last state of (L*D, B, H) each.
@@ -47,80 +50,80 @@ class Stacked(Module):
         self.bias, self.batch_first, self.dropout, self.options = bias, batch_first, dropout, options
         self.directions = ("forward", "reverse")[: 1 + bidirectional]
         self.cells: list[list[Cell]] = []
-        self.homes: dict[str, tuple[Cell, str]] = {}  # which cell a parameter belongs to, and its name there
+        self.owners: dict[str, tuple[Cell, str]] = {}  # by name here: the cell that has it, its name there
         for layer in range(num_layers):
             width = input_size if layer == 0 else self.cells[0][0].state_sizes[0] * len(self.directions)
             self.cells.append([type(self).make_cell(width, hidden_size, bias, **options) for _ in self.directions])
             for cell, suffix in zip(self.cells[-1], ("", "_reverse")):
                 for part, parameter in list(vars(cell).items()):
                     if isinstance(parameter, Parameter | None):  # a bias of None may be given later
-                        self.homes[f"{part}_l{layer}{suffix}"] = cell, part
+                        self.owners[f"{part}_l{layer}{suffix}"] = cell, part
                     if isinstance(parameter, Parameter):
                         setattr(self, f"{part}_l{layer}{suffix}", parameter)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in vars(self).get("homes", ()):  # a parameter put in another's place is the cell's, too
-            cell, part = self.homes[name]
+        if name in vars(self).get("owners", ()):  # a parameter that replaces another replaces it in the cell, too
+            cell, part = self.owners[name]
             vars(cell)[part] = value
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        if name in self.homes:
-            cell, part = self.homes[name]
+        if name in self.owners:
+            cell, part = self.owners[name]
             delattr(cell, part)
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Any = None) -> tuple[Tensor, State]:
         name = type(self).__name__
         x, batched = time_first(name, x, self.batch_first, self.input_size)
-        check_dtype(name, "x", x, self.cells[0][0].weight_ih)
-        starts = self.starting_states(state, x, batched)
-        x, padding = padded(name, lengths, x)
+        check_input(name, "x", x, self.cells[0][0].weight_ih)
+        starts = self.first_states(state, x, batched)
+        x, mask = without_padding(name, lengths, x)
         steps = x.unstack()
+        dropout = self.dropout if self.training else 0.0
         finals: list[tuple[Tensor, ...]] = []
         for layer, cells in enumerate(self.cells):
             sides: list[list[Tensor]] = []
             for cell, direction in zip(cells, self.directions):
                 with scope(layer=layer, direction=direction):
                     back = direction == "reverse"
-                    side, final = unroll(cell.unrolled(), steps, starts[len(finals)], reverse=back, padding=padding)
+                    side, final = unroll(cell.unrolled(), steps, starts[len(finals)], reverse=back, mask=mask)
                 sides.append(side)
                 finals.append(parts_of(final))
-            if layer < self.num_layers - 1 and len(sides) == 1 and not self.drops:
+            is_last = layer == self.num_layers - 1
+            if len(sides) == 1 and not dropout and not is_last:
                 steps = sides[0]
                 continue
             out = stack(sides[0]) if len(sides) == 1 else concatenate([stack(side) for side in sides], -1)
-            if layer < self.num_layers - 1:
-                steps = (dropped(out, self.dropout) if self.drops else out).unstack()
+            if not is_last:
+                steps = (dropped(out, dropout) if dropout else out).unstack()
         last = tuple(stack(parts) for parts in zip(*finals))
-        if padding is not None:
-            out = padding.clean(out)
+        if mask is not None:
+            out = mask.zero_padding(out)
         if not batched:
             out, last = out.squeeze(1), tuple(part.squeeze(1) for part in last)
         elif self.batch_first:
             out = out.swapaxes(0, 1)
         return out, last if len(last) > 1 else last[0]
 
-    @property
-    def drops(self) -> bool:
-        return self.training and self.dropout > 0
-
-    def starting_states(self, state: State | None, x: Tensor, batched: bool) -> list[State]:
-        """One state for each layer and direction."""
+    def first_states(self, state: State | None, x: Tensor, batched: bool) -> list[State]:
+        """Return one state for each layer and direction: of the state given, or zeros."""
         flat = [cell for cells in self.cells for cell in cells]
         batch = x.shape[1]
         if state is None:
             return [zero_state(cell, (batch,), x) for cell in flat]
         shapes = [(len(flat), batch, size) if batched else (len(flat), size) for size in flat[0].state_sizes]
-        parts = state_parts(type(self).__name__, "the first state", state, shapes, flat[0].weight_ih)
+        parts = checked_state(type(self).__name__, "the first state", state, shapes, flat[0].weight_ih)
         rows = [(part if batched else part.expand_dims(1)).unstack() for part in parts]
         return [tuple(row) if len(row) > 1 else row[0] for row in zip(*rows)]
 
     def describe(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        text += f", num_layers={self.num_layers}" if self.num_layers > 1 else ""
-        text += "" if self.bias else ", bias=False"
-        text += ", batch_first=True" if self.batch_first else ""
-        text += f", dropout={self.dropout}" if self.dropout else ""
-        text += ", bidirectional=True" if len(self.directions) > 1 else ""
-        return text + "".join(f", {name}={value!r}" for name, value in self.options.items())
+        options = {
+            "num_layers": (self.num_layers, 1),
+            "bias": (bool(self.bias), True),
+            "batch_first": (bool(self.batch_first), False),
+            "dropout": (self.dropout, 0.0),
+            "bidirectional": (len(self.directions) > 1, False),
+        }
+        shown = {name: value for name, (value, default) in options.items() if value != default} | self.options
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{name}={shown[name]!r}" for name in shown)])

@@ -5,11 +5,11 @@ from typing import Any
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class RNNCell(Cell):
-    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
+    """Compute h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
 
     x (B, I), h (B, H) -> h (B, H). `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,).
 
@@ -35,8 +35,8 @@ class RNNCell(Cell):
         return h.named("h")
 
 
-class RNN(Stacked):
-    """The simple recurrent network (Elman, 1990): at every step t of every layer, with the same weights,
+class RNN(RecurrentLayers):
+    """Compute, at every step t of every layer and with the same weights (Elman, 1990),
 
         h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)            or relu, with nonlinearity="relu".
 

@@ -1,37 +1,35 @@
 """A module as a table: its layers, and the shape and size of every parameter."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
-from tinygrad_seq.engine.graph import Value
-
-if TYPE_CHECKING:  # a name for type checkers
-    from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import Parameter
 
 
 class Summary(str):
-    """Text that shows itself at a prompt."""
+    """Show text as it is at a prompt, without quotes."""
 
     __slots__ = ()
     __repr__ = str.__str__
 
 
-def summary(module: "Module") -> Summary:
-    """One line a parameter, beside its layer; in a second place it is not counted again, but says where it was."""
-    counted: dict[int, str] = {}
+def summary(layers: Iterable[tuple[str, str, list[tuple[str, Parameter]]]]) -> Summary:
+    """Return a table of layers, each given by its dotted name, its text and its own parameters.
+
+    A parameter that is there a second time is not counted again; its line says where it was.
+    """
+    places: dict[Parameter, str] = {}
     rows = [("layer", "parameter", "shape", "count")]
-    for path, layer in module.named_modules():
-        title = f"{path}: " * bool(path) + f"{type(layer).__name__}({layer.describe()})"
-        own: list[tuple[str, Any]] = [(name, part) for name, part in layer.parts() if isinstance(part, Value)]
-        for name, parameter in own:
-            count = f"{parameter.size:,}" if id(parameter) not in counted else f"is {counted[id(parameter)]}"
-            counted.setdefault(id(parameter), f"{path}.{name}".removeprefix("."))
+    for path, text, parameters in layers:
+        title = f"{path}: {text}" if path else text
+        for name, parameter in parameters:
+            count = f"is {places[parameter]}" if parameter in places else f"{parameter.size:,}"
+            places.setdefault(parameter, f"{path}.{name}".removeprefix("."))
             rows.append((title, name, str(parameter.shape), count))
             title = ""
-        if not own:
+        if not parameters:
             rows.append((title, "", "", ""))
     wide = [max(map(len, column)) for column in zip(*rows)]
     lines = [f"{a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}".rstrip() for a, b, c, d in rows]
-    sizes = [(parameter.size, parameter.requires_grad) for parameter in module.parameters()]
-    frozen = sum(size for size, learns in sizes if not learns)
-    total = f"{sum(size for size, _ in sizes):,} parameters" + f", {frozen:,} of them frozen" * bool(frozen)
-    return Summary("\n".join([*lines, total]))
+    frozen = sum(parameter.size for parameter in places if not parameter.requires_grad)
+    total = f"{sum(parameter.size for parameter in places):,} parameters"
+    return Summary("\n".join([*lines, total + f", {frozen:,} of them frozen" * bool(frozen)]))

@@ -13,14 +13,14 @@ from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.recurrent import Recurrent
-from tinygrad_seq.nn.recurrent_layers import Stacked
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 FOR_A_CELL = "for a cell, which gives its next state only, use ts.truncated(nn.Recurrent(cell))"
 BACKWARDS = "reads from the last step to the first: its state would come from the future, and cannot be carried on"
 
 
 class truncated(Module):  # noqa: N801 (reads as what it makes of a layer)
-    """A recurrent layer that remembers its state from one window to the next, cut from the graph.
+    """Keep the state of a recurrent layer from one window to the next, cut from the graph.
 
     `layer` is anything called as `layer(x, state, ...) -> (out, state)`: RNN, LSTM, GRU, Recurrent, or a model of one's
     own, whose state may be Tensors in tuples, lists and dicts. Each call is a window: it gets the state that the last
@@ -47,10 +47,11 @@ class truncated(Module):  # noqa: N801 (reads as what it makes of a layer)
             raise ValueError(f"truncated: {type(layer).__name__} {BACKWARDS}")
         self.layer: Callable[..., Any]
         self.state: Any
-        vars(self).update(layer=layer, state=state)  # so the layer keeps the name that it has elsewhere
+        vars(self).update(layer=layer, state=state)  # not by assignment: the layer keeps the name that it has elsewhere
 
     def parts(self) -> Iterator[tuple[str, Any]]:
-        return ((name, part) for name, part in super().parts() if name == "layer")  # a first state is not ours
+        """Yield the layer alone: a Parameter that is the first state belongs to another module."""
+        return ((name, part) for name, part in super().parts() if name == "layer")
 
     def forward(self, x: Any, **options: Any) -> Any:
         result = self.layer(x, self.state, **options)
@@ -62,14 +63,14 @@ class truncated(Module):  # noqa: N801 (reads as what it makes of a layer)
 
         def cut(part: Tensor) -> Tensor:
             for module in reversed_layers:
-                if part.node is not None and any(value is module.called for _, value in part.node.scope.path()):
-                    raise ValueError(f"truncated: {module.called} {BACKWARDS}")
+                if part.node is not None and any(value is module.scope_name for _, value in part.node.scope.path()):
+                    raise ValueError(f"truncated: {module.scope_name} {BACKWARDS}")
             return part.detach()
 
-        self.state = mapped(cut, state)
+        self.state = map_tensors(cut, state)
         return out
 
-    __call__ = forward  # it is no place in the model: what happens, happens in its layer
+    __call__ = forward  # without a scope of its own: it is no place in the model, its layer is
 
     def __repr__(self) -> str:
         return f"truncated({self.layer!r})"
@@ -81,26 +82,26 @@ def takes_state(layer: Any) -> bool:
         inspect.signature(getattr(layer, "forward", layer)).bind_partial(None, None)
     except TypeError:  # not callable, or with fewer arguments
         return False
-    except ValueError:  # written in C: it does not tell
+    except ValueError:  # written in C, without a signature
         pass
     return True
 
 
 def reads_backwards(layer: Any) -> bool:
-    """Return whether a layer goes through time in reverse, in one of its directions at least."""
-    return (isinstance(layer, Stacked) and "reverse" in layer.directions) or (
+    """Return whether a layer, in one of its directions at least, goes through time in reverse."""
+    return (isinstance(layer, RecurrentLayers) and "reverse" in layer.directions) or (
         isinstance(layer, Recurrent) and layer.reverse
     )
 
 
-def mapped(function: Callable[[Tensor], Any], state: Any) -> Any:
+def map_tensors(function: Callable[[Tensor], Any], state: Any) -> Any:
     """Apply a function to every Tensor of a state; keep the tuples, lists and dicts that hold them."""
     if isinstance(state, Tensor):
         return function(state)
     if isinstance(state, dict):
-        return {key: mapped(function, part) for key, part in state.items()}
+        return {key: map_tensors(function, part) for key, part in state.items()}
     if isinstance(state, tuple | list):
-        parts = [mapped(function, part) for part in state]
+        parts = [map_tensors(function, part) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
     inside = state if isinstance(state, Collection) else vars(state).values() if hasattr(state, "__dict__") else ()
     if any(isinstance(part, Tensor) for part in inside):

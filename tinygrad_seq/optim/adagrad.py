@@ -1,4 +1,4 @@
-"""Adagrad (Duchi et al., 2011): the step is measured by all gradients so far, so that rare ones count more."""
+"""Adagrad (Duchi et al., 2011): each step is divided by the size of all gradients so far; rare gradients count more."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from tinygrad_seq.optim.optimizer import Optimizer
 
 
 class Adagrad(Optimizer):
-    """x <- x - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps), where s <- s + g^2 and g includes weight_decay * x.
+    """Step x <- x - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps), with s <- s + g^2, g including weight_decay * x.
 
     s starts from `initial_accumulator_value`. PyTorch's formula.
 

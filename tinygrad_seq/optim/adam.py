@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, 2015), and AdamW, which decays the weights beside the gradient (Loshchilov and Hutter, 2019)."""
+"""Adam (Kingma and Ba, 2015), and AdamW with weight decay outside the gradient (Loshchilov and Hutter, 2019)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,11 +9,11 @@ from tinygrad_seq.optim.optimizer import Optimizer
 
 
 class Adam(Optimizer):
-    """x <- x - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps), with running means of g and of g^2:
+    """Step x <- x - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps), with running means of g and of g^2:
 
         m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2,   g including weight_decay * x.
 
-    With `amsgrad` the largest v so far stands for v (Reddi et al., 2018).
+    With `amsgrad` the largest v so far replaces v (Reddi et al., 2018).
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0])
@@ -49,7 +49,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay does not pass through the running means: x <- (1 - lr * weight_decay) x, then Adam.
+    """Decay x <- (1 - lr * weight_decay) x, then step as Adam: the decay does not pass through the running means.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0])

@@ -1,7 +1,7 @@
-"""What all optimisers share: their parameters, their state as plain arrays, and a step that records nothing.
+"""The base of all optimisers: their parameters, their state as plain arrays, and a step that records nothing.
 
-A subclass writes one method: from a parameter's array, its gradient's array and a dictionary that lives as long as
-the parameter, to the parameter's new array. What it keeps in the dictionary it names in `memory`.
+A subclass writes one method, `update`: from a parameter's array, its gradient's array and the dictionary that is this
+parameter's state, it computes the new array. The names of the arrays in the state stand in `memory`.
 """
 
 import math
@@ -13,7 +13,7 @@ from tinygrad_seq.engine.backend import Array, host, modules, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.validation import number, trainable
+from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 
 FLAGS = ("nesterov", "amsgrad", "centered")
 FRACTIONS = ("betas", "alpha")  # the weights of running means
@@ -22,20 +22,20 @@ FRACTIONS = ("betas", "alpha")  # the weights of running means
 class Optimizer:
     """Base of all optimisers. `options` are the numbers of the formula (`lr` among them), changeable at any time."""
 
-    memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; `t` counts its steps
-    stepped = False  # whether `step` was called: a schedule asks
+    memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
+    stepped = False  # whether `step` was ever called: a schedule warns if not
 
     def __init__(self, parameters: Iterable[Parameter], **options: Any) -> None:
-        if isinstance(parameters, set | frozenset):  # their order is another in every run, and state goes by it
+        if isinstance(parameters, set | frozenset):  # its order differs from run to run, and state goes by position
             raise TypeError(f"{type(self).__name__}: a set has no order, pass the parameters in a list")
-        self.parameters = trainable(type(self).__name__, parameters)
+        self.parameters = checked_parameters(type(self).__name__, parameters)
         if not self.parameters:
             raise ValueError(f"{type(self).__name__}: there are no parameters to optimise")
         self.options = {option: self.checked(option, value) for option, value in options.items()}
         self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
 
     def checked(self, option: str, value: Any) -> Any:
-        """An option as plain Python, or an error that says what it should be."""
+        """Return an option as plain Python; raise an error that says what it should be."""
         name = type(self).__name__
         if option in FLAGS:
             if not isinstance(value, bool):
@@ -43,14 +43,14 @@ class Optimizer:
             return value
         below = 1.0 if option in FRACTIONS else math.inf
         if option != "betas":
-            return number(name, option, value, below)
+            return nonnegative(name, option, value, below)
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise TypeError(f"{name}: betas must be two numbers, got {value!r}")
-        return tuple(number(name, option, beta, below) for beta in value)
+        return tuple(nonnegative(name, option, beta, below) for beta in value)
 
     @property
     def lr(self) -> float:
-        """The learning rate."""
+        """Return the learning rate."""
         rate: float = self.options["lr"]
         return rate
 
@@ -71,7 +71,7 @@ class Optimizer:
         for i, (parameter, kept) in enumerate(zip(self.parameters, self.state, strict=True)):
             if parameter.grad is not None:
                 x, state = parameter.array, dict(kept)
-                for name in state.keys() & set(self.memory):  # a parameter that was moved or cast takes them along
+                for name in state.keys() & set(self.memory):  # state follows a parameter that was moved or cast
                     if type(state[name]) is not type(x) or state[name].dtype != x.dtype:
                         state[name] = to_device(state[name], parameter.device).astype(x.dtype)
                 new = array_of(self.update(*self.decayed(x, parameter.grad.array), state))
@@ -85,52 +85,56 @@ class Optimizer:
         commit([*changes, (self, "state", states)])
 
     def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
-        """Weight decay: the gradient of |x|^2 / 2, so many times, is part of g."""
+        """Return x and g + weight_decay * x: the gradient of weight_decay * |x|^2 / 2 is added."""
         decay = self.options.get("weight_decay")
         return (x, g + decay * x) if decay else (x, g)
 
     def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        """The formula: a new array; x and g stay as they are."""
+        """Return the new array by the formula; x and g must stay as they are."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """Options and state as plain values and host arrays, and whose state it is, for `ts.save`."""
+        """Return options, state and whose state it is, as plain values and host arrays, for `ts.save`."""
         state = [{key: host.array(to_host(v)) if type(v) in modules else v for key, v in s.items()} for s in self.state]
-        return {"options": dict(self.options), "state": state, "parameters": self.identities()}
+        return {"options": dict(self.options), "state": state, "parameters": self.fingerprints()}
 
-    def identities(self) -> list[list[Any]]:
-        """What the parameters are known by, in order: name, shape, and a checksum of the values."""
+    def fingerprints(self) -> list[list[Any]]:
+        """Return the name, the shape and a checksum of the values of every parameter, in order."""
         arrays = [host.ascontiguousarray(to_host(parameter.array)) for parameter in self.parameters]
         return [[p.name, list(p.shape), zlib.crc32(array.data)] for p, array in zip(self.parameters, arrays)]
 
     def check_order(self, place: str, saved: list[list[Any]]) -> None:
-        """Refuse the state of other parameters, or of the same ones in another order."""
-        ours = self.identities() if saved else []
-        places = {values: i for i, (_, _, values) in enumerate(saved)}
-        moved = sorted(entry[2] for entry in ours) == sorted(entry[2] for entry in saved)  # or in place as they were
-        for i, ((name, shape, values), (old_name, old_shape, old_values)) in enumerate(zip(ours, saved)):
+        """Raise ValueError if the saved fingerprints are of other parameters, or of these in another order.
+
+        Names and shapes must agree. Checksums need not: the model itself may be loaded later. But where the same
+        checksums come in another order, the parameters do.
+        """
+        ours = self.fingerprints() if saved else []
+        checksums, old_checksums = [entry[2] for entry in ours], [entry[2] for entry in saved]
+        same_values = sorted(checksums) == sorted(old_checksums)
+        for i, ((name, shape, checksum), (old_name, old_shape, old_checksum)) in enumerate(zip(ours, saved)):
             renamed = None not in (name, old_name) and name != old_name
-            if renamed or shape != old_shape or (moved and values != old_values):
-                other = f"what was parameter {places[values]}" if moved and values != old_values else f"{name} {shape}"
+            moved = same_values and checksum != old_checksum
+            if renamed or shape != old_shape or moved:
+                now = f"what was parameter {old_checksums.index(checksum)}" if moved else f"{name} {shape}"
                 raise ValueError(
                     f"{place}: parameter {i} was {old_name or 'one'} {old_shape} when this was saved, now it is "
-                    f"{other}: pass the parameters in the same order"
+                    f"{now}: pass the parameters in the same order"
                 )
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same optimiser over the same parameters: all of it, or an error and nothing.
 
-        State goes to the parameters by their position, so it is refused where their names or shapes have changed, or
-        where their values are those that were saved, in another order: load the model first. A state without
-        'parameters', as version 0.1.0 saved it, is taken as it is. Raises ValueError or TypeError that names what does
-        not fit.
+        State goes to the parameters by position, so it is refused if their names or shapes have changed, or if their
+        values are the saved ones in another order. A state without 'parameters', as version 0.1.0 saved it, is taken
+        as it is. Raises ValueError or TypeError that names what does not fit.
         """
         place = f"{type(self).__name__}.load_state_dict"
         try:
             given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
-            whose = [[name, list(shape), int(values)] for name, shape, values in saved.get("parameters", ())]
+            saved_as = [[name, list(shape), int(checksum)] for name, shape, checksum in saved.get("parameters", ())]
             counts = {0, len(kept), len(self.parameters)}
-            if saved.keys() - {"parameters"} != {"options", "state"} or len(whose) not in counts:
+            if saved.keys() - {"parameters"} != {"options", "state"} or len(saved_as) not in counts:
                 raise KeyError
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'") from None
@@ -140,7 +144,7 @@ class Optimizer:
             raise ValueError(
                 f"{place}: the state is for {len(kept)} parameters, this optimiser has {len(self.parameters)}"
             )
-        self.check_order(place, whose)
+        self.check_order(place, saved_as)
         options = {option: self.checked(option, value) for option, value in given.items()}
         for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
             for name, value in state.items():

@@ -1,4 +1,4 @@
-"""RMSprop (Hinton, 2012, lecture 6e; centred by Graves, 2013): the step is measured by the recent size of gradients."""
+"""RMSprop (Hinton, 2012, lecture 6e; centred: Graves, 2013): each step is divided by the recent size of gradients."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,10 @@ from tinygrad_seq.optim.optimizer import Optimizer
 
 
 class RMSprop(Optimizer):
-    """x <- x - lr * g / (sqrt(v) + eps), where v <- alpha v + (1 - alpha) g^2 and g includes weight_decay * x.
+    """Step x <- x - lr * g / (sqrt(v) + eps), where v <- alpha v + (1 - alpha) g^2 and g includes weight_decay * x.
 
-    With `centered` the square of the running mean of g is taken off v, so that it is a variance; with `momentum` the
-    step is u <- momentum * u + g / (sqrt(v) + eps). PyTorch's formula.
+    With `centered` the square of the running mean of g is subtracted from v, so that v is a variance; with `momentum`
+    the step is u <- momentum * u + g / (sqrt(v) + eps). PyTorch's formula.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0])
@@ -43,7 +43,7 @@ class RMSprop(Optimizer):
         v = state["v"] = o["alpha"] * state.get("v", 0.0) + (1 - o["alpha"]) * (g * g)
         if o["centered"]:
             mean = state["mean"] = o["alpha"] * state.get("mean", 0.0) + (1 - o["alpha"]) * g
-            v = xp.maximum(v - mean * mean, 0.0)  # below 0 by rounding only, where gradients do not change
+            v = xp.maximum(v - mean * mean, 0.0)  # below 0 only by rounding, when gradients do not change
         step = g / (xp.sqrt(v) + o["eps"])
         if o["momentum"]:
             step = state["velocity"] = o["momentum"] * state.get("velocity", 0.0) + step

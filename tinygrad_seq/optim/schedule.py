@@ -1,8 +1,8 @@
 """Schedules: the learning rate as a function of time, PyTorch's formulas in closed form.
 
 A schedule remembers the rate that its optimiser began with and how often it was asked to step; all else follows.
-Call its `step` after the optimiser's, once an epoch or once an update: what a step of time is, is up to you. The other
-way round the first rate is never used, which is worth a warning.
+Call its `step` after the optimiser's, once an epoch or once an update. In the other order the first rate is never used:
+that gives a warning.
 """
 
 import math
@@ -12,11 +12,11 @@ from typing import Any
 
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.optim.optimizer import Optimizer
-from tinygrad_seq.optim.validation import number
+from tinygrad_seq.optim.validation import nonnegative
 
 
 class Schedule:
-    """Base of all schedules: a subclass says `rate`, the learning rate at time t."""
+    """Base of all schedules: a subclass defines `rate`, the learning rate at time t."""
 
     def __init__(self, optimizer: Optimizer, **options: float) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -25,10 +25,10 @@ class Schedule:
         self.options = self.checked({"start": optimizer.lr, "t": 0, **options})
 
     def checked(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Rates as floats; times as whole numbers, of which only t may be 0."""
+        """Return the options, rates as floats and times as ints; raise for nonsense. Only the time t may be 0."""
         name, found = type(self).__name__, {}
         for option, value in options.items():
-            found[option] = number(name, option, value)
+            found[option] = nonnegative(name, option, value)
             if option in ("t", "step_size", "T_max"):
                 found[option] = int(value)
                 if value != found[option] or (value == 0 and option != "t"):
@@ -36,11 +36,11 @@ class Schedule:
         return found
 
     def rate(self) -> float:
-        """The learning rate at time t, from the options."""
+        """Return the learning rate at time t, from the options."""
         raise NotImplementedError
 
     def step(self) -> None:
-        """Let one step of time pass and set the optimiser's learning rate; warn where that has not stepped at all."""
+        """Add 1 to the time and set the optimiser's learning rate; warn if the optimiser has not stepped yet."""
         name, optimizer, ahead = type(self).__name__, self.optimizer, copy(self)
         if self.options["t"] == 0 and not optimizer.stepped:
             warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
@@ -52,11 +52,11 @@ class Schedule:
         commit([(self, "options", ahead.options), (optimizer, "options", {**optimizer.options, "lr": rate})])
 
     def get_last_lr(self) -> list[float]:
-        """The learning rate that is set now, in a list, as in PyTorch."""
+        """Return the learning rate that is set now, in a list, as in PyTorch."""
         return [self.optimizer.lr]
 
     def state_dict(self) -> dict[str, Any]:
-        """Time and numbers, for `ts.save`; the learning rate itself is in the optimiser's."""
+        """Return the time and the options, for `ts.save`; the learning rate itself is in the optimiser's state."""
         return dict(self.options)
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """lr = start * gamma^floor(t / step_size): a drop every `step_size` steps.
+    """Set lr = start * gamma^floor(t / step_size): a drop every `step_size` steps.
 
     >>> import tinygrad_seq as ts
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
@@ -85,14 +85,14 @@ class StepLR(Schedule):
 
     def rate(self) -> float:
         o = self.options
-        rate: float = o["start"] * o["gamma"] ** (o["t"] // o["step_size"])
-        return rate
+        return float(o["start"] * o["gamma"] ** (o["t"] // o["step_size"]))
 
 
 class CosineAnnealingLR(Schedule):
-    """lr = eta_min + (start - eta_min) * (1 + cos(pi t / T_max)) / 2 (Loshchilov and Hutter, 2017, without restarts).
+    """Set lr = eta_min + (start - eta_min) * (1 + cos(pi t / T_max)) / 2.
 
-    From the start down to `eta_min` in `T_max` steps, and up again if you go on.
+    From the start down to `eta_min` in `T_max` steps, and up again if you go on (Loshchilov and Hutter, 2017, without
+    restarts).
 
     >>> import tinygrad_seq as ts
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
@@ -108,5 +108,4 @@ class CosineAnnealingLR(Schedule):
 
     def rate(self) -> float:
         o = self.options
-        rate: float = o["eta_min"] + (o["start"] - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2
-        return rate
+        return float(o["eta_min"] + (o["start"] - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2)

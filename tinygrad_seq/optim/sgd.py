@@ -9,7 +9,7 @@ from tinygrad_seq.optim.optimizer import Optimizer
 
 
 class SGD(Optimizer):
-    """x <- x - lr * v, where v <- momentum * v + (1 - dampening) * g and g includes weight_decay * x.
+    """Step x <- x - lr * v, where v <- momentum * v + (1 - dampening) * g and g includes weight_decay * x.
 
     Without momentum v is g; the first v is g; with `nesterov` the step is g + momentum * v. PyTorch's formula.
 

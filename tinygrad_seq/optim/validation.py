@@ -1,6 +1,6 @@
-"""What the functions of this room are given: numbers that make sense, and parameters that can be trained.
+"""Arguments of optimisers, schedules and clipping, checked at once: numbers that make sense, parameters that can learn.
 
-A nonsense learning rate or a result in the place of a leaf would train on in silence; here both are said at once.
+Without these checks, a nonsense learning rate or a Tensor that is no Parameter would train wrongly and silently.
 """
 
 import math
@@ -12,8 +12,8 @@ from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module, Parameter
 
 
-def number(place: str, name: str, value: Any, below: float | None = math.inf) -> float:
-    """A number from 0 up to `below` (None: inf too) as a Python float: a float64 would widen float32 parameters."""
+def nonnegative(place: str, name: str, value: Any, below: float | None = math.inf) -> float:
+    """Return a number from 0 up to `below` (None: inf too) as a Python float; NumPy's would widen float32 arrays."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{place}: {name} must be a number, got {value!r}")
     try:
@@ -26,8 +26,8 @@ def number(place: str, name: str, value: Any, below: float | None = math.inf) ->
     return found
 
 
-def trainable(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
-    """The parameters as a list, each a Parameter and there once."""
+def checked_parameters(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Return the parameters as a list; raise for anything else, or for one that is there twice."""
     if isinstance(parameters, Module):
         raise TypeError(f"{place}: pass the parameters of the {type(parameters).__name__}: module.parameters()")
     if isinstance(parameters, Value) or not isinstance(parameters, Iterable):

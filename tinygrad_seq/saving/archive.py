@@ -1,32 +1,24 @@
 """Saving and loading without pickle: nested dictionaries, lists and tuples of arrays and plain values, bit for bit.
 
-A file is a zip archive in which nothing is compressed: `tree.json` is the structure, with a number where an array
-stands; `0.npy`, `1.npy`, ... are the arrays in NumPy's own format; the archive's comment is the SHA-256 of all before
-it, so that a damaged byte is noticed wherever it is. Nothing in a file is ever executed, and nothing that a file says
-of its sizes is believed before it was compared with the file's own. Arrays go to and from the file in blocks.
+A file is a zip archive in which nothing is compressed. `tree.json` is the structure, with a number where an array
+stands; `0.npy`, `1.npy`, ... are the arrays in NumPy's own format; the archive's comment is the SHA-256 of all bytes
+before it, so that a damaged byte is noticed wherever it is. Nothing in a file is ever executed, and every size that a
+file names is compared with the file's own size before memory is asked for. Arrays go to and from the file in blocks.
 """
 
-import contextlib
 import hashlib
-import io
 import json
-import math
 import os
-import secrets
-import stat
 import zipfile
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from tinygrad_seq.engine.backend import host, modules, to_host
-from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.saving.safetensors import arrays_by_name, package, read_safetensors, write_safetensors
+from tinygrad_seq.saving.atomic_file import replacing
+from tinygrad_seq.saving.npy import BLOCK, blocks_of, header_of, read_npy
+from tinygrad_seq.saving.safetensors import package, read_safetensors, write_safetensors
+from tinygrad_seq.saving.state_tree import decode, encode
 
 VERSION = 1
 DIGEST = 32  # bytes
-BLOCK = 1 << 18  # bytes
-DEEP = 100  # dicts, lists and tuples in each other: JSON is read recursively, and a dict is three levels of it
-WIDE = 1 << 13  # bits of an int: Python reads no more than 4300 digits
 
 
 def save(state: Any, path: str | os.PathLike[str]) -> None:
@@ -46,21 +38,16 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     {'weight': array([1., 1.], dtype=float32), 'epoch': 3}
     """
     path = os.fsdecode(path)
-    named = path.endswith(".safetensors")
-    arrays: list[Any] = []
-    try:
-        content = arrays_by_name(state) if named else encode(state, "state", arrays)
-    except RecursionError:
-        raise ValueError("save: the state contains itself, or is nested too deeply") from None
+    write = write_safetensors if path.endswith(".safetensors") else write_archive
     with replacing(path) as file:
-        if named:
-            write_safetensors(content, file.name)
-        else:
-            write_archive(content, arrays, file)
+        try:
+            write(state, file)
+        except RecursionError:
+            raise ValueError("save: the state contains itself, or is nested too deeply") from None
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """What `save` wrote, with arrays as NumPy arrays; of a `.safetensors` file, a dict of arrays by dotted name.
+    """Return what `save` wrote, arrays as NumPy arrays; of a `.safetensors` file, a dict of arrays by dotted name.
 
     Raises FileNotFoundError, or ValueError for a file that is damaged or is not one of ours.
 
@@ -71,74 +58,25 @@ def load(path: str | os.PathLike[str]) -> Any:
     (1, None)
     """
     path = os.fsdecode(path)
-    named = path.endswith(".safetensors")
-    if named:
-        package()  # which may be missing, whatever the file is
+    read: Any = read_archive
+    if path.endswith(".safetensors"):
+        package()  # raises if it is missing, whatever the file is
+        read = read_safetensors
     with open(path, "rb") as file:
         try:
-            return read_safetensors(path) if named else read_archive(file)
+            return read(file)
         except MemoryError:
             raise
         except Exception as error:  # a damaged file can fail in any way
             raise ValueError(f"load: {path!r} is not a file that ts.save wrote, or is damaged: {error}") from error
 
 
-# -------------------------------------------------------------------------------------------------- the file as a whole
-
-
-def write(path: str, content: bytes) -> None:
-    """Write a file with this content, or leave what was there before."""
-    with replacing(path) as file:
-        file.write(content)
-
-
-@contextlib.contextmanager
-def replacing(path: str) -> Iterator[BinaryIO]:
-    """Give a new file that takes the place of the one at a path, and its owner and permissions, if all goes well.
-
-    Where the path is a symbolic link, the file that it leads to is replaced. Raises OSError, as `open` does, where
-    that may not be written to, and for what is no file: a folder, a device, a pipe.
-    """
-    path = os.path.realpath(path)
-    old = None
-    with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:
-        old = os.fstat(file.fileno())
-    if old is not None and not stat.S_ISREG(old.st_mode):
-        raise OSError(f"save: {path!r} is there, and is not a file")
-    mode = 0o666 if old is None else 0o600  # less what the umask says; nobody else reads what is not finished
-    beside = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.part")  # a name of any length has room
-    try:
-        with open(beside, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            kept = old or os.fstat(file.fileno())
-            yield file
-        with contextlib.suppress(AttributeError, PermissionError):  # on Windows; where we are not the owner
-            os.chown(beside, kept.st_uid, kept.st_gid)
-        os.chmod(beside, stat.S_IMODE(kept.st_mode))
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-        raise
-
-
-def digest(file: BinaryIO) -> bytes:
-    """The SHA-256 of a file but for its last 32 bytes, where it is left."""
-    left = file.seek(0, os.SEEK_END) - DIGEST
-    file.seek(0)
-    found = hashlib.sha256()
-    while block := file.read(max(min(left, BLOCK), 0)):
-        found.update(block)
-        left -= len(block)
-    return found.digest()
-
-
-# ---------------------------------------------------------------------------------------------------------- the archive
-
-
-def write_archive(tree: Any, arrays: list[Any], file: BinaryIO) -> None:
-    """Write what `encode` made."""
-    text = json.dumps({"version": VERSION, "tree": tree}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+def write_archive(state: Any, file: BinaryIO) -> None:
+    """Write a state as a zip archive with its checksum."""
+    arrays: list[Any] = []
+    saved = {"version": VERSION, "tree": encode(state, "state", arrays)}
     with zipfile.ZipFile(file, "w") as archive:
+        text = json.dumps(saved, ensure_ascii=False).encode("utf-8", "surrogatepass")
         archive.writestr(zipfile.ZipInfo("tree.json"), text)
         for number, array in enumerate(arrays):
             with archive.open(f"{number}.npy", "w", force_zip64=True) as member:
@@ -150,7 +88,7 @@ def write_archive(tree: Any, arrays: list[Any], file: BinaryIO) -> None:
 
 
 def read_archive(file: BinaryIO) -> Any:
-    """The state in an archive."""
+    """Return the state in an archive, or raise the error that says what is wrong with it."""
     if digest(file) != file.read():
         raise ValueError("its checksum is wrong")
     size = file.tell()
@@ -162,109 +100,24 @@ def read_archive(file: BinaryIO) -> Any:
             raise ValueError("its members are compressed")
         if sum(member.file_size for member in members) > size:
             raise ValueError("its members are larger than the file")
-        saved = json.loads(archive.read("tree.json"), parse_constant=float)  # every NaN one of its own: keys may be
+        saved = json.loads(archive.read("tree.json"), parse_constant=float)  # each NaN a new object: two can be keys
         if saved["version"] != VERSION:
             raise ValueError(f"it has version {saved['version']}, this library reads {VERSION}")
         if saved.keys() != {"version", "tree"}:
             raise ValueError(f"it holds {sorted(saved)}, expected a version and a tree")
-        arrays = [read_array(archive, member) for member in members[1:]]
+        arrays = []
+        for member in members[1:]:
+            with archive.open(member) as content:
+                arrays.append(read_npy(content, member.file_size))
     return decode(saved["tree"], arrays)
 
 
-def header_of(array: Any) -> bytes:
-    """The start of an .npy file."""
-    form, buffer = host.lib.format, io.BytesIO()
-    form.write_array_header_1_0(buffer, form.header_data_from_array_1_0(array))
-    return buffer.getvalue()
-
-
-def announced(file: Any) -> tuple[tuple[int, ...], Any]:
-    """The shape and dtype that the start of an .npy file speaks of, read up to its end."""
-    form = host.lib.format
-    read = form.read_array_header_1_0 if form.read_magic(file) == (1, 0) else form.read_array_header_2_0
-    try:
-        shape, _, dtype = read(file)
-    except MemoryError:  # what Python's parser says of nonsense, which is no lack of memory
-        raise ValueError("the header of an array cannot be read") from None
-    return shape, dtype
-
-
-def blocks_of(array: Any) -> Iterator[bytes]:
-    """The numbers of an array, in the order that its header says, some at a time."""
-    order: Any = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
-    count = max(BLOCK // max(array.itemsize, 1), 1)
-    block: Any
-    for block in host.nditer(array, ["external_loop", "buffered", "zerosize_ok"], order=order, buffersize=count):
-        yield block.tobytes()
-
-
-def read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
-    """The array in a member, whose size must be what its header says."""
-    with archive.open(member) as file:
-        shape, dtype = announced(file)
-        if file.tell() + math.prod(shape) * dtype.itemsize != member.file_size:
-            raise ValueError(f"{member.filename} is not as long as an array of {dtype} {shape}")
-        file.seek(0)
-        return host.lib.format.read_array(file, allow_pickle=False)
-
-
-# -------------------------------------------------------------------------------------------------------- the structure
-
-
-def encode(value: Any, place: str, arrays: list[Any], depth: int = DEEP) -> Any:
-    """A value as JSON; arrays go to the list and leave their number."""
-    if depth < 0:
-        raise RecursionError
-    if isinstance(value, Value):
-        value = value.array
-    scalar = isinstance(value, host.generic) and value.dtype.kind in "biufcmM"
-    if scalar or (type(value) in modules and not value.dtype.hasobject):
-        array = to_host(value)
-        try:
-            comes_back = announced(io.BytesIO(header_of(array))) == (array.shape, array.dtype)
-        except ValueError:
-            comes_back = False
-        if not comes_back:
-            raise TypeError(f"save: {place} is an array of {array.dtype}, which an .npy file cannot hold")
-        arrays.append(array)
-        return {"scalar" if scalar else "array": len(arrays) - 1}
-    if isinstance(value, dict):
-        pairs = [
-            [encode(k, f"a key of {place}", arrays, depth - 1), encode(v, f"{place}[{k!r}]", arrays, depth - 1)]
-            for k, v in value.items()
-        ]
-        try:
-            comes_back = len({decode(key, arrays) for key, _ in pairs}) == len(pairs)
-        except TypeError:
-            comes_back = False
-        if not comes_back:
-            kinds = "keys are plain values, NumPy's numbers, or tuples of these"
-            raise TypeError(f"save: a key of {place} would not come back: {kinds}")
-        return {"dict": pairs}
-    if isinstance(value, list | tuple):
-        items = [encode(item, f"{place}[{i}]", arrays, depth - 1) for i, item in enumerate(value)]
-        return {"tuple": items} if isinstance(value, tuple) else items
-    if value is None or type(value) in (bool, float, str) or (type(value) is int and value.bit_length() <= WIDE):
-        return value
-    kind = f"an int of more than {WIDE} bits" if type(value) is int else f"a {type(value).__name__}"
-    raise TypeError(f"save: {place} is {kind}, which is neither an array nor a plain value")
-
-
-def decode(tree: Any, arrays: list[Any]) -> Any:
-    """The value that `encode` made this of; ValueError for what it does not make."""
-    if isinstance(tree, list):
-        return [decode(item, arrays) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    ((kind, content),) = tree.items()
-    if kind in ("array", "scalar"):
-        array = arrays[range(len(arrays)).index(content)]
-        return array if kind == "array" else array[()]
-    if kind not in ("tuple", "dict") or not isinstance(content, list):
-        raise ValueError(f"it holds something called {kind!r}")
-    items = decode(content, arrays)
-    if kind == "tuple":
-        return tuple(items)
-    if not all(isinstance(pair, list) and len(pair) == 2 for pair in items) or len(found := dict(items)) < len(items):
-        raise ValueError("it holds a dict of other things than pairs, or with a key twice")
-    return found
+def digest(file: BinaryIO) -> bytes:
+    """Return the SHA-256 of a file without its last 32 bytes; the file is left where these begin."""
+    left = file.seek(0, os.SEEK_END) - DIGEST
+    file.seek(0)
+    found = hashlib.sha256()
+    while block := file.read(max(min(left, BLOCK), 0)):
+        found.update(block)
+        left -= len(block)
+    return found.digest()

@@ -1,18 +1,19 @@
 """The safetensors format, which other libraries read: named arrays and nothing else.
 
-Nested dicts become dotted names, as in a state_dict. The package stores an array's memory as it lies, whatever the
-strides say, so every array is made contiguous before it gets there. It reads and writes files itself, array by array.
+Nested dicts become dotted names, as in a state_dict. The package reads and writes the files; it stores an array's
+memory as it lies, whatever the strides say, so every array is made contiguous first.
 """
 
 import importlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from tinygrad_seq.engine.backend import host, modules, to_host
 from tinygrad_seq.engine.graph import Value
 
 
 def package() -> Any:
-    """Return the package; RuntimeError, naming the extra, where it is not installed."""
+    """Return the package; raise RuntimeError, which names the extra to install, where it is missing."""
     try:
         return importlib.import_module("safetensors.numpy")
     except ImportError as error:
@@ -21,40 +22,35 @@ def package() -> Any:
         ) from error
 
 
-def arrays_by_name(state: Any) -> dict[str, Any]:
-    """Every array in a state by its dotted name; TypeError or ValueError for what the format cannot hold."""
-    package()
-    arrays: dict[str, Any] = {}
-    flatten(state, "", arrays)
-    return arrays
-
-
-def flatten(state: Any, name: str, arrays: dict[str, Any]) -> None:
-    """Put every array under its dotted name."""
-    value = state.array if isinstance(state, Value) else state
-    if type(value) in modules and name and value.dtype.kind in "fiub":
+def write_safetensors(state: Any, file: BinaryIO) -> None:
+    """Write a state of named arrays; raise TypeError or ValueError, which names the place, for anything else."""
+    save_file, arrays = package().save_file, {}
+    for name, array in named_arrays(state, ""):
         if name in arrays:
             raise ValueError(f"save: two arrays would both be called {name!r} in safetensors")
         if name == "__metadata__":
             raise ValueError(f"save: safetensors keeps the name {name!r} to itself: give the array another one")
-        arrays[name] = host.asarray(to_host(value), order="C")
+        arrays[name] = array
+    try:
+        save_file(arrays, file.name)
+    except Exception as error:  # the package has exceptions of its own
+        raise ValueError(f"save: safetensors could not write this: {error}") from error
+
+
+def named_arrays(state: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield every array in a state with its dotted name."""
+    value = state.array if isinstance(state, Value) else state
+    if type(value) in modules and name and value.dtype.kind in "fiub":
+        yield name, host.asarray(to_host(value), order="C")
     elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
         for key, part in value.items():
-            flatten(part, f"{name}.{key}" if name else key, arrays)
+            yield from named_arrays(part, f"{name}.{key}" if name else key)
     else:
         what = f"an array of {value.dtype}" if type(value) in modules else f"a {type(value).__name__}"
         raise TypeError(f"save: safetensors holds dicts of arrays by name only, {name or 'the state'} is {what}")
 
 
-def write_safetensors(arrays: dict[str, Any], path: str) -> None:
-    """Write named arrays to a file."""
-    try:
-        package().save_file(arrays, path)
-    except Exception as error:  # the package has its own kinds
-        raise ValueError(f"save: safetensors could not write this: {error}") from error
-
-
-def read_safetensors(path: str) -> dict[str, Any]:
-    """The arrays by dotted name, each one's own: read, not mapped, which would hold the file in memory, too."""
-    found: dict[str, Any] = package().load_file(path, backend="pread")
+def read_safetensors(file: BinaryIO) -> dict[str, Any]:
+    """Return the arrays by dotted name. They are read, not mapped: mapping would hold the whole file in memory, too."""
+    found: dict[str, Any] = package().load_file(file.name, backend="pread")
     return found
