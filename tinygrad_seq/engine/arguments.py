@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from numbers import Real
 from operator import index as as_int
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 
+T = TypeVar("T")  # a Tensor gives a Tensor, a raw array an array
 Axis: TypeAlias = int | Sequence[int] | None
 
 

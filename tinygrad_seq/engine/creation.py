@@ -43,7 +43,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     kind = source.dtype.newbyteorder("=") if dtype is None else as_dtype(dtype)  # files may hold the other byte order
     array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
-    made = handle(array)
+    made: Tensor = handle(array)
     if requires_grad:
         leaf(made, True)
     return made

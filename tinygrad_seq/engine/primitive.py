@@ -17,17 +17,15 @@ this is the code that runs for every op.
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeVar, overload
 
 from tinygrad_seq.engine import recording as record
-from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.backend import Raw, host, modules
 from tinygrad_seq.engine.graph import Cut, Node, Value, cut, leaf
 from tinygrad_seq.engine.recording import constant, explain, plain, recorded
 from tinygrad_seq.engine.scope import current
 
-if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
-    from tinygrad_seq.engine.tensor import Tensor
-
+T = TypeVar("T")
 Rule = Callable[..., Any] | None
 registry: dict[str, "Primitive"] = {}
 current_scope = current.get
@@ -35,14 +33,20 @@ nothing: dict[str, Any] = {}
 
 
 class Operation(Protocol):
-    """What `@primitive` gives: a function to call, and where to declare its gradient."""
+    """Describe what `@primitive` returns: a function to call, and where to declare its gradient.
+
+    A first argument of another kind than these is a Tensor, and so is the result.
+    """
 
     op: "Primitive"
     vjps: Callable[..., None]
     joint_vjp: Callable[[Callable[..., Any]], None]
     merged_vjp: Callable[[Callable[..., Any]], None]
 
-    def __call__(self, *arrays: Any, **static: Any) -> "Tensor": ...
+    @overload
+    def __call__(self, x: Raw, *others: Any, **static: Any) -> Any: ...
+    @overload
+    def __call__(self, x: T, *others: Any, **static: Any) -> T: ...
 
 
 class Primitive:

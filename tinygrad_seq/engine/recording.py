@@ -4,14 +4,11 @@ that every op shares.
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, to_host
 from tinygrad_seq.engine.graph import Node, Value, new_serial
 from tinygrad_seq.engine.scope import Scope, current
-
-if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
-    from tinygrad_seq.engine.tensor import Tensor
 
 T = TypeVar("T", bound=type[Value])
 result_type: type[Value] = Value  # what ops return: Tensor, once `returned_by_ops` has been told
@@ -26,12 +23,12 @@ def returned_by_ops(cls: T) -> T:
     return cls
 
 
-def handle(array: Array, node: Node | None = None) -> "Tensor":
+def handle(array: Array, node: Node | None = None) -> Any:
     """A Tensor of an array and the node that made it."""
     result = result_type()
     result.array = array
     result.node = node
-    return result  # type: ignore[return-value]
+    return result
 
 
 def plain(op: Any, out: Any) -> Any:
@@ -137,7 +134,7 @@ def unwrapped(name: str, data: Any) -> Any:
     return to_host(let_go(name, data)) if isinstance(data, Value) else data
 
 
-def constant(name: str, raw: Any, beside: Value) -> "Tensor":
+def constant(name: str, raw: Any, beside: Value) -> Any:
     """A raw argument beside a Tensor: a number takes the Tensor's floating dtype, an array is copied."""
     array = beside.array
     xp = modules[type(array)]

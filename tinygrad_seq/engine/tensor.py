@@ -5,7 +5,7 @@ is said by the op it calls. A Tensor's value never changes: `x += y` makes a new
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 from weakref import ref
 
 from tinygrad_seq.engine import backprop
@@ -23,8 +23,14 @@ from tinygrad_seq.engine.functions import reductions as composite
 from tinygrad_seq.engine.functions import shapes as arrangement
 from tinygrad_seq.engine.graph import Cut, Value, cut, leaf, leaf_after
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
-from tinygrad_seq.engine.primitive import Operation
 from tinygrad_seq.engine.recording import handle, returned_by_ops
+
+P = ParamSpec("P")
+
+
+def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tensor", P], "Tensor"]:
+    """Return the op itself, with the type that it has as a method: of a Tensor, it gives a Tensor."""
+    return op
 
 
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
@@ -138,7 +144,8 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """The same values, cut off from the graph."""
-        result, node = handle(self.array), self.node
+        result: Tensor = handle(self.array)
+        node = self.node
         if node is not None and (node.requires_grad or isinstance(node, Cut)):
             cut(result, node)
         return result
@@ -151,7 +158,8 @@ class Tensor(Value):
         dtype = as_dtype(target)
         if dtype == self.dtype:
             return self
-        return shape.cast(self, dtype=dtype) if dtype.kind == "f" else handle(self.array.astype(dtype))
+        result: Tensor = shape.cast(self, dtype=dtype) if dtype.kind == "f" else handle(self.array.astype(dtype))
+        return result
 
     # --------------------------------------------------------------------------------------------------- gradients
 
@@ -184,19 +192,19 @@ class Tensor(Value):
 
     # ------------------------------------------------------------------------- operators: each is the op of that name
 
-    __add__ = elementwise.add
-    __sub__ = elementwise.subtract
-    __mul__: Operation = elementwise.multiply
-    __truediv__ = elementwise.divide
-    __pow__ = elementwise.power
-    __neg__ = elementwise.negative
-    __abs__ = elementwise.abs
-    __lt__ = comparison.less
-    __le__ = comparison.less_equal
-    __gt__ = comparison.greater
-    __ge__ = comparison.greater_equal
-    __matmul__ = composite.matmul
-    __getitem__ = composite.getitem
+    __add__ = method(elementwise.add)
+    __sub__ = method(elementwise.subtract)
+    __mul__ = method(elementwise.multiply)
+    __truediv__ = method(elementwise.divide)
+    __pow__ = method(elementwise.power)
+    __neg__ = method(elementwise.negative)
+    __abs__ = method(elementwise.abs)
+    __lt__ = method(comparison.less)
+    __le__ = method(comparison.less_equal)
+    __gt__ = method(comparison.greater)
+    __ge__ = method(comparison.greater_equal)
+    __matmul__ = method(composite.matmul)
+    __getitem__ = method(composite.getitem)
     __hash__ = object.__hash__
 
     __radd__ = reflected(elementwise.add)
@@ -217,40 +225,40 @@ class Tensor(Value):
 
     # ----------------------------------------------------------------------- methods: each is the function of that name
 
-    exp = elementwise.exp
-    log = elementwise.log
-    sqrt = elementwise.sqrt
-    sin = elementwise.sin
-    cos = elementwise.cos
-    tanh = elementwise.tanh
-    sigmoid = elementwise.sigmoid
-    relu = elementwise.relu
-    abs = elementwise.abs
-    maximum = elementwise.maximum
-    minimum = elementwise.minimum
-    pow = elementwise.power
-    clip = composite.clip
-    sum = composite.sum
-    mean = composite.mean
-    var = composite.var
-    max = composite.max
-    min = composite.min
-    argmax = composite.argmax
-    logsumexp = composite.logsumexp
-    softmax = composite.softmax
-    log_softmax = composite.log_softmax
-    matmul = composite.matmul
-    reshape = view = arrangement.reshape
-    transpose = permute = arrangement.transpose
-    swapaxes = arrangement.swapaxes
-    expand_dims = arrangement.expand_dims
-    squeeze = arrangement.squeeze
-    broadcast_to = arrangement.broadcast_to
-    flip = arrangement.flip
-    pad = arrangement.pad
+    exp = method(elementwise.exp)
+    log = method(elementwise.log)
+    sqrt = method(elementwise.sqrt)
+    sin = method(elementwise.sin)
+    cos = method(elementwise.cos)
+    tanh = method(elementwise.tanh)
+    sigmoid = method(elementwise.sigmoid)
+    relu = method(elementwise.relu)
+    abs = method(elementwise.abs)
+    maximum = method(elementwise.maximum)
+    minimum = method(elementwise.minimum)
+    pow = method(elementwise.power)
+    clip = method(composite.clip)
+    sum = method(composite.sum)
+    mean = method(composite.mean)
+    var = method(composite.var)
+    max = method(composite.max)
+    min = method(composite.min)
+    argmax = method(composite.argmax)
+    logsumexp = method(composite.logsumexp)
+    softmax = method(composite.softmax)
+    log_softmax = method(composite.log_softmax)
+    matmul = method(composite.matmul)
+    reshape = view = method(arrangement.reshape)
+    transpose = permute = method(arrangement.transpose)
+    swapaxes = method(arrangement.swapaxes)
+    expand_dims = method(arrangement.expand_dims)
+    squeeze = method(arrangement.squeeze)
+    broadcast_to = method(arrangement.broadcast_to)
+    flip = method(arrangement.flip)
+    pad = method(arrangement.pad)
     split = arrangement.split
     unstack = unbind = arrangement.unstack
-    take = composite.take
+    take = method(composite.take)
 
     # ------------------------------------------------------------------------------------------------ as Python values
 

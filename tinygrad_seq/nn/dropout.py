@@ -25,7 +25,8 @@ def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
     p = probability("dropout", "p", p)
     kept = chosen("dropout", generator).random(x.shape) >= p
     scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(x.shape), dtype=x.dtype)
-    return x * handle(to_device(scale, x.device))
+    factors: Tensor = handle(to_device(scale, x.device))
+    return x * factors
 
 
 class Dropout(Module):

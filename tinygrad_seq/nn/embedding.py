@@ -57,7 +57,7 @@ class Embedding(Module):
         rows = indexing.take(self.weight, checked)
         if self.padding_idx is None:
             return rows
-        learned = handle(modules[type(checked.array)].expand_dims(checked.array != self.padding_idx, -1))
+        learned: Tensor = handle(modules[type(checked.array)].expand_dims(checked.array != self.padding_idx, -1))
         return where(learned, rows, rows.detach())
 
     def describe(self) -> str:
@@ -88,7 +88,8 @@ class OneHot(Module):
         self.num_classes, self.dtype = num_classes, as_dtype(dtype)
 
     def forward(self, ids: Any) -> Tensor:
-        return one_hot(ids, self.num_classes, self.dtype)
+        y: Tensor = one_hot(ids, self.num_classes, self.dtype)
+        return y
 
     def describe(self) -> str:
         return f"{self.num_classes}"

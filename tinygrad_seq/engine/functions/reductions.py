@@ -7,27 +7,24 @@ takes Tensors or raw arrays, as ops do.
 from collections.abc import Callable, Sequence
 from functools import wraps
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar, overload
 
-from tinygrad_seq.engine.arguments import Axis, axes_of, ints, number, one_axis, shape_of
-from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_device
+from tinygrad_seq.engine.arguments import Axis, T, axes_of, ints, number, one_axis, shape_of
+from tinygrad_seq.engine.backend import Raw, as_dtype, device_of, host, modules, to_device
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import elementwise, indexing, reduction
 from tinygrad_seq.engine.ops import matmul as contraction
 from tinygrad_seq.engine.ops import shape as shapes
-from tinygrad_seq.engine.ops.elementwise import divide
+from tinygrad_seq.engine.ops.elementwise import divide, multiply, subtract
 from tinygrad_seq.engine.recording import constant, handle
-
-if TYPE_CHECKING:  # a name for type checkers
-    from tinygrad_seq.engine.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 # -------------------------------------------------------------------------------------------------------- reductions
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """The sum over an axis, several, or all.
 
     >>> import tinygrad_seq as ts
@@ -71,7 +68,7 @@ def widened(function: F) -> F:
 
 
 @widened
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """The mean over an axis, several, or all: sum(x) / n.
 
     >>> import tinygrad_seq as ts
@@ -83,7 +80,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
 
 
 @widened
-def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> "Tensor":
+def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> T:
     """The variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
 
     >>> import tinygrad_seq as ts
@@ -94,11 +91,11 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, correction: int = 0) 
     (correction,) = ints("var", (correction,))
     if not 0 <= correction < (n := count(x, axes)):
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
-    distance = x - mean(x, axes, keepdims=True)
-    return sum(distance * distance, axes, keepdims) / float(n - correction)
+    distance = subtract(x, mean(x, axes, keepdims=True))
+    return divide(sum(multiply(distance, distance), axes, keepdims), float(n - correction))
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """The largest over an axis, several, or all; ties share the gradient evenly.
 
     >>> import tinygrad_seq as ts
@@ -108,7 +105,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     return reduction.reduce_max(x, axis=filled_axes("max", axis, x), keepdims=keepdims)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """The smallest over an axis, several, or all; ties share the gradient evenly.
 
     >>> import tinygrad_seq as ts
@@ -118,7 +115,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
     return reduction.reduce_min(x, axis=filled_axes("min", axis, x), keepdims=keepdims)
 
 
-def argmax(x: Any, axis: int | None = None) -> "Tensor":
+def argmax(x: T, axis: int | None = None) -> T:
     """The index of the largest along an axis, or in the flattened array.
 
     >>> import tinygrad_seq as ts
@@ -130,7 +127,7 @@ def argmax(x: Any, axis: int | None = None) -> "Tensor":
 
 
 @widened
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """log(sum(exp(x))) over an axis, several, or all, without overflow.
 
     >>> import tinygrad_seq as ts
@@ -141,7 +138,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> "Tensor":
 
 
 @widened
-def log_softmax(x: Any, axis: int = -1) -> "Tensor":
+def log_softmax(x: T, axis: int = -1) -> T:
     """log(softmax(x)), accurate where the softmax itself is 0.
 
     >>> import tinygrad_seq as ts
@@ -152,7 +149,7 @@ def log_softmax(x: Any, axis: int = -1) -> "Tensor":
 
 
 @widened
-def softmax(x: Any, axis: int = -1) -> "Tensor":
+def softmax(x: T, axis: int = -1) -> T:
     """exp(x) / sum(exp(x)) along an axis: positive, summing to 1.
 
     >>> import tinygrad_seq as ts
@@ -165,7 +162,11 @@ def softmax(x: Any, axis: int = -1) -> "Tensor":
 # ------------------------------------------------------------------------------------------------- products and picks
 
 
-def matmul(x: Any, y: Any) -> "Tensor":
+@overload
+def matmul(x: Raw, y: Any) -> Any: ...
+@overload
+def matmul(x: T, y: Any) -> T: ...
+def matmul(x: Any, y: Any) -> Any:
     """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
 
     >>> import tinygrad_seq as ts
@@ -188,7 +189,7 @@ def matmul(x: Any, y: Any) -> "Tensor":
     return squeeze(product, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
 
 
-def getitem(x: Any, index: Any) -> "Tensor":
+def getitem(x: T, index: Any) -> T:
     """x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
     parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
     return indexing.getitem(x, index=parts)
@@ -222,7 +223,7 @@ def indices(op: str, given: Any) -> Any:
         raise IndexError(f"{op}: a list of indices has rows of one length, got {given!r:.60}") from None
 
 
-def clip(x: Any, low: float | None = None, high: float | None = None) -> "Tensor":
+def clip(x: T, low: float | None = None, high: float | None = None) -> T:
     """x held between low and high; None leaves that side open; the gradient passes at the bounds.
 
     >>> import tinygrad_seq as ts
@@ -236,7 +237,7 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> "Tensor
     return elementwise.clip(x, low=low, high=high)
 
 
-def take(x: Any, ids: Any) -> "Tensor":
+def take(x: T, ids: Any) -> T:
     """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error.
 
     >>> import tinygrad_seq as ts
@@ -269,7 +270,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
     return ids
 
 
-def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
+def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
     """Ids as rows of zeros with a single one: shape (*ids.shape, count).
 
     >>> import tinygrad_seq as ts
