@@ -20,7 +20,7 @@ FLOORS = {
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
     "backend", "commit", "context_decorator", "scope", "graph", "arguments", "timeline", "freed_graph", "recording",
-    "primitive",
+    "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.reductions", "functions.numpy_calls",
     "delivery", "backprop", "tensor", "creation",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import Place
 
 symbols = {
@@ -45,7 +45,7 @@ def kind_of_leaf(node: Node, role: str) -> str:
 
 def cut(node: Node) -> str:
     """What is added to the name of a constant that was cut from its history."""
-    return " · detached" if isinstance(node, Cut) else ""
+    return " · detached" if isinstance(node, Detached) else ""
 
 
 def times(steps: Sequence[Place], count: bool = True) -> str:
@@ -71,7 +71,7 @@ def tooltip(node: Node, place: Place | None) -> str:
     lines = [] if node.name is None else [node.name]
     if node.op is None:
         kind = "parameter or variable" if node.requires_grad else "constant" if not node.shape else "input"
-        lines.append("detached: no gradient goes on from here" if isinstance(node, Cut) else kind)
+        lines.append("detached: no gradient goes on from here" if isinstance(node, Detached) else kind)
     else:
         lines.append(node.op.name)
     lines.append(shape(node))

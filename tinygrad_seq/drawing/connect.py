@@ -13,7 +13,7 @@ from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.gaps import Gap
 from tinygrad_seq.drawing.numbers import Numbers
 from tinygrad_seq.drawing.view import Edge, Item
-from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import Place
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Wiring:
 
     def origin(self, node: Node) -> Node | None:
         """What a constant was cut from, where that is in the picture."""
-        if not isinstance(node, Cut):
+        if not isinstance(node, Detached):
             return None
         known = map(self.graph.by_serial.get, node.origin)
         return next((maker for maker in known if maker is not None and not self.graph.is_leaf(maker)), None)
@@ -89,7 +89,7 @@ class Wiring:
         target = self.builder.items[twin] if gap is None else gap.cluster.items[0]
         for leaf in leaves if shared else (other,):
             item = self.builder.proxy(leaf, place, node, argument)
-            role = "cut" if isinstance(leaf, Cut) else item.role
+            role = "cut" if isinstance(leaf, Detached) else item.role
             self.add(item, target, role, parent, node, -1 if gap is not None else argument)
 
     def op(self, parent: Node, node: Node, argument: int, target: Item) -> None:

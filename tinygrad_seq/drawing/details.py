@@ -73,7 +73,7 @@ def arrays(nodes: Sequence[Node]) -> dict[Node, Array]:
         for parent, kept in zip(node.parents, node.saved or ()):
             if not isinstance(kept, Node):
                 held[parent] = kept
-        owner = node.owner() if node.owner is not None else None
+        owner = node.owner
         value = node.output if owner is None else owner.array
         if value is None and node.static and node.op is None:
             value = node.static["value"]

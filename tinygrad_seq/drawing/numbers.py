@@ -50,14 +50,14 @@ def norm(array: Any) -> float:
 
 def grad_norm(node: Node) -> float | None:
     """The norm of the `.grad` that the owner of a node has."""
-    owner = node.owner() if node.owner is not None else None
+    owner = node.owner
     grad = getattr(owner, "stored_grad", None)
     return None if grad is None else norm(grad.array)
 
 
 def delivered_to_nobody(node: Node) -> bool:
     """Did a backward reach a leaf whose Tensor is gone, and `.grad` with it?"""
-    return node.op is None and getattr(node, "reached", False) and (node.owner is None or node.owner() is None)
+    return node.op is None and getattr(node, "reached", False) and node.owner is None
 
 
 def gradients(outputs: Sequence[Value]) -> Numbers:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.weights import is_parameter, sources
-from tinygrad_seq.engine.graph import Cut, Node, ancestors
+from tinygrad_seq.engine.graph import Detached, Node, ancestors
 from tinygrad_seq.engine.timeline import Places
 
 
@@ -69,7 +69,7 @@ class Reading:
         """What a state is called before the first step: where later steps read "h" from the step before, "h0"."""
         if node.op is None and node.name and node.name[-1] == "0" and node.name[:-1] in self.carried:
             return node.name
-        if node.op is not None or (node.name is not None and not isinstance(node, Cut)):
+        if node.op is not None or (node.name is not None and not isinstance(node, Detached)):
             return None
         for step, position in self.seats.get(user, ()):
             loop = self.places.loops[step.loop]

@@ -19,7 +19,7 @@ def is_parameter(node: Node) -> bool:
     """A leaf that a Parameter stands for. Where the Parameter is gone, its name is what tells."""
     if node.op is not None or not node.requires_grad:
         return False
-    owner = node.owner() if node.owner is not None else None
+    owner = node.owner
     return node.name is not None if owner is None else isinstance(owner, Parameter)
 
 

@@ -63,7 +63,7 @@ def at_least(least: int, op: str, **counts: Any) -> None:
             raise ValueError(f"{op}: {name} must be at least {least}, got {count}")
 
 
-def number(op: str, argument: str, value: Any) -> Any:
+def as_number(op: str, argument: str, value: Any) -> Any:
     """A Python number of anything that is one (NumPy's scalars would promote), or an error that names the op."""
     if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
         raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")

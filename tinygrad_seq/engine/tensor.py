@@ -21,9 +21,9 @@ from tinygrad_seq.engine.backend import (
 from tinygrad_seq.engine.functions import numpy_calls
 from tinygrad_seq.engine.functions import reductions as composite
 from tinygrad_seq.engine.functions import shapes as arrangement
-from tinygrad_seq.engine.graph import Cut, Value, cut, leaf, leaf_after
+from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
-from tinygrad_seq.engine.recording import handle, returned_by_ops
+from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
 
 P = ParamSpec("P")
 
@@ -144,10 +144,10 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """The same values, cut off from the graph."""
-        result: Tensor = handle(self.array)
+        result: Tensor = make_tensor(self.array)
         node = self.node
-        if node is not None and (node.requires_grad or isinstance(node, Cut)):
-            cut(result, node)
+        if node is not None and (node.requires_grad or isinstance(node, Detached)):
+            mark_detached(result, node)
         return result
 
     def to(self, target: Any) -> "Tensor":
@@ -158,7 +158,7 @@ class Tensor(Value):
         dtype = as_dtype(target)
         if dtype == self.dtype:
             return self
-        result: Tensor = shape.cast(self, dtype=dtype) if dtype.kind == "f" else handle(self.array.astype(dtype))
+        result: Tensor = shape.cast(self, dtype=dtype) if dtype.kind == "f" else make_tensor(self.array.astype(dtype))
         return result
 
     # --------------------------------------------------------------------------------------------------- gradients
@@ -175,7 +175,7 @@ class Tensor(Value):
         """Keep the gradient of a Tensor that is not a leaf, too."""
         if self.node is None or not self.node.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        self.node.owner = ref(self)
+        self.node.owner_ref = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.

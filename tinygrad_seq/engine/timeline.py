@@ -13,7 +13,7 @@ from collections.abc import Hashable, Sequence
 from numbers import Real
 from typing import Any
 
-from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.scope import Name, Scope
 
 
@@ -156,7 +156,7 @@ def same_again(places: Places, nodes: Sequence[Node], within: bool = False) -> d
                 where = there(other, step, own)
                 private = where is not None or (other.op is None and not other.requires_grad)
                 words += [where, other.shape if private else ordinal[other]]
-        if isinstance(parent, Cut):
+        if isinstance(parent, Detached):
             origin = next((by_serial[serial] for serial in parent.origin if serial in by_serial), None)
             words.append(("cut", origin and there(origin, step, own)))
         flatten(parent.static, words, numbers)

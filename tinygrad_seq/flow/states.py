@@ -7,7 +7,7 @@ A slice of `out` is a new node that the recurrence does not know, and no gradien
 from typing import Any
 
 from tinygrad_seq.engine.graph import Node, Value, ancestors
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.timeline import Place, Places
 
 
@@ -51,7 +51,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     chosen = sorted(found[fit[0]][name], key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):
         raise RuntimeError("states: the graph was freed by an earlier backward, and the values with it")
-    return [handle(node.output, node) for _, node in chosen]
+    return [make_tensor(node.output, node) for _, node in chosen]
 
 
 def path_of(place: Place | None, step: Place) -> list[tuple[str, Any]]:

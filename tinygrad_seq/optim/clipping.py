@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import number, trainable
 
@@ -47,7 +47,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
-        commit([(p, "stored_grad", handle(p.grad.array * scale)) for p in held if p.grad is not None])
+        commit([(p, "stored_grad", make_tensor(p.grad.array * scale)) for p in held if p.grad is not None])
     return norm
 
 
@@ -63,4 +63,5 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     """
     clip_value = number("clip_grad_value_", "clip_value", clip_value)
     held = with_gradients("clip_grad_value_", parameters)
-    commit([(p, "stored_grad", handle(p.grad.array.clip(-clip_value, clip_value))) for p in held if p.grad is not None])
+    limited = [(p, p.grad.array.clip(-clip_value, clip_value)) for p in held if p.grad is not None]
+    commit([(p, "stored_grad", make_tensor(array)) for p, array in limited])

@@ -9,15 +9,16 @@ from functools import wraps
 from math import prod
 from typing import Any, TypeVar, overload
 
-from tinygrad_seq.engine.arguments import Axis, T, axes_of, ints, number, one_axis, shape_of
+from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of
 from tinygrad_seq.engine.backend import Raw, as_dtype, device_of, host, modules, to_device
+from tinygrad_seq.engine.coercion import coerce
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import elementwise, indexing, reduction
 from tinygrad_seq.engine.ops import matmul as contraction
 from tinygrad_seq.engine.ops import shape as shapes
 from tinygrad_seq.engine.ops.elementwise import divide, multiply, subtract
-from tinygrad_seq.engine.recording import constant, handle
+from tinygrad_seq.engine.recording import make_tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -179,7 +180,7 @@ def matmul(x: Any, y: Any) -> Any:
     if not left or not right:
         raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
     if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
-        x, y = (z if isinstance(z, Value) else constant("matmul", z, beside) for z, beside in ((x, y), (y, x)))
+        x, y = (z if isinstance(z, Value) else coerce("matmul", z, beside) for z, beside in ((x, y), (y, x)))
     if left[-1] != right[0 if len(right) == 1 else -2]:
         raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     product = contraction.matmul(
@@ -231,7 +232,7 @@ def clip(x: T, low: float | None = None, high: float | None = None) -> T:
     [0.0, 0.5, 1.0]
     """
     low, high = (
-        bound if bound is None else number("clip", f"{name} (for arrays: maximum, minimum)", bound)
+        bound if bound is None else as_number("clip", f"{name} (for arrays: maximum, minimum)", bound)
         for name, bound in (("low", low), ("high", high))
     )
     return elementwise.clip(x, low=low, high=high)
@@ -256,7 +257,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
         raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
     if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
         raw = raw.astype("int64")
-        ids = handle(raw) if isinstance(ids, Value) else raw
+        ids = make_tensor(raw) if isinstance(ids, Value) else raw
     wrong = (raw < 0) | (raw >= count)
     if wrong.any():
         first = int(wrong.reshape(-1).argmax())
@@ -266,7 +267,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
             f"there are {count} rows, ids go from 0 to {count - 1}"
         )
     if isinstance(beside, Value) and not isinstance(ids, Value):
-        return handle(to_device(raw, device_of(beside.array)))
+        return make_tensor(to_device(raw, device_of(beside.array)))
     return ids
 
 
@@ -282,4 +283,4 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
     array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
-    return handle((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
+    return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))

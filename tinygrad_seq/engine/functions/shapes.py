@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.arguments import Axis, T, axes_of, ints, number, one_axis, shape_of, spread
+from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of, spread
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import joining
@@ -114,7 +114,7 @@ def pad(x: T, widths: Any, value: float = 0.0) -> T:
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
     if any(n < 0 for pair in pairs for n in pair):
         raise ValueError(f"pad: widths {widths!r} must not be negative; index to cut off")
-    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=number("pad", "value", value))
+    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=as_number("pad", "value", value))
 
 
 # --------------------------------------------------------------------------------- joining and cutting
