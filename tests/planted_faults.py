@@ -130,10 +130,10 @@ FAULTS = [
     Fault("an interrupt between two changes", "engine/commit.py",
           "deque(starmap(object.__setattr__, list(changes)), maxlen=0)",
           "for change in changes:\n        object.__setattr__(*change)", "test_all_or_nothing.py"),
-    Fault("a step that reads another slice counts as the same", "engine/timeline.py", "words[i], tuple(moving)",
-          "words[i]", "test_elision.py -k never_left_out"),
-    Fault("a place that holds those inside it, in a circle", "engine/timeline.py", "self.inner[place].append(last)\n",
-          "self.inner[place].append(last)\n                    place.names[last] = 1\n",
+    Fault("a step that reads another slice counts as the same", "engine/same_step.py", "fixed[i], relative",
+          "fixed[i]", "test_elision.py -k never_left_out"),
+    Fault("a place that holds those inside it, in a circle", "engine/timeline.py", "self.inner[visit].append(last)\n",
+          "self.inner[visit].append(last)\n                    visit.names[last] = 1\n",
           "test_ownership.py -k keeps_nothing"),
     # Rules
     Fault("a rule with the wrong sign", "engine/ops/elementwise.py", "_y: g, lambda g, _z, _x, _y: -g)",
@@ -330,8 +330,8 @@ FAULTS = [
           "test_drawing.py"),
     Fault("a rolled view that hides who else is fed", "drawing/connect.py", "len(wire.steps) < len(wire.roll)",
           "not wire.roll", "test_rolled.py"),
-    Fault("a detach that leaves no trace", "engine/tensor.py", "            cut(result, node)\n", "            pass\n",
-          "test_cut.py"),
+    Fault("a detach that leaves no trace", "engine/tensor.py", "            mark_detached(result, node)\n",
+          "            pass\n", "test_cut.py"),
     Fault("any shape follows from more steps", "drawing/diff.py", "x * t == y * s for", "True for", "test_diff.py"),
     Fault("a use of a shared weight goes missing", "drawing/connect.py", "for leaf in leaves if shared",
           "for leaf in leaves[:1] if shared", "test_shared.py"),
@@ -343,8 +343,8 @@ FAULTS = [
           "parents[argument], ", "test_any_graph.py -k another_number"),
     Fault("texts of a page numbered by chance", "drawing/page.py", "filter(entry.__contains__, shared)",
           "entry.keys() & set(shared)", "test_dot_text.py -k every_process"),
-    Fault("a first step that reads anything is the same", "engine/timeline.py", "and not 0 <= i + where[1] <= last", "",
-          "test_rolled.py"),
+    Fault("a first step that reads anything is the same", "engine/same_step.py", "and not 0 <= i + where[1] <= last",
+          "", "test_rolled.py"),
 ]  # fmt: skip
 
 

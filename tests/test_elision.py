@@ -9,7 +9,8 @@ from pictures import by_hand, items, loops_in_steps, lstm, numbers, steps_shown
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.engine.graph import ancestors
-from tinygrad_seq.engine.timeline import Places, same_again
+from tinygrad_seq.engine.same_step import classify_steps
+from tinygrad_seq.engine.timeline import Timeline
 
 needs_graphviz = pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
 
@@ -108,6 +109,6 @@ def test_loops_in_steps_and_ops_between_them(tmp_path):
 
 def test_same_again_is_about_ops_wiring_and_time():
     nodes = ancestors([by_hand(6).node])
-    places = Places([node for node in nodes if node.op is not None])
-    kinds = [same_again(places, nodes)[step] for step in places.loops[0]]
+    timeline = Timeline([node for node in nodes if node.op is not None])
+    kinds = [classify_steps(timeline, nodes)[step] for step in timeline.loops[0]]
     assert len(set(kinds[1:5])) == 1 and kinds[0] != kinds[1] != kinds[5]

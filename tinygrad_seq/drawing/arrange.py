@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder
@@ -17,7 +17,7 @@ def rows(builder: "Builder") -> list[list[str]]:
     rows: dict[tuple[int, int], list[str]] = defaultdict(list)
     backward: dict[tuple[int, int], list[str]] = defaultdict(list)  # whose first steps have other ops
     for node, item in builder.items.items():
-        for step, position in builder.graph.seats[node][:1]:
+        for step, position in builder.graph.positions[node][:1]:
             if builder.graph.is_gradient(node):
                 backward[builder.kinds[step], position].append(item.id)
             else:
@@ -36,10 +36,10 @@ def shelves(builder: "Builder") -> list[list[str]]:
     """Ops of one step that are equally far from its start: first what reads the past, then in order of use."""
     graph = builder.graph
     level: dict[Node, int] = {}
-    shelves: dict[tuple[Place, int], list[tuple[bool, int, int, str]]] = defaultdict(list)
-    for node, seats in graph.seats.items():
-        for step, position in seats[-1:]:
-            near = [parent for parent in node.parents if step in dict(graph.seats.get(parent, ()))]
+    shelves: dict[tuple[ScopeVisit, int], list[tuple[bool, int, int, str]]] = defaultdict(list)
+    for node, positions in graph.positions.items():
+        for step, position in positions[-1:]:
+            near = [parent for parent in node.parents if step in dict(graph.positions.get(parent, ()))]
             level[node] = max([level.get(parent, 0) + (not graph.is_part(node)) for parent in near], default=0)
             if node in builder.items and not graph.is_gradient(node):
                 reads_past = any(graph.crosses(parent, node) for parent in node.parents) or any(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from tinygrad_seq.engine.graph import Detached, Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 symbols = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
@@ -48,7 +48,7 @@ def cut(node: Node) -> str:
     return " · detached" if isinstance(node, Detached) else ""
 
 
-def times(steps: Sequence[Place], count: bool = True) -> str:
+def times(steps: Sequence[ScopeVisit], count: bool = True) -> str:
     """Several steps of a loop in a few words."""
     texts = [shortened(step.text) for step in steps]
     together = all(after.order - before.order == 1 for before, after in pairwise(steps))
@@ -66,7 +66,7 @@ def shape(node: Node) -> str:
     return f"{' '.join(map(str, node.shape)) if several else node.shape} {node.dtype}"
 
 
-def tooltip(node: Node, place: Place | None) -> str:
+def tooltip(node: Node, visit: ScopeVisit | None) -> str:
     """Everything there is to say about a node without its values."""
     lines = [] if node.name is None else [node.name]
     if node.op is None:
@@ -75,28 +75,28 @@ def tooltip(node: Node, place: Place | None) -> str:
     else:
         lines.append(node.op.name)
     lines.append(shape(node))
-    if place is not None and place.outer is not None:
-        lines.append(" / ".join(title(link) for link in chain(place)))
+    if visit is not None and visit.outer is not None:
+        lines.append(" / ".join(title(link) for link in chain(visit)))
     if node.line is not None:
         lines.append(node.line)
     return printable("\n".join(lines))
 
 
-def chain(place: Place) -> list[Place]:
+def chain(visit: ScopeVisit) -> list[ScopeVisit]:
     """A place and those around it, outermost first."""
-    links: list[Place] = []
-    link: Place | None = place
+    links: list[ScopeVisit] = []
+    link: ScopeVisit | None = visit
     while link is not None and link.outer is not None:
         links.append(link)
         link = link.outer
     return links[::-1]
 
 
-def title(place: Place) -> str:
+def title(visit: ScopeVisit) -> str:
     """What a cluster says about itself."""
-    text = shortened(place.text, 40)
-    if place.key == "step":
+    text = shortened(visit.text, 40)
+    if visit.key == "step":
         return f"t = {text}"
-    if place.key in ("module", "direction"):
+    if visit.key in ("module", "direction"):
         return text
-    return "gradient" if place.key == "grad" else f"{place.key} {text}"
+    return "gradient" if visit.key == "grad" else f"{visit.key} {text}"

@@ -14,7 +14,7 @@ from tinygrad_seq.drawing.gaps import Gap
 from tinygrad_seq.drawing.numbers import Numbers
 from tinygrad_seq.drawing.view import Edge, Item
 from tinygrad_seq.engine.graph import Detached, Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 if TYPE_CHECKING:
     from tinygrad_seq.drawing.build import Builder
@@ -26,9 +26,9 @@ class Wire:
 
     later: bool
     label: str
-    roll: list[Place]
-    card: Place | None  # of a delay: the step that the state comes back to
-    steps: set[Place] = field(default_factory=set)
+    roll: list[ScopeVisit]
+    card: ScopeVisit | None  # of a delay: the step that the state comes back to
+    steps: set[ScopeVisit] = field(default_factory=set)
     value: float | None = None
 
 
@@ -36,7 +36,7 @@ def connect(builder: "Builder", numbers: Numbers | None) -> list[Edge]:
     """The edges, in the order in which their targets were made."""
     wiring = Wiring(builder, numbers)
     into_gaps = []
-    for node in builder.places.at:
+    for node in builder.timeline.visit_of:
         if node in builder.graph.sources or builder.graph.is_part(node):
             continue
         gap = builder.gap(node)
@@ -50,7 +50,7 @@ def connect(builder: "Builder", numbers: Numbers | None) -> list[Edge]:
     for parent, node, argument, gap in into_gaps:
         source = wiring.source(parent)
         if builder.gap(source) is not gap:
-            seat = next((at for step, at in builder.graph.seats[source] if step.loop == gap.steps[0].loop), -1)
+            seat = next((at for step, at in builder.graph.positions[source] if step.loop == gap.steps[0].loop), -1)
             wiring.op(parent, node, argument, gap.passing.get(seat, gap.cluster.items[0]))
     return wiring.edges()
 
@@ -85,10 +85,10 @@ class Wiring:
         shared = self.builder.shared and self.graph.role_of_leaf(leaves) == "weight"
         if gap is not None and not shared:
             return
-        place = self.builder.places.at[twin]
+        visit = self.builder.timeline.visit_of[twin]
         target = self.builder.items[twin] if gap is None else gap.cluster.items[0]
         for leaf in leaves if shared else (other,):
-            item = self.builder.proxy(leaf, place, node, argument)
+            item = self.builder.proxy(leaf, visit, node, argument)
             role = "cut" if isinstance(leaf, Detached) else item.role
             self.add(item, target, role, parent, node, -1 if gap is not None else argument)
 
@@ -96,7 +96,8 @@ class Wiring:
         """From an op, or from what stands for it."""
         source = self.source(parent)
         crosses, behind = self.graph.crosses(source, node), self.reach[source]
-        later = crosses or any(behind.get(step.loop, step.order) != step.order for step, _ in self.graph.seats[node])
+        steps = [step for step, _ in self.graph.positions[node]]
+        later = crosses or any(behind.get(step.loop, step.order) != step.order for step in steps)
         role, label = "state" if crosses else "data", ""
         if self.graph.is_gradient(node):  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.is_gradient(source) else "data"
@@ -113,10 +114,10 @@ class Wiring:
         )
         self.add(self.stand_in(source), target, role, parent, node, -1 if folded else argument, later, label, card)
 
-    def back(self, source: Node, node: Node) -> tuple[Place, int]:
+    def back(self, source: Node, node: Node) -> tuple[ScopeVisit, int]:
         """The step of a node, and how many steps before it the source was made."""
-        steps = {step.loop: step for step, _ in self.graph.seats[source]}
-        found = ((own, own.order - steps[own.loop].order) for own, _ in self.graph.seats[node] if own.loop in steps)
+        steps = {step.loop: step for step, _ in self.graph.positions[source]}
+        found = ((own, own.order - steps[own.loop].order) for own, _ in self.graph.positions[node] if own.loop in steps)
         return next(pair for pair in found if pair[1])
 
     def stand_in(self, node: Node) -> Item:
@@ -135,7 +136,7 @@ class Wiring:
 
     def add(
         self, source: Item, target: Item, role: str, parent: Node, node: Node, argument: int,
-        later: bool = False, label: str = "", card: Place | None = None,
+        later: bool = False, label: str = "", card: ScopeVisit | None = None,
     ) -> None:  # fmt: skip
         """One more argument along an edge. On several steps' the numbers add up, at a gap its border's counts."""
         step, roll = self.builder.roll(node) or self.builder.roll(self.source(parent)) or (None, [])

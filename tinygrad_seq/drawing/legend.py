@@ -9,7 +9,7 @@ from tinygrad_seq.drawing.reading import Reading
 from tinygrad_seq.drawing.view import LegendRow
 from tinygrad_seq.drawing.weights import is_parameter
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 
 def legend(graph: Reading, colours: Mapping[tuple[Node, ...], int]) -> list[LegendRow]:
@@ -19,12 +19,12 @@ def legend(graph: Reading, colours: Mapping[tuple[Node, ...], int]) -> list[Lege
         for leaf in leaves:
             colour.setdefault(leaf, number)
     uses: Counter[Node] = Counter()
-    first: dict[Node, Place] = {}
-    for node, place in graph.places.at.items():
+    first: dict[Node, ScopeVisit] = {}
+    for node, visit in graph.timeline.visit_of.items():
         if node not in graph.sources and not graph.is_gradient(node):
             for leaf in (leaf for parent in node.parents for leaf in graph.sources.get(parent, ())):
                 uses[leaf] += 1
-                first.setdefault(leaf, place)
+                first.setdefault(leaf, visit)
     rows = [leaf for leaf in graph.nodes if leaf in colour and is_parameter(leaf)]
     names = Counter(leaf.name for leaf in rows)
     taken: Counter[str] = Counter()

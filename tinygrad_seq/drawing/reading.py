@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing import caption
 from tinygrad_seq.drawing.weights import is_parameter, sources
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
-from tinygrad_seq.engine.timeline import Places
+from tinygrad_seq.engine.timeline import Timeline
 
 
 class Reading:
@@ -20,23 +20,23 @@ class Reading:
         self.nodes = ancestors(roots)
         self.ordinal = {node: i for i, node in enumerate(self.nodes)}
         self.by_serial = {node.serial: node for node in self.nodes}
-        self.places = Places([node for node in self.nodes if node.op is not None])
-        self.seats = self.places.seats
-        places = dict.fromkeys(self.places.at.values())
-        self.backward = {place for place in places if any(link.key == "grad" for link in caption.chain(place))}
+        self.timeline = Timeline([node for node in self.nodes if node.op is not None])
+        self.positions = self.timeline.positions
+        visits = dict.fromkeys(self.timeline.visit_of.values())
+        self.backward = {visit for visit in visits if any(link.key == "grad" for link in caption.chain(visit))}
         self.users: dict[Node, list[Node]] = defaultdict(list)
         self.carried = {"h", "c"}  # names of states
-        for node in self.places.at:
+        for node in self.timeline.visit_of:
             for parent in node.parents:
                 self.users[parent].append(node)
                 if parent.name is not None and self.crosses(parent, node):
                     self.carried.add(parent.name)
-        self.sources = sources(self.nodes, self.roots, self.places, self.users)
+        self.sources = sources(self.nodes, self.roots, self.timeline, self.users)
 
     def crosses(self, source: Node, target: Node) -> bool:
         """Does an edge lead from one step of a loop to another?"""
-        steps = {step.loop: step for step, _ in self.seats.get(source, ())}
-        return any(steps.get(step.loop, step) is not step for step, _ in self.seats[target])
+        steps = {step.loop: step for step, _ in self.positions.get(source, ())}
+        return any(steps.get(step.loop, step) is not step for step, _ in self.positions[target])
 
     def is_part(self, node: Node) -> bool:
         """One output of an op of several that nobody named: the edge says it all."""
@@ -44,7 +44,7 @@ class Reading:
 
     def is_gradient(self, node: Node) -> bool:
         """Was an op made by a recorded backward?"""
-        return self.places.at[node] in self.backward
+        return self.timeline.visit_of[node] in self.backward
 
     def is_leaf(self, node: Node) -> bool:
         """A leaf, or what is just parameters: drawn as a proxy beside each use."""
@@ -55,13 +55,13 @@ class Reading:
             return "output"
         if not node.name:
             return "op"
-        return "state" if node.name in self.carried else "gate" if self.seats[node] else "named"
+        return "state" if node.name in self.carried else "gate" if self.positions[node] else "named"
 
     def role_of_leaf(self, leaves: tuple[Node, ...]) -> str:
         leaf = leaves[0]
         if leaf.requires_grad and not is_parameter(leaf):  # made by hand: what several places share is a weight
             sliced = all(user.op.name in ("getitem", "unstack") for user in self.users[leaf])
-            readers = {self.places.at[user] for user in self.users[leaf]}
+            readers = {self.timeline.visit_of[user] for user in self.users[leaf]}
             return "input" if sliced or leaf.name == "x" or len(readers) < 2 else "weight"
         return "weight" if leaf.requires_grad else "input" if leaf.shape else "constant"
 
@@ -71,10 +71,10 @@ class Reading:
             return node.name
         if node.op is not None or (node.name is not None and not isinstance(node, Detached)):
             return None
-        for step, position in self.seats.get(user, ()):
-            loop = self.places.loops[step.loop]
+        for step, position in self.positions.get(user, ()):
+            loop = self.timeline.loops[step.loop]
             for order in (step.order + 1, step.order - 1):
-                members = self.places.members[loop[order]] if 0 <= order < len(loop) else []
+                members = self.timeline.ops_in[loop[order]] if 0 <= order < len(loop) else []
                 if position < len(members) and members[position].op is user.op:
                     for twin in members[position].parents[argument : argument + 1]:  # a history grows step by step
                         if twin.name and self.crosses(twin, members[position]):
@@ -89,7 +89,7 @@ class Reading:
             for parent in node.parents:
                 for loop, order in reach[parent].items():
                     found[loop] = max(order, found.get(loop, order))
-            for step, _ in self.seats.get(node, ()):
+            for step, _ in self.positions.get(node, ()):
                 found[step.loop] = step.order
             reach[node] = found
         return reach

@@ -6,7 +6,7 @@ proxy beside every use: one weight node with an edge to every step is unreadable
 from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import Places
+from tinygrad_seq.engine.timeline import Timeline
 from tinygrad_seq.nn.module import Parameter
 
 rearranging = {"transpose", "contiguous", "cast", "transfer"}
@@ -23,7 +23,9 @@ def is_parameter(node: Node) -> bool:
     return node.name is not None if owner is None else isinstance(owner, Parameter)
 
 
-def sources(nodes: Sequence[Node], roots: set[Node], places: Places, users: Mapping[Node, Sequence[Node]]) -> Sources:
+def sources(
+    nodes: Sequence[Node], roots: set[Node], timeline: Timeline, users: Mapping[Node, Sequence[Node]]
+) -> Sources:
     """For every node that is just parameters, the leaves it is made of."""
     made: Sources = {}
     for node in nodes:
@@ -32,14 +34,14 @@ def sources(nodes: Sequence[Node], roots: set[Node], places: Places, users: Mapp
         elif (
             node.op is not None
             and node.op.name in preparing
-            and not places.seats[node]
+            and not timeline.positions[node]
             and node not in roots
             and all(parent in made for parent in node.parents)
         ):
             made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
     for node in reversed(nodes):
         if node in made and node.op is not None:
-            before_steps = all(places.seats[user] or user in made for user in users[node])
+            before_steps = all(timeline.positions[user] or user in made for user in users[node])
             if not before_steps and not (node.op.name in rearranging and all(map(is_parameter, made[node]))):
                 del made[node]
     for node in nodes:  # what was made of something that is drawn after all, is drawn

@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.engine.graph import Node, Value, between
-from tinygrad_seq.engine.timeline import Place, Places
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 from tinygrad_seq.flow.norms import Lengths, norm
 from tinygrad_seq.flow.plot import INK, axes_for, logarithmic
 
@@ -97,14 +97,16 @@ def itemize(loss: Any, parameter: Any) -> Items:
     name = source.name or "the parameter"
     if not nodes:
         raise RuntimeError(f"itemize: {name} of shape {source.shape} was not used to make the loss")
-    places = Places([node for node in nodes if node.op is not None])
-    steps: dict[Node, Place | None] = {node: seats[-1][0] if seats else None for node, seats in places.seats.items()}
+    timeline = Timeline([node for node in nodes if node.op is not None])
+    steps: dict[Node, ScopeVisit | None] = {
+        node: positions[-1][0] if positions else None for node, positions in timeline.positions.items()
+    }
     chain = once_for_all(nodes, source, steps)
-    users: dict[Place | None, list[Node]] = {}
+    users: dict[ScopeVisit | None, list[Node]] = {}
     for node in nodes:
         if node not in chain and not chain.keys().isdisjoint(node.parents):
             users.setdefault(steps[node], []).append(node)
-    shares: dict[Place | None, dict[Node, Any]] = {step: {} for step in users}
+    shares: dict[ScopeVisit | None, dict[Node, Any]] = {step: {} for step in users}
 
     def hear(uses: list[Use], parent: Node, contribution: Any) -> None:
         if parent in chain:
@@ -126,7 +128,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
     return Items(name, items, [step and step.value for step in order], loop_names(order), [users[s] for s in order])
 
 
-def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None]) -> dict[Node, None]:
+def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, ScopeVisit | None]) -> dict[Node, None]:
     """What is made of the parameter before and outside all steps, the parameter first, as far as no hook is called."""
     inside, chain = set(nodes), {source: None}
     for node in nodes[1:]:
@@ -135,15 +137,15 @@ def once_for_all(nodes: list[Node], source: Node, steps: dict[Node, Place | None
     return chain
 
 
-def loop_names(steps: list[Place | None]) -> list[str]:
+def loop_names(steps: list[ScopeVisit | None]) -> list[str]:
     """The loop that each step belongs to, in words: "lstm, layer 0, reverse", of a second loop there with "(2)"."""
     loops: dict[str, list[int | None]] = {}
     names = []
     for step in steps:
-        words, place = [], None if step is None else step.outer
-        while place is not None and place.outer is not None:
-            words.append(place.text if place.key in ("module", "direction") else f"{place.key} {place.text}")
-            place = place.outer
+        words, visit = [], None if step is None else step.outer
+        while visit is not None and visit.outer is not None:
+            words.append(visit.text if visit.key in ("module", "direction") else f"{visit.key} {visit.text}")
+            visit = visit.outer
         name = ", ".join(reversed(words))
         there = loops.setdefault(name, [])
         if step is not None and step.loop not in there:

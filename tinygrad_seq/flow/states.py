@@ -8,7 +8,7 @@ from typing import Any
 
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.recording import make_tensor
-from tinygrad_seq.engine.timeline import Place, Places
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 
 def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
@@ -31,12 +31,12 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
     if output.node is None:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
-    found: dict[tuple[Any, ...], dict[str, list[tuple[Place, Node]]]] = {}
-    places = Places([node for node in ancestors([output.node], constants=False) if node.op is not None])
-    for node, seats in places.seats.items():
-        if node.name is not None and seats:
-            step = seats[-1][0]
-            named = found.setdefault((step.loop, *path_of(places.at[node], step)), {})
+    found: dict[tuple[Any, ...], dict[str, list[tuple[ScopeVisit, Node]]]] = {}
+    timeline = Timeline([node for node in ancestors([output.node], constants=False) if node.op is not None])
+    for node, positions in timeline.positions.items():
+        if node.name is not None and positions:
+            step = positions[-1][0]
+            named = found.setdefault((step.loop, *path_of(timeline.visit_of[node], step)), {})
             named.setdefault(node.name, []).append((step, node))
     around = {key: dict(key[1:]) for key in found}
     fit = [key for key, named in found.items() if name in named and where.items() <= around[key].items()]
@@ -54,11 +54,11 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     return [make_tensor(node.output, node) for _, node in chosen]
 
 
-def path_of(place: Place | None, step: Place) -> list[tuple[str, Any]]:
-    """The scopes around a place, outermost first, without the step."""
+def path_of(visit: ScopeVisit | None, step: ScopeVisit) -> list[tuple[str, Any]]:
+    """The scopes around a visit, outermost first, without the step."""
     entries = []
-    while place is not None and place.outer is not None:
-        if place is not step:
-            entries.append((place.key, place.value))
-        place = place.outer
+    while visit is not None and visit.outer is not None:
+        if visit is not step:
+            entries.append((visit.key, visit.value))
+        visit = visit.outer
     return entries[::-1]
