@@ -22,7 +22,7 @@ ENGINE = [  # from the ground up: a module imports only what stands before it
     "backend", "commit", "context_decorator", "scope", "graph", "arguments", "timeline", "same_step", "freed_graph",
     "recording", "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
-    "functions.shapes", "functions.reductions", "functions.numpy_calls",
+    "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection", "functions.numpy_calls",
     "delivery", "backprop", "tensor", "creation",
 ]  # fmt: skip
 files = sorted(package.rglob("*.py"))

@@ -18,9 +18,7 @@ from tinygrad_seq.engine.backend import (
     names_device,
     to_host,
 )
-from tinygrad_seq.engine.functions import numpy_calls
-from tinygrad_seq.engine.functions import reductions as composite
-from tinygrad_seq.engine.functions import shapes as arrangement
+from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
 from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
@@ -203,8 +201,8 @@ class Tensor(Value):
     __le__ = method(comparison.less_equal)
     __gt__ = method(comparison.greater)
     __ge__ = method(comparison.greater_equal)
-    __matmul__ = method(composite.matmul)
-    __getitem__ = method(composite.getitem)
+    __matmul__ = method(arithmetic.matmul)
+    __getitem__ = method(selection.getitem)
     __hash__ = object.__hash__
 
     __radd__ = reflected(elementwise.add)
@@ -212,7 +210,7 @@ class Tensor(Value):
     __rmul__ = reflected(elementwise.multiply)
     __rtruediv__ = reflected(elementwise.divide)
     __rpow__ = reflected(elementwise.power)
-    __rmatmul__ = reflected(composite.matmul)
+    __rmatmul__ = reflected(arithmetic.matmul)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
@@ -237,28 +235,28 @@ class Tensor(Value):
     maximum = method(elementwise.maximum)
     minimum = method(elementwise.minimum)
     pow = method(elementwise.power)
-    clip = method(composite.clip)
-    sum = method(composite.sum)
-    mean = method(composite.mean)
-    var = method(composite.var)
-    max = method(composite.max)
-    min = method(composite.min)
-    argmax = method(composite.argmax)
-    logsumexp = method(composite.logsumexp)
-    softmax = method(composite.softmax)
-    log_softmax = method(composite.log_softmax)
-    matmul = method(composite.matmul)
-    reshape = view = method(arrangement.reshape)
-    transpose = permute = method(arrangement.transpose)
-    swapaxes = method(arrangement.swapaxes)
-    expand_dims = method(arrangement.expand_dims)
-    squeeze = method(arrangement.squeeze)
-    broadcast_to = method(arrangement.broadcast_to)
-    flip = method(arrangement.flip)
-    pad = method(arrangement.pad)
-    split = arrangement.split
-    unstack = unbind = arrangement.unstack
-    take = method(composite.take)
+    clip = method(arithmetic.clip)
+    sum = method(reductions.sum)
+    mean = method(reductions.mean)
+    var = method(reductions.var)
+    max = method(reductions.max)
+    min = method(reductions.min)
+    argmax = method(reductions.argmax)
+    logsumexp = method(reductions.logsumexp)
+    softmax = method(reductions.softmax)
+    log_softmax = method(reductions.log_softmax)
+    matmul = method(arithmetic.matmul)
+    reshape = view = method(shapes.reshape)
+    transpose = permute = method(shapes.transpose)
+    swapaxes = method(shapes.swapaxes)
+    expand_dims = method(shapes.expand_dims)
+    squeeze = method(shapes.squeeze)
+    broadcast_to = method(shapes.broadcast_to)
+    flip = method(shapes.flip)
+    pad = method(shapes.pad)
+    split = shapes.split
+    unstack = unbind = shapes.unstack
+    take = method(selection.take)
 
     # ------------------------------------------------------------------------------------------------ as Python values
 
@@ -269,7 +267,7 @@ class Tensor(Value):
 
     def __iter__(self) -> "Iterator[Tensor]":
         if self.array.shape:
-            return iter(arrangement.unstack(self))
+            return iter(shapes.unstack(self))
         raise TypeError("a Tensor with no dimensions cannot be iterated over")
 
     def __contains__(self, item: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import as_dtype, modules
 from tinygrad_seq.engine.creation import tensor, zeros
-from tinygrad_seq.engine.functions.reductions import checked_ids, one_hot
+from tinygrad_seq.engine.functions.selection import checked_ids, one_hot
 from tinygrad_seq.engine.ops import indexing
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor

@@ -1,7 +1,7 @@
 """The affine map."""
 
 from tinygrad_seq.engine.arguments import at_least
-from tinygrad_seq.engine.functions.reductions import matmul
+from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import check_dtype
 from tinygrad_seq.nn.init import uniform

@@ -5,7 +5,8 @@ from typing import Any
 from tinygrad_seq.engine.arguments import ints, probability
 from tinygrad_seq.engine.backend import modules
 from tinygrad_seq.engine.creation import tensor
-from tinygrad_seq.engine.functions.reductions import checked_ids, getitem, indices, log_softmax
+from tinygrad_seq.engine.functions.reductions import log_softmax
+from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indices
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.ops.indexing import scatter
 from tinygrad_seq.engine.recording import make_tensor

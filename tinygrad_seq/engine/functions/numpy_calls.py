@@ -8,11 +8,11 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.coercion import without_history
-from tinygrad_seq.engine.functions import reductions as composite
+from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import comparison, elementwise
 
-OPERATORS = {"matmul": composite.matmul} | {
+OPERATORS = {"matmul": matmul} | {
     name: getattr(home, name)
     for home, names in (
         (elementwise, ("add", "subtract", "multiply", "divide", "power")),

@@ -1,28 +1,20 @@
-"""The public functions that reduce, multiply and pick, and are not an op themselves.
+"""The public functions that reduce axes, and those that need a reduction: mean, var, softmax.
 
-They check and complete arguments, then say it in ops: a mean opens up in the picture as a sum and a division. Each
-takes Tensors or raw arrays, as ops do.
+They check and complete arguments, then say it in ops: a mean opens up in the picture as a sum and a division.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from math import prod
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
-from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of
-from tinygrad_seq.engine.backend import Raw, as_dtype, device_of, host, modules, to_device
-from tinygrad_seq.engine.coercion import coerce
-from tinygrad_seq.engine.functions.shapes import squeeze
-from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.ops import elementwise, indexing, reduction
-from tinygrad_seq.engine.ops import matmul as contraction
-from tinygrad_seq.engine.ops import shape as shapes
-from tinygrad_seq.engine.ops.elementwise import divide, multiply, subtract
-from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.engine.arguments import Axis, T, axes_of, ints, one_axis, shape_of
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.ops import reduction
+from tinygrad_seq.engine.ops.elementwise import divide, exp, multiply, subtract
+from tinygrad_seq.engine.ops.shape import cast
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# -------------------------------------------------------------------------------------------------------- reductions
 
 
 def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
@@ -63,7 +55,7 @@ def widened(function: F) -> F:
         if dtype.char not in WIDER:
             return function(x, *args, **options)
         wide, narrow = WIDER[dtype.char]
-        return shapes.cast(function(shapes.cast(x, dtype=wide), *args, **options), dtype=narrow)
+        return cast(function(cast(x, dtype=wide), *args, **options), dtype=narrow)
 
     return call  # type: ignore[return-value]
 
@@ -157,130 +149,4 @@ def softmax(x: T, axis: int = -1) -> T:
     >>> ts.softmax(ts.zeros(4)).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return elementwise.exp(reduction.log_softmax(x, axis=filled_axes("softmax", axis, x)))
-
-
-# ------------------------------------------------------------------------------------------------- products and picks
-
-
-@overload
-def matmul(x: Raw, y: Any) -> Any: ...
-@overload
-def matmul(x: T, y: Any) -> T: ...
-def matmul(x: Any, y: Any) -> Any:
-    """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.matmul(ts.ones(2, 3), ts.arange(3).to("float32")).tolist()
-    [3.0, 3.0]
-    """
-    left, right = shape_of(x), shape_of(y)
-    if len(left) > 1 and len(right) > 1:
-        return contraction.matmul(x, y)
-    if not left or not right:
-        raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
-    if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
-        x, y = (z if isinstance(z, Value) else coerce("matmul", z, beside) for z, beside in ((x, y), (y, x)))
-    if left[-1] != right[0 if len(right) == 1 else -2]:
-        raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
-    product = contraction.matmul(
-        shapes.reshape(x, shape=(1, *left)) if len(left) == 1 else x,
-        shapes.reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
-    )
-    return squeeze(product, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
-
-
-def getitem(x: T, index: Any) -> T:
-    """x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
-    parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
-    return indexing.getitem(x, index=parts)
-
-
-def index_part(part: Any) -> Any:
-    """One part of an index, safe to keep: arrays are copied, whole numbers become ints."""
-    if part is None or part is Ellipsis or isinstance(part, int):
-        return part
-    if isinstance(part, slice):
-        ends = part.start, part.stop, part.step
-        for end in ends:
-            if end is not None and type(end) is not int:
-                return slice(*[end if end is None else ints("getitem", (end,))[0] for end in ends])
-        return part
-    array = part.array if isinstance(part, Value) else part
-    if type(array) not in modules:
-        array = indices("getitem", part)
-    if array.dtype.kind not in "iub":
-        raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
-    if array.ndim == 0 and array.dtype.kind != "b":
-        return int(array)
-    return array if isinstance(part, Value) else array.copy()
-
-
-def indices(op: str, given: Any) -> Any:
-    """An array of ids or truths: of integers, where the list is empty."""
-    try:
-        return host.array(given, dtype="int64" if isinstance(given, Sequence) and not given else None)
-    except ValueError:
-        raise IndexError(f"{op}: a list of indices has rows of one length, got {given!r:.60}") from None
-
-
-def clip(x: T, low: float | None = None, high: float | None = None) -> T:
-    """x held between low and high; None leaves that side open; the gradient passes at the bounds.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    low, high = (
-        bound if bound is None else as_number("clip", f"{name} (for arrays: maximum, minimum)", bound)
-        for name, bound in (("low", low), ("high", high))
-    )
-    return elementwise.clip(x, low=low, high=high)
-
-
-def take(x: T, ids: Any) -> T:
-    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.take(ts.eye(3), [2, 0]).tolist()
-    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
-    """
-    if not shape_of(x):
-        raise ValueError("take: a number has no rows")
-    return indexing.take(x, checked_ids("take", ids, shape_of(x)[0], x))
-
-
-def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
-    """Ids as a Tensor, beside the table they look up, all within 0 <= id < count."""
-    raw = ids.array if isinstance(ids, Value) else indices(op, ids)
-    if raw.dtype.kind not in "iu":
-        raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
-    if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
-        raw = raw.astype("int64")
-        ids = make_tensor(raw) if isinstance(ids, Value) else raw
-    wrong = (raw < 0) | (raw >= count)
-    if wrong.any():
-        first = int(wrong.reshape(-1).argmax())
-        position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
-        raise IndexError(
-            f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
-            f"there are {count} rows, ids go from 0 to {count - 1}"
-        )
-    if isinstance(beside, Value) and not isinstance(ids, Value):
-        return make_tensor(to_device(raw, device_of(beside.array)))
-    return ids
-
-
-def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
-    """Ids as rows of zeros with a single one: shape (*ids.shape, count).
-
-    >>> import tinygrad_seq as ts
-    >>> ts.one_hot([1, 0], 3).tolist()
-    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-    """
-    (count,) = ints("one_hot", (count,))
-    if count < 0:
-        raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
-    ids = checked_ids("one_hot", ids, count)
-    array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
-    return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
+    return exp(reduction.log_softmax(x, axis=filled_axes("softmax", axis, x)))
