@@ -24,21 +24,19 @@ from tinygrad_seq.engine.creation import (
     tensor,
     zeros,
 )
+from tinygrad_seq.engine.functions.arithmetic import clip, matmul
 from tinygrad_seq.engine.functions.reductions import (
     argmax,
-    clip,
     log_softmax,
     logsumexp,
-    matmul,
     max,
     mean,
     min,
-    one_hot,
     softmax,
     sum,
-    take,
     var,
 )
+from tinygrad_seq.engine.functions.selection import one_hot, take
 from tinygrad_seq.engine.functions.shapes import (
     broadcast_to,
     concatenate,

@@ -18,7 +18,7 @@ from tinygrad_seq.engine.backend import float32, float64, host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.graph import leaf
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 
 try:
@@ -174,11 +174,11 @@ def applied(function: Function, case: Case) -> tuple[list[Tensor], list[Tensor],
 
 def results(function: Function, case: Case, layout: Layout) -> list[Any]:
     """Return outputs and gradients, where arguments and upstream gradients have this layout in memory."""
-    tensors = [handle(layout(array)) for array in case.arrays]
+    tensors = [make_tensor(layout(array)) for array in case.arrays]
     for x in tensors:
         leaf(x, floats(x))
     outputs = as_list(function(*tensors, **case.static))
-    upstream = [handle(layout(u)) for u in like(case.rng(), outputs)]
+    upstream = [make_tensor(layout(u)) for u in like(case.rng(), outputs)]
     for y in outputs:
         y.array.flags.writeable = False  # no rule may write to an output that was saved
     live = [i for i, y in enumerate(outputs) if y.requires_grad]

@@ -10,7 +10,7 @@ from pictures import by_hand, items, numbers, steps_shown
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.graph import Detached, Node
 
 
 def cuts(view):
@@ -88,7 +88,7 @@ def test_history_is_let_go_all_the_same():
     cut = x.detach()
     del x
     assert sum(issubclass(type(thing), Node) for thing in gc.get_objects()) - before == 1
-    assert type(cut.node) is Cut and not cut.requires_grad and cut.is_leaf
+    assert type(cut.node) is Detached and not cut.requires_grad and cut.is_leaf
 
 
 def test_detached_values_stay_constants():

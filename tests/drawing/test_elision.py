@@ -8,7 +8,8 @@ from pictures import by_hand, items, loops_in_steps, lstm, needs_graphviz, numbe
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.engine.graph import ancestors
-from tinygrad_seq.engine.timeline import Places, same_again
+from tinygrad_seq.engine.same_step import classify_steps
+from tinygrad_seq.engine.timeline import Timeline
 
 
 def test_a_thousand_steps_are_as_many_nodes_as_ten_and_quick():
@@ -106,6 +107,6 @@ def test_loops_in_steps_and_ops_between_them():
 
 def test_same_again_is_about_ops_wiring_and_time():
     nodes = ancestors([by_hand(6).node])
-    places = Places([node for node in nodes if node.op is not None])
-    kinds = [same_again(places, nodes)[step] for step in places.loops[0]]
+    timeline = Timeline([node for node in nodes if node.op is not None])
+    kinds = [classify_steps(timeline, nodes)[step] for step in timeline.loops[0]]
     assert len(set(kinds[1:5])) == 1 and kinds[0] != kinds[1] != kinds[5]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_seq as ts
-from tinygrad_seq.engine.graph import Cut, Node
+from tinygrad_seq.engine.graph import Detached, Node
 
 
 def leaf(*values):
@@ -100,7 +100,7 @@ READERS = {
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_a_reader_keeps_nothing_of_a_graph(no_collector, tmp_path, reader):
     """Not even in a cycle of references, which would keep it until the collector comes by."""
-    nodes = lambda: sum(type(each) in (Node, Cut) for each in gc.get_objects())
+    nodes = lambda: sum(type(each) in (Node, Detached) for each in gc.get_objects())
     before = nodes()
     lstm = ts.nn.LSTM(2, 3)
     out = lstm(ts.tensor(np.ones((4, 1, 2), "float32")))[0]

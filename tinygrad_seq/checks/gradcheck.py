@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.arguments import at_least, number
+from tinygrad_seq.engine.arguments import as_number, at_least
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
@@ -59,7 +59,7 @@ def gradcheck(
     """
     at_least(1, "gradcheck", directions=directions)
     for name, value in {"eps": eps, "atol": atol, "rtol": rtol}.items():
-        if not 0 <= number("gradcheck", name, value) < math.inf or (name == "eps" and value == 0):
+        if not 0 <= as_number("gradcheck", name, value) < math.inf or (name == "eps" and value == 0):
             least = "positive" if name == "eps" else "at least 0"
             raise ValueError(f"gradcheck: {name} must be {least} and finite, got {value!r}")
     values = as_list(inputs)

@@ -6,14 +6,14 @@
 from typing import Any
 
 from tinygrad_seq.engine.backend import default_dtype, to_host
+from tinygrad_seq.engine.coercion import without_history
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.recording import let_go
 
 
 def as_array(op: str, name: str, data: Any) -> Any:
     """Return data as a NumPy array with at least one axis; Python's floats become float32, as in `ts.tensor`."""
     try:
-        array = to_host(let_go(op, data, "slices of the Tensor") if isinstance(data, Value) else data)
+        array = to_host(without_history(op, data, "slices of the Tensor") if isinstance(data, Value) else data)
     except ValueError as error:
         raise ValueError(f"{op}: {name} has no regular shape: {error}; see ts.data.pad_sequences") from None
     if array.ndim == 0:

@@ -38,7 +38,7 @@ class Drawing:
         self, view: View, roots: Sequence[Node] = (), outputs: Sequence[Value] = (), layout: str = "time"
     ) -> None:
         self.view, self.roots, self.outputs, self.layout = view, roots, outputs, layout
-        self.leaves = [node.owner() for node in ancestors(roots, constants=False) if node.owner is not None]
+        self.leaves = [node.owner for node in ancestors(roots, constants=False) if node.owner is not None]
 
     @cached_property
     def placed(self) -> Layout:
@@ -181,7 +181,7 @@ def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:
     found: dict[Node, str] = {}
     ancestry = ancestors(nodes, constants=False)
     for node in ancestry:
-        grad = getattr(node.owner() if node.owner is not None else None, "stored_grad", None)
+        grad = getattr(node.owner, "stored_grad", None)
         if grad is not None and grad.node is not None and grad.node.op is not None:
             name = node.name or "x"  # a bias may have the gradient of another
             found[grad.node] = f"{found[grad.node]}, {name}" if grad.node in found else f"∂ {name}"

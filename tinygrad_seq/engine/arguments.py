@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from numbers import Real
 from operator import index as as_int
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 
+T = TypeVar("T")  # a Tensor gives a Tensor, a raw array an array
 Axis: TypeAlias = int | Sequence[int] | None
 
 
@@ -62,7 +63,7 @@ def at_least(least: int, op: str, **counts: Any) -> None:
             raise ValueError(f"{op}: {name} must be at least {least}, got {count}")
 
 
-def number(op: str, argument: str, value: Any) -> Any:
+def as_number(op: str, argument: str, value: Any) -> Any:
     """A Python number of anything that is one (NumPy's scalars would promote), or an error that names the op."""
     if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
         raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: nothing in the engine cares which
+Raw: TypeAlias = float | list[Any] | tuple[Any, ...] | np.ndarray[Any, Any]  # what may stand in place of a Tensor
 
 modules: dict[type, Any] = {np.ndarray: np}  # what computes on arrays of this type
 modules |= {np.dtype(code).type: np for code in "?bBhHiIlLqQefdg"}  # NumPy's 0-d results are scalars

@@ -25,7 +25,7 @@ from tinygrad_seq.engine.freed_graph import (
 from tinygrad_seq.engine.graph import Node, Value, ancestors, between
 from tinygrad_seq.engine.ops.shape import sum_to
 from tinygrad_seq.engine.primitive import Primitive, part
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope, current
 
 Use = tuple[Node, Any]  # a node and its complete gradient
@@ -133,7 +133,7 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
         if not isinstance(gradient, Value):
             try:
                 given = xp.ones(array.shape) if gradient is None else gradient
-                gradient = handle(xp.array(given, dtype=array.dtype))
+                gradient = make_tensor(xp.array(given, dtype=array.dtype))
             except (TypeError, ValueError):
                 raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
         found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
@@ -206,7 +206,7 @@ def walk(
         op = node.op
         if node.hooks is not None and hooks:
             g = hooked(node, g, recorded, nodes)
-        if op is None or node.owner is not None or (wanted and node in wanted):
+        if op is None or node.owner_ref is not None or (wanted and node in wanted):
             found[node] = g
             if op is None:
                 continue
@@ -226,8 +226,8 @@ def walk(
         saved: Any = node.saved
         if recorded:
             current.set(Scope(node.scope, "grad", True, here.recording))
-            y = None if y is None else handle(y, node)
-            saved = [kept if kept is maker else handle(kept, maker) for kept, maker in zip(saved, parents)]
+            y = None if y is None else make_tensor(y, node)
+            saved = [kept if kept is maker else make_tensor(kept, maker) for kept, maker in zip(saved, parents)]
         arity, rules = op.arity, op.rules
         if op.joint is not None:
             rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
@@ -285,7 +285,7 @@ def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
     in_use.set((*around, nodes))
     try:
         for hook in list(node.hooks or ()):
-            answer = hook(g if recorded else handle(g))
+            answer = hook(g if recorded else make_tensor(g))
             if answer is not None:
                 if not isinstance(answer, Value) or answer.array.shape != node.shape:
                     raise ValueError(

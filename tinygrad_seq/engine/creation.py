@@ -9,8 +9,9 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import ints, spread
 from tinygrad_seq.engine.backend import as_dtype, check_differentiable, default_dtype, host, modules, to_device
+from tinygrad_seq.engine.coercion import unwrapped, without_history
 from tinygrad_seq.engine.graph import leaf
-from tinygrad_seq.engine.recording import handle, let_go, unwrapped
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 
 default_generator = host.random.default_rng()
@@ -28,7 +29,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """
     source = data
     if isinstance(data, Tensor):  # a copy of a leaf is a new leaf; a result would lose its history
-        source = data.array if data.is_leaf else let_go("tensor", data, "the Tensor itself")
+        source = data.array if data.is_leaf else without_history("tensor", data, "the Tensor itself")
     if type(source) not in modules:
         try:
             source = host.array(unwrapped("tensor", source))
@@ -43,7 +44,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     kind = source.dtype.newbyteorder("=") if dtype is None else as_dtype(dtype)  # files may hold the other byte order
     array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
-    made = handle(array)
+    made: Tensor = make_tensor(array)
     if requires_grad:
         leaf(made, True)
     return made

@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import Array, modules
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Node, Value
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 
 delivering = RLock()  # threads that share parameters add to them one after the other
 
@@ -22,7 +22,7 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
     given = []
     for node, g in found.items():
         changes.append((node, "reached", True))
-        owner = node.owner() if node.owner is not None else None
+        owner = node.owner
         if owner is not None and owner.node is not None and owner.node.requires_grad:
             given.append((owner, result_of(g, owner.array, recorded)))
     with delivering: add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
@@ -34,7 +34,7 @@ def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -
     for owner, new in given:
         old = totals.get(id(owner), getattr(owner, "stored_grad", None))
         if old is not None:
-            new = old + new if recorded else handle(old.array + new.array, None)
+            new = old + new if recorded else make_tensor(old.array + new.array, None)
         totals[id(owner)] = new
         changes.append((owner, "stored_grad", new))
     commit(changes)  # in their order: of several totals of one owner the last counts
@@ -44,8 +44,8 @@ def result_of(g: Any, like: Array, recorded: bool) -> Any:
     """A gradient as the caller's own Tensor: in the dtype of what it belongs to, sharing memory with nothing."""
     if recorded:
         g = g.to(like.dtype)
-        return handle(g.array.copy(), g.node)
-    return handle(modules[type(like)].array(g, dtype=like.dtype), None)
+        return make_tensor(g.array.copy(), g.node)
+    return make_tensor(modules[type(like)].array(g, dtype=like.dtype), None)
 
 
 def free(nodes: Iterable[Node]) -> None:

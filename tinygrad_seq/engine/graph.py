@@ -3,12 +3,13 @@
     x ──┐                 a Tensor (a Value) is a handle: an array, and the Node that made it
         ├─▶ Node(multiply) ──▶ Node(sum)
     w ──┘
-parents point back, never forward, so a graph that nobody holds dies at once by reference count.
+Parents point back, never forward, so a graph that nobody holds is freed at once by reference count.
 A node is made after its parents: creation order (`serial`) is a topological order, and every walk is
 "collect, sort by serial, go", with no recursion at any depth.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 from typing import Any
@@ -21,42 +22,30 @@ new_serial = count().__next__
 by_serial = attrgetter("serial")
 
 
+@dataclass(init=False, repr=False, eq=False, slots=True)  # only the slots: fields are named once, nodes made fast
 class Node:
     """One recorded application of an op, or (op None) a leaf: a parameter, an input or a constant."""
 
-    __slots__ = (
-        "op",  # the Primitive, None for a leaf
-        "parents",  # Nodes of the arguments, in argument order
-        "static",  # keyword arguments that are not arrays, or None
-        "output",  # its array, where a rule reads it or `.named` wants it kept, else None
-        "saved",  # the arguments as the rules need them: arrays, or Nodes where a shape is enough; None once freed
-        "shape",  # of the output
-        "dtype",  # of the output
-        "requires_grad",
-        "scope",  # where in the model and in time it was made
-        "serial",  # creation order
-        "name",  # what `.named` called it
-        "owner",  # weak reference to the Tensor that receives `.grad`, or None
-        "hooks",  # what `register_hook` added, or None
-        "line",  # "file:line" that made it, when asked for
-        "reached",  # set, to True, where a backward delivered its gradient
-    )
-
-    op: Any
-    parents: tuple["Node", ...]
-    static: dict[str, Any] | None
-    output: Any
-    saved: tuple[Any, ...] | None
-    shape: tuple[int, ...]
-    dtype: Any
+    op: Any  # the Primitive, None for a leaf
+    parents: tuple["Node", ...]  # of the arguments, in argument order
+    static: dict[str, Any] | None  # keyword arguments that are not arrays
+    output: Any  # its array, where a rule reads it or `.named` wants it kept, else None
+    saved: tuple[Any, ...] | None  # arguments as the rules need them: arrays, or Nodes for their shape; None once freed
+    shape: tuple[int, ...]  # of the output
+    dtype: Any  # of the output
     requires_grad: bool
-    scope: Scope
-    serial: int
-    name: str | None
-    owner: "ReferenceType[Value] | None"
-    hooks: list[Callable[[Any], Any]] | None
-    line: str | None
-    reached: bool
+    scope: Scope  # where in the model and in time it was made
+    serial: int  # creation order
+    name: str | None  # what `.named` called it
+    owner_ref: "ReferenceType[Value] | None"  # to the Tensor that receives `.grad`
+    hooks: list[Callable[[Any], Any]] | None  # what `register_hook` added
+    line: str | None  # "file:line" that made it, when asked for
+    reached: bool  # True, set where a backward delivered its gradient
+
+    @property
+    def owner(self) -> Any:
+        """Return the Tensor that receives `.grad`, or None if there is none or it is gone."""
+        return None if self.owner_ref is None else self.owner_ref()
 
     def __repr__(self) -> str:
         what = self.op.name if self.op is not None else "leaf"
@@ -64,18 +53,16 @@ class Node:
         return f"<Node {what}{label} {self.shape} {self.scope!r}>"
 
 
-class Cut(Node):
-    """A constant that went on without its history: it keeps none of that alive, only numbers that pictures ask for."""
+@dataclass(init=False, repr=False, eq=False, slots=True)
+class Detached(Node):
+    """A detached constant. It stores where it came from as numbers, for pictures, and keeps nothing of that alive."""
 
-    __slots__ = ("origin",)  # serial numbers: of the node that it was, and of that one's parents
-
-    origin: tuple[int, ...]
+    origin: tuple[int, ...]  # serial numbers: of the node that it was, and of that node's parents
 
 
+@dataclass(init=False, repr=False, eq=False, slots=True, weakref_slot=True)
 class Value:
-    """An array and the node that made it: the bare base of Tensor, so that floors below it can hold one."""
-
-    __slots__ = ("array", "node", "stored_grad", "__weakref__")
+    """An array and the node that made it: the bare base of Tensor, so that files below tensor.py can hold one."""
 
     array: Array
     node: Node | None
@@ -83,11 +70,11 @@ class Value:
 
 
 def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
-    """Give a value a node of its own: where gradients arrive, or a constant that pictures show."""
+    """Give a value a node of its own, and return it: where gradients arrive, or a constant that pictures show."""
     node = kind()
-    constant = not value.array.shape and modules[type(value.array)] is host
-    node.static = {"value": value.array.item()} if constant else None  # a picture shows a number as the number
-    node.op = node.output = node.name = node.owner = node.hooks = node.line = None
+    number = not value.array.shape and modules[type(value.array)] is host
+    node.static = {"value": value.array.item()} if number else None  # a picture shows a number as the number
+    node.op = node.output = node.name = node.owner_ref = node.hooks = node.line = None
     node.parents = node.saved = ()
     node.shape = value.array.shape
     node.dtype = value.array.dtype
@@ -95,39 +82,39 @@ def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
     node.scope = current.get()
     node.serial = new_serial()
     if requires_grad:
-        node.owner = ref(value)
+        node.owner_ref = ref(value)
     value.node = node
     return node
 
 
 def leaf_after(value: Value, array: Array, requires_grad: bool) -> Node:
-    """The node of a leaf once it has that array and setting: name and hooks go along. It is the caller's to assign."""
+    """Return the node of a leaf for a new array or setting, with its name and hooks. The caller assigns it."""
     twin, before = Value(), value.node
     twin.array = array
     node = leaf(twin, False)
     if before is not None:
         node.name, node.hooks = before.name, before.hooks
     if requires_grad:
-        node.requires_grad, node.owner = True, ref(value)
+        node.requires_grad, node.owner_ref = True, ref(value)
     return node
 
 
-def cut(value: Value, node: Node) -> None:
-    """Note what a value without history was: the result of that node, or what that was cut from."""
-    constant: Any = leaf(value, False, Cut)
+def mark_detached(value: Value, node: Node) -> None:
+    """Give a value without history a node that says where it came from: from this node, or from its origin."""
+    constant: Any = leaf(value, False, Detached)
     serials = (node.serial, *(parent.serial for parent in node.parents))
-    constant.origin = node.origin if isinstance(node, Cut) else serials
+    constant.origin = node.origin if isinstance(node, Detached) else serials
     constant.name = node.name
 
 
 def ancestors(roots: Iterable[Node], *, constants: bool = True) -> list[Node]:
-    """Every node that the roots were made from, the roots included, in the order of their creation.
+    """Return every node that the roots were made from, and the roots, in the order of their creation.
 
     Without `constants`, only the nodes that a gradient can reach.
     """
     found = list(dict.fromkeys(roots))
     seen = set(found)
-    for node in found:  # which grows on the way
+    for node in found:  # the list grows while it is read
         for parent in node.parents:
             if parent not in seen and (constants or parent.requires_grad):
                 seen.add(parent)
@@ -137,7 +124,7 @@ def ancestors(roots: Iterable[Node], *, constants: bool = True) -> list[Node]:
 
 
 def between(nodes: list[Node], sources: Iterable[Node]) -> list[Node]:
-    """Of nodes in order of creation, those that were made from one of the sources (which count themselves)."""
+    """Return those of some nodes, in order of creation, that are sources or were made from one."""
     reached = set(sources)
     for node in nodes:
         if node not in reached and not reached.isdisjoint(node.parents):

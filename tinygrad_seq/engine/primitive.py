@@ -17,17 +17,15 @@ this is the code that runs for every op.
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeVar, overload
 
-from tinygrad_seq.engine import recording as record
-from tinygrad_seq.engine.backend import host, modules
-from tinygrad_seq.engine.graph import Cut, Node, Value, cut, leaf
-from tinygrad_seq.engine.recording import constant, explain, plain, recorded
+from tinygrad_seq.engine.backend import Raw, host, modules
+from tinygrad_seq.engine.coercion import coerce, explain
+from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, mark_detached
+from tinygrad_seq.engine.recording import record_output, unrecorded
 from tinygrad_seq.engine.scope import current
 
-if TYPE_CHECKING:  # a name for type checkers: the code below knows only Value
-    from tinygrad_seq.engine.tensor import Tensor
-
+T = TypeVar("T")
 Rule = Callable[..., Any] | None
 registry: dict[str, "Primitive"] = {}
 current_scope = current.get
@@ -35,14 +33,20 @@ nothing: dict[str, Any] = {}
 
 
 class Operation(Protocol):
-    """What `@primitive` gives: a function to call, and where to declare its gradient."""
+    """Describe what `@primitive` returns: a function to call, and where to declare its gradient.
+
+    A first argument of another kind than these is a Tensor, and so is the result.
+    """
 
     op: "Primitive"
     vjps: Callable[..., None]
     joint_vjp: Callable[[Callable[..., Any]], None]
     merged_vjp: Callable[[Callable[..., Any]], None]
 
-    def __call__(self, *arrays: Any, **static: Any) -> "Tensor": ...
+    @overload
+    def __call__(self, x: Raw, *others: Any, **static: Any) -> Any: ...
+    @overload
+    def __call__(self, x: T, *others: Any, **static: Any) -> T: ...
 
 
 class Primitive:
@@ -51,6 +55,8 @@ class Primitive:
     `keep[mask]` says what to save when the arguments in `mask` (bit i: argument i) need gradients: the output, and each
     argument. It is None where none of them has a rule, so that there is nothing to record.
     """
+
+    part: "Primitive"  # the op of one output among several
 
     def __init__(self, forward: Callable[..., Any]) -> None:
         names = inspect.signature(forward).parameters.values()
@@ -163,17 +169,17 @@ def unary(op: Primitive) -> Callable[..., Any]:
         elif parent is not None and parent.requires_grad and (kept := keep[1]) is not None:
             keep_y, keep_x = kept
             parents = (parent,)
-            return recorded(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
-        return plain(op, out) if type(parent) is not Cut else still_cut(plain(op, out), parent)
+            return record_output(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
+        return unrecorded(op, out) if type(parent) is not Detached else keep_detached(unrecorded(op, out), parent)
 
     return call
 
 
-def still_cut(result: Any, parent: Cut) -> Any:
-    """What was made of a value without history has none either; of several that were stacked, each is known again."""
+def keep_detached(result: Any, parent: Detached) -> Any:
+    """Mark what was made of a detached value as detached, too; of stacked ones, each output gets its own origin."""
     values = result if isinstance(result, list) else [result]
     for i, value in enumerate(values):
-        cut(value, parent)
+        mark_detached(value, parent)
         if len(parent.origin) == len(values) + 1:
             value.node.origin = (parent.origin[0], parent.origin[i + 1])
     return result
@@ -185,9 +191,9 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
     def call(x: Any, y: Any) -> Any:
         if isinstance(x, Value):
             if not isinstance(y, Value):
-                y = constant(op.name, y, x)
+                y = coerce(op.name, y, x)
         elif isinstance(y, Value):
-            x = constant(op.name, x, y)
+            x = coerce(op.name, x, y)
         else:
             xp = modules.get(type(x))
             if xp is None:
@@ -208,9 +214,9 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         here = current_scope()
         kept = keep[mask]
         if not here.recording:
-            return plain(op, out) if here.recording is False else here.recording(here, call, (x, y), nothing)
+            return unrecorded(op, out) if here.recording is False else here.recording(here, call, (x, y), nothing)
         if kept is None:
-            return plain(op, out)
+            return unrecorded(op, out)
         if first is None:
             first = leaf(x, False)
         elif second is None:
@@ -219,7 +225,7 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         parents = saved = (first, second)
         if keep_a or keep_b:
             saved = (a if keep_a else first, b if keep_b else second)
-        return recorded(op, parents, None, keep_z, saved, out, here)
+        return record_output(op, parents, None, keep_z, saved, out, here)
 
     return call
 
@@ -238,7 +244,7 @@ def general(op: Primitive) -> Callable[..., Any]:
         values = [x for x in args if isinstance(x, Value)]
         if len(values) < len(args):
             beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
-            args = tuple(x if isinstance(x, Value) else constant(op.name, x, beside) for x in args)
+            args = tuple(x if isinstance(x, Value) else coerce(op.name, x, beside) for x in args)
         arrays = [x.array for x in args]
         xp = modules[type(arrays[0])]
         try:
@@ -250,15 +256,15 @@ def general(op: Primitive) -> Callable[..., Any]:
         here = current_scope()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
         if not here.recording:
-            return plain(op, out) if here.recording is False else here.recording(here, call, args, static)
+            return unrecorded(op, out) if here.recording is False else here.recording(here, call, args, static)
         if not mask or (op.joint is None and op.keep[mask] is None):
-            return plain(op, out)
+            return unrecorded(op, out)
         parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
         if op.joint is not None:
-            return recorded(op, parents, static or None, False, parents, out, here)
+            return record_output(op, parents, static or None, False, parents, out, here)
         keep_y, *keep = op.keep[mask]  # type: ignore[misc]
         saved = tuple(array if k else parent for array, k, parent in zip(arrays, keep, parents))
-        return recorded(op, parents, static or None, keep_y, saved, out, here)
+        return record_output(op, parents, static or None, keep_y, saved, out, here)
 
     return call
 
@@ -295,4 +301,4 @@ def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
     return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]
 
 
-record.part_op = part.op
+Primitive.part = part.op

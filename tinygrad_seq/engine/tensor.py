@@ -5,7 +5,7 @@ is said by the op it calls. A Tensor's value never changes: `x += y` makes a new
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 from weakref import ref
 
 from tinygrad_seq.engine import backprop
@@ -18,13 +18,17 @@ from tinygrad_seq.engine.backend import (
     names_device,
     to_host,
 )
-from tinygrad_seq.engine.functions import numpy_calls
-from tinygrad_seq.engine.functions import reductions as composite
-from tinygrad_seq.engine.functions import shapes as arrangement
-from tinygrad_seq.engine.graph import Cut, Value, cut, leaf, leaf_after
+from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
+from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
-from tinygrad_seq.engine.primitive import Operation
-from tinygrad_seq.engine.recording import handle, returned_by_ops
+from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
+
+P = ParamSpec("P")
+
+
+def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tensor", P], "Tensor"]:
+    """Return the op itself, with the type that it has as a method: of a Tensor, it gives a Tensor."""
+    return op
 
 
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
@@ -138,9 +142,10 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """The same values, cut off from the graph."""
-        result, node = handle(self.array), self.node
-        if node is not None and (node.requires_grad or isinstance(node, Cut)):
-            cut(result, node)
+        result: Tensor = make_tensor(self.array)
+        node = self.node
+        if node is not None and (node.requires_grad or isinstance(node, Detached)):
+            mark_detached(result, node)
         return result
 
     def to(self, target: Any) -> "Tensor":
@@ -151,7 +156,8 @@ class Tensor(Value):
         dtype = as_dtype(target)
         if dtype == self.dtype:
             return self
-        return shape.cast(self, dtype=dtype) if dtype.kind == "f" else handle(self.array.astype(dtype))
+        result: Tensor = shape.cast(self, dtype=dtype) if dtype.kind == "f" else make_tensor(self.array.astype(dtype))
+        return result
 
     # --------------------------------------------------------------------------------------------------- gradients
 
@@ -167,7 +173,7 @@ class Tensor(Value):
         """Keep the gradient of a Tensor that is not a leaf, too."""
         if self.node is None or not self.node.requires_grad:
             raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        self.node.owner = ref(self)
+        self.node.owner_ref = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
@@ -184,19 +190,19 @@ class Tensor(Value):
 
     # ------------------------------------------------------------------------- operators: each is the op of that name
 
-    __add__ = elementwise.add
-    __sub__ = elementwise.subtract
-    __mul__: Operation = elementwise.multiply
-    __truediv__ = elementwise.divide
-    __pow__ = elementwise.power
-    __neg__ = elementwise.negative
-    __abs__ = elementwise.abs
-    __lt__ = comparison.less
-    __le__ = comparison.less_equal
-    __gt__ = comparison.greater
-    __ge__ = comparison.greater_equal
-    __matmul__ = composite.matmul
-    __getitem__ = composite.getitem
+    __add__ = method(elementwise.add)
+    __sub__ = method(elementwise.subtract)
+    __mul__ = method(elementwise.multiply)
+    __truediv__ = method(elementwise.divide)
+    __pow__ = method(elementwise.power)
+    __neg__ = method(elementwise.negative)
+    __abs__ = method(elementwise.abs)
+    __lt__ = method(comparison.less)
+    __le__ = method(comparison.less_equal)
+    __gt__ = method(comparison.greater)
+    __ge__ = method(comparison.greater_equal)
+    __matmul__ = method(arithmetic.matmul)
+    __getitem__ = method(selection.getitem)
     __hash__ = object.__hash__
 
     __radd__ = reflected(elementwise.add)
@@ -204,7 +210,7 @@ class Tensor(Value):
     __rmul__ = reflected(elementwise.multiply)
     __rtruediv__ = reflected(elementwise.divide)
     __rpow__ = reflected(elementwise.power)
-    __rmatmul__ = reflected(composite.matmul)
+    __rmatmul__ = reflected(arithmetic.matmul)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
@@ -217,40 +223,40 @@ class Tensor(Value):
 
     # ----------------------------------------------------------------------- methods: each is the function of that name
 
-    exp = elementwise.exp
-    log = elementwise.log
-    sqrt = elementwise.sqrt
-    sin = elementwise.sin
-    cos = elementwise.cos
-    tanh = elementwise.tanh
-    sigmoid = elementwise.sigmoid
-    relu = elementwise.relu
-    abs = elementwise.abs
-    maximum = elementwise.maximum
-    minimum = elementwise.minimum
-    pow = elementwise.power
-    clip = composite.clip
-    sum = composite.sum
-    mean = composite.mean
-    var = composite.var
-    max = composite.max
-    min = composite.min
-    argmax = composite.argmax
-    logsumexp = composite.logsumexp
-    softmax = composite.softmax
-    log_softmax = composite.log_softmax
-    matmul = composite.matmul
-    reshape = view = arrangement.reshape
-    transpose = permute = arrangement.transpose
-    swapaxes = arrangement.swapaxes
-    expand_dims = arrangement.expand_dims
-    squeeze = arrangement.squeeze
-    broadcast_to = arrangement.broadcast_to
-    flip = arrangement.flip
-    pad = arrangement.pad
-    split = arrangement.split
-    unstack = unbind = arrangement.unstack
-    take = composite.take
+    exp = method(elementwise.exp)
+    log = method(elementwise.log)
+    sqrt = method(elementwise.sqrt)
+    sin = method(elementwise.sin)
+    cos = method(elementwise.cos)
+    tanh = method(elementwise.tanh)
+    sigmoid = method(elementwise.sigmoid)
+    relu = method(elementwise.relu)
+    abs = method(elementwise.abs)
+    maximum = method(elementwise.maximum)
+    minimum = method(elementwise.minimum)
+    pow = method(elementwise.power)
+    clip = method(arithmetic.clip)
+    sum = method(reductions.sum)
+    mean = method(reductions.mean)
+    var = method(reductions.var)
+    max = method(reductions.max)
+    min = method(reductions.min)
+    argmax = method(reductions.argmax)
+    logsumexp = method(reductions.logsumexp)
+    softmax = method(reductions.softmax)
+    log_softmax = method(reductions.log_softmax)
+    matmul = method(arithmetic.matmul)
+    reshape = view = method(shapes.reshape)
+    transpose = permute = method(shapes.transpose)
+    swapaxes = method(shapes.swapaxes)
+    expand_dims = method(shapes.expand_dims)
+    squeeze = method(shapes.squeeze)
+    broadcast_to = method(shapes.broadcast_to)
+    flip = method(shapes.flip)
+    pad = method(shapes.pad)
+    split = shapes.split
+    unstack = unbind = shapes.unstack
+    take = method(selection.take)
 
     # ------------------------------------------------------------------------------------------------ as Python values
 
@@ -261,7 +267,7 @@ class Tensor(Value):
 
     def __iter__(self) -> "Iterator[Tensor]":
         if self.array.shape:
-            return iter(arrangement.unstack(self))
+            return iter(shapes.unstack(self))
         raise TypeError("a Tensor with no dimensions cannot be iterated over")
 
     def __contains__(self, item: Any) -> bool:

@@ -14,7 +14,7 @@ from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of
-from tinygrad_seq.engine.timeline import Place, Places
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 from tinygrad_seq.flow.show import INK, NodeValues, axes_for, finish
 from tinygrad_seq.flow.states import split_at_step
 
@@ -96,14 +96,16 @@ def itemize(loss: Any, parameter: Any) -> Items:
     name = source.name or "the parameter"
     if not nodes:
         raise RuntimeError(f"itemize: {name} of shape {source.shape} was not used to make the loss")
-    places = Places([node for node in nodes if node.op is not None])
-    steps: dict[Node, Place | None] = {node: seats[-1][0] if seats else None for node, seats in places.seats.items()}
+    timeline = Timeline([node for node in nodes if node.op is not None])
+    steps: dict[Node, ScopeVisit | None] = {
+        node: positions[-1][0] if positions else None for node, positions in timeline.positions.items()
+    }
     chain = made_before_steps(nodes, source, steps)
-    users: dict[Place | None, list[Node]] = {}
+    users: dict[ScopeVisit | None, list[Node]] = {}
     for node in nodes:
         if node not in chain and not chain.keys().isdisjoint(node.parents):
             users.setdefault(steps[node], []).append(node)
-    shares: dict[Place | None, dict[Node, Any]] = {step: {} for step in users}
+    shares: dict[ScopeVisit | None, dict[Node, Any]] = {step: {} for step in users}
 
     def observe(uses: list[Use], parent: Node, contribution: Any) -> None:
         if parent in chain:
@@ -126,7 +128,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
     return Items(name, items, [step and step.value for step in order], loop_names(uses, order), uses)
 
 
-def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, Place | None]) -> dict[Node, None]:
+def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, ScopeVisit | None]) -> dict[Node, None]:
     """Return the parameter and what was made from it alone, outside all steps, without a hook; in creation order."""
     inside, chain = set(nodes), {source: None}
     for node in nodes[1:]:
@@ -135,7 +137,7 @@ def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, Place |
     return chain
 
 
-def loop_names(uses: list[list[Node]], steps: list[Place | None]) -> list[str]:
+def loop_names(uses: list[list[Node]], steps: list[ScopeVisit | None]) -> list[str]:
     """Name the loop over time of each step, such as "lstm, layer 0, reverse"; a second loop of one name gets "(2)"."""
     names: dict[int, str] = {}
     loops: Counter[str] = Counter()

@@ -7,9 +7,9 @@ The states themselves are found by their names: the cells call them "h" and "c",
 from typing import Any
 
 from tinygrad_seq.engine.graph import Node, Value, ancestors
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope
-from tinygrad_seq.engine.timeline import Place, Places
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 
 def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
@@ -32,11 +32,11 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
     if output.node is None:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
-    found: dict[tuple[Any, ...], dict[str, list[tuple[Place, Node]]]] = {}  # loop -> name -> where it is computed
-    places = Places([node for node in ancestors([output.node], constants=False) if node.op is not None])
-    for node, seats in places.seats.items():
-        if node.name is not None and seats:
-            step = seats[-1][0]
+    found: dict[tuple[Any, ...], dict[str, list[tuple[ScopeVisit, Node]]]] = {}  # loop -> name -> where it is computed
+    timeline = Timeline([node for node in ancestors([output.node], constants=False) if node.op is not None])
+    for node, positions in timeline.positions.items():
+        if node.name is not None and positions:
+            step = positions[-1][0]
             outside, inside = split_at_step(node.scope)
             named = found.setdefault((step.loop, *outside, *inside), {})
             named.setdefault(node.name, []).append((step, node))
@@ -49,7 +49,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     chosen = sorted(fit[0], key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):
         raise RuntimeError("states: the graph was freed by an earlier backward, and the values with it")
-    return [handle(node.output, node) for _, node in chosen]
+    return [make_tensor(node.output, node) for _, node in chosen]
 
 
 def words_of(entries: Any) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import probability
 from tinygrad_seq.engine.backend import host, to_device
 from tinygrad_seq.engine.creation import chosen
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
 
@@ -25,7 +25,8 @@ def dropout(x: Tensor, p: float, generator: Any = None) -> Tensor:
     p = probability("dropout", "p", p)
     kept = chosen("dropout", generator).random(x.shape) >= p
     scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(x.shape), dtype=x.dtype)
-    return x * handle(to_device(scale, x.device))
+    factors: Tensor = make_tensor(to_device(scale, x.device))
+    return x * factors
 
 
 class Dropout(Module):

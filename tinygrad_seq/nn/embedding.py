@@ -5,10 +5,10 @@ from typing import Any
 from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import as_dtype, modules
 from tinygrad_seq.engine.creation import tensor, zeros
-from tinygrad_seq.engine.functions.reductions import checked_ids, one_hot
+from tinygrad_seq.engine.functions.selection import checked_ids, one_hot
 from tinygrad_seq.engine.ops import indexing
 from tinygrad_seq.engine.ops.elementwise import where
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import normal_
 from tinygrad_seq.nn.module import Module, Parameter
@@ -57,7 +57,7 @@ class Embedding(Module):
         rows = indexing.take(self.weight, checked)
         if self.padding_idx is None:
             return rows
-        learned = handle(modules[type(checked.array)].expand_dims(checked.array != self.padding_idx, -1))
+        learned: Tensor = make_tensor(modules[type(checked.array)].expand_dims(checked.array != self.padding_idx, -1))
         return where(learned, rows, rows.detach())
 
     def describe(self) -> str:
@@ -88,7 +88,8 @@ class OneHot(Module):
         self.num_classes, self.dtype = num_classes, as_dtype(dtype)
 
     def forward(self, ids: Any) -> Tensor:
-        return one_hot(ids, self.num_classes, self.dtype)
+        y: Tensor = one_hot(ids, self.num_classes, self.dtype)
+        return y
 
     def describe(self) -> str:
         return f"{self.num_classes}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
-from tinygrad_seq.engine.arguments import number
+from tinygrad_seq.engine.arguments import as_number
 from tinygrad_seq.engine.backend import host, to_device
 from tinygrad_seq.engine.creation import chosen, uniform_draws, zeros
 from tinygrad_seq.nn.module import Parameter
@@ -26,7 +26,7 @@ def constant_(parameter: Parameter, val: float) -> Parameter:
     >>> ts.nn.init.constant_(ts.nn.Parameter([1.0, 2.0]), 0.5)
     Parameter([0.5, 0.5])
     """
-    return fill("constant_", parameter, lambda shape: host.full(shape, number("constant_", "val", val), float))
+    return fill("constant_", parameter, lambda shape: host.full(shape, as_number("constant_", "val", val), float))
 
 
 def zeros_(parameter: Parameter) -> Parameter:
@@ -47,7 +47,7 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
     >>> ts.max(ts.abs(w)).item() < 0.1
     True
     """
-    a, b = number("uniform_", "a", a), number("uniform_", "b", b)
+    a, b = as_number("uniform_", "a", a), as_number("uniform_", "b", b)
     if not a <= b:
         raise ValueError(f"uniform_: a must not be above b, got {a} and {b}")
     random = chosen("uniform_", generator)
@@ -61,7 +61,7 @@ def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator
     >>> ts.nn.init.normal_(ts.nn.Parameter([7.0]), std=0.0)
     Parameter([0.])
     """
-    mean, std = number("normal_", "mean", mean), number("normal_", "std", std)
+    mean, std = as_number("normal_", "mean", mean), as_number("normal_", "std", std)
     if not std >= 0:
         raise ValueError(f"normal_: std must not be negative, got {std}")
     random = chosen("normal_", generator)
@@ -78,7 +78,7 @@ def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = No
     >>> ts.max(ts.abs(w)).item() < 1.0
     True
     """
-    bound = number("xavier_uniform_", "gain", gain) * sqrt(6 / sum(matrix_shape("xavier_uniform_", parameter)))
+    bound = as_number("xavier_uniform_", "gain", gain) * sqrt(6 / sum(matrix_shape("xavier_uniform_", parameter)))
     return uniform_(parameter, -bound, bound, generator)
 
 
@@ -91,7 +91,7 @@ def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = Non
     >>> ts.nn.init.xavier_normal_(ts.nn.Linear(3, 2).weight).shape
     (2, 3)
     """
-    std = number("xavier_normal_", "gain", gain) * sqrt(2 / sum(matrix_shape("xavier_normal_", parameter)))
+    std = as_number("xavier_normal_", "gain", gain) * sqrt(2 / sum(matrix_shape("xavier_normal_", parameter)))
     return normal_(parameter, 0.0, std, generator)
 
 
@@ -107,7 +107,7 @@ def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) 
     True
     """
     rows, columns = matrix_shape("orthogonal_", parameter)
-    gain = number("orthogonal_", "gain", gain)
+    gain = as_number("orthogonal_", "gain", gain)
     draw = chosen("orthogonal_", generator).standard_normal((rows, columns))
     q, r = host.linalg.qr(draw if rows >= columns else draw.T)
     q = q * host.sign(host.diag(r))

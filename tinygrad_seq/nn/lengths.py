@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_device, to_host
 from tinygrad_seq.engine.ops.elementwise import where
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.state import State, each
 
@@ -46,9 +46,9 @@ class PaddingMask:
     def __init__(self, lengths: Any, x: Tensor) -> None:
         real = host.arange(len(x))[:, None] < lengths
         masks = to_device(real[:, :, None], x.device)
-        self.real = handle(masks)  # (T, B, 1)
-        self.steps = [None if row.all() else handle(mask) for row, mask in zip(real, masks)]  # (B, 1), None if all are
-        self.begun = None if lengths.all() else handle(to_device(lengths[:, None] > 0, x.device))  # (B, 1)
+        self.real = make_tensor(masks)  # (T, B, 1)
+        self.steps = [None if row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1), or None
+        self.begun = None if lengths.all() else make_tensor(to_device(lengths[:, None] > 0, x.device))  # (B, 1)
 
     def zero_padding(self, x: Tensor) -> Tensor:
         """Return x, or an output, with zeros where nothing is real."""
@@ -76,4 +76,4 @@ def select(mask: Any, new: State, old: State) -> State:
 def expanded(mask: Tensor, value: Tensor) -> Tensor:
     """Return a mask (..., 1) with as many axes as a value has."""
     more = value.ndim - mask.ndim
-    return mask if not more else handle(mask.array.reshape(*mask.shape[:-1], *(1,) * (more + 1)))
+    return mask if not more else make_tensor(mask.array.reshape(*mask.shape[:-1], *(1,) * (more + 1)))

@@ -1,7 +1,7 @@
 """Linear: the affine map y = x W^T + b."""
 
 from tinygrad_seq.engine.arguments import at_least
-from tinygrad_seq.engine.functions.reductions import matmul
+from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module

@@ -5,10 +5,11 @@ from typing import Any
 from tinygrad_seq.engine.arguments import ints, probability
 from tinygrad_seq.engine.backend import modules
 from tinygrad_seq.engine.creation import tensor
-from tinygrad_seq.engine.functions.reductions import checked_ids, getitem, indices, log_softmax
+from tinygrad_seq.engine.functions.reductions import log_softmax
+from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indices
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.ops.indexing import scatter
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
 
@@ -44,14 +45,14 @@ def cross_entropy(
         )
     classes, xp = logits.shape[-1], modules[type(logits.array)]
     counted = targets.array != ignore_index
-    checked_ids("cross_entropy", handle(xp.where(counted, targets.array, 0)), classes)
+    checked_ids("cross_entropy", make_tensor(xp.where(counted, targets.array, 0)), classes)
     (positions,) = xp.nonzero(counted.reshape(-1))
     ids = targets.array.reshape(-1)[positions]
     rows = logits.reshape(-1, classes)
     if len(positions) < len(rows):  # ignored rows take no part in any arithmetic: they may hold NaN
-        rows = getitem(rows, handle(positions))
+        rows = getitem(rows, make_tensor(positions))
     log_probability = log_softmax(rows)
-    loss = -getitem(log_probability, (handle(xp.arange(len(ids))), handle(ids)))
+    loss = -getitem(log_probability, (make_tensor(xp.arange(len(ids))), make_tensor(ids)))
     if label_smoothing:
         loss = loss * (1.0 - label_smoothing) - log_probability.mean(1) * label_smoothing
     if reduction == "none":

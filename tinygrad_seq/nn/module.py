@@ -16,7 +16,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import Array, as_dtype, host, names_device, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value, leaf_after
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.nn.parameter import Parameter as Parameter
 from tinygrad_seq.nn.summary import Summary, summary
@@ -144,7 +144,7 @@ class Module:
             if array is not p.array:
                 changes += (p, "array", array), (p, "node", leaf_after(p, array, p.requires_grad))
                 if p.grad is not None:
-                    changes.append((p, "stored_grad", handle(moved(p.grad.array))))
+                    changes.append((p, "stored_grad", make_tensor(moved(p.grad.array))))
         commit(changes)
         return self
 

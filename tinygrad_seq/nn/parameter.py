@@ -34,7 +34,7 @@ class Parameter(Tensor):
             )
         self.array = array.copy()
 
-    def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[override,misc]
+    def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""
         raise TypeError(
             f"{self.name or 'the Parameter'}: +=, -= and the like would make a plain Tensor of an nn.Parameter, and "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tinygrad_seq.engine.backend import Array
 from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 
@@ -46,7 +46,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
-        commit([(p, "stored_grad", handle(g * scale)) for p, g in held])
+        commit([(p, "stored_grad", make_tensor(g * scale)) for p, g in held])
     return norm
 
 
@@ -62,4 +62,4 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     """
     clip_value = nonnegative("clip_grad_value_", "clip_value", clip_value)
     held = with_gradients("clip_grad_value_", parameters)
-    commit([(p, "stored_grad", handle(g.clip(-clip_value, clip_value))) for p, g in held])
+    commit([(p, "stored_grad", make_tensor(g.clip(-clip_value, clip_value))) for p, g in held])

@@ -67,7 +67,7 @@ def arrays(nodes: Sequence[Node]) -> dict[Node, Array]:
     saved = ((parent, kept) for node in nodes for parent, kept in zip(node.parents, node.saved or ()))
     held: dict[Node, Array] = {parent: kept for parent, kept in saved if not isinstance(kept, Node)}
     for node in nodes:
-        owner = node.owner() if node.owner is not None else None
+        owner = node.owner
         value = node.output if owner is None else owner.array
         if value is None and node.static and node.op is None:
             value = node.static["value"]

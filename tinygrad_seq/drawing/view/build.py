@@ -17,7 +17,7 @@ from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.drawing.view.scene import aligned_rows, cluster_tree, op_drafts, prune
 from tinygrad_seq.drawing.view.values import Numbers, item_values, valued, walk_order
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import same_again
+from tinygrad_seq.engine.same_step import classify_steps
 
 
 def build(
@@ -35,9 +35,9 @@ def build(
     nodes that have none.
     """
     graph = read(roots)
-    places = graph.places
-    kinds = same_again(places, list(graph.of), within=rolled) if places.loops else {}
-    elision = elided(places, kinds, rolled, *steps)
+    timeline = graph.timeline
+    kinds = classify_steps(timeline, list(graph.of), within=rolled) if timeline.loops else {}
+    elision = elided(timeline, kinds, rolled, *steps)
     titles = place_titles(graph.outer)
     clusters = cluster_tree(graph, elision, titles)
 
@@ -45,17 +45,17 @@ def build(
     edges, others, ids = connected(graph, elision, ops, roots, shared, numbers or Numbers("", {}))
     drafts = [*ops, *others]
     for draft, item in zip(drafts, items_of(drafts, graph, titles), strict=True):
-        clusters[draft.place].items.append(item)
+        clusters[draft.visit].items.append(item)
     items = {item.id: item for cluster in clusters.values() for item in cluster.items}
     drawn = {node: items[id] for node, id in ids.items()}
     feet = {draft.id: draft.leaves for draft in drafts if draft.leaves and draft.leaves[0].requires_grad}
     prune(clusters)
-    full = {place: cluster for place, cluster in clusters.items() if cluster.items or cluster.inner}
-    loops = [[full[step] for step in loop if step in full] for loop in places.loops]
+    full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}
+    loops = [[full[step] for step in loop if step in full] for loop in timeline.loops]
 
     of = numbers.of if numbers is not None else {}
     view = View(
-        top=clusters[places.top],
+        top=clusters[timeline.top],
         edges=edges,
         loops=list(filter(None, loops)),
         rows=aligned_rows(graph, kinds, elision, drafts),

@@ -13,8 +13,8 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
 from tinygrad_seq.drawing.view.labels import DraftItem, several
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.values import Numbers, together
-from tinygrad_seq.engine.graph import Cut, Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.graph import Detached, Node
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 
 @dataclass(slots=True)
@@ -22,8 +22,8 @@ class DraftEdge:
     """An edge in the making."""
 
     through_time: bool
-    entry: Place | None  # of a delay: the step that the state comes back to
-    steps: set[Place] = field(default_factory=set)  # in a rolled picture: the steps for which it is there
+    entry: ScopeVisit | None  # of a delay: the step that the state comes back to
+    steps: set[ScopeVisit] = field(default_factory=set)  # in a rolled picture: the steps for which it is there
     value: float | None = None
 
 
@@ -56,7 +56,7 @@ def connected(
             builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
     for node in outputs:
         if node.op is None:
-            builder.proxy(graph.places.top, node, node, 0)
+            builder.proxy(graph.timeline.top, node, node, 0)
     return builder.finished()
 
 
@@ -65,8 +65,8 @@ class EdgeBuilder:
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
-        self.proxies: dict[tuple[Place, tuple[Node, ...]], DraftItem] = {}  # by place, and the leaves it stands for
-        self.counts = Counter(draft.place for draft in ops)  # of items in each place
+        self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...]], DraftItem] = {}  # by visit and leaves
+        self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and position in its steps
         self.edges: dict[tuple[str, str, str, str, int], DraftEdge] = {}  # see `add`
@@ -74,16 +74,16 @@ class EdgeBuilder:
         self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids}
         self.drawn |= {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}  # the box
 
-    def proxy(self, place: Place, node: Node, user: Node, argument: int) -> DraftItem:
+    def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int) -> DraftItem:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
-        if (place, leaves) not in self.proxies:
+        if (visit, leaves) not in self.proxies:
             state = initial_state(self.graph, node, user, argument) if role == "input" else None
             colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
-            id, role = f"{place.id}#leaf{self.counts[place]}", "initial" if state else role
-            self.proxies[place, leaves] = DraftItem(id, role, place, node, state, leaves, colour)
-            self.counts[place] += 1
-        return self.proxies[place, leaves]
+            id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
+            self.proxies[visit, leaves] = DraftItem(id, role, visit, node, state, leaves, colour)
+            self.counts[visit] += 1
+        return self.proxies[visit, leaves]
 
     def add_leaf(self, node: Node, argument: int, shared: bool) -> None:
         """Add an argument that is a leaf, or just parameters: from its proxy."""
@@ -92,12 +92,12 @@ class EdgeBuilder:
         if not self.graph.of[other].leaves:
             other = node.parents[argument]  # a first state, where other steps read the step before
         if shared and self.graph.of[other].role == "weight":
-            place, leaves = self.graph.places.top, self.graph.of[other].leaves
+            visit, leaves = self.graph.timeline.top, self.graph.of[other].leaves
         else:
-            place, leaves = self.graph.places.at[twin], () if node in self.elision.hidden else (other,)
+            visit, leaves = self.graph.timeline.visit_of[twin], () if node in self.elision.hidden else (other,)
         for leaf in leaves:
-            proxy = self.proxy(place, leaf, node, argument)
-            self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Cut) else proxy.role)
+            proxy = self.proxy(visit, leaf, node, argument)
+            self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Detached) else proxy.role)
 
     def add_op(self, node: Node, argument: int, target: str) -> None:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
@@ -120,7 +120,7 @@ class EdgeBuilder:
 
     def add(
         self, node: Node, argument: int, source: str, target: str, role: str,
-        label: str = "", entry: Place | None = None,
+        label: str = "", entry: ScopeVisit | None = None,
     ) -> None:  # fmt: skip
         """Add an argument to the edge with these ends, role and label; where no steps are merged, of this argument.
 
@@ -143,14 +143,14 @@ class EdgeBuilder:
         elif value is not None and (leaves_gap or edge.value is None):
             edge.value = value
 
-    def merged_step(self, node: Node) -> Place | None:
+    def merged_step(self, node: Node) -> ScopeVisit | None:
         """Return the innermost step around a node that a rolled picture draws as one with others."""
         steps = (step for step, _ in reversed(self.graph.of[node].positions) if len(self.elision.cards[step].steps) > 1)
         return next(steps, None) if self.elision.rolled else None
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""
-        reads: dict[tuple[str, str, Place | None], list[float | None]] = defaultdict(list)
+        reads: dict[tuple[str, str, ScopeVisit | None], list[float | None]] = defaultdict(list)
         for (source, _, _, label, _), draft in self.edges.items():
             reads[source, label, draft.entry].append(draft.value)
         by_id = {draft.id: draft for draft in self.ops}
@@ -165,7 +165,7 @@ class EdgeBuilder:
             if draft.entry is not None and len(values) > 1:
                 id, about = f"{source}@{draft.entry.id}@{label}", f" of step {label}"
                 if id not in entries:
-                    entries[id] = replace(by_id[source], id=id, role="passing", place=draft.entry, about=about)
+                    entries[id] = replace(by_id[source], id=id, role="passing", visit=draft.entry, about=about)
                     found.append(replace(edge, target=id, value=together(values)))
                 edge = replace(edge, source=id, role="state", through_time=False, label="")
             found.append(edge)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import Place, Places
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,8 +15,8 @@ class Card:
     """Steps that are drawn as one."""
 
     id: str  # of its cluster
-    steps: list[Place]
-    shown: Place  # the step whose place in the picture it takes
+    steps: list[ScopeVisit]
+    shown: ScopeVisit  # the step whose place in the picture it takes
     gap: bool = False  # a box that only says how many steps there are
 
 
@@ -25,26 +25,26 @@ class Elision:
     """What is drawn for each step, and for each op of a step that is not drawn itself."""
 
     rolled: bool
-    cards: dict[Place, Card]  # of every step
+    cards: dict[ScopeVisit, Card]  # of every step
     hidden: dict[Node, tuple[Card, int]]  # in a gap: which one, and which op of its step the node was
     twins: dict[Node, Node]  # of every op: the same op in the step that is drawn for its own
 
 
-def elided(places: Places, kinds: Mapping[Place, int], rolled: bool, first: int, last: int) -> Elision:
+def elided(timeline: Timeline, kinds: Mapping[ScopeVisit, int], rolled: bool, first: int, last: int) -> Elision:
     """Return what is left out of the loops, of which unrolled pictures show the first and last steps."""
-    rolled = rolled and bool(places.loops)
-    found = (rolls(loop, kinds) if rolled else gaps(loop, kinds, first, last) for loop in places.loops)
+    rolled = rolled and bool(timeline.loops)
+    found = (rolls(loop, kinds) if rolled else gaps(loop, kinds, first, last) for loop in timeline.loops)
     cards = {step: card for loop in found for card in loop for step in card.steps}
     hidden = {
         node: (cards[step], position)
-        for node, positions in places.seats.items()
+        for node, positions in timeline.positions.items()
         for step, position in reversed(positions)  # of gaps within gaps the outermost counts
         if cards[step].gap
     }
-    return Elision(rolled, cards, hidden, {node: twin(node, places, cards) for node in places.seats})
+    return Elision(rolled, cards, hidden, {node: twin(node, timeline, cards) for node in timeline.positions})
 
 
-def gaps(loop: list[Place], kinds: Mapping[Place, int], first: int, last: int) -> list[Card]:
+def gaps(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int], first: int, last: int) -> list[Card]:
     """Return the cards of a loop in an unrolled picture. One step alone is shown: a gap would be no shorter."""
     kept = loop[0]
     runs = [[kept]]
@@ -58,18 +58,18 @@ def gaps(loop: list[Place], kinds: Mapping[Place, int], first: int, last: int) -
     return [Card(run[0].id + "..." * (len(run) > 1), run, run[0], gap=len(run) > 1) for run in runs]
 
 
-def rolls(loop: list[Place], kinds: Mapping[Place, int]) -> list[Card]:
+def rolls(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int]) -> list[Card]:
     """Return the cards of a loop in a rolled picture, one for each kind of step."""
-    same: dict[int, list[Place]] = {}
+    same: dict[int, list[ScopeVisit]] = {}
     for step in loop:
         same.setdefault(kinds[step], []).append(step)
     return [Card(steps[-1].id, steps, steps[-1]) for steps in same.values()]
 
 
-def twin(node: Node, places: Places, cards: Mapping[Place, Card]) -> Node:
+def twin(node: Node, timeline: Timeline, cards: Mapping[ScopeVisit, Card]) -> Node:
     """Return the same op in the step that is drawn for its own; in loops within loops, in every loop."""
-    for step, position in places.seats[node]:
+    for step, position in timeline.positions[node]:
         shown = cards[step].shown
         if shown is not step:
-            return twin(places.members[shown][position], places, cards)
+            return twin(timeline.ops_in[shown][position], timeline, cards)
     return node

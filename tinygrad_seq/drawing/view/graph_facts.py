@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
-from tinygrad_seq.engine.graph import Cut, Node, ancestors
-from tinygrad_seq.engine.timeline import Place, Places
+from tinygrad_seq.engine.graph import Detached, Node, ancestors
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
-Positions = Sequence[tuple[Place, int]]  # the steps around a node, outermost first, and which of their ops it is
-Delay = tuple[Place, int]  # the step that reads, and how many steps before it the value was made
+Positions = Sequence[tuple[ScopeVisit, int]]  # the steps around a node, outermost first, and which of their ops it is
+Delay = tuple[ScopeVisit, int]  # the step that reads, and how many steps before it the value was made
 
 
 @dataclass(slots=True)
@@ -37,30 +37,30 @@ class GraphFacts:
     """A graph, read once."""
 
     of: dict[Node, NodeFacts]  # from the oldest node to the newest
-    places: Places
-    outer: dict[Place, Place]  # of each place but the top the one around it, outer places first
+    timeline: Timeline
+    outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     states: Set[str]  # names of states
 
 
 def read(roots: Sequence[Node]) -> GraphFacts:
     """Return the facts of the graph that made these nodes."""
     nodes, outputs = ancestors(roots), set(roots)
-    places = Places([node for node in nodes if node.op is not None])
+    timeline = Timeline([node for node in nodes if node.op is not None])
     users: dict[Node, list[Node]] = defaultdict(list)
-    for node in places.at:
+    for node in timeline.visit_of:
         for parent in node.parents:
             users[parent].append(node)
-    proxies = sources(nodes, outputs, places.seats, users)
+    proxies = sources(nodes, outputs, timeline.positions, users)
     by_serial = {node.serial: node for node in nodes}
-    outer = {place: place.outer for place in places.inner if place.outer is not None}  # outer places first
-    backward: set[Place | None] = set()
-    for place, around in outer.items():
-        if place.key == "grad" or around in backward:
-            backward.add(place)
+    outer = {visit: visit.outer for visit in timeline.inner if visit.outer is not None}  # outer places first
+    backward: set[ScopeVisit | None] = set()
+    for visit, around in outer.items():
+        if visit.key == "grad" or around in backward:
+            backward.add(visit)
     orders: dict[Node, dict[int, int]] = {}  # of each node and loop, the step that it was made in
     of: dict[Node, NodeFacts] = {}
     for ordinal, node in enumerate(nodes):
-        positions = places.seats.get(node, ())
+        positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
         given = [of[parent].source for parent in node.parents]
         behind = sorted(entry for parent in node.parents for entry in of[parent].latest.items())  # later steps win
@@ -72,7 +72,7 @@ def read(roots: Sequence[Node]) -> GraphFacts:
             source=source,
             cut=node.op is None and source is not node,
             drawn=node.op is not None and source is node and node not in proxies,
-            gradient=places.at.get(node) in backward,
+            gradient=timeline.visit_of.get(node) in backward,
             delays=tuple([delay(orders[maker], positions) for maker in given]),
             latest=dict(behind) | orders[node],
         )
@@ -84,15 +84,15 @@ def read(roots: Sequence[Node]) -> GraphFacts:
     }
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
-        facts.role = role(node, facts, outputs, carried) if leaf is None else role_of_leaf(leaf, users[leaf], places)
-    return GraphFacts(of, places, outer, carried)
+        facts.role = role(node, facts, outputs, carried) if leaf is None else role_of_leaf(leaf, users[leaf], timeline)
+    return GraphFacts(of, timeline, outer, carried)
 
 
 def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], proxies: Sources) -> Node:
     """Return the node that a value comes from in a picture: for a constant without history the op that it was cut
     from, where that is in the graph; for a single output that nobody named, the op of all its outputs.
     """
-    if isinstance(node, Cut):
+    if isinstance(node, Detached):
         makers = (by_serial[serial] for serial in node.origin if serial in by_serial)
         node = next((maker for maker in makers if maker.op is not None and maker not in proxies), node)
     part = node.op is not None and node.op.name == "part" and node.name is None
@@ -117,11 +117,11 @@ def role(node: Node, facts: NodeFacts, outputs: Set[Node], carried: Set[str]) ->
     return "state" if node.name in carried else "gate" if facts.positions else "named"
 
 
-def role_of_leaf(leaf: Node, users: Sequence[Node], places: Places) -> str:
+def role_of_leaf(leaf: Node, users: Sequence[Node], timeline: Timeline) -> str:
     """Return what a leaf is for. One made by hand is a weight where several places read it."""
     if leaf.requires_grad and not is_parameter(leaf):
         sliced = all(user.op.name in slicing for user in users)
-        one_place = len({places.at[user] for user in users}) < 2
+        one_place = len({timeline.visit_of[user] for user in users}) < 2
         return "input" if sliced or leaf.name == input_name or one_place else "weight"
     return "weight" if leaf.requires_grad else "input" if leaf.shape else "constant"
 
@@ -130,12 +130,12 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
     """Return what a state before the first step is called: where later steps read "h" from the step before, "h0"."""
     if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
         return leaf.name
-    if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Cut)):
+    if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
     for step, position in graph.of[user].positions:
-        loop = graph.places.loops[step.loop]
+        loop = graph.timeline.loops[step.loop]
         for order in (step.order + 1, step.order - 1):
-            members = graph.places.members[loop[order]] if 0 <= order < len(loop) else []
+            members = graph.timeline.ops_in[loop[order]] if 0 <= order < len(loop) else []
             twin = members[position] if position < len(members) else None
             if twin is not None and twin.op is user.op and argument < len(twin.parents):  # a history may be shorter
                 state, delay = twin.parents[argument], graph.of[twin].delays[argument]

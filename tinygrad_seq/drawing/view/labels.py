@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.model import Item
-from tinygrad_seq.engine.graph import Cut, Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.graph import Detached, Node
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 symbols = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
@@ -25,7 +25,7 @@ class DraftItem:
 
     id: str
     role: str
-    place: Place  # in whose cluster it is drawn
+    visit: ScopeVisit  # in whose cluster it is drawn
     node: Node
     name: str | None = None
     leaves: tuple[Node, ...] = ()  # of a proxy: what it stands for
@@ -44,20 +44,20 @@ def printable(text: str) -> str:
     return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
 
 
-def place_titles(places: Iterable[Place]) -> dict[Place, str]:
+def place_titles(timeline: Iterable[ScopeVisit]) -> dict[ScopeVisit, str]:
     """Return what each place says about itself."""
-    return {place: title(place) for place in places}
+    return {visit: title(visit) for visit in timeline}
 
 
-def title(place: Place) -> str:
+def title(visit: ScopeVisit) -> str:
     """Return what a cluster says about itself."""
-    if place.key == "grad":
+    if visit.key == "grad":
         return "gradient"
-    before = {"step": "t = ", "module": "", "direction": ""}.get(place.key, f"{place.key} ")
-    return before + shortened(place.text, 40)
+    before = {"step": "t = ", "module": "", "direction": ""}.get(visit.key, f"{visit.key} ")
+    return before + shortened(visit.text, 40)
 
 
-def several(steps: Sequence[Place]) -> str:
+def several(steps: Sequence[ScopeVisit]) -> str:
     """Return several steps of a loop in a few words."""
     texts = [shortened(step.text) for step in steps]
     if all(after.order - before.order == 1 for before, after in pairwise(steps)):
@@ -67,25 +67,25 @@ def several(steps: Sequence[Place]) -> str:
     return f"t = {listed}"
 
 
-def gap_text(steps: Sequence[Place]) -> tuple[str, str, str]:
+def gap_text(steps: Sequence[ScopeVisit]) -> tuple[str, str, str]:
     """Return the title of a gap, its label, and its tooltip."""
     count, times = f"{len(steps)} identical steps", several(steps)
     about = f"{count}, {times}: each holds the same ops, wired the same way, as the step before"
     return count, f"{count}\n{times}", about
 
 
-def items_of(drafts: Sequence[DraftItem], graph: GraphFacts, titles: Mapping[Place, str]) -> list[Item]:
+def items_of(drafts: Sequence[DraftItem], graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> list[Item]:
     """Return the items of drafts, each with its texts."""
-    paths = {place: path_of(place, graph.outer, titles) for place in {draft.place for draft in drafts}}
-    return [item_of(draft, graph.of[draft.node].ordinal, paths[draft.place]) for draft in drafts]
+    paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
+    return [item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit]) for draft in drafts]
 
 
-def path_of(place: Place, outer: Mapping[Place, Place], titles: Mapping[Place, str]) -> str | None:
+def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
     """Return the titles of the places around a place, and its own; None for the top."""
     words = []
-    while place in outer:
-        words.append(titles[place])
-        place = outer[place]
+    while visit in outer:
+        words.append(titles[visit])
+        visit = outer[visit]
     return " / ".join(reversed(words)) if words else None
 
 
@@ -93,7 +93,7 @@ def item_of(draft: DraftItem, ordinal: int, path: str | None) -> Item:
     """Return the item of an op, of a proxy, or of a value on its way."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
-    label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Cut) else "")
+    label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
     if role == "passing":
         label = label or symbol(node)
         return Item(draft.id, role, "", label, label + draft.about, -1)
@@ -125,7 +125,7 @@ def shape(node: Node) -> str:
 def tooltip(node: Node, shape: str, path: str | None) -> str:
     """Return everything there is to say about a node without its values."""
     data = "parameter or variable" if node.requires_grad else "input" if node.shape else "constant"
-    leaf = "detached: no gradient goes on from here" if isinstance(node, Cut) else data
+    leaf = "detached: no gradient goes on from here" if isinstance(node, Detached) else data
     kind = leaf if node.op is None else node.op.name
     lines = (node.name, kind, shape, path, node.line)
     return printable("\n".join(line for line in lines if line is not None))

@@ -8,10 +8,10 @@ from tinygrad_seq.drawing.view.labels import DraftItem, shortened
 from tinygrad_seq.drawing.view.model import LegendRow
 from tinygrad_seq.drawing.view.parameters import is_parameter
 from tinygrad_seq.drawing.view.values import grad_norm
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 
-def legend(graph: GraphFacts, titles: Mapping[Place, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
+def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
     """Return the rows, in order of creation. Where two parameters have one name, the module that uses each is named."""
     colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
     users = [node for node, facts in graph.of.items() if facts.drawn and not facts.gradient]
@@ -25,10 +25,10 @@ def legend(graph: GraphFacts, titles: Mapping[Place, str], drafts: Sequence[Draf
     for leaf in rows:
         name = leaf.name or "w"
         if names[leaf.name] > 1 and leaf in first:
-            place = graph.places.at[first[leaf]]
-            while place in graph.outer and place.key != "module":
-                place = graph.outer[place]
-            name = f"{titles[place]}.{name}" if place in graph.outer else name
+            visit = graph.timeline.visit_of[first[leaf]]
+            while visit in graph.outer and visit.key != "module":
+                visit = graph.outer[visit]
+            name = f"{titles[visit]}.{name}" if visit in graph.outer else name
         taken[name] += 1
         name += f" ({taken[name]})" if taken[name] > 1 else ""
         found.append(LegendRow(shortened(name, 40), leaf.shape, uses[leaf], colours[leaf], grad_norm(leaf)))

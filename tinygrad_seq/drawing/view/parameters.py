@@ -17,7 +17,7 @@ def is_parameter(node: Node) -> bool:
     """Tell whether a Parameter stands for this leaf. Where the Parameter is gone, a name is the sign of one."""
     if node.op is not None or not node.requires_grad:
         return False
-    owner = node.owner() if node.owner is not None else None
+    owner = node.owner
     return node.name is not None if owner is None else isinstance(owner, Parameter)
 
 

@@ -8,23 +8,23 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, several
 from tinygrad_seq.drawing.view.model import Cluster, Item
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import Place
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 
-def cluster_tree(graph: GraphFacts, elision: Elision, titles: Mapping[Place, str]) -> dict[Place, Cluster]:
+def cluster_tree(graph: GraphFacts, elision: Elision, titles: Mapping[ScopeVisit, str]) -> dict[ScopeVisit, Cluster]:
     """Return the clusters by the place that each is drawn for, outer ones first."""
-    clusters = {graph.places.top: Cluster("", "", "")}
-    for place, around in graph.outer.items():
-        outer, card = clusters.get(around), elision.cards.get(place)
+    clusters = {graph.timeline.top: Cluster("", "", "")}
+    for visit, around in graph.outer.items():
+        outer, card = clusters.get(around), elision.cards.get(visit)
         in_gap = around in elision.cards and elision.cards[around].gap
-        if outer is not None and not in_gap and (card is None or card.shown is place):
-            plain = Cluster(place.id, place.key, titles[place])
-            clusters[place] = plain if card is None else card_cluster(card, graph, titles)
-            outer.inner.append(clusters[place])
+        if outer is not None and not in_gap and (card is None or card.shown is visit):
+            plain = Cluster(visit.id, visit.key, titles[visit])
+            clusters[visit] = plain if card is None else card_cluster(card, graph, titles)
+            outer.inner.append(clusters[visit])
     return clusters
 
 
-def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[Place, str]) -> Cluster:
+def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> Cluster:
     """Return the cluster of a step, with all the steps that it stands for; of a gap with the box in it."""
     if card.gap:
         title, label, about = gap_text(card.steps)
@@ -34,31 +34,31 @@ def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[Place, str]) -> 
         cluster = Cluster(card.id, "step", f"{several(card.steps)} · × {many}" if many > 1 else titles[card.shown])
     cluster.steps = [titles[step] for step in card.steps]
     left_out = [step for step in card.steps if card.gap or step is not card.shown]
-    cluster.ops = sum(graph.of[node].drawn for step in left_out for node in graph.places.members[step])
+    cluster.ops = sum(graph.of[node].drawn for step in left_out for node in graph.timeline.ops_in[step])
     return cluster
 
 
 def op_drafts(graph: GraphFacts, elision: Elision, names: Mapping[Node, str]) -> list[DraftItem]:
     """Return drafts of the ops that are shown."""
-    numbers: Counter[Place] = Counter()
+    numbers: Counter[ScopeVisit] = Counter()
     found = []
-    for node, place in graph.places.at.items():
+    for node, visit in graph.timeline.visit_of.items():
         if graph.of[node].drawn and node not in elision.hidden and elision.twins[node] is node:
             name = node.name or names.get(node)
-            found.append(DraftItem(f"{place.id}#{numbers[place]}", graph.of[node].role, place, node, name))
-        numbers[place] += 1
+            found.append(DraftItem(f"{visit.id}#{numbers[visit]}", graph.of[node].role, visit, node, name))
+        numbers[visit] += 1
     return found
 
 
 def aligned_rows(
-    graph: GraphFacts, kinds: Mapping[Place, int], elision: Elision, drafts: Iterable[DraftItem]
+    graph: GraphFacts, kinds: Mapping[ScopeVisit, int], elision: Elision, drafts: Iterable[DraftItem]
 ) -> list[list[str]]:
     """Return the ids of ops that are the same in different steps, and of what stands for them in a gap."""
     rows: dict[tuple[bool, int, int], list[str]] = defaultdict(list)
-    passing: dict[Place, list[DraftItem]] = defaultdict(list)
+    passing: dict[ScopeVisit, list[DraftItem]] = defaultdict(list)
     for draft in drafts:
         if draft.role == "passing":
-            passing[draft.place].append(draft)
+            passing[draft.visit].append(draft)
         elif not draft.leaves:
             facts = graph.of[draft.node]
             for step, position in facts.positions[:1]:  # in a backward the first steps have other ops
@@ -73,7 +73,7 @@ def aligned_rows(
     return [row for _, row in sorted(rows.items(), key=lambda entry: entry[0][0]) if len(row) > 1]
 
 
-def prune(clusters: Mapping[Place, Cluster]) -> None:
+def prune(clusters: Mapping[ScopeVisit, Cluster]) -> None:
     """Drop clusters with nothing in them, and join those with one cluster in them."""
     cards = ("step", "gap")
     for cluster in reversed(list(clusters.values())):

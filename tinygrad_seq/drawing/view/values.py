@@ -33,14 +33,14 @@ class Numbers:
 
 def grad_norm(node: Node) -> float | None:
     """Return the norm of the `.grad` that the owner of a node has."""
-    owner = node.owner() if node.owner is not None else None
+    owner = node.owner
     grad = getattr(owner, "stored_grad", None)
     return None if grad is None else norm(grad.array)
 
 
 def delivered_to_nobody(node: Node) -> bool:
     """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
-    return node.op is None and getattr(node, "reached", False) and (node.owner is None or node.owner() is None)
+    return node.op is None and getattr(node, "reached", False) and node.owner is None
 
 
 def gradients(outputs: Sequence[Value]) -> Numbers:

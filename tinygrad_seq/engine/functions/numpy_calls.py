@@ -7,12 +7,12 @@ graph ends there: a Tensor whose gradient is recorded is refused, with the name 
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.functions import reductions as composite
+from tinygrad_seq.engine.coercion import without_history
+from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import comparison, elementwise
-from tinygrad_seq.engine.recording import let_go
 
-OPERATORS = {"matmul": composite.matmul} | {
+OPERATORS = {"matmul": matmul} | {
     name: getattr(home, name)
     for home, names in (
         (elementwise, ("add", "subtract", "multiply", "divide", "power")),
@@ -36,7 +36,7 @@ def array(x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
     """Return the host array of a Tensor, read-only unless it is a copy (`__array__`)."""
     if x.device != "cpu":
         raise TypeError(f"this Tensor is on {x.device}: bring it over with .numpy() or .to('cpu')")
-    let_go("NumPy array", x)
+    without_history("NumPy array", x)
     found = x.numpy()
     return host.array(found, dtype=dtype) if copy or (dtype is not None and dtype != found.dtype) else found
 
@@ -60,7 +60,7 @@ def bare(called: Any, given: Any) -> Any:
     if isinstance(given, Value):
         name = called.__name__
         place = f"{getattr(called, '__module__', 'numpy')}.{name}".replace("numpy", "np", 1)
-        let_go(place, given, f"ts.{SPELLED[name]}") if name in SPELLED else let_go(place, given)
+        without_history(place, given, f"ts.{SPELLED[name]}") if name in SPELLED else without_history(place, given)
         return array(given)
     if isinstance(given, dict):
         return {key: bare(called, item) for key, item in given.items()}

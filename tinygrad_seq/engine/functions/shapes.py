@@ -1,19 +1,16 @@
 """The public functions that rearrange, join and cut: arguments checked and completed, then said in ops."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from tinygrad_seq.engine.arguments import Axis, axes_of, ints, number, one_axis, shape_of, spread
+from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of, spread
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import joining
 from tinygrad_seq.engine.ops import shape as shapes
 
-if TYPE_CHECKING:  # a name for type checkers
-    from tinygrad_seq.engine.tensor import Tensor
 
-
-def reshape(x: Any, *shape: Any) -> "Tensor":
+def reshape(x: T, *shape: Any) -> T:
     """The same elements in another shape, given as ints or as one tuple; one of them may be -1.
 
     >>> import tinygrad_seq as ts
@@ -23,7 +20,7 @@ def reshape(x: Any, *shape: Any) -> "Tensor":
     return shapes.reshape(x, shape=ints("reshape", spread(shape)))
 
 
-def transpose(x: Any, *axes: Any) -> "Tensor":
+def transpose(x: T, *axes: Any) -> T:
     """The axes in another order: NumPy's permutation of all axes, reversed when none is given.
 
     >>> import tinygrad_seq as ts
@@ -39,7 +36,7 @@ def transpose(x: Any, *axes: Any) -> "Tensor":
     return shapes.transpose(x, axes=order)
 
 
-def swapaxes(x: Any, a: int, b: int) -> "Tensor":
+def swapaxes(x: T, a: int, b: int) -> T:
     """The array with two axes exchanged.
 
     >>> import tinygrad_seq as ts
@@ -53,7 +50,7 @@ def swapaxes(x: Any, a: int, b: int) -> "Tensor":
     return shapes.transpose(x, axes=tuple(order))
 
 
-def expand_dims(x: Any, axis: int) -> "Tensor":
+def expand_dims(x: T, axis: int) -> T:
     """A new axis of length one, where `axis` says it will be.
 
     >>> import tinygrad_seq as ts
@@ -65,7 +62,7 @@ def expand_dims(x: Any, axis: int) -> "Tensor":
     return shapes.reshape(x, shape=(*old[:at], 1, *old[at:]))
 
 
-def squeeze(x: Any, axis: Axis = None) -> "Tensor":
+def squeeze(x: T, axis: Axis = None) -> T:
     """Drop axes of length one: those named, or all.
 
     >>> import tinygrad_seq as ts
@@ -80,7 +77,7 @@ def squeeze(x: Any, axis: Axis = None) -> "Tensor":
     return shapes.reshape(x, shape=tuple(n for i, n in enumerate(old) if i not in axes))
 
 
-def broadcast_to(x: Any, *shape: Any) -> "Tensor":
+def broadcast_to(x: T, *shape: Any) -> T:
     """Repeat along new axes and axes of length one, by NumPy's rules.
 
     >>> import tinygrad_seq as ts
@@ -90,7 +87,7 @@ def broadcast_to(x: Any, *shape: Any) -> "Tensor":
     return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
 
 
-def flip(x: Any, axis: Axis = None) -> "Tensor":
+def flip(x: T, axis: Axis = None) -> T:
     """Reverse the order along an axis, several, or all.
 
     >>> import tinygrad_seq as ts
@@ -100,7 +97,7 @@ def flip(x: Any, axis: Axis = None) -> "Tensor":
     return shapes.flip(x, axis=axes_of("flip", axis, x))
 
 
-def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
+def pad(x: T, widths: Any, value: float = 0.0) -> T:
     """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
 
     >>> import tinygrad_seq as ts
@@ -117,13 +114,13 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> "Tensor":
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
     if any(n < 0 for pair in pairs for n in pair):
         raise ValueError(f"pad: widths {widths!r} must not be negative; index to cut off")
-    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=number("pad", "value", value))
+    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=as_number("pad", "value", value))
 
 
 # --------------------------------------------------------------------------------- joining and cutting
 
 
-def concatenate(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
+def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
     """Tensors one after another along an axis they have.
 
     >>> import tinygrad_seq as ts
@@ -134,7 +131,7 @@ def concatenate(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
     return joining.concatenate(*pieces, axis=one_axis("concatenate", axis, len(shape_of(pieces[0]))))
 
 
-def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
+def stack(pieces: Sequence[T], axis: int = 0) -> T:
     """Tensors of one shape side by side along a new axis.
 
     >>> import tinygrad_seq as ts
@@ -147,13 +144,13 @@ def stack(pieces: Sequence[Any], axis: int = 0) -> "Tensor":
     return joining.stack(*pieces, axis=one_axis("stack", axis, len(shape_of(pieces[0])) + 1))
 
 
-def nonempty(op: str, pieces: Any) -> list[Any]:
+def nonempty(op: str, pieces: Sequence[T]) -> list[T]:
     if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
         raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {pieces!r:.60}")
     return list(pieces)
 
 
-def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Tensor"]:
+def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> list[T]:
     """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given.
 
     >>> import tinygrad_seq as ts
@@ -173,7 +170,7 @@ def split(x: Any, size_or_sizes: int | Sequence[int], axis: int = 0) -> list["Te
     return list(joining.split(x, sizes=sizes, axis=axis))
 
 
-def unstack(x: Any, axis: int = 0) -> list["Tensor"]:
+def unstack(x: Iterable[T], axis: int = 0) -> list[T]:
     """The slices along an axis: a sequence (T, B, I) becomes its T steps.
 
     >>> import tinygrad_seq as ts

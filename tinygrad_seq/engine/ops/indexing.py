@@ -11,7 +11,7 @@ from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.ops.joining import concatenate
 from tinygrad_seq.engine.ops.shape import reshape
 from tinygrad_seq.engine.primitive import primitive
-from tinygrad_seq.engine.recording import handle
+from tinygrad_seq.engine.recording import make_tensor
 
 
 @primitive
@@ -65,7 +65,7 @@ def take_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
     rows = [g for _, g in uses]
     places: list[Any] = [node.saved[1] for node, _ in uses]  # type: ignore[index]
     if isinstance(rows[0], Value):
-        places = [handle(ids) for ids in places]
+        places = [make_tensor(ids) for ids in places]
     if len(uses) > 1:
         flat = [reshape(g, shape=(ids.size, *parent.shape[1:])) for g, ids in zip(rows, places)]
         rows = [concatenate(*flat, axis=0)]

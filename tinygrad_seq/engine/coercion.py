@@ -1,0 +1,95 @@
+"""Turn what is no Tensor into one where it stands beside a Tensor, and say what is wrong where that is impossible."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, to_host
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.engine.scope import current
+
+
+def coerce(name: str, raw: Any, beside: Value) -> Any:
+    """Return an argument that stands beside a Tensor as a Tensor, a copy.
+
+    A number takes the Tensor's dtype if that is floating, an array keeps its own.
+    """
+    array = beside.array
+    xp = modules[type(array)]
+    dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
+    if type(raw) is float and array.dtype.kind == "b":
+        dtype = default_dtype  # where(mask, 1.0, 0.0) must not widen what it is multiplied with
+    if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
+        raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
+    if type(raw) is float or type(raw) is int:
+        try:
+            return make_tensor(cached_scalar(raw, str(raw) if raw == 0 else "", dtype, xp))
+        except OverflowError:
+            raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
+    if isinstance(raw, list | tuple):
+        raw = unwrapped(name, raw)
+    try:
+        local = raw if modules.get(type(raw)) is xp else host.array(raw)
+    except (TypeError, ValueError):  # a ragged list, an array of another device
+        local = host.array(None)
+    if local.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}"
+        )
+    if local.ndim and type(raw) in modules and modules[type(raw)] is not xp:
+        raise TypeError(
+            f"{name}: a NumPy array of shape {local.shape} beside a Tensor on {device_of(array)}: "
+            f'make it a Tensor there with ts.tensor(array, device="{device_of(array)}")'
+        )
+    if isinstance(raw, list | tuple) and local.dtype.kind == "f":
+        dtype = dtype or "float32"
+    elif local.ndim or local.dtype.kind == "b":
+        dtype = None  # an array keeps its dtype, and a truth value stays one
+    return make_tensor(xp.array(local, dtype=dtype))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def cached_scalar(value: float, zero: str, dtype: Any, xp: Any) -> Array:
+    """Return a number as a 0-d array, made once: NumPy computes faster with those than with Python numbers.
+
+    `zero` is the text of a value of 0: 0.0 and -0.0 are equal, and would share one entry of the cache.
+    """
+    return xp.asarray(value, dtype)
+
+
+def unwrapped(name: str, data: Any) -> Any:
+    """Return data with host arrays in place of the Tensors in its lists; refuse one whose gradient would be lost."""
+    if isinstance(data, list | tuple):
+        return [unwrapped(name, item) for item in data]
+    return to_host(without_history(name, data)) if isinstance(data, Value) else data
+
+
+def without_history(name: str, value: Value, instead: str = "ts.stack, ts.concatenate or ts.where") -> Array:
+    """Return the array of a Tensor that leaves the graph; refuse where its gradient would be lost in silence."""
+    if value.node is not None and value.node.requires_grad and current.get().recording is not False:
+        raise TypeError(
+            f"{name}: the gradient of this Tensor would be lost in silence: use {instead}, or .detach() it first"
+        )
+    return value.array
+
+
+def explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
+    """Return the error of a forward again, with a sentence that names the op and the shapes of its arguments."""
+    devices = [device_of(array) for array in arrays if type(array) in modules and array.shape]
+    if len(set(devices)) > 1:
+        return TypeError(
+            f"{name}: its arguments are on different devices, {' and '.join(devices)}: move one with .to(...)"
+        )
+    strange = [x for x in arrays if type(x) not in modules and not isinstance(x, int | float | list | tuple)]
+    if strange or not arrays:
+        got = f"{type(strange[0]).__name__} {strange[0]!r:.60}" if strange else "nothing"
+        return TypeError(f"{name}: expected a Tensor, an array or a number, got {got}")
+    text = str(error)
+    if "numpy boolean" in text:
+        text = "it does not compute with truth values: make them numbers with .to(...)"
+    kind = next((kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind)), RuntimeError)
+    if text.startswith(name + ":"):
+        return kind(text)
+    shapes = " and ".join(f"{getattr(array, 'shape', type(array).__name__)}" for array in arrays)
+    return kind(f"{name}: arguments of shape {shapes}: {text}")

@@ -1,0 +1,53 @@
+"""The public functions that compute with each element or with matrices, and check their arguments: matmul and clip."""
+
+from typing import Any, overload
+
+from tinygrad_seq.engine.arguments import T, as_number, shape_of
+from tinygrad_seq.engine.backend import Raw
+from tinygrad_seq.engine.coercion import coerce
+from tinygrad_seq.engine.functions.shapes import squeeze
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.ops import elementwise
+from tinygrad_seq.engine.ops.matmul import matmul as multiplied
+from tinygrad_seq.engine.ops.shape import reshape
+
+
+@overload
+def matmul(x: Raw, y: Any) -> Any: ...
+@overload
+def matmul(x: T, y: Any) -> T: ...
+def matmul(x: Any, y: Any) -> Any:
+    """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.matmul(ts.ones(2, 3), ts.arange(3).to("float32")).tolist()
+    [3.0, 3.0]
+    """
+    left, right = shape_of(x), shape_of(y)
+    if len(left) > 1 and len(right) > 1:
+        return multiplied(x, y)
+    if not left or not right:
+        raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
+    if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
+        x, y = (z if isinstance(z, Value) else coerce("matmul", z, beside) for z, beside in ((x, y), (y, x)))
+    if left[-1] != right[0 if len(right) == 1 else -2]:
+        raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
+    found = multiplied(
+        reshape(x, shape=(1, *left)) if len(left) == 1 else x,
+        reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
+    )
+    return squeeze(found, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
+
+
+def clip(x: T, low: float | None = None, high: float | None = None) -> T:
+    """x held between low and high; None leaves that side open; the gradient passes at the bounds.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    low, high = (
+        bound if bound is None else as_number("clip", f"{name} (for arrays: maximum, minimum)", bound)
+        for name, bound in (("low", low), ("high", high))
+    )
+    return elementwise.clip(x, low=low, high=high)

@@ -1,0 +1,92 @@
+"""The public functions that select elements by index or id, and the checks of these: getitem, take, one_hot."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_seq.engine.arguments import T, ints, shape_of
+from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_device
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.ops import indexing
+from tinygrad_seq.engine.recording import make_tensor
+
+
+def getitem(x: T, index: Any) -> T:
+    """x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
+    parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
+    return indexing.getitem(x, index=parts)
+
+
+def index_part(part: Any) -> Any:
+    """One part of an index, safe to keep: arrays are copied, whole numbers become ints."""
+    if part is None or part is Ellipsis or isinstance(part, int):
+        return part
+    if isinstance(part, slice):
+        ends = part.start, part.stop, part.step
+        for end in ends:
+            if end is not None and type(end) is not int:
+                return slice(*[end if end is None else ints("getitem", (end,))[0] for end in ends])
+        return part
+    array = part.array if isinstance(part, Value) else part
+    if type(array) not in modules:
+        array = indices("getitem", part)
+    if array.dtype.kind not in "iub":
+        raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
+    if array.ndim == 0 and array.dtype.kind != "b":
+        return int(array)
+    return array if isinstance(part, Value) else array.copy()
+
+
+def indices(op: str, given: Any) -> Any:
+    """An array of ids or truths: of integers, where the list is empty."""
+    try:
+        return host.array(given, dtype="int64" if isinstance(given, Sequence) and not given else None)
+    except ValueError:
+        raise IndexError(f"{op}: a list of indices has rows of one length, got {given!r:.60}") from None
+
+
+def take(x: T, ids: Any) -> T:
+    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.take(ts.eye(3), [2, 0]).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    if not shape_of(x):
+        raise ValueError("take: a number has no rows")
+    return indexing.take(x, checked_ids("take", ids, shape_of(x)[0], x))
+
+
+def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
+    """Ids as a Tensor, beside the table they look up, all within 0 <= id < count."""
+    raw = ids.array if isinstance(ids, Value) else indices(op, ids)
+    if raw.dtype.kind not in "iu":
+        raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
+    if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
+        raw = raw.astype("int64")
+        ids = make_tensor(raw) if isinstance(ids, Value) else raw
+    wrong = (raw < 0) | (raw >= count)
+    if wrong.any():
+        first = int(wrong.reshape(-1).argmax())
+        position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
+        raise IndexError(
+            f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
+            f"there are {count} rows, ids go from 0 to {count - 1}"
+        )
+    if isinstance(beside, Value) and not isinstance(ids, Value):
+        return make_tensor(to_device(raw, device_of(beside.array)))
+    return ids
+
+
+def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
+    """Ids as rows of zeros with a single one: shape (*ids.shape, count).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.one_hot([1, 0], 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    (count,) = ints("one_hot", (count,))
+    if count < 0:
+        raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
+    ids = checked_ids("one_hot", ids, count)
+    array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
+    return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))

@@ -1,0 +1,144 @@
+"""Which steps of a graph are the same step again.
+
+Two steps of a loop are the same step again if they hold the same ops in the same order, wired the same way, where "the
+same way" moves along with time: the state comes from one step earlier, the input is the next slice, the weight is the
+same node. So every step gets a key, which is data: what is equal in all steps that are the same, and the integers that
+may grow by one from step to step. The keys of neighbours are then compared. Whatever reads a graph by steps (a picture
+that leaves some out, a program that repeats one) asks here first, so a step that differs is never lost.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from tinygrad_seq.engine.graph import Detached, Node
+from tinygrad_seq.engine.timeline import Position, ScopeVisit, Timeline
+
+# An entry describes an op, one of its arguments, or who reads it outside the step. First what is equal in steps that
+# are the same, then the integers that are equal, too, or one more in every step.
+Entry = tuple[tuple[Hashable, ...], tuple[int, ...]]
+StepKey = list[Entry]
+
+
+def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = False) -> dict[ScopeVisit, int]:
+    """Return a number for every step, equal for two steps of a loop exactly where they are the same step again.
+
+    `within`: look no further than each step; who reads it does not count, nor what the first steps of a loop read
+    instead of the state of a step before them.
+    """
+    surroundings = Surroundings(timeline, nodes)
+    numbers: dict[Hashable, int] = {}
+    found: dict[ScopeVisit, int] = {}
+    for loop in timeline.loops:
+        keys = [surroundings.step_key(step, within) for step in loop]
+        if within:
+            forget_ends(loop[0].loop, keys)
+        fixed = [tuple([entry[0] for entry in key]) for key in keys]
+        integers = [[n for _, moving in key for n in moving] for key in keys]
+        for i, step in enumerate(loop):
+            like = next((k for k in (i - 1, i + 1) if 0 <= k < len(loop) and fixed[k] == fixed[i]), i)
+            pairs = zip(integers[i], integers[like], strict=True)
+            relative = tuple((1, n - i) if n - m == i - like != 0 else (0, n) for n, m in pairs)
+            found[step] = numbers.setdefault((step.loop, fixed[i], relative), len(numbers))
+    return found
+
+
+class Surroundings:
+    """What the key of a step asks of the graph around it."""
+
+    def __init__(self, timeline: Timeline, nodes: Sequence[Node]) -> None:
+        self.timeline = timeline
+        self.ordinal = {node: i for i, node in enumerate(nodes)}
+        self.by_serial = {node.serial: node for node in nodes}
+        self.users: dict[Node, list[Node]] = defaultdict(list)
+        self.shared: set[tuple[int, Node]] = set()  # loops, and what more than one of their steps reads
+        self.known: dict[Entry, Entry] = {}  # one object for equal entries: most steps are alike
+        readers: dict[tuple[int, Node], ScopeVisit] = {}
+        for node, positions in timeline.positions.items():
+            for parent in node.parents:
+                self.users[parent].append(node)
+                for step, _ in positions:
+                    if readers.setdefault((step.loop, parent), step) is not step:
+                        self.shared.add((step.loop, parent))
+
+    def step_key(self, step: ScopeVisit, within: bool) -> StepKey:
+        """Describe the ops of a step, in order: each, its arguments, and unless `within` its readers elsewhere."""
+        entries: StepKey = []
+        for node in self.timeline.ops_in[step]:
+            own_steps = self.timeline.positions[node]
+            key: list[Hashable] = [node.op.name, node.shape, node.dtype.str, node.name]
+            key.append(self.timeline.visit_of[node].id[len(step.id) :])
+            entries.append(entry_of(key, node.static))
+            entries += [self.argument(parent, step, own_steps) for parent in node.parents]
+            if not within:
+                found = [(self.location(user, step, own_steps), user) for user in self.users[node]]
+                outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
+                entries.append((tuple(outside), ()))
+        return [self.known.setdefault(entry, entry) for entry in entries]
+
+    def location(self, node: Node, step: ScopeVisit, own_steps: Sequence[Position]) -> Hashable:
+        """Return where a node is, seen from a step: its position in it, where in another step, or None (outside)."""
+        for other, position in self.timeline.positions.get(node, ()):
+            if other is step:
+                return position
+            if not any(other is own for own, _ in own_steps):
+                return other.loop, other.order - step.order, position
+        return None
+
+    def argument(self, parent: Node, step: ScopeVisit, own_steps: Sequence[Position]) -> Entry:
+        """Describe what an op of a step reads."""
+        where = self.location(parent, step, own_steps)
+        if where is not None:
+            return (where,), ()
+        key: list[Hashable] = [None]
+        if parent.op is not None and parent.op.name == "part":  # a slice of something outside, read by number
+            key.append(self.ordinal[parent.parents[0]])
+        elif (step.loop, parent) in self.shared:
+            return (None, self.ordinal[parent]), ()
+        else:  # made outside for this step alone
+            key += [parent.op and parent.op.name, parent.shape, parent.dtype.str, parent.name, parent.requires_grad]
+            for other in parent.parents:
+                where = self.location(other, step, own_steps)
+                private = where is not None or (other.op is None and not other.requires_grad)
+                key += [where, other.shape if private else self.ordinal[other]]
+        if isinstance(parent, Detached):
+            origin = next((self.by_serial[serial] for serial in parent.origin if serial in self.by_serial), None)
+            key.append(("detached", origin and self.location(origin, step, own_steps)))
+        return entry_of(key, parent.static)
+
+
+def forget_ends(loop: int, keys: list[StepKey]) -> None:
+    """Where the next step reads a step that for this one would be before the first, let both read the same."""
+    last = len(keys) - 1
+    for i, inner in [*((i, i + 1) for i in reversed(range(last))), *((i, i - 1) for i in range(1, last + 1))]:
+        if len(keys[i]) != len(keys[inner]):
+            continue
+        for k, read in enumerate(keys[inner]):
+            where = read[0][0] if read[0] else None
+            if isinstance(where, tuple) and len(where) == 3 and where[0] == loop and not 0 <= i + where[1] <= last:
+                keys[i][k] = read
+
+
+def entry_of(key: list[Hashable], static: Any) -> Entry:
+    """Return an entry of a key and static arguments: of these the integers may move, all else is compared."""
+    integers: list[int] = []
+    stack = [static]
+    while stack:
+        value = stack.pop()
+        if type(value) is int:
+            integers.append(value)
+            key.append(int)
+        elif isinstance(value, tuple | list):
+            key.append(len(value))
+            stack.extend(value)
+        elif isinstance(value, slice):
+            key.append(slice)
+            stack += [value.start, value.stop, value.step]
+        elif isinstance(value, dict):
+            key.append(tuple(value))
+            stack.extend(value.values())
+        elif hasattr(value, "tobytes"):
+            key.append((getattr(value, "shape", ()), str(value.dtype), value.tobytes()))
+        else:
+            key.append(repr(value))
+    return tuple(key), tuple(integers)
