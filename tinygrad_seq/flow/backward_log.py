@@ -57,7 +57,7 @@ class RuleCall:
 
 
 class Record(NodeValues):
-    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists all calls of rules, in order."""
+    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules."""
 
     def __init__(self, norms: dict[Node, float], frames: list[RuleCall], start: dict[Node, Any]) -> None:
         super().__init__("|gradient|", norms)

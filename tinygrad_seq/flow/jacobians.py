@@ -36,7 +36,8 @@ def chained(inside: set[Node], ends: list[Node], carried: set[Node], xp: Any) ->
         start = 0
         for t, jacobian in reached:
             yield t, node, jacobian
-            mine = slice(start, start := start + len(jacobian))
+            mine = slice(start, start + len(jacobian))
+            start = mine.stop
             for parent, product in behind.items():
                 found = waiting[t]
                 found[parent] = found[parent] + product[mine] if parent in found else product[mine]
