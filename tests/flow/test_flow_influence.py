@@ -1,7 +1,6 @@
 """States and influence: what the recurrence itself recorded, and how far back a loss can see."""
 
 import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -199,44 +198,29 @@ def test_what_cannot_have_influence_is_said():
         ts.flow.influence(h, [])
     with pytest.raises(ValueError, match=r"influence: states: a Tensor of shape \(\) has no slices"):
         ts.flow.influence(h, h[0].sum())
-    assert ts.flow.influence([h[0].sum()], h).method == "1 walks back from 1 losses"
+    assert ts.flow.influence([h[0].sum()], h).method == "products of Jacobians from step to step"
     out.sum().backward()
     with pytest.raises(RuntimeError, match="freed"):
         ts.flow.influence([h[0].sum()], h)
 
 
-METHODS = {"walks": True, "products": False}  # are there few walks?
+METHODS = ("walks", "products")
 
 
-@pytest.fixture
-def forced(monkeypatch):
-    """A context in which `influence` takes this method, whichever is cheaper."""
-
-    @contextmanager
-    def forced(method):
-        with monkeypatch.context() as patch:
-            patch.setattr(sys.modules["tinygrad_seq.flow.influence"], "few", lambda *_: METHODS[method])
-            yield
-
-    return forced
-
-
-@pytest.fixture
-def by(forced):
-    """The map by one method, whichever is cheaper."""
-
-    def measured(method, *args):
-        with forced(method):
-            found = ts.flow.influence(*args)
-        assert method[:-1] in found.method
-        return found.map
-
-    return measured
+def by(method, losses, states):
+    """The map by one method: a hook, though it changes nothing, has to be called as in a backward, by walks."""
+    tensors = [tensor for given in (losses, states) for tensor in (given if isinstance(given, list) else [given])]
+    for tensor in tensors:
+        tensor.node.hooks = [lambda g: None] if method == "walks" else None
+    found = ts.flow.influence(losses, states)
+    for tensor in tensors:
+        tensor.node.hooks = None
+    assert method in found.method or not found.map.any()  # nothing to hook, and nothing to walk
+    return found.map
 
 
 @given(run=runs(proj=True, longest=5), data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_both_methods_give_the_same_map(by, run, data):
+def test_both_methods_give_the_same_map(run, data):
     """Of states by earlier ones and by the first state, of outputs under `lengths`, of numbers by inputs."""
     lengths = data.draw(st.none() | st.lists(st.integers(0, run.sizes["T"]), min_size=run.sizes["B"],
                                              max_size=run.sizes["B"]))  # fmt: skip
@@ -253,7 +237,7 @@ def test_both_methods_give_the_same_map(by, run, data):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_state_that_reads_the_last_two_has_the_influence_of_fibonacci(by, method):
+def test_a_state_that_reads_the_last_two_has_the_influence_of_fibonacci(method):
     h = [leaf(np.ones(2)), leaf(np.ones(2))]
     for t in range(2, 9):
         with ts.scope(step=t):
@@ -273,7 +257,7 @@ def test_steps_of_an_input_that_are_not_read_have_no_influence():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(), (0, 2), (1, 1)])
-def test_a_number_is_a_state_and_nothing_has_no_influence(by, method, shape):
+def test_a_number_is_a_state_and_nothing_has_no_influence(method, shape):
     h = [leaf(np.ones(shape))]
     for t in range(2):
         with ts.scope(step=t):
@@ -281,7 +265,7 @@ def test_a_number_is_a_state_and_nothing_has_no_influence(by, method, shape):
     near(by(method, h, h), np.tril([[1, 0, 0], [0.5, 1, 0], [0.25, 0.5, 1]]) * (np.size(h[0]) > 0))
 
 
-def test_hooks_are_called_as_in_a_backward(by):
+def test_hooks_are_called_as_in_a_backward():
     h = linear_states(np.eye(2), 3, np.random.default_rng(0))
     h[1].register_hook(lambda g: g * 0.5)
     near(ts.flow.influence(h[-1:], h).map, [[0.5, 0.5, 1.0]])
@@ -289,7 +273,7 @@ def test_hooks_are_called_as_in_a_backward(by):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_explodes_or_vanishes_beyond_squares_is_still_measured(by, method):
+def test_what_explodes_or_vanishes_beyond_squares_is_still_measured(method):
     for scale, last in ((1e-100, 1e-300), (1e66, 1e198)):
         h = linear_states(scale * np.eye(2), 4, np.random.default_rng(0))
         np.testing.assert_allclose(by(method, h[-1:], h)[0, 0], last, rtol=1e-12)
@@ -317,42 +301,43 @@ def states_of(layer, hidden, steps):
     return ts.flow.states(layer(2, hidden)(ts.ones(steps, 1, 2))[0])
 
 
-def cost(walks, losses, h):
-    """The nodes that the walks of a map go through. To start a walk costs as much as to go through one step."""
+def cost(walks, method, losses, h):
+    """The nodes that the walks of a map go through."""
     walks.clear()
-    ts.flow.influence(losses, h)
-    return sum(walks) + len(walks) * len(ancestors([h[-1].node], constants=False)) / len(h)
+    by(method, losses, h)
+    return sum(walks)
 
 
 @given(run=runs(longest=4), first=st.integers(0, 3), answer=st.sampled_from([*ANSWERS]))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_method_says_how_many_walks_there_were(forced, walks, run, first, answer):
+def test_the_method_says_how_many_walks_back_there_were(walks, run, first, answer):
     """Also where some losses were made from none of the states."""
     (out, *_), _ = run()
     h = ts.flow.states(out, layer=0, direction="forward")
-    for method in METHODS:
-        walks.clear()
-        with forced(method):
-            found = ts.flow.influence([ANSWERS[answer](h_t) for h_t in h], h[first:] or h)
-        assert str(len(walks)) in found.method.split()
+    walks.clear()
+    (h[first:] or h)[0].node.hooks = [lambda g: None]
+    found = ts.flow.influence([ANSWERS[answer](h_t) for h_t in h], h[first:] or h)
+    assert found.method.startswith(f"{len(walks)} walks back from {len(h)} losses")
 
 
 @pytest.mark.parametrize("steps, hidden", [(4, 8), (16, 2), (16, 4)])
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
-def test_the_cheaper_method_is_taken(forced, walks, layer, steps, hidden):
-    """But for a factor of two: for one number, for numbers and for vectors, with more steps than elements or fewer."""
+def test_products_cost_as_little_as_walks_and_for_many_losses_less(walks, layer, steps, hidden):
+    """For one loss about the same: each node that is handed on has a walk, and a few nodes lie on the way of two."""
     h = states_of(layer, hidden, steps)
-    for losses in ([h[-1].sum()], [h[-1]], *[list(map(answer, h)) for answer in ANSWERS.values()]):
-        costs = []
-        for method in METHODS:
-            with forced(method):
-                costs.append(cost(walks, losses, h))
-        assert cost(walks, losses, h) <= 2 * min(costs)
+    for losses in ([h[-1].sum()], [h[-1]], [h_t.sum() for h_t in h]):
+        assert cost(walks, "products", losses, h) < 2 * cost(walks, "walks", losses, h)
+    assert cost(walks, "products", h, h) < 5 / steps * cost(walks, "walks", h, h)
 
 
+@pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
-def test_the_walks_for_vectors_grow_with_the_length_and_not_with_its_square(walks, layer):
-    costs = [cost(walks, h, h) for h in (states_of(layer, 4, steps) for steps in (10, 20, 30))]
+def test_the_walks_grow_with_the_length_and_not_with_its_square(walks, layer, answer):
+    """Once there are more losses than elements of a state."""
+    costs = []
+    for steps in (10, 20, 30):
+        h = states_of(layer, 4, steps)
+        costs.append(cost(walks, "products", list(map(ANSWERS[answer], h)), h))
     assert costs[2] - costs[1] == pytest.approx(costs[1] - costs[0], rel=0.01)
 
 

@@ -20,7 +20,7 @@ from tinygrad_seq.flow.show import ACCENT, INK, NodeValues, axes_for, finish
 
 @dataclass(frozen=True, slots=True)
 class RuleCall:
-    """One call of the gradient rule of `op`, for `nodes` (several if the rule is a merged one).
+    """Describe one call of the gradient rule of `op`, for `nodes` (several if the rule is a merged one).
 
     `incoming` is the norm of their gradients. The rule added a contribution of norm `outgoing[i]` to the gradient of
     `into[i]`; `first[i]` is True if nothing had been added to that gradient before.
@@ -36,12 +36,12 @@ class RuleCall:
 
     @property
     def scope(self) -> Scope:
-        """The scope in which the op was called."""
+        """Return the scope in which the op was called."""
         return self.nodes[0].scope
 
     @property
     def step(self) -> Any:
-        """The step in which the op was called, None outside all steps."""
+        """Return the step in which the op was called, None outside all steps."""
         link = step_of(self.scope)
         return None if link is None else link.value
 
@@ -57,7 +57,7 @@ class RuleCall:
 
 
 class Record(NodeValues):
-    """The norm of every node's gradient, in the order of the walk; `frames` lists every call of a rule, in order."""
+    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules."""
 
     def __init__(self, norms: dict[Node, float], frames: list[RuleCall], start: dict[Node, Any]) -> None:
         super().__init__("|gradient|", norms)

@@ -25,7 +25,7 @@ from tinygrad_seq.nn.rnn import RNN
 
 
 class Derivation:
-    """The terms of the sum, computed in both ways. Index k - 1 of each array belongs to the k-th use, counted back.
+    """Hold the terms of the sum, computed in both ways. Index k - 1 of an array belongs to the k-th use, counted back.
 
     `terms` (T, H, H) are computed by the formula and `items` (T, H, H) from the graph; `products` (T, B, H, H) are the
     P_k and `powers` (T, H, H) the W_s^(k-1).

@@ -20,7 +20,7 @@ from tinygrad_seq.flow.states import split_at_step
 
 
 class Items:
-    """A gradient as a sum of shares: `items` (N, *parameter.shape), on the host.
+    """Hold a gradient as a sum of shares: `items` (N, *parameter.shape), on the host.
 
     `steps[n]` is the step of item n (None: outside all steps), `places[n]` names the loop over time that it belongs to,
     `users[n]` lists the nodes that read the parameter there.
@@ -31,12 +31,12 @@ class Items:
 
     @property
     def norms(self) -> Any:
-        """The norm of every item, (N,)."""
+        """Return the norm of every item, (N,)."""
         return host.array([norm(item) for item in self.items])
 
     @property
     def nodes(self) -> NodeValues:
-        """The norm of an item, for every node that uses the parameter in it: `draw(loss, show=shares.nodes)`."""
+        """Return, for every node that uses the parameter, the norm of its item: `draw(loss, show=shares.nodes)`."""
         pairs = zip(self.users, self.norms.tolist(), strict=True)
         return NodeValues(f"|share of {self.name}|", {node: length for users, length in pairs for node in users})
 

@@ -5,7 +5,7 @@ its way to the loss. If the loss is a number, this is the norm of its gradient.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -18,20 +18,20 @@ from tinygrad_seq.flow.show import NodeValues, axes_for
 
 
 class Influence:
-    """`map` (losses, states), float64, on the host; `method` says how it was computed."""
+    """Hold the `map` (losses, states), float64, on the host; `method` says how it was computed."""
 
     def __init__(self, map: Any, method: str, sources: Sequence[Node | None]) -> None:
         self.map, self.method, self.sources = map, method, sources
 
     @property
     def nodes(self) -> NodeValues:
-        """The influence of each state on the last loss, by node: `draw(show=found.nodes)`."""
+        """Return the influence of each state on the last loss, by node: `draw(show=found.nodes)`."""
         row = zip(self.sources, self.map[-1].tolist())
         return NodeValues("|influence|", {node: value for node, value in row if node is not None})
 
     @property
     def shares(self) -> Any:
-        """The map with every row scaled to sum to one: the share of each state in that loss (a row of 0 stays 0)."""
+        """Return the map with every row scaled to sum to one: the share of each state in that loss (0 stays 0)."""
         sums = self.map.sum(axis=1, keepdims=True)
         return self.map / host.where(sums > 0, sums, 1.0)
 
@@ -59,8 +59,8 @@ def influence(losses: Any, states: Any) -> Influence:
     `losses`: a Tensor or several; `states`: several (from `flow.states`), or one Tensor of which each slice [k] counts,
     such as an input (T, ...) that requires a gradient: the share of x_k in y_t. |.| is the spectral norm of the
     Jacobian over all elements; for a loss of one element, the norm of its gradient. `method` says how the map was
-    computed: by walks back from each element of each loss, or, if these would be many, by products of the Jacobians
-    between neighbouring steps.
+    computed: by products of the Jacobians between neighbouring steps, or, if there are hooks or x is not read step by
+    step, by walks all the way back from each element of each loss.
     In float32 everything below 1e-45 is zero: make the network float64 to see further. Neither the graph nor any
     `.grad` is changed. Raises RuntimeError if something requires no gradient or the graph was freed, ValueError if
     there is no loss or no state.
@@ -84,16 +84,15 @@ def influence(losses: Any, states: Any) -> Influence:
             where[column].append(k)
     inside = set(nodes)
     carried = handed_on(nodes) | where.keys() & inside
-    starts = [end for end in ends if end in inside]
     xp = modules[type(results[0].array)]
-    if sliced or few(starts, carried) or any(node.hooks is not None for node in nodes):
+    if sliced or any(node.hooks is not None for node in nodes):
+        count = sum(prod(end.shape) for end in ends if end in inside)
+        each = "" if count == len(ends) else ", one for each element"
+        method = f"{count} walks back from {len(ends)} losses{each}"
         found = walked(inside, ends, where.keys(), xp)
-        each = ", one for each element" * any(end.shape for end in starts)
-        method = f"{elements(starts)} walks back from {len(ends)} losses{each}"
     else:
+        method = "products of Jacobians from step to step"
         found = chained(inside, ends, carried, xp)
-        starts = [node for node in {*ends, *carried} if not inside.isdisjoint(node.parents)]
-        method = f"products of Jacobians from step to step, of {elements(starts)} short walks"
     result = host.zeros((len(ends), len(columns)))
     for t, node, jacobian in found:
         if sliced:
@@ -102,20 +101,6 @@ def influence(losses: Any, states: Any) -> Influence:
         elif node in where:
             result[t, where[node]] = gain(jacobian)
     return Influence(result, method, columns)
-
-
-def few(ends: list[Node], carried: set[Node]) -> bool:
-    """Return whether the ends have so few elements that walks all the way back cost less than products.
-
-    Walks from n elements, each through half of T steps on average, are n T / 2 steps. For states of H elements, the
-    products need H T walks of one step; to start a walk costs about as much as that step. So n may be up to 4 H.
-    """
-    return elements(ends) * len(carried) <= 4 * elements(carried)
-
-
-def elements(nodes: Iterable[Node]) -> int:
-    """Return how many elements the outputs of the nodes have together."""
-    return sum(prod(node.shape) for node in nodes)
 
 
 def slices(source: Node, nodes: list[Node]) -> list[Node | None]:

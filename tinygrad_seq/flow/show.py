@@ -1,4 +1,4 @@
-"""How results are shown: as numbers at nodes for a drawing, or as a plot. Matplotlib is imported on first use."""
+"""Show results: as numbers at nodes for a drawing, or as a plot. Matplotlib is imported on first use."""
 
 import importlib
 from typing import Any
@@ -9,7 +9,7 @@ INK, ACCENT = "#2e86ab", "#e4572e"
 
 
 class NodeValues(dict[Node, float]):
-    """A number for each node, to give to `draw(show=)`; `label` is the title of the scale in the picture."""
+    """Map nodes to numbers, to give to `draw(show=)`; `label` is the title of the scale in the picture."""
 
     def __init__(self, label: str, values: Any = ()) -> None:
         super().__init__(values)
