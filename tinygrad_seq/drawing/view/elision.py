@@ -36,10 +36,10 @@ def elided(timeline: Timeline, kinds: Mapping[ScopeVisit, int], rolled: bool, fi
     found = (rolls(loop, kinds) if rolled else gaps(loop, kinds, first, last) for loop in timeline.loops)
     cards = {step: card for loop in found for card in loop for step in card.steps}
     hidden = {
-        node: (cards[step], position)
-        for node, positions in timeline.positions.items()
-        for step, position in reversed(positions)  # of gaps within gaps the outermost counts
-        if cards[step].gap
+        node: (card, position)
+        for step, card in reversed(cards.items())  # of gaps within gaps the outermost, which comes first, counts
+        if card.gap
+        for position, node in enumerate(timeline.ops_in[step])
     }
     return Elision(rolled, cards, hidden, {node: twin(node, timeline, cards) for node in timeline.positions})
 

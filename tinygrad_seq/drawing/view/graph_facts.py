@@ -63,8 +63,12 @@ def read(roots: Sequence[Node]) -> GraphFacts:
         positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
         given = [of[parent].source for parent in node.parents]
-        behind = sorted(entry for parent in node.parents for entry in of[parent].latest.items())  # later steps win
         orders[node] = {step.loop: step.order for step, _ in positions}
+        latest: dict[int, int] = {}
+        for parent in node.parents:
+            for loop, order in of[parent].latest.items():
+                if order > latest.get(loop, -1):
+                    latest[loop] = order
         of[node] = NodeFacts(
             ordinal,
             positions,
@@ -74,7 +78,7 @@ def read(roots: Sequence[Node]) -> GraphFacts:
             drawn=node.op is not None and source is node and node not in proxies,
             gradient=timeline.visit_of.get(node) in backward,
             delays=tuple([delay(orders[maker], positions) for maker in given]),
-            latest=dict(behind) | orders[node],
+            latest=latest | orders[node],
         )
     carried = states | {
         parent.name
