@@ -171,6 +171,16 @@ def test_a_module_inside_itself_can_be_shown_listed_moved_and_copied(edges):
     gc.collect()  # the cycles, here and now
 
 
+def test_a_module_may_be_called_while_its_parts_are_gone_through():
+    """As another thread may do, at the first call, which gives the names."""
+    net = Net()
+    net.inner = Net()
+    for _, part in net.parts():
+        if part is net.weight:
+            net(ts.ones(1))
+    assert net.named_at == net.inner.named_at == nn.Module.changes
+
+
 def test_a_list_inside_itself():
     for make in (nn.ModuleList, lambda modules: nn.Sequential(*modules)):
         layers = make([nn.Linear(1, 1)])

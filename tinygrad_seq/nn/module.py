@@ -86,7 +86,8 @@ class Module:
 
     def parts(self) -> Iterator[tuple[str, Any]]:
         """Yield the attributes that are parameters or modules, in the order of assignment."""
-        return ((name, part) for name, part in vars(self).items() if isinstance(part, Parameter | Module))
+        attributes = list(vars(self).items())  # in one call of C: a call in another thread may be adding some
+        return ((name, part) for name, part in attributes if isinstance(part, Parameter | Module))
 
     def named_modules(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
         """Yield this module and all inside it, each once, with dotted names."""
@@ -245,7 +246,7 @@ def part_name(module: Module, name: str, key: str) -> str:
 def name_all(top: Module, name: str) -> None:
     """Give a module this name, and everything inside it the name under which it is listed."""
     vars(top)["name"] = name
-    for _, listed, module in walk(top):
+    for _, listed, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
         vars(module).update(name=listed, named_at=Module.changes)
 
 
