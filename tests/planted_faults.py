@@ -121,6 +121,9 @@ FAULTS = [
           "test_contexts.py"),
     Fault("a context may look inside no_grad", "engine/scope.py", "key or recording is False else", "key else",
           "test_contexts.py test_anomaly.py"),
+    Fault("the ground knows a layer, if only by name", "engine/commit.py", "from itertools import starmap\n",
+          "from itertools import starmap\nif TYPE_CHECKING := False:\n    from tinygrad_seq.nn import Module\n",
+          "test_floors.py -k ground_up"),
     Fault("a decorated generator records", "engine/context_decorator.py", "elif isgeneratorfunction(function):",
           "elif False:",
           "test_contexts.py"),
@@ -132,7 +135,7 @@ FAULTS = [
           "for change in changes:\n        object.__setattr__(*change)", "test_all_or_nothing.py"),
     Fault("a step that reads another slice counts as the same", "engine/same_step.py", "fixed[i], relative",
           "fixed[i]", "test_elision.py -k never_left_out"),
-    Fault("a place that holds those inside it, in a circle", "engine/timeline.py", "self.inner[visit].append(last)\n",
+    Fault("a visit that holds those inside it, in a circle", "engine/timeline.py", "self.inner[visit].append(last)\n",
           "self.inner[visit].append(last)\n                    visit.names[last] = 1\n",
           "test_ownership.py -k keeps_nothing"),
     # Rules
