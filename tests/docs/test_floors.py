@@ -19,8 +19,8 @@ FLOORS = {
     "__init__": 4,
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
-    "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms", "timeline", "same_step", "freed_graph",
-    "recording", "coercion", "primitive",
+    "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms",
+    "timeline", "same_step", "freed_graph", "recording", "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection", "functions.numpy_calls",
     "delivery", "backprop", "tensor", "creation",

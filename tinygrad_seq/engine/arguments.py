@@ -18,7 +18,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def one_axis(op: str, axis: Any, ndim: int) -> int:
-    """An axis as a non-negative int, or an error that names the op."""
+    """Return an axis as a non-negative int; refuse what is none."""
     try:
         number = as_int(axis)
     except (TypeError, ValueError):  # the latter from a Tensor
@@ -29,7 +29,7 @@ def one_axis(op: str, axis: Any, ndim: int) -> int:
 
 
 def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
-    """The axes to work over, as non-negative ints: all for None."""
+    """Return the axes to work over, as non-negative ints: all for None."""
     ndim = len(shape_of(x))
     if axis is None:
         return tuple(range(ndim))
@@ -40,12 +40,12 @@ def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
 
 
 def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What is given one by one, or as one tuple or list."""
+    """Return as a tuple what is given one by one, or as one tuple or list."""
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], Sequence) else given
 
 
 def ints(op: str, numbers: Any) -> tuple[int, ...]:
-    """A sequence of whole numbers, or an error that names the op."""
+    """Return a sequence of whole numbers as ints; refuse anything else."""
     try:
         return tuple(as_int(n) for n in numbers)
     except (TypeError, ValueError):
@@ -64,14 +64,14 @@ def at_least(least: int, op: str, **counts: Any) -> None:
 
 
 def as_number(op: str, argument: str, value: Any) -> Any:
-    """A Python number of anything that is one (NumPy's scalars would promote), or an error that names the op."""
+    """Return anything that is a number as Python's (NumPy's scalars would promote); refuse what is none."""
     if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
         raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")
     return host.asarray(value).item()
 
 
 def probability(place: str, name: str, p: Any) -> float:
-    """A number from 0 to 1, or an error that names the place."""
+    """Return a number from 0 to 1 as a float; refuse any other."""
     if not isinstance(p, Real) or isinstance(p, bool):
         raise TypeError(f"{place}: {name} must be a number, got {p!r}")
     if not 0 <= float(p) <= 1:

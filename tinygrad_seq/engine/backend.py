@@ -25,7 +25,7 @@ quiet = np.errstate  # CuPy never warns, so this context is NumPy's alone
 
 
 def cupy() -> Any:
-    """The CuPy module, imported when first asked for and refused with a reason where it cannot work."""
+    """Return the CuPy module, imported when first asked for; say why where it cannot work."""
     try:
         module = importlib.import_module("cupy")
     except ImportError as error:
@@ -39,7 +39,7 @@ def cupy() -> Any:
 
 
 def parse_device(device: str) -> int | None:
-    """The number of the GPU that a device string names, or None for the CPU."""
+    """Return the number of the GPU that a device string names, or None for the CPU."""
     kind, colon, number = str(device).partition(":")
     if device == "cpu":
         return None
@@ -49,22 +49,22 @@ def parse_device(device: str) -> int | None:
 
 
 def names_device(target: Any) -> bool:
-    """Is this meant as a device, not as a dtype?"""
+    """Return whether this is meant as a device, not as a dtype."""
     return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
 
 
 def device_of(array: Array) -> str:
-    """Where an array lives: "cpu" or "cuda:N"."""
+    """Return where an array is: "cpu" or "cuda:N"."""
     return "cpu" if modules.get(type(array)) is np else f"cuda:{array.device.id}"
 
 
 def to_host(array: Array) -> np.ndarray[Any, Any]:
-    """The array in host memory: itself if it is there already, else a copy."""
+    """Return the array in host memory: itself if it is there already, else a copy."""
     return np.asarray(array) if modules.get(type(array), np) is np else modules[type(array)].asnumpy(array)
 
 
 def to_device(array: Array, device: str) -> Array:
-    """The array on that device: itself if it is there already, else a copy."""
+    """Return the array on that device: itself if it is there already, else a copy."""
     number = parse_device(device)
     if number is None:
         return to_host(array)
@@ -78,7 +78,7 @@ def to_device(array: Array, device: str) -> Array:
 
 @cache
 def scipy_sparse() -> Any:
-    """SciPy's sparse arrays, imported when first asked for (it takes a while), or None where it is not installed."""
+    """Return scipy.sparse, imported when first asked for (it takes a while), or None where it is not installed."""
     try:
         return importlib.import_module("scipy.sparse")
     except ImportError:
@@ -86,13 +86,13 @@ def scipy_sparse() -> Any:
 
 
 def sparse_products(array: Array) -> Any:
-    """What multiplies host arrays of this kind by a sparse matrix; None where it would not help."""
+    """Return scipy.sparse to multiply this array by a sparse matrix, or None where that would not be faster."""
     worthwhile = type(array) is np.ndarray and array.size >= 1 << 15 and array.dtype.char in "fd"
     return scipy_sparse() if worthwhile else None
 
 
 def as_dtype(dtype: Any) -> Any:
-    """A dtype the library computes with: floating, integer or bool."""
+    """Return a dtype of what was given; refuse all but floating, integer and bool."""
     try:
         found = np.dtype("" if dtype is None else dtype)  # None would be NumPy's float64
     except TypeError:

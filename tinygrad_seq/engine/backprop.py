@@ -20,7 +20,7 @@ from tinygrad_seq.engine.freed_graph import (
     explain_freed,
     explain_freed_meanwhile,
     in_use,
-    notice_kept,
+    warn_if_kept_before,
 )
 from tinygrad_seq.engine.graph import Node, Value, ancestors, between
 from tinygrad_seq.engine.ops.shape import sum_to
@@ -39,7 +39,7 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
     if not retain_graph:
         check_not_in_use(nodes)
     elif not create_graph:
-        notice_kept(nodes)
+        warn_if_kept_before(nodes)
     found = walked(nodes, start, create_graph, (), watch(outputs))
     deliver(found, create_graph)
     if not retain_graph:
@@ -54,7 +54,7 @@ def grad(
     retain_graph: bool | None = None,
     allow_unused: bool = False,
 ) -> Any:
-    """The gradients of the outputs with respect to the inputs, without touching any `.grad`.
+    """Return the gradients of the outputs with respect to the inputs, without touching any `.grad`.
 
     For each input i the sum over outputs o of v_o^T do/di, where v are the `grad_outputs` (1 for a single number).
     Returns one Tensor for one input, else a tuple. With `create_graph=True` the result is itself recorded and can be
@@ -104,7 +104,7 @@ def grad(
 
 
 def tensors(what: str, given: Any) -> list[Any]:
-    """One Tensor, or several, as a list."""
+    """Return one Tensor, or several, as a list; refuse what is no Tensor."""
     found = list(given) if isinstance(given, Iterable) and not isinstance(given, Value) else [given]
     for i, x in enumerate(found):
         if not isinstance(x, Value):
@@ -113,7 +113,7 @@ def tensors(what: str, given: Any) -> list[Any]:
 
 
 def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recorded: bool) -> dict[Node, Any]:
-    """What the walk starts from: the given gradients, checked, or 1 for an output of one element."""
+    """Return what the walk starts from: the given gradients, checked, or 1 for an output of one element."""
     if len(outputs) != len(gradients):
         raise ValueError(f"backward: {len(outputs)} outputs need as many gradients, got {len(gradients)}")
     start: dict[Node, Any] = {}
@@ -146,7 +146,7 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
 
 
 def searched(start: Iterable[Node]) -> list[Node]:
-    """All nodes that a gradient can reach from the start, oldest first; an error if one of them was freed."""
+    """Return all nodes that a gradient can reach from the start, oldest first; refuse a graph that was freed."""
     nodes = ancestors(start, constants=False)
     for node in nodes:
         if node.saved is None:
@@ -157,7 +157,7 @@ def searched(start: Iterable[Node]) -> list[Node]:
 def walked(
     nodes: list[Node], start: dict[Node, Any], recorded: bool, wanted: Iterable[Node], observe: Observer | None
 ) -> dict[Node, Any]:
-    """The walk of a backward, after which the current scope is what it was."""
+    """Walk, leave the current scope as it was, and say so where another thread has freed the graph meanwhile."""
     here = current.get()
     try:
         return walk(nodes, start, recorded, wanted, observe)
@@ -179,27 +179,29 @@ def walk(
     observe: Observer | None = None,
     hooks: bool = True,
 ) -> dict[Node, Any]:
-    """Run the rules of the nodes, newest first; the gradients of the leaves, wanted and retained nodes among them.
+    """Run the rules of the nodes, newest first; return the gradients of leaves, wanted and retained nodes among them.
 
-    `wanted`: further nodes whose gradients to give back. `observe(uses, parent, contribution)` hears what each rule
-    gives to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
+    `wanted`: further nodes whose gradients to return. `observe(uses, parent, contribution)` hears what each rule gives
+    to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
     """
     wanted = frozenset(wanted)
-    gradients: dict[Node, Any] = dict.fromkeys(nodes)  # a parent that is no key here is none of our business
+    gradients: dict[Node, Any] = dict.fromkeys(nodes)  # parents that are no keys here are skipped
     gradients.update(start)
-    waiting: dict[Node, dict[Any, list[Use]]] = {}  # uses that one merged rule adds up
+    waiting: dict[Node, dict[Any, list[Use]]] = {}  # by parent: uses that one merged rule adds up
     summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
     found: dict[Node, Any] = {}
     here = current.get()
     for node in reversed(nodes):
         g = gradients.pop(node)
+
+        # Merged uses: all users of this node have run, so the uses that wait for it are complete.
         if waiting and node in waiting:
-            for use, places in waiting.pop(node).items():
-                merged = use.merge(node, places)
-                if use is not part.op and getattr(merged, "shape", None) != node.shape:
-                    raise misfit(use, 0, node, merged)
+            for op, uses in waiting.pop(node).items():
+                merged = op.merge(node, uses)
+                if op is not part.op and getattr(merged, "shape", None) != node.shape:
+                    raise misfit(op, 0, node, merged)
                 if observe is not None:
-                    observe(places, node, merged)
+                    observe(uses, node, merged)
                 g = merged if g is None else g + merged
         if g is None:
             continue
@@ -212,16 +214,11 @@ def walk(
                 continue
         parents = node.parents
         if op.merge is not None:
-            parent = parents[0]
-            if parent in gradients:
-                uses = waiting.get(parent)
-                if uses is None:
-                    waiting[parent] = {op: [(node, g)]}
-                elif op in uses:
-                    uses[op].append((node, g))
-                else:
-                    uses[op] = [(node, g)]
+            if parents[0] in gradients:
+                waiting.setdefault(parents[0], {}).setdefault(op, []).append((node, g))
             continue
+
+        # Rules: one for each argument, or a joint rule that gives the gradients of all.
         y, static = node.output, node.static
         saved: Any = node.saved
         if recorded:
@@ -246,7 +243,7 @@ def walk(
             elif arity == 2:
                 contribution = rule(g, y, saved[0], saved[1])
             else:
-                contribution = rule
+                contribution = rule  # what the joint rule gave
             try:
                 if contribution.shape != parent.shape:
                     contribution = sum_to(contribution, shape=parent.shape)
@@ -254,6 +251,8 @@ def walk(
                 raise misfit(op, i, parent, contribution) from error
             if observe is not None:
                 observe([(node, g)], parent, contribution)
+
+            # Accumulation: in place only where the old sum was made here, so that nobody else holds it.
             old = gradients[parent]
             if old is None:
                 gradients[parent] = contribution
@@ -274,13 +273,13 @@ def misfit(op: Primitive, i: int, parent: Node, got: Any) -> TypeError:
 
 
 def watch(outputs: Sequence[Value]) -> Observer | None:
-    """What listens to a backward from here, inside `detect_anomaly`."""
+    """Return the observer of a backward inside `detect_anomaly`, or None."""
     recording = current.get().recording
     return None if type(recording) is bool else recording.backward(outputs)
 
 
 def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
-    """The gradient after the node's hooks, each of which may give a new one; `nodes` are in use meanwhile."""
+    """Return the gradient after the node's hooks, each of which may give a new one; `nodes` are in use meanwhile."""
     around = in_use.get()
     in_use.set((*around, nodes))
     try:

@@ -18,7 +18,7 @@ default_generator = host.random.default_rng()
 
 
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """A Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
+    """Make a Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
 
     A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
     default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers.
@@ -67,7 +67,7 @@ def manual_seed(seed: int) -> None:
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Where the default generator stands, as plain values that `ts.save` takes.
+    """Return the state of the default generator, as plain values that `ts.save` takes.
 
     >>> import tinygrad_seq as ts
     >>> state = ts.get_rng_state()
@@ -94,7 +94,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """A shape given as ints or as one tuple, or an error that names the op."""
+    """Return a shape that is given as ints or as one tuple; refuse what is none."""
     size = ints(op, spread(shape))
     if any(n < 0 for n in size):
         raise ValueError(f"{op}: a shape must not be negative, got {size}")
@@ -112,7 +112,7 @@ def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str 
 
 
 def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
+    """Make a Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
 
     >>> import tinygrad_seq as ts
     >>> ts.full((2,), 7)
@@ -124,7 +124,7 @@ def full(shape: Any, value: float, dtype: Any = None, device: str | None = None)
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """Zeros, of a shape given as ints or as one tuple.
+    """Make zeros, of a shape given as ints or as one tuple.
 
     >>> import tinygrad_seq as ts
     >>> ts.zeros(2)
@@ -134,7 +134,7 @@ def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Ten
 
 
 def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """Ones, of a shape given as ints or as one tuple.
+    """Make ones, of a shape given as ints or as one tuple.
 
     >>> import tinygrad_seq as ts
     >>> ts.ones((1, 2), dtype="float64")
@@ -144,7 +144,7 @@ def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tens
 
 
 def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tensor:
-    """`arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
+    """Count: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
 
     >>> import tinygrad_seq as ts
     >>> ts.arange(1, 7, 2)
@@ -163,7 +163,7 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tens
 
 
 def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """The identity matrix of n rows.
+    """Make the identity matrix of n rows.
 
     >>> import tinygrad_seq as ts
     >>> ts.eye(2)
@@ -174,7 +174,7 @@ def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
 
 
 def chosen(op: str, generator: Any) -> Any:
-    """The generator to draw from: the one given, or the one that `manual_seed` sets."""
+    """Return the generator to draw from: the one given, or the one that `manual_seed` sets."""
     if not isinstance(generator, host.random.Generator | None):
         raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
     return generator or default_generator
@@ -195,7 +195,7 @@ def floating(op: str, dtype: Any) -> Any:
 
 
 def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the standard normal distribution N(0, 1).
+    """Draw from the standard normal distribution N(0, 1).
 
     >>> import tinygrad_seq as ts
     >>> ts.randn(2, 3).shape
@@ -206,7 +206,7 @@ def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, genera
 
 
 def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draws from the uniform distribution on [0, 1), in every dtype without the 1.
+    """Draw from the uniform distribution on [0, 1), in every dtype without the 1.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> ts.rand(2, generator=np.random.default_rng(0))

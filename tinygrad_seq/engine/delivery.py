@@ -1,4 +1,4 @@
-"""The end of a backward: gradients go to their leaves, and the graph lets go of its arrays.
+"""The end of a backward: gradients go to their leaves, and the graph frees its arrays.
 
 Every new total is computed before the first is assigned, and they are assigned at once: whatever happens, Ctrl-C
 included, all leaves have their new `.grad` or all the old one.
@@ -41,7 +41,7 @@ def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -
 
 
 def result_of(g: Any, like: Array, recorded: bool) -> Any:
-    """A gradient as the caller's own Tensor: in the dtype of what it belongs to, sharing memory with nothing."""
+    """Return a gradient as a Tensor in the dtype of what it belongs to, which shares memory with nothing."""
     if recorded:
         g = g.to(like.dtype)
         return make_tensor(g.array.copy(), g.node)
@@ -49,7 +49,7 @@ def result_of(g: Any, like: Array, recorded: bool) -> Any:
 
 
 def free(nodes: Iterable[Node]) -> None:
-    """Let go of the saved arrays; the structure stays, so a picture is still possible."""
+    """Free the saved arrays; the structure stays, so a picture is still possible."""
     for node in nodes:
         if node.op is not None:
             node.output = node.saved = None

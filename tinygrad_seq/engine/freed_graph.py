@@ -1,8 +1,9 @@
-"""A state carried from one call of a layer to the next without being cut: which layer, and what to do.
+"""What is wrong where a backward meets a graph that another backward has freed, or must not free.
 
-The first backward frees its graph, so going through it again from a later call is an error. With retain_graph=True it
-is legal, but every backward then goes back to the first call, each slower than the last: that is worth a warning. A
-graph may also be freed while a backward goes through it: by a hook, which is refused, or by another thread.
+The usual cause is a state carried from one call of a layer to the next without `detach`. The first backward frees its
+graph, so going through it again from a later call is an error. With retain_graph=True it is legal, but every backward
+then goes back to the first call, each slower than the last: that is worth a warning. A graph may also be freed while
+a backward goes through it: by a hook, which is refused, or by another thread.
 """
 
 import warnings
@@ -26,41 +27,42 @@ def call_of(node: Node) -> Scope | None:
     return found
 
 
-def carried(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
-    """Return a sentence that names a layer called again on the state of its earlier calls, or None."""
+def undetached_state(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
+    """Return a sentence that names a layer whose state was not detached since earlier calls, or None."""
     earlier = earlier - {None}
     paths = {call.path() for call in earlier if call is not None}
     for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier])):
         call = call_of(node)
         if call is not None and call not in earlier and call.path() in paths:
             name = ".".join(str(value) for key, value in call.path() if key == "module")
-            ways = {entry for node in nodes if call_of(node) is call for entry in node.scope.path()}
-            one_way = ("direction", "forward") in ways and ("direction", "reverse") not in ways  # RNN, LSTM or GRU
+            entries = {entry for node in nodes if call_of(node) is call for entry in node.scope.path()}
+            forward_only = ("direction", "forward") in entries and ("direction", "reverse") not in entries
             return (
                 f"{name} was given a state of its earlier calls: cut it after each backward with state.detach(), a "
-                f"tuple part by part{', as ts.truncated does' if one_way else ''}"
+                f"tuple part by part{', as ts.truncated does' if forward_only else ''}"
             )
     return None
 
 
 def explain_freed(nodes: list[Node]) -> str:
-    """Return what to say of a graph, oldest node first, in which some nodes were freed."""
+    """Return the message for a graph in which some nodes were freed by an earlier backward."""
     freed = [node for node in nodes if node.saved is None]
-    where = f"{freed[-1].op.name}, {place_of(freed[-1].scope.path())}"
-    advice = carried(nodes, {call_of(node) for node in freed}) or "a state of earlier steps wants state.detach()"
+    advice = undetached_state(nodes, {call_of(node) for node in freed}) or (
+        "a state of earlier steps wants state.detach()"
+    )
     return (
-        f"backward: the graph was freed by an earlier backward (at {where}). To go through it twice, pass "
+        f"backward: the graph was freed by an earlier backward, at {newest(freed)}. To go through it twice, pass "
         f"retain_graph=True to the first; {advice}"
     )
 
 
-def notice_kept(nodes: list[Node]) -> None:
+def warn_if_kept_before(nodes: list[Node]) -> None:
     """Warn of a backward that keeps its graph, and goes again through calls that an earlier one kept."""
-    calls = {call_of(node) for node in nodes} - {None}
-    kept = {call for call in calls if getattr(call, "kept", False)}
-    message = carried(nodes, kept) if kept else None
+    calls = {call for node in nodes if (call := call_of(node)) is not None}
+    kept: set[Scope | None] = {call for call in calls if getattr(call, "kept", False)}
+    message = undetached_state(nodes, kept) if kept else None
     for call in calls:
-        call.kept = True  # type: ignore[union-attr]
+        call.kept = True
     if message is not None:
         warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
 
@@ -71,23 +73,23 @@ def check_not_in_use(nodes: list[Node]) -> None:
         shared = [node for node in set(used).intersection(nodes) if node.op is not None]
         if shared:
             raise RuntimeError(
-                f"backward: a hook may not free the graph of the backward that called it, at {op_and_place(shared)}: "
+                f"backward: a hook may not free the graph of the backward that called it, at {newest(shared)}: "
                 "pass retain_graph=True to the backward in the hook"
             )
 
 
 def explain_freed_meanwhile(nodes: list[Node]) -> str | None:
-    """What to say of a walk that failed where some nodes were freed since it began; None: that was not it."""
+    """Return the message for a walk that failed because some nodes were freed since it began, or None if none were."""
     freed = [node for node in nodes if node.saved is None]
     if not freed:
         return None
     return (
-        f"backward: another thread freed the graph that this backward goes through, at {op_and_place(freed)}: pass "
+        f"backward: another thread freed the graph that this backward goes through, at {newest(freed)}: pass "
         "retain_graph=True to the backward there"
     )
 
 
-def op_and_place(nodes: list[Node]) -> str:
-    """The newest of some nodes, in words."""
+def newest(nodes: list[Node]) -> str:
+    """Name the op that was recorded last, and its place in the model and in time."""
     node = max(nodes, key=by_serial)
     return f"{node.op.name} ({place_of(node.scope.path())})"

@@ -21,8 +21,8 @@ from typing import Any, Protocol, TypeVar, overload
 
 from tinygrad_seq.engine.backend import Raw, host, modules
 from tinygrad_seq.engine.coercion import coerce, explain
-from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, mark_detached
-from tinygrad_seq.engine.recording import record_output, unrecorded
+from tinygrad_seq.engine.graph import Detached, Node, Value, leaf
+from tinygrad_seq.engine.recording import keep_detached, record_output, unrecorded
 from tinygrad_seq.engine.scope import current
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Primitive:
         self.keep: list[tuple[bool, ...] | None] = [None] * (1 << self.arity)
 
     def vjps(self, *rules: Rule) -> None:
-        """One rule `(g, y, *arguments, **static) -> gradient` per argument; None where it is not differentiable."""
+        """Declare a rule `(g, y, *arguments, **static) -> gradient` for each argument; None: not differentiable."""
         if len(rules) != self.arity:
             raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
         reads = [self.saved_by(rule) for rule in rules]
@@ -85,7 +85,7 @@ class Primitive:
             self.keep[mask] = tuple(any(flags) for flags in zip(*asked)) if asked else None
 
     def saved_by(self, rule: Rule) -> list[bool]:
-        """Which of (y, *arguments) a rule reads, told by the names it gives them."""
+        """Return which of (y, *arguments) a rule reads, told by the names it gives them."""
         if rule is None:
             return [False] * (1 + self.arity)
         signature = inspect.signature(rule)
@@ -97,7 +97,7 @@ class Primitive:
         return [not name.startswith("_") for name in list(signature.parameters)[1 : 2 + self.arity]]
 
     def joint_vjp(self, rule: Callable[..., Any]) -> None:
-        """One rule `(g, y, *arguments, **static) -> sequence of gradients`, for ops of any number of arguments.
+        """Declare one rule for all arguments, `(g, y, *arguments, **static) -> sequence of gradients`.
 
         It gets the arguments' Nodes, and nothing is saved.
         """
@@ -105,16 +105,17 @@ class Primitive:
         self.keep[1:] = [(False,) * (1 + self.arity)] * (len(self.keep) - 1)
 
     def merged_vjp(self, rule: Callable[..., Any]) -> None:
-        """One rule `(parent, uses) -> gradient` for all uses `(node, g)` of one first argument: they share one buffer.
+        """Declare one rule `(parent, uses) -> gradient` for all uses `(node, g)` of the same first argument.
 
-        The other arguments, where to look in the first, have no gradient and are saved.
+        The uses are added into one buffer. The other arguments say where to look in the first: they have no gradient,
+        and are saved.
         """
         self.merge = rule
         self.keep[1] = (False, False, *[True] * (self.arity - 1))
 
     @property
     def differentiable(self) -> bool:
-        """Whether any argument has a rule."""
+        """Return whether any argument has a rule."""
         return self.joint is not None or any(kept is not None for kept in self.keep)
 
     def __repr__(self) -> str:
@@ -173,16 +174,6 @@ def unary(op: Primitive) -> Callable[..., Any]:
         return unrecorded(op, out) if type(parent) is not Detached else keep_detached(unrecorded(op, out), parent)
 
     return call
-
-
-def keep_detached(result: Any, parent: Detached) -> Any:
-    """Mark what was made of a detached value as detached, too; of stacked ones, each output gets its own origin."""
-    values = result if isinstance(result, list) else [result]
-    for i, value in enumerate(values):
-        mark_detached(value, parent)
-        if len(parent.origin) == len(values) + 1:
-            value.node.origin = (parent.origin[0], parent.origin[i + 1])
-    return result
 
 
 def binary(op: Primitive) -> Callable[[Any, Any], Any]:
@@ -270,7 +261,7 @@ def general(op: Primitive) -> Callable[..., Any]:
 
 
 def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
-    """No Tensor among the arguments, so nothing to record: the op on raw arrays. This is where rules end up."""
+    """Compute an op on raw arrays: no argument is a Tensor, so there is nothing to record. Rules end up here."""
     xp = modules.get(type(args[0])) if args else None
     if xp is None:  # lists and numbers; a number beside an array stays one, so that it does not promote
         xp = next((modules[type(x)] for x in args if type(x) in modules), None)
@@ -285,13 +276,13 @@ def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
 
 @primitive
 def part(xp: Any, outputs: Any, *, index: int) -> Any:
-    """One output of an op that has several; recorded by the engine, never called."""
+    """Return one output of an op that has several; recorded by the engine, never called."""
     return outputs[index]
 
 
 @part.merged_vjp
 def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
-    """The list of gradients that the joint rule gets: zeros stand for an output that was not used."""
+    """Return the list of gradients that the joint rule gets, with zeros for outputs that were not used."""
     gradients: list[Any] = [None] * len(joint.shape)  # a node of several outputs has a tuple of shapes
     for node, g in uses:
         gradients[node.static["index"]] = g  # type: ignore[index]

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from tinygrad_seq.engine.backend import Array, default_dtype, host
-from tinygrad_seq.engine.graph import Node, Value, new_serial
+from tinygrad_seq.engine.graph import Detached, Node, Value, mark_detached, new_serial
 from tinygrad_seq.engine.scope import Scope
 
 T = TypeVar("T", bound=type[Value])
@@ -34,6 +34,16 @@ def unrecorded(op: Any, out: Any) -> Any:
         return make_tensor(out if out.shape else array_of(out))
     except AttributeError:
         raise no_array(op, out) from None
+
+
+def keep_detached(result: Any, parent: Detached) -> Any:
+    """Mark what was made of a detached value as detached, too; of stacked ones, each output gets its own origin."""
+    values = result if isinstance(result, list) else [result]
+    for i, value in enumerate(values):
+        mark_detached(value, parent)
+        if len(parent.origin) == len(values) + 1:
+            value.node.origin = (parent.origin[0], parent.origin[i + 1])
+    return result
 
 
 def record_output(

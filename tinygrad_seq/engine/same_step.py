@@ -44,7 +44,7 @@ def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = Fal
 
 
 class Surroundings:
-    """What the key of a step asks of the graph around it."""
+    """A graph as the steps in it see it: who reads a node, and what several steps read."""
 
     def __init__(self, timeline: Timeline, nodes: Sequence[Node]) -> None:
         self.timeline = timeline
@@ -108,7 +108,7 @@ class Surroundings:
 
 
 def forget_ends(loop: int, keys: list[StepKey]) -> None:
-    """Where the next step reads a step that for this one would be before the first, let both read the same."""
+    """Let the first steps of a loop read what the next step reads, where theirs would be before the first."""
     last = len(keys) - 1
     for i, inner in [*((i, i + 1) for i in reversed(range(last))), *((i, i - 1) for i in range(1, last + 1))]:
         if len(keys[i]) != len(keys[inner]):

@@ -25,6 +25,8 @@ class Scope:
 
     __slots__ = ("outer", "key", "value", "recording", "maker", "kept")
 
+    kept: bool
+
     def __init__(self, outer: "Scope | None", key: str, value: Any, recording: Any, maker: int = 0) -> None:
         self.outer = outer
         self.key = key
@@ -33,7 +35,7 @@ class Scope:
         self.maker = maker
 
     def path(self) -> tuple[tuple[str, Any], ...]:
-        """The entries from the outermost to this one."""
+        """Return the entries from the outermost to this one."""
         entries = []
         link: Scope | None = self
         while link is not None and link.outer is not None:
@@ -126,14 +128,17 @@ class no_grad(ScopeContext):  # noqa: N801 (reads as the statement it makes)
 
 
 def linked(outer: Scope, key: str, value: Any, maker: int) -> Scope:
-    """One link more. How to record comes from the links without a key: from any `no_grad`, else from the innermost."""
+    """Return the chain with one link more; a link without a key says how to record, but inside `no_grad` nothing is."""
     recording = outer.recording
     return Scope(outer, key, value, recording if key or recording is False else value, maker)
 
 
 def without(here: Scope, maker: int, count: int, interrupted: bool) -> Scope:
-    """The chain without the innermost links of that maker. What was linked to them is linked anew, or, if interrupted,
-    goes with them: Ctrl-C may have struck just when it was to be left."""
+    """Return the chain without the innermost links of that maker.
+
+    What was linked to them is linked anew, or goes with them if interrupted: Ctrl-C may have struck just when it was
+    to be left.
+    """
     link, others = here, []
     while count and link.outer is not None:
         if link.maker == maker:
@@ -149,7 +154,7 @@ def without(here: Scope, maker: int, count: int, interrupted: bool) -> Scope:
 
 
 def step_of(scope: Scope) -> Scope | None:
-    """The innermost step around a scope."""
+    """Return the innermost step around a scope, or None."""
     link: Scope | None = scope
     while link is not None and link.key != "step":
         link = link.outer
@@ -157,7 +162,7 @@ def step_of(scope: Scope) -> Scope | None:
 
 
 def place_of(entries: Iterable[tuple[str, Any]]) -> str:
-    """Where in the model and in time a scope's path leads, in words."""
+    """Describe in words where in the model and in time a scope's path leads."""
     bare = ("module", "direction")
     words = [str(v) if key in bare else "backward" if key == "grad" else f"{key} {v}" for key, v in entries]
     return ", ".join(words) or "outside all modules"

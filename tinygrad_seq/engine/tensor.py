@@ -32,7 +32,7 @@ def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tens
 
 
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
-    """The operator of a Tensor that stands on the right."""
+    """Return the operator for a Tensor on the right-hand side."""
     return lambda self, other: op(other, self)
 
 
@@ -54,8 +54,6 @@ class Tensor(Value):
     __array__ = numpy_calls.array
     __array_function__ = numpy_calls.function
     __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
-
-    # ------------------------------------------------------------------------------------------------- what it is
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,7 +93,7 @@ class Tensor(Value):
 
     @property
     def grad(self) -> "Tensor | None":
-        """The sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
+        """Return the sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
         return getattr(self, "stored_grad", None)
 
     @grad.setter
@@ -115,19 +113,14 @@ class Tensor(Value):
     name = property(lambda self: None if self.node is None else self.node.name)
 
     def named(self, name: str) -> "Tensor":
-        """Give the node behind this Tensor a name for pictures; returns the Tensor itself.
-
-        The graph keeps what is named until it is freed, so that it can be looked at (`ts.flow.states`).
-        """
+        """Name the node behind this Tensor, and return the Tensor. A named value is kept until the graph is freed."""
         node = self.node or leaf(self, False)
         node.name = str(name)
         node.output = self.array if node.saved else node.output
         return self
 
-    # ------------------------------------------------------------------------------------------------- getting out
-
     def numpy(self) -> Any:
-        """The values as a host array: a read-only view on the CPU, a copy from a GPU."""
+        """Return the values as a host array: a read-only view on the CPU, a copy from a GPU."""
         array = to_host(self.array).view()
         array.flags.writeable = False
         return array
@@ -141,7 +134,7 @@ class Tensor(Value):
         return to_host(self.array).tolist()
 
     def detach(self) -> "Tensor":
-        """The same values, cut off from the graph."""
+        """Return the same values without their history."""
         result: Tensor = make_tensor(self.array)
         node = self.node
         if node is not None and (node.requires_grad or isinstance(node, Detached)):
@@ -149,7 +142,7 @@ class Tensor(Value):
         return result
 
     def to(self, target: Any) -> "Tensor":
-        """On another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
+        """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if names_device(target):
             target = "cuda:0" if target == "cuda" else target
             return self if target == self.device else shape.transfer(self, device=target, back=self.device)
@@ -158,8 +151,6 @@ class Tensor(Value):
             return self
         result: Tensor = shape.cast(self, dtype=dtype) if dtype.kind == "f" else make_tensor(self.array.astype(dtype))
         return result
-
-    # --------------------------------------------------------------------------------------------------- gradients
 
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the gradient of this Tensor to the `.grad` of every leaf that it was made from.
@@ -176,7 +167,7 @@ class Tensor(Value):
         self.node.owner_ref = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
-        """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns, if anything, replaces it.
+        """Call `hook(gradient)` when this gradient is complete, to replace it if the hook returns something.
 
         Returns a function that removes the hook.
         """
@@ -204,7 +195,6 @@ class Tensor(Value):
     __matmul__ = method(arithmetic.matmul)
     __getitem__ = method(selection.getitem)
     __hash__ = object.__hash__
-
     __radd__ = reflected(elementwise.add)
     __rsub__ = reflected(elementwise.subtract)
     __rmul__ = reflected(elementwise.multiply)
@@ -258,8 +248,6 @@ class Tensor(Value):
     unstack = unbind = shapes.unstack
     take = method(selection.take)
 
-    # ------------------------------------------------------------------------------------------------ as Python values
-
     def __len__(self) -> int:
         if not self.array.shape:
             raise TypeError("len: a Tensor with no dimensions has no length")
@@ -288,7 +276,7 @@ class Tensor(Value):
         return bool(self.item())
 
     def __getstate__(self) -> tuple[Any, ...]:
-        """What `copy` and `pickle` take along: the values, and what was said of the leaf, without its graph."""
+        """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""
         if not self.is_leaf:
             raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
         return self.array, self.requires_grad, self.name, None if self.grad is None else self.grad.detach()

@@ -17,7 +17,7 @@ def matmul(x: Raw, y: Any) -> Any: ...
 @overload
 def matmul(x: T, y: Any) -> T: ...
 def matmul(x: Any, y: Any) -> Any:
-    """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
+    """Return the matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
 
     >>> import tinygrad_seq as ts
     >>> ts.matmul(ts.ones(2, 3), ts.arange(3).to("float32")).tolist()
@@ -40,7 +40,7 @@ def matmul(x: Any, y: Any) -> Any:
 
 
 def clip(x: T, low: float | None = None, high: float | None = None) -> T:
-    """x held between low and high; None leaves that side open; the gradient passes at the bounds.
+    """Return x held between low and high; None leaves that side open; the gradient passes at the bounds.
 
     >>> import tinygrad_seq as ts
     >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()

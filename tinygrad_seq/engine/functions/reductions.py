@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """The sum over an axis, several, or all.
+    """Return the sum over an axis, several, or all.
 
     >>> import tinygrad_seq as ts
     >>> ts.sum(ts.tensor([[1, 2], [3, 4]]), axis=0).tolist()
@@ -28,7 +28,7 @@ def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 
 
 def filled_axes(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
-    """The axes of a reduction that means nothing without an element."""
+    """Return the axes of a reduction; refuse to reduce no elements, where the result would mean nothing."""
     axes = axes_of(op, axis, x)
     if 0 in (shape_of(x)[a] for a in axes):
         raise ValueError(f"{op}: nothing to take the {op} of, the shape is {shape_of(x)}")
@@ -36,7 +36,7 @@ def filled_axes(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
 
 
 def count(x: Any, axes: tuple[int, ...]) -> int:
-    """How many elements are folded into one."""
+    """Return how many elements are reduced to one."""
     return prod(shape_of(x)[a] for a in axes)
 
 
@@ -62,7 +62,7 @@ def widened(function: F) -> F:
 
 @widened
 def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """The mean over an axis, several, or all: sum(x) / n.
+    """Return the mean over an axis, several, or all: sum(x) / n.
 
     >>> import tinygrad_seq as ts
     >>> ts.mean(ts.tensor([1.0, 2.0, 6.0])).item()
@@ -74,7 +74,7 @@ def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 
 @widened
 def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> T:
-    """The variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
+    """Return the variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
 
     >>> import tinygrad_seq as ts
     >>> ts.var(ts.tensor([1.0, 3.0])).item()
@@ -89,7 +89,7 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
 
 
 def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """The largest over an axis, several, or all; ties share the gradient evenly.
+    """Return the largest over an axis, several, or all; ties share the gradient evenly.
 
     >>> import tinygrad_seq as ts
     >>> ts.max(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
@@ -99,7 +99,7 @@ def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 
 
 def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """The smallest over an axis, several, or all; ties share the gradient evenly.
+    """Return the smallest over an axis, several, or all; ties share the gradient evenly.
 
     >>> import tinygrad_seq as ts
     >>> ts.min(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
@@ -109,7 +109,7 @@ def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 
 
 def argmax(x: T, axis: int | None = None) -> T:
-    """The index of the largest along an axis, or in the flattened array.
+    """Return the index of the largest along an axis, or in the flattened array.
 
     >>> import tinygrad_seq as ts
     >>> ts.argmax(ts.tensor([3.0, 7.0, 5.0])).item()
@@ -121,7 +121,7 @@ def argmax(x: T, axis: int | None = None) -> T:
 
 @widened
 def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """log(sum(exp(x))) over an axis, several, or all, without overflow.
+    """Return log(sum(exp(x))) over an axis, several, or all, without overflow.
 
     >>> import tinygrad_seq as ts
     >>> ts.logsumexp(ts.tensor([1e4, -1e4])).item()
@@ -132,7 +132,7 @@ def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 
 @widened
 def log_softmax(x: T, axis: int = -1) -> T:
-    """log(softmax(x)), accurate where the softmax itself is 0.
+    """Return log(softmax(x)), accurate where the softmax itself is 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.log_softmax(ts.tensor([0.0, -1e4])).tolist()
@@ -143,7 +143,7 @@ def log_softmax(x: T, axis: int = -1) -> T:
 
 @widened
 def softmax(x: T, axis: int = -1) -> T:
-    """exp(x) / sum(exp(x)) along an axis: positive, summing to 1.
+    """Return exp(x) / sum(exp(x)) along an axis: positive, summing to 1.
 
     >>> import tinygrad_seq as ts
     >>> ts.softmax(ts.zeros(4)).tolist()

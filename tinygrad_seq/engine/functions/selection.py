@@ -11,13 +11,13 @@ from tinygrad_seq.engine.recording import make_tensor
 
 
 def getitem(x: T, index: Any) -> T:
-    """x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
+    """Return x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
     parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
     return indexing.getitem(x, index=parts)
 
 
 def index_part(part: Any) -> Any:
-    """One part of an index, safe to keep: arrays are copied, whole numbers become ints."""
+    """Return one part of an index, safe to keep: arrays are copied, whole numbers become ints."""
     if part is None or part is Ellipsis or isinstance(part, int):
         return part
     if isinstance(part, slice):
@@ -37,7 +37,7 @@ def index_part(part: Any) -> Any:
 
 
 def indices(op: str, given: Any) -> Any:
-    """An array of ids or truths: of integers, where the list is empty."""
+    """Return an array of ids or truth values: of integers, where the list is empty."""
     try:
         return host.array(given, dtype="int64" if isinstance(given, Sequence) and not given else None)
     except ValueError:
@@ -45,7 +45,7 @@ def indices(op: str, given: Any) -> Any:
 
 
 def take(x: T, ids: Any) -> T:
-    """Rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); an id out of range, or negative, is an error.
+    """Return rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); refuse ids out of range, or negative.
 
     >>> import tinygrad_seq as ts
     >>> ts.take(ts.eye(3), [2, 0]).tolist()
@@ -57,7 +57,7 @@ def take(x: T, ids: Any) -> T:
 
 
 def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
-    """Ids as a Tensor, beside the table they look up, all within 0 <= id < count."""
+    """Return ids as a Tensor on the device of the table they look up; refuse all but 0 <= id < count."""
     raw = ids.array if isinstance(ids, Value) else indices(op, ids)
     if raw.dtype.kind not in "iu":
         raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
@@ -78,7 +78,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
 
 
 def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
-    """Ids as rows of zeros with a single one: shape (*ids.shape, count).
+    """Return ids as rows of zeros with a single one: shape (*ids.shape, count).
 
     >>> import tinygrad_seq as ts
     >>> ts.one_hot([1, 0], 3).tolist()

@@ -1,4 +1,4 @@
-"""The public functions that rearrange, join and cut: arguments checked and completed, then said in ops."""
+"""The public functions that rearrange, join and cut: arguments checked and completed, then then said in ops."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from tinygrad_seq.engine.ops import shape as shapes
 
 
 def reshape(x: T, *shape: Any) -> T:
-    """The same elements in another shape, given as ints or as one tuple; one of them may be -1.
+    """Return the same elements in another shape, given as ints or as one tuple; one of them may be -1.
 
     >>> import tinygrad_seq as ts
     >>> ts.reshape(ts.arange(6), 2, 3).tolist()
@@ -21,7 +21,7 @@ def reshape(x: T, *shape: Any) -> T:
 
 
 def transpose(x: T, *axes: Any) -> T:
-    """The axes in another order: NumPy's permutation of all axes, reversed when none is given.
+    """Return the axes in another order: NumPy's permutation of all axes, reversed when none is given.
 
     >>> import tinygrad_seq as ts
     >>> ts.transpose(ts.zeros(2, 3, 4), 1, 2, 0).shape
@@ -37,7 +37,7 @@ def transpose(x: T, *axes: Any) -> T:
 
 
 def swapaxes(x: T, a: int, b: int) -> T:
-    """The array with two axes exchanged.
+    """Return the array with two axes exchanged.
 
     >>> import tinygrad_seq as ts
     >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, -1).shape
@@ -51,7 +51,7 @@ def swapaxes(x: T, a: int, b: int) -> T:
 
 
 def expand_dims(x: T, axis: int) -> T:
-    """A new axis of length one, where `axis` says it will be.
+    """Add an axis of length one, which is axis number `axis` of the result.
 
     >>> import tinygrad_seq as ts
     >>> ts.expand_dims(ts.zeros(2, 3), -1).shape
@@ -98,7 +98,7 @@ def flip(x: T, axis: Axis = None) -> T:
 
 
 def pad(x: T, widths: Any, value: float = 0.0) -> T:
-    """Borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
+    """Add borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
 
     >>> import tinygrad_seq as ts
     >>> ts.pad(ts.ones(2), (1, 2)).tolist()
@@ -121,7 +121,7 @@ def pad(x: T, widths: Any, value: float = 0.0) -> T:
 
 
 def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
-    """Tensors one after another along an axis they have.
+    """Return Tensors one after another along an axis they have.
 
     >>> import tinygrad_seq as ts
     >>> ts.concatenate([ts.arange(2), ts.arange(3)]).tolist()
@@ -132,7 +132,7 @@ def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
 
 
 def stack(pieces: Sequence[T], axis: int = 0) -> T:
-    """Tensors of one shape side by side along a new axis.
+    """Return Tensors of one shape side by side along a new axis.
 
     >>> import tinygrad_seq as ts
     >>> ts.stack([ts.arange(2), ts.arange(2)], axis=1).tolist()
@@ -171,7 +171,7 @@ def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> 
 
 
 def unstack(x: Iterable[T], axis: int = 0) -> list[T]:
-    """The slices along an axis: a sequence (T, B, I) becomes its T steps.
+    """Return the slices along an axis: a sequence (T, B, I) becomes its T steps.
 
     >>> import tinygrad_seq as ts
     >>> [step.tolist() for step in ts.unstack(ts.eye(2))]

@@ -17,7 +17,7 @@ from tinygrad_seq.engine.primitive import primitive
 
 @primitive
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, else y.
+    """Return x where the condition holds, else y.
 
     >>> import tinygrad_seq as ts
     >>> ts.where(ts.tensor([True, False]), ts.tensor([1.0, 2.0]), 0.0)
@@ -34,7 +34,7 @@ where.vjps(
 
 @primitive
 def add(xp: Any, x: Any, y: Any) -> Any:
-    """x + y, elementwise, as NumPy broadcasts.
+    """Return x + y, elementwise, as NumPy broadcasts.
 
     >>> import tinygrad_seq as ts
     >>> ts.add(ts.tensor([1.0, 2.0]), 3.0)
@@ -45,7 +45,7 @@ add.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
 
 @primitive
 def subtract(xp: Any, x: Any, y: Any) -> Any:
-    """x - y, elementwise.
+    """Return x - y, elementwise.
 
     >>> import tinygrad_seq as ts
     >>> ts.subtract(3.0, ts.tensor([1.0, 2.0]))
@@ -56,7 +56,7 @@ subtract.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)
 
 @primitive
 def multiply(xp: Any, x: Any, y: Any) -> Any:
-    """x * y, elementwise.
+    """Return x * y, elementwise.
 
     >>> import tinygrad_seq as ts
     >>> ts.multiply(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
@@ -67,7 +67,7 @@ multiply.vjps(lambda g, _z, _x, y: g * y, lambda g, _z, x, _y: g * x)
 
 @primitive
 def divide(xp: Any, x: Any, y: Any) -> Any:
-    """x / y, elementwise; integers divide to float32.
+    """Return x / y, elementwise; integers divide to float32.
 
     >>> import tinygrad_seq as ts
     >>> ts.divide(ts.tensor([1, 2]), 4)
@@ -80,7 +80,7 @@ divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * (z / y))
 
 @primitive
 def negative(xp: Any, x: Any) -> Any:
-    """-x, elementwise.
+    """Return -x, elementwise.
 
     >>> import tinygrad_seq as ts
     >>> ts.negative(ts.tensor([1.0, -2.0]))
@@ -91,7 +91,7 @@ negative.vjps(lambda g, _y, _x: -g)
 
 @primitive
 def power(xp: Any, x: Any, p: Any) -> Any:
-    """x ** p, elementwise.
+    """Return x ** p, elementwise.
 
     >>> import tinygrad_seq as ts
     >>> ts.power(ts.tensor([2.0, 3.0]), 2)
@@ -122,7 +122,7 @@ power.vjps(power_base, power_exponent)
 
 @primitive
 def exp(xp: Any, x: Any) -> Any:
-    """e ** x, elementwise.
+    """Return e ** x, elementwise.
 
     >>> import tinygrad_seq as ts
     >>> ts.exp(ts.zeros(2))
@@ -133,7 +133,7 @@ exp.vjps(lambda g, y, _x: g * y)
 
 @primitive
 def log(xp: Any, x: Any) -> Any:
-    """The natural logarithm; -inf at 0, NaN below.
+    """Return the natural logarithm; -inf at 0, NaN below.
 
     >>> import tinygrad_seq as ts
     >>> ts.log(ts.tensor([1.0, 2.0]))
@@ -144,7 +144,7 @@ log.vjps(lambda g, _y, x: g / x)
 
 @primitive
 def sqrt(xp: Any, x: Any) -> Any:
-    """The square root; NaN below 0.
+    """Return the square root; NaN below 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.sqrt(ts.tensor([4.0, 9.0]))
@@ -155,7 +155,7 @@ sqrt.vjps(lambda g, y, _x: g / (y + y))
 
 @primitive
 def sin(xp: Any, x: Any) -> Any:
-    """sin x, in radians.
+    """Return sin x, in radians.
 
     >>> import tinygrad_seq as ts
     >>> ts.sin(ts.zeros(2))
@@ -165,7 +165,7 @@ def sin(xp: Any, x: Any) -> Any:
 
 @primitive
 def cos(xp: Any, x: Any) -> Any:
-    """cos x, in radians.
+    """Return cos x, in radians.
 
     >>> import tinygrad_seq as ts
     >>> ts.cos(ts.zeros(2))
@@ -177,7 +177,7 @@ cos.vjps(lambda g, _y, x: -g * sin(x))
 
 @primitive
 def tanh(xp: Any, x: Any) -> Any:
-    """tanh x, in (-1, 1): what a recurrent state is squashed by.
+    """Return tanh x, in (-1, 1): it keeps a recurrent state in bounds.
 
     >>> import tinygrad_seq as ts
     >>> ts.tanh(ts.tensor([0.0, 20.0]))
@@ -188,13 +188,13 @@ tanh.vjps(lambda g, y, _x: g - g * y * y)
 
 @cache
 def ceiling_and_one(xp: Any, dtype: Any) -> tuple[Any, Any]:
-    """sigmoid(ceiling) rounds to 1 and e**ceiling is finite; as 0-d arrays, which NumPy adds faster than numbers."""
+    """Return 0-d arrays, which NumPy adds fast: an x where sigmoid(x) rounds to 1 and e**x is finite, and 1."""
     result = xp.exp(xp.zeros(1, dtype)).dtype
     return xp.asarray(10 if result.itemsize == 2 else 80, dtype), xp.asarray(1, result)
 
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
-    """1 / (1 + e**-x), in (0, 1): how far a gate is open.
+    """Return 1 / (1 + e**-x), in (0, 1): how far a gate is open.
 
     >>> import tinygrad_seq as ts
     >>> ts.sigmoid(ts.tensor([0.0, 100.0]))
@@ -207,13 +207,13 @@ sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
 
 @primitive
 def softplus(xp: Any, x: Any) -> Any:
-    """log(1 + e**x), which is -log(1 - sigmoid(x)): a smooth relu, and what a binary loss is made of."""
+    """Return log(1 + e**x), which is -log(1 - sigmoid(x)): a smooth relu, and a part of binary losses."""
     return xp.logaddexp(x, x.dtype.type(0))
 softplus.vjps(lambda g, _y, x: g * sigmoid(x))
 
 @primitive
 def relu(xp: Any, x: Any) -> Any:
-    """max(x, 0); its gradient at 0 is 0.
+    """Return max(x, 0); its gradient at 0 is 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.relu(ts.tensor([-1.0, 2.0]))
@@ -224,7 +224,7 @@ relu.vjps(lambda g, y, _x: where(y, g, 0.0))
 
 @primitive
 def abs(xp: Any, x: Any) -> Any:
-    """|x|, elementwise; its gradient at 0 is 0.
+    """Return |x|, elementwise; its gradient at 0 is 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.abs(ts.tensor([-1.0, 2.0]))
@@ -237,7 +237,7 @@ abs.vjps(lambda g, _y, x: where(x > 0.0, g, where(x < 0.0, -g, 0.0)))
 
 @primitive
 def maximum(xp: Any, x: Any, y: Any) -> Any:
-    """The larger of the two, elementwise; a tie halves the gradient.
+    """Return the larger of the two, elementwise; a tie halves the gradient.
 
     >>> import tinygrad_seq as ts
     >>> ts.maximum(ts.tensor([1.0, 4.0]), 3.0)
@@ -248,7 +248,7 @@ maximum.vjps(lambda g, _z, x, y: larger(g, x, y), lambda g, _z, x, y: larger(g, 
 
 @primitive
 def minimum(xp: Any, x: Any, y: Any) -> Any:
-    """The smaller of the two, elementwise; a tie halves the gradient.
+    """Return the smaller of the two, elementwise; a tie halves the gradient.
 
     >>> import tinygrad_seq as ts
     >>> ts.minimum(ts.tensor([1.0, 4.0]), 3.0)
@@ -259,12 +259,12 @@ minimum.vjps(lambda g, _z, x, y: larger(g, y, x), lambda g, _z, x, y: larger(g, 
 
 
 def larger(g: Any, x: Any, y: Any) -> Any:
-    """g where x > y, half of it at a tie, and all of it on both sides of a comparison with NaN."""
+    """Return g where x > y, half of it at a tie, and all of it where x or y is NaN."""
     return where(x < y, 0.0, where(x == y, g * 0.5, g))
 
 @primitive
 def clip(xp: Any, x: Any, *, low: float | None, high: float | None) -> Any:
-    """x, held between low and high; None leaves that side open."""
+    """Return x, held between low and high; None leaves that side open."""
     return xp.clip(x, low, high)
 
 

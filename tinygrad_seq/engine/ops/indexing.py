@@ -16,7 +16,7 @@ from tinygrad_seq.engine.recording import make_tensor
 
 @primitive
 def getitem(xp: Any, x: Any, *, index: Any) -> Any:
-    """x[index], with NumPy's meaning of every kind of index. A basic index gives a view."""
+    """Return x[index], with NumPy's meaning of every kind of index. A basic index gives a view."""
     return x[index]
 @getitem.merged_vjp
 def getitem_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
@@ -25,7 +25,7 @@ def getitem_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
 
 @primitive
 def scatter(xp: Any, *pieces: Any, shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
-    """Zeros of this shape with every piece added at its index, repeats included."""
+    """Return zeros of this shape with every piece added at its index, repeats included."""
     result = xp.zeros(shape, xp.result_type(*{piece.dtype for piece in pieces}))
     for piece, index in zip(pieces, indices, strict=True):
         if is_basic(index):
@@ -37,18 +37,18 @@ scatter.joint_vjp(lambda g, _y, *_pieces, shape, indices: [getitem(g, index=inde
 
 
 def is_basic(index: Any) -> bool:
-    """Ints, slices, None and Ellipsis: no element is picked twice."""
+    """Return whether an index has only ints, slices, None and Ellipsis: it picks no element twice."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts)
 
 @primitive
 def take(xp: Any, x: Any, ids: Any) -> Any:
-    """Rows of x: x[ids], of shape (*ids.shape, *x.shape[1:])."""
+    """Return rows of x: x[ids], of shape (*ids.shape, *x.shape[1:])."""
     return x[ids]
 
 @primitive
 def scatter_rows(xp: Any, rows: Any, ids: Any, *, count: int) -> Any:
-    """Zeros of shape (count, ...) with every row added at its id: what an embedding's gradient is."""
+    """Return zeros of shape (count, ...) with every row added at its id: the gradient of an embedding."""
     tail = rows.shape[ids.ndim :]
     sparse = sparse_products(rows)
     if sparse is not None:  # the product with the one-hot matrix of the ids: the same sums, in the same order

@@ -9,7 +9,7 @@ from tinygrad_seq.engine.primitive import primitive
 
 @primitive
 def concatenate(xp: Any, *pieces: Any, axis: int) -> Any:
-    """The pieces one after another along an axis they have."""
+    """Return the pieces one after another along an axis they have."""
     return xp.concatenate(pieces, axis)
 
 @lru_cache(maxsize=256)
@@ -25,19 +25,19 @@ split.vjps(lambda gs, _ys, _x, sizes, axis: concatenate(*gs, axis=axis))
 
 @primitive
 def stack(xp: Any, *pieces: Any, axis: int) -> Any:
-    """The pieces side by side along a new axis: the outputs of T steps become (T, ...)."""
+    """Return the pieces side by side along a new axis: the outputs of T steps become (T, ...)."""
     return xp.stack(pieces, axis)
 
 @primitive
 def unstack(xp: Any, x: Any, *, axis: int) -> Any:
-    """The slices along an axis (views): a sequence becomes its T steps."""
+    """Return the slices along an axis (views): a sequence becomes its T steps."""
     return list(xp.moveaxis(x, axis, 0) if axis else x)
 stack.joint_vjp(lambda g, _y, *_pieces, axis: unstack(g, axis=axis))
 unstack.vjps(lambda gs, _ys, _x, axis: stack(*gs, axis=axis))
 
 @primitive
 def pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: float) -> Any:
-    """Borders of a constant: `widths` gives (before, after) for each axis."""
+    """Add borders of a constant: `widths` gives (before, after) for each axis."""
     return xp.pad(x, widths, constant_values=value) if widths else x
 
 @primitive

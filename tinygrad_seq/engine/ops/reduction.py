@@ -1,6 +1,6 @@
 """Ops that gather axes into one number: sum, the extremes, and the stable log of a sum of exponentials.
 
-`axis` arrives as a tuple of non-negative ints; the public functions in composite.py see to that.
+`axis` arrives as a tuple of non-negative ints; the public functions see to that.
 """
 
 from typing import Any
@@ -14,23 +14,23 @@ Axes = tuple[int, ...]
 
 
 def kept(x: Any, shape: tuple[int, ...], axis: Axes) -> Any:
-    """A reduction's result (or its gradient) with the axes of this shape back, as length one: ready to broadcast."""
+    """Return a reduction's result (or its gradient) with the reduced axes back, as length one: ready to broadcast."""
     return reshape(x, shape=tuple(1 if i in axis else n for i, n in enumerate(shape)))
 
 @primitive
 def reduce_sum(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
-    """The sum over the axes."""
+    """Return the sum over the axes."""
     return total(x, axis, keepdims)
 reduce_sum.vjps(lambda g, _y, _x, axis, keepdims: broadcast_to(kept(g, _x.shape, axis), shape=_x.shape))
 
 @primitive
 def reduce_max(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
-    """The largest over the axes; ties share the gradient evenly."""
+    """Return the largest over the axes; ties share the gradient evenly."""
     return x.max(axis=axis, keepdims=keepdims)
 
 @primitive
 def reduce_min(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
-    """The smallest over the axes; ties share the gradient evenly."""
+    """Return the smallest over the axes; ties share the gradient evenly."""
     return x.min(axis=axis, keepdims=keepdims)
 
 
@@ -42,25 +42,25 @@ reduce_min.vjps(extreme_rule)
 
 @primitive
 def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
-    """Which elements are the extreme y, as shares that sum to one: constant but for jumps, so without gradient."""
+    """Return which elements are the extreme y, as shares that sum to one: constant but for jumps, so no gradient."""
     here = ((x == y) | ((x != x) & (y != y))).astype(x.dtype)  # where the extreme is NaN, the NaNs are it
     count = here.sum(axis=axis, keepdims=True, dtype=xp.result_type(x.dtype, "float32"))  # float16 stops at 2048
     return (here / count).astype(x.dtype, copy=False)
 
 @primitive
 def argmax(xp: Any, x: Any, *, axis: int | None) -> Any:
-    """Where the largest is: an index, so without gradient."""
+    """Return where the largest is: an index, so without gradient."""
     return x.argmax(axis=axis)
 
 
 def highest(xp: Any, x: Any, axis: Axes) -> Any:
-    """The shift that keeps exponentials from overflowing; 0 where the largest is infinite."""
+    """Return the shift that keeps exponentials from overflowing: the largest, or 0 where that is infinite."""
     top = x.max(axis=axis, keepdims=True)
     return xp.where(xp.isfinite(top), top, 0)
 
 @primitive
 def logsumexp(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
-    """log(sum(exp(x))) over the axes."""
+    """Return log(sum(exp(x))) over the axes."""
     top = highest(xp, x, axis)
     with quiet(divide="ignore", over="ignore"):  # log 0 = -inf and e**inf = inf are the right answers
         y = top + xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True))
@@ -75,7 +75,7 @@ logsumexp.vjps(logsumexp_rule)
 
 @primitive
 def log_softmax(xp: Any, x: Any, *, axis: Axes) -> Any:
-    """x - logsumexp(x): the shift goes first, so that it is accurate in the tails."""
+    """Return x - logsumexp(x). The largest is subtracted first, so that the tails are accurate."""
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 log_softmax.vjps(lambda g, y, _x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True))

@@ -9,13 +9,13 @@ from tinygrad_seq.engine.primitive import primitive
 
 @primitive
 def reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
-    """The same elements in another shape; one axis may be -1."""
+    """Return the same elements in another shape; one axis may be -1."""
     return x.reshape(shape)
 reshape.vjps(lambda g, _y, _x, shape: reshape(g, shape=_x.shape))
 
 @primitive
 def transpose(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
-    """The axes in another order (a view)."""
+    """Return a view with the axes in another order."""
     return x.transpose(axes)
 transpose.vjps(lambda g, _y, _x, axes: transpose(g, axes=inverse(axes)))
 
@@ -25,7 +25,7 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 @primitive
 def contiguous(xp: Any, x: Any) -> Any:
-    """The same array, rows together in memory: a transposed weight made so once serves every step faster."""
+    """Return the array with its rows together in memory: a transposed weight made so once is faster in every step."""
     return xp.ascontiguousarray(x).reshape(x.shape)
 contiguous.vjps(lambda g, _y, _x: g)
 
@@ -36,7 +36,7 @@ def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 
 @lru_cache(maxsize=1024)
 def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes along which broadcasting to the wide shape repeated, or an error if it does not broadcast to that."""
+    """Return the axes along which broadcasting to the wide shape repeats; refuse a shape that does not fit."""
     new = len(wide) - len(shape)
     if new < 0 or any(m not in (1, n) for m, n in zip(shape, wide[new:])):
         raise ValueError(f"{shape} does not broadcast to {wide}")
@@ -44,7 +44,7 @@ def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def total(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
-    """The sum over the axes. Half precision is added up in single: one by one, 1 + 1 + ... stops at 2048 in it."""
+    """Return the sum over the axes. Float16 is added up in float32: in float16, 1 + 1 + ... stops at 2048."""
     if x.dtype.char != "e":
         return x.sum(axis=axis, keepdims=keepdims)
     return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
@@ -64,12 +64,12 @@ flip.vjps(lambda g, _y, _x, axis: flip(g, axis=axis))
 
 @primitive
 def cast(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """The same numbers in another floating dtype."""
+    """Return the same numbers in another floating dtype."""
     return x.astype(dtype)
 cast.vjps(lambda g, _y, _x, dtype: cast(g, dtype=_x.dtype))
 
 @primitive
 def transfer(xp: Any, x: Any, *, device: str, back: str) -> Any:
-    """The same numbers on another device; the gradient goes the way back."""
+    """Return the same numbers on another device; the gradient goes the way back."""
     return to_device(x, device)
 transfer.vjps(lambda g, _y, _x, device, back: transfer(g, device=back, back=device))
