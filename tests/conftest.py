@@ -14,6 +14,8 @@ import pytest
 import strict_cupy
 from hypothesis import HealthCheck, Phase, settings
 
+from tinygrad_seq.engine.backend import default_device
+
 settings.register_profile("dev", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("faults", settings.get_profile("dev"), phases=[Phase.explicit, Phase.generate])
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, print_blob=True)
@@ -21,18 +23,28 @@ settings.register_profile("deep", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=["cpu", "double"], default="cpu",
+                     help="where Tensors are made unless a test says otherwise: NumPy, or the strict double of CuPy")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
+    if config.getoption("device") == "double":
+        strict_cupy.install()
+        default_device.set("cuda")
 
 
 @pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])
 def gpu(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The counters of the double, or None for a real device."""
+    double = request.config.getoption("device") == "double"
     if request.param == "real":
-        if importlib.util.find_spec("cupy") is None or not __import__("cupy").cuda.is_available():
+        if double or importlib.util.find_spec("cupy") is None or not __import__("cupy").cuda.is_available():
             pytest.skip("no CuPy or no GPU here")
         yield None
     else:
         strict_cupy.install()
         yield strict_cupy.counts
-        strict_cupy.uninstall()
+        if not double:  # else it stays for the session
+            strict_cupy.uninstall()

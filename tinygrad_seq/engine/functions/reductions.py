@@ -10,7 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinygrad_seq.engine.arguments import Axis, axes_of, ints, number, one_axis, shape_of
-from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_device
+from tinygrad_seq.engine.backend import as_dtype, default_device, device_of, host, modules, to_device
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import elementwise, indexing, reduction
@@ -280,5 +280,5 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> "Tensor":
     if count < 0:
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
-    array = ids.array if isinstance(ids, Value) else host.array(ids, dtype="int64")
+    array = ids.array if isinstance(ids, Value) else to_device(host.array(ids, dtype="int64"), default_device.get())
     return handle((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
