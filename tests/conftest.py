@@ -1,5 +1,6 @@
 """How the suite runs: Hypothesis profiles, and warnings as errors. (Markers are declared in pyproject.toml.)
 
+`--device=double` makes every Tensor on the strict double of CuPy, unless a test says where it wants it.
 HYPOTHESIS_PROFILE picks how long to look for counterexamples: "dev" (seconds, the default), "ci" (the default where CI
 is set: the same examples every time), "deep" (an hour's patience) or "faults" (as "dev", but content with any
 counterexample: planted_faults.py asks only whether there is one). The fixture `gpu` lends `device="cuda"`.
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import strict_cupy
+from cannot_run_on_a_device import FAILS, LEFT_OUT, reason_for
 from hypothesis import HealthCheck, Phase, settings
 
 from tinygrad_seq.engine.backend import default_device
@@ -33,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("device") == "double":
         strict_cupy.install()
         default_device.set("cuda")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items if config.getoption("device") == "double" else ():
+        if reason := reason_for(item.nodeid, LEFT_OUT):
+            item.add_marker(pytest.mark.skip(reason=reason))
+        elif reason := reason_for(item.nodeid, FAILS):
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 @pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])

@@ -123,7 +123,7 @@ def test_a_result_that_is_not_floating_has_no_slope(kind):
     ranks.vjps(lambda gs, _ys, _x: gs[0])
     x = ts.tensor([3.0, 1.0], requires_grad=True)
     first, twice, last, start = ranked(x)
-    for whole in (counted(x), ts.ops.shape.cast(x, dtype=kind), first, last, *ranks(x), ranked(x * 1.0)[0]):
+    for whole in (counted(x), ts.engine.ops.shape.cast(x, dtype=kind), first, last, *ranks(x), ranked(x * 1.0)[0]):
         assert (whole.dtype, whole.requires_grad, whole.node) == (kind, False, None)
     with pytest.raises(RuntimeError, match="requires a gradient"):
         first.sum().backward()

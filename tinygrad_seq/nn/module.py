@@ -137,7 +137,7 @@ class Module:
 
     def parts(self) -> Iterator[tuple[str, Any]]:
         """The attributes that are parameters or modules, in order of assignment."""
-        return ((name, part) for name, part in vars(self).items() if isinstance(part, Parameter | Module))
+        return ((name, part) for name, part in list(vars(self).items()) if isinstance(part, Parameter | Module))
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters with dotted names; one used in two places is listed once."""
