@@ -6,6 +6,7 @@ The laws themselves, and what they are made of, are in `tinygrad_seq.testing`; t
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +15,18 @@ import tinygrad_seq as ts
 from tinygrad_seq.testing import as_list, assert_near, assert_same, floats, leaves, like, wanted
 from tinygrad_seq.testing import host_arrays as host
 
-__all__ = ["as_list", "assert_near", "assert_same", "constants", "floats", "host", "leaves", "like", "over", "wanted"]
+__all__ = ["as_list", "assert_near", "assert_same", "constants", "floats", "host", "leaves", "like", "over",
+           "shares_memory", "wanted"]
 
 
 def over(rows: Sequence[Any]) -> Callable[[Any], Any]:
     """Run a test(row, data, ...) for every row."""
     return lambda test: pytest.mark.parametrize("row", rows, ids=str)(given(data=st.data())(test))
+
+
+def shares_memory(a: Any, b: Any) -> bool:
+    """Whether two arrays share memory, arrays of the strict double too."""
+    return np.shares_memory(getattr(a, "_host", a), getattr(b, "_host", b))
 
 
 def constants(arrays: Sequence[Any]) -> list[ts.Tensor]:

@@ -12,6 +12,7 @@ It knows nothing of kernel numerics, streams, memory pools or speed.
 """
 
 import dataclasses
+import importlib.machinery
 import json
 import operator
 import sys
@@ -336,6 +337,8 @@ cupy = Module(
     asnumpy=lambda a: a.get() if type(a) is ndarray else np.asarray(a),
     get_array_module=lambda *args: cupy if any(type(value) is ndarray for value in args) else np)
 modules, displaced = {module.__name__: module for module in (cupy, cuda, runtime, random)}, {}
+for name, module in modules.items():
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None)  # what importlib.util.find_spec answers
 
 
 def install():

@@ -12,7 +12,6 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import tinygrad_seq as ts
@@ -27,7 +26,7 @@ def plain(thing):
     """What a model, an optimiser or a schedule holds, as something that can be compared."""
     if isinstance(thing, ts.Tensor):
         return plain([thing.array, None if thing.grad is None else thing.grad.array, thing.node.dtype, thing.name])
-    if isinstance(thing, np.ndarray):
+    if hasattr(thing, "tobytes"):  # an array of any device
         return thing.dtype.str, thing.shape, thing.tobytes()
     if isinstance(thing, dict):
         return {key: plain(value) for key, value in thing.items() if key != "named_at"}  # which counts in all networks

@@ -84,7 +84,7 @@ def test_two_devices_are_one_error(gpu, row, data):
 
 
 def test_transfer_goes_there_and_its_gradient_comes_back(gpu):
-    x = ts.tensor([1.0, 2.0], requires_grad=True)
+    x = ts.tensor([1.0, 2.0], device="cpu", requires_grad=True)
     there = x.to("cuda")
     back = (there * there).to("cpu")
     assert (there.device, back.device) == ("cuda:0", "cpu")
@@ -119,10 +119,10 @@ def test_gradients_arrive_on_the_leafs_device_and_foreign_ones_are_refused(gpu):
     x = ts.tensor([1.0, 2.0], device="cuda", requires_grad=True)
     y = x * 2.0
     with pytest.raises(ValueError, match=r"cuda:0.*cpu|cpu.*cuda:0"):
-        y.backward(ts.tensor([1.0, 1.0]))
+        y.backward(ts.tensor([1.0, 1.0], device="cpu"))
     assert x.grad is None
     with pytest.raises(ValueError, match="cuda:0"):
-        x.grad = ts.tensor([1.0, 1.0])
+        x.grad = ts.tensor([1.0, 1.0], device="cpu")
     y.backward(ts.tensor([1.0, 1.0], device="cuda"))
     assert x.grad.device == "cuda:0"
 

@@ -33,8 +33,8 @@ def test_two_tensors_promote_as_in_numpy(of, left, right):
     if of is operator.truediv and a.dtype.kind != "f" and b.dtype.kind != "f":
         expected = np.float32
     assert of(ts.tensor(a), ts.tensor(b)).dtype == expected
-    assert of(ts.tensor(a), b).dtype == expected
-    assert of(a, ts.tensor(b)).dtype == expected
+    assert of(ts.tensor(a, device="cpu"), b).dtype == expected
+    assert of(a, ts.tensor(b, device="cpu")).dtype == expected
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -61,7 +61,7 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (ValueError, "max", r"\(0, 3\)", lambda: zeros(0, 3).max()),
     (ValueError, "var", "correction .* 0 to 1 .* got 2", lambda: zeros(2).var(correction=2)),
     (TypeError, "var", "ints.*'a'", lambda: zeros(2).var(correction="a")),
-    (TypeError, "reshape", r"tensor\(\[3, 2\]\)", lambda: zeros(2, 3).reshape(ts.tensor([3, 2]))),
+    (TypeError, "reshape", r"tensor\(\[3, 2\]", lambda: zeros(2, 3).reshape(ts.tensor([3, 2]))),
     (ValueError, "pad", "2 axes", lambda: ts.pad(zeros(2, 3), [(1, 2), (3,)])),
     (ValueError, "full", "300.*int8|int8.*300", lambda: ts.full((2,), 300, dtype="int8")),
     (ValueError, "zeros", "shape", lambda: ts.zeros(10**20)),

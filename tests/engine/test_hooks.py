@@ -124,7 +124,11 @@ def toggled(layer):
     return layer
 
 
-@pytest.mark.parametrize("change", [toggled, lambda layer: layer.to("float64"), lambda layer: layer.to("cpu")])
+def in_place(layer):
+    return layer.to(ts.ones(1).device)
+
+
+@pytest.mark.parametrize("change", [toggled, lambda layer: layer.to("float64"), in_place])
 def test_hooks_names_and_gradients_stay_with_a_leaf(change):
     layer, seen = ts.nn.Linear(2, 3), []
     for p in layer.parameters():

@@ -69,7 +69,7 @@ def test_what_no_gradient_reaches_stays_at_zero_whatever_comes_in(row, data):
     inputs, outputs, upstream = applied(row.function, data.draw(row.cases))
     closed = [g == 0.0 for g in host(ts.grad(outputs, inputs, upstream, retain_graph=True))]
     everywhere = [np.full(y.shape, coming) for y in outputs]
-    us = [ts.tensor(u, requires_grad=True) for u in upstream]
+    us = [ts.tensor(u, device=y.device, requires_grad=True) for u, y in zip(upstream, outputs, strict=True)]
     with np.errstate(all="ignore"):
         for recorded in (True, False):
             found = ts.grad(outputs, inputs, everywhere, create_graph=recorded, retain_graph=True)
@@ -86,9 +86,9 @@ CLOSED = {  # functions, and points where no gradient passes
     "clip": (lambda x: ts.clip(x, low=0.0, high=1.0), [-1.0, 2.0, NAN]),
     "maximum": (lambda x: ts.maximum(x, 3.0), [-1.0, 2.0]),
     "minimum": (lambda x: ts.minimum(3.0, x), [4.0, INF]),
-    "max": (lambda x: ts.max(ts.stack([x, np.full(2, 9.0)]), axis=0), [-1.0, 2.0]),
-    "min": (lambda x: ts.min(ts.stack([x, np.full(2, -9.0)]), axis=0), [-1.0, 2.0]),
-    "max of a NaN": (lambda x: ts.max(ts.stack([x, np.full(2, NAN)]), axis=0), [-1.0, 2.0]),
+    "max": (lambda x: ts.max(ts.stack([x, ts.full(2, 9.0)]), axis=0), [-1.0, 2.0]),
+    "min": (lambda x: ts.min(ts.stack([x, ts.full(2, -9.0)]), axis=0), [-1.0, 2.0]),
+    "max of a NaN": (lambda x: ts.max(ts.stack([x, ts.full(2, NAN)]), axis=0), [-1.0, 2.0]),
     "where": (lambda x: ts.where(x > 0.0, 1.0, ts.where(x <= 0.0, 0.0, x)), [-1.0, 0.0, 1.0]),
     "x ** 0": (lambda x: x**0, [-1.0, 0.0, 2.0, INF, NAN, 5e-324, 1e-200]),
     "0 ** x": (lambda x: 0.0**x, [0.0, 1.0, 2.5]),
@@ -116,7 +116,8 @@ def test_a_dead_unit_before_a_root_learns_nothing():
             assert slope_at(lambda x, f=function: ts.sqrt(f(x)), points) == [[0.0, 0.5]]
 
 
-NOTHING = [0, 0.0, np.array(0), np.array(0.0), np.zeros(3), np.zeros(3, int), ts.tensor(0), ts.tensor(np.zeros(3))]
+ZEROS = [0, 0.0, np.array(0), np.array(0.0), np.zeros(3), np.zeros(3, int)]
+NOTHING = [*ZEROS, ts.tensor(0, device="cpu"), ts.tensor(np.zeros(3), device="cpu")]
 
 
 @given(dtype=st.sampled_from("efd"), data=st.data(), p=st.sampled_from(NOTHING))
@@ -125,7 +126,7 @@ def test_the_power_zero_is_flat_at_every_number(dtype, data, p):
     info = np.finfo(dtype)
     special = [0.0, info.smallest_subnormal, info.smallest_normal, info.max, np.sqrt(info.tiny), INF, NAN, 1.0]
     points = [data.draw(st.sampled_from(special)) * data.draw(st.sampled_from([1, -1])) for _ in range(3)]
-    x = ts.tensor(np.array(points, dtype), requires_grad=True)
+    x = ts.tensor(np.array(points, dtype), device="cpu", requires_grad=True)
     y = x**p
     assert y.tolist() == [1.0] * 3 and ts.grad(y.sum(), x, retain_graph=True).tolist() == [0.0] * 3
     first = ts.grad(y.sum(), x, create_graph=True)

@@ -23,7 +23,7 @@ MASK = np.array([[True, False], [False, True]])
 
 
 def leaf(values):
-    return ts.tensor(np.array(values), requires_grad=True)
+    return ts.tensor(np.array(values), device="cpu", requires_grad=True)
 
 
 def filled(x, index=slice(None), shape=(2, 2)):
@@ -73,7 +73,7 @@ OTHERS = [  # what has no function of ours: how the sentence begins, and what is
     ("NumPy array", lambda x: ([[x[0, 0], x[1, 1]]] @ leaf([[1.0], [2.0]])).numpy()),
     ("tensor", lambda x: ts.tensor([x, x], dtype="float64").numpy()),
     ("tensor", lambda x: nn.Parameter([x[0]], dtype="float64").numpy()),
-    ("tensor", lambda x: nn.mse_loss(ts.zeros(2, 2, dtype="float64"), [x[0], x[1]]).numpy()),
+    ("tensor", lambda x: nn.mse_loss(ts.zeros(2, 2, dtype="float64", device="cpu"), [x[0], x[1]]).numpy()),
     ("windows", lambda x: ts.data.windows(x, 1)[0]),
 ]
 
@@ -95,7 +95,7 @@ def test_a_recorded_tensor_is_refused_and_any_other_is_an_array(place, kept, cal
         assert type(caught.value) is TypeError
         with ts.no_grad():
             assert_same([np.asarray(call(recorded))], [expected])
-    for free in (result.detach(), ts.tensor(array)):
+    for free in (result.detach(), ts.tensor(array, device="cpu")):
         found = call(free)
         assert not isinstance(found, ts.Tensor)
         assert_same([np.asarray(found)], [expected])

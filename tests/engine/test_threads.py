@@ -112,7 +112,7 @@ def test_gradients_that_threads_deliver_to_one_model_add_up(eager_switching, cre
 
 def test_a_delivery_waits_until_the_one_before_has_ended():
     """Another thread has all the time it wants while a sum is made, of what was read and is not replaced yet."""
-    x, others = ts.tensor([1.0], requires_grad=True), []
+    x, others = ts.tensor([1.0], device="cpu", requires_grad=True), []
 
     class Slow(np.ndarray):
         def __add__(self, other):
@@ -122,7 +122,7 @@ def test_a_delivery_waits_until_the_one_before_has_ended():
                 others[0].join(0.2)
             return np.asarray(self) + other
 
-    x.grad = ts.ones(1)
+    x.grad = ts.ones(1, device="cpu")
     x.grad.array = x.grad.array.view(Slow)
     (x * 2.0).backward()
     others[0].join()

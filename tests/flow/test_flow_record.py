@@ -60,7 +60,7 @@ def test_uses_of_every_kind_are_replayed_bit_for_bit(seed, kinds):
         "mask": lambda: x[rng.random((4, 3)) < 0.5],
         "sum": lambda: x.sum(0),
         "self": lambda: ts.concatenate([x * x, x]),
-        "cast": lambda: x.to("float64") * rng.normal(size=3),
+        "cast": lambda: x.to("float64") * ts.tensor(rng.normal(size=3)),
     }
     terms = [uses[kind]() for kind in kinds]
     loss = sum((y * ts.tensor(rng.normal(size=y.shape).astype(y.dtype))).sum() for y in terms) + 0.0 * x.sum()

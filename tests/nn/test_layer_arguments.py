@@ -109,7 +109,7 @@ def test_a_large_vocabulary_is_no_square_matrix():
     assert ts.one_hot([0, 299_999], 300_000).numpy().sum() == 2.0
 
 
-@pytest.mark.parametrize("target", ["cpu", "float32", np.float32])
+@pytest.mark.parametrize("target", [ts.ones(1).device, "float32", np.float32])
 def test_to_where_it_is_already_keeps_all(target):
     layer = nn.Linear(2, 1)
     seen = []

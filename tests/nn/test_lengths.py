@@ -32,7 +32,8 @@ def time_by_batch(array, batch_first):
 
 def alone(layer, x, states, upstream, b, length):
     """Outputs and gradients of row b without its padding: (outputs, gradients of [x, *states, *parameters])."""
-    sources = [leaf(x[:length, b]), *(leaf(s[:, b]) for s in states), *layer.parameters()]
+    inputs = [x[:length, b], *(s[:, b] for s in states)]
+    sources = [*(leaf(array, "cpu") for array in inputs), *layer.to("cpu").parameters()]
     outputs = flat(layer(sources[0], packed(sources[1 : 1 + len(states)])))
     weights = [upstream[0][:length, b], *(u[:, b] for u in upstream[1:])]
     weights = [ts.tensor(u, device=y.device) for u, y in zip(weights, outputs, strict=True)]
@@ -72,7 +73,6 @@ def check_against_each_alone(device, data, dtype, rubbish, form):
     flowing[0] = time_by_batch(flowing[0], first)
     weights = [ts.tensor(u, device=device) for u in flowing]
     found = host(ts.grad(outputs, [*sources, *layer.parameters()], weights))
-    layer.to("cpu")
     layer.batch_first = False
 
     out, *last = host(outputs)

@@ -484,7 +484,7 @@ def test_a_repr_is_the_tree():
         "GRU(2, 3, num_layers=2, batch_first=True, bidirectional=True)"
     )
     assert repr(nn.Linear(2, 3, bias=False)) == "Linear(2, 3, bias=False)"
-    assert repr(nn.Parameter([1.0])) == "Parameter([1.])"
+    assert repr(nn.Parameter(ts.tensor([1.0], device="cpu"))) == "Parameter([1.])"
 
 
 def test_what_is_not_there_is_said():

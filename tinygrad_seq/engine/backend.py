@@ -7,6 +7,7 @@ there is none is an error that says what is missing.
 """
 
 import importlib
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ modules |= {np.dtype(code).type: np for code in "?bBhHiIlLqQefdg"}  # NumPy's 0-
 host = np  # for what lives on the host whatever the device: index arithmetic, random draws, files
 float32, float64, int32, int64, bool_ = map(np.dtype, ("float32", "float64", "int32", "int64", "bool"))
 default_dtype = float32
+default_device: ContextVar[str] = ContextVar("default_device", default="cpu")  # of what is made from host data
 quiet = np.errstate  # CuPy never warns, so this context is NumPy's alone
 
 
@@ -40,9 +42,9 @@ def cupy() -> Any:
 
 def parse_device(device: str) -> int | None:
     """Return the number of the GPU that a device string names, or None for the CPU."""
-    kind, colon, number = str(device).partition(":")
     if device == "cpu":
         return None
+    kind, colon, number = str(device).partition(":")
     if kind == "cuda" and (number.isdecimal() or not colon):
         return int(number or 0)
     raise ValueError(f'device {device!r} is not known: use "cpu", "cuda" or "cuda:N"')

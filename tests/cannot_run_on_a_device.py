@@ -1,0 +1,38 @@
+"""What `pytest --device=double` does not ask, and why; conftest.py obeys, docs/test_cannot_run_on_a_device.py checks.
+
+There every Tensor that a test makes without saying where lives on the strict double of CuPy. A test is listed where
+that makes its question another one, not where the package is at fault on a device. A key is a file, a test or one case
+of a test, as pytest names it below tests/. `FAILS` still runs and has to fail: what passes is an error, so the list
+cannot grow old. `LEFT_OUT` does not run: what would undo the double, what fails by chance only, what measures time or
+memory of the double itself, and what takes long and meets no device.
+"""
+
+WRAPS = "CuPy wraps an index out of range around in silence (docs/gpu.md)"
+DICE = "it compares bits of a sum of repeats, whose order a device leaves open: the double rolls dice"
+SPEED = "it measures the double, not the package"
+ELSEWHERE = "it runs in a process of its own, where the default device is the CPU"
+
+FAILS: dict[str, str] = {
+    "engine/test_errors.py::test_wrong_input_is_said[IndexError-getitem-\\\\(2, 3\\\\)-<lambda>2]": WRAPS,
+}
+
+LEFT_OUT: dict[str, str] = {
+    "engine/test_forward.py::test_raw_arrays_give_raw_results[scatter]": DICE,
+    "engine/test_forward.py::test_raw_arrays_give_raw_results[scatter_rows]": DICE,
+    "engine/test_forward.py::test_recording_changes_no_value[scatter]": DICE,
+    "engine/test_forward.py::test_recording_changes_no_value[scatter_rows]": DICE,
+    "engine/test_ownership.py::test_a_training_loop_does_not_grow": SPEED,
+    "engine/test_raw_recorded.py::test_raw_and_recorded_agree_bit_for_bit": DICE,
+    "engine/test_strict_cupy.py::test_install_is_what_import_finds_and_uninstall_restores":
+        "it takes the double out, which has to stay for the session",
+    "engine/test_threads.py::test_four_threads_train_as_one_does": DICE,
+    "engine/test_threads.py::test_gradients_of_one_model_asked_for_at_once_do_not_mix": DICE,
+    "flow/test_flow_influence.py::test_two_hundred_steps_take_seconds": SPEED,
+    "flow/test_flow_monitor.py::test_it_costs_less_than_a_tenth_of_a_training_step": SPEED,
+}
+
+
+def reason_for(test: str, listed: dict[str, str]) -> str | None:
+    """Return why this test is listed, or None."""
+    name = test.removeprefix("tests/")
+    return next((listed[key] for key in (name, name.partition("[")[0], name.partition("::")[0]) if key in listed), None)
