@@ -333,7 +333,7 @@ FAULTS = [
           "test_drawing.py"),
     Fault("a rolled view that hides who else is fed", "drawing/connect.py", "len(wire.steps) < len(wire.roll)",
           "not wire.roll", "test_rolled.py"),
-    Fault("a detach that leaves no trace", "engine/tensor.py", "            mark_detached(result, node)\n",
+    Fault("a detach that leaves no trace", "engine/tensor.py", "            mark_detached(result, self.node)\n",
           "            pass\n", "test_cut.py"),
     Fault("any shape follows from more steps", "drawing/diff.py", "x * t == y * s for", "True for", "test_diff.py"),
     Fault("a use of a shared weight goes missing", "drawing/connect.py", "for leaf in leaves if shared",
