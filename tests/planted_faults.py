@@ -354,7 +354,7 @@ FAULTS = [
           "across * down > largest**2", "test_saving_pictures.py"),
     Fault("an escape in a name", "drawing/render/dot.py",
           '.replace("\\\\", "\\\\\\\\")', "", "test_dot_text.py -k names"),
-    Fault("a detach that leaves no trace", "engine/tensor.py", "            mark_detached(result, node)\n",
+    Fault("a detach that leaves no trace", "engine/tensor.py", "            mark_detached(result, self.node)\n",
           "            pass\n", "test_cut.py"),
     Fault("any shape follows from more steps", "drawing/diff.py", "x * t == y * s for", "True for", "test_diff.py"),
     Fault("a use of a shared weight goes missing", "drawing/view/edges.py", "for leaf in leaves:",

@@ -17,13 +17,12 @@ in_use: ContextVar[tuple[list[Node], ...]] = ContextVar("in_use", default=())  #
 
 def call_of(node: Node) -> Scope | None:
     """Return the call that made a node: the scope of the innermost module outside all steps."""
-    found, link = None, node.scope
-    while link.outer is not None:
+    found = None
+    for link in node.scope.links():
         if link.key == "step":
             found = None
         elif link.key == "module" and found is None:
             found = link
-        link = link.outer
     return found
 
 

@@ -6,7 +6,7 @@ property of the scope too, so `no_grad` is one more kind of scope and costs an o
 lives in a ContextVar: each thread has its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -34,15 +34,16 @@ class Scope:
         self.recording = recording
         self.maker = maker
 
+    def links(self) -> "Iterator[Scope]":
+        """Yield this link and those around it, from the inside out, without the root."""
+        link = self
+        while link.outer is not None:
+            yield link
+            link = link.outer
+
     def path(self) -> tuple[tuple[str, Any], ...]:
         """Return the entries from the outermost to this one."""
-        entries = []
-        link: Scope | None = self
-        while link is not None and link.outer is not None:
-            if link.key:
-                entries.append((link.key, link.value))
-            link = link.outer
-        return tuple(reversed(entries))
+        return tuple([(link.key, link.value) for link in self.links() if link.key][::-1])
 
     def __repr__(self) -> str:
         return "Scope(" + ", ".join(f"{key}={value!r}" for key, value in self.path()) + ")"
@@ -155,10 +156,7 @@ def without(here: Scope, maker: int, count: int, interrupted: bool) -> Scope:
 
 def step_of(scope: Scope) -> Scope | None:
     """Return the innermost step around a scope, or None."""
-    link: Scope | None = scope
-    while link is not None and link.key != "step":
-        link = link.outer
-    return link
+    return next((link for link in scope.links() if link.key == "step"), None)
 
 
 def place_of(entries: Iterable[tuple[str, Any]]) -> str:

@@ -136,9 +136,8 @@ class Tensor(Value):
     def detach(self) -> "Tensor":
         """Return the same values without their history."""
         result: Tensor = make_tensor(self.array)
-        node = self.node
-        if node is not None and (node.requires_grad or isinstance(node, Detached)):
-            mark_detached(result, node)
+        if self.node is not None and (self.node.requires_grad or isinstance(self.node, Detached)):
+            mark_detached(result, self.node)
         return result
 
     def to(self, target: Any) -> "Tensor":
@@ -147,10 +146,7 @@ class Tensor(Value):
             target = "cuda:0" if target == "cuda" else target
             return self if target == self.device else shape.transfer(self, device=target, back=self.device)
         dtype = as_dtype(target)
-        if dtype == self.dtype:
-            return self
-        result: Tensor = shape.cast(self, dtype=dtype) if dtype.kind == "f" else make_tensor(self.array.astype(dtype))
-        return result
+        return self if dtype == self.dtype else shape.cast(self, dtype=dtype)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the gradient of this Tensor to the `.grad` of every leaf that it was made from.

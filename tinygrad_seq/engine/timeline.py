@@ -7,6 +7,7 @@ visits of key "step" that lie side by side in it are a loop over time. Every rea
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 from numbers import Real
 from typing import Any
 
@@ -53,7 +54,7 @@ class Timeline:
         self.visit_of: dict[Node, ScopeVisit] = {}
         self.positions: dict[Node, tuple[Position, ...]] = {}
         self.ops_in: dict[ScopeVisit, list[Node]] = {}
-        known: dict[Scope, ScopeVisit] = {}
+        known: dict[Scope | None, ScopeVisit] = {}
         steps_around: dict[ScopeVisit, list[ScopeVisit]] = {self.top: []}
         for node in ops:
             visit = known.get(node.scope) or self.enter(node.scope, known, steps_around)
@@ -71,18 +72,14 @@ class Timeline:
                 step.loop, step.order = i, order
 
     def enter(
-        self, scope: Scope, known: dict[Scope, ScopeVisit], steps_around: dict[ScopeVisit, list[ScopeVisit]]
+        self, scope: Scope, known: dict[Scope | None, ScopeVisit], steps_around: dict[ScopeVisit, list[ScopeVisit]]
     ) -> ScopeVisit:
         """Return the visit of a scope that is not known yet.
 
         The same key and value again, with nothing in between, is the same visit, but for another module of that name.
         """
-        links: list[Scope] = []
-        link: Scope | None = scope
-        while link is not None and link.outer is not None and link not in known:
-            links.append(link)
-            link = link.outer
-        visit = known.get(link, self.top) if link is not None else self.top
+        links = list(takewhile(lambda link: link not in known, scope.links()))
+        visit = known.get(links[-1].outer, self.top) if links else self.top
         for link in reversed(links):
             if link.key:  # without a key it says only how to record
                 last = self.inner[visit][-1] if self.inner[visit] else None
@@ -99,15 +96,13 @@ class Timeline:
 
 def loops_of(visits: Sequence[ScopeVisit]) -> list[list[ScopeVisit]]:
     """Return the loops among visits side by side, in order of time. A step that comes again begins a new loop."""
-    loops: list[list[ScopeVisit]] = []
-    seen: set[str] = set()
+    by_text: list[dict[str, ScopeVisit]] = []
     for step in visits:
         if step.key == "step":
-            if not loops or step.text in seen:
-                loops.append([])
-                seen = set()
-            loops[-1].append(step)
-            seen.add(step.text)
+            if not by_text or step.text in by_text[-1]:
+                by_text.append({})
+            by_text[-1][step.text] = step
+    loops = [list(steps.values()) for steps in by_text]
     for loop in loops:
         if all(isinstance(step.value, Real) for step in loop):
             loop.sort(key=lambda step: step.value)

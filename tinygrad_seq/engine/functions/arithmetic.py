@@ -7,9 +7,8 @@ from tinygrad_seq.engine.backend import Raw
 from tinygrad_seq.engine.coercion import coerce
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.ops import elementwise
+from tinygrad_seq.engine.ops import elementwise, shape
 from tinygrad_seq.engine.ops.matmul import matmul as multiplied
-from tinygrad_seq.engine.ops.shape import reshape
 
 
 @overload
@@ -33,8 +32,8 @@ def matmul(x: Any, y: Any) -> Any:
     if left[-1] != right[0 if len(right) == 1 else -2]:
         raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     found = multiplied(
-        reshape(x, shape=(1, *left)) if len(left) == 1 else x,
-        reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
+        shape.reshape(x, shape=(1, *left)) if len(left) == 1 else x,
+        shape.reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
     )
     return squeeze(found, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
 

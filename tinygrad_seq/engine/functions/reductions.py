@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 from tinygrad_seq.engine.arguments import Axis, T, axes_of, ints, one_axis, shape_of
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.ops import reduction
-from tinygrad_seq.engine.ops.elementwise import divide, exp, multiply, subtract
-from tinygrad_seq.engine.ops.shape import cast
+from tinygrad_seq.engine.ops import elementwise, reduction, shape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,7 +53,7 @@ def widened(function: F) -> F:
         if char not in WIDER:
             return function(x, *args, **options)
         wide, narrow = WIDER[char]
-        return cast(function(cast(x, dtype=wide), *args, **options), dtype=narrow)
+        return shape.cast(function(shape.cast(x, dtype=wide), *args, **options), dtype=narrow)
 
     return call  # type: ignore[return-value]
 
@@ -69,7 +67,7 @@ def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     3.0
     """
     axes = filled_axes("mean", axis, x)
-    return divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count(x, axes))
+    return elementwise.divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count(x, axes))
 
 
 @widened
@@ -84,8 +82,9 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
     (correction,) = ints("var", (correction,))
     if not 0 <= correction < (n := count(x, axes)):
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
-    distance = subtract(x, mean(x, axes, keepdims=True))
-    return divide(sum(multiply(distance, distance), axes, keepdims), float(n - correction))
+    distance = elementwise.subtract(x, mean(x, axes, keepdims=True))
+    squares = elementwise.multiply(distance, distance)
+    return elementwise.divide(sum(squares, axes, keepdims), float(n - correction))
 
 
 def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
@@ -149,4 +148,4 @@ def softmax(x: T, axis: int = -1) -> T:
     >>> ts.softmax(ts.zeros(4)).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return exp(reduction.log_softmax(x, axis=filled_axes("softmax", axis, x)))
+    return elementwise.exp(reduction.log_softmax(x, axis=filled_axes("softmax", axis, x)))

@@ -1,4 +1,4 @@
-"""The public functions that rearrange, join and cut: arguments checked and completed, then then said in ops."""
+"""The public functions that rearrange, join and cut: arguments checked and completed, then said in ops."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

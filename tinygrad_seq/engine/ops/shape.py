@@ -64,7 +64,7 @@ flip.vjps(lambda g, _y, _x, axis: flip(g, axis=axis))
 
 @primitive
 def cast(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """Return the same numbers in another floating dtype."""
+    """Return the same numbers in another dtype; a gradient goes through floating ones."""
     return x.astype(dtype)
 cast.vjps(lambda g, _y, _x, dtype: cast(g, dtype=_x.dtype))
 
