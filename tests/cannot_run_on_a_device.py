@@ -27,8 +27,6 @@ LEFT_OUT: dict[str, str] = {
         "it takes the double out, which has to stay for the session",
     "engine/test_threads.py::test_four_threads_train_as_one_does": DICE,
     "engine/test_threads.py::test_gradients_of_one_model_asked_for_at_once_do_not_mix": DICE,
-    "flow/test_flow_influence.py::test_two_hundred_steps_take_seconds": SPEED,
-    "flow/test_flow_monitor.py::test_it_costs_less_than_a_tenth_of_a_training_step": SPEED,
 }
 
 

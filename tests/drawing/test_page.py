@@ -106,7 +106,8 @@ def test_every_item_of_a_network_is_told():
     by_name = {item.label: about[item.id] for item in items(view) if item.id in about}
     forget, weight, biases = by_name["forget"], by_name["weight_hh_l0"], by_name["bias_ih_l0\n+ bias_hh_l0"]
     assert forget["op"] == "sigmoid" and forget["shape"] == "(2, 8)" and forget["dtype"] == "float32"
-    assert forget["about"].startswith("1 / (1 + e**-x)") and 0 < forget["values"]["min"] < forget["values"]["max"] < 1
+    assert forget["about"].startswith("Return 1 / (1 + e**-x)")
+    assert 0 < forget["values"]["min"] < forget["values"]["max"] < 1
     assert forget["rules"] == [("x", "sigmoid.vjps(lambda g, y, _x: g * (y - y * y))")]
     assert weight["op"] == "parameter" and weight["shape"] == "(32, 8)" and weight["gradient"] > 0
     assert [part["name"] for part in biases["of"]] == ["bias_ih_l0", "bias_hh_l0"]

@@ -22,7 +22,7 @@ modules |= {np.dtype(code).type: np for code in "?bBhHiIlLqQefdg"}  # NumPy's 0-
 host = np  # for what lives on the host whatever the device: index arithmetic, random draws, files
 float32, float64, int32, int64, bool_ = map(np.dtype, ("float32", "float64", "int32", "int64", "bool"))
 default_dtype = float32
-default_device: ContextVar[str] = ContextVar("default_device", default="cpu")  # of what is made from host data
+default_device: ContextVar[str] = ContextVar("default_device", default="cpu")  # of what is made
 quiet = np.errstate  # CuPy never warns, so this context is NumPy's alone
 
 
@@ -76,6 +76,12 @@ def to_device(array: Array, device: str) -> Array:
         raise RuntimeError(f'device "cuda:{number}" does not exist: this machine has {count} GPU(s), counted from 0')
     with module.cuda.Device(number):
         return module.asarray(array)
+
+
+def to_default_device(array: Array) -> Array:
+    """Return the array on the default device if it is in host memory; on a GPU it stays where it is."""
+    device = default_device.get()
+    return array if device == "cpu" or modules[type(array)] is not np else to_device(array, device)
 
 
 @cache

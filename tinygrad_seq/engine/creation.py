@@ -11,10 +11,10 @@ from tinygrad_seq.engine.arguments import ints, spread
 from tinygrad_seq.engine.backend import (
     as_dtype,
     check_differentiable,
-    default_device,
     default_dtype,
     host,
     modules,
+    to_default_device,
     to_device,
 )
 from tinygrad_seq.engine.coercion import unwrapped, without_history
@@ -47,10 +47,10 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
             dtype = default_dtype
     if source.dtype.kind not in "fiub":
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of dtype {source.dtype}")
-    if device is None and modules[type(source)] is host and not isinstance(data, Tensor):
-        device = default_device.get()
     if device is not None:
         source = to_device(source, device)
+    elif not isinstance(data, Tensor):
+        source = to_default_device(source)
     kind = source.dtype.newbyteorder("=") if dtype is None else as_dtype(dtype)  # files may hold the other byte order
     array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)

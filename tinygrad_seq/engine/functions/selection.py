@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_seq.engine.arguments import T, ints, shape_of
-from tinygrad_seq.engine.backend import as_dtype, default_device, device_of, host, modules, to_device
+from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_default_device, to_device
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.ops import indexing
 from tinygrad_seq.engine.recording import make_tensor
@@ -88,5 +88,5 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
     if count < 0:
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
-    array = ids.array if isinstance(ids, Value) else to_device(host.array(ids, dtype="int64"), default_device.get())
+    array = ids.array if isinstance(ids, Value) else to_default_device(host.array(ids, dtype="int64"))
     return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
