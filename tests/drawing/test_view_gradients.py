@@ -57,7 +57,7 @@ def test_every_number_is_the_norm_of_the_gradient_that_grad_gives(kind):
     shown = {item.ordinal: item.value for item in items(view) if item.role in ("op", "gate", "state", "output")}
     handles = {node: ts.Tensor() for node in nodes if node.op is not None and all(map(np.isscalar, node.shape))}
     for node, handle in handles.items():
-        handle.array, handle.node = np.zeros(node.shape, node.dtype), node
+        handle.array, handle.node = ts.zeros(node.shape, dtype=node.dtype).array, node
     wanted = [node for node in handles if nodes.index(node) in shown]
     gradients = ts.grad(run.loss, [handles[node] for node in wanted], retain_graph=True)
     for node, gradient in zip(wanted, gradients, strict=True):
