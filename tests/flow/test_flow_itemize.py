@@ -180,6 +180,18 @@ def test_items_sum_to_the_gradient_wherever_a_hook_is(run, data):
         near(shares[name].items.sum(0), parameter.grad.numpy())
 
 
+def test_hooks_on_all_parts_of_a_split_before_the_steps():
+    w, h = leaf(np.arange(6.0).reshape(3, 2)), ts.tensor(np.ones(2))
+    parts = ts.split(w, (1, 2))
+    for part in parts:
+        part.register_hook(lambda g: g * 2.0)
+    with ts.scope(step=0):
+        loss = sum(((part @ h) ** 2.0).sum() for part in parts)
+    shares = ts.flow.itemize(loss, w)
+    loss.backward()
+    near(shares.items.sum(0), w.grad.numpy())
+
+
 @pytest.mark.parametrize("hook, steps", [(None, [0, 1, 2]), (lambda g: g.clip(-0.1, 0.1), [None])])
 def test_what_a_hook_makes_of_the_sum_is_one_item(hook, steps):
     w, h, seen = leaf(np.eye(2) * 0.5), ts.tensor(np.ones(2)), []

@@ -109,11 +109,14 @@ def itemize(loss: Any, parameter: Any) -> Items:
 
     def observe(uses: list[Use], parent: Node, contribution: Any) -> None:
         if parent in chain:
+            by_step: dict[Any, list[Use]] = {}  # the parts of a split are merged at once: they have no sum
             for node, g in uses:
                 if node not in chain:
-                    share = contribution if len(uses) == 1 else node.op.merge(parent, [(node, g)])
-                    held = shares[steps[node]]
-                    held[parent] = held[parent] + share if parent in held else share
+                    by_step.setdefault(steps[node], []).append((node, g))
+            for step, some in by_step.items():
+                share = contribution if len(some) == len(uses) else some[0][0].op.merge(parent, some)
+                held = shares[step]
+                held[parent] = held[parent] + share if parent in held else share
 
     walk(nodes, start, False, observe=observe)
     if loss.node in chain:
