@@ -250,7 +250,7 @@ FAULTS = [
     Fault("only the last use in a step has a share", "flow/gradient_by_step.py",
           "held[parent] + share if parent in held else ",
           "", "test_flow_itemize.py"),
-    Fault("every step gets what all steps looked up", "flow/gradient_by_step.py", "node.op.merge(parent, [(node, g)])",
+    Fault("every step gets what all steps looked up", "flow/gradient_by_step.py", "some[0][0].op.merge(parent, some)",
           "contribution", "test_flow_itemize.py"),
     Fault("states in the order they were made", "flow/states.py", "key=lambda entry: entry[0].order",
           "key=lambda entry: entry[1].serial", "test_flow_influence.py"),

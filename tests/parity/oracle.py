@@ -16,7 +16,9 @@ def leaf(array):
 
 
 def host(x):
-    return x.detach().numpy(force=True) if isinstance(x, torch.Tensor) else np.asarray(x)
+    if isinstance(x, torch.Tensor):
+        return x.detach().numpy(force=True)
+    return x.numpy() if isinstance(x, ts.Tensor) else np.asarray(x)
 
 
 def filled(gradients, inputs):
