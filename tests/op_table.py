@@ -127,6 +127,9 @@ for name, of in [("equal", operator.eq), ("not_equal", operator.ne), ("less", op
                  ("greater", operator.gt), ("greater_equal", operator.ge)]:
     row(name, name, getattr(comparison, name), getattr(np, name), together(2, whole), "rough")
     row(f"operator {of.__name__}", name, of, of, together(2, whole), "rough")
+for name, of in [("bitwise_and", operator.and_), ("bitwise_or", operator.or_)]:
+    row(name, name, of, of, together(2, truth, truth), "rough")
+row("invert", "invert", operator.invert, np.invert, one(truth), "rough")
 
 # -------------------------------------------------------------------------------------------------------- reductions
 
@@ -139,6 +142,14 @@ row("var of a sample", None, ts.var, lambda x, axis, correction: np.var(x, axis,
 row("max", "max", ts.max, np.max, reduced(distinct), "method")
 row("min", "min", ts.min, np.min, reduced(distinct), "method")
 row("max, ties", "max", ts.max, np.max, reduced(whole), "rough")
+for order in (1.0, 1.5, 2, 3.0):
+    row(f"norm {order}", "norm", lambda x, axis, keepdims, p=order: ts.norm(x, p, axis, keepdims),
+        lambda x, axis, keepdims, p=order: np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=p),
+        reduced(nonzero))
+for order in (np.inf, -np.inf):
+    row(f"norm {order}", None, lambda x, axis, keepdims, p=order: ts.norm(x, p, axis, keepdims),
+        lambda x, axis, keepdims, p=order: (np.max if p > 0 else np.min)(np.abs(x), axis, keepdims=keepdims),
+        reduced(distinct))
 row("argmax", "argmax", ts.argmax, np.argmax, along(whole), "method", "rough")
 row("argmax of all", "argmax", ts.argmax, np.argmax, one(whole, solid_shapes), "rough")
 row("logsumexp", "logsumexp", ts.logsumexp,

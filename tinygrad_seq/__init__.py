@@ -5,26 +5,18 @@ tells what came from which step.
 The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 
+from typing import TYPE_CHECKING
+
 from tinygrad_seq import data, flow, nn, optim
 from tinygrad_seq.checks.anomaly import detect_anomaly
 from tinygrad_seq.checks.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.drawing import Drawing, diff, draw
 from tinygrad_seq.engine.backend import bool_, float32, float64, int32, int64
 from tinygrad_seq.engine.backprop import grad
-from tinygrad_seq.engine.creation import (
-    arange,
-    eye,
-    full,
-    get_rng_state,
-    manual_seed,
-    ones,
-    rand,
-    randn,
-    set_rng_state,
-    tensor,
-    zeros,
-)
+from tinygrad_seq.engine.checkpoint import checkpoint
+from tinygrad_seq.engine.creation import arange, eye, full, ones, ones_like, tensor, zeros, zeros_like
 from tinygrad_seq.engine.functions.arithmetic import clip, matmul
+from tinygrad_seq.engine.functions.einsum import einsum
 from tinygrad_seq.engine.functions.reductions import (
     argmax,
     log_softmax,
@@ -32,6 +24,7 @@ from tinygrad_seq.engine.functions.reductions import (
     max,
     mean,
     min,
+    norm,
     softmax,
     sum,
     var,
@@ -51,6 +44,7 @@ from tinygrad_seq.engine.functions.shapes import (
     transpose,
     unstack,
 )
+from tinygrad_seq.engine.hints import refusing as _refusing
 from tinygrad_seq.engine.ops.elementwise import (
     abs,
     add,
@@ -72,6 +66,7 @@ from tinygrad_seq.engine.ops.elementwise import (
     where,
 )
 from tinygrad_seq.engine.primitive import primitive
+from tinygrad_seq.engine.random import get_rng_state, manual_seed, rand, randn, set_rng_state
 from tinygrad_seq.engine.scope import no_grad, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.truncated import truncated
@@ -81,3 +76,6 @@ cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
 
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:  # a type checker would take it that every name exists
+    __getattr__ = _refusing(__name__)

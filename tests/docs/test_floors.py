@@ -19,11 +19,12 @@ FLOORS = {
     "__init__": 4,
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
-    "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms",
+    "hints", "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms",
     "timeline", "same_step", "freed_graph", "recording", "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
-    "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection", "functions.numpy_calls",
-    "delivery", "backprop", "tensor", "creation",
+    "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
+    "functions.einsum", "functions.numpy_calls",
+    "delivery", "walk", "backprop", "tensor", "creation", "random", "checkpoint",
 ]  # fmt: skip
 files = sorted(package.rglob("*.py"))
 names = {".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path for path in files}

@@ -18,7 +18,7 @@ import tinygrad_seq as ts
 from tinygrad_seq import nn, optim
 
 package = Path(ts.__file__).parent
-FILES = "engine/commit engine/delivery engine/creation nn/module optim/optimizer optim/schedule optim/clipping"
+FILES = "engine/commit engine/delivery engine/random nn/module optim/optimizer optim/schedule optim/clipping"
 CHANGING = {str(package / f"{name}.py") for name in FILES.split()}
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules
-from tinygrad_seq.engine.backprop import Observer, Use
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.scope import Scope, ScopeContext, current, linked, place_of, step_of
+from tinygrad_seq.engine.walk import Observer, Use
 
 package = Path(__file__).parents[1]
 making: ContextVar[bool] = ContextVar("making", default=False)  # whether a watch is making an op
@@ -59,7 +59,7 @@ def trail_to(node: Node) -> Trail:
     path = [node]
     while node.saved:
         kept = [
-            (largest(parent.output if array is parent else array), parent.serial, parent)
+            (largest(parent.output if isinstance(array, Node) else array), parent.serial, parent)
             for parent, array in zip(node.parents, node.saved)
         ]
         node = max(kept)[2]
@@ -206,7 +206,7 @@ class Watch:
 
         def look(uses: list[Use], parent: Node, contribution: Any) -> None:
             for g in contribution if isinstance(contribution, list) else [contribution]:
-                if not isinstance(g, Value) and bad(g):  # a Tensor was looked at when its op made it
+                if g is not None and not isinstance(g, Value) and bad(g):  # a Tensor was looked at when its op made it
                     node = uses[0][0]
                     at = "" if node.line is None else f", made at {quoted(node.line)}"
                     into = parent.name or (parent.op.name if parent.op is not None else "a leaf")

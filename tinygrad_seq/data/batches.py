@@ -7,7 +7,7 @@ from typing import Any
 from tinygrad_seq.data.arrays import as_array
 from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.creation import chosen
+from tinygrad_seq.engine.random import chosen
 
 
 @dataclass(frozen=True, eq=False, repr=False)

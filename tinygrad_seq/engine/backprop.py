@@ -1,16 +1,13 @@
-"""The walk: from an output back to the leaves, running the rules. Backpropagation through time is what this gives
-on an unrolled graph; it is written nowhere else.
+"""A backward: from an output back to the leaves. Backpropagation through time is what this gives on an unrolled
+graph; it is written nowhere else.
 
     search    every node that a gradient can reach (freed ones are found here, before any rule runs)
-    walk      newest node first: its gradient is complete once all its users have run, so run its rules and add
-              what they return to the parents; broadcasting is undone on the way, in one place
+    walk      run the rules, newest node first (in walk.py)
     deliver   only when every rule has run: add to the leaves' `.grad`, all of them or none, and one thread at a time
     free      the saved arrays, not the parents: a loss can still be drawn after its backward (both in delivery.py)
-
-Rules run on raw arrays, or on Tensors (`create_graph=True`), in which case the walk is recorded like any computation.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from tinygrad_seq.engine.backend import device_of, modules
@@ -19,17 +16,12 @@ from tinygrad_seq.engine.freed_graph import (
     check_not_in_use,
     explain_freed,
     explain_freed_meanwhile,
-    in_use,
     warn_if_kept_before,
 )
 from tinygrad_seq.engine.graph import Node, Value, ancestors, between
-from tinygrad_seq.engine.ops.shape import sum_to
-from tinygrad_seq.engine.primitive import Primitive, part
 from tinygrad_seq.engine.recording import make_tensor
-from tinygrad_seq.engine.scope import Scope, current
-
-Use = tuple[Node, Any]  # a node and its complete gradient
-Observer = Callable[[list[Use], Node, Any], None]
+from tinygrad_seq.engine.scope import current
+from tinygrad_seq.engine.walk import Observer, walk
 
 
 def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: bool, create_graph: bool) -> None:
@@ -155,12 +147,17 @@ def searched(start: Iterable[Node]) -> list[Node]:
 
 
 def walked(
-    nodes: list[Node], start: dict[Node, Any], recorded: bool, wanted: Iterable[Node], observe: Observer | None
+    nodes: list[Node],
+    start: dict[Node, Any],
+    recorded: bool,
+    wanted: Iterable[Node],
+    observe: Observer | None,
+    ends: Set[Node] = frozenset(),
 ) -> dict[Node, Any]:
     """Walk, leave the current scope as it was, and say so where another thread has freed the graph meanwhile."""
     here = current.get()
     try:
-        return walk(nodes, start, recorded, wanted, observe)
+        return walk(nodes, start, recorded, wanted, observe, ends=ends)
     except (AttributeError, TypeError) as error:  # a rule found None for an array?
         message = explain_freed_meanwhile(nodes)
         if message is not None:
@@ -171,128 +168,7 @@ def walked(
             current.set(here)
 
 
-def walk(
-    nodes: list[Node],
-    start: dict[Node, Any],
-    recorded: bool,
-    wanted: Iterable[Node] = (),
-    observe: Observer | None = None,
-    hooks: bool = True,
-) -> dict[Node, Any]:
-    """Run the rules of the nodes, newest first; return the gradients of leaves, wanted and retained nodes among them.
-
-    `wanted`: further nodes whose gradients to return. `observe(uses, parent, contribution)` hears what each rule gives
-    to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
-    """
-    wanted = frozenset(wanted)
-    gradients: dict[Node, Any] = dict.fromkeys(nodes)  # parents that are no keys here are skipped
-    gradients.update(start)
-    waiting: dict[Node, dict[Any, list[Use]]] = {}  # by parent: uses that one merged rule adds up
-    summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
-    found: dict[Node, Any] = {}
-    here = current.get()
-    for node in reversed(nodes):
-        g = gradients.pop(node)
-
-        # Merged uses: all users of this node have run, so the uses that wait for it are complete.
-        if waiting and node in waiting:
-            for op, uses in waiting.pop(node).items():
-                merged = op.merge(node, uses)
-                if op is not part.op and getattr(merged, "shape", None) != node.shape:
-                    raise misfit(op, 0, node, merged)
-                if observe is not None:
-                    observe(uses, node, merged)
-                g = merged if g is None else g + merged
-        if g is None:
-            continue
-        op = node.op
-        if node.hooks is not None and hooks:
-            g = hooked(node, g, recorded, nodes)
-        if op is None or node.owner_ref is not None or (wanted and node in wanted):
-            found[node] = g
-            if op is None:
-                continue
-        parents = node.parents
-        if op.merge is not None:
-            if parents[0] in gradients:
-                waiting.setdefault(parents[0], {}).setdefault(op, []).append((node, g))
-            continue
-
-        # Rules: one for each argument, or a joint rule that gives the gradients of all.
-        y, static = node.output, node.static
-        saved: Any = node.saved
-        if recorded:
-            current.set(Scope(node.scope, "grad", True, here.recording))
-            y = None if y is None else make_tensor(y, node)
-            saved = [kept if kept is maker else make_tensor(kept, maker) for kept, maker in zip(saved, parents)]
-        arity, rules = op.arity, op.rules
-        if op.joint is not None:
-            rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
-            if not isinstance(rules, list | tuple) or len(rules) != len(parents):
-                raise TypeError(f"{op.name}: its rule must give {len(parents)} gradients, got {rules!r:.60}")
-        i = -1
-        for parent in parents:  # spelt out rather than zipped and unpacked: most of a small network's time is here
-            i += 1
-            rule = rules[i]
-            if rule is None or parent not in gradients:
-                continue
-            if static is not None or arity > 2:
-                contribution = rule(g, y, *saved, **(static or {}))
-            elif arity == 1:
-                contribution = rule(g, y, saved[0])
-            elif arity == 2:
-                contribution = rule(g, y, saved[0], saved[1])
-            else:
-                contribution = rule  # what the joint rule gave
-            try:
-                if contribution.shape != parent.shape:
-                    contribution = sum_to(contribution, shape=parent.shape)
-            except (AttributeError, ValueError) as error:
-                raise misfit(op, i, parent, contribution) from error
-            if observe is not None:
-                observe([(node, g)], parent, contribution)
-
-            # Accumulation: in place only where the old sum was made here, so that nobody else holds it.
-            old = gradients[parent]
-            if old is None:
-                gradients[parent] = contribution
-            elif parent in summed and old.dtype is contribution.dtype:
-                old += contribution
-                gradients[parent] = old
-            else:
-                gradients[parent] = old + contribution
-                if not recorded:
-                    summed.add(parent)
-    return found
-
-
-def misfit(op: Primitive, i: int, parent: Node, got: Any) -> TypeError:
-    """Return the error for a rule whose gradient has another shape than its argument, and no sum over it has that."""
-    found = f"one of {got.shape}" if hasattr(got, "shape") else f"{got!r:.60}"
-    return TypeError(f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {found}")
-
-
 def watch(outputs: Sequence[Value]) -> Observer | None:
     """Return the observer of a backward inside `detect_anomaly`, or None."""
     recording = current.get().recording
     return None if type(recording) is bool else recording.backward(outputs)
-
-
-def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
-    """Return the gradient after the node's hooks, each of which may give a new one; `nodes` are in use meanwhile."""
-    around = in_use.get()
-    in_use.set((*around, nodes))
-    try:
-        for hook in list(node.hooks or ()):
-            answer = hook(g if recorded else make_tensor(g))
-            if answer is not None:
-                if not isinstance(answer, Value) or answer.array.shape != node.shape:
-                    raise ValueError(
-                        f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape "
-                        f"{node.shape}"
-                    )
-                g = answer.to(node.dtype)  # type: ignore[attr-defined]
-                g = g if recorded else g.array
-    finally:
-        in_use.set(around)
-    return g

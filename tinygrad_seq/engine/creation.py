@@ -1,9 +1,7 @@
-"""Tensors from data, from nothing and from chance.
+"""Tensors from data, and from nothing."""
 
-Random numbers are drawn on the host by NumPy's Generator and then uploaded, so that a seed gives the same numbers on
-every device.
-"""
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,8 +19,6 @@ from tinygrad_seq.engine.coercion import unwrapped, without_history
 from tinygrad_seq.engine.graph import leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
-
-default_generator = host.random.default_rng()
 
 
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
@@ -60,49 +56,6 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     return made
 
 
-def manual_seed(seed: int) -> None:
-    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.manual_seed(0)
-    >>> first = ts.rand(2).tolist()
-    >>> ts.manual_seed(0)
-    >>> ts.rand(2).tolist() == first
-    True
-    """
-    (number,) = ints("manual_seed", (seed,))
-    if number < 0:
-        raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
-    default_generator.bit_generator.state = host.random.default_rng(number).bit_generator.state
-
-
-def get_rng_state() -> dict[str, Any]:
-    """Return the state of the default generator, as plain values that `ts.save` takes.
-
-    >>> import tinygrad_seq as ts
-    >>> state = ts.get_rng_state()
-    >>> first = ts.rand(2)
-    >>> ts.set_rng_state(state)
-    >>> ts.rand(2).tolist() == first.tolist()
-    True
-    """
-    return dict(default_generator.bit_generator.state)
-
-
-def set_rng_state(state: dict[str, Any]) -> None:
-    """Put the default generator back to where `get_rng_state` was called; ValueError, and no change, if it is not that.
-
-    >>> import tinygrad_seq as ts
-    >>> ts.set_rng_state(ts.get_rng_state())
-    """
-    trial: Any = host.random.PCG64()
-    try:
-        trial.state = state
-    except Exception as error:
-        raise ValueError(f"set_rng_state: expected what get_rng_state() gives: {error}") from error
-    default_generator.bit_generator.state = trial.state
-
-
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Return a shape that is given as ints or as one tuple; refuse what is none."""
     size = ints(op, spread(shape))
@@ -111,17 +64,28 @@ def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     return size
 
 
-def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None) -> Tensor:
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Raise ValueError, and say what was wanted, where NumPy cannot make an array, for lack of memory, too."""
+    try:
+        yield
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{what}: {error}") from None
+
+
+def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
     size = size_of(op, shape)
-    try:
+    with explained(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}"):
+        if kind.kind in "iu":
+            value = int(value)  # NumPy makes NaN some number, with a warning
         array = host.full(size, value, dtype=kind)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}: {error}") from None
-    return tensor(array, device=device)
+    return tensor(array, device=device, requires_grad=requires_grad)
 
 
-def full(shape: Any, value: float, dtype: Any = None, device: str | None = None) -> Tensor:
+def full(
+    shape: Any, value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make a Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
 
     >>> import tinygrad_seq as ts
@@ -130,30 +94,61 @@ def full(shape: Any, value: float, dtype: Any = None, device: str | None = None)
     """
     if not isinstance(value, bool | int | float | host.generic):
         raise TypeError(f"full: value must be a number, got {value!r:.60}")
-    return filled("full", (shape,), value, dtype, device)
+    return filled("full", (shape,), value, dtype, device, requires_grad)
 
 
-def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
+def zeros(
+    *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make zeros, of a shape given as ints or as one tuple.
 
     >>> import tinygrad_seq as ts
     >>> ts.zeros(2)
     tensor([0., 0.])
     """
-    return filled("zeros", shape, 0.0, dtype, device)
+    return filled("zeros", shape, 0.0, dtype, device, requires_grad)
 
 
-def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
+def ones(
+    *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make ones, of a shape given as ints or as one tuple.
 
     >>> import tinygrad_seq as ts
     >>> ts.ones((1, 2), dtype="float64")
     tensor([[1., 1.]], dtype=float64)
     """
-    return filled("ones", shape, 1.0, dtype, device)
+    return filled("ones", shape, 1.0, dtype, device, requires_grad)
 
 
-def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tensor:
+def zeros_like(x: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Make zeros of the shape of x, and of its dtype and device where no other is given.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.zeros_like(ts.tensor([1, 2]))
+    tensor([0, 0])
+    """
+    return like("zeros_like", x, 0.0, dtype, device, requires_grad)
+
+
+def ones_like(x: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Make ones of the shape of x, and of its dtype and device where no other is given.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.ones_like(ts.zeros(2))
+    tensor([1., 1.])
+    """
+    return like("ones_like", x, 1.0, dtype, device, requires_grad)
+
+
+def like(op: str, x: Any, value: float, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
+    """Return a Tensor of one value that is like another."""
+    given = x if isinstance(x, Tensor) or type(x) in modules else tensor(x)
+    of = given if isinstance(given, Tensor) else make_tensor(given)
+    return filled(op, (of.shape,), value, dtype or of.dtype, device or of.device, requires_grad)
+
+
+def arange(*limits: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Count: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
 
     >>> import tinygrad_seq as ts
@@ -165,14 +160,12 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None) -> Tens
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     whole = all(isinstance(limit, Integral) for limit in limits)
-    try:
+    with explained(f"arange: cannot count through {limits!s:.80}"):
         array = host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32")))
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"arange: cannot count through {limits}: {error}") from None
-    return tensor(array, device=device)
+    return tensor(array, device=device, requires_grad=requires_grad)
 
 
-def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
+def eye(n: int, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Make the identity matrix of n rows.
 
     >>> import tinygrad_seq as ts
@@ -180,47 +173,7 @@ def eye(n: int, dtype: Any = "float32", device: str | None = None) -> Tensor:
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device)
-
-
-def chosen(op: str, generator: Any) -> Any:
-    """Return the generator to draw from: the one given, or the one that `manual_seed` sets."""
-    if not isinstance(generator, host.random.Generator | None):
-        raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
-    return generator or default_generator
-
-
-def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Any:
-    """Draw from [low, high) in a floating dtype: what would be rounded up to `high` becomes the number below it."""
-    draws = host.asarray(low + (high - low) * random.random(shape), dtype=dtype)
-    return host.minimum(draws, host.nextafter(dtype.type(high), dtype.type(low)))
-
-
-def floating(op: str, dtype: Any) -> Any:
-    """Return the dtype to draw in; refuse one that draws do not fit into."""
-    kind = as_dtype(dtype)
-    if kind.kind != "f":
-        raise TypeError(f"{op}: dtype must be floating, got {kind}: draws are not whole numbers")
-    return kind
-
-
-def randn(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draw from the standard normal distribution N(0, 1).
-
-    >>> import tinygrad_seq as ts
-    >>> ts.randn(2, 3).shape
-    (2, 3)
-    """
-    draw = chosen("randn", generator).standard_normal(size_of("randn", shape))
-    return tensor(host.asarray(draw, dtype=floating("randn", dtype)), device=device)
-
-
-def rand(*shape: Any, dtype: Any = "float32", device: str | None = None, generator: Any = None) -> Tensor:
-    """Draw from the uniform distribution on [0, 1), in every dtype without the 1.
-
-    >>> import numpy as np, tinygrad_seq as ts
-    >>> ts.rand(2, generator=np.random.default_rng(0))
-    tensor([0.6369617 , 0.26978672])
-    """
-    draw = uniform_draws(chosen("rand", generator), size_of("rand", shape), floating("rand", dtype))
-    return tensor(draw, device=device)
+    size = size_of("eye", (n, n))
+    with explained(f"eye: cannot make shape {size!s:.60}"):
+        array = host.eye(*size, dtype=as_dtype(dtype))
+    return tensor(array, device=device, requires_grad=requires_grad)

@@ -11,9 +11,9 @@ from tinygrad_seq.engine.backend import host, quiet, to_host
 
 
 def norm(g: Any) -> float:
-    """Return the Euclidean norm of an array, or of a list of arrays taken together as one vector."""
+    """Return the Euclidean norm of an array, or of a list of arrays (None: nothing) taken together as one vector."""
     if isinstance(g, list):
-        return math.hypot(*map(norm, g))
+        return math.hypot(*[norm(part) for part in g if part is not None])
     flat = g.astype("float64").reshape(-1)
     with quiet(over="ignore"):
         squared = float(flat @ flat)

@@ -72,6 +72,7 @@ class Primitive:
         self.rules: tuple[Rule, ...] = ()
         self.joint: Rule = None  # one rule that returns the gradients of all arguments
         self.merge: Rule = None  # one rule for all uses of the same argument
+        self.zeros_for_unused = True  # whether a rule of several outputs gets zeros, else None, for those without use
         self.keep: list[tuple[bool, ...] | None] = [None] * (1 << self.arity)
 
     def vjps(self, *rules: Rule) -> None:
@@ -282,11 +283,11 @@ def part(xp: Any, outputs: Any, *, index: int) -> Any:
 
 @part.merged_vjp
 def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
-    """Return the list of gradients that the joint rule gets, with zeros for outputs that were not used."""
+    """Return the list of gradients that the joint rule gets, with zeros (or None) for outputs that were not used."""
     gradients: list[Any] = [None] * len(joint.shape)  # a node of several outputs has a tuple of shapes
     for node, g in uses:
         gradients[node.static["index"]] = g  # type: ignore[index]
-    if len(uses) == len(gradients):
+    if len(uses) == len(gradients) or not joint.op.zeros_for_unused:
         return gradients
     xp = modules[type(g.array if isinstance(g, Value) else g)]
     return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]

@@ -8,18 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Concatenate, ParamSpec
 from weakref import ref
 
-from tinygrad_seq.engine import backprop
-from tinygrad_seq.engine.backend import (
-    as_dtype,
-    check_differentiable,
-    default_dtype,
-    device_of,
-    host,
-    names_device,
-    to_host,
-)
+from tinygrad_seq.engine import backend, backprop
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
-from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
+from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, leaf_after, mark_detached
+from tinygrad_seq.engine.hints import missing
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
 
@@ -34,6 +26,13 @@ def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tens
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
     """Return the operator for a Tensor on the right-hand side."""
     return lambda self, other: op(other, self)
+
+
+def differentiable(method: str, x: Value) -> Node:
+    """Return the node of a Tensor that a gradient reaches; refuse any other."""
+    if x.node is None or not x.node.requires_grad:
+        raise RuntimeError(f"{method}: this Tensor does not require a gradient")
+    return x.node
 
 
 @returned_by_ops
@@ -51,6 +50,7 @@ class Tensor(Value):
     """
 
     __slots__ = ()
+    __getattr__ = missing
     __array__ = numpy_calls.array
     __array_function__ = numpy_calls.function
     __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
@@ -73,7 +73,7 @@ class Tensor(Value):
 
     @property
     def device(self) -> str:
-        return device_of(self.array)
+        return backend.device_of(self.array)
 
     @property
     def requires_grad(self) -> bool:
@@ -84,7 +84,7 @@ class Tensor(Value):
         if not self.is_leaf:
             raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
         if bool(wanted) != self.requires_grad:
-            check_differentiable(self.array, bool(wanted))
+            backend.check_differentiable(self.array, bool(wanted))
             self.node = leaf_after(self, self.array, bool(wanted))
 
     @property
@@ -121,7 +121,7 @@ class Tensor(Value):
 
     def numpy(self) -> Any:
         """Return the values as a host array: a read-only view on the CPU, a copy from a GPU."""
-        array = to_host(self.array).view()
+        array = backend.to_host(self.array).view()
         array.flags.writeable = False
         return array
 
@@ -131,7 +131,7 @@ class Tensor(Value):
         return self.array.item()
 
     def tolist(self) -> Any:
-        return to_host(self.array).tolist()
+        return backend.to_host(self.array).tolist()
 
     def detach(self) -> "Tensor":
         """Return the same values without their history."""
@@ -142,10 +142,10 @@ class Tensor(Value):
 
     def to(self, target: Any) -> "Tensor":
         """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
-        if names_device(target):
+        if backend.names_device(target):
             target = "cuda:0" if target == "cuda" else target
             return self if target == self.device else shape.transfer(self, device=target, back=self.device)
-        dtype = as_dtype(target)
+        dtype = backend.as_dtype(target)
         return self if dtype == self.dtype else shape.cast(self, dtype=dtype)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -158,20 +158,17 @@ class Tensor(Value):
 
     def retain_grad(self) -> None:
         """Keep the gradient of a Tensor that is not a leaf, too."""
-        if self.node is None or not self.node.requires_grad:
-            raise RuntimeError("retain_grad: this Tensor does not require a gradient")
-        self.node.owner_ref = ref(self)
+        differentiable("retain_grad", self).owner_ref = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook(gradient)` when this gradient is complete, to replace it if the hook returns something.
 
         Returns a function that removes the hook.
         """
-        if self.node is None or not self.node.requires_grad:
-            raise RuntimeError("register_hook: this Tensor does not require a gradient")
+        node = differentiable("register_hook", self)
         if not callable(hook):
             raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
-        hooks = self.node.hooks = self.node.hooks or []
+        hooks = node.hooks = node.hooks or []
         hooks.append(hook)
         return lambda: hooks.remove(hook) if hook in hooks else None
 
@@ -188,6 +185,9 @@ class Tensor(Value):
     __le__ = method(comparison.less_equal)
     __gt__ = method(comparison.greater)
     __ge__ = method(comparison.greater_equal)
+    __and__ = method(comparison.bitwise_and)
+    __or__ = method(comparison.bitwise_or)
+    __invert__ = method(comparison.invert)
     __matmul__ = method(arithmetic.matmul)
     __getitem__ = method(selection.getitem)
     __hash__ = object.__hash__
@@ -196,6 +196,8 @@ class Tensor(Value):
     __rmul__ = reflected(elementwise.multiply)
     __rtruediv__ = reflected(elementwise.divide)
     __rpow__ = reflected(elementwise.power)
+    __rand__ = reflected(comparison.bitwise_and)
+    __ror__ = reflected(comparison.bitwise_or)
     __rmatmul__ = reflected(arithmetic.matmul)
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
@@ -227,6 +229,7 @@ class Tensor(Value):
     var = method(reductions.var)
     max = method(reductions.max)
     min = method(reductions.min)
+    norm = method(reductions.norm)
     argmax = method(reductions.argmax)
     logsumexp = method(reductions.logsumexp)
     softmax = method(reductions.softmax)
@@ -287,8 +290,8 @@ class Tensor(Value):
         return format(self.item(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
-        text = host.array2string(to_host(self.array), separator=", ", prefix="tensor(")
-        extra = "" if self.dtype == default_dtype or self.dtype.kind in "bi" else f", dtype={self.dtype}"
+        text = backend.host.array2string(backend.to_host(self.array), separator=", ", prefix="tensor(")
+        extra = "" if self.dtype == backend.default_dtype or self.dtype.kind in "bi" else f", dtype={self.dtype}"
         extra += "" if self.device == "cpu" else f", device='{self.device}'"
         if self.node is not None and self.requires_grad:
             extra += ", requires_grad=True" if self.is_leaf else f", op={self.node.op.name}"

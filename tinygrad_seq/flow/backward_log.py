@@ -11,10 +11,11 @@ from operator import itemgetter
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
-from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
+from tinygrad_seq.engine.backprop import searched, starting_gradients
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import Scope, step_of
+from tinygrad_seq.engine.walk import Use, walk
 from tinygrad_seq.flow.show import ACCENT, INK, NodeValues, axes_for, finish
 
 

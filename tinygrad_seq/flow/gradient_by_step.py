@@ -10,11 +10,12 @@ from collections import Counter
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
-from tinygrad_seq.engine.backprop import Use, searched, starting_gradients, walk
+from tinygrad_seq.engine.backprop import searched, starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
+from tinygrad_seq.engine.walk import Use, walk
 from tinygrad_seq.flow.show import INK, NodeValues, axes_for, finish
 from tinygrad_seq.flow.states import split_at_step
 

@@ -11,9 +11,9 @@ from collections.abc import Set as AbstractSet
 from math import prod
 from typing import Any
 
-from tinygrad_seq.engine.backprop import walk
 from tinygrad_seq.engine.graph import Node, by_serial
 from tinygrad_seq.engine.scope import step_of
+from tinygrad_seq.engine.walk import walk
 
 Found = Iterator[tuple[int, Node, Any]]  # a loss, a state, the Jacobian
 

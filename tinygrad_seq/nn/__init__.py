@@ -1,5 +1,8 @@
 """Layers, each built from the ops, with PyTorch's names, shapes and formulas."""
 
+from typing import TYPE_CHECKING
+
+from tinygrad_seq.engine.hints import refusing as _refusing
 from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.container import ModuleList, Sequential
@@ -48,3 +51,6 @@ __all__ = [
     "init",
     "mse_loss",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take it that every name exists
+    __getattr__ = _refusing(__name__)

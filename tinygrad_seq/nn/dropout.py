@@ -4,7 +4,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import probability
 from tinygrad_seq.engine.backend import host, to_device
-from tinygrad_seq.engine.creation import chosen
+from tinygrad_seq.engine.random import chosen
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module

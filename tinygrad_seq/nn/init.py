@@ -10,7 +10,8 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import as_number
 from tinygrad_seq.engine.backend import host, to_device
-from tinygrad_seq.engine.creation import chosen, uniform_draws, zeros
+from tinygrad_seq.engine.creation import zeros
+from tinygrad_seq.engine.random import chosen, uniform_draws
 from tinygrad_seq.nn.module import Parameter
 
 

@@ -16,6 +16,7 @@ symbols = {
     "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
     "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",
     "scatter_rows": "scatter rows", "concatenate": "concat",
+    "checkpoint": "recomputed", "bitwise_and": "and", "bitwise_or": "or", "invert": "not",
 }  # fmt: skip
 
 

@@ -11,9 +11,10 @@ from math import ceil, floor, hypot, isfinite, log10
 from typing import Any
 
 from tinygrad_seq.drawing.view.model import Edge, Item, Scale, View, within
-from tinygrad_seq.engine.backprop import Use, starting_gradients, walk
+from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
+from tinygrad_seq.engine.walk import Use, walk
 
 gradient = "|gradient|"
 freed = "the graph was freed: backward(retain_graph=True) keeps it"

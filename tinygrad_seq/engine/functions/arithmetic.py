@@ -7,6 +7,7 @@ from tinygrad_seq.engine.backend import Raw
 from tinygrad_seq.engine.coercion import coerce
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.hints import hinted
 from tinygrad_seq.engine.ops import elementwise, shape
 from tinygrad_seq.engine.ops.matmul import matmul as multiplied
 
@@ -38,6 +39,7 @@ def matmul(x: Any, y: Any) -> Any:
     return squeeze(found, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
 
 
+@hinted
 def clip(x: T, low: float | None = None, high: float | None = None) -> T:
     """Return x held between low and high; None leaves that side open; the gradient passes at the bounds.
 

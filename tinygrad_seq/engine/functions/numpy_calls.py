@@ -17,14 +17,15 @@ OPERATORS = {"matmul": matmul} | {
     for home, names in (
         (elementwise, ("add", "subtract", "multiply", "divide", "power")),
         (comparison, ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")),
+        (comparison, ("bitwise_and", "bitwise_or")),
     )
     for name in names
 }
-SAME = """abs add argmax broadcast_to clip concatenate cos divide exp expand_dims flip log matmul max maximum mean min
-minimum multiply negative pad power reshape sin split sqrt stack squeeze subtract sum swapaxes take tanh transpose var
-where"""
+SAME = """abs add argmax broadcast_to clip concatenate cos divide einsum exp expand_dims flip log
+matmul max maximum mean min minimum multiply negative pad power reshape sin split sqrt stack squeeze subtract sum
+swapaxes take tanh transpose var where"""
 SPELLED = {name: name for name in SAME.split()} | {
-    **dict.fromkeys(("dot", "inner", "vdot", "outer", "einsum", "tensordot"), "matmul"),
+    **dict.fromkeys(("dot", "inner", "vdot", "outer", "tensordot"), "matmul"),
     **dict.fromkeys(("vstack", "hstack", "column_stack", "append"), "concatenate"),
     "absolute": "abs",
     "array_split": "split",

@@ -8,13 +8,15 @@ from functools import wraps
 from math import prod
 from typing import Any, TypeVar
 
-from tinygrad_seq.engine.arguments import Axis, T, axes_of, ints, one_axis, shape_of
+from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.hints import hinted
 from tinygrad_seq.engine.ops import elementwise, reduction, shape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@hinted
 def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the sum over an axis, several, or all.
 
@@ -58,6 +60,7 @@ def widened(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
+@hinted
 @widened
 def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the mean over an axis, several, or all: sum(x) / n.
@@ -70,6 +73,7 @@ def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     return elementwise.divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count(x, axes))
 
 
+@hinted
 @widened
 def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> T:
     """Return the variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
@@ -87,6 +91,7 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
     return elementwise.divide(sum(squares, axes, keepdims), float(n - correction))
 
 
+@hinted
 def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the largest over an axis, several, or all; ties share the gradient evenly.
 
@@ -97,6 +102,7 @@ def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     return reduction.reduce_max(x, axis=filled_axes("max", axis, x), keepdims=keepdims)
 
 
+@hinted
 def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the smallest over an axis, several, or all; ties share the gradient evenly.
 
@@ -107,6 +113,7 @@ def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     return reduction.reduce_min(x, axis=filled_axes("min", axis, x), keepdims=keepdims)
 
 
+@hinted
 def argmax(x: T, axis: int | None = None) -> T:
     """Return the index of the largest along an axis, or in the flattened array.
 
@@ -118,6 +125,27 @@ def argmax(x: T, axis: int | None = None) -> T:
     return reduction.argmax(x, axis=None if axis is None else axes[0])
 
 
+@hinted
+@widened
+def norm(x: T, ord: float = 2.0, axis: Axis = None, keepdims: bool = False) -> T:
+    """Return the length of a vector, (sum |x|^ord)^(1/ord), over an axis, several, or all.
+
+    `ord` is at least 1, or inf (the largest |x|), or -inf (the smallest). A matrix counts as one long vector (NumPy's
+    `linalg.vector_norm`): the default is its Frobenius norm. At 0 the gradient is 0. Raises ValueError for other `ord`.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.norm(ts.tensor([3.0, 4.0])).item(), ts.norm(ts.tensor([3.0, -4.0]), ord=1).item()
+    (5.0, 7.0)
+    """
+    ord = as_number("norm", "ord", ord)
+    if ord in (host.inf, -host.inf):
+        return (max if ord > 0 else min)(elementwise.abs(x), axis, keepdims)
+    if not ord >= 1:
+        raise ValueError(f"norm: ord must be at least 1, or inf or -inf, got {ord}")
+    return reduction.norm(x, ord=float(ord), axis=axes_of("norm", axis, x), keepdims=keepdims)
+
+
+@hinted
 @widened
 def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return log(sum(exp(x))) over an axis, several, or all, without overflow.
@@ -129,6 +157,7 @@ def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     return reduction.logsumexp(x, axis=filled_axes("logsumexp", axis, x), keepdims=keepdims)
 
 
+@hinted
 @widened
 def log_softmax(x: T, axis: int = -1) -> T:
     """Return log(softmax(x)), accurate where the softmax itself is 0.
@@ -140,6 +169,7 @@ def log_softmax(x: T, axis: int = -1) -> T:
     return reduction.log_softmax(x, axis=filled_axes("log_softmax", axis, x))
 
 
+@hinted
 @widened
 def softmax(x: T, axis: int = -1) -> T:
     """Return exp(x) / sum(exp(x)) along an axis: positive, summing to 1.

@@ -6,10 +6,12 @@ from typing import Any
 from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of, spread
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.hints import hinted
 from tinygrad_seq.engine.ops import joining
 from tinygrad_seq.engine.ops import shape as shapes
 
 
+@hinted
 def reshape(x: T, *shape: Any) -> T:
     """Return the same elements in another shape, given as ints or as one tuple; one of them may be -1.
 
@@ -20,6 +22,7 @@ def reshape(x: T, *shape: Any) -> T:
     return shapes.reshape(x, shape=ints("reshape", spread(shape)))
 
 
+@hinted
 def transpose(x: T, *axes: Any) -> T:
     """Return the axes in another order: NumPy's permutation of all axes, reversed when none is given.
 
@@ -36,6 +39,7 @@ def transpose(x: T, *axes: Any) -> T:
     return shapes.transpose(x, axes=order)
 
 
+@hinted
 def swapaxes(x: T, a: int, b: int) -> T:
     """Return the array with two axes exchanged.
 
@@ -50,6 +54,7 @@ def swapaxes(x: T, a: int, b: int) -> T:
     return shapes.transpose(x, axes=tuple(order))
 
 
+@hinted
 def expand_dims(x: T, axis: int) -> T:
     """Add an axis of length one, which is axis number `axis` of the result.
 
@@ -62,6 +67,7 @@ def expand_dims(x: T, axis: int) -> T:
     return shapes.reshape(x, shape=(*old[:at], 1, *old[at:]))
 
 
+@hinted
 def squeeze(x: T, axis: Axis = None) -> T:
     """Drop axes of length one: those named, or all.
 
@@ -77,6 +83,7 @@ def squeeze(x: T, axis: Axis = None) -> T:
     return shapes.reshape(x, shape=tuple(n for i, n in enumerate(old) if i not in axes))
 
 
+@hinted
 def broadcast_to(x: T, *shape: Any) -> T:
     """Repeat along new axes and axes of length one, by NumPy's rules.
 
@@ -87,6 +94,7 @@ def broadcast_to(x: T, *shape: Any) -> T:
     return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
 
 
+@hinted
 def flip(x: T, axis: Axis = None) -> T:
     """Reverse the order along an axis, several, or all.
 
@@ -97,6 +105,7 @@ def flip(x: T, axis: Axis = None) -> T:
     return shapes.flip(x, axis=axes_of("flip", axis, x))
 
 
+@hinted
 def pad(x: T, widths: Any, value: float = 0.0) -> T:
     """Add borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
 
@@ -120,6 +129,7 @@ def pad(x: T, widths: Any, value: float = 0.0) -> T:
 # --------------------------------------------------------------------------------- joining and cutting
 
 
+@hinted
 def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
     """Return Tensors one after another along an axis they have.
 
@@ -131,6 +141,7 @@ def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
     return joining.concatenate(*pieces, axis=one_axis("concatenate", axis, len(shape_of(pieces[0]))))
 
 
+@hinted
 def stack(pieces: Sequence[T], axis: int = 0) -> T:
     """Return Tensors of one shape side by side along a new axis.
 
@@ -150,6 +161,7 @@ def nonempty(op: str, pieces: Sequence[T]) -> list[T]:
     return list(pieces)
 
 
+@hinted
 def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> list[T]:
     """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given.
 
@@ -170,6 +182,7 @@ def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> 
     return list(joining.split(x, sizes=sizes, axis=axis))
 
 
+@hinted
 def unstack(x: Iterable[T], axis: int = 0) -> list[T]:
     """Return the slices along an axis: a sequence (T, B, I) becomes its T steps.
 

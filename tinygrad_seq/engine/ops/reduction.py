@@ -6,7 +6,7 @@
 from typing import Any
 
 from tinygrad_seq.engine.backend import quiet
-from tinygrad_seq.engine.ops.elementwise import exp, where
+from tinygrad_seq.engine.ops.elementwise import abs, exp, power, where
 from tinygrad_seq.engine.ops.shape import broadcast_to, reshape, total
 from tinygrad_seq.engine.primitive import primitive
 
@@ -51,6 +51,28 @@ def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
 def argmax(xp: Any, x: Any, *, axis: int | None) -> Any:
     """Return where the largest is: an index, so without gradient."""
     return x.argmax(axis=axis)
+
+
+@primitive
+def norm(xp: Any, x: Any, *, ord: float, axis: Axes, keepdims: bool) -> Any:
+    """Return (sum |x|^ord)^(1/ord) over the axes. What is summed is at most 1, so that no power overflows."""
+    size = xp.abs(x)
+    if not x.size:
+        return size.sum(axis=axis, keepdims=keepdims)
+    top = size.max(axis=axis, keepdims=True)
+    top = xp.where((top > 0) & xp.isfinite(top), top, 1)
+    y = top * ((size / top) ** ord).sum(axis=axis, keepdims=True) ** (1 / ord)
+    return y if keepdims else y.squeeze(axis)
+
+
+def norm_rule(g: Any, y: Any, x: Any, ord: float, axis: Axes, keepdims: bool) -> Any:
+    g, y = kept(g, x.shape, axis), kept(y, x.shape, axis)
+    share = x / where(y == 0.0, 1.0, y)  # at 0 the gradient is 0
+    if ord == 2:
+        return g * share
+    slope = g * power(where(x == 0.0, 1.0, abs(share)), ord - 1.0)
+    return where(x > 0.0, slope, where(x < 0.0, -slope, 0.0))
+norm.vjps(norm_rule)
 
 
 def highest(xp: Any, x: Any, axis: Axes) -> Any:

@@ -1,0 +1,242 @@
+"""`ts.checkpoint(f, x)` is f(x): the same values, gradients, draws and errors, or a refusal; but less memory."""
+
+import gc
+import tracemalloc
+from contextvars import copy_context
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.engine.graph import ancestors
+
+CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+def plain(function, *args):
+    return function(*args)
+
+
+class Network(nn.Module):
+    """A loss per window, and the state that the next one starts from."""
+
+    def __init__(self, cell, p=0.0):
+        self.cell, self.dropout, self.head = CELLS[cell](3, 4), nn.Dropout(p), nn.Linear(4, 5)
+
+    def forward(self, x, ids, state=None):
+        out, state = self.cell(x, state)
+        return nn.cross_entropy(self.head(self.dropout(out)), ids), {"state": state, "window": len(x)}
+
+
+def losses(network, call, length, window, x, ids):
+    state, found = None, []
+    for i in range(0, length, window):
+        loss, more = call(network, x[i : i + window], ids[i : i + window], state)
+        state = more["state"]
+        assert more["window"] == min(window, length - i)
+        found.append(loss)
+    return ts.stack(found).mean()
+
+
+def gradients(network, call, *args, seed=0):
+    network.zero_grad()
+    ts.manual_seed(seed)
+    losses(network, call, *args).backward()
+    return [parameter.grad.tolist() for parameter in network.parameters()], ts.rand(3).tolist()
+
+
+@given(st.sampled_from([*CELLS]), st.integers(1, 7), st.integers(1, 4), st.sampled_from([0.0, 0.5]), st.integers(0, 9))
+def test_it_is_the_plain_call(cell, length, window, p, seed):
+    """Gradients and draws, those after it too, bit for bit."""
+    ts.manual_seed(seed)
+    network = Network(cell, p)
+    x, ids = ts.randn(length, 2, 3), np.arange(2 * length).reshape(length, 2) % 5
+    args = length, window, x, ids
+    assert gradients(network, ts.checkpoint, *args, seed=seed) == gradients(network, plain, *args, seed=seed)
+
+
+def twice(f, x, w):
+    """Gradients of first and second order."""
+    (first,) = ts.grad([f(x, w).sum()], [x], create_graph=True)
+    return first.tolist(), [g.tolist() for g in ts.grad((first * first).sum(), [x, w])]
+
+
+@given(st.integers(0, 99))
+def test_gradients_of_gradients(seed):
+    random = np.random.default_rng(seed)
+    x, w = (ts.tensor(random.normal(size=(3, 3)), requires_grad=True) for _ in range(2))
+
+    def f(x, w):
+        return (x @ w).tanh() @ (x * w).sigmoid()
+
+    assert twice(lambda x, w: ts.checkpoint(f, x, w), x, w) == twice(f, x, w)
+    assert ts.gradcheck(lambda x: ts.checkpoint(f, x, w), [x]) and ts.gradgradcheck(
+        lambda x: ts.checkpoint(f, x, w), [x]
+    )
+
+
+def test_inside_each_other():
+    x = ts.tensor([0.3, -2.0], requires_grad=True)
+
+    def inner(x):
+        return (x * x).sin()
+
+    found = [ts.grad(f(x).sum(), x).tolist() for f in (
+        lambda x: inner(inner(x)),
+        lambda x: ts.checkpoint(lambda y: ts.checkpoint(inner, ts.checkpoint(inner, y)), x),
+    )]  # fmt: skip
+    assert found[0] == found[1]
+
+
+def test_hooks_are_called_once_with_the_same_gradient():
+    heard = []
+
+    def f(x):
+        y = x * 2.0
+        y.register_hook(lambda g: heard.append(("inside", g.tolist())) or g * 3.0)
+        return y * y
+
+    results = []
+    for call in (plain, ts.checkpoint):
+        heard.clear()
+        x = ts.tensor([1.0, 2.0], requires_grad=True)
+        a = x * 1.0
+        a.register_hook(lambda g: heard.append(("outside", g.tolist())))
+        y = call(f, a)
+        y.register_hook(lambda g: heard.append(("result", g.tolist())))
+        y.sum().backward()
+        results.append((list(heard), x.grad.tolist()))
+    assert results[0] == results[1] and len(results[0][0]) == 3
+
+
+def test_anomaly_names_the_op_inside():
+    def f(x):
+        return (x * 0.0).sqrt() * x
+
+    def run(call):
+        x = ts.tensor([1.0, 2.0], requires_grad=True)
+        y = call(f, x).sum()
+        with ts.detect_anomaly():
+            y.backward()
+
+    for call in (plain, ts.checkpoint):
+        with pytest.raises(RuntimeError, match="the rule of sqrt gave"):
+            copy_context().run(run, call)
+    with pytest.raises(RuntimeError, match="log gave -inf"), ts.detect_anomaly():
+        ts.checkpoint(lambda x: (x * 0.0).log(), ts.ones(2, requires_grad=True))
+
+
+def test_an_output_without_use_gets_no_gradient():
+    """Zeros would become NaN where the slope is infinite."""
+    x = ts.tensor([0.0, 1.0], requires_grad=True)
+    used, _ = ts.checkpoint(lambda x: (x * 2.0, x.sqrt()), x)
+    assert ts.grad(used.sum(), x).tolist() == [2.0, 2.0]
+
+
+def test_what_was_there_before_is_handed_through():
+    x, w = ts.ones(2, requires_grad=True), ts.ones(2)
+    assert ts.checkpoint(lambda: (x, w, 3)) == (x, w, 3)
+    with ts.no_grad():
+        assert not ts.checkpoint(lambda x: x * 2.0, x).requires_grad
+    ids, y = ts.checkpoint(lambda x: [x.argmax(), x * 2.0], x)
+    assert not ids.requires_grad and y.requires_grad
+    assert ts.checkpoint(lambda w: w * 2.0, w).tolist() == [2.0, 2.0]
+
+
+def test_names_go_on():
+    assert ts.checkpoint(lambda x: (x * 2.0).named("h"), ts.ones(2, requires_grad=True)).name == "h"
+
+
+def test_twice_through_a_graph_that_was_kept():
+    x = ts.tensor([3.0], requires_grad=True)
+    y = ts.checkpoint(lambda x: x * x, x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [12.0]
+    with pytest.raises(RuntimeError, match="retain_graph"):
+        y.backward()
+
+
+class TestRefusals:
+    """What would differ is refused, and no `.grad` changes."""
+
+    def refused(self, loss, leaf, match="something else"):
+        with pytest.raises(RuntimeError, match=f"checkpoint: .*{match}"):
+            loss.backward()
+        assert leaf.grad is None
+
+    def test_a_generator_of_its_own(self):
+        x, generator = ts.ones(8, requires_grad=True), np.random.default_rng(0)
+        self.refused(ts.checkpoint(lambda x: x * ts.rand(8, generator=generator), x).sum(), x)
+
+    def test_a_variable_that_stands_for_something_else(self):
+        w, found = ts.ones(2, requires_grad=True), []
+        for x in (ts.ones(2), ts.full((2,), 2.0)):
+            found.append(ts.checkpoint(lambda: (w * x).sum()))  # noqa: B023 (the mistake)
+        self.refused(ts.stack(found).sum(), w)
+
+    def test_another_path(self):
+        x, count = ts.ones(2, requires_grad=True), []
+
+        def f(x):
+            count.append(0)
+            return x * 1.0 if len(count) > 1 else x + 0.0 * x
+
+        self.refused(ts.checkpoint(f, x).sum(), x)
+
+    def test_a_parameter_that_was_changed(self):
+        layer = nn.Linear(2, 2)
+        loss = ts.checkpoint(layer, ts.ones(1, 2)).sum()
+        layer.weight.assign(layer.weight.detach() * 1.001)
+        self.refused(loss, layer.bias, "weight was changed")
+
+    def test_a_leaf_made_inside(self):
+        with pytest.raises(RuntimeError, match="checkpoint: the function makes a leaf"):
+            ts.checkpoint(lambda: (ts.ones(2, requires_grad=True) * 2.0).sum())
+
+    @pytest.mark.parametrize("function", [None, "f", ts.ones(2), 3])
+    def test_no_function(self, function):
+        with pytest.raises(TypeError, match="checkpoint: expected a function"):
+            ts.checkpoint(function, ts.ones(2))
+
+
+def peak(call, length, window):
+    network, x, ids = Network("lstm"), ts.randn(length, 2, 3), np.zeros((length, 2), int)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        losses(network, call, length, window, x, ids).backward()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_is_that_of_a_window():
+    """Ten windows and what goes in and out of each: at most a fifth of the whole."""
+    peak(ts.checkpoint, 20, 10)  # what is made once
+    assert peak(ts.checkpoint, 300, 30) < 0.2 * peak(plain, 300, 30)
+
+
+def test_it_keeps_nothing_after_the_backward():
+    network, x = Network("gru"), ts.randn(4, 2, 3)
+    loss, _ = ts.checkpoint(network, x, np.zeros((4, 2), int))
+    (node,) = [node for node in ancestors([loss.node]) if node.op is not None and node.op.name == "checkpoint"]
+    loss.backward()
+    assert node.saved is None and node.output is None
+
+
+def test_the_readers_of_the_graph():
+    """A picture says "recomputed", gradients are shown, shares sum to the gradient, and a log replays it."""
+    network, length = Network("lstm"), 6
+    args = ts.randn(length, 2, 3), np.zeros((length, 2), int)
+    loss = losses(network, ts.checkpoint, length, 2, *args)
+    weight = network.cell.weight_hh_l0
+    shares = ts.flow.itemize(loss, weight)
+    replayed = ts.flow.record(loss).replay()[weight.node]
+    loss.backward(retain_graph=True)
+    assert np.allclose(shares.items.sum(0), weight.grad.numpy()) and np.array_equal(replayed, weight.grad.numpy())
+    picture = ts.draw(loss, show="gradient")
+    assert picture.svg.count(">recomputed<") == 3 and "recomputed" in picture.dot and "recomputed" in picture.html

@@ -1,0 +1,89 @@
+"""A name of PyTorch or NumPy that does not exist is an error that says what it is called here (docs/names.md)."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.engine.hints import ARGUMENTS, ATTRIBUTES
+
+page = (Path(__file__).resolve().parents[2] / "docs" / "names.md").read_text(encoding="utf-8")
+OWNERS = {"Tensor": ts.ones(2), "Linear": nn.Linear(2, 2), "tinygrad_seq": ts, "tinygrad_seq.nn": nn,
+          "tinygrad_seq.optim": ts.optim, "tinygrad_seq.data": ts.data}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_a_hint_is_an_attribute_error(name):
+    without = [owner for owner, thing in OWNERS.items() if name not in dir(thing)]
+    assert without
+    for owner in without:
+        assert not hasattr(OWNERS[owner], name)
+        with pytest.raises(AttributeError) as caught:
+            getattr(OWNERS[owner], name)
+        assert str(caught.value) == f"{owner} has no {name!r}; here: {ATTRIBUTES[name]}"
+
+
+def test_no_hint_is_for_something_that_exists():
+    assert [name for name in ATTRIBUTES if hasattr(ts.Tensor, name) and hasattr(ts, name)] == []
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_an_unknown_name_is_just_unknown(owner):
+    with pytest.raises(AttributeError, match=f"^{owner} has no 'foo'$"):
+        OWNERS[owner].foo
+    assert getattr(OWNERS[owner], "foo", 3) == 3
+
+
+def test_operations_in_place():
+    with pytest.raises(AttributeError, match="Tensor has no 'add_'; here: a Tensor's value never changes"):
+        ts.ones(2).add_(1.0)
+
+
+x = ts.ones(2)
+CALLS = {
+    "sum": lambda **wrong: x.sum(**wrong),
+    "mean": lambda **wrong: ts.mean(x, **wrong),
+    "concatenate": lambda **wrong: ts.cat([x], **wrong),
+    "split": lambda **wrong: ts.split(x, 1, **wrong),
+    "softmax": lambda **wrong: ts.softmax(x, **wrong),
+    "reshape": lambda **wrong: x.reshape(2, **wrong),
+    "clip": lambda **wrong: x.clip(**wrong),
+    "one_hot": lambda **wrong: ts.one_hot([1], **wrong),
+}
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_an_argument_of_another_name(function):
+    for argument, hint in ARGUMENTS.items():
+        with pytest.raises(TypeError) as caught:
+            CALLS[function](**{argument: 1})
+        assert str(caught.value) == f"{function}: there is no argument {argument!r}; here: {hint}"
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_an_unknown_argument_gets_the_list(function):
+    with pytest.raises(TypeError, match=f"^{function}: there is no argument 'foo', its arguments: "):
+        CALLS[function](foo=1)
+
+
+def test_an_error_inside_a_property_is_its_own():
+    class Net(nn.Module):
+        @property
+        def size(self):
+            return self.not_there
+
+    with pytest.raises(AttributeError, match="^Net has no 'not_there'$"):
+        Net().size
+
+
+def test_copies_are_not_disturbed():
+    x, net = ts.ones(2, requires_grad=True), nn.Linear(2, 2)
+    assert copy.deepcopy(x).tolist() == [1.0, 1.0] and copy.copy(net).weight is net.weight
+
+
+def test_the_page_shows_the_tables():
+    for table in (ATTRIBUTES, ARGUMENTS):
+        for name, hint in table.items():
+            assert f"| `{name}` | {hint} |" in page

@@ -1,0 +1,111 @@
+"""What PyTorch and NumPy call something, and what it is called here.
+
+A name or an argument that does not exist gets an error, never a second spelling: `hasattr` stays False, and the error
+says what to write. The tables are all there is to it; docs/names.md shows them.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+sorting = "no gradient goes through it: sort x.numpy() with NumPy, and index x with what it gives"
+never_changes = "a Tensor's value never changes: write x = x + y, or ts.where(mask, new, x)"
+counting = "no gradient goes through it: use NumPy on x.numpy()"
+
+ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what to write here
+    "unsqueeze": "expand_dims(axis)",
+    "clamp": "clip(low, high)",
+    "expand": "broadcast_to(shape)",
+    "flatten": "reshape(-1)", "ravel": "reshape(-1)",
+    "repeat": "concatenate([x, x]) or broadcast_to", "tile": "concatenate([x, x]) or broadcast_to",
+    "chunk": "split(x, size, axis) takes the size of a chunk, not their number",
+    "hstack": "concatenate(pieces, axis)", "vstack": "concatenate(pieces, axis)", "append": "concatenate([x, y], axis)",
+    "bmm": "x @ y, or matmul", "mm": "x @ y, or matmul", "mv": "x @ y, or matmul", "dot": "x @ y, or matmul",
+    "outer": "einsum('i,j->ij', x, y)", "tensordot": "einsum", "t": "x.T", "mT": "x.swapaxes(-1, -2)",
+    "masked_fill": "ts.where(mask, value, x)", "masked_select": "x[mask]", "index_select": "take(x, ids)",
+    "gather": "index with arrays, x[rows, columns], or take(x, ids)", "scatter": "index with arrays, or ts.where",
+    "square": "x * x", "rsqrt": "1.0 / x.sqrt()", "reciprocal": "1.0 / x", "std": "var(axis).sqrt()",
+    "prod": "exp of the sum of logs, or a loop of products", "cumsum": "a loop of sums, and ts.stack",
+    "argmin": "(-x).argmax(axis)", "topk": sorting, "sort": sorting, "argsort": sorting,
+    "sign": counting, "floor": counting, "round": counting, "isnan": counting, "allclose": counting,
+    "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
+    "tril": "ts.where(np.tri(*x.shape) == 1, x, 0.0)", "triu": "ts.where(np.tri(*x.shape, -1) == 0, x, 0.0)",
+    "data": "x.detach() to read; parameter.assign(value) to give a Parameter new values",
+    "clone": f"not needed, {never_changes}; ts.tensor(x) copies a leaf",
+    "copy": f"not needed, {never_changes}; ts.tensor(x) copies a leaf",
+    "contiguous": "not needed: ops do that by themselves",
+    "float": "x.to('float32')", "double": "x.to('float64')", "half": "x.to('float16')", "long": "x.to('int64')",
+    "int": "x.to('int32')", "bool": "x.to('bool')", "type": "x.to(dtype)", "astype": "x.to(dtype)",
+    "cuda": "x.to('cuda')", "cpu": "x.to('cpu')", "is_cuda": "x.device",
+    "dim": "x.ndim", "numel": "x.size", "grad_fn": "x.node",
+    "new_zeros": "ts.zeros(shape, dtype=x.dtype, device=x.device)", "new_tensor": "ts.tensor(data)",
+    "new_ones": "ts.ones(shape, dtype=x.dtype, device=x.device)", "full_like": "ts.full(x.shape, value)",
+    "rand_like": "ts.rand(x.shape)", "randn_like": "ts.randn(x.shape)", "empty": "ts.zeros(shape)",
+    "from_numpy": "ts.tensor(array)", "as_tensor": "ts.tensor(data)", "asarray": "ts.tensor(data)",
+    "array": "ts.tensor(data)", "FloatTensor": "ts.tensor(data)", "LongTensor": "ts.tensor(data, 'int64')",
+    "linspace": "ts.tensor(np.linspace(start, stop, n))", "randint": "ts.tensor(generator.integers(low, high, shape))",
+    "randperm": "ts.tensor(generator.permutation(n))", "seed": "ts.manual_seed(n)",
+    "requires_grad_": "x.requires_grad = True", "detach_": "x = x.detach()", "unchain_backward": "x = x.detach()",
+    "enable_grad": "leave the ts.no_grad() block", "set_grad_enabled": "ts.no_grad()", "inference_mode": "ts.no_grad()",
+    "autograd": "ts.grad, ts.gradcheck, ts.detect_anomaly", "jit": "nothing: what runs is what is written",
+    "register_buffer": "self.name = nn.Buffer(tensor)", "register_parameter": "self.name = nn.Parameter(data)",
+    "add_module": "self.name = module", "children": "modules()", "named_children": "named_modules()",
+    "apply": "for module in model.modules(): ...",
+    "functional": "functions are in ts and ts.nn: ts.softmax, ts.relu, nn.cross_entropy",
+    "utils": "ts.optim.clip_grad_norm_, ts.data.pad_sequences, lengths= in the call of a layer",
+    "lr_scheduler": "ts.optim.StepLR and the others are in ts.optim",
+    "DataLoader": "ts.data.batches(x, y, size=32, shuffle=True)", "pad_sequence": "ts.data.pad_sequences",
+    "pack_padded_sequence": "lengths= in the call of a layer", "ParameterList": "nn.ModuleList, or attributes",
+    "BatchNorm1d": "nn.LayerNorm", "BCELoss": "nn.BCEWithLogitsLoss", "L1Loss": "(x - y).abs().mean()",
+    "GELU": "write it with ts.tanh or ts.sigmoid", "Identity": "nn.Sequential()", "Flatten": "x.reshape(len(x), -1)",
+}  # fmt: skip
+ARGUMENTS = {  # of functions: what is written -> what to write here
+    "dim": "axis=", "dims": "axis=", "dim0": "swapaxes(a, b)", "dim1": "swapaxes(a, b)", "keepdim": "keepdims=",
+    "unbiased": "correction=1 (True) or correction=0 (False)", "ddof": "correction=",
+    "input": "the Tensor by position, first", "other": "both operands by position",
+    "p": "ord=", "min": "low=", "max": "high=", "a_min": "low=", "a_max": "high=",
+    "split_size_or_sections": "size_or_sizes=", "split_size": "size_or_sizes=", "tensors": "the list, by position",
+    "num_classes": "count=", "out": f"nothing: {never_changes}", "size": "the shape by position",
+    "memory_format": "nothing: there is one layout", "non_blocking": "nothing", "pin_memory": "nothing",
+}  # fmt: skip
+
+
+def no_attribute(owner: str, name: str) -> AttributeError:
+    """Return the error for a name that does not exist, with what it is called here, if that is known."""
+    hint = ATTRIBUTES.get(name) or (never_changes if name.endswith("_") and not name.startswith("_") else None)
+    return AttributeError(f"{owner} has no {name!r}" + (f"; here: {hint}" if hint else ""), name=name)
+
+
+def refusing(module: str) -> Callable[[str], NoReturn]:
+    """Return the `__getattr__` of a module of this package."""
+
+    def refuse(name: str) -> NoReturn:
+        raise no_attribute(module, name)
+
+    return refuse
+
+
+def missing(self: Any, name: str) -> Any:
+    """Raise the error for an attribute that an object does not have (`__getattr__`)."""
+    if hasattr(type(self), name):  # a property, in which something else is missing: that is what its own error says
+        return object.__getattribute__(self, name)
+    raise no_attribute(type(self).__name__, name)
+
+
+def hinted(function: F) -> F:
+    """Make a function say what an unknown keyword argument is called here."""
+    named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind in named]
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        for name in options:
+            if name not in known:
+                hint = f"; here: {ARGUMENTS[name]}" if name in ARGUMENTS else f", its arguments: {', '.join(known)}"
+                raise TypeError(f"{function.__name__}: there is no argument {name!r}{hint}")
+        return function(*args, **options)
+
+    return call  # type: ignore[return-value]

@@ -1,0 +1,139 @@
+"""Tensors from chance, and the generator that draws.
+
+Random numbers are drawn on the host by NumPy's Generator and then uploaded, so that a seed gives the same numbers on
+every device.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from tinygrad_seq.engine.arguments import ints
+from tinygrad_seq.engine.backend import as_dtype, host
+from tinygrad_seq.engine.creation import explained, size_of, tensor
+from tinygrad_seq.engine.tensor import Tensor
+
+default_generator = host.random.default_rng()
+again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that draws what was drawn before, meanwhile
+
+
+def manual_seed(seed: int) -> None:
+    """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.manual_seed(0)
+    >>> first = ts.rand(2).tolist()
+    >>> ts.manual_seed(0)
+    >>> ts.rand(2).tolist() == first
+    True
+    """
+    (number,) = ints("manual_seed", (seed,))
+    if number < 0:
+        raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
+    default().bit_generator.state = host.random.default_rng(number).bit_generator.state
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Return the state of the default generator, as plain values that `ts.save` takes.
+
+    >>> import tinygrad_seq as ts
+    >>> state = ts.get_rng_state()
+    >>> first = ts.rand(2)
+    >>> ts.set_rng_state(state)
+    >>> ts.rand(2).tolist() == first.tolist()
+    True
+    """
+    return dict(default().bit_generator.state)
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Put the default generator back to where `get_rng_state` was called; ValueError, and no change, if it is not that.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.set_rng_state(ts.get_rng_state())
+    """
+    trial: Any = host.random.PCG64()
+    try:
+        trial.state = state
+    except Exception as error:
+        raise ValueError(f"set_rng_state: expected what get_rng_state() gives: {error}") from error
+    default().bit_generator.state = trial.state
+
+
+@contextmanager
+def drawn_again(state: dict[str, Any] | None) -> Iterator[None]:
+    """Draw from a generator of that state in here, and from none that anybody else sees; None: change nothing."""
+    generator = again.get()
+    if state is not None:
+        generator = host.random.default_rng()
+        generator.bit_generator.state = state
+    token = again.set(generator)
+    try:
+        yield
+    finally:
+        again.reset(token)
+
+
+def default() -> Any:
+    """Return the generator to draw from where none was given."""
+    return again.get() or default_generator
+
+
+def chosen(op: str, generator: Any) -> Any:
+    """Return the generator to draw from: the one given, or the one that `manual_seed` sets."""
+    if not isinstance(generator, host.random.Generator | None):
+        raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
+    return generator or default()
+
+
+def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Any:
+    """Draw from [low, high) in a floating dtype: what would be rounded up to `high` becomes the number below it."""
+    draws = host.asarray(low + (high - low) * random.random(shape), dtype=dtype)
+    return host.minimum(draws, host.nextafter(dtype.type(high), dtype.type(low)))
+
+
+def floating(op: str, dtype: Any) -> Any:
+    """Return the dtype to draw in; refuse one that draws do not fit into."""
+    kind = as_dtype(dtype)
+    if kind.kind != "f":
+        raise TypeError(f"{op}: dtype must be floating, got {kind}: draws are not whole numbers")
+    return kind
+
+
+def randn(
+    *shape: Any,
+    dtype: Any = "float32",
+    device: str | None = None,
+    generator: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw from the standard normal distribution N(0, 1).
+
+    >>> import tinygrad_seq as ts
+    >>> ts.randn(2, 3).shape
+    (2, 3)
+    """
+    random, size, kind = chosen("randn", generator), size_of("randn", shape), floating("randn", dtype)
+    with explained(f"randn: cannot draw shape {size!s:.60}"):
+        draw = random.standard_normal(size).astype(kind)
+    return tensor(draw, device=device, requires_grad=requires_grad)
+
+
+def rand(
+    *shape: Any,
+    dtype: Any = "float32",
+    device: str | None = None,
+    generator: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw from the uniform distribution on [0, 1), in every dtype without the 1.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> ts.rand(2, generator=np.random.default_rng(0))
+    tensor([0.6369617 , 0.26978672])
+    """
+    random, size, kind = chosen("rand", generator), size_of("rand", shape), floating("rand", dtype)
+    with explained(f"rand: cannot draw shape {size!s:.60}"):
+        draw = uniform_draws(random, size, kind)
+    return tensor(draw, device=device, requires_grad=requires_grad)

@@ -1,0 +1,145 @@
+"""The walk: run the rules of a graph, newest node first.
+
+The gradient of a node is complete once all its users have run: then its rules run, and what they return is added to
+the parents. Broadcasting is undone on the way, in one place. Rules run on raw arrays, or on Tensors
+(`create_graph=True`), in which case the walk is recorded like any computation.
+"""
+
+from collections.abc import Callable, Iterable, Set
+from typing import Any
+
+from tinygrad_seq.engine.freed_graph import in_use
+from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.ops.shape import sum_to
+from tinygrad_seq.engine.primitive import Primitive, part
+from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.engine.scope import Scope, current
+
+Use = tuple[Node, Any]  # a node and its complete gradient
+Observer = Callable[[list[Use], Node, Any], None]
+
+
+def walk(
+    nodes: list[Node],
+    start: dict[Node, Any],
+    recorded: bool,
+    wanted: Iterable[Node] = (),
+    observe: Observer | None = None,
+    hooks: bool = True,
+    ends: Set[Node] = frozenset(),
+) -> dict[Node, Any]:
+    """Run the rules of the nodes, newest first; return the gradients of leaves, wanted and retained nodes among them.
+
+    `wanted`: further nodes whose gradients to return. `observe(uses, parent, contribution)` hears what each rule gives
+    to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
+    `ends`: nodes at which the walk ends, and returns what has arrived there, before hooks.
+    """
+    wanted = frozenset(wanted)
+    gradients: dict[Node, Any] = dict.fromkeys(nodes)  # parents that are no keys here are skipped
+    gradients.update(start)
+    waiting: dict[Node, dict[Any, list[Use]]] = {}  # by parent: uses that one merged rule adds up
+    summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
+    found: dict[Node, Any] = {}
+    here = current.get()
+    for node in reversed(nodes):
+        g = gradients.pop(node)
+
+        # Merged uses: all users of this node have run, so the uses that wait for it are complete.
+        if waiting and node in waiting:
+            for op, uses in waiting.pop(node).items():
+                merged = op.merge(node, uses)
+                if op is not part.op and getattr(merged, "shape", None) != node.shape:
+                    raise misfit(op, 0, node, merged)
+                if observe is not None:
+                    observe(uses, node, merged)
+                g = merged if g is None else g + merged
+        if g is None:
+            continue
+        if ends and node in ends:
+            found[node] = g
+            continue
+        op = node.op
+        if node.hooks is not None and hooks:
+            g = hooked(node, g, recorded, nodes)
+        if op is None or node.owner_ref is not None or (wanted and node in wanted):
+            found[node] = g
+            if op is None:
+                continue
+        parents = node.parents
+        if op.merge is not None:
+            if parents[0] in gradients:
+                waiting.setdefault(parents[0], {}).setdefault(op, []).append((node, g))
+            continue
+
+        # Rules: one for each argument, or a joint rule that gives the gradients of all.
+        y, static = node.output, node.static
+        saved: Any = node.saved
+        if recorded:
+            current.set(Scope(node.scope, "grad", True, here.recording))
+            y = None if y is None else make_tensor(y, node)
+            saved = [kept if isinstance(kept, Node) else make_tensor(kept, of) for kept, of in zip(saved, parents)]
+        arity, rules = op.arity, op.rules
+        if op.joint is not None:
+            rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+            if not isinstance(rules, list | tuple) or len(rules) != len(parents):
+                raise TypeError(f"{op.name}: its rule must give {len(parents)} gradients, got {rules!r:.60}")
+        i = -1
+        for parent in parents:  # spelt out rather than zipped and unpacked: most of a small network's time is here
+            i += 1
+            rule = rules[i]
+            if rule is None or parent not in gradients:
+                continue
+            if static is not None or arity > 2:
+                contribution = rule(g, y, *saved, **(static or {}))
+            elif arity == 1:
+                contribution = rule(g, y, saved[0])
+            elif arity == 2:
+                contribution = rule(g, y, saved[0], saved[1])
+            else:
+                contribution = rule  # what the joint rule gave
+            try:
+                if contribution.shape != parent.shape:
+                    contribution = sum_to(contribution, shape=parent.shape)
+            except (AttributeError, ValueError) as error:
+                raise misfit(op, i, parent, contribution) from error
+            if observe is not None:
+                observe([(node, g)], parent, contribution)
+
+            # Accumulation: in place only where the old sum was made here, so that nobody else holds it.
+            old = gradients[parent]
+            if old is None:
+                gradients[parent] = contribution
+            elif parent in summed and old.dtype is contribution.dtype:
+                old += contribution
+                gradients[parent] = old
+            else:
+                gradients[parent] = old + contribution
+                if not recorded:
+                    summed.add(parent)
+    return found
+
+
+def misfit(op: Primitive, i: int, parent: Node, got: Any) -> TypeError:
+    """Return the error for a rule whose gradient has another shape than its argument, and no sum over it has that."""
+    found = f"one of {got.shape}" if hasattr(got, "shape") else f"{got!r:.60}"
+    return TypeError(f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {found}")
+
+
+def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
+    """Return the gradient after the node's hooks, each of which may give a new one; `nodes` are in use meanwhile."""
+    around = in_use.get()
+    in_use.set((*around, nodes))
+    try:
+        for hook in list(node.hooks or ()):
+            answer = hook(g if recorded else make_tensor(g))
+            if answer is not None:
+                if not isinstance(answer, Value) or answer.array.shape != node.shape:
+                    raise ValueError(
+                        f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape "
+                        f"{node.shape}"
+                    )
+                g = answer.to(node.dtype)  # type: ignore[attr-defined]
+                g = g if recorded else g.array
+    finally:
+        in_use.set(around)
+    return g
