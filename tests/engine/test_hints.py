@@ -74,7 +74,7 @@ def test_an_error_inside_a_property_is_its_own():
         def size(self):
             return self.not_there
 
-    with pytest.raises(AttributeError, match="^Net has no 'not_there'$"):
+    with pytest.raises(AttributeError, match=r"^Net has no 'not_there'$"):
         Net().size
 
 
