@@ -251,6 +251,38 @@ def length(_: list[str]) -> None:
         gc.enable()
 
 
+def checkpoints(_: list[str]) -> None:
+    """An LSTM over T=10000 in windows of 100 (B=4, H=32), the loss in each: kept as a whole, and in checkpoints."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((10_000, 4, 32)).astype("float32"), rng.integers(0, 8, (10_000, 4))
+    lstm, head = ts.nn.LSTM(32, 32), ts.nn.Linear(32, 8)
+
+    def window(x: ts.Tensor, ids: np.ndarray, state: tuple[ts.Tensor, ts.Tensor]) -> tuple[ts.Tensor, object]:
+        out, state = lstm(x, state)
+        return ts.nn.cross_entropy(head(out), ids), state
+
+    def step(call: Callable[..., tuple[ts.Tensor, tuple[ts.Tensor, ts.Tensor]]]) -> None:
+        lstm.zero_grad()
+        state, losses = (ts.zeros(1, 4, 32), ts.zeros(1, 4, 32)), []
+        for t in range(0, 10_000, 100):
+            loss, state = call(window, ts.tensor(x[t : t + 100]), y[t : t + 100], state)
+            losses.append(loss)
+        ts.stack(losses).mean().backward()
+
+    ways = {"kept": partial(step, lambda f, *args: f(*args)), "checkpoints": partial(step, ts.checkpoint)}
+    peaks = {}
+    for name, way in ways.items():
+        tracemalloc.start()
+        way()
+        peaks[name] = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    print("memory  " + " | ".join(f"{name} {peak:.1f} MB" for name, peak in peaks.items()))
+    report("time", rounds(ways, 5.0, 3), "kept")
+    gc.disable()
+    report("   no gc", rounds(ways, 5.0, 3), "kept")
+    gc.enable()
+
+
 def insight(_: list[str]) -> None:
     """Maps of influence at T=100 and H=32; ten training steps with a monitor, which looks at one of them."""
     for cell in CELLS:
@@ -276,7 +308,7 @@ def insight(_: list[str]) -> None:
         report(f"monitor {cell}", rounds({name: partial(ten_steps, way) for name, way in ways.items()}), "clipping")
 
 
-PARTS = {part.__name__: part for part in (steps, options, chain, memory, embedding, length, insight)}
+PARTS = {part.__name__: part for part in (steps, options, chain, memory, checkpoints, embedding, length, insight)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
