@@ -37,6 +37,17 @@ def same(outputs: list[Tensor], others: list[Tensor], atol: float, rtol: float) 
     )
 
 
+def checked_inputs(op: str, function: Any, inputs: Any) -> tuple[list[Any], list[int]]:
+    """Return the inputs, and which of them require a gradient; refuse what is no function, and inputs without one."""
+    if not callable(function):
+        raise TypeError(f"{op}: expected a function and its inputs, got {type(function).__name__} {function!r:.60}")
+    values = as_list(inputs)
+    moving = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
+    if not moving:
+        raise ValueError(f"{op}: no input requires a gradient")
+    return values, moving
+
+
 def gradcheck(
     function: Callable[..., Any],
     inputs: Tensor | Sequence[Tensor],
@@ -57,15 +68,12 @@ def gradcheck(
     >>> ts.gradcheck(lambda x: x.tanh() * x, x)
     True
     """
+    values, moving = checked_inputs("gradcheck", function, inputs)
     at_least(1, "gradcheck", directions=directions)
     for name, value in {"eps": eps, "atol": atol, "rtol": rtol}.items():
         if not 0 <= as_number("gradcheck", name, value) < math.inf or (name == "eps" and value == 0):
             least = "positive" if name == "eps" else "at least 0"
             raise ValueError(f"gradcheck: {name} must be {least} and finite, got {value!r}")
-    values = as_list(inputs)
-    moving = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
-    if not moving:
-        raise ValueError("gradcheck: no input requires a gradient")
     if len({id(values[i]) for i in moving}) < len(moving):
         raise ValueError("gradcheck: one Tensor is there as two inputs, which cannot be moved apart: give a copy")
     for i in moving:
@@ -119,7 +127,7 @@ def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor
     >>> ts.gradgradcheck(lambda x: x.tanh() * x, x)
     True
     """
-    values = as_list(inputs)
+    values, _ = checked_inputs("gradgradcheck", function, inputs)
     generator = host.random.default_rng(options.get("seed", 0) + 1)
     outputs = [y for y in outputs_of(function, values) if y.requires_grad]
     weights = [tensor(generator.standard_normal(y.shape), device=y.device, requires_grad=True) for y in outputs]

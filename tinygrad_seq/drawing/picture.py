@@ -22,6 +22,7 @@ from tinygrad_seq.drawing.view.build import build
 from tinygrad_seq.drawing.view.fold import folded
 from tinygrad_seq.drawing.view.model import View, within
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.saving.atomic_file import write_file
 
@@ -155,6 +156,7 @@ def draw(
         ) from None
     if first < 0 or last < 0 or (depth or 0) < 0:
         raise ValueError(f"draw: steps and depth must not be negative, got {steps} and {depth}")
+    flag("draw", backward=backward)
     one_of("view", view, ("unrolled", "rolled"))
     one_of("params", params, ("proxies", "shared"))
     one_of("layout", layout, ("time", "dot"))
@@ -172,7 +174,7 @@ def draw(
 
 def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:
     """Refuse an option that is not one of these."""
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         raise ValueError(f"draw: {name} must be {' or '.join(map(repr, known))}, got {given!r:.60}")
 
 

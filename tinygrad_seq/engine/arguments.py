@@ -21,8 +21,10 @@ def one_axis(op: str, axis: Any, ndim: int) -> int:
     """Return an axis as a non-negative int; refuse what is none."""
     try:
         number = as_int(axis)
+        if isinstance(axis, bool):
+            raise TypeError
     except (TypeError, ValueError):  # the latter from a Tensor
-        raise TypeError(f"{op}: axis must be an int, got {axis!r}") from None
+        raise TypeError(f"{op}: axis must be an int, got {axis!r:.60}") from None
     if not -ndim <= number < ndim:
         raise IndexError(f"{op}: axis {axis} is out of range for {ndim} dimension(s)")
     return number % ndim
@@ -33,7 +35,7 @@ def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
     ndim = len(shape_of(x))
     if axis is None:
         return tuple(range(ndim))
-    axes = tuple(one_axis(op, a, ndim) for a in (axis if isinstance(axis, Sequence) else (axis,)))
+    axes = tuple(one_axis(op, a, ndim) for a in (axis if isinstance(axis, list | tuple) else (axis,)))
     if len(set(axes)) != len(axes):
         raise ValueError(f"{op}: axis {axis} names an axis twice")
     return axes
@@ -41,7 +43,7 @@ def axes_of(op: str, axis: Axis, x: Any) -> tuple[int, ...]:
 
 def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return as a tuple what is given one by one, or as one tuple or list."""
-    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], Sequence) else given
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], list | tuple) else given
 
 
 def ints(op: str, numbers: Any) -> tuple[int, ...]:
@@ -50,6 +52,13 @@ def ints(op: str, numbers: Any) -> tuple[int, ...]:
         return tuple(as_int(n) for n in numbers)
     except (TypeError, ValueError):
         raise TypeError(f"{op}: expected ints, got {numbers!r:.60}") from None
+
+
+def flag(op: str, **flags: Any) -> None:
+    """Refuse a switch that is neither True nor False: "False" would count as True."""
+    for name, value in flags.items():
+        if not isinstance(value, bool | host.bool_):
+            raise TypeError(f"{op}: {name} must be True or False, got {value!r:.60}")
 
 
 def at_least(least: int, op: str, **counts: Any) -> None:

@@ -10,6 +10,7 @@ graph; it is written nowhere else.
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import device_of, modules
 from tinygrad_seq.engine.delivery import deliver, free, result_of
 from tinygrad_seq.engine.freed_graph import (
@@ -60,6 +61,8 @@ def grad(
     >>> first.tolist(), ts.grad(first.sum(), x).tolist()
     ([27.0], [18.0])
     """
+    flag("grad", create_graph=create_graph, allow_unused=allow_unused)
+    flag("grad", retain_graph=create_graph if retain_graph is None else retain_graph)
     single = isinstance(inputs, Value)
     sources, results = tensors("input", inputs), tensors("output", outputs)
     if grad_outputs is None or isinstance(outputs, Value):
@@ -124,8 +127,8 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
             )
         if not isinstance(gradient, Value):
             try:
-                given = xp.ones(array.shape) if gradient is None else gradient
-                gradient = make_tensor(xp.array(given, dtype=array.dtype))
+                given = xp.ones(array.shape) if gradient is None else xp.array(gradient)
+                gradient = make_tensor(given.astype(array.dtype, casting="same_kind"))
             except (TypeError, ValueError):
                 raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
         found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))

@@ -1,11 +1,9 @@
 """Tensors from data, and from nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
-from tinygrad_seq.engine.arguments import ints, spread
+from tinygrad_seq.engine.arguments import flag, ints, spread
 from tinygrad_seq.engine.backend import (
     as_dtype,
     check_differentiable,
@@ -17,10 +15,12 @@ from tinygrad_seq.engine.backend import (
 )
 from tinygrad_seq.engine.coercion import unwrapped, without_history
 from tinygrad_seq.engine.graph import leaf
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 
 
+@public
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Make a Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
 
@@ -31,6 +31,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     >>> ts.tensor([[1.0, 2.0]]).shape
     (1, 2)
     """
+    flag("tensor", requires_grad=requires_grad)
     source = data
     if isinstance(data, Tensor):  # a copy of a leaf is a new leaf; a result would lose its history
         source = data.array if data.is_leaf else without_history("tensor", data, "the Tensor itself")
@@ -48,6 +49,10 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     elif not isinstance(data, Tensor):
         source = to_default_device(source)
     kind = source.dtype.newbyteorder("=") if dtype is None else as_dtype(dtype)  # files may hold the other byte order
+    if kind.kind in "iu" and kind != source.dtype and source.dtype.kind != "b" and source.size:
+        limits = host.iinfo(kind)
+        if not (source.min() >= limits.min and source.max() <= limits.max):  # NaN neither
+            raise ValueError(f"tensor: the data reaches from {source.min()} to {source.max()}, beyond {kind}")
     array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
     made: Tensor = make_tensor(array)
@@ -64,25 +69,17 @@ def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     return size
 
 
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Raise ValueError, and say what was wanted, where NumPy cannot make an array, for lack of memory, too."""
-    try:
-        yield
-    except (ValueError, OverflowError, MemoryError) as error:
-        raise ValueError(f"{what}: {error}") from None
-
-
 def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
     size = size_of(op, shape)
-    with explained(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}"):
-        if kind.kind in "iu":
-            value = int(value)  # NumPy makes NaN some number, with a warning
-        array = host.full(size, value, dtype=kind)
+    try:
+        array = host.full(size, int(value) if kind.kind in "iu" else value, dtype=kind)  # no NaN becomes some int
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise ValueError(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}: {error}") from None
     return tensor(array, device=device, requires_grad=requires_grad)
 
 
+@public
 def full(
     shape: Any, value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -97,6 +94,7 @@ def full(
     return filled("full", (shape,), value, dtype, device, requires_grad)
 
 
+@public
 def zeros(
     *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -109,6 +107,7 @@ def zeros(
     return filled("zeros", shape, 0.0, dtype, device, requires_grad)
 
 
+@public
 def ones(
     *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -121,6 +120,7 @@ def ones(
     return filled("ones", shape, 1.0, dtype, device, requires_grad)
 
 
+@public
 def zeros_like(x: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Make zeros of the shape of x, and of its dtype and device where no other is given.
 
@@ -131,6 +131,7 @@ def zeros_like(x: Any, dtype: Any = None, device: str | None = None, requires_gr
     return like("zeros_like", x, 0.0, dtype, device, requires_grad)
 
 
+@public
 def ones_like(x: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Make ones of the shape of x, and of its dtype and device where no other is given.
 
@@ -143,11 +144,11 @@ def ones_like(x: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 def like(op: str, x: Any, value: float, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
     """Return a Tensor of one value that is like another."""
-    given = x if isinstance(x, Tensor) or type(x) in modules else tensor(x)
-    of = given if isinstance(given, Tensor) else make_tensor(given)
+    of = x if isinstance(x, Tensor) else tensor(x)
     return filled(op, (of.shape,), value, dtype or of.dtype, device or of.device, requires_grad)
 
 
+@public
 def arange(*limits: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Count: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
 
@@ -160,11 +161,11 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     whole = all(isinstance(limit, Integral) for limit in limits)
-    with explained(f"arange: cannot count through {limits!s:.80}"):
-        array = host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32")))
+    array = host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32")))
     return tensor(array, device=device, requires_grad=requires_grad)
 
 
+@public
 def eye(n: int, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Make the identity matrix of n rows.
 
@@ -173,7 +174,4 @@ def eye(n: int, dtype: Any = "float32", device: str | None = None, requires_grad
     tensor([[1., 0.],
             [0., 1.]])
     """
-    size = size_of("eye", (n, n))
-    with explained(f"eye: cannot make shape {size!s:.60}"):
-        array = host.eye(*size, dtype=as_dtype(dtype))
-    return tensor(array, device=device, requires_grad=requires_grad)
+    return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device, requires_grad=requires_grad)

@@ -95,17 +95,29 @@ def missing(self: Any, name: str) -> Any:
     raise no_attribute(type(self).__name__, name)
 
 
-def hinted(function: F) -> F:
-    """Make a function say what an unknown keyword argument is called here."""
+names_in_errors: set[str] = set()  # of functions that name themselves
+
+
+def public(function: F) -> F:
+    """Make a function of arrays say what an unknown argument is called here, and name itself in every error."""
+    name = function.__name__
+    names_in_errors.add(name)
     named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind in named]
+    known = [key for key, parameter in inspect.signature(function).parameters.items() if parameter.kind in named]
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        for name in options:
-            if name not in known:
-                hint = f"; here: {ARGUMENTS[name]}" if name in ARGUMENTS else f", its arguments: {', '.join(known)}"
-                raise TypeError(f"{function.__name__}: there is no argument {name!r}{hint}")
-        return function(*args, **options)
+        for key in options:
+            if key not in known:
+                hint = f"; here: {ARGUMENTS[key]}" if key in ARGUMENTS else f", its arguments: {', '.join(known)}"
+                raise TypeError(f"{name}: there is no argument {key!r}{hint}")
+        try:
+            return function(*args, **options)
+        except (IndexError, MemoryError, OverflowError, TypeError, ValueError) as error:
+            inner, _, text = str(error).partition(": ")
+            if inner == name:
+                raise
+            kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
+            raise kind(f"{name}: {text if inner in names_in_errors else error}") from error
 
     return call  # type: ignore[return-value]

@@ -63,7 +63,7 @@ class Primitive:
         positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
         if len(positional) + self.variadic < 2:
-            raise TypeError(f"{forward.__name__}: the forward of an op takes (xp, x, ...), one array or more after xp")
+            raise TypeError("primitive: the forward of an op takes (xp, x, ...), at least one array")
         self.name = forward.__name__.removeprefix("reduce_")  # sum, max and min are Python's names too
         self.forward = forward
         self.names = [p.name for p in positional[1:]]  # `xp` comes first
@@ -137,6 +137,8 @@ def primitive(forward: Callable[..., Any]) -> Operation:
     >>> ts.grad(cube(x).sum(), x).tolist()
     [12.0]
     """
+    if not callable(forward) or not hasattr(forward, "__name__"):
+        raise TypeError(f"primitive: expected a function with a name, got {type(forward).__name__} {forward!r:.60}")
     op = Primitive(forward)
     registry[op.name] = op
     maker = general if op.variadic or op.arity > 2 or (op.arity == 2 and op.static) else (unary, binary)[op.arity - 1]
@@ -268,11 +270,19 @@ def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
         xp = next((modules[type(x)] for x in args if type(x) in modules), None)
         kinds = list | tuple if xp else list | tuple | int | float
         xp = xp or host
-        args = [xp.asarray(x) if isinstance(x, kinds) else x for x in args]
+        args = [array_in_place(op, x, xp) if isinstance(x, kinds) else x for x in args]
     try:
         return op.forward(xp, *args, **static)
     except Exception as error:
         raise explain(op.name, args, error) from error
+
+
+def array_in_place(op: Primitive, x: Any, xp: Any) -> Any:
+    """Return a list or a number as an array; refuse a list without a regular shape."""
+    try:
+        return xp.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{op.name}: {error}") from None
 
 
 @primitive

@@ -11,13 +11,15 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import ints
 from tinygrad_seq.engine.backend import as_dtype, host
-from tinygrad_seq.engine.creation import explained, size_of, tensor
+from tinygrad_seq.engine.creation import size_of, tensor
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
 
 default_generator = host.random.default_rng()
 again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that draws what was drawn before, meanwhile
 
 
+@public
 def manual_seed(seed: int) -> None:
     """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
 
@@ -101,6 +103,7 @@ def floating(op: str, dtype: Any) -> Any:
     return kind
 
 
+@public
 def randn(
     *shape: Any,
     dtype: Any = "float32",
@@ -114,12 +117,11 @@ def randn(
     >>> ts.randn(2, 3).shape
     (2, 3)
     """
-    random, size, kind = chosen("randn", generator), size_of("randn", shape), floating("randn", dtype)
-    with explained(f"randn: cannot draw shape {size!s:.60}"):
-        draw = random.standard_normal(size).astype(kind)
+    draw = chosen("randn", generator).standard_normal(size_of("randn", shape)).astype(floating("randn", dtype))
     return tensor(draw, device=device, requires_grad=requires_grad)
 
 
+@public
 def rand(
     *shape: Any,
     dtype: Any = "float32",
@@ -133,7 +135,5 @@ def rand(
     >>> ts.rand(2, generator=np.random.default_rng(0))
     tensor([0.6369617 , 0.26978672])
     """
-    random, size, kind = chosen("rand", generator), size_of("rand", shape), floating("rand", dtype)
-    with explained(f"rand: cannot draw shape {size!s:.60}"):
-        draw = uniform_draws(random, size, kind)
+    draw = uniform_draws(chosen("rand", generator), size_of("rand", shape), floating("rand", dtype))
     return tensor(draw, device=device, requires_grad=requires_grad)

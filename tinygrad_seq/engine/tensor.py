@@ -9,9 +9,10 @@ from typing import Any, Concatenate, ParamSpec
 from weakref import ref
 
 from tinygrad_seq.engine import backend, backprop
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
 from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, leaf_after, mark_detached
-from tinygrad_seq.engine.hints import missing
+from tinygrad_seq.engine.hints import missing, public
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
 
@@ -140,6 +141,7 @@ class Tensor(Value):
             mark_detached(result, self.node)
         return result
 
+    @public
     def to(self, target: Any) -> "Tensor":
         """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if backend.names_device(target):
@@ -154,6 +156,7 @@ class Tensor(Value):
         `gradient` (default 1, for one element) has this Tensor's shape. The graph is freed unless `retain_graph`;
         with `create_graph` the gradients are recorded themselves. If an error is raised, no `.grad` has changed.
         """
+        flag("backward", retain_graph=retain_graph, create_graph=create_graph)
         backprop.backward([self], [gradient], retain_graph or create_graph, create_graph)
 
     def retain_grad(self) -> None:

@@ -7,7 +7,7 @@ from tinygrad_seq.engine.backend import Raw
 from tinygrad_seq.engine.coercion import coerce
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.hints import hinted
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import elementwise, shape
 from tinygrad_seq.engine.ops.matmul import matmul as multiplied
 
@@ -16,6 +16,7 @@ from tinygrad_seq.engine.ops.matmul import matmul as multiplied
 def matmul(x: Raw, y: Any) -> Any: ...
 @overload
 def matmul(x: T, y: Any) -> T: ...
+@public
 def matmul(x: Any, y: Any) -> Any:
     """Return the matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
 
@@ -39,7 +40,7 @@ def matmul(x: Any, y: Any) -> Any:
     return squeeze(found, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
 
 
-@hinted
+@public
 def clip(x: T, low: float | None = None, high: float | None = None) -> T:
     """Return x held between low and high; None leaves that side open; the gradient passes at the bounds.
 

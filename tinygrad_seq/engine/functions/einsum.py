@@ -12,11 +12,13 @@ from tinygrad_seq.engine.functions.reductions import sum
 from tinygrad_seq.engine.functions.selection import getitem
 from tinygrad_seq.engine.functions.shapes import broadcast_to, reshape, transpose
 from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops.elementwise import multiply
 
 Names = str  # a letter for each axis
 
 
+@public
 def einsum(equation: str, *operands: Any) -> Any:
     """Return a sum of products of arrays: "bij,bjk->bik" multiplies batches of matrices.
 

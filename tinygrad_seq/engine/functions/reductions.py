@@ -8,15 +8,15 @@ from functools import wraps
 from math import prod
 from typing import Any, TypeVar
 
-from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of
+from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, flag, ints, one_axis, shape_of
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.hints import hinted
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import elementwise, reduction, shape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@hinted
+@public
 def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the sum over an axis, several, or all.
 
@@ -24,6 +24,7 @@ def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     >>> ts.sum(ts.tensor([[1, 2], [3, 4]]), axis=0).tolist()
     [4, 6]
     """
+    flag("sum", keepdims=keepdims)
     return reduction.reduce_sum(x, axis=axes_of("sum", axis, x), keepdims=keepdims)
 
 
@@ -60,7 +61,7 @@ def widened(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
-@hinted
+@public
 @widened
 def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the mean over an axis, several, or all: sum(x) / n.
@@ -69,11 +70,12 @@ def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     >>> ts.mean(ts.tensor([1.0, 2.0, 6.0])).item()
     3.0
     """
+    flag("mean", keepdims=keepdims)
     axes = filled_axes("mean", axis, x)
     return elementwise.divide(reduction.reduce_sum(x, axis=axes, keepdims=keepdims), count(x, axes))
 
 
-@hinted
+@public
 @widened
 def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> T:
     """Return the variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
@@ -82,38 +84,45 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
     >>> ts.var(ts.tensor([1.0, 3.0])).item()
     1.0
     """
+    flag("var", keepdims=keepdims)
     axes = filled_axes("var", axis, x)
-    (correction,) = ints("var", (correction,))
-    if not 0 <= correction < (n := count(x, axes)):
+    n, (correction,) = count(x, axes), ints("var", (correction,))
+    if not 0 <= correction < n:
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
     distance = elementwise.subtract(x, mean(x, axes, keepdims=True))
     squares = elementwise.multiply(distance, distance)
     return elementwise.divide(sum(squares, axes, keepdims), float(n - correction))
 
 
-@hinted
+@public
 def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the largest over an axis, several, or all; ties share the gradient evenly.
+
+    The values alone, as in NumPy: `argmax` tells where they are (PyTorch's `x.max(1)` gives a pair of both).
 
     >>> import tinygrad_seq as ts
     >>> ts.max(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
     [5, 4]
     """
+    flag("max", keepdims=keepdims)
     return reduction.reduce_max(x, axis=filled_axes("max", axis, x), keepdims=keepdims)
 
 
-@hinted
+@public
 def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the smallest over an axis, several, or all; ties share the gradient evenly.
+
+    The values alone, as in NumPy (PyTorch's `x.min(1)` gives a pair of values and indices).
 
     >>> import tinygrad_seq as ts
     >>> ts.min(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
     [1, 3]
     """
+    flag("min", keepdims=keepdims)
     return reduction.reduce_min(x, axis=filled_axes("min", axis, x), keepdims=keepdims)
 
 
-@hinted
+@public
 def argmax(x: T, axis: int | None = None) -> T:
     """Return the index of the largest along an axis, or in the flattened array.
 
@@ -125,7 +134,7 @@ def argmax(x: T, axis: int | None = None) -> T:
     return reduction.argmax(x, axis=None if axis is None else axes[0])
 
 
-@hinted
+@public
 @widened
 def norm(x: T, ord: float = 2.0, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the length of a vector, (sum |x|^ord)^(1/ord), over an axis, several, or all.
@@ -137,6 +146,7 @@ def norm(x: T, ord: float = 2.0, axis: Axis = None, keepdims: bool = False) -> T
     >>> ts.norm(ts.tensor([3.0, 4.0])).item(), ts.norm(ts.tensor([3.0, -4.0]), ord=1).item()
     (5.0, 7.0)
     """
+    flag("norm", keepdims=keepdims)
     ord = as_number("norm", "ord", ord)
     if ord in (host.inf, -host.inf):
         return (max if ord > 0 else min)(elementwise.abs(x), axis, keepdims)
@@ -145,7 +155,7 @@ def norm(x: T, ord: float = 2.0, axis: Axis = None, keepdims: bool = False) -> T
     return reduction.norm(x, ord=float(ord), axis=axes_of("norm", axis, x), keepdims=keepdims)
 
 
-@hinted
+@public
 @widened
 def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return log(sum(exp(x))) over an axis, several, or all, without overflow.
@@ -154,10 +164,11 @@ def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     >>> ts.logsumexp(ts.tensor([1e4, -1e4])).item()
     10000.0
     """
+    flag("logsumexp", keepdims=keepdims)
     return reduction.logsumexp(x, axis=filled_axes("logsumexp", axis, x), keepdims=keepdims)
 
 
-@hinted
+@public
 @widened
 def log_softmax(x: T, axis: int = -1) -> T:
     """Return log(softmax(x)), accurate where the softmax itself is 0.
@@ -169,7 +180,7 @@ def log_softmax(x: T, axis: int = -1) -> T:
     return reduction.log_softmax(x, axis=filled_axes("log_softmax", axis, x))
 
 
-@hinted
+@public
 @widened
 def softmax(x: T, axis: int = -1) -> T:
     """Return exp(x) / sum(exp(x)) along an axis: positive, summing to 1.

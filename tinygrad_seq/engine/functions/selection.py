@@ -6,7 +6,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import T, ints, shape_of
 from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_default_device, to_device
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.hints import hinted
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import indexing
 from tinygrad_seq.engine.recording import make_tensor
 
@@ -45,7 +45,7 @@ def indices(op: str, given: Any) -> Any:
         raise IndexError(f"{op}: a list of indices has rows of one length, got {given!r:.60}") from None
 
 
-@hinted
+@public
 def take(x: T, ids: Any) -> T:
     """Return rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); refuse ids out of range, or negative.
 
@@ -79,7 +79,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
     return ids
 
 
-@hinted
+@public
 def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
     """Return ids as rows of zeros with a single one: shape (*ids.shape, count).
 

@@ -6,12 +6,12 @@ from typing import Any
 from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of, spread
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.hints import hinted
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import joining
 from tinygrad_seq.engine.ops import shape as shapes
 
 
-@hinted
+@public
 def reshape(x: T, *shape: Any) -> T:
     """Return the same elements in another shape, given as ints or as one tuple; one of them may be -1.
 
@@ -22,7 +22,7 @@ def reshape(x: T, *shape: Any) -> T:
     return shapes.reshape(x, shape=ints("reshape", spread(shape)))
 
 
-@hinted
+@public
 def transpose(x: T, *axes: Any) -> T:
     """Return the axes in another order: NumPy's permutation of all axes, reversed when none is given.
 
@@ -39,7 +39,7 @@ def transpose(x: T, *axes: Any) -> T:
     return shapes.transpose(x, axes=order)
 
 
-@hinted
+@public
 def swapaxes(x: T, a: int, b: int) -> T:
     """Return the array with two axes exchanged.
 
@@ -54,7 +54,7 @@ def swapaxes(x: T, a: int, b: int) -> T:
     return shapes.transpose(x, axes=tuple(order))
 
 
-@hinted
+@public
 def expand_dims(x: T, axis: int) -> T:
     """Add an axis of length one, which is axis number `axis` of the result.
 
@@ -67,7 +67,7 @@ def expand_dims(x: T, axis: int) -> T:
     return shapes.reshape(x, shape=(*old[:at], 1, *old[at:]))
 
 
-@hinted
+@public
 def squeeze(x: T, axis: Axis = None) -> T:
     """Drop axes of length one: those named, or all.
 
@@ -83,7 +83,7 @@ def squeeze(x: T, axis: Axis = None) -> T:
     return shapes.reshape(x, shape=tuple(n for i, n in enumerate(old) if i not in axes))
 
 
-@hinted
+@public
 def broadcast_to(x: T, *shape: Any) -> T:
     """Repeat along new axes and axes of length one, by NumPy's rules.
 
@@ -94,7 +94,7 @@ def broadcast_to(x: T, *shape: Any) -> T:
     return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
 
 
-@hinted
+@public
 def flip(x: T, axis: Axis = None) -> T:
     """Reverse the order along an axis, several, or all.
 
@@ -105,7 +105,7 @@ def flip(x: T, axis: Axis = None) -> T:
     return shapes.flip(x, axis=axes_of("flip", axis, x))
 
 
-@hinted
+@public
 def pad(x: T, widths: Any, value: float = 0.0) -> T:
     """Add borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
 
@@ -129,7 +129,7 @@ def pad(x: T, widths: Any, value: float = 0.0) -> T:
 # --------------------------------------------------------------------------------- joining and cutting
 
 
-@hinted
+@public
 def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
     """Return Tensors one after another along an axis they have.
 
@@ -141,7 +141,7 @@ def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
     return joining.concatenate(*pieces, axis=one_axis("concatenate", axis, len(shape_of(pieces[0]))))
 
 
-@hinted
+@public
 def stack(pieces: Sequence[T], axis: int = 0) -> T:
     """Return Tensors of one shape side by side along a new axis.
 
@@ -161,9 +161,11 @@ def nonempty(op: str, pieces: Sequence[T]) -> list[T]:
     return list(pieces)
 
 
-@hinted
+@public
 def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> list[T]:
     """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given.
+
+    `split(x, 3)` gives chunks of length 3, as in PyTorch (NumPy's gives 3 chunks).
 
     >>> import tinygrad_seq as ts
     >>> [piece.tolist() for piece in ts.split(ts.arange(5), 2)]
@@ -182,7 +184,7 @@ def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> 
     return list(joining.split(x, sizes=sizes, axis=axis))
 
 
-@hinted
+@public
 def unstack(x: Iterable[T], axis: int = 0) -> list[T]:
     """Return the slices along an axis: a sequence (T, B, I) becomes its T steps.
 
