@@ -18,6 +18,7 @@ from tinygrad_seq.nn.losses import (
 )
 from tinygrad_seq.nn.lstm import LSTM, LSTMCell
 from tinygrad_seq.nn.module import Module, Parameter
+from tinygrad_seq.nn.parameter import Buffer
 from tinygrad_seq.nn.recurrent import Recurrent
 from tinygrad_seq.nn.rnn import RNN, RNNCell
 
@@ -26,6 +27,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "BCEWithLogitsLoss",
+    "Buffer",
     "Cell",
     "CrossEntropyLoss",
     "Dropout",
