@@ -2,20 +2,14 @@
 
 from tinygrad_seq.nn import init
 from tinygrad_seq.nn.cell import Cell
+from tinygrad_seq.nn.class_losses import CrossEntropyLoss, NLLLoss, cross_entropy, nll_loss
 from tinygrad_seq.nn.container import ModuleList, Sequential
 from tinygrad_seq.nn.dropout import Dropout, dropout
 from tinygrad_seq.nn.embedding import Embedding, OneHot
 from tinygrad_seq.nn.gru import GRU, GRUCell
 from tinygrad_seq.nn.keras import from_keras
 from tinygrad_seq.nn.linear import Linear
-from tinygrad_seq.nn.losses import (
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    MSELoss,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    mse_loss,
-)
+from tinygrad_seq.nn.losses import BCEWithLogitsLoss, MSELoss, binary_cross_entropy_with_logits, mse_loss
 from tinygrad_seq.nn.lstm import LSTM, LSTMCell
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.parameter import Buffer
@@ -38,6 +32,7 @@ __all__ = [
     "MSELoss",
     "Module",
     "ModuleList",
+    "NLLLoss",
     "OneHot",
     "Parameter",
     "RNNCell",
@@ -49,4 +44,5 @@ __all__ = [
     "from_keras",
     "init",
     "mse_loss",
+    "nll_loss",
 ]
