@@ -8,6 +8,7 @@ from tinygrad_seq.nn.dropout import Dropout, dropout
 from tinygrad_seq.nn.embedding import Embedding, OneHot
 from tinygrad_seq.nn.gru import GRU, GRUCell
 from tinygrad_seq.nn.keras import from_keras
+from tinygrad_seq.nn.layer_norm import LayerNorm
 from tinygrad_seq.nn.linear import Linear
 from tinygrad_seq.nn.losses import BCEWithLogitsLoss, MSELoss, binary_cross_entropy_with_logits, mse_loss
 from tinygrad_seq.nn.lstm import LSTM, LSTMCell
@@ -28,6 +29,7 @@ __all__ = [
     "Embedding",
     "GRUCell",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "MSELoss",
     "Module",
