@@ -1,6 +1,7 @@
 """Layers, each built from the ops, with PyTorch's names, shapes and formulas."""
 
 from tinygrad_seq.nn import init
+from tinygrad_seq.nn.activations import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.class_losses import CrossEntropyLoss, NLLLoss, cross_entropy, nll_loss
 from tinygrad_seq.nn.container import ModuleList, Sequential
@@ -31,6 +32,7 @@ __all__ = [
     "LSTMCell",
     "LayerNorm",
     "Linear",
+    "LogSoftmax",
     "MSELoss",
     "Module",
     "ModuleList",
@@ -38,8 +40,12 @@ __all__ = [
     "OneHot",
     "Parameter",
     "RNNCell",
+    "ReLU",
     "Recurrent",
     "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
