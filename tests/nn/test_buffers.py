@@ -209,9 +209,9 @@ def test_a_buffer_in_a_plain_list_is_warned_of():
 
 def test_a_picture_says_its_name_and_a_loaded_number_is_the_new_one():
     model = nn.Module()
-    model.factor, model.shift = nn.Buffer(ts.tensor(2.0)), nn.Buffer(ts.ones(2))
+    model.factor, model.shift = nn.Buffer(2.0, device="cpu"), nn.Buffer([1.0, 1.0], device="cpu")
     model.forward = lambda x: x * model.factor + model.shift
-    x = leaf([1.0, 2.0])
+    x = leaf(np.ones(2, "float32"), "cpu")
     early = model(x)
     assert {item.label for item in items(ts.draw(early).view)} >= {"factor", "shift"}
     model.load_state_dict({"factor": 3.0, "shift": [1.0, 1.0]})

@@ -152,6 +152,19 @@ def test_weights_and_probabilities_on_every_device(gpu, seed, shape, classes, re
     assert_near(found[3], found[1])
 
 
+@pytest.mark.parametrize("here, there", [("cpu", "cuda:0"), ("cuda:0", "cpu")])
+def test_what_is_elsewhere_is_said(gpu, here, there):
+    x = ts.zeros(2, 4, device=here)
+    ids, q, weight = (ts.tensor(data, device=there) for data in ([0, 1], np.zeros((2, 4)), np.ones(4)))
+    for name, call in (
+        ("targets", lambda: nn.cross_entropy(x, ids)), ("targets", lambda: nn.cross_entropy(x, q)),
+        ("targets", lambda: nn.nll_loss(x, ids)), ("weight", lambda: nn.cross_entropy(x, [0, 1], weight=weight)),
+        ("targets", lambda: nn.mse_loss(x, q)), ("weight", lambda: nn.NLLLoss(weight)(x, [0, 1])),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=rf'_(entropy|loss): {name} on {there} .* rest on {here}.*\.to\("{here}"'):
+            call()
+
+
 def test_the_weighted_mean_of_many_halves_does_not_overflow():
     """As the mean without weights: 70,000 ones add up to infinity in float16."""
     x = ts.zeros(70_000, 2, dtype="float16")

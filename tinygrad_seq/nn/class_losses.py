@@ -9,7 +9,6 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import ints, probability
 from tinygrad_seq.engine.backend import modules
-from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.functions.reductions import log_softmax
 from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indices
 from tinygrad_seq.engine.ops.indexing import scatter
@@ -127,7 +126,7 @@ def targets_for(op: str, targets: Any, x: Tensor, expected: str) -> Tensor:
     if array.dtype.kind not in "iu" and not (floating and array.shape == x.shape):
         kind = ValueError if floating and array.shape != x.shape[:-1] else TypeError
         raise kind(f"{op}: targets must be {expected}, got {array.dtype} of shape {array.shape}")
-    return targets if isinstance(targets, Tensor) else tensor(array, device=x.device)
+    return as_tensor(op, "targets", targets if isinstance(targets, Tensor) else array, x.device)
 
 
 def class_weights(op: str, weight: Any, x: Tensor) -> Tensor | None:

@@ -43,7 +43,7 @@ class LayerNorm(Module):
         self.normalized_shape = tuple(map(int, shape))
         self.eps = as_number("LayerNorm", "eps", eps)
         if not (self.eps >= 0 and isfinite(self.eps)):
-            raise ValueError(f"LayerNorm: eps must be a number of 0 or more, got {eps}")
+            raise ValueError(f"LayerNorm: eps must be a finite number of 0 or more, got {eps}")
         self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
         self.bias = Parameter(zeros(self.normalized_shape)) if elementwise_affine and bias else None
 
@@ -67,6 +67,7 @@ class LayerNorm(Module):
 
 @widened
 def standardized(x: Any, axes: tuple[int, ...], eps: float) -> Any:
-    """Return (x - mean) / sqrt(var + eps) over some axes. The distances come first: no large numbers are subtracted."""
+    """Return (x - mean) / sqrt(var + eps) over some axes."""
     distance = x - mean(x, axes, keepdims=True)
+    distance = distance - mean(distance, axes, keepdims=True)  # the mean of large numbers was rounded
     return distance / sqrt(mean(distance * distance, axes, keepdims=True) + eps)

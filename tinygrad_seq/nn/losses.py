@@ -62,11 +62,14 @@ def targets_like(op: str, what: str, x: Tensor, targets: Any) -> Tensor:
 
 
 def as_tensor(op: str, name: str, given: Any, device: str | None = None) -> Tensor:
-    """Return an argument as a Tensor, on a device if it was none; raise with its name for what is not numbers."""
+    """Return an argument as a Tensor on a device; raise with its name for no numbers, or a Tensor that is elsewhere."""
     try:
-        return given if isinstance(given, Tensor) else tensor(given, device=device)
+        found = given if isinstance(given, Tensor) else tensor(given, device=device)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{op}: {name}: {error}") from None
+    if device not in (None, found.device):
+        raise TypeError(f'{op}: {name} on {found.device} and the rest on {device}: move it with .to("{device}")')
+    return found
 
 
 def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
