@@ -29,6 +29,25 @@ def test_each_number_is_dropped_or_scaled_and_so_is_its_gradient(seed, shape, p,
     assert_same(gradients([y], [upstream], x), [upstream * scale])
 
 
+@given(seed=seeds, shape=npst.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4), p=chances, data=st.data())
+def test_along_a_shared_axis_all_are_dropped_or_none(seed, shape, p, data):
+    """The same draw as for an axis of length 1, whatever the length; in the gradient, too."""
+    axes = data.draw(st.integers(-len(shape), len(shape) - 1) | npst.valid_tuple_axes(len(shape)))
+    x, rng = leaf(np.random.default_rng(seed).normal(size=shape) + 10), np.random.default_rng(seed)
+    y = nn.dropout(x, p, rng, shared_axis=axes)
+    after, once = rng.random(), np.random.default_rng(seed)
+    numbers = [axis % len(shape) for axis in (axes if isinstance(axes, tuple) else (axes,))]
+    one = [1 if axis in numbers else size for axis, size in enumerate(shape)]
+    mask = nn.dropout(ts.ones(one, dtype="float64"), p, once).numpy()
+    assert_same([y.numpy()], [x.numpy() * mask])
+    assert_same(gradients([y], [np.cos(x.numpy())], x), [np.cos(x.numpy()) * mask])
+    assert once.random() == after  # and nothing else was drawn
+    ts.manual_seed(seed)
+    found = nn.Dropout(p, shared_axis=axes)(x)
+    ts.manual_seed(seed)
+    assert_same([found.numpy()], [nn.dropout(x, p, shared_axis=axes).numpy()])
+
+
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_the_share_is_p_and_the_mean_stays(p):
     n = 100_000
@@ -66,6 +85,7 @@ def test_p_1_leaves_zeros_and_no_gradient():
     assert y.tolist() == [0.0, 0.0]
     assert ts.grad(y.sum(), x).tolist() == [0.0, 0.0]
     assert repr(nn.Dropout(1)) == "Dropout(p=1.0)"
+    assert repr(nn.Dropout(0.5, shared_axis=0)) == "Dropout(p=0.5, shared_axis=0)"
 
 
 @pytest.mark.parametrize("kind, says, call", [
@@ -78,6 +98,15 @@ def test_p_1_leaves_zeros_and_no_gradient():
     (TypeError, r"dropout: x .*float64", lambda: nn.Dropout(0.5)(np.ones(2))),
     (TypeError, r"dropout: x .*list", lambda: nn.Dropout(0.5)([1.0])),
     (TypeError, r"dropout: x .*int64", lambda: nn.Dropout(0.5)(ts.tensor([1]))),
+    (TypeError, r"dropout: x .*NoneType", lambda: nn.Dropout(0.5, shared_axis=0)(None)),
+    (TypeError, r"Dropout: shared_axis.*True", lambda: nn.Dropout(0.5, True)),  # PyTorch's `inplace`
+    (TypeError, r"Dropout: shared_axis.*'0'", lambda: nn.Dropout(0.5, shared_axis="0")),
+    (TypeError, r"Dropout: shared_axis.*1\.5", lambda: nn.Dropout(0.5, shared_axis=(0, 1.5))),
+    (TypeError, r"Dropout: shared_axis.*None", lambda: nn.Dropout(0.5, shared_axis=(0, None))),
+    (IndexError, r"dropout: shared_axis.*2 .*2 dim", lambda: nn.Dropout(0.5, shared_axis=2)(ts.ones(3, 2))),
+    (IndexError, r"dropout: shared_axis.*-3 .*2 dim", lambda: nn.Dropout(0.5, shared_axis=-3)(ts.ones(3, 2))),
+    (IndexError, r"dropout: shared_axis.*0 .*0 dim", lambda: nn.Dropout(0.5, shared_axis=0)(ts.tensor(1.0))),
+    (ValueError, r"dropout: shared_axis.*twice", lambda: nn.Dropout(0.5, shared_axis=(0, -2))(ts.ones(3, 2))),
 ])  # fmt: skip
 def test_wrong_input_is_said(kind, says, call):
     with pytest.raises(kind, match=f"^{says}"):

@@ -2,7 +2,8 @@
 
 The loss of a position is the log of the sum of the exponentials, less the target's logit; its gradient is the softmax,
 less the target. It stays finite, exact and silent where a logit is 1e4, and a position that is ignored counts for
-nothing, whatever its logits hold.
+nothing, whatever its logits hold. The negative log likelihood is the same without the softmax, an index as a target the
+same as all probability on it, and a weight of 2 the same as a position that is there twice.
 """
 
 import numpy as np
@@ -19,6 +20,7 @@ from tinygrad_seq.engine.graph import ancestors
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, max_side=3)
 smoothings = st.sampled_from([0.0, 0.1, 0.5, 1.0])
+reductions = st.sampled_from(["mean", "sum", "none"])
 
 
 def log_softmax(logits):
@@ -32,14 +34,21 @@ def wanted(targets, classes, smoothing):
     return one_hot * (1 - smoothing) + smoothing / classes
 
 
-def formula(logits, targets, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+def formula(logits, targets, ignore_index=-100, reduction="mean", label_smoothing=0.0, weight=None):
     """The loss and its gradient (for "none": of its sum)."""
-    counted = targets != ignore_index
-    target = wanted(targets, logits.shape[-1], label_smoothing)
+    counted, classes = targets != ignore_index, logits.shape[-1]
+    weight = np.ones(classes) if weight is None else weight
+    target = wanted(targets, classes, label_smoothing) * weight
+    weighs = counted * weight[np.where(counted, targets, 0)]
     each = -(target * log_softmax(logits)).sum(-1) * counted
-    share = counted / counted.sum() if reduction == "mean" else counted.astype(float)
-    gradient = (np.exp(log_softmax(logits)) - target) * share[..., None]
+    share = counted / (weighs.sum() if reduction == "mean" else 1.0)
+    gradient = (np.exp(log_softmax(logits)) * target.sum(-1, keepdims=True) - target) * share[..., None]
     return each if reduction == "none" else (each * share).sum(), gradient
+
+
+def weights_of(logits):
+    """A weight for each class."""
+    return np.random.default_rng(logits.size).uniform(0.1, 3.0, logits.shape[-1])
 
 
 @st.composite
@@ -54,16 +63,127 @@ def cases(draw, shapes=shapes):
     return rng.normal(size=(*shape, classes)) * draw(st.sampled_from([1.0, 30.0])), targets, ignored
 
 
-@given(case=cases(), reduction=st.sampled_from(["mean", "sum", "none"]), smoothing=smoothings)
-def test_the_loss_and_its_gradient_are_the_formula(case, reduction, smoothing):
+@given(case=cases(), reduction=reductions, smoothing=smoothings, weighted=st.booleans())
+def test_the_loss_and_its_gradient_are_the_formula(case, reduction, smoothing, weighted):
     logits, targets, ignored = case
-    options = {"ignore_index": ignored, "reduction": reduction, "label_smoothing": smoothing}
+    options = {"ignore_index": ignored, "reduction": reduction, "label_smoothing": smoothing,
+               "weight": weights_of(logits) if weighted else None}
     x = leaf(logits)
     loss = nn.cross_entropy(x, ts.tensor(targets), **options)
     value, gradient = formula(logits, targets, **options)
     assert_near([loss.numpy()], [np.asarray(value)])
     assert_near(gradients([loss], [np.ones(loss.shape)], x), [gradient])
     assert_same([nn.CrossEntropyLoss(**options)(leaf(logits), targets).numpy()], [loss.numpy()])
+
+
+@given(case=cases(), reduction=reductions, weighted=st.booleans())
+def test_the_negative_log_likelihood_is_what_follows_the_softmax(case, reduction, weighted):
+    """In values, gradients and what it says; and a module holds its options."""
+    logits, targets, ignored = case
+    options = {"ignore_index": ignored, "reduction": reduction, "weight": weights_of(logits) if weighted else None}
+    found = []
+    for loss_of in (
+        lambda x: nn.cross_entropy(x, targets, **options),
+        lambda x: nn.nll_loss(x.log_softmax(), targets, **options),
+        lambda x: nn.NLLLoss(**options)(x.log_softmax(), targets),
+    ):
+        x = leaf(logits)
+        loss = loss_of(x)
+        found.append([loss.numpy(), *gradients([loss], [np.ones(loss.shape)], x)])
+    assert_near(found[1], found[0])
+    assert_same(found[2], found[1])
+
+
+@given(case=cases(), reduction=reductions, smoothing=smoothings, weighted=st.booleans())
+def test_an_index_is_all_probability_on_it(case, reduction, smoothing, weighted):
+    """The mean over positions is another than over weights, so those of the mean are multiplied out."""
+    logits, targets, _ = case
+    classes, weight = logits.shape[-1], weights_of(logits) if weighted else None
+    targets = targets % classes
+    options = {"reduction": reduction, "label_smoothing": smoothing, "weight": weight}
+    over = weight[targets].mean() if weighted and reduction == "mean" else 1.0
+    found = []
+    for target, scale in ((targets, over), (np.eye(classes)[targets], 1.0), (ts.tensor(np.eye(classes)[targets]), 1.0)):
+        x = leaf(logits)
+        loss = nn.cross_entropy(x, target, **options) * scale
+        found.append([loss.numpy(), *gradients([loss], [np.ones(loss.shape)], x)])
+    assert_near(found[0], found[1])
+    assert_same(found[2], found[1])
+
+
+@given(case=cases(), reduction=reductions, smoothing=smoothings, weighted=st.booleans(), seed=seeds)
+def test_probabilities_as_targets_are_the_formula_and_have_gradients_too(case, reduction, smoothing, weighted, seed):
+    logits, _, _ = case
+    q = np.random.default_rng(seed).random(logits.shape)
+    weight = weights_of(logits) if weighted else np.ones(logits.shape[-1])
+    x, target = leaf(logits), leaf(q)
+    loss = nn.cross_entropy(x, target, reduction=reduction, label_smoothing=smoothing, weight=weight)
+    mixed = (q * (1 - smoothing) + smoothing / logits.shape[-1]) * weight
+    each, share = -(mixed * log_softmax(logits)).sum(-1), max(1, q[..., 0].size) if reduction == "mean" else 1
+    assert_near([loss.numpy()], [np.asarray(each if reduction == "none" else each.sum() / share)])
+    by_logits = np.exp(log_softmax(logits)) * mixed.sum(-1, keepdims=True) - mixed
+    by_target = -log_softmax(logits) * weight * (1 - smoothing)
+    assert_near(gradients([loss], [np.ones(loss.shape)], x, target), [by_logits / share, by_target / share])
+
+
+@given(case=cases(shapes=npst.array_shapes(min_dims=1, max_dims=1, max_side=4)))
+def test_a_weight_of_2_is_a_position_that_is_there_twice(case):
+    logits, targets, ignored = case
+    times = np.random.default_rng(logits.size).integers(1, 4, logits.shape[-1])
+    counted = targets != ignored
+    twice = np.repeat(np.arange(len(targets)), np.where(counted, times[np.where(counted, targets, 0)], 1))
+    options = {"ignore_index": ignored, "reduction": "mean"}
+    weighted = nn.cross_entropy(leaf(logits), targets, weight=times, **options)
+    repeated = nn.cross_entropy(leaf(logits[twice]), targets[twice], **options)
+    assert_near([weighted.numpy()], [repeated.numpy()])
+
+
+@given(seed=seeds, shape=shapes, classes=st.integers(2, 5), reduction=reductions, smoothing=smoothings)
+def test_weights_and_probabilities_on_every_device(gpu, seed, shape, classes, reduction, smoothing):
+    rng, found = np.random.default_rng(seed), []
+    logits, q, weight = rng.normal(size=(*shape, classes)), rng.random((*shape, classes)), rng.random(classes)
+    for device in ("cpu", "cuda"):
+        criterion = nn.CrossEntropyLoss(reduction=reduction, label_smoothing=smoothing, weight=weight).to(device)
+        for target in (q.argmax(-1), q):
+            x = leaf(logits, device)
+            loss = criterion(x, ts.tensor(target, device=device))
+            found.append([loss.numpy(), *gradients([loss], [np.ones(loss.shape)], x)])
+    assert_near(found[2], found[0])
+    assert_near(found[3], found[1])
+
+
+@pytest.mark.parametrize("here, there", [("cpu", "cuda:0"), ("cuda:0", "cpu")])
+def test_what_is_elsewhere_is_said(gpu, here, there):
+    x = ts.zeros(2, 4, device=here)
+    ids, q, weight = (ts.tensor(data, device=there) for data in ([0, 1], np.zeros((2, 4)), np.ones(4)))
+    for name, call in (
+        ("targets", lambda: nn.cross_entropy(x, ids)), ("targets", lambda: nn.cross_entropy(x, q)),
+        ("targets", lambda: nn.nll_loss(x, ids)), ("weight", lambda: nn.cross_entropy(x, [0, 1], weight=weight)),
+        ("targets", lambda: nn.mse_loss(x, q)), ("weight", lambda: nn.NLLLoss(weight)(x, [0, 1])),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=rf'_(entropy|loss): {name} on {there} .* rest on {here}.*\.to\("{here}"'):
+            call()
+
+
+def test_the_weighted_mean_of_many_halves_does_not_overflow():
+    """As the mean without weights: 70,000 ones add up to infinity in float16."""
+    x = ts.zeros(70_000, 2, dtype="float16")
+    targets = np.zeros(70_000, int)
+    for weight in (None, [2.0, 1.0]):
+        np.testing.assert_allclose(nn.cross_entropy(x, targets, weight=weight).item(), np.log(2), rtol=2e-3)
+
+
+def test_the_weights_of_a_loss_are_its_buffer():
+    """They go where the module goes, are saved with it, and serve logits of every dtype."""
+    for make in (nn.CrossEntropyLoss, nn.NLLLoss):
+        assert list(make().state_dict()) == []
+        criterion = make(weight=ts.tensor([1.0, 3.0]))
+        assert list(criterion.state_dict()) == ["weight"] and not list(criterion.parameters())
+        criterion.load_state_dict({"weight": [2.0, 5.0]})
+        x = ts.tensor([[1.0, 2.0]], dtype="float64").log_softmax()
+        assert criterion(x, [1]).dtype == np.float64
+        assert criterion.to("float64").weight.dtype == np.float64
+        assert_same([criterion.weight.numpy()], [np.array([2.0, 5.0])])
 
 
 @given(case=cases())
@@ -102,8 +222,8 @@ def test_extreme_logits_are_finite_exact_and_silent(dtype, seed, shape, classes,
 
 @pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
 @given(case=cases(shapes=npst.array_shapes(min_dims=1, max_dims=2, min_side=2, max_side=3)), smoothing=smoothings,
-       at=st.integers(0, 4), reduction=st.sampled_from(["mean", "sum"]))
-def test_an_ignored_position_counts_for_nothing_whatever_it_holds(junk, case, smoothing, at, reduction):
+       at=st.integers(0, 4), reduction=st.sampled_from(["mean", "sum"]), weighted=st.booleans())
+def test_an_ignored_position_counts_for_nothing_whatever_it_holds(junk, case, smoothing, at, reduction, weighted):
     """The loss is that of the other positions alone: a masked class or an overflow in the padding must not reach it."""
     logits, targets, _ = case
     targets = targets % logits.shape[-1]
@@ -114,7 +234,8 @@ def test_an_ignored_position_counts_for_nothing_whatever_it_holds(junk, case, sm
     found = []
     for array, ids in ((spoiled, targets), (logits[counted], targets[counted])):
         x = leaf(array)
-        loss = nn.cross_entropy(x, ids, label_smoothing=smoothing, reduction=reduction)
+        weight = weights_of(logits) if weighted else None
+        loss = nn.cross_entropy(x, ids, label_smoothing=smoothing, reduction=reduction, weight=weight)
         (g,) = gradients([loss], [np.ones(())], x)
         found.append([loss.numpy(), g[ids != -100]])
     assert_same(*found)
@@ -129,7 +250,8 @@ def test_nothing_but_ignored_positions_is_nan_for_the_mean_and_0_for_the_sum(see
     assert total.item() == 0
     assert_same(gradients([total], [np.ones(())], x), [np.zeros_like(logits)])
     assert_same([nn.cross_entropy(leaf(logits), targets, reduction="none").numpy()], [np.zeros(count)])
-    assert np.isnan(nn.cross_entropy(leaf(logits), targets).item())
+    for weight in (None, weights_of(logits)):
+        assert np.isnan(nn.cross_entropy(leaf(logits), targets, weight=weight).item())
 
 
 @given(case=cases(shapes=npst.array_shapes(min_dims=1, max_dims=3, max_side=3)), data=st.data())
@@ -152,9 +274,41 @@ def test_a_target_out_of_range_is_an_error_that_names_its_position(case, data):
     (ValueError, r"label_smoothing.*1\.5", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], label_smoothing=1.5)),
     (ValueError, r"label_smoothing.*-0\.1", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], label_smoothing=-0.1)),
     (TypeError, r"integers.*float", lambda: nn.cross_entropy(ts.zeros(2, 4), np.array([0.0, 1.0]))),
+    (ValueError, r"targets.*\(2, 4\).*\(2, 3\)", lambda: nn.cross_entropy(ts.zeros(2, 4), ts.zeros(2, 3))),
+    (ValueError, r"targets.*\(2, 4\).*\(4,\)", lambda: nn.cross_entropy(ts.zeros(2, 4), ts.zeros(4))),
+    (TypeError, r"targets.*integers.*object", lambda: nn.cross_entropy(ts.zeros(2, 4), None)),
+    (TypeError, r"targets.*integers.*<U1", lambda: nn.cross_entropy(ts.zeros(2, 4), ["a", "b"])),
+    (TypeError, r"targets.*integers.*bool", lambda: nn.cross_entropy(ts.zeros(2, 4), np.zeros((2, 4), bool))),
+    (ValueError, r"ignore_index 0", lambda: nn.cross_entropy(ts.zeros(2, 4), ts.zeros(2, 4), ignore_index=0)),
+    (TypeError, r"ignore_index.*'a'", lambda: nn.cross_entropy(ts.zeros(2, 4), ts.zeros(2, 4), ignore_index="a")),
+    (ValueError, r"weight.*\(4,\).*\(3,\)", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], weight=ts.ones(3))),
+    (ValueError, r"weight.*\(4,\).*\(1, 4\)", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], weight=ts.ones(1, 4))),
+    (ValueError, r"weight.*\(4,\).*\(\)", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], weight=True)),
+    (TypeError, r"weight.*numbers.*str", lambda: nn.cross_entropy(ts.zeros(2, 4), [0, 1], weight="a")),
     (TypeError, r"Tensor.*ndarray", lambda: nn.cross_entropy(np.zeros((2, 4)), [0, 1])),
 ])  # fmt: skip
 def test_wrong_input_is_said(kind, says, call):
     with pytest.raises(kind, match=rf"(?s)^cross_entropy\b.*{says}") as caught:
+        call()
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("kind, says, call", [
+    (ValueError, r"nll_loss.*probabilities \(2, 4\).*\(2,\).*\(3,\)", lambda: nn.nll_loss(ts.zeros(2, 4), [0, 1, 2])),
+    (ValueError, r"nll_loss.*\(\) has no axis", lambda: nn.nll_loss(ts.tensor(1.0), 0)),
+    (ValueError, r"nll_loss.*reduction.*'average'", lambda: nn.NLLLoss(reduction="average")(ts.zeros(2, 4), [0, 1])),
+    (IndexError, r"nll_loss.*4 at position \(1,\)", lambda: nn.nll_loss(ts.zeros(2, 4), [0, 4])),
+    (TypeError, r"nll_loss.*integers.*float32", lambda: nn.nll_loss(ts.zeros(2, 4), ts.zeros(2, 4))),
+    (TypeError, r"nll_loss.*integers.*object", lambda: nn.nll_loss(ts.zeros(2, 4), None)),
+    (TypeError, r"nll_loss.*Tensor.*NoneType", lambda: nn.nll_loss(None, [0, 1])),
+    (TypeError, r"nll_loss.*floating.*int64", lambda: nn.nll_loss(ts.tensor([[1, 2]]), [0])),
+    (ValueError, r"nll_loss.*weight.*\(4,\).*\(5,\)", lambda: nn.NLLLoss(ts.ones(5))(ts.zeros(2, 4), [0, 1])),
+    (TypeError, r"NLLLoss.*weight.*numbers.*str", lambda: nn.NLLLoss("mean")),
+    (ValueError, r"NLLLoss.*weight.*\(C,\).*\(\)", lambda: nn.NLLLoss(3)),
+    (ValueError, r"CrossEntropyLoss.*weight.*\(C,\).*\(2, 2\)", lambda: nn.CrossEntropyLoss(weight=ts.ones(2, 2))),
+    (ValueError, r"CrossEntropyLoss.*weight.*regular", lambda: nn.CrossEntropyLoss(weight=[[1.0], [2.0, 3.0]])),
+])  # fmt: skip
+def test_wrong_input_of_the_others_is_said(kind, says, call):
+    with pytest.raises(kind, match=rf"(?s)^{says}") as caught:
         call()
     assert type(caught.value) is kind

@@ -1,11 +1,13 @@
-"""Layers, cells and losses against PyTorch: the same weights, inputs and options give the same outputs, states and
+"""Layers and cells against PyTorch: the same weights, inputs and options give the same outputs, states and
 gradients in float64.
 """
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
+import tinygrad_seq as ts
 from parity.oracle import close, leaf, torch
 from tinygrad_seq import nn
 
@@ -73,17 +75,53 @@ def test_cells(kind, seed, sizes, bias):
         close(p.grad, q.grad)
 
 
-@given(seed=seeds, rows=small, classes=st.integers(2, 5), smoothing=st.sampled_from([0.0, 0.1, 1.0]),
-       reduction=st.sampled_from(["mean", "sum", "none"]), ignored=st.booleans())  # fmt: skip
-def test_cross_entropy(seed, rows, classes, smoothing, reduction, ignored):
-    rng = np.random.default_rng(seed)
-    x, tx = leaf(rng.normal(size=(rows, classes)) * 5)
-    targets = rng.integers(0, classes, rows)
-    targets[0] = -100 if ignored and rows > 1 else targets[0]
-    options = {"reduction": reduction, "label_smoothing": smoothing}
-    loss = nn.cross_entropy(x, targets, **options)
-    tloss = torch.nn.functional.cross_entropy(tx, torch.tensor(targets), **options)
-    close(loss, tloss)
-    loss.sum().backward()
-    tloss.sum().backward()
-    close(x.grad, tx.grad)
+@given(seed=seeds, before=npst.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3),
+       shape=npst.array_shapes(max_dims=2, max_side=4), affine=st.booleans(), bias=st.booleans(),
+       eps=st.sampled_from([1e-5, 0.5]))  # fmt: skip
+def test_layer_norm(seed, before, shape, affine, bias, eps):
+    rng, options = np.random.default_rng(seed), {"eps": eps, "elementwise_affine": affine, "bias": bias}
+    theirs = torch.nn.LayerNorm(shape, **options)
+    for parameter in theirs.parameters():
+        torch.nn.init.uniform_(parameter)
+    ours, theirs = pair(nn.LayerNorm(shape, **options), theirs)
+    (x, tx), weights = leaf(rng.normal(size=(*before, *shape))), rng.normal(size=(*before, *shape))
+    y, ty = ours(x), theirs(tx)
+    close(y, ty)
+    (y * weights).sum().backward()
+    (ty * torch.tensor(weights)).sum().backward()
+    for p, q in [(x, tx), *zip(ours.parameters(), theirs.parameters(), strict=True)]:
+        close(p.grad, q.grad)
+
+
+@given(seed=seeds, shape=npst.array_shapes(min_dims=1, max_dims=3, max_side=3), data=st.data())
+def test_activations(seed, shape, data):
+    x, tx = leaf(np.random.default_rng(seed).normal(size=shape) * 5)
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    for name, ours, theirs in [
+        ("Tanh", {}, {}), ("Sigmoid", {}, {}), ("ReLU", {}, {}),
+        ("Softmax", {"axis": axis}, {"dim": axis}), ("LogSoftmax", {"axis": axis}, {"dim": axis}),
+    ]:  # fmt: skip
+        close(getattr(nn, name)(**ours)(x), getattr(torch.nn, name)(**theirs)(tx))
+
+
+class Norm(nn.Module):
+    """As much of PyTorch's BatchNorm1d as its state has."""
+
+    def __init__(self, size):
+        self.weight, self.bias = nn.Parameter(ts.ones(size)), nn.Parameter(ts.zeros(size))
+        self.running_mean, self.running_var = nn.Buffer(ts.zeros(size)), nn.Buffer(ts.ones(size))
+        self.num_batches_tracked = nn.Buffer(0)
+
+
+def test_a_state_with_buffers():
+    """Its names and their order, its dtypes, and what `.to` does to them."""
+    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    theirs(torch.randn(5, 2))
+    ours = nn.Sequential(nn.Linear(2, 3), Norm(3))
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    for model, other in ((ours, theirs), (ours.to("float64"), theirs.double())):
+        assert list(model.state_dict()) == list(other.state_dict())
+        for found, expected in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+            assert found.dtype == expected.numpy().dtype
+            close(found, expected, 0.0)
+    assert [name for name, _ in ours.named_buffers()] == [name for name, _ in theirs.named_buffers()]

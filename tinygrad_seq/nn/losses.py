@@ -1,63 +1,11 @@
-"""Losses: how wrong a network is, as one number."""
+"""Losses: how wrong a network is, as one number. Here are those that compare number by number, and what all share."""
 
 from typing import Any
 
-from tinygrad_seq.engine.arguments import ints, probability
-from tinygrad_seq.engine.backend import modules
 from tinygrad_seq.engine.creation import tensor
-from tinygrad_seq.engine.functions.reductions import log_softmax
-from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indices
 from tinygrad_seq.engine.ops.elementwise import softplus
-from tinygrad_seq.engine.ops.indexing import scatter
-from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
-
-
-def cross_entropy(
-    logits: Tensor, targets: Any, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
-) -> Tensor:
-    """Compute -log softmax(logits)[target], in nats.
-
-    logits (..., C), targets (...) of integers in [0, C): classes are the last axis, so (T, B, C) needs no reshape.
-    Positions whose target is `ignore_index` do not count. `reduction` is "mean", "sum" or "none". With
-    `label_smoothing` e, the target is 1 - e on the class and e spread evenly over all C. Raises IndexError for a target
-    out of range, naming its position.
-
-    >>> import tinygrad_seq as ts
-    >>> round(ts.nn.cross_entropy(ts.zeros(2, 4), ts.tensor([0, 3])).item(), 4)
-    1.3863
-    """
-    check_arguments("cross_entropy", "logits", logits, reduction)
-    label_smoothing = probability("cross_entropy", "label_smoothing", label_smoothing)
-    (ignore_index,) = ints("cross_entropy: ignore_index", (ignore_index,))
-    if not isinstance(targets, Tensor):
-        targets = tensor(indices("cross_entropy", targets), device=logits.device)
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: targets must be integers, got {targets.dtype}")
-    if targets.dtype.itemsize < 4:
-        targets = targets.to("int64")  # ignore_index or the number of classes may not fit into an int8
-    if not logits.shape:
-        raise ValueError("cross_entropy: logits of shape () have no axis of classes, which is the last one")
-    if logits.shape[:-1] != targets.shape:
-        raise ValueError(
-            f"cross_entropy: logits {logits.shape} want targets of shape {logits.shape[:-1]}, got {targets.shape}"
-        )
-    classes, xp = logits.shape[-1], modules[type(logits.array)]
-    counted = targets.array != ignore_index
-    checked_ids("cross_entropy", make_tensor(xp.where(counted, targets.array, 0)), classes)
-    (positions,) = xp.nonzero(counted.reshape(-1))
-    ids = targets.array.reshape(-1)[positions]
-    rows = logits.reshape(-1, classes)
-    if len(positions) < len(rows):  # ignored rows take no part in any arithmetic: they may hold NaN
-        rows = getitem(rows, make_tensor(positions))
-    log_probability = log_softmax(rows)
-    loss = -getitem(log_probability, (make_tensor(xp.arange(len(ids))), make_tensor(ids)))
-    if label_smoothing:
-        loss = loss * (1.0 - label_smoothing) - log_probability.mean(1) * label_smoothing
-    if reduction == "none":
-        return scatter(loss, shape=counted.reshape(-1).shape, indices=(positions,)).reshape(targets.shape)
-    return reduced(loss, reduction)
 
 
 def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
@@ -107,38 +55,32 @@ def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
 
 def targets_like(op: str, what: str, x: Tensor, targets: Any) -> Tensor:
     """Return the targets as a Tensor of x's dtype; raise ValueError for another shape than x's."""
-    found = targets if isinstance(targets, Tensor) else tensor(targets, device=x.device)
+    found = as_tensor(op, "targets", targets, x.device)
     if found.shape != x.shape:
         raise ValueError(f"{op}: {what} {x.shape} want targets of the same shape, got {found.shape}")
     return found.to(x.dtype)
 
 
-def reduced(losses: Tensor, reduction: str) -> Tensor:
-    """Return the losses, their sum or their mean; the mean of none is NaN."""
+def as_tensor(op: str, name: str, given: Any, device: str | None = None) -> Tensor:
+    """Return an argument as a Tensor on a device; raise with its name for no numbers, or a Tensor that is elsewhere."""
+    try:
+        found = given if isinstance(given, Tensor) else tensor(given, device=device)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{op}: {name}: {error}") from None
+    if device not in (None, found.device):
+        raise TypeError(f'{op}: {name} on {found.device} and the rest on {device}: move it with .to("{device}")')
+    return found
+
+
+def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
+    """Return the losses, their sum, or their mean (sum over the sum of their weights); the mean of none is NaN."""
     if reduction == "none":
         return losses
     if reduction == "sum":
         return losses.sum()
-    return losses.mean() if losses.size else losses.sum() * float("nan")
-
-
-class CrossEntropyLoss(Module):
-    """Compute `cross_entropy`, as a module.
-
-    >>> import tinygrad_seq as ts
-    >>> round(ts.nn.CrossEntropyLoss()(ts.zeros(2, 4), ts.tensor([0, 3])).item(), 4)
-    1.3863
-    """
-
-    def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
-        self.options: dict[str, Any] = {
-            "ignore_index": ignore_index,
-            "reduction": reduction,
-            "label_smoothing": label_smoothing,
-        }
-
-    def forward(self, logits: Tensor, targets: Any) -> Tensor:
-        return cross_entropy(logits, targets, **self.options)
+    if not losses.size:
+        return losses.sum() * float("nan")
+    return losses.mean() if weights is None else losses.mean() / weights.mean()  # means do not overflow
 
 
 class MSELoss(Module):

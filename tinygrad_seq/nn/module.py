@@ -13,12 +13,13 @@ from itertools import islice
 from reprlib import recursive_repr
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, as_dtype, host, names_device, to_device, to_host
-from tinygrad_seq.engine.commit import Change, commit
-from tinygrad_seq.engine.graph import Value, leaf_after
-from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.engine.backend import host, to_host
+from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.scope import Name, scope
+from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.nn.parameter import Buffer, Stored
 from tinygrad_seq.nn.parameter import Parameter as Parameter
+from tinygrad_seq.nn.stored_values import loaded, moved
 from tinygrad_seq.nn.summary import Summary, summary
 
 PLAIN_CONTAINERS = (list, tuple, set, dict)  # parts in these are not found
@@ -61,20 +62,14 @@ class Module:
         if callable(vars(Module).get(name)) and not is_forward:
             raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, use another name")
         old = dict(self.parts()).get(name) if name in vars(self) else None
-        if isinstance(old, Parameter) and not isinstance(value, Parameter | None):
-            raise TypeError(
-                f"{type(self).__name__}: {name!r} is an nn.Parameter, and only another nn.Parameter or None takes its "
-                f"place, not {type(value).__name__}; {name}.assign(value) gives it new values"
-            )
-        if isinstance(old, Module) and not isinstance(value, Parameter | Module | None):
-            raise TypeError(
-                f"{type(self).__name__}: {name!r} is an nn.Module, and only another nn.Module or None takes its place, "
-                f"not {type(value).__name__}"
-            )
+        is_plain = isinstance(value, Tensor) and not isinstance(value, Stored)
+        if isinstance(old, Buffer) and is_plain and not value.requires_grad:
+            value = Buffer(value)
+        check_place(type(self).__name__, name, old, value)
         object.__setattr__(self, name, value)
-        if isinstance(value, Parameter | Module):
+        if isinstance(value, Stored | Module):
             first = next(known for known, part in vars(self).items() if part is value)
-            value.named(first) if isinstance(value, Parameter) else name_all(value, part_name(self, self.name, first))
+            value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.name, first))
         if isinstance(value, Module) or isinstance(old, Module):
             Module.changes += 1
 
@@ -85,9 +80,9 @@ class Module:
     # ------------------------------------------------------------------------------------------ going through the parts
 
     def parts(self) -> Iterator[tuple[str, Any]]:
-        """Yield the attributes that are parameters or modules, in the order of assignment."""
+        """Yield the attributes that are parameters, buffers or modules, in the order of assignment."""
         attributes = list(vars(self).items())  # in one call of C: a call in another thread may be adding some
-        return ((name, part) for name, part in attributes if isinstance(part, Parameter | Module))
+        return ((name, part) for name, part in attributes if isinstance(part, Stored | Module))
 
     def named_modules(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
         """Yield this module and all inside it, each once, with dotted names."""
@@ -104,16 +99,19 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Yield all parameters with dotted names; one used in two places is listed once."""
-        seen = set()
-        for path, module in self.named_modules(prefix):
-            for name, parameter in own_parameters(module):
-                if id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    yield f"{path}.{name}" if path else name, parameter
+        return listed(self, prefix, Parameter)
 
     def parameters(self) -> Iterator[Parameter]:
         """Yield all parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
+        """Yield all buffers with dotted names; one used in two places is listed once."""
+        return listed(self, prefix, Buffer)
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Yield all buffers, each once."""
+        return (buffer for _, buffer in self.named_buffers())
 
     # ------------------------------------------------------------------------------------------------------------ state
 
@@ -131,27 +129,17 @@ class Module:
         commit((parameter, "stored_grad", None) for parameter in self.parameters())
 
     def to(self, target: Any) -> "Module":
-        """Move all parameters and gradients, in place, to a device ("cpu", "cuda", "cuda:N") or a floating dtype."""
-        to_place = names_device(target)
-        if not to_place and as_dtype(target).kind != "f":
-            raise TypeError(f"{type(self).__name__}.to: parameters are floating, {target!r} is not")
+        """Move parameters, gradients and buffers to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place.
 
-        def moved(array: Array) -> Array:
-            return to_device(array, target) if to_place else array.astype(as_dtype(target), copy=False)
-
-        changes: list[Change] = []
-        for p in self.parameters():
-            array = moved(p.array)
-            if array is not p.array:
-                changes += (p, "array", array), (p, "node", leaf_after(p, array, p.requires_grad))
-                if p.grad is not None:
-                    changes.append((p, "stored_grad", make_tensor(moved(p.grad.array))))
-        commit(changes)
+        A buffer of integers or truth values keeps its dtype.
+        """
+        stored = [each for _, each in listed(self, "", Parameter, Buffer)]
+        commit(moved(f"{type(self).__name__}.to", stored, target))
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """Return every parameter's values as a host array, by dotted name."""
-        return {name: host.array(to_host(parameter.array)) for name, parameter in self.named_parameters()}
+        """Return the values of every parameter and buffer as a host array, by dotted name."""
+        return {name: host.array(to_host(each.array)) for name, each in listed(self, "", Parameter, Buffer)}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
         """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing.
@@ -163,29 +151,18 @@ class Module:
             raise TypeError(f"{place}: expected a dict of arrays by name, got {type(state).__name__}")
         named = {name: part_at(self, name) for name in state}
         found = {id(part) for part in named.values()}
-        missing = [name for name, parameter in self.named_parameters() if id(parameter) not in found]
-        unexpected = [name for name, part in named.items() if not isinstance(part, Parameter)]
+        missing = [name for name, each in listed(self, "", Parameter, Buffer) if id(each) not in found]
+        unexpected = [name for name, part in named.items() if not isinstance(part, Stored)]
         if strict and (missing or unexpected):
             raise ValueError(f"{place}: missing {sorted(missing)}, unexpected {sorted(unexpected, key=str)}")
-        arrays: dict[Parameter, Any] = {}
-        wrong = []
-        for name, parameter in named.items():
-            if isinstance(parameter, Parameter):
-                try:
-                    array = values_for(parameter, state[name])
-                    other = arrays.setdefault(parameter, array)
-                    if array is not other and array.tobytes() != other.tobytes():
-                        raise ValueError("another value than the same parameter has elsewhere in the state")
-                except (TypeError, ValueError, RuntimeError) as error:
-                    wrong.append(f"{name}: {error}")
-        if wrong:
-            raise ValueError(f"{place}: {'; '.join(wrong)}")
-        commit([(parameter, "array", to_device(array, parameter.device)) for parameter, array in arrays.items()])
+        commit(loaded(place, {name: part for name, part in named.items() if isinstance(part, Stored)}, state))
 
     # ------------------------------------------------------------------------------------------------------------- text
 
     def summary(self) -> Summary:
         """Return the layers with the shape and size of every parameter, as text that shows itself at a prompt.
+
+        Buffers, which are not trained, are not listed.
 
         >>> import tinygrad_seq as ts
         >>> ts.nn.Sequential(ts.nn.Linear(3, 2), ts.nn.Dropout(0.5)).summary()
@@ -197,7 +174,7 @@ class Module:
         8 parameters
         """
         return summary(
-            (path, f"{type(module).__name__}({module.describe()})", own_parameters(module))
+            (path, f"{type(module).__name__}({module.describe()})", own(module, Parameter))
             for path, module in self.named_modules()
         )
 
@@ -212,9 +189,34 @@ class Module:
         return f"{type(self).__name__}({inside})"
 
 
-def own_parameters(module: Module) -> list[tuple[str, Parameter]]:
-    """Return the parameters among a module's own parts, by name."""
-    return [(name, part) for name, part in module.parts() if isinstance(part, Parameter)]
+def check_place(of: str, name: str, old: Any, value: Any) -> None:
+    """Raise TypeError unless a value may take the place of a part of a module."""
+    with_gradient = " with one: .detach() it first" if isinstance(value, Tensor) else ""
+    for kind, may, what, hint in (
+        (Parameter, Parameter | None, "another nn.Parameter", f"; {name}.assign(value) gives it new values"),
+        (Buffer, Stored | Module | None, "a Tensor without gradient", with_gradient),
+        (Module, Parameter | Module | None, "another nn.Module", ""),
+    ):
+        if isinstance(old, kind) and not isinstance(value, may):
+            raise TypeError(
+                f"{of}: {name!r} is an nn.{kind.__name__}, and only {what} or None takes its place, not "
+                f"{type(value).__name__}{hint}"
+            )
+
+
+def own(module: Module, *kinds: type[Stored]) -> list[tuple[str, Any]]:
+    """Return what a module itself stores, by name: all of one kind, then all of the next."""
+    return [(name, part) for kind in kinds for name, part in module.parts() if isinstance(part, kind)]
+
+
+def listed(top: Module, prefix: str, *kinds: type[Stored]) -> Iterator[tuple[str, Any]]:
+    """Yield what a module and all inside it store, each once, with dotted names."""
+    seen = set()
+    for path, module in top.named_modules(prefix):
+        for name, part in own(module, *kinds):
+            if id(part) not in seen:
+                seen.add(id(part))
+                yield f"{path}.{name}" if path else name, part
 
 
 def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
@@ -251,19 +253,11 @@ def name_all(top: Module, name: str) -> None:
 
 
 def part_at(module: Module, path: Any) -> Any:
-    """Return the Parameter or Module that a dotted name leads to, or None. A shared part has several names."""
+    """Return the part that a dotted name leads to, or None. A shared part has several names."""
     part: Any = module
     for name in path.split(".") if isinstance(path, str) else [path]:
         part = dict(part.parts()).get(name) if isinstance(part, Module) else None
     return part
-
-
-def values_for(parameter: Parameter, given: Any) -> Any:
-    """Return a copy of given values as a host array of a parameter's shape and dtype, or raise why there is none."""
-    array = host.asarray(to_host(given.array if isinstance(given, Value) else given))
-    if array.shape != parameter.shape:
-        raise ValueError(f"shape {array.shape}, expected {parameter.shape}")
-    return array.astype(parameter.dtype, casting="same_kind")
 
 
 def warn_of_lists(module: Module, listed: list[Module]) -> None:
@@ -283,17 +277,17 @@ def warn_of_lists(module: Module, listed: list[Module]) -> None:
                 )
 
 
-def parts_in(value: Any) -> list[Parameter | Module]:
+def parts_in(value: Any) -> list[Stored | Module]:
     """Return the parts in a list, tuple, set or dict; it may hold much data, so only its beginning is looked at."""
     found = [value]
     for item in found:  # which grows on the way
         if isinstance(item, PLAIN_CONTAINERS) and len(found) < 200:
             found.extend(islice(item.values() if isinstance(item, dict) else item, 20))
-    return [item for item in found if isinstance(item, Parameter | Module)]
+    return [item for item in found if isinstance(item, Stored | Module)]
 
 
-def ids_to_find(part: Parameter | Module) -> set[int]:
-    """Return the ids of a part's parameters, which other parts may share; its own id if it has none."""
-    if isinstance(part, Parameter):
+def ids_to_find(part: Stored | Module) -> set[int]:
+    """Return the ids of what a part stores, which other parts may share; its own id if it stores nothing."""
+    if not isinstance(part, Module):
         return {id(part)}
-    return {id(parameter) for _, _, module in walk(part) for _, parameter in own_parameters(module)} or {id(part)}
+    return {id(each) for _, _, module in walk(part) for _, each in own(module, Parameter, Buffer)} or {id(part)}

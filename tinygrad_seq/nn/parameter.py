@@ -1,6 +1,10 @@
-"""Parameter: what a network learns, a leaf of the graph whose array an optimiser or `assign` replaces by a new one."""
+"""What a module keeps: Parameters, which it learns, and Buffers, which it does not.
 
-from typing import Any, NoReturn
+A Parameter is a leaf of the graph whose array an optimiser or `assign` replaces by a new one. A Buffer is replaced by
+assigning another Tensor in its place.
+"""
+
+from typing import Any, NoReturn, TypeAlias
 
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.graph import Value, leaf
@@ -46,6 +50,41 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return Tensor.__repr__(self).replace("tensor(", "Parameter(", 1).replace(", requires_grad=True", "")
+
+
+class Buffer(Tensor):
+    """Hold what belongs to a module and is not trained: it moves and is saved with the module, as Parameters are.
+
+    A copy of the data, without gradient, as `ts.tensor` makes it. A Tensor that is assigned in its place becomes a
+    Buffer, and None takes it away; a Tensor with a gradient is refused, since all its history would be kept.
+
+    >>> import tinygrad_seq as ts
+    >>> class Mean(ts.nn.Module):
+    ...     def __init__(self):
+    ...         self.running = ts.nn.Buffer(ts.zeros(2))
+    ...     def forward(self, x):
+    ...         self.running = self.running * 0.5 + x.mean(0).detach() * 0.5
+    ...         return x - self.running
+    >>> mean = Mean()
+    >>> mean(ts.ones(3, 2)).shape
+    (3, 2)
+    >>> mean.state_dict()
+    {'running': array([0.5, 0.5], dtype=float32)}
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, dtype: Any = None, device: str | None = None) -> None:
+        try:
+            self.array, self.node = tensor(data, dtype, device).array, None
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Buffer: {error}") from None
+
+    def __repr__(self) -> str:
+        return Tensor.__repr__(self).replace("tensor(", "Buffer(", 1)
+
+
+Stored: TypeAlias = Parameter | Buffer
 
 
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
