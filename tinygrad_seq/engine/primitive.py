@@ -266,23 +266,15 @@ def general(op: Primitive) -> Callable[..., Any]:
 def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
     """Compute an op on raw arrays: no argument is a Tensor, so there is nothing to record. Rules end up here."""
     xp = modules.get(type(args[0])) if args else None
-    if xp is None:  # lists and numbers; a number beside an array stays one, so that it does not promote
-        xp = next((modules[type(x)] for x in args if type(x) in modules), None)
-        kinds = list | tuple if xp else list | tuple | int | float
-        xp = xp or host
-        args = [array_in_place(op, x, xp) if isinstance(x, kinds) else x for x in args]
     try:
+        if xp is None:  # lists and numbers; a number beside an array stays one, so that it does not promote
+            xp = next((modules[type(x)] for x in args if type(x) in modules), None)
+            kinds = list | tuple if xp else list | tuple | int | float
+            xp = xp or host
+            args = [xp.asarray(x) if isinstance(x, kinds) else x for x in args]
         return op.forward(xp, *args, **static)
     except Exception as error:
         raise explain(op.name, args, error) from error
-
-
-def array_in_place(op: Primitive, x: Any, xp: Any) -> Any:
-    """Return a list or a number as an array; refuse a list without a regular shape."""
-    try:
-        return xp.asarray(x)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{op.name}: {error}") from None
 
 
 @primitive

@@ -145,8 +145,8 @@ class Tensor(Value):
     def to(self, target: Any) -> "Tensor":
         """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if backend.names_device(target):
-            target = "cuda:0" if target == "cuda" else target
-            return self if target == self.device else shape.transfer(self, device=target, back=self.device)
+            device = "cuda:0" if target == "cuda" else target
+            return self if device == self.device else shape.transfer(self, device=device, back=self.device)
         dtype = backend.as_dtype(target)
         return self if dtype == self.dtype else shape.cast(self, dtype=dtype)
 
@@ -176,7 +176,6 @@ class Tensor(Value):
         return lambda: hooks.remove(hook) if hook in hooks else None
 
     # ------------------------------------------------------------------------- operators: each is the op of that name
-
     __add__ = method(elementwise.add)
     __sub__ = method(elementwise.subtract)
     __mul__ = method(elementwise.multiply)
@@ -213,7 +212,6 @@ class Tensor(Value):
         raise TypeError("a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)")
 
     # ----------------------------------------------------------------------- methods: each is the function of that name
-
     exp = method(elementwise.exp)
     log = method(elementwise.log)
     sqrt = method(elementwise.sqrt)

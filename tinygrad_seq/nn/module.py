@@ -15,6 +15,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.commit import commit
+from tinygrad_seq.engine.hints import missing
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.parameter import Buffer, Stored
@@ -72,6 +73,8 @@ class Module:
             value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.name, first))
         if isinstance(value, Module) or isinstance(old, Module):
             Module.changes += 1
+
+    __getattr__ = missing
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
