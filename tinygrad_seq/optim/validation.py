@@ -30,7 +30,7 @@ def checked_parameters(place: str, parameters: Iterable[Parameter]) -> list[Para
     """Return the parameters as a list; raise for anything else, or for one that is there twice."""
     if isinstance(parameters, Module):
         raise TypeError(f"{place}: pass the parameters of the {type(parameters).__name__}: module.parameters()")
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+    if isinstance(parameters, Value | dict) or not isinstance(parameters, Iterable):
         raise TypeError(f"{place}: expected a list of parameters, got a single {type(parameters).__name__}")
     found = list(parameters)
     for i, parameter in enumerate(found):
