@@ -104,6 +104,19 @@ def test_schedules(seed, lr, size, gamma, lowest):
                      with_schedule(torch.optim, torch.optim.lr_scheduler, *options), seed)
 
 
+@given(seed=seeds, norm=st.sampled_from([1.0, 2.0, 3.5, float("inf")]), limit=st.sampled_from([0.1, 1.0, 100.0]))
+def test_clipping_by_norm(seed, norm, limit):
+    rng = np.random.default_rng(seed)
+    arrays = [rng.normal(size=shape) for shape in ((3,), (2, 2))]
+    ours, theirs = [nn.Parameter(a) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
+    for p, q, a in zip(ours, theirs, arrays, strict=True):
+        p.grad, q.grad = ts.tensor(a * 2), torch.tensor(a * 2)
+    before = optim.clip_grad_norm_(ours, limit, norm)
+    assert before == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, limit, norm).item(), rel=1e-12)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
 @given(seed=seeds, limit=st.sampled_from([0.0, 0.1, 1.0, 100.0]))
 def test_clipping_by_value(seed, limit):
     array = np.random.default_rng(seed).normal(size=(3, 2))

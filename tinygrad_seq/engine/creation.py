@@ -63,6 +63,9 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 def manual_seed(seed: int) -> None:
     """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
 
+    A process that is forked goes on from the state of its parent, as in NumPy and PyTorch: several workers draw the
+    same numbers, unless each begins with a seed of its own, as `ts.manual_seed(seed + number)`.
+
     >>> import tinygrad_seq as ts
     >>> ts.manual_seed(0)
     >>> first = ts.rand(2).tolist()

@@ -211,7 +211,7 @@ class Optimizer:
             known = saved.keys() - {"parameters"} == {groups, "state"}
             if not known or not in_order or len(saved_as) not in (0, len(kept)):
                 raise KeyError
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise ValueError(f"{place}: expected what state_dict() gives, with 'param_groups' and 'state'") from None
         sizes, ours = [len(group) for group in numbers], [len(group["params"]) for group in self.param_groups]
         if sizes != ours:

@@ -11,18 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_seq.optim.optimizer import Optimizer, update_all
-from tinygrad_seq.optim.validation import nonnegative
+from tinygrad_seq.optim.validation import nonnegative, power
 
 TIMES = ("t", "step_size", "T_max")
 LONGEST = 2.0**53  # from here on, floats do not hold every whole number
-
-
-def power(gamma: float, exponent: int) -> float:
-    """Return gamma^exponent, inf where Python would raise an OverflowError."""
-    try:
-        return gamma**exponent
-    except OverflowError:
-        return math.inf
 
 
 class Schedule:
