@@ -24,7 +24,8 @@ def workers(seed):
     return drawn
 
 ts.manual_seed(5)
-print(json.dumps([workers(lambda number: None), workers(lambda number: ts.manual_seed(5 + number)), ts.rand(2).tolist()]))
+found = [workers(lambda number: None), workers(lambda number: ts.manual_seed(5 + number)), ts.rand(2).tolist()]
+print(json.dumps(found))
 """
 
 

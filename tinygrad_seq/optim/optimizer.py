@@ -35,12 +35,16 @@ class Optimizer:
 
     `param_groups` is a list of dicts, as in PyTorch: "params", a list of parameters, and every option of the formula
     (`lr` among them), changeable at any time and checked at the next step. A flat list of parameters is one group. In
-    a list of groups each says what differs from `defaults`, the options of the constructor:
+    a list of groups each says what differs from `defaults`, the options of the constructor. An option is an attribute,
+    too: `optimizer.lr = 0.1` sets it in all groups; reading it is a ValueError where the groups differ. `state` holds
+    what the optimiser remembers of a parameter.
 
-        optim.SGD([{"params": rnn.parameters()}, {"params": head.parameters(), "lr": 0.1}], lr=0.01)
-
-    An option is an attribute, too: `optimizer.lr = 0.1` sets it in all groups; reading it is a ValueError where the
-    groups differ. `state` holds what the optimiser remembers of a parameter.
+    >>> import tinygrad_seq as ts
+    >>> rnn, head = ts.nn.RNN(2, 3), ts.nn.Linear(3, 1)
+    >>> groups = [{"params": rnn.parameters()}, {"params": head.parameters(), "lr": 0.1}]
+    >>> optimizer = ts.optim.SGD(groups, lr=0.01, momentum=0.9)
+    >>> [group["lr"] for group in optimizer.param_groups], optimizer.momentum
+    ([0.01, 0.1], 0.9)
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
