@@ -30,16 +30,17 @@ def numbers(count, shape=(), dtype="int64"):
 # ------------------------------------------------------------------------------------------------------------- windows
 
 
-@given(count=st.integers(2, 20), length=sizes, horizon=sizes, shape=features, dtype=dtypes)
-def test_a_window_is_a_slice_and_a_target_the_next(count, length, horizon, shape, dtype):
+@given(count=st.integers(2, 20), length=sizes, horizon=sizes, stride=sizes, shape=features, dtype=dtypes)
+def test_a_window_is_a_slice_and_a_target_the_next(count, length, horizon, stride, shape, dtype):
     series = numbers(count, shape, dtype)
     if count < length + horizon:
         with pytest.raises(ValueError, match=rf"windows: .* need {length + horizon} values, the series has {count}"):
-            ts.data.windows(series, length, horizon)
+            ts.data.windows(series, length, horizon, stride)
         return
-    inputs, targets = ts.data.windows(series, length, horizon)
-    assert len(inputs) == len(targets) == count - length - horizon + 1
-    for i, (seen, next_) in enumerate(zip(inputs, targets)):
+    inputs, targets = ts.data.windows(series, length, horizon, stride)
+    starts = range(0, count - length - horizon + 1, stride)
+    assert len(inputs) == len(targets) == len(starts)
+    for i, seen, next_ in zip(starts, inputs, targets):
         np.testing.assert_array_equal(seen, series[i : i + length], strict=True)
         np.testing.assert_array_equal(next_, series[i + length : i + length + horizon], strict=True)
     assert np.shares_memory(inputs, series) and not inputs.flags.writeable and not targets.flags.writeable
@@ -90,18 +91,21 @@ def test_two_passes_at_once_do_not_disturb_each_other():
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5),
     shape=features, dtype=dtypes, value=st.integers(0, 9), first=st.booleans(), tensors=st.booleans(),
+    maxlen=st.none() | st.integers(1, 8), side=st.sampled_from(["right", "left"]),
 )  # fmt: skip
-def test_a_padded_sequence_is_itself_and_then_the_value(lengths, shape, dtype, value, first, tensors):
+def test_a_padded_sequence_is_itself_and_the_value(lengths, shape, dtype, value, first, tensors, maxlen, side):
     sequences = [numbers(length, shape, dtype) + np.asarray(b, dtype) for b, length in enumerate(lengths)]
     given_ = [ts.tensor(one) for one in sequences] if tensors else sequences
-    padded, found = ts.data.pad_sequences(iter(given_), value, batch_first=first)
-    assert found.dtype == np.int64 and found.tolist() == lengths
+    padded, found = ts.data.pad_sequences(iter(given_), value, batch_first=first, maxlen=maxlen, side=side)
+    steps = maxlen or max(lengths)
+    assert found.dtype == np.int64 and found.tolist() == [min(length, steps) for length in lengths]
     assert padded.dtype == dtype and padded.flags.c_contiguous
     rows = padded if first else padded.swapaxes(0, 1)
-    assert rows.shape == (len(lengths), max(lengths), *shape)
+    assert rows.shape == (len(lengths), steps, *shape)
     for row, sequence in zip(rows, sequences):
-        np.testing.assert_array_equal(row[: len(sequence)], sequence)
-        assert (row[len(sequence) :] == value).all()
+        filler = np.full((max(steps - len(sequence), 0), *shape), value, dtype)
+        wanted = [sequence[:steps], filler] if side == "right" else [filler, sequence[max(len(sequence) - steps, 0) :]]
+        np.testing.assert_array_equal(row, np.concatenate(wanted), strict=True)
 
 
 def test_empty_lists_say_nothing_of_dtype_or_shape():
@@ -176,10 +180,29 @@ def test_a_state_that_is_carried_over_windows_reads_the_stream_whole(batch, step
     (TypeError, r"uint8, which cannot hold the value -1", lambda: ts.data.pad_sequences([np.ones(1, "u1")], -1)),
     (TypeError, r"bool, which cannot hold the value 2", lambda: ts.data.pad_sequences([[True]], 2)),
     (TypeError, r"<U1, which cannot hold the value 0", lambda: ts.data.pad_sequences([["a"]])),
+    (TypeError, r"^pad_sequences: sequences must be in a list, got None", lambda: ts.data.pad_sequences(None)),
+    (TypeError, r"^pad_sequences: batch_first must be True or False", lambda: ts.data.pad_sequences([[1]], 0, "no")),
+    (ValueError, r"^pad_sequences: side must be 'right' or 'left', got 'pre'",
+     lambda: ts.data.pad_sequences([[1]], side="pre")),
+    (ValueError, r"^pad_sequences: maxlen must be at least 1, got 0", lambda: ts.data.pad_sequences([[1]], maxlen=0)),
+    (ValueError, r"^pad_sequences: there is no room for an array of \(1, 10{30}\)",
+     lambda: ts.data.pad_sequences([[1]], maxlen=10**30)),
+    (TypeError, r"^windows: stride must be an int, got True", lambda: ts.data.windows([1, 2], 1, stride=True)),
+    (ValueError, r"^windows: stride must be at least 1, got 0", lambda: ts.data.windows([1, 2], 1, stride=0)),
+    (TypeError, r"^bptt_batches: batch must be an int, got True", lambda: ts.data.bptt_batches([1, 2], True, 1)),
+    (TypeError, r"^batches: shuffle must be True or False, got 'no'",
+     lambda: ts.data.batches([1], size=1, shuffle="no")),
+    (TypeError, r"^batches: drop_last must be True or False", lambda: ts.data.batches([1], size=1, drop_last=None)),
 ])  # fmt: skip
 def test_what_cannot_be_cut_or_padded_is_said(error, says, call):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_sizes_in_numpys_narrow_numbers():
+    """255 is more than enough, and -255 is no uint8."""
+    assert len(ts.data.batches(np.arange(5), size=np.uint8(255))) == 1
+    assert len(ts.data.windows(np.arange(300), np.uint8(255), stride=np.uint8(1))[0]) == 45
 
 
 def test_tensors_of_a_gpu_are_fetched(gpu):

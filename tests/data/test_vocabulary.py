@@ -83,10 +83,46 @@ def test_a_vocabulary_is_saved_and_loaded(tmp_path_factory, text, special):
     assert again.decode(again.encode(text)) == vocabulary.decode(vocabulary.encode(text))
 
 
+@given(words=st.lists(st.text("abc", min_size=2, max_size=4), min_size=1, unique=True), mark=st.booleans())
+def test_a_vocabulary_of_words_does_not_become_one_of_characters(words, mark):
+    options = {"unknown": "?", "padding": "<pad>"} if mark else {}
+    vocabulary = Vocabulary.of(" ".join(words), split=str.split, **options)
+    with pytest.raises(ValueError, match=r"^Vocabulary: token '\w+' is not one character, .* split=str.split"):
+        Vocabulary(**vocabulary.state_dict())
+    again = Vocabulary(**vocabulary.state_dict(), split=str.split)
+    np.testing.assert_array_equal(again.encode(" ".join(words)), vocabulary.encode(" ".join(words)))
+    one_letter = Vocabulary.of("a b", split=str.split, separator=" ", **options)
+    with pytest.raises(ValueError, match=r"^Vocabulary: separator is ' ', .* split=str.split"):
+        Vocabulary(**one_letter.state_dict())
+
+
+@given(text=texts, mark=st.booleans())
+def test_a_vocabulary_of_characters_needs_no_split(text, mark):
+    options = {"unknown": "<unk>", "padding": "<pad>"} if mark else {}
+    vocabulary = Vocabulary.of(text, **options)
+    np.testing.assert_array_equal(Vocabulary(**vocabulary.state_dict()).encode(text), vocabulary.encode(text))
+
+
+def test_texts_may_be_split_already():
+    texts = [["the", "cat"], ["a", "cat"]]
+    assert Vocabulary.of(texts).tokens == ("a", "cat", "the")
+
+
 @pytest.mark.parametrize("error, says, make", [
     (ValueError, r"'a' comes twice, at 0 and 2", lambda: Vocabulary("aba")),
     (TypeError, r"must be a str, got 1 at position 1", lambda: Vocabulary(["a", 1])),
     (TypeError, r"must be a str, got \[\] at position 0", lambda: Vocabulary([[]])),
+    (TypeError, r"must be a str, got 1 at position 1", lambda: Vocabulary("a", unknown="a").encode(["a", 1])),
+    (TypeError, r"must be a str, got 2 at position 0", lambda: Vocabulary.of("a", unknown=2)),
+    (TypeError, r"text or tokens must be in a list, got None", lambda: Vocabulary(None)),
+    (TypeError, r"text or tokens must be in a list, got 3", lambda: Vocabulary("ab").encode(3)),
+    (TypeError, r"text or tokens must be in a list, got 7", lambda: Vocabulary("ab", split=lambda text: 7).encode("a")),
+    (TypeError, r"texts must be in a list, got 1", lambda: Vocabulary.of(1)),
+    (TypeError, r"separator must be a str, got None", lambda: Vocabulary("ab", separator=None)),
+    (TypeError, r"split must be a function .*'words'", lambda: Vocabulary("ab", split="words")),
+    (TypeError, r"split must be a function .*None", lambda: Vocabulary.of("ab", split=None)),
+    (TypeError, r"min_count must be an int, got '2'", lambda: Vocabulary.of("ab", min_count="2")),
+    (ValueError, r"padding=\[\] is not among", lambda: Vocabulary("ab", padding=[])),
     (ValueError, r"padding='#' is not among the 2", lambda: Vocabulary("ab", padding="#")),
     (ValueError, r"unknown='#' is not among the 2", lambda: Vocabulary("ab", unknown="#")),
     (ValueError, r"padding and unknown are both 'a'", lambda: Vocabulary("ab", padding="a", unknown="a")),

@@ -29,7 +29,8 @@ def plain(thing):
     if hasattr(thing, "tobytes"):  # an array of any device
         return thing.dtype.str, thing.shape, thing.tobytes()
     if isinstance(thing, dict):
-        return {key: plain(value) for key, value in thing.items() if key != "named_at"}  # which counts in all networks
+        named = {i if isinstance(key, ts.Tensor) else key: value for i, (key, value) in enumerate(thing.items())}
+        return {key: plain(value) for key, value in named.items() if key != "named_at"}  # which counts in all networks
     if isinstance(thing, list | tuple):
         return [plain(value) for value in thing]
     return plain(vars(thing)) if hasattr(thing, "__dict__") else thing
@@ -74,7 +75,7 @@ def network():
 def states():
     """The states of the same three after more training."""
     model, optimizer, schedule = network()
-    optimizer.options["eps"] = 0.5
+    optimizer.eps = 0.5
     optimizer.step()
     schedule.step()
     return [part.state_dict() for part in (model, optimizer, schedule)]

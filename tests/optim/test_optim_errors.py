@@ -13,17 +13,22 @@ from tinygrad_seq import nn, optim
 
 
 @pytest.mark.parametrize("says, spoil", [
-    ("options", lambda saved: saved.pop("options")),
-    ("options", lambda saved: saved["options"].pop("eps")),
+    ("param_groups", lambda saved: saved.pop("param_groups")),
+    ("options", lambda saved: saved["param_groups"][0].pop("eps")),
     ("'state'", lambda saved: saved.update(parameters=3)),
     ("'state'", lambda saved: saved["parameters"].pop()),
     ("'state'", lambda saved: saved["parameters"][0].pop()),
+    ("'state'", lambda saved: saved["parameters"][0].__setitem__(2, math.inf)),
     ("'state'", lambda saved: saved.update(more=1)),
     (r"parameter 1 was one \[3\].* now it is None \[2\]", lambda saved: saved["parameters"][1].__setitem__(1, [3])),
-    ("options", lambda saved: saved["options"].update(momentum=0.9)),
-    ("lr", lambda saved: saved["options"].update(lr=-1.0)),
-    ("amsgrad", lambda saved: saved["options"].update(amsgrad="no")),
-    ("for 1 parameters.* 2", lambda saved: saved["state"].pop()),
+    ("options", lambda saved: saved["param_groups"][0].update(momentum=0.9)),
+    ("lr", lambda saved: saved["param_groups"][0].update(lr=-1.0)),
+    ("amsgrad", lambda saved: saved["param_groups"][0].update(amsgrad="no")),
+    ("'state'", lambda saved: saved["state"].pop()),
+    ("'state'", lambda saved: saved["param_groups"][0].update(params=[1, 0])),
+    ("'state'", lambda saved: saved["param_groups"][0].pop("params")),
+    (r"groups of \[1, 1\] parameters.* \[2\]",
+     lambda saved: saved.update(param_groups=[{**saved["param_groups"][0], "params": [i]} for i in range(2)])),
     (r"'m' of shape \(3,\).*parameter 1.*\(2,\)", lambda saved: saved["state"][1].update(m=np.ones(3))),
     (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=[1.0, 2.0])),
     (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=np.array([1, 2]))),
@@ -38,7 +43,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
         parameter.grad = ts.ones(2)
     optimizer.step()
     before, saved = repr(optimizer.state_dict()), optimizer.state_dict()
-    saved["options"]["lr"] = 0.25
+    saved["param_groups"][0]["lr"] = 0.25
     saved["state"][0]["m"] += 1.0
     spoil(saved)
     with pytest.raises((TypeError, ValueError), match=f"^Adam.*{says}"):
@@ -81,26 +86,29 @@ def test_a_state_goes_to_no_other_parameters(make, seed, order):
             stepped([fresh[i] for i in order]).load_state_dict(saved)
 
 
-def test_a_state_of_version_0_1_0_is_taken_as_it_is(tmp_path):
-    """It holds no names: exactly what that version wrote."""
-    old = {
-        "options": {"lr": 0.25, "betas": (0.5, 0.75), "eps": 0.0, "weight_decay": 0.0, "amsgrad": False},
-        "state": [{}, {"t": 2, "m": np.float32([3.0]), "v": np.float32([4.0])}],
-    }
-    ts.save(old, tmp_path / "old")
+@pytest.mark.parametrize("named", [False, True], ids=["0.1.0", "with names"])
+def test_a_state_from_before_there_were_groups_is_taken_as_one_group(tmp_path, named):
+    """Exactly what version 0.1.0 wrote, which knew no names; and what was written before there were groups."""
+    options = {"lr": 0.25, "betas": (0.5, 0.75), "eps": 0.0, "weight_decay": 0.0, "amsgrad": False}
+    old = {"options": options, "state": [{}, {"t": 2, "m": np.float32([3.0]), "v": np.float32([4.0])}]}
     layer = nn.Linear(1, 1)
     optimizer = optim.Adam(layer.parameters())
+    if named:
+        old["parameters"] = optimizer.state_dict()["parameters"]
+    ts.save(old, tmp_path / "old")
     optimizer.load_state_dict(ts.load(tmp_path / "old"))
     found = optimizer.state_dict()
-    assert repr({key: found[key] for key in old}) == repr(old)
+    assert found["param_groups"] == [{**options, "params": [0, 1]}] and repr(found["state"]) == repr(old["state"])
     assert [entry[:2] for entry in found["parameters"]] == [["weight", [1, 1]], ["bias", [1]]]
+    with pytest.raises(ValueError, match=r"Adam.load_state_dict: .* groups of \[2\] parameters, .* has \[1, 1\]"):
+        optim.Adam([{"params": [p]} for p in layer.parameters()]).load_state_dict(old)
 
 
 @pytest.mark.parametrize("lr", [math.nan, -1.0, "fast", None])
 def test_an_option_that_became_nonsense_is_said_at_the_next_step(lr):
     optimizer = stepped([nn.Parameter([1.0, 2.0])])
     before = repr(optimizer.state_dict()["state"]), optimizer.parameters[0].tolist()
-    optimizer.options["lr"] = lr
+    optimizer.param_groups[0]["lr"] = lr
     with pytest.raises((TypeError, ValueError), match=rf"Adam: lr must be .*{lr}"):
         optimizer.step()
     assert (repr(optimizer.state_dict()["state"]), optimizer.parameters[0].tolist()) == before
@@ -114,7 +122,7 @@ def test_a_loaded_state_is_ones_own():
     saved = optimizer.state_dict()
     optimizer.load_state_dict(saved)
     saved["state"][0]["velocity"][...] = 7.0
-    saved["options"]["lr"] = 7.0
+    saved["param_groups"][0]["lr"] = 7.0
     assert optimizer.state_dict()["state"][0]["velocity"].tolist() == [1.0, 1.0]
     assert optimizer.lr == 1e-3
 
@@ -143,6 +151,8 @@ def test_a_loaded_state_is_ones_own():
     (TypeError, r"SGD: a set has no order", lambda w: optim.SGD({w})),
     (TypeError, r"Adam: a set has no order", lambda w: optim.Adam(frozenset([w]))),
     (TypeError, r"SGD: .*single float", lambda w: optim.SGD(0.1)),
+    (TypeError, r"SGD: .*single ndarray", lambda w: optim.SGD(np.array(0.1))),
+    (ValueError, r"Adam.load_state_dict: expected", lambda w: optim.Adam([w]).load_state_dict(np.ones(2))),
     (TypeError, r"Adam: .*Linear.*parameters\(\)", lambda w: optim.Adam(nn.Linear(2, 2))),
     (TypeError, r"Adam: parameter 0 .*multiply.*leaf", lambda w: optim.Adam([w * 2.0])),
     (TypeError, r"Adam: lr .*True", lambda w: optim.Adam([w], lr=True)),
@@ -165,7 +175,7 @@ def test_wrong_numbers_are_said(kind, says, call):
 @pytest.mark.parametrize("answer", [lambda x: None, lambda x: x.astype("float16"), lambda x: x[:1], lambda x: 1 / 0])
 def test_a_step_that_fails_moves_nothing(answer):
     class Own(optim.Optimizer):
-        def update(self, x, g, state):
+        def update(self, x, g, state, o):
             state["t"] = state.get("t", 0) + 1
             return x - g if x.size == 2 else answer(x)
 
@@ -176,4 +186,4 @@ def test_a_step_that_fails_moves_nothing(answer):
     with pytest.raises((TypeError, ZeroDivisionError)) as caught:
         own.step()
     assert caught.type is ZeroDivisionError or "Own: update must give parameter 1" in str(caught.value)
-    assert [weight.tolist() for weight in weights] == [[1.0, 2.0], [3.0, 4.0, 5.0]] and own.state == [{}, {}]
+    assert [weight.tolist() for weight in weights] == [[1.0, 2.0], [3.0, 4.0, 5.0]] and own.state == {}

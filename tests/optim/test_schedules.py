@@ -49,7 +49,7 @@ def test_a_rate_beyond_all_numbers_is_refused_and_time_stands_still():
     schedule = optim.StepLR(sgd(1.0), 1, gamma=1e200)
     schedule.step()
     for _ in range(2):
-        with pytest.raises(ValueError, match=r"StepLR: the next learning rate would not be a finite number"):
+        with pytest.raises(ValueError, match=r"StepLR: the next learning rate must be .* finite, got inf"):
             schedule.step()
     assert (schedule.options["t"], schedule.optimizer.lr) == (1, 1e200)
 
@@ -57,6 +57,8 @@ def test_a_rate_beyond_all_numbers_is_refused_and_time_stands_still():
 MAKERS = {
     "StepLR": lambda optimizer, n: optim.StepLR(optimizer, n, gamma=0.5),
     "CosineAnnealingLR": lambda optimizer, n: optim.CosineAnnealingLR(optimizer, n, eta_min=1e-7),
+    "ExponentialLR": lambda optimizer, n: optim.ExponentialLR(optimizer, 1 - 1 / (n + 1)),
+    "LambdaLR": lambda optimizer, n: optim.LambdaLR(optimizer, lambda t: 1 / (1 + t / 7)),
 }
 each_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -79,6 +81,45 @@ def test_cosine_is_half_a_wave_from_the_start_to_the_lowest(lr, length, lowest):
     schedule = optim.CosineAnnealingLR(sgd(lr), length, lowest)
     assert_follows(schedule, lambda t: lowest + (lr - lowest) * np.cos(np.pi * t / length / 2) ** 2, 2 * length + 1)
     assert schedule.optimizer.lr == pytest.approx(lr, rel=1e-12)  # a whole wave
+
+
+@given(lr=rates, gamma=st.floats(0, 1))
+def test_an_exponential_is_a_factor_a_step(lr, gamma):
+    assert_follows(optim.ExponentialLR(sgd(lr), gamma), lambda t: lr * math.prod([gamma] * t))
+
+
+@given(lr=rates, factors=st.lists(st.floats(0, 3), min_size=40, max_size=40))
+def test_a_function_gives_the_factor_from_the_beginning(lr, factors):
+    assert_follows(optim.LambdaLR(sgd(lr), factors.__getitem__), lambda t: lr * factors[t])
+
+
+def of_groups(starts):
+    optimizer = optim.SGD([{"params": [nn.Parameter([1.0])], "lr": lr} for lr in starts])
+    optimizer.step()
+    return optimizer
+
+
+@each_maker
+@given(starts=st.lists(rates, min_size=1, max_size=3), length=lengths)
+def test_every_group_goes_on_from_its_own_start(make, starts, length):
+    together, alone = make(of_groups(starts), length), [make(sgd(lr), length) for lr in starts]
+    held = together.optimizer.param_groups[-1]
+    for _ in range(12):
+        assert together.get_last_lr() == [schedule.optimizer.lr for schedule in alone]
+        for schedule in (together, *alone):
+            schedule.step()
+    assert held is together.optimizer.param_groups[-1]
+
+
+def test_a_function_for_each_group():
+    schedule = optim.LambdaLR(of_groups([1.0, 2.0]), [lambda t: 0.5**t, lambda t: t])
+    assert schedule.get_last_lr() == [1.0, 0.0]
+    schedule.step()
+    assert schedule.get_last_lr() == [0.5, 2.0]
+    schedule.optimizer.add_param_group({"params": [nn.Parameter([1.0])]})
+    with pytest.raises(ValueError, match=r"^LambdaLR: made for 2 group\(s\), but the optimiser has 3"):
+        schedule.step()
+    assert schedule.get_last_lr() == [0.5, 2.0, 1e-3] and schedule.options["t"] == 1
 
 
 @each_maker
@@ -124,6 +165,13 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(make, spoil):
     (ValueError, "StepLR: gamma .*-1", lambda o: optim.StepLR(o, 2, -1)),
     (ValueError, "CosineAnnealingLR: T_max .*0", lambda o: optim.CosineAnnealingLR(o, 0)),
     (ValueError, "CosineAnnealingLR: eta_min .*nan", lambda o: optim.CosineAnnealingLR(o, 5, math.nan)),
+    (ValueError, "StepLR: step_size .*9.*", lambda o: optim.StepLR(o, 10**30)),
+    (ValueError, "ExponentialLR: gamma .*-1", lambda o: optim.ExponentialLR(o, -1)),
+    (TypeError, "LambdaLR: lr_lambda must be a function.*0.5", lambda o: optim.LambdaLR(o, 0.5)),
+    (TypeError, "LambdaLR: lr_lambda must be a function.*None", lambda o: optim.LambdaLR(o, [None])),
+    (ValueError, r"LambdaLR: 2 functions, .* 1 group", lambda o: optim.LambdaLR(o, [abs, abs])),
+    (ValueError, r"LambdaLR: lr_lambda\(0\) .*-1", lambda o: optim.LambdaLR(o, lambda t: -1)),
+    (TypeError, r"LambdaLR: lr_lambda\(0\) .*None", lambda o: optim.LambdaLR(o, lambda t: None)),
     (ValueError, "CosineAnnealingLR.load_state_dict: .*list",
      lambda o: optim.CosineAnnealingLR(o, 5).load_state_dict([])),
 ])  # fmt: skip

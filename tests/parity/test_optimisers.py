@@ -59,6 +59,36 @@ def test_optimisers(name, data, seed, shape):
                  seed, shape)
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+@given(data=st.data(), seed=seeds, lrs=st.tuples(rates, rates), decay=decays)
+def test_groups(name, data, seed, lrs, decay):
+    """Two groups, of which the second decays; every second step both rates fall. Momentum etc. are common."""
+    options = data.draw(st.fixed_dictionaries({}, optional=OPTIONS[name]))
+    if options.get("nesterov"):
+        options["momentum"], options["dampening"] = options.get("momentum") or 0.9, 0.0
+    rng = np.random.default_rng(seed)
+    starts = [rng.normal(size=(3, 2)) for _ in lrs]
+    ours, theirs = [nn.Parameter(a) for a in starts], [torch.nn.Parameter(torch.tensor(a)) for a in starts]
+
+    def make(module, schedules, parameters):
+        groups = [{"params": [p], "lr": lr} for p, lr in zip(parameters, lrs)]
+        groups[1]["weight_decay"] = decay
+        optimizer = getattr(module, name)(groups, **options)
+        return optimizer, schedules.LambdaLR(optimizer, [lambda t: 1 / (t + 1), lambda t: 0.5**t])
+
+    made = [make(optim, optim, ours), make(torch.optim, torch.optim.lr_scheduler, theirs)]
+    for step in range(20):
+        for p, q in zip(ours, theirs):
+            gradient = rng.normal(size=(3, 2))
+            p.grad, q.grad = ts.tensor(gradient), torch.tensor(gradient)
+        for optimizer, schedule in made:
+            optimizer.step()
+            if step % 2:
+                schedule.step()
+        for p, q in zip(ours, theirs):
+            np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
 @given(seed=seeds, lr=rates, size=st.integers(1, 6), gamma=st.floats(0.01, 1), lowest=st.floats(0, 0.1))
 def test_schedules(seed, lr, size, gamma, lowest):
     def with_schedule(module, schedules, schedule, *options):
@@ -68,9 +98,23 @@ def test_schedules(seed, lr, size, gamma, lowest):
 
         return make
 
-    for options in [("StepLR", size, gamma), ("CosineAnnealingLR", size, lowest)]:
+    for options in [("StepLR", size, gamma), ("CosineAnnealingLR", size, lowest), ("ExponentialLR", gamma),
+                    ("LambdaLR", lambda t: gamma / (t + size))]:
         twenty_steps(with_schedule(optim, optim, *options),
                      with_schedule(torch.optim, torch.optim.lr_scheduler, *options), seed)
+
+
+@given(seed=seeds, norm=st.sampled_from([1.0, 2.0, 3.5, float("inf")]), limit=st.sampled_from([0.1, 1.0, 100.0]))
+def test_clipping_by_norm(seed, norm, limit):
+    rng = np.random.default_rng(seed)
+    arrays = [rng.normal(size=shape) for shape in ((3,), (2, 2))]
+    ours, theirs = [nn.Parameter(a) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
+    for p, q, a in zip(ours, theirs, arrays, strict=True):
+        p.grad, q.grad = ts.tensor(a * 2), torch.tensor(a * 2)
+    before = optim.clip_grad_norm_(ours, limit, norm)
+    assert before == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, limit, norm).item(), rel=1e-12)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12, atol=1e-12)
 
 
 @given(seed=seeds, limit=st.sampled_from([0.0, 0.1, 1.0, 100.0]))
@@ -88,5 +132,5 @@ def test_defaults_are_pytorchs():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             defaults = getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(1))]).defaults
-        ours = getattr(optim, name)([nn.Parameter([0.0])]).options
+        ours = getattr(optim, name)([nn.Parameter([0.0])]).defaults
         assert ours == {option: defaults[option] for option in ours}

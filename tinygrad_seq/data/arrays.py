@@ -3,9 +3,11 @@
 `ts.tensor(array, device=...)` makes Tensors of them, batch by batch.
 """
 
+from operator import index
 from typing import Any
 
-from tinygrad_seq.engine.backend import default_dtype, to_host
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.backend import default_dtype, host, to_host
 from tinygrad_seq.engine.coercion import without_history
 from tinygrad_seq.engine.graph import Value
 
@@ -19,3 +21,28 @@ def as_array(op: str, name: str, data: Any) -> Any:
     if array.ndim == 0:
         raise ValueError(f"{op}: {name} must have at least one axis, got {data!r:.60}")
     return array.astype(default_dtype) if isinstance(data, list | tuple) and array.dtype.kind == "f" else array
+
+
+def listed(op: str, name: str, items: Any) -> list[Any]:
+    """Return what is iterable as a list; refuse anything else."""
+    try:
+        iterator = iter(items)
+    except TypeError:
+        raise TypeError(f"{op}: {name} must be in a list, got {items!r:.60}") from None
+    return list(iterator)
+
+
+def positive(op: str, **counts: Any) -> list[int]:
+    """Return counts as Python's ints, in order; refuse what is no whole number of at least 1, or a truth value."""
+    for name, count in counts.items():
+        if isinstance(count, bool):
+            raise TypeError(f"{op}: {name} must be an int, got {count}")
+    at_least(1, op, **counts)
+    return [index(count) for count in counts.values()]
+
+
+def flags(op: str, **values: Any) -> None:
+    """Refuse what is neither True nor False."""
+    for name, value in values.items():
+        if not isinstance(value, bool | host.bool_):
+            raise TypeError(f"{op}: {name} must be True or False, got {value!r:.60}")

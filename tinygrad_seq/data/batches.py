@@ -1,16 +1,23 @@
-"""Examples in batches, in a new random order for every pass."""
+"""Examples in batches, in a new random order for every pass; a pass that was interrupted can be taken up again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array
-from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.data.arrays import as_array, flags, positive
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.random import chosen
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+def twin(generator: Any, state: Any) -> Any:
+    """Return a generator of the same kind, in that state."""
+    bits = type(generator.bit_generator)()
+    bits.state = state
+    return host.random.Generator(bits)
+
+
+@dataclass(eq=False, repr=False)
 class Batches:
     """Iterate over the batches of arrays that belong together: `len` is their number, every `for` is one pass."""
 
@@ -19,18 +26,76 @@ class Batches:
     shuffle: bool
     generator: Any
     drop_last: bool
+    # how many batches the last pass has given, and from which state of the generator its order was drawn
+    progress: dict[str, Any] = field(default_factory=lambda: {"given": 0, "order": None})
+    resumes: bool = False  # whether the next pass is the rest of that one
 
     def __len__(self) -> int:
         count = len(self.arrays[0])
         return count // self.size if self.drop_last else -(-count // self.size)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        order = host.arange(len(self.arrays[0]))
+        order, generator, progress = host.arange(len(self.arrays[0])), self.generator, self.progress
+        if self.resumes and self.shuffle:
+            generator = twin(generator, progress["order"])  # which leaves the numbers to come to whoever draws them
+        elif not self.resumes:
+            progress = {"given": 0, "order": generator.bit_generator.state if self.shuffle else None}
+        self.progress, self.resumes = progress, False
         if self.shuffle:
-            self.generator.shuffle(order)
-        for number in range(len(self)):
-            part = order[number * self.size : (number + 1) * self.size]
+            generator.shuffle(order)
+        while progress["given"] < len(self):
+            part = order[progress["given"] * self.size :][: self.size]
+            progress["given"] += 1
             yield tuple(array[part] for array in self.arrays)
+        progress.update(given=0, order=None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the last pass that began has come to, and the state of the generator, for `ts.save`.
+
+        >>> import numpy as np, tinygrad_seq as ts
+        >>> ts.manual_seed(0)
+        >>> digits = ts.data.batches(np.arange(10), size=5, shuffle=True)
+        >>> for (part,) in digits:
+        ...     state = digits.state_dict()
+        ...     break
+        >>> ts.manual_seed(1)
+        >>> again = ts.data.batches(np.arange(10), size=5, shuffle=True)
+        >>> again.load_state_dict(state)
+        >>> for (rest,) in again:  # what was left of the pass
+        ...     print(sorted([*part.tolist(), *rest.tolist()]))
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+        """
+        now = self.generator.bit_generator.state if self.shuffle else None
+        return {"examples": len(self.arrays[0]), "size": self.size, **self.progress, "generator": now}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on where `state_dict` was called: the next `for` gives what was left of the pass, if one had begun.
+
+        The generator (that of `ts.manual_seed`, if none was given) is put back to its state at that time, so that later
+        passes are the same, too. Raises ValueError, and changes nothing, for a state of other batches.
+        """
+        place, ours = "Batches.load_state_dict", self.state_dict()
+        if not isinstance(saved, dict) or saved.keys() != ours.keys():
+            raise ValueError(f"{place}: expected what state_dict() gives, with {', '.join(ours)}")
+        examples, size, given, order, generator = (saved[name] for name in ours)
+        if not all(type(number) is int for number in (examples, size, given)) or not 0 <= given <= len(self):
+            raise ValueError(f"{place}: {given!r:.60} batches of {size!r:.60} cannot have been given")
+        if (examples, size) != (ours["examples"], self.size):
+            raise ValueError(
+                f"{place}: the state is of {examples} examples, {size} at a time, "
+                f"but here are {ours['examples']}, {self.size} at a time"
+            )
+        if (generator is not None, order is not None) != (self.shuffle, self.shuffle and given > 0):
+            raise ValueError(f"{place}: the state is not of batches with shuffle={self.shuffle}")
+        changes: list[Change] = [(self, "resumes", given > 0)]
+        try:  # copies, that nobody else changes
+            order = None if order is None else twin(self.generator, order).bit_generator.state
+            if self.shuffle:
+                bits = self.generator.bit_generator
+                changes.append((bits, "state", twin(self.generator, generator).bit_generator.state))
+        except Exception as error:
+            raise ValueError(f"{place}: the state is not of this kind of generator: {error}") from error
+        commit([*changes, (self, "progress", {"given": given, "order": order})])
 
 
 def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = None, drop_last: bool = False) -> Batches:
@@ -39,7 +104,7 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     Each pass gives every element once, the same elements of every array together; with `shuffle` in an order that
     `generator` draws, else the one that `ts.manual_seed` sets. The last batch may be smaller, or be dropped with
     `drop_last`. Arrays (N, ...) -> tuples of NumPy arrays (size, ...), copies. Raises ValueError for arrays of
-    different lengths or none.
+    different lengths or none. `state_dict` and `load_state_dict` of what is returned go on in the middle of a pass.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> x, y = np.arange(5), np.arange(5) ** 2
@@ -51,10 +116,11 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     [2 3] [4 9]
     [4] [16]
     """
-    at_least(1, "batches", size=size)
+    (size,) = positive("batches", size=size)
+    flags("batches", shuffle=shuffle, drop_last=drop_last)
     if not arrays:
         raise ValueError("batches: there are no arrays to take batches of")
     found = tuple(as_array("batches", f"array {number}", array) for number, array in enumerate(arrays))
     if len({len(array) for array in found}) > 1:
         raise ValueError(f"batches: the arrays have different lengths: {', '.join(str(len(a)) for a in found)}")
-    return Batches(found, size, shuffle, chosen("batches", generator), drop_last)
+    return Batches(found, size, bool(shuffle), chosen("batches", generator), bool(drop_last))

@@ -1,13 +1,19 @@
-"""Sequences of different lengths as one array, padded at the end, and their lengths."""
+"""Sequences of different lengths as one array, padded on one side, and their lengths."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.data.arrays import as_array, flags, listed, positive
 from tinygrad_seq.engine.backend import host
 
 
-def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool = False) -> tuple[Any, Any]:
+def pad_sequences(
+    sequences: Iterable[Any],
+    value: float = 0,
+    batch_first: bool = False,
+    maxlen: int | None = None,
+    side: str = "right",
+) -> tuple[Any, Any]:
     """Return sequences of any lengths, each padded with `value` to the length of the longest, and the lengths.
 
     B sequences (T_b, ...) -> NumPy arrays: padded (T, B, ...), or (B, T, ...) with batch_first, where T is the largest
@@ -15,12 +21,25 @@ def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool 
     axis, so it wants batch_first. The dtype is the one that holds all sequences; a value that it cannot hold is a
     TypeError. Raises ValueError for sequences that differ in more than their length, naming the first that does.
 
+    With `maxlen` T is just that, and a longer sequence is cut on the `side` where a shorter one is padded: "right"
+    keeps its beginning, "left" its end, which is what Keras does unless told otherwise. The lengths are those after
+    the cut. Layers expect the padding at the right where they are given `lengths=`: with "left" leave these out, and
+    the layer reads the padding first.
+
     >>> import tinygrad_seq as ts
     >>> padded, lengths = ts.data.pad_sequences([[1, 2, 3], [4], [5, 6]], batch_first=True)
     >>> padded.tolist(), lengths.tolist()
     ([[1, 2, 3], [4, 0, 0], [5, 6, 0]], [3, 1, 2])
+    >>> ts.data.pad_sequences([[1, 2, 3], [4]], batch_first=True, maxlen=2, side="left")[0].tolist()
+    [[2, 3], [0, 4]]
     """
-    arrays = [as_array("pad_sequences", f"sequence {number}", one) for number, one in enumerate(sequences)]
+    flags("pad_sequences", batch_first=batch_first)
+    if not isinstance(side, str) or side not in ("right", "left"):
+        raise ValueError(f"pad_sequences: side must be 'right' or 'left', got {side!r:.60}")
+    arrays = [
+        as_array("pad_sequences", f"sequence {number}", one)
+        for number, one in enumerate(listed("pad_sequences", "sequences", sequences))
+    ]
     if not arrays:
         raise ValueError("pad_sequences: there are no sequences")
     solid = [array for array in arrays if len(array)] or arrays  # an empty list has no dtype or shape of its own
@@ -37,9 +56,16 @@ def pad_sequences(sequences: Iterable[Any], value: float = 0, batch_first: bool 
         held = False
     if not held:
         raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
-    lengths = host.array([len(array) for array in arrays], dtype="int64")
-    padded = host.full((len(arrays), int(lengths.max()), *solid[0].shape[1:]), padding)
-    for row, array in zip(padded, arrays):
-        if len(array):
-            row[: len(array)] = array
+    longest = max(len(array) for array in arrays)
+    (steps,) = (longest,) if maxlen is None else positive("pad_sequences", maxlen=maxlen)
+    lengths = host.array([min(len(array), steps) for array in arrays], dtype="int64")
+    shape = (len(arrays), steps, *solid[0].shape[1:])
+    try:
+        padded = host.full(shape, padding)
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise ValueError(f"pad_sequences: there is no room for an array of {shape}: {error}") from None
+    for row, array, length in zip(padded, arrays, lengths.tolist()):
+        if length:
+            part = slice(length) if side == "right" else slice(-length, None)
+            row[part] = array[part]
     return padded if batch_first else host.ascontiguousarray(padded.swapaxes(0, 1)), lengths

@@ -9,14 +9,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.data.arrays import as_array, listed, positive
 from tinygrad_seq.engine.backend import host
+
+
+def tokens_of(text: Any, split: Callable[[str], Iterable[str]] = list) -> list[str]:
+    """Return the tokens of a text, or tokens that are split already; refuse what is neither."""
+    tokens = listed("Vocabulary", "text or tokens", split(text) if isinstance(text, str) else text)
+    for position, token in enumerate(tokens if {*map(type, tokens)} - {str} else ()):
+        if not isinstance(token, str):
+            raise TypeError(f"Vocabulary: a token must be a str, got {token!r:.60} at position {position}")
+    return tokens
 
 
 class Vocabulary:
     """Map tokens to ids and back: a token's id is its position in a list without repeats.
 
-    `split` takes a text apart into tokens; `separator` is put between them when ids become text again. `padding` and
+    `split` takes a text apart into tokens; it may be left out where all are characters, and no separator is given, else
+    that is a ValueError. `separator` is put between the tokens when ids become text again. `padding` and
     `unknown` name two of the tokens: padding is left out of decoded text, and unknown replaces every token that is
     not in the list. `vocabulary.tokens` is the list, `vocabulary.ids` the ids by token, `len` their number. Raises
     ValueError for a token that comes twice, or a special token that is not in the list.
@@ -35,24 +45,34 @@ class Vocabulary:
         self,
         tokens: Iterable[str],
         *,
-        split: Callable[[str], Iterable[str]] = list,
+        split: Callable[[str], Iterable[str]] | None = None,
         separator: str = "",
         padding: str | None = None,
         unknown: str | None = None,
     ) -> None:
-        self.tokens = tuple(tokens)
+        self.tokens = tuple(tokens_of(tokens))
         self.ids: dict[str, int] = {}
         for number, token in enumerate(self.tokens):
-            if not isinstance(token, str):
-                raise TypeError(f"Vocabulary: a token must be a str, got {token!r} at position {number}")
             if token in self.ids:
                 raise ValueError(f"Vocabulary: token {token!r} comes twice, at {self.ids[token]} and {number}")
             self.ids[token] = number
         for name, special in (("padding", padding), ("unknown", unknown)):
-            if special is not None and special not in self.ids:
+            if special is not None and (not isinstance(special, str) or special not in self.ids):
                 raise ValueError(f"Vocabulary: {name}={special!r} is not among the {len(self)} tokens")
         if padding is not None and padding == unknown:
             raise ValueError(f"Vocabulary: padding and unknown are both {padding!r}")
+        if not isinstance(separator, str):
+            raise TypeError(f"Vocabulary: separator must be a str, got {separator!r:.60}")
+        if split is None:  # as where a state was loaded and no split given: right for a vocabulary of characters only
+            split, words = list, [token for token in self.tokens if len(token) != 1 and token not in (padding, unknown)]
+            if words or separator:
+                what = f"token {words[0]!r:.60} is not one character" if words else f"separator is {separator!r:.60}"
+                raise ValueError(
+                    f"Vocabulary: {what}, so say how texts are taken apart: split=str.split for words, split=list "
+                    "for characters (a state does not hold `split`, which is code)"
+                )
+        elif not callable(split):
+            raise TypeError(f"Vocabulary: split must be a function from text to tokens, got {split!r:.60}")
         self.split, self.separator, self.padding, self.unknown = split, separator, padding, unknown
 
     @classmethod
@@ -78,12 +98,16 @@ class Vocabulary:
         >>> words.decode(words.encode("the dog and the fish"))
         'the dog and the ?'
         """
+        (min_count,) = positive("Vocabulary", min_count=min_count)
+        if not callable(split):
+            raise TypeError(f"Vocabulary: split must be a function from text to tokens, got {split!r:.60}")
         if min_count > 1 and unknown is None:
             raise ValueError(
                 f"Vocabulary: min_count={min_count} leaves tokens out, and needs unknown= to stand for them"
             )
-        counts = Counter(token for one in ([text] if isinstance(text, str) else text) for token in split(one))
-        special = [token for token in (padding, unknown) if token is not None]
+        texts = [text] if isinstance(text, str) else listed("Vocabulary", "texts", text)
+        counts = Counter(token for one in texts for token in tokens_of(one, split))
+        special = tokens_of(token for token in (padding, unknown) if token is not None)
         for token in special:
             if token in counts:
                 raise ValueError(f"Vocabulary: the text has the token {token!r}, which is to be special; name another")
@@ -100,7 +124,7 @@ class Vocabulary:
         >>> ts.data.Vocabulary("abc").encode("cab")
         array([2, 0, 1])
         """
-        tokens = list(self.split(text) if isinstance(text, str) else text)
+        tokens = tokens_of(text, self.split)
         if self.unknown is not None:
             other = self.ids[self.unknown]
             return host.array([self.ids.get(token, other) for token in tokens], dtype="int64")

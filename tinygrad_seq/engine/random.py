@@ -23,6 +23,9 @@ again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that d
 def manual_seed(seed: int) -> None:
     """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
 
+    A process that is forked goes on from the state of its parent, as in NumPy and PyTorch: several workers draw the
+    same numbers, unless each begins with a seed of its own, as `ts.manual_seed(seed + number)`.
+
     >>> import tinygrad_seq as ts
     >>> ts.manual_seed(0)
     >>> first = ts.rand(2).tolist()

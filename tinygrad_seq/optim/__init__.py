@@ -8,7 +8,7 @@ from tinygrad_seq.optim.adam import Adam, AdamW
 from tinygrad_seq.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tinygrad_seq.optim.optimizer import Optimizer
 from tinygrad_seq.optim.rmsprop import RMSprop
-from tinygrad_seq.optim.schedule import CosineAnnealingLR, StepLR
+from tinygrad_seq.optim.schedule import CosineAnnealingLR, ExponentialLR, LambdaLR, StepLR
 from tinygrad_seq.optim.sgd import SGD
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "CosineAnnealingLR",
+    "ExponentialLR",
+    "LambdaLR",
     "Optimizer",
     "RMSprop",
     "StepLR",

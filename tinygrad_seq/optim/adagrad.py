@@ -1,11 +1,9 @@
 """Adagrad (Duchi et al., 2011): each step is divided by the size of all gradients so far; rare gradients count more."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, modules
-from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.optim.optimizer import Optimizer, Options, Parameters
 
 
 class Adagrad(Optimizer):
@@ -25,7 +23,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
@@ -41,8 +39,8 @@ class Adagrad(Optimizer):
             eps=eps,
         )
 
-    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        xp, o = modules[type(x)], self.options
+    def update(self, x: Array, g: Array, state: dict[str, Any], o: Options) -> Array:
+        xp = modules[type(x)]
         t = state["t"] = state.get("t", 0) + 1
         s = state["s"] = state.get("s", o["initial_accumulator_value"]) + g * g
         return x - o["lr"] / (1 + (t - 1) * o["lr_decay"]) * (g / (xp.sqrt(s) + o["eps"]))

@@ -1,11 +1,9 @@
 """Adam (Kingma and Ba, 2015), and AdamW with weight decay outside the gradient (Loshchilov and Hutter, 2019)."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, modules
-from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.optim.optimizer import Optimizer, Options, Parameters
 
 
 class Adam(Optimizer):
@@ -27,7 +25,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -36,8 +34,8 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
-    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        xp, o = modules[type(x)], self.options
+    def update(self, x: Array, g: Array, state: dict[str, Any], o: Options) -> Array:
+        xp = modules[type(x)]
         b1, b2 = o["betas"]
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = b1 * state.get("m", 0.0) + (1 - b1) * g
@@ -61,7 +59,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -70,5 +68,5 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
 
-    def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
-        return x * (1 - self.lr * self.options["weight_decay"]), g
+    def decayed(self, x: Array, g: Array, o: Options) -> tuple[Array, Array]:
+        return x * (1 - o["lr"] * o["weight_decay"]), g

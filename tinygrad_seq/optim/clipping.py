@@ -8,7 +8,7 @@ from tinygrad_seq.engine.backend import Array
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.validation import checked_parameters, nonnegative
+from tinygrad_seq.optim.validation import checked_parameters, nonnegative, power
 
 
 def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
@@ -41,9 +41,11 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     highest = [float(size.max()) for size in sizes if size.size]
     norm = top = math.nan if any(math.isnan(size) for size in highest) else max(highest, default=0.0)
     if norm_type != math.inf and 0 < top < math.inf:  # divided by the largest, no power overflows
-        norm = top * sum(float(((size / top) ** norm_type).sum()) for size in sizes) ** (1 / norm_type)
+        total = sum(float(((size / top) ** norm_type).sum()) for size in sizes)
+        norm = top * power(total, 1 / norm_type)
     if not math.isfinite(norm):
-        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: some gradient is not finite")
+        why = f"norm_type={norm_type:g} is too small for it" if math.isfinite(top) else "some gradient is not finite"
+        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: {why}")
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
         commit([(p, "stored_grad", make_tensor(g * scale)) for p, g in held])

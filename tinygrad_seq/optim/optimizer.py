@@ -1,12 +1,15 @@
-"""The base of all optimisers: their parameters, their state as plain arrays, and a step that records nothing.
+"""The base of all optimisers: groups of parameters, their state as plain arrays, and a step that records nothing.
 
-A subclass writes one method, `update`: from a parameter's array, its gradient's array and the dictionary that is this
-parameter's state, it computes the new array. The names of the arrays in the state stand in `memory`.
+A subclass writes one method, `update`: from a parameter's array, its gradient's array, the dictionary that is this
+parameter's state and the options of its group, it computes the new array. The names of the arrays in the state stand
+in `memory`.
 """
 
 import math
 import zlib
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import count, starmap
 from typing import Any, ClassVar
 
 from tinygrad_seq.engine.backend import Array, host, modules, to_device, to_host
@@ -18,45 +21,109 @@ from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 FLAGS = ("nesterov", "amsgrad", "centered")
 FRACTIONS = ("betas", "alpha")  # the weights of running means
 
+Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]  # a list of them, or of groups
+Options = dict[str, Any]
+
+
+def update_all(changes: Iterable[tuple[dict[Any, Any], dict[Any, Any]]]) -> None:
+    """Update every dict with its partner in one call of C, as `commit` assigns attributes: all or nothing."""
+    deque(starmap(dict.update, list(changes)), maxlen=0)
+
 
 class Optimizer:
-    """Base of all optimisers. `options` are the numbers of the formula (`lr` among them), changeable at any time."""
+    """Base of all optimisers.
+
+    `param_groups` is a list of dicts, as in PyTorch: "params", a list of parameters, and every option of the formula
+    (`lr` among them), changeable at any time and checked at the next step. A flat list of parameters is one group. In
+    a list of groups each says what differs from `defaults`, the options of the constructor. An option is an attribute,
+    too: `optimizer.lr = 0.1` sets it in all groups; reading it is a ValueError where the groups differ. `state` holds
+    what the optimiser remembers of a parameter.
+
+    >>> import tinygrad_seq as ts
+    >>> rnn, head = ts.nn.RNN(2, 3), ts.nn.Linear(3, 1)
+    >>> groups = [{"params": rnn.parameters()}, {"params": head.parameters(), "lr": 0.1}]
+    >>> optimizer = ts.optim.SGD(groups, lr=0.01, momentum=0.9)
+    >>> [group["lr"] for group in optimizer.param_groups], optimizer.momentum
+    ([0.01, 0.1], 0.9)
+    """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
     stepped = False  # whether `step` was ever called: a schedule warns if not
 
-    def __init__(self, parameters: Iterable[Parameter], **options: Any) -> None:
-        if isinstance(parameters, set | frozenset):  # its order differs from run to run, and state goes by position
-            raise TypeError(f"{type(self).__name__}: a set has no order, pass the parameters in a list")
-        self.parameters = checked_parameters(type(self).__name__, parameters)
-        if not self.parameters:
-            raise ValueError(f"{type(self).__name__}: there are no parameters to optimise")
-        self.options = {option: self.checked(option, value) for option, value in options.items()}
-        self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
-
-    def checked(self, option: str, value: Any) -> Any:
-        """Return an option as plain Python; raise an error that says what it should be."""
+    def __init__(self, parameters: Parameters, **options: Any) -> None:
         name = type(self).__name__
+        given: Any = list(parameters) if isinstance(parameters, Iterator) else parameters
+        grouped = isinstance(given, list | tuple) and any(isinstance(group, dict) for group in given)
+        self.defaults = {option: self.checked(name, option, value) for option, value in options.items()}
+        self.param_groups = self.checked_groups(name, given if grouped else [{"params": given}])
+        self.state: dict[Parameter, dict[str, Any]] = {}
+
+    def checked(self, place: str, option: str, value: Any) -> Any:
+        """Return an option as plain Python; raise an error that says what it should be."""
         if option in FLAGS:
             if not isinstance(value, bool):
-                raise TypeError(f"{name}: {option} must be True or False, got {value!r}")
+                raise TypeError(f"{place}: {option} must be True or False, got {value!r}")
             return value
         below = 1.0 if option in FRACTIONS else math.inf
         if option != "betas":
-            return nonnegative(name, option, value, below)
+            return nonnegative(place, option, value, below)
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise TypeError(f"{name}: betas must be two numbers, got {value!r}")
-        return tuple(nonnegative(name, option, beta, below) for beta in value)
+            raise TypeError(f"{place}: betas must be two numbers, got {value!r}")
+        return tuple(nonnegative(place, option, beta, below) for beta in value)
+
+    def checked_options(self, place: str, given: Options) -> Options:
+        """Return all options of a group, defaults where it gives none; raise for one that is unknown or nonsense."""
+        if unknown := [option for option in given if option not in self.defaults]:
+            raise ValueError(f"{place}: there is no option {unknown[0]!r}; there are {', '.join(self.defaults)}")
+        return {option: self.checked(place, option, value) for option, value in {**self.defaults, **given}.items()}
+
+    def checked_groups(self, place: str, groups: list[Any]) -> list[dict[str, Any]]:
+        """Return complete groups, new dicts, of parameters that are in one of them only; raise for anything else."""
+        found, homes = [], dict[int, int]()
+        for number, group in enumerate(groups):
+            here = f"{place}: group {number}" if len(groups) > 1 else place
+            if not isinstance(group, dict):
+                raise TypeError(f"{here} must be a dict with 'params', got {type(group).__name__}")
+            if "params" not in group:
+                raise ValueError(f"{here} has no 'params', only {sorted(map(str, group))}")
+            options = dict(group)
+            params = options.pop("params")
+            if isinstance(params, set | frozenset):  # its order differs from run to run, and state goes by position
+                raise TypeError(f"{here}: a set has no order, pass the parameters in a list")
+            params = checked_parameters(here, params)
+            if not params:
+                raise ValueError(f"{here}: there are no parameters to optimise")
+            for i, parameter in enumerate(params):
+                if (home := homes.setdefault(id(parameter), number)) != number:
+                    raise ValueError(f"{here}: parameter {i} is in group {home} already: it would be moved twice")
+            found.append({"params": params, **self.checked_options(here, options)})
+        return found
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group, a dict as `param_groups` has them; options that it leaves out are the constructor's."""
+        place = f"{type(self).__name__}.add_param_group"
+        self.param_groups.append(self.checked_groups(place, [*self.param_groups, param_group])[-1])
 
     @property
-    def lr(self) -> float:
-        """Return the learning rate."""
-        rate: float = self.options["lr"]
-        return rate
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters of all groups, in order."""
+        return [parameter for group in self.param_groups for parameter in group["params"]]
 
-    @lr.setter
-    def lr(self, value: float) -> None:
-        self.options["lr"] = self.checked("lr", value)
+    def __getattr__(self, option: str) -> Any:
+        """Return an option, which all groups share; ValueError where they differ."""
+        name, defaults = type(self).__name__, vars(self).get("defaults", {})
+        if option not in defaults:
+            raise AttributeError(f"{name} has no attribute and no option {option!r}")
+        values = [self.checked(name, option, group.get(option, defaults[option])) for group in self.param_groups]
+        if any(value != values[0] for value in values):
+            raise ValueError(f"{name}: {option} is {values} in the groups: read optimizer.param_groups[i][{option!r}]")
+        return values[0]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in vars(self).get("defaults", {}):
+            return object.__setattr__(self, name, value)
+        option = {name: self.checked(type(self).__name__, name, value)}
+        update_all((group, option) for group in self.param_groups)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -65,38 +132,44 @@ class Optimizer:
     def step(self) -> None:
         """Give every parameter that has a gradient its new value: all of them, or an error and none."""
         self.stepped = True
-        self.options.update({option: self.checked(option, value) for option, value in self.options.items()})
         changes: list[Change] = []
-        states = list(self.state)
-        for i, (parameter, kept) in enumerate(zip(self.parameters, self.state, strict=True)):
+        states = dict(self.state)
+        groups = self.checked_groups(type(self).__name__, self.param_groups)
+        for i, (parameter, o) in enumerate((parameter, group) for group in groups for parameter in group["params"]):
             if parameter.grad is not None:
-                x, state = parameter.array, dict(kept)
+                x, state = parameter.array, dict(states.get(parameter, {}))
                 for name in state.keys() & set(self.memory):  # state follows a parameter that was moved or cast
                     if type(state[name]) is not type(x) or state[name].dtype != x.dtype:
                         state[name] = to_device(state[name], parameter.device).astype(x.dtype)
-                new = array_of(self.update(*self.decayed(x, parameter.grad.array), state))
+                new = array_of(self.update(*self.decayed(x, parameter.grad.array, o), state, o))
                 if type(new) is not type(x) or (new.shape, new.dtype) != (x.shape, x.dtype):
                     raise TypeError(
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
                         f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
                     )
                 changes.append((parameter, "array", new))
-                states[i] = state
+                states[parameter] = state
         commit([*changes, (self, "state", states)])
 
-    def decayed(self, x: Array, g: Array) -> tuple[Array, Array]:
+    def decayed(self, x: Array, g: Array, o: Options) -> tuple[Array, Array]:
         """Return x and g + weight_decay * x: the gradient of weight_decay * |x|^2 / 2 is added."""
-        decay = self.options.get("weight_decay")
+        decay = o.get("weight_decay")
         return (x, g + decay * x) if decay else (x, g)
 
-    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        """Return the new array by the formula; x and g must stay as they are."""
+    def update(self, x: Array, g: Array, state: dict[str, Any], o: Options) -> Array:
+        """Return the new array by the formula with the options `o`; x and g must stay as they are."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """Return options, state and whose state it is, as plain values and host arrays, for `ts.save`."""
-        state = [{key: host.array(to_host(v)) if type(v) in modules else v for key, v in s.items()} for s in self.state]
-        return {"options": dict(self.options), "state": state, "parameters": self.fingerprints()}
+        """Return groups, state and whose state it is, as plain values and host arrays, for `ts.save`.
+
+        In the groups a number stands for each parameter: its position in 'state' and in 'parameters'.
+        """
+        numbers = count()
+        groups = [{**group, "params": [next(numbers) for _ in group["params"]]} for group in self.param_groups]
+        states = [self.state.get(parameter, {}) for parameter in self.parameters]
+        state = [{key: host.array(to_host(v)) if type(v) in modules else v for key, v in s.items()} for s in states]
+        return {"param_groups": groups, "state": state, "parameters": self.fingerprints()}
 
     def fingerprints(self) -> list[list[Any]]:
         """Return the name, the shape and a checksum of the values of every parameter, in order."""
@@ -125,27 +198,33 @@ class Optimizer:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same optimiser over the same parameters: all of it, or an error and nothing.
 
-        State goes to the parameters by position, so it is refused if their names or shapes have changed, or if their
-        values are the saved ones in another order. A state without 'parameters', as version 0.1.0 saved it, is taken
-        as it is. Raises ValueError or TypeError that names what does not fit.
+        State goes to the parameters by position, so it is refused if their groups, names or shapes have changed, or if
+        their values are the saved ones in another order. A state without 'parameters', as version 0.1.0 saved it, is
+        taken as it is, and one with 'options' is of one group. Raises ValueError or TypeError that names what does not
+        fit.
         """
         place = f"{type(self).__name__}.load_state_dict"
         try:
-            given, kept = dict(saved["options"]), [dict(state) for state in saved["state"]]
+            kept = [dict(state) for state in saved["state"]]
+            groups = "options" if "options" in saved else "param_groups"  # one group, before there were several
+            one = [{**saved[groups], "params": range(len(kept))}] if groups == "options" else saved[groups]
+            given = [dict(group) for group in one]
+            numbers = [list(group.pop("params")) for group in given]
             saved_as = [[name, list(shape), int(checksum)] for name, shape, checksum in saved.get("parameters", ())]
-            counts = {0, len(kept), len(self.parameters)}
-            if saved.keys() - {"parameters"} != {"options", "state"} or len(saved_as) not in counts:
+            in_order = [number for group in numbers for number in group] == list(range(len(kept)))
+            known = saved.keys() - {"parameters"} == {groups, "state"}
+            if not known or not in_order or len(saved_as) not in (0, len(kept)):
                 raise KeyError
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise ValueError(f"{place}: expected what state_dict() gives, with 'options' and 'state'") from None
-        if given.keys() != self.options.keys():
-            raise ValueError(f"{place}: the options are {sorted(given)}, expected {sorted(self.options)}")
-        if len(kept) != len(self.parameters):
-            raise ValueError(
-                f"{place}: the state is for {len(kept)} parameters, this optimiser has {len(self.parameters)}"
-            )
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            raise ValueError(f"{place}: expected what state_dict() gives, with 'param_groups' and 'state'") from None
+        sizes, ours = [len(group) for group in numbers], [len(group["params"]) for group in self.param_groups]
+        if sizes != ours:
+            raise ValueError(f"{place}: the state is for groups of {sizes} parameters, this optimiser has {ours}")
+        for group in given:
+            if group.keys() != self.defaults.keys():
+                raise ValueError(f"{place}: the options are {sorted(group)}, expected {sorted(self.defaults)}")
         self.check_order(place, saved_as)
-        options = {option: self.checked(option, value) for option, value in given.items()}
+        options = [self.checked_options(place, options) for options in given]
         for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
             for name, value in state.items():
                 array = name in self.memory and type(value) in modules
@@ -156,4 +235,4 @@ class Optimizer:
                         f"{place}: {name!r} of shape {getattr(value, 'shape', value)} is not what this optimiser keeps "
                         f"of parameter {i}, of shape {parameter.shape}: {', '.join(self.memory)}"
                     )
-        commit([(self, "options", options), (self, "state", kept)])
+        update_all([(self.state, dict(zip(self.parameters, kept))), *zip(self.param_groups, options)])

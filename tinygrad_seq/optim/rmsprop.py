@@ -1,11 +1,9 @@
 """RMSprop (Hinton, 2012, lecture 6e; centred: Graves, 2013): each step is divided by the recent size of gradients."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, modules
-from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.optim.optimizer import Optimizer, Options, Parameters
 
 
 class RMSprop(Optimizer):
@@ -26,7 +24,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -38,8 +36,8 @@ class RMSprop(Optimizer):
             parameters, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
         )
 
-    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        xp, o = modules[type(x)], self.options
+    def update(self, x: Array, g: Array, state: dict[str, Any], o: Options) -> Array:
+        xp = modules[type(x)]
         v = state["v"] = o["alpha"] * state.get("v", 0.0) + (1 - o["alpha"]) * (g * g)
         if o["centered"]:
             mean = state["mean"] = o["alpha"] * state.get("mean", 0.0) + (1 - o["alpha"]) * g

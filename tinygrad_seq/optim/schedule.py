@@ -1,66 +1,82 @@
-"""Schedules: the learning rate as a function of time, PyTorch's formulas in closed form.
+"""Schedules: the learning rates as functions of time, PyTorch's formulas in closed form.
 
-A schedule remembers the rate that its optimiser began with and how often it was asked to step; all else follows.
-Call its `step` after the optimiser's, once an epoch or once an update. In the other order the first rate is never used:
-that gives a warning.
+A schedule remembers the rate that each group of its optimiser began with and how often it was asked to step; all else
+follows. Call its `step` after the optimiser's, once an epoch or once an update. In the other order the first rate is
+never used: that gives a warning.
 """
 
 import math
 import warnings
-from copy import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.optim.optimizer import Optimizer
-from tinygrad_seq.optim.validation import nonnegative
+from tinygrad_seq.optim.optimizer import Optimizer, update_all
+from tinygrad_seq.optim.validation import nonnegative, power
+
+TIMES = ("t", "step_size", "T_max")
+LONGEST = 2.0**53  # from here on, floats do not hold every whole number
 
 
 class Schedule:
-    """Base of all schedules: a subclass defines `rate`, the learning rate at time t."""
+    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options."""
 
     def __init__(self, optimizer: Optimizer, **options: float) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: expected an optimiser, got {type(optimizer).__name__}")
         self.optimizer = optimizer
-        self.options = self.checked({"start": optimizer.lr, "t": 0, **options})
+        self.options = self.checked({"start": self.get_last_lr(), "t": 0, **options})
 
     def checked(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options, rates as floats and times as ints; raise for nonsense. Only the time t may be 0."""
-        name, found = type(self).__name__, {}
+        name, found, groups = type(self).__name__, dict[str, Any](), len(self.optimizer.param_groups)
         for option, value in options.items():
-            found[option] = nonnegative(name, option, value)
-            if option in ("t", "step_size", "T_max"):
-                found[option] = int(value)
+            if option == "start":  # version 0.1.0 knew only one group
+                starts = value if isinstance(value, list | tuple) else [value]
+                found[option] = tuple(nonnegative(name, option, start) for start in starts)
+                if len(starts) != groups:
+                    raise ValueError(f"{name}: made for {len(starts)} group(s), but the optimiser has {groups}")
+            elif option in TIMES:
+                found[option] = int(nonnegative(name, option, value, LONGEST))
                 if value != found[option] or (value == 0 and option != "t"):
                     raise ValueError(f"{name}: {option} must be a positive whole number, got {value!r}")
+            else:
+                found[option] = nonnegative(name, option, value)
         return found
 
-    def rate(self) -> float:
-        """Return the learning rate at time t, from the options."""
+    def rate(self, start: float, o: dict[str, Any]) -> float:
+        """Return the learning rate that belongs to a start and to the options, the time `o["t"]` among them."""
         raise NotImplementedError
 
+    def rates(self, o: dict[str, Any]) -> list[float]:
+        """Return the learning rate of every group."""
+        return [self.rate(start, o) for start in o["start"]]
+
+    def go_to(self, options: dict[str, Any]) -> None:
+        """Take these options and set the learning rates that belong to them: all, or an error and nothing."""
+        name, groups = type(self).__name__, self.optimizer.param_groups
+        rates = [{"lr": nonnegative(name, "the next learning rate", rate)} for rate in self.rates(options)]
+        update_all([(self.options, options), *zip(groups, rates)])
+
     def step(self) -> None:
-        """Add 1 to the time and set the optimiser's learning rate; warn if the optimiser has not stepped yet."""
-        name, optimizer, ahead = type(self).__name__, self.optimizer, copy(self)
-        if self.options["t"] == 0 and not optimizer.stepped:
+        """Add 1 to the time and set the optimiser's learning rates; warn if the optimiser has not stepped yet."""
+        name, t = type(self).__name__, self.options["t"]
+        if t == 0 and not self.optimizer.stepped:
             warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
-        ahead.options = {**self.options, "t": self.options["t"] + 1}
-        try:
-            rate = optimizer.checked("lr", ahead.rate())
-        except (OverflowError, ValueError):
-            raise ValueError(f"{name}: the next learning rate would not be a finite number") from None
-        commit([(self, "options", ahead.options), (optimizer, "options", {**optimizer.options, "lr": rate})])
+        self.go_to(self.checked({**self.options, "t": t + 1}))
 
     def get_last_lr(self) -> list[float]:
-        """Return the learning rate that is set now, in a list, as in PyTorch."""
-        return [self.optimizer.lr]
+        """Return the learning rates that are set now, one for each group, as in PyTorch."""
+        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the time and the options, for `ts.save`; the learning rate itself is in the optimiser's state."""
+        """Return the time and the options, for `ts.save`; the learning rates are in the optimiser's state."""
         return dict(self.options)
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from a state_dict of the same kind of schedule: all of it, or an error and nothing."""
+        """Go on from a state_dict of the same kind of schedule: all of it, or an error and nothing.
+
+        Load the optimiser's state, too, after the schedule was made: the learning rates are set from there.
+        """
         if not isinstance(saved, dict) or saved.keys() != self.options.keys():
             name, given = type(self).__name__, sorted(saved) if isinstance(saved, dict) else type(saved).__name__
             raise ValueError(f"{name}.load_state_dict: the state is {given}, expected {sorted(self.options)}")
@@ -83,9 +99,28 @@ class StepLR(Schedule):
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer, step_size=step_size, gamma=gamma)
 
-    def rate(self) -> float:
-        o = self.options
-        return float(o["start"] * o["gamma"] ** (o["t"] // o["step_size"]))
+    def rate(self, start: float, o: dict[str, Any]) -> float:
+        return start * power(o["gamma"], o["t"] // o["step_size"])
+
+
+class ExponentialLR(Schedule):
+    """Set lr = start * gamma^t: the same factor at every step.
+
+    >>> import tinygrad_seq as ts
+    >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
+    >>> schedule = ts.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> for _ in range(3):
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> optimizer.lr
+    1.0
+    """
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        super().__init__(optimizer, gamma=gamma)
+
+    def rate(self, start: float, o: dict[str, Any]) -> float:
+        return start * power(o["gamma"], o["t"])
 
 
 class CosineAnnealingLR(Schedule):
@@ -106,6 +141,41 @@ class CosineAnnealingLR(Schedule):
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 (PyTorch's name)
         super().__init__(optimizer, T_max=T_max, eta_min=eta_min)
 
-    def rate(self) -> float:
-        o = self.options
-        return float(o["eta_min"] + (o["start"] - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2)
+    def rate(self, start: float, o: dict[str, Any]) -> float:
+        return float(o["eta_min"] + (start - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2)
+
+
+class LambdaLR(Schedule):
+    """Set lr = start * lr_lambda(t), with a function for all groups or a list of one for each; at once for t = 0.
+
+    As in PyTorch the rates are set when the schedule is made, so a warm-up begins low. A state has the time and the
+    starts, not the functions, which are code: pass the same ones again. Raises TypeError or ValueError, and changes
+    nothing, where a factor is not a finite number of at least 0.
+
+    >>> import tinygrad_seq as ts
+    >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
+    >>> schedule = ts.optim.LambdaLR(optimizer, lambda t: min(1.0, (t + 1) / 4))
+    >>> optimizer.lr
+    2.0
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> optimizer.lr
+    4.0
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
+    ) -> None:
+        super().__init__(optimizer)
+        groups = len(optimizer.param_groups)
+        functions: Any = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * groups
+        if not all(map(callable, functions)):
+            raise TypeError(f"LambdaLR: lr_lambda must be a function of t or a list of them, got {lr_lambda!r:.60}")
+        if len(functions) != groups:
+            raise ValueError(f"LambdaLR: {len(functions)} functions, but the optimiser has {groups} group(s)")
+        self.lr_lambdas = functions
+        self.go_to(self.options)
+
+    def rates(self, o: dict[str, Any]) -> list[float]:
+        factors = [nonnegative("LambdaLR", f"lr_lambda({o['t']})", f(o["t"])) for f in self.lr_lambdas]
+        return [start * factor for start, factor in zip(o["start"], factors)]

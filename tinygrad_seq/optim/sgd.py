@@ -1,11 +1,9 @@
 """Stochastic gradient descent, with momentum (Polyak, 1964) and Nesterov's variant."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array
-from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.optim.optimizer import Optimizer, Options, Parameters
 
 
 class SGD(Optimizer):
@@ -25,7 +23,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -35,11 +33,14 @@ class SGD(Optimizer):
         super().__init__(
             parameters, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov
         )
-        if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
 
-    def update(self, x: Array, g: Array, state: dict[str, Any]) -> Array:
-        o = self.options
+    def checked_options(self, place: str, given: Options) -> Options:
+        o = super().checked_options(place, given)
+        if o["nesterov"] and (o["momentum"] == 0 or o["dampening"] != 0):
+            raise ValueError(f"{place}: nesterov needs a momentum and zero dampening")
+        return o
+
+    def update(self, x: Array, g: Array, state: dict[str, Any], o: Options) -> Array:
         if o["momentum"]:
             v = state.get("velocity")
             v = state["velocity"] = g.copy() if v is None else o["momentum"] * v + (1 - o["dampening"]) * g

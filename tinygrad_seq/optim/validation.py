@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module, Parameter
 
@@ -26,11 +27,19 @@ def nonnegative(place: str, name: str, value: Any, below: float | None = math.in
     return found
 
 
+def power(base: float, exponent: float) -> float:
+    """Return base^exponent for a base of at least 0: inf where Python would raise an OverflowError."""
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return math.inf
+
+
 def checked_parameters(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
     """Return the parameters as a list; raise for anything else, or for one that is there twice."""
     if isinstance(parameters, Module):
         raise TypeError(f"{place}: pass the parameters of the {type(parameters).__name__}: module.parameters()")
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+    if isinstance(parameters, Value | dict | host.ndarray) or not isinstance(parameters, Iterable):
         raise TypeError(f"{place}: expected a list of parameters, got a single {type(parameters).__name__}")
     found = list(parameters)
     for i, parameter in enumerate(found):
