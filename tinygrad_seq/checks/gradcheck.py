@@ -79,7 +79,7 @@ def gradcheck(
     for i in moving:
         if values[i].dtype != host.float64:
             raise TypeError(f"gradcheck: input {i} is {values[i].dtype}, finite differences need float64")
-    generator = host.random.default_rng(seed)
+    eps, generator = float(eps), host.random.default_rng(seed)
 
     def draw(like: Tensor) -> Any:
         return generator.standard_normal(like.shape)

@@ -3,11 +3,9 @@
 `ts.tensor(array, device=...)` makes Tensors of them, batch by batch.
 """
 
-from operator import index
 from typing import Any
 
-from tinygrad_seq.engine.arguments import at_least
-from tinygrad_seq.engine.backend import default_dtype, host, to_host
+from tinygrad_seq.engine.backend import default_dtype, to_host
 from tinygrad_seq.engine.coercion import without_history
 from tinygrad_seq.engine.graph import Value
 
@@ -30,19 +28,3 @@ def listed(op: str, name: str, items: Any) -> list[Any]:
     except TypeError:
         raise TypeError(f"{op}: {name} must be in a list, got {items!r:.60}") from None
     return list(iterator)
-
-
-def positive(op: str, **counts: Any) -> list[int]:
-    """Return counts as Python's ints, in order; refuse what is no whole number of at least 1, or a truth value."""
-    for name, count in counts.items():
-        if isinstance(count, bool):
-            raise TypeError(f"{op}: {name} must be an int, got {count}")
-    at_least(1, op, **counts)
-    return [index(count) for count in counts.values()]
-
-
-def flags(op: str, **values: Any) -> None:
-    """Refuse what is neither True nor False."""
-    for name, value in values.items():
-        if not isinstance(value, bool | host.bool_):
-            raise TypeError(f"{op}: {name} must be True or False, got {value!r:.60}")

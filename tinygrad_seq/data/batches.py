@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array, flags, positive
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.random import chosen
@@ -116,8 +117,8 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     [2 3] [4 9]
     [4] [16]
     """
-    (size,) = positive("batches", size=size)
-    flags("batches", shuffle=shuffle, drop_last=drop_last)
+    (size,) = at_least(1, "batches", size=size)
+    flag("batches", shuffle=shuffle, drop_last=drop_last)
     if not arrays:
         raise ValueError("batches: there are no arrays to take batches of")
     found = tuple(as_array("batches", f"array {number}", array) for number, array in enumerate(arrays))

@@ -7,7 +7,8 @@ detached, since the gradient is cut there.
 
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array, positive
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.arguments import at_least
 
 
 def bptt_batches(sequence: Any, batch: int, steps: int) -> list[tuple[Any, Any]]:
@@ -27,7 +28,7 @@ def bptt_batches(sequence: Any, batch: int, steps: int) -> list[tuple[Any, Any]]
     [[0, 4], [1, 5]] [[1, 5], [2, 6]]
     [[2, 6]] [[3, 7]]
     """
-    batch, steps = positive("bptt_batches", batch=batch, steps=steps)
+    batch, steps = at_least(1, "bptt_batches", batch=batch, steps=steps)
     array = as_array("bptt_batches", "sequence", sequence)
     length = len(array) // batch
     if length < 2:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array, flags, listed, positive
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.data.arrays import as_array, listed
+from tinygrad_seq.engine.arguments import at_least, flag, one_of
+from tinygrad_seq.engine.backend import host, quiet
 
 
 def pad_sequences(
@@ -33,9 +34,8 @@ def pad_sequences(
     >>> ts.data.pad_sequences([[1, 2, 3], [4]], batch_first=True, maxlen=2, side="left")[0].tolist()
     [[2, 3], [0, 4]]
     """
-    flags("pad_sequences", batch_first=batch_first)
-    if not isinstance(side, str) or side not in ("right", "left"):
-        raise ValueError(f"pad_sequences: side must be 'right' or 'left', got {side!r:.60}")
+    flag("pad_sequences", batch_first=batch_first)
+    one_of("pad_sequences", "side", side, ("right", "left"))
     arrays = [
         as_array("pad_sequences", f"sequence {number}", one)
         for number, one in enumerate(listed("pad_sequences", "sequences", sequences))
@@ -50,14 +50,15 @@ def pad_sequences(
             )
     dtype = host.result_type(*solid)
     try:
-        padding = host.array(value, dtype=dtype)
+        with quiet(invalid="ignore"):
+            padding = host.array(value, dtype=dtype)
         held = padding == value or padding != padding  # NaN
     except (OverflowError, TypeError, ValueError):
         held = False
     if not held:
         raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
     longest = max(len(array) for array in arrays)
-    (steps,) = (longest,) if maxlen is None else positive("pad_sequences", maxlen=maxlen)
+    (steps,) = (longest,) if maxlen is None else at_least(1, "pad_sequences", maxlen=maxlen)
     lengths = host.array([min(len(array), steps) for array in arrays], dtype="int64")
     shape = (len(arrays), steps, *solid[0].shape[1:])
     try:

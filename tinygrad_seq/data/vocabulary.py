@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array, listed, positive
+from tinygrad_seq.data.arrays import as_array, listed
+from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import host
 
 
@@ -98,7 +99,7 @@ class Vocabulary:
         >>> words.decode(words.encode("the dog and the fish"))
         'the dog and the ?'
         """
-        (min_count,) = positive("Vocabulary", min_count=min_count)
+        (min_count,) = at_least(1, "Vocabulary", min_count=min_count)
         if not callable(split):
             raise TypeError(f"Vocabulary: split must be a function from text to tokens, got {split!r:.60}")
         if min_count > 1 and unknown is None:

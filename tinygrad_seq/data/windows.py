@@ -5,7 +5,8 @@ Every position in a series gives such an example. The examples overlap; as views
 
 from typing import Any
 
-from tinygrad_seq.data.arrays import as_array, positive
+from tinygrad_seq.data.arrays import as_array
+from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import host
 
 
@@ -26,7 +27,7 @@ def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tupl
     >>> ts.data.windows([1, 2, 3, 4, 5], 2, stride=2)[0].tolist()
     [[1, 2], [3, 4]]
     """
-    length, horizon, stride = positive("windows", length=length, horizon=horizon, stride=stride)
+    length, horizon, stride = at_least(1, "windows", length=length, horizon=horizon, stride=stride)
     array = as_array("windows", "series", series)
     if len(array) < length + horizon:
         raise ValueError(

@@ -61,22 +61,34 @@ def flag(op: str, **flags: Any) -> None:
             raise TypeError(f"{op}: {name} must be True or False, got {value!r:.60}")
 
 
-def at_least(least: int, op: str, **counts: Any) -> None:
-    """Refuse a count that is no whole number or is too small."""
+def at_least(least: int, op: str, most: int = 2**31 - 1, **counts: Any) -> list[int]:
+    """Return counts as ints, in order; refuse what is no whole number, a truth value, too small or too large."""
+    found = []
     for name, count in counts.items():
         try:
-            enough = as_int(count) >= least
+            found.append(as_int(count))
         except (TypeError, ValueError):
-            raise TypeError(f"{op}: {name} must be an int, got {count!r}") from None
-        if not enough:
-            raise ValueError(f"{op}: {name} must be at least {least}, got {count}")
+            raise TypeError(f"{op}: {name} must be an int, got {count!r:.60}") from None
+        if isinstance(count, bool):
+            raise TypeError(f"{op}: {name} must be an int, got {count}")
+        if not least <= found[-1] <= most:
+            bound = f"at least {least}" if found[-1] < least else f"at most {most:,}"
+            raise ValueError(f"{op}: {name} must be {bound}, got {count}")
+    return found
+
+
+def one_of(op: str, name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Refuse an option that is not one of these words."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{op}: {name} must be {' or '.join(map(repr, known))}, got {value!r:.60}")
 
 
 def as_number(op: str, argument: str, value: Any) -> Any:
     """Return anything that is a number as Python's (NumPy's scalars would promote); refuse what is none."""
-    if isinstance(value, Value) or shape_of(value) or host.asarray(value).dtype.kind not in "fiub":
+    number = None if isinstance(value, Value | list | tuple) else host.asarray(value)
+    if number is None or number.shape or number.dtype.kind not in "fiub":
         raise TypeError(f"{op}: {argument} must be a number, got {type(value).__name__} {value!r:.60}")
-    return host.asarray(value).item()
+    return number.item()
 
 
 def probability(place: str, name: str, p: Any) -> float:

@@ -99,14 +99,14 @@ def sparse_products(array: Array) -> Any:
     return scipy_sparse() if worthwhile else None
 
 
-def as_dtype(dtype: Any) -> Any:
-    """Return a dtype of what was given; refuse all but floating, integer and bool."""
+def as_dtype(dtype: Any, place: str = "") -> Any:
+    """Return a dtype of what was given; refuse all but floating, integer and bool, and say in which `place`."""
     try:
         found = np.dtype("" if dtype is None else dtype)  # None would be NumPy's float64
     except TypeError:
-        raise TypeError(f'{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
+        raise TypeError(f'{place}{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
     if found.kind not in "fiub":
-        raise TypeError(f"dtype {found} is not supported: use floating, integer or bool")
+        raise TypeError(f"{place}dtype {found} is not supported: use floating, integer or bool")
     return found
 
 

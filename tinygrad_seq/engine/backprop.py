@@ -74,7 +74,7 @@ def grad(
     for i, source in enumerate(sources):
         if source.node is None or not source.node.requires_grad:
             raise RuntimeError(f"grad: input {i} does not require a gradient: make it with requires_grad=True")
-    start = starting_gradients(results, grad_outputs, create_graph)
+    start = starting_gradients(results, grad_outputs, create_graph, "grad")
     wanted = {source.node for source in sources}
     nodes = between(searched(start), wanted)
     inside = set(nodes)
@@ -107,22 +107,24 @@ def tensors(what: str, given: Any) -> list[Any]:
     return found
 
 
-def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recorded: bool) -> dict[Node, Any]:
+def starting_gradients(
+    outputs: Sequence[Value], gradients: Sequence[Any], recorded: bool, op: str = "backward"
+) -> dict[Node, Any]:
     """Return what the walk starts from: the given gradients, checked, or 1 for an output of one element."""
     if len(outputs) != len(gradients):
-        raise ValueError(f"backward: {len(outputs)} outputs need as many gradients, got {len(gradients)}")
+        raise ValueError(f"{op}: {len(outputs)} outputs need as many gradients, got {len(gradients)}")
     start: dict[Node, Any] = {}
     for output, gradient in zip(outputs, gradients, strict=True):
         array, node = output.array, output.node
         if node is None or not node.requires_grad:
             raise RuntimeError(
-                "backward: this Tensor was not made from anything that requires a gradient, or was made under no_grad: "
+                f"{op}: this Tensor was not made from anything that requires a gradient, or was made under no_grad: "
                 "make a leaf with requires_grad=True"
             )
         xp = modules[type(array)]
         if gradient is None and array.size != 1:
             raise RuntimeError(
-                f"backward: a gradient is implied only for an output of one element, this one has shape "
+                f"{op}: a gradient is implied only for an output of one element, this one has shape "
                 f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
             )
         if not isinstance(gradient, Value):
@@ -130,10 +132,10 @@ def starting_gradients(outputs: Sequence[Value], gradients: Sequence[Any], recor
                 given = xp.ones(array.shape) if gradient is None else xp.array(gradient)
                 gradient = make_tensor(given.astype(array.dtype, casting="same_kind"))
             except (TypeError, ValueError):
-                raise TypeError(f"backward: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
+                raise TypeError(f"{op}: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
         found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
         if found != wanted:
-            raise ValueError(f"backward: the gradient has shape and device {found}, its output {wanted}")
+            raise ValueError(f"{op}: the gradient has shape and device {found}, its output {wanted}")
         gradient = gradient.to(array.dtype)
         gradient = gradient if recorded else gradient.array
         start[node] = start[node] + gradient if node in start else gradient

@@ -111,7 +111,7 @@ def record(loss: Any) -> Record:
     """
     if not isinstance(loss, Value):
         raise TypeError(f"record: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
-    start = starting_gradients([loss], [None], False)
+    start = starting_gradients([loss], [None], False, "record")
     nodes = searched(start)
     norms: dict[Node, float] = {}
     reached = set(start)

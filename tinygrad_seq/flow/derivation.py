@@ -95,7 +95,10 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
     cell: Any = rnn.cells[0][0]
     if cell.nonlinearity != "tanh":
         raise ValueError(f"derivation: the formula is for tanh, this RNN has {cell.nonlinearity}")
-    given = tensor(x, cell.weight_ih.dtype, cell.weight_ih.device)
+    try:
+        given = tensor(x, cell.weight_ih.dtype, cell.weight_ih.device)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"derivation: x: {error}") from None
     out, _ = rnn(given)
     last = states(out)[-1]
     value = loss(last)

@@ -53,6 +53,8 @@ class Items:
             lines.append(f"  {f'{place}, ' * several}{who:<8} {length:<10.4g} {bar}".rstrip())
         if len(lines) > 40:
             lines[20:-20] = [f"  ... {len(lines) - 40} more"]
+        if self.steps == [None]:
+            lines.append("  `with ts.scope(step=t):` in the body of a loop of your own says which step it is")
         title = f"gradient of {self.name} {self.items.shape[1:]}, of length {norm(self.items.sum(0)):.4g}, by use:"
         return "\n".join([title, *lines])
 
@@ -92,7 +94,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
         raise RuntimeError(f"itemize: expected a parameter that requires a gradient, got {parameter!r:.60}")
     if not isinstance(loss, Value):
         raise TypeError(f"itemize: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
-    start = starting_gradients([loss], [None], False)
+    start = starting_gradients([loss], [None], False, "itemize")
     nodes = between(searched(start), [source])
     name = source.name or "the parameter"
     if not nodes:

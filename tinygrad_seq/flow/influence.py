@@ -72,6 +72,9 @@ def influence(losses: Any, states: Any) -> Influence:
     >>> found.map.shape, found.map[2, 3].item()
     ((6, 6), 0.0)
     """
+    for name, given in (("losses", losses), ("states", states)):
+        if not isinstance(given, Value | list | tuple):
+            raise TypeError(f"influence: {name} must be a Tensor or a list of them, got {type(given).__name__}")
     single = isinstance(states, Value)
     results = [losses] if isinstance(losses, Value) else list(losses)
     ends, sources = nodes_of("losses", results), nodes_of("states", [states] if single else states)

@@ -11,6 +11,8 @@ from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
+NONE = "  none: `with ts.scope(step=t):` in the body of a loop of your own says which step it is"
+
 
 def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     """Return what a cell called `name`, at every step of the loop that made `output`, in order of time.
@@ -30,6 +32,8 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     """
     if not isinstance(output, Value):
         raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
+    if not isinstance(name, str):
+        raise TypeError(f"states: name must be the name of a state, such as 'h', got {name!r:.60}")
     if output.node is None:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
     found: dict[tuple[Any, ...], dict[str, list[tuple[ScopeVisit, Node]]]] = {}  # loop -> name -> where it is computed
@@ -45,7 +49,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         asked = ", ".join([repr(name), *words_of(where.items())])
         listed = "\n".join("  " + ", ".join([*words_of(dict(key[1:]).items()), *named]) for key, named in found.items())
         many = f"{len(fit)} loops over time have {asked}: choose one by its scopes" if fit else f"no loop has {asked}"
-        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or '  none'}")
+        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or NONE}")
     chosen = sorted(fit[0], key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):
         raise RuntimeError("states: the graph was freed by an earlier backward, and the values with it")

@@ -6,7 +6,7 @@ rest happens at every step, as on the blackboard, so that the graph shows one we
 
 from typing import Any
 
-from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.ops.shape import contiguous
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import uniform
@@ -23,6 +23,7 @@ class Cell(Module):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         at_least(1, type(self).__name__, input_size=input_size, hidden_size=hidden_size)
+        flag(type(self).__name__, bias=bias)
         self.input_size, self.hidden_size = input_size, hidden_size
         rows, bound = self.gates * hidden_size, hidden_size**-0.5
         self.weight_ih = uniform(rows, input_size, bound=bound)

@@ -27,6 +27,8 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> None:
         """Add modules at the end: all, or an error and none."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"{type(self).__name__}: expected a list of modules, got {type(modules).__name__}")
         for i, module in enumerate([self.checked(module) for module in modules], len(self)):
             setattr(self, str(i), module)
 

@@ -85,7 +85,7 @@ class OneHot(Module):
 
     def __init__(self, num_classes: int, dtype: Any = "float32") -> None:
         at_least(1, "OneHot", num_classes=num_classes)
-        self.num_classes, self.dtype = num_classes, as_dtype(dtype)
+        self.num_classes, self.dtype = num_classes, as_dtype(dtype, "OneHot: ")
 
     def forward(self, ids: Any) -> Tensor:
         y: Tensor = one_hot(ids, self.num_classes, self.dtype)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
@@ -30,6 +31,7 @@ class GRUCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, reset_after: bool = True) -> None:
         super().__init__(input_size, hidden_size, bias)
+        flag("GRUCell", reset_after=reset_after)
         self.reset_after = reset_after
 
     def prepare(self) -> tuple[Any, ...]:

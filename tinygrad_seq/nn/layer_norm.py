@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from tinygrad_seq.engine.arguments import as_number, at_least
+from tinygrad_seq.engine.arguments import as_number, at_least, flag
 from tinygrad_seq.engine.creation import ones, zeros
 from tinygrad_seq.engine.functions.reductions import mean, widened
 from tinygrad_seq.engine.ops.elementwise import sqrt
@@ -33,14 +33,11 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
+        flag("LayerNorm", elementwise_affine=elementwise_affine, bias=bias)
         shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
         if not shape:
             raise ValueError("LayerNorm: normalized_shape must name one axis at least, got ()")
-        if any(isinstance(number, bool) for number in (*shape, eps)):
-            raise TypeError(f"LayerNorm: normalized_shape and eps must be numbers, got {normalized_shape!r}, {eps!r}")
-        for size in shape:
-            at_least(1, "LayerNorm", normalized_shape=size)
-        self.normalized_shape = tuple(map(int, shape))
+        self.normalized_shape = tuple(at_least(1, "LayerNorm", normalized_shape=size)[0] for size in shape)
         self.eps = as_number("LayerNorm", "eps", eps)
         if not (self.eps >= 0 and isfinite(self.eps)):
             raise ValueError(f"LayerNorm: eps must be a finite number of 0 or more, got {eps}")

@@ -1,6 +1,6 @@
 """Linear: the affine map y = x W^T + b."""
 
-from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import uniform
@@ -21,6 +21,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         at_least(1, "Linear", in_features=in_features, out_features=out_features)
+        flag("Linear", bias=bias)
         self.weight = uniform(out_features, in_features, bound=in_features**-0.5)
         self.bias = uniform(out_features, bound=in_features**-0.5) if bias else None
 

@@ -1,7 +1,9 @@
 """Losses: how wrong a network is, as one number. Here are those that compare number by number, and what all share."""
 
+from itertools import zip_longest
 from typing import Any
 
+from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.tensor import Tensor
@@ -40,13 +42,18 @@ def binary_cross_entropy_with_logits(
     check_arguments(op, "logits", logits, reduction)
     target = targets_like(op, "logits", logits, targets)
     missed, false = softplus(-logits) * target, softplus(logits) * (1.0 - target)
-    return reduced(missed + false if pos_weight is None else missed * pos_weight + false, reduction)
+    if pos_weight is not None:
+        positive = as_tensor(op, "pos_weight", pos_weight, logits.device)
+        pairs = zip_longest(positive.shape[::-1], logits.shape[::-1], fillvalue=1)
+        if any(size not in (1, wide) for size, wide in pairs):
+            raise ValueError(f"{op}: pos_weight of shape {positive.shape} does not broadcast to {logits.shape}")
+        missed = missed * positive.to(logits.dtype)
+    return reduced(missed + false, reduction)
 
 
 def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
     """Raise unless x is a floating Tensor and the reduction is one of the three."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{op}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    one_of(op, "reduction", reduction, ("mean", "sum", "none"))
     if not isinstance(x, Tensor):
         raise TypeError(f"{op}: {what} must be a Tensor, got {type(x).__name__}")
     if x.dtype.kind != "f":

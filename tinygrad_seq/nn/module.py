@@ -13,9 +13,10 @@ from itertools import islice
 from reprlib import recursive_repr
 from typing import Any
 
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.engine.hints import missing
+from tinygrad_seq.engine.hints import missing, public
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.parameter import Buffer, Stored
@@ -131,6 +132,7 @@ class Module:
         """Forget the gradients."""
         commit((parameter, "stored_grad", None) for parameter in self.parameters())
 
+    @public
     def to(self, target: Any) -> "Module":
         """Move parameters, gradients and buffers to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place.
 
@@ -150,6 +152,7 @@ class Module:
         A shared parameter may be there under any of its names, or under several, with the same values.
         """
         place = f"{type(self).__name__}.load_state_dict"
+        flag(place, strict=strict)
         if not isinstance(state, dict):
             raise TypeError(f"{place}: expected a dict of arrays by name, got {type(state).__name__}")
         named = {name: part_at(self, name) for name in state}

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tinygrad_seq.engine.arguments import at_least, probability
+from tinygrad_seq.engine.arguments import at_least, flag, probability
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
@@ -42,7 +42,8 @@ class RecurrentLayers(Module):
         **options: Any,
     ) -> None:
         name = type(self).__name__
-        at_least(1, name, num_layers=num_layers)
+        at_least(1, name, most=10_000, num_layers=num_layers)
+        flag(name, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         dropout = probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(f"{name}: dropout={dropout} acts between layers, and there is only one", stacklevel=3)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, row, transposed
@@ -19,8 +20,7 @@ class RNNCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"RNNCell: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        one_of("RNNCell", "nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, bias)
         self.nonlinearity = nonlinearity
 

@@ -30,6 +30,12 @@ def update_all(changes: Iterable[tuple[dict[Any, Any], dict[Any, Any]]]) -> None
     deque(starmap(dict.update, list(changes)), maxlen=0)
 
 
+def one_as_list(group: Any) -> Any:
+    """Return a group whose "params" is one parameter as a group with a list of it; leave all else as it is."""
+    alone = isinstance(group, dict) and isinstance(group.get("params"), Parameter)
+    return group | {"params": [group["params"]]} if alone else group
+
+
 class Optimizer:
     """Base of all optimisers.
 
@@ -55,7 +61,7 @@ class Optimizer:
         given: Any = list(parameters) if isinstance(parameters, Iterator) else parameters
         grouped = isinstance(given, list | tuple) and any(isinstance(group, dict) for group in given)
         self.defaults = {option: self.checked(name, option, value) for option, value in options.items()}
-        self.param_groups = self.checked_groups(name, given if grouped else [{"params": given}])
+        self.param_groups = self.checked_groups(name, [*map(one_as_list, given)] if grouped else [{"params": given}])
         self.state: dict[Parameter, dict[str, Any]] = {}
 
     def checked(self, place: str, option: str, value: Any) -> Any:
@@ -102,7 +108,7 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, a dict as `param_groups` has them; options that it leaves out are the constructor's."""
         place = f"{type(self).__name__}.add_param_group"
-        self.param_groups.append(self.checked_groups(place, [*self.param_groups, param_group])[-1])
+        self.param_groups.append(self.checked_groups(place, [*self.param_groups, one_as_list(param_group)])[-1])
 
     @property
     def parameters(self) -> list[Parameter]:

@@ -21,6 +21,13 @@ VERSION = 1
 DIGEST = 32  # bytes
 
 
+def path_of(op: str, path: Any) -> str:
+    """Return a path as text; refuse what is none."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"{op}: expected a path, got {type(path).__name__} {path!r:.60}")
+    return os.fsdecode(path)
+
+
 def save(state: Any, path: str | os.PathLike[str]) -> None:
     """Write nested dicts, lists and tuples of arrays, Tensors and plain values to exactly this path.
 
@@ -37,7 +44,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     >>> ts.load(path)
     {'weight': array([1., 1.], dtype=float32), 'epoch': 3}
     """
-    path = os.fsdecode(path)
+    path = path_of("save", path)
     write = write_safetensors if path.endswith(".safetensors") else write_archive
     with replacing(path) as file:
         try:
@@ -57,7 +64,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> ts.load(path)
     (1, None)
     """
-    path = os.fsdecode(path)
+    path = path_of("load", path)
     read: Any = read_archive
     if path.endswith(".safetensors"):
         package()  # raises if it is missing, whatever the file is
