@@ -130,7 +130,9 @@ def starting_gradients(
         if not isinstance(gradient, Value):
             try:
                 given = xp.ones(array.shape) if gradient is None else xp.array(gradient)
-                gradient = make_tensor(given.astype(array.dtype, casting="same_kind"))
+                if given.dtype.kind not in "fiub":  # the imaginary part would be lost
+                    raise TypeError
+                gradient = make_tensor(given.astype(array.dtype))
             except (TypeError, ValueError):
                 raise TypeError(f"{op}: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
         found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
