@@ -110,13 +110,13 @@ def test_two_parameters_of_one_name_are_told_apart():
     assert {"embed.weight", "head.weight"} <= {row.label for row in draw(reading(2)).view.legend}
 
 
-def test_two_modules_of_one_class_are_two_clusters_and_one_called_twice_is_one():
+def test_every_call_of_a_module_is_a_cluster():
     encoder, decoder = ts.nn.RNN(3, 4), ts.nn.RNN(3, 4)
     x = ts.tensor(numbers(3, 2, 3))
     view = draw(decoder(x, encoder(x)[1])[0]).view
     assert [cluster.label for cluster in view.top.inner] == ["RNN", "RNN"] and len(view.loops) == 2
     assert len({row.label for row in view.legend}) == len(view.legend) == 8
-    assert len(draw(encoder(x, encoder(x)[1])[0]).view.top.inner) == 1
+    assert len(draw(encoder(x, encoder(x)[1])[0]).view.top.inner) == 2
     copied = copy.deepcopy(encoder)
     assert len(draw(copied(x, encoder(x)[1])[0]).view.top.inner) == 2
     encoder.name = copied.name = "same"

@@ -112,14 +112,17 @@ def draw(
     show: str | Mapping[Any, float] | None = None,
     backward: bool = False,
     layout: str = "time",
+    find: bool = True,
 ) -> Drawing:
     """Draw how a Tensor, or several, was made: time from left to right, ops from the bottom up.
 
     Every op stands in the cluster of its scope. `view="unrolled"`: of a long loop over time, the first a and the last b
     steps (`steps=(a, b)`) in full, and one box for the steps between where they were checked to be the same step again.
     `view="rolled"`: one step for all that are the same, whose state leads back to it, "t−1". In both a step that
-    differs is drawn, and only steps that a scope names are left out. `depth=n`: what lies deeper than n scopes is
-    folded into one item. `params`: "proxies" beside each use, counted in a legend, or "shared", each one node.
+    differs is drawn. Steps are those that a scope names (`ts.scope(step=t)`), and those that are found: the same block
+    of ops at least three times, each reading the one before; `find=False` takes named ones only. `depth=n`: what lies
+    deeper than n scopes is folded into one item. `params`: "proxies" beside each use, counted in a legend, or "shared",
+    each one node.
 
     `show="gradient"`: colour and width by the norm of the gradient, after `loss.backward(retain_graph=True)`, from one
     more walk (which calls hooks, too); before a backward it says "not computed". `show` can also map Nodes or Tensors
@@ -156,7 +159,7 @@ def draw(
         ) from None
     if first < 0 or last < 0 or (depth or 0) < 0:
         raise ValueError(f"draw: steps and depth must not be negative, got {steps} and {depth}")
-    flag("draw", backward=backward)
+    flag("draw", backward=backward, find=find)
     one_of("view", view, ("unrolled", "rolled"))
     one_of("params", params, ("proxies", "shared"))
     one_of("layout", layout, ("time", "dot"))
@@ -168,7 +171,7 @@ def draw(
     nodes = [value.node for value in outputs if value.node is not None]
     names = recorded_gradients(nodes) if backward else {}
     roots, rolled, shared = [*nodes, *names], view == "rolled", params == "shared"
-    seen = build(roots, (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names)
+    seen = build(roots, (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names, find=find)
     return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
 
 

@@ -3,25 +3,44 @@
 Two steps of a loop are the same step again if they hold the same ops in the same order, wired the same way, where "the
 same way" moves along with time: the state comes from one step earlier, the input is the next slice, the weight is the
 same node. So every step gets a key, which is data: what is equal in all steps that are the same, and the integers that
-may grow by one from step to step. The keys of neighbours are then compared. Whatever reads a graph by steps (a picture
-that leaves some out, a program that repeats one) asks here first, so a step that differs is never lost.
+may grow by the same amount from step to step. The keys of neighbours are then compared. Whatever reads a graph by steps
+(a picture that leaves some out, a program that repeats one) asks here first, so a step that differs is never lost.
+
+Data may differ: which rows are looked up, targets, constants. What differs is told beside the kinds of steps.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import Position, ScopeVisit, Timeline
 
+DATA = {  # static arguments whose numbers are data, and what to call them
+    "index": "indices", "indices": "indices", "ids": "indices", "targets": "targets", "value": "constants",
+}  # fmt: skip
 # An entry describes an op, one of its arguments, or who reads it outside the step. First what is equal in steps that
-# are the same, then the integers that are equal, too, or one more in every step.
+# are the same, then the integers that move evenly, or not at all.
 Entry = tuple[tuple[Hashable, ...], tuple[int, ...]]
 StepKey = list[Entry]
 
 
-def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = False) -> dict[ScopeVisit, int]:
-    """Return a number for every step, equal for two steps of a loop exactly where they are the same step again.
+@dataclass(frozen=True, slots=True)
+class StepKinds:
+    """What the steps of a graph have in common."""
+
+    kind: dict[ScopeVisit, int]  # equal for two steps of a loop exactly where they are the same step again
+    data: dict[ScopeVisit, list[tuple[str, Hashable]]]  # what may differ in them, by what it is called
+
+    def varying(self, steps: Iterable[ScopeVisit]) -> list[str]:
+        """Return what differs between steps that are the same: indices, targets, constants."""
+        columns = zip(*(self.data[step] for step in steps))
+        return list(dict.fromkeys(column[0][0] for column in columns if len(set(column)) > 1))
+
+
+def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = False) -> StepKinds:
+    """Return which steps of the loops are the same step again.
 
     `within`: look no further than each step; who reads it does not count, nor what the first steps of a loop read
     instead of the state of a step before them.
@@ -38,9 +57,10 @@ def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = Fal
         for i, step in enumerate(loop):
             like = next((k for k in (i - 1, i + 1) if 0 <= k < len(loop) and fixed[k] == fixed[i]), i)
             pairs = zip(integers[i], integers[like], strict=True)
-            relative = tuple((1, n - i) if n - m == i - like != 0 else (0, n) for n, m in pairs)
+            strides = [((n - m) / (i - like) if like != i else 0, n) for n, m in pairs]
+            relative = tuple((stride, n - stride * i) for stride, n in strides)
             found[step] = numbers.setdefault((step.loop, fixed[i], relative), len(numbers))
-    return found
+    return StepKinds(found, surroundings.data)
 
 
 class Surroundings:
@@ -53,6 +73,7 @@ class Surroundings:
         self.users: dict[Node, list[Node]] = defaultdict(list)
         self.shared: set[tuple[int, Node]] = set()  # loops, and what more than one of their steps reads
         self.known: dict[Entry, Entry] = {}  # one object for equal entries: most steps are alike
+        self.data: dict[ScopeVisit, list[tuple[str, Hashable]]] = {}  # by step: see StepKinds
         readers: dict[tuple[int, Node], ScopeVisit] = {}
         for node, positions in timeline.positions.items():
             for parent in node.parents:
@@ -64,12 +85,13 @@ class Surroundings:
     def step_key(self, step: ScopeVisit, within: bool) -> StepKey:
         """Describe the ops of a step, in order: each, its arguments, and unless `within` its readers elsewhere."""
         entries: StepKey = []
+        data = self.data[step] = []
         for node in self.timeline.ops_in[step]:
             own_steps = self.timeline.positions[node]
-            key: list[Hashable] = [node.op.name, node.shape, node.dtype.str, node.name]
+            key: list[Hashable] = [node.op.name, node.shape, node.dtype.str, node.name, bool(node.hooks)]
             key.append(self.timeline.visit_of[node].id[len(step.id) :])
-            entries.append(entry_of(key, node.static))
-            entries += [self.argument(parent, step, own_steps) for parent in node.parents]
+            entries.append(entry_of(key, static_of(node), data))
+            entries += [self.argument(parent, step, own_steps, data) for parent in node.parents]
             if not within:
                 found = [(self.location(user, step, own_steps), user) for user in self.users[node]]
                 outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
@@ -85,7 +107,9 @@ class Surroundings:
                 return other.loop, other.order - step.order, position
         return None
 
-    def argument(self, parent: Node, step: ScopeVisit, own_steps: Sequence[Position]) -> Entry:
+    def argument(
+        self, parent: Node, step: ScopeVisit, own_steps: Sequence[Position], data: list[tuple[str, Hashable]]
+    ) -> Entry:
         """Describe what an op of a step reads."""
         where = self.location(parent, step, own_steps)
         if where is not None:
@@ -104,7 +128,7 @@ class Surroundings:
         if isinstance(parent, Detached):
             origin = next((self.by_serial[serial] for serial in parent.origin if serial in self.by_serial), None)
             key.append(("detached", origin and self.location(origin, step, own_steps)))
-        return entry_of(key, parent.static)
+        return entry_of(key, static_of(parent), data)
 
 
 def forget_ends(loop: int, keys: list[StepKey]) -> None:
@@ -119,26 +143,47 @@ def forget_ends(loop: int, keys: list[StepKey]) -> None:
                 keys[i][k] = read
 
 
-def entry_of(key: list[Hashable], static: Any) -> Entry:
-    """Return an entry of a key and static arguments: of these the integers may move, all else is compared."""
+def entry_of(key: list[Hashable], static: dict[str, Any], data: list[tuple[str, Hashable]]) -> Entry:
+    """Return an entry of a key and static arguments: of these the integers may move, and data goes into `data`."""
     integers: list[int] = []
-    stack = [static]
+    stack = [(value, DATA.get(name)) for name, value in static.items()]
+    key.append(tuple(static))
     while stack:
-        value = stack.pop()
-        if type(value) is int:
-            integers.append(value)
-            key.append(int)
-        elif isinstance(value, tuple | list):
+        value, called = stack.pop()
+        if isinstance(value, tuple | list):
             key.append(len(value))
-            stack.extend(value)
+            stack.extend((item, called) for item in value)
         elif isinstance(value, slice):
             key.append(slice)
-            stack += [value.start, value.stop, value.step]
-        elif isinstance(value, dict):
-            key.append(tuple(value))
-            stack.extend(value.values())
+            stack += [(end, None) for end in (value.start, value.stop, value.step)]
         elif hasattr(value, "tobytes"):
-            key.append((getattr(value, "shape", ()), str(value.dtype), value.tobytes()))
+            key.append((getattr(value, "shape", ()), str(value.dtype)))
+            (key if called is None else data).append((called or "", value.tobytes()))
+        elif called is not None and value is not None and value is not Ellipsis:
+            key.append(type(value).__name__)
+            data.append((called, value))
+        elif type(value) is int:
+            integers.append(value)
+            key.append(int)
         else:
             key.append(repr(value))
     return tuple(key), tuple(integers)
+
+
+def static_of(node: Node) -> dict[str, Any]:
+    """Return the static arguments of a node. Which part it is of an op of several outputs is no index into data."""
+    static = node.static or {}
+    return {"part": static["index"]} if node.op is not None and node.op.name == "part" else static
+
+
+def without_data(node: Node) -> Hashable:
+    """Return the static arguments of a node without the numbers of data."""
+    kept = {name: structure(value) if name in DATA else value for name, value in static_of(node).items()}
+    return entry_of([], kept, [])
+
+
+def structure(value: Any) -> Hashable:
+    """Return what is left of data without its numbers."""
+    if isinstance(value, tuple | list):
+        return tuple(map(structure, value))
+    return f"{type(value).__name__} {getattr(value, 'shape', '')} {getattr(value, 'dtype', '')}"

@@ -6,13 +6,20 @@ visits of key "step" that lie side by side in it are a loop over time. Every rea
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from numbers import Real
+from types import MappingProxyType
 from typing import Any
 
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.scope import Name, Scope
+
+
+class FoundStep(int):
+    """The number of a step that was found in the graph, not declared by a scope."""
+
+    __slots__ = ()
 
 
 class ScopeVisit:
@@ -43,12 +50,12 @@ Position = tuple[ScopeVisit, int]  # a step, and which of its ops
 class Timeline:
     """The tree of scope visits of a graph's ops (given in order of creation), and its loops over time.
 
-    `visit_of[op]` is the visit that an op was made in; `positions[op]` the steps around it, outermost first, with its
-    position in each; `inner[visit]` the visits right inside a visit, in the order they were entered; `ops_in[step]` all
-    ops in a step, at any depth.
+    `scopes` may say that an op was made elsewhere (see found_steps.py). `visit_of[op]` is the visit that an op was made
+    in; `positions[op]` the steps around it, outermost first, with its position in each; `inner[visit]` the visits right
+    inside a visit, in the order they were entered; `ops_in[step]` all ops in a step, at any depth.
     """
 
-    def __init__(self, ops: Sequence[Node]) -> None:
+    def __init__(self, ops: Sequence[Node], scopes: Mapping[Node, Scope] = MappingProxyType({})) -> None:
         self.top = ScopeVisit(None, "", "")
         self.inner: dict[ScopeVisit, list[ScopeVisit]] = {self.top: []}
         self.visit_of: dict[Node, ScopeVisit] = {}
@@ -57,7 +64,8 @@ class Timeline:
         known: dict[Scope | None, ScopeVisit] = {}
         steps_around: dict[ScopeVisit, list[ScopeVisit]] = {self.top: []}
         for node in ops:
-            visit = known.get(node.scope) or self.enter(node.scope, known, steps_around)
+            scope = scopes.get(node, node.scope)
+            visit = known.get(scope) or self.enter(scope, known, steps_around)
             visit.ops.append(node)
             self.visit_of[node] = visit
             positions = []
@@ -76,15 +84,14 @@ class Timeline:
     ) -> ScopeVisit:
         """Return the visit of a scope that is not known yet.
 
-        The same key and value again, with nothing in between, is the same visit, but for another module of that name.
+        The same key and value again, with nothing in between, is the same visit; but every call of a module is one.
         """
         links = list(takewhile(lambda link: link not in known, scope.links()))
         visit = known.get(links[-1].outer, self.top) if links else self.top
         for link in reversed(links):
             if link.key:  # without a key it says only how to record
                 last = self.inner[visit][-1] if self.inner[visit] else None
-                other = last is None or last.key != link.key or last.text != str(link.value)
-                if last is None or other or (isinstance(link.value, Name) and link.value is not last.value):
+                if last is None or isinstance(link.value, Name) or (last.key, last.text) != (link.key, str(link.value)):
                     last = ScopeVisit(visit, link.key, link.value)
                     self.inner[visit].append(last)
                     self.inner[last] = []
@@ -99,7 +106,8 @@ def loops_of(visits: Sequence[ScopeVisit]) -> list[list[ScopeVisit]]:
     by_text: list[dict[str, ScopeVisit]] = []
     for step in visits:
         if step.key == "step":
-            if not by_text or step.text in by_text[-1]:
+            last = next(iter(by_text[-1].values())) if by_text else step
+            if not by_text or step.text in by_text[-1] or type(step.value) is not type(last.value):
                 by_text.append({})
             by_text[-1][step.text] = step
     loops = [list(steps.values()) for steps in by_text]

@@ -11,10 +11,11 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import searched, starting_gradients
+from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of
-from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
+from tinygrad_seq.engine.timeline import ScopeVisit
 from tinygrad_seq.engine.walk import Use, walk
 from tinygrad_seq.flow.show import INK, NodeValues, axes_for, finish
 from tinygrad_seq.flow.states import split_at_step
@@ -99,7 +100,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
     name = source.name or "the parameter"
     if not nodes:
         raise RuntimeError(f"itemize: {name} of shape {source.shape} was not used to make the loss")
-    timeline = Timeline([node for node in nodes if node.op is not None])
+    timeline = timeline_of([node for node in nodes if node.op is not None])
     steps: dict[Node, ScopeVisit | None] = {
         node: positions[-1][0] if positions else None for node, positions in timeline.positions.items()
     }

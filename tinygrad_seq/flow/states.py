@@ -6,10 +6,11 @@ The states themselves are found by their names: the cells call them "h" and "c",
 
 from typing import Any
 
+from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope
-from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
+from tinygrad_seq.engine.timeline import ScopeVisit
 
 NONE = "  none: `with ts.scope(step=t):` in the body of a loop of your own says which step it is"
 
@@ -37,7 +38,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     if output.node is None:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
     found: dict[tuple[Any, ...], dict[str, list[tuple[ScopeVisit, Node]]]] = {}  # loop -> name -> where it is computed
-    timeline = Timeline([node for node in ancestors([output.node], constants=False) if node.op is not None])
+    timeline = timeline_of([node for node in ancestors([output.node], constants=False) if node.op is not None])
     for node, positions in timeline.positions.items():
         if node.name is not None and positions:
             step = positions[-1][0]

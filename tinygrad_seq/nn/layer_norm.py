@@ -39,6 +39,8 @@ class LayerNorm(Module):
             raise ValueError("LayerNorm: normalized_shape must name one axis at least, got ()")
         self.normalized_shape = tuple(at_least(1, "LayerNorm", normalized_shape=size)[0] for size in shape)
         self.eps = as_number("LayerNorm", "eps", eps)
+        if isinstance(eps, bool):
+            raise TypeError(f"LayerNorm: eps must be a number, got {eps}")
         if not (self.eps >= 0 and isfinite(self.eps)):
             raise ValueError(f"LayerNorm: eps must be a finite number of 0 or more, got {eps}")
         self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None

@@ -28,15 +28,17 @@ def build(
     shared: bool = False,
     numbers: Numbers | None = None,
     names: Mapping[Node, str] | None = None,
+    find: bool = True,
 ) -> View:
     """Return what there is to see of the graph that made these nodes.
 
     Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once; `names` for
-    nodes that have none.
+    nodes that have none; `find`: whether loops are found where no scope declares them.
     """
-    graph = read(roots)
+    graph = read(roots, find)
     timeline = graph.timeline
-    kinds = classify_steps(timeline, list(graph.of), within=rolled) if timeline.loops else {}
+    same = classify_steps(timeline, list(graph.of), within=rolled)
+    kinds = same.kind
     elision = elided(timeline, kinds, rolled, *steps)
     titles = place_titles(graph.outer)
     clusters = cluster_tree(graph, elision, titles)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
+from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
@@ -42,10 +43,10 @@ class GraphFacts:
     states: Set[str]  # names of states
 
 
-def read(roots: Sequence[Node]) -> GraphFacts:
-    """Return the facts of the graph that made these nodes."""
+def read(roots: Sequence[Node], find: bool) -> GraphFacts:
+    """Return the facts of the graph that made these nodes; `find`: with the loops that no scope declares."""
     nodes, outputs = ancestors(roots), set(roots)
-    timeline = Timeline([node for node in nodes if node.op is not None])
+    timeline = timeline_of([node for node in nodes if node.op is not None], find)
     users: dict[Node, list[Node]] = defaultdict(list)
     for node in timeline.visit_of:
         for parent in node.parents:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.engine.graph import Detached, Node
-from tinygrad_seq.engine.timeline import ScopeVisit
+from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
 
 symbols = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
@@ -54,6 +54,8 @@ def title(visit: ScopeVisit) -> str:
     """Return what a cluster says about itself."""
     if visit.key == "grad":
         return "gradient"
+    if isinstance(visit.value, FoundStep):
+        return f"step {visit.text} (found)"
     before = {"step": "t = ", "module": "", "direction": ""}.get(visit.key, f"{visit.key} ")
     return before + shortened(visit.text, 40)
 
@@ -65,7 +67,7 @@ def several(steps: Sequence[ScopeVisit]) -> str:
         listed = texts[0] if len(texts) == 1 else f"{texts[0]} … {texts[-1]}"
     else:
         listed = ", ".join(texts) if len(texts) < 4 else f"{texts[0]}, {texts[1]}, … {texts[-1]}"
-    return f"t = {listed}"
+    return f"steps {listed} (found)" if isinstance(steps[0].value, FoundStep) else f"t = {listed}"
 
 
 def gap_text(steps: Sequence[ScopeVisit]) -> tuple[str, str, str]:

@@ -1,0 +1,287 @@
+"""Find loops over time that no scope declares: the same block of ops again and again, each reading the one before.
+
+The ops of a place (a module's call, or the top) are a sequence of units in the order of recording: its own ops, and the
+visits inside it. Every unit gets a token, equal where two units are the same but for data. A loop is a stretch in which
+the tokens repeat with a period, and which then passes these checks, op by op, inside of visits, too:
+
+    every block reads the same parameter, constant or outside value at the same place;
+    it reads the block before at the same place, and what it reads there depends on what that block read there;
+    all else that it reads lies in the block, or is data.
+
+What is not certain is no loop. What is found is only a grouping: whether two steps are the same is asked of same_step.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.same_step import DATA, static_of, without_data
+from tinygrad_seq.engine.scope import Name, Scope
+from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit, Timeline
+
+least_steps = 3
+least_steps_of_one_op = 8
+deepest_expression = 3
+work_per_op = 60  # how often an op may be looked at, before nothing more is looked for
+
+Token = Hashable
+
+
+@dataclass(eq=False, slots=True)
+class Unit:
+    """An op, a visit, or a loop that was found; with all ops in it, in order."""
+
+    token: int
+    ops: list[Node]
+    visit: ScopeVisit | None = None
+    blocks: list[list["Unit"]] = field(default_factory=list)  # of a loop: its steps
+
+
+def timeline_of(ops: Sequence[Node], find: bool = True) -> Timeline:
+    """Return the Timeline of ops that are given in order of creation, with the steps that are found in it."""
+    timeline = Timeline(ops)
+    scopes = scopes_with_steps(timeline) if find else {}
+    return Timeline(ops, scopes) if scopes else timeline
+
+
+def scopes_with_steps(timeline: Timeline) -> dict[Node, Scope]:
+    """Return new scopes for the ops of a Timeline: the same places, and the steps that were found in them."""
+    finder = Finder(timeline)
+    units = finder.units_of(timeline.top)
+    scopes: dict[Node, Scope] = {}
+    if finder.found:
+        stack: list[tuple[list[Unit], Scope]] = [(units, Scope(None, "", None, True))]
+        while stack:
+            members, here = stack.pop()
+            for unit in members:
+                if unit.blocks:
+                    steps = [Scope(here, "step", FoundStep(k), True) for k in range(len(unit.blocks))]
+                    stack += zip(unit.blocks, steps)
+                elif unit.visit is None:
+                    scopes[unit.ops[0]] = here
+                else:
+                    place = Scope(here, unit.visit.key, unit.visit.value, True)
+                    stack.append((finder.inside[unit.visit], place))
+    return scopes
+
+
+class Finder:
+    """Goes through the places of a graph, inner ones first, and replaces what repeats in them by loops."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.numbers: dict[Token, int] = {}  # of tokens
+        self.expressions: dict[Node, tuple[int, int]] = {}  # what is made of parameters alone: a number, how deep
+        self.inside: dict[ScopeVisit, list[Unit]] = {}  # the units of each visit
+        self.found = 0
+        self.work = work_per_op * len(timeline.visit_of) + 1000
+
+    def number(self, token: Token) -> int:
+        """Return a number for a token, equal for equal ones."""
+        return self.numbers.setdefault(token, len(self.numbers))
+
+    def units_of(self, top: ScopeVisit) -> list[Unit]:
+        """Return the units of a place, after those of all places inside it."""
+        tokens = {node: self.number(self.token(node)) for node in self.timeline.visit_of}
+        places = [top]
+        for place in places:  # the list grows while it is read
+            places += self.timeline.inner[place]
+        first: dict[ScopeVisit, int] = {}
+        for place in reversed(places):
+            inner = [visit for visit in self.timeline.inner[place] if visit in first]
+            units = [Unit(tokens[node], [node]) for node in place.ops] + [self.unit_of(visit) for visit in inner]
+            units.sort(key=lambda unit: unit.ops[0].serial)
+            if units:
+                first[place] = units[0].ops[0].serial
+                self.inside[place] = units if place.key == "grad" else self.with_loops(units)
+        return self.inside.get(top, [])
+
+    def unit_of(self, visit: ScopeVisit) -> Unit:
+        """Return a visit as a unit. A declared step, and a backward, are like nothing else."""
+        units = self.inside[visit]
+        known = () if visit.key in ("step", "grad") else tuple(unit.token for unit in units)
+        name = id(visit.value) if isinstance(visit.value, Name) else visit.text
+        token = ("visit", visit.key, name, known) if known else ("visit", id(visit))
+        return Unit(self.number(token), [node for unit in units for node in unit.ops], visit)
+
+    def token(self, node: Node) -> Token:
+        """Return what an op has in common with the same op in another step."""
+        keys: list[Hashable] = []
+        deep = -1 if DATA.keys().isdisjoint(static_of(node)) else deepest_expression
+        for parent in node.parents:
+            if parent.op is None and parent.requires_grad:
+                keys.append(("leaf", parent.serial))
+                deep = max(deep, 0)
+            elif parent in self.expressions:
+                number, depth = self.expressions[parent]
+                keys.append(("expression", number))
+                deep = max(deep, depth)
+            else:
+                keys.append(parent.shape)
+                deep = deepest_expression
+        token = (node.op.name, node.shape, node.dtype.str, node.name, without_data(node), tuple(keys))
+        if 0 <= deep < deepest_expression and node.name is None:
+            self.expressions[node] = self.number(("expression", token, node.op.name, repr(node.static))), deep + 1
+        return token
+
+    # ------------------------------------------------------------------------------------------------- what repeats
+
+    def with_loops(self, units: list[Unit]) -> list[Unit]:
+        """Return units with those that are the steps of a loop in one unit, inner loops first."""
+        while len(units) >= least_steps and self.work > 0:
+            loops: list[tuple[int, int, Unit]] = []
+            taken = [False] * len(units)
+            for period, start, end in sorted(stretches([unit.token for unit in units])):
+                loop = self.checked(units[start:end], period) if not any(taken[start:end]) else None
+                if loop is not None:
+                    at, length, unit = loop
+                    loops.append((start + at, start + at + length, unit))
+                    taken[start:end] = [True] * (end - start)
+            if not loops:
+                break
+            self.found += len(loops)
+            for begin, end, unit in sorted(loops, key=lambda loop: loop[0], reverse=True):
+                units[begin:end] = [unit]
+        return units
+
+    def checked(self, units: list[Unit], period: int) -> tuple[int, int, Unit] | None:
+        """Return where a loop of that period begins in a stretch, how many units it has, and the loop; or None."""
+        count = len(units) // period
+        size = sum(len(unit.ops) for unit in units[:period])
+        self.work -= size * count + len(units)
+        if self.work < 0 or count < (least_steps_of_one_op if size == 1 else least_steps):
+            return None
+        at = narrowest(units, period)
+        blocks = [units[i : i + period] for i in range(at, len(units), period)]
+        if len(blocks[-1]) < period:
+            partial = blocks.pop()
+            blocks += [partial] if 2 * len(partial) >= period else []
+        whole = [[node for unit in block for node in unit.ops] for block in blocks if len(block) == period]
+        if len(whole) < least_steps or not self.is_loop(whole):
+            return None
+        token = self.number(("loop", frozenset(unit.token for unit in blocks[0])))
+        ops = [node for block in blocks for unit in block for node in unit.ops]
+        return at, sum(map(len, blocks)), Unit(token, ops, blocks=blocks)
+
+    # ------------------------------------------------------------------------------------------------- what is a loop
+
+    def is_loop(self, blocks: list[list[Node]]) -> bool:
+        """Tell whether blocks of equal ops are the steps of a loop over time."""
+        where = {node: (k, i) for k, block in enumerate(blocks) for i, node in enumerate(block)}
+        if len({len(block) for block in blocks}) > 1:
+            return False
+        states: set[tuple[int, int]] = set()  # which op reads which op of the block before
+        shares = False
+        for i, nodes in enumerate(zip(*blocks)):
+            for parents in zip(*(node.parents for node in nodes)):
+                seen = [where.get(parent) for parent in parents]
+                back = [None if at is None else (k - at[0], at[1]) for k, at in enumerate(seen)]
+                steps = back[-1][0] if back[-1] is not None else 0
+                if back[-1] is None:
+                    if any(place is not None for place in back) or not self.is_same_outside(parents):
+                        return False
+                    shares = shares or (parents[0] is parents[-1])
+                elif any(place != back[-1] for place in back[steps:]):
+                    return False
+                elif any(place is not None and place[0] >= 0 for place in back[:steps]):
+                    return False  # the first steps read something from before the loop instead
+                elif steps == 1:
+                    states.add((i, back[-1][1]))
+                shares = shares or all(parent in self.expressions for parent in parents)
+        return shares and depends_on_itself(blocks[-1], states)
+
+    def is_same_outside(self, parents: Sequence[Node]) -> bool:
+        """Tell whether what all steps read from outside is one thing, or data, or the slices of one thing in order."""
+        first = parents[0]
+        if all(parent is first for parent in parents):
+            return True
+        if all(parent.op is None and not parent.requires_grad for parent in parents):
+            return True
+        if first in self.expressions:
+            number = self.expressions[first][0]
+            return all(self.expressions.get(parent, (None,))[0] == number for parent in parents)
+        if any(parent.op is not first.op or parent.op is None for parent in parents):
+            return False
+        if first.op.name == "part" and len({parent.parents[0] for parent in parents}) == 1:
+            numbers = [parent.static["index"] for parent in parents]  # type: ignore[index]
+            return len({after - before for before, after in pairwise(numbers)}) == 1
+        return first.op.name == "getitem" and len({parent.parents[0] for parent in parents}) == 1
+
+
+def depends_on_itself(block: Sequence[Node], states: set[tuple[int, int]]) -> bool:
+    """Tell whether a state depends on its own earlier value by more than an addition: a sum over steps is no state."""
+    place = {node: i for i, node in enumerate(block)}
+    readers: dict[int, list[int]] = defaultdict(list)
+    for i, node in enumerate(block):
+        for parent in node.parents:
+            if parent in place:
+                readers[place[parent]].append(i)
+    made = {producer for _, producer in states}
+    leads_to: dict[int, set[int]] = {producer: set() for producer in made}  # from a state to those of the next step
+    for reader, producer in states:
+        reached, stack = {reader}, [reader]
+        while stack:
+            for after in readers[stack.pop()]:
+                if after not in reached:
+                    reached.add(after)
+                    stack.append(after)
+        if not (reader == producer and block[reader].op.name == "add"):
+            leads_to[producer] |= reached & made
+    for start in made:
+        reached, stack = set(), [start]
+        while stack:
+            for after in leads_to[stack.pop()] - reached:
+                reached.add(after)
+                stack.append(after)
+        if start in reached:
+            return True
+    return False
+
+
+def narrowest(units: Sequence[Unit], period: int) -> int:
+    """Return where in a stretch the first step begins: of the places that lose no step, where fewest values cross."""
+    spare = len(units) % period
+    if not spare:
+        return 0
+    home = {node: i for i, unit in enumerate(units) for node in unit.ops}
+    last = list(range(len(units)))  # of each unit, the last that reads it
+    for node, i in home.items():
+        for parent in node.parents:
+            if parent in home:
+                last[home[parent]] = max(last[home[parent]], i)
+    change = [0] * (len(units) + 2)
+    for i, end in enumerate(last):
+        change[i + 1] += 1
+        change[end + 1] -= 1
+    crossing = list(accumulate(change))  # at each cut, the number of units before it that one after it reads
+    return min(range(spare + 1), key=lambda at: sum(crossing[at : len(units) : period]))
+
+
+def stretches(tokens: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield period, start and end of the stretches in which tokens repeat, at least three periods long.
+
+    By doubling: the ranks of all runs of w tokens give those of 2w. Runs of w find the periods from w / 2 to 2 w.
+    """
+    ranks, width, count = host.asarray(tokens), 1, len(tokens)
+    seen: set[tuple[int, int]] = set()
+    while len(ranks) > 1 and width < count:
+        order = host.argsort(ranks, kind="stable")
+        again = host.zeros(len(ranks), int)  # how far it is to the same run again
+        same = ranks[order[1:]] == ranks[order[:-1]]
+        again[order[:-1][same]] = (order[1:] - order[:-1])[same]
+        again[(again * 2 < width) | (again > 2 * width)] = 0
+        edges = host.flatnonzero(host.diff(again)) + 1
+        starts, ends = host.append(0, edges), host.append(edges, len(again))
+        periods = again[starts]
+        long = (periods > 0) & (ends - starts + width - 1 >= (least_steps - 1) * periods)
+        for found in zip(periods[long].tolist(), starts[long].tolist(), (ends + width - 1 + periods)[long].tolist()):
+            if found[:2] not in seen:
+                seen.add(found[:2])
+                yield found
+        if not same.any():
+            break
+        pairs = ranks[:-width].astype("int64") * (int(ranks.max()) + 1) + ranks[width:]
+        ranks, width = host.unique(pairs, return_inverse=True)[1].reshape(-1), 2 * width
