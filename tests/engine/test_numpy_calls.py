@@ -74,7 +74,7 @@ OTHERS = [  # what has no function of ours: how the sentence begins, and what is
     ("matmul: .*NumPy array", lambda x: ([[x[0, 0], x[1, 1]]] @ leaf([[1.0], [2.0]])).numpy()),
     ("tensor", lambda x: ts.tensor([x, x], dtype="float64").numpy()),
     ("tensor", lambda x: nn.Parameter([x[0]], dtype="float64").numpy()),
-    ("mse_loss: targets: tensor", lambda x: nn.mse_loss(ts.zeros(2, 2, dtype="float64", device="cpu"), [x[0], x[1]]).numpy()),
+    ("mse_loss: targets: tensor", lambda x: nn.mse_loss(leaf(np.zeros((2, 2))), [x[0], x[1]]).numpy()),
     ("windows", lambda x: ts.data.windows(x, 1)[0]),
 ]
 
@@ -166,7 +166,7 @@ def test_the_operators_of_arrays_and_numpys_numbers_are_ours(seed, shape, name):
 
 @pytest.mark.parametrize("of", [operator.and_, operator.or_])
 def test_a_mask_beside_an_array_is_a_tensor(of):
-    array, mask = np.array([True, True, False]), ts.tensor([True, False, False])
+    array, mask = np.array([True, True, False]), ts.tensor([True, False, False], device="cpu")
     for left, right in ((array, mask), (mask, array), (np.True_, mask), (mask, True)):
         result = of(left, right)
         assert isinstance(result, ts.Tensor) and result.tolist() == of(np.asarray(left), np.asarray(right)).tolist()

@@ -12,6 +12,7 @@ from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import ATTRIBUTES, counting, sorting
 from tinygrad_seq.engine.ops import comparison, elementwise
+from tinygrad_seq.engine.recording import make_tensor
 
 OPERATORS = {"matmul": matmul} | {
     name: getattr(home, name)
@@ -47,7 +48,7 @@ def array(x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
 def function(_: Value, called: Any, __: Any, args: Any, options: Any) -> Any:
     """Call `np.where(mask, tensor, 0.0)` and the like with arrays (`__array_function__`)."""
     if called in LIKE and args and isinstance(args[0], Value):
-        args = (args[0].detach(), *args[1:])  # its values are not asked for
+        args = (make_tensor(args[0].array), *args[1:])  # its values are not asked for
     if called not in (host.shape, host.ndim, host.size):  # nor here
         args, options = bare(called, args), bare(called, options)
     return host.empty(0).__array_function__(called, (), args, options)
