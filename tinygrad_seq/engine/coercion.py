@@ -65,7 +65,10 @@ def unwrapped(name: str, data: Any) -> Any:
     return to_host(without_history(name, data)) if isinstance(data, Value) else data
 
 
-def without_history(name: str, value: Value, instead: str = "ts.stack, ts.concatenate or ts.where") -> Array:
+PARTS = "ts.stack, ts.concatenate or ts.where"  # of which something new is built, with its gradient
+
+
+def without_history(name: str, value: Value, instead: str = PARTS) -> Array:
     """Return the array of a Tensor that leaves the graph; refuse where its gradient would be lost in silence."""
     if value.node is not None and value.node.requires_grad and current.get().recording is not False:
         raise TypeError(

@@ -5,7 +5,8 @@ says what to write. The tables are all there is to it; docs/names.md shows them.
 """
 
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -18,7 +19,7 @@ counting = "no gradient goes through it: use NumPy on x.numpy()"
 ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what to write here
     "unsqueeze": "expand_dims(axis)",
     "clamp": "clip(low, high)",
-    "expand": "broadcast_to(shape)",
+    "expand": "broadcast_to(shape)", "expand_as": "broadcast_to(y.shape)", "narrow": "x[start:start + length]",
     "flatten": "reshape(-1)", "ravel": "reshape(-1)",
     "repeat": "concatenate([x, x]) or broadcast_to", "tile": "concatenate([x, x]) or broadcast_to",
     "chunk": "split(x, size, axis) takes the size of a chunk, not their number",
@@ -34,13 +35,14 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
     "tril": "ts.where(np.tri(*x.shape) == 1, x, 0.0)", "triu": "ts.where(np.tri(*x.shape, -1) == 0, x, 0.0)",
     "data": "x.detach() to read; parameter.assign(value) to give a Parameter new values",
-    "clone": f"not needed, {never_changes}; ts.tensor(x) copies a leaf",
-    "copy": f"not needed, {never_changes}; ts.tensor(x) copies a leaf",
+    "clone": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
+    "copy": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
     "contiguous": "not needed: ops do that by themselves",
-    "float": "x.to('float32')", "double": "x.to('float64')", "half": "x.to('float16')", "long": "x.to('int64')",
-    "int": "x.to('int32')", "bool": "x.to('bool')", "type": "x.to(dtype)", "astype": "x.to(dtype)",
+    "float": "ts.float32, or x.to('float32')", "double": "ts.float64, or x.to('float64')",
+    "long": "ts.int64, or x.to('int64')", "int": "ts.int32, or x.to('int32')", "bool": "ts.bool_, or x.to('bool')",
+    "half": "x.to('float16')", "type": "x.to(dtype)", "astype": "x.to(dtype)",
     "cuda": "x.to('cuda')", "cpu": "x.to('cpu')", "is_cuda": "x.device",
-    "dim": "x.ndim", "numel": "x.size", "grad_fn": "x.node",
+    "device": "a word: 'cpu', 'cuda', 'cuda:1'", "dim": "x.ndim", "numel": "x.size", "grad_fn": "x.node",
     "new_zeros": "ts.zeros(shape, dtype=x.dtype, device=x.device)", "new_tensor": "ts.tensor(data)",
     "new_ones": "ts.ones(shape, dtype=x.dtype, device=x.device)", "full_like": "ts.full(x.shape, value)",
     "rand_like": "ts.rand(x.shape)", "randn_like": "ts.randn(x.shape)", "empty": "ts.zeros(shape)",
@@ -48,6 +50,8 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "array": "ts.tensor(data)", "FloatTensor": "ts.tensor(data)", "LongTensor": "ts.tensor(data, 'int64')",
     "linspace": "ts.tensor(np.linspace(start, stop, n))", "randint": "ts.tensor(generator.integers(low, high, shape))",
     "randperm": "ts.tensor(generator.permutation(n))", "seed": "ts.manual_seed(n)",
+    "random": "ts.rand, ts.randn, ts.manual_seed", "Generator": "np.random.default_rng(seed)",
+    "normal": "ts.randn(shape) * std + mean", "bernoulli": "ts.rand(shape) < p", "bernoulli_": "ts.rand(shape) < p",
     "requires_grad_": "x.requires_grad = True", "detach_": "x = x.detach()", "unchain_backward": "x = x.detach()",
     "enable_grad": "leave the ts.no_grad() block", "set_grad_enabled": "ts.no_grad()", "inference_mode": "ts.no_grad()",
     "autograd": "ts.grad, ts.gradcheck, ts.detect_anomaly", "jit": "nothing: what runs is what is written",
@@ -55,9 +59,12 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "add_module": "self.name = module", "children": "modules()", "named_children": "named_modules()",
     "apply": "for module in model.modules(): ...",
     "functional": "functions are in ts and ts.nn: ts.softmax, ts.relu, nn.cross_entropy",
-    "utils": "ts.optim.clip_grad_norm_, ts.data.pad_sequences, lengths= in the call of a layer",
+    "linear": "x @ weight.T + bias", "kaiming_uniform_": "uniform_(w, -bound, bound) with bound = sqrt(6 / inputs)",
+    "kaiming_normal_": "normal_(w, 0.0, std) with std = sqrt(2 / inputs)", "ones_": "constant_(w, 1.0)",
+    "utils": "ts.optim.clip_grad_norm_, ts.data.batches, ts.data.pad_sequences, lengths= in the call of a layer",
     "lr_scheduler": "ts.optim.StepLR and the others are in ts.optim",
-    "DataLoader": "ts.data.batches(x, y, size=32, shuffle=True)", "pad_sequence": "ts.data.pad_sequences",
+    "DataLoader": "ts.data.batches(x, y, size=32, shuffle=True)", "TensorDataset": "ts.data.batches(x, y, size=32)",
+    "pad_sequence": "ts.data.pad_sequences",
     "pack_padded_sequence": "lengths= in the call of a layer", "ParameterList": "nn.ModuleList, or attributes",
     "BatchNorm1d": "nn.LayerNorm", "BCELoss": "nn.BCEWithLogitsLoss", "L1Loss": "(x - y).abs().mean()",
     "GELU": "write it with ts.tanh or ts.sigmoid", "Identity": "nn.Sequential()", "Flatten": "x.reshape(len(x), -1)",
@@ -70,20 +77,38 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "split_size_or_sections": "size_or_sizes=", "split_size": "size_or_sizes=", "tensors": "the list, by position",
     "num_classes": "count=", "out": f"nothing: {never_changes}", "size": "the shape by position",
     "memory_format": "nothing: there is one layout", "non_blocking": "nothing", "pin_memory": "nothing",
+    "set_to_none": "nothing: gradients are forgotten, not set to zero", "inplace": f"nothing: {never_changes}",
+    "device": ".to(device), of the layer or the Tensor",
 }  # fmt: skip
 
 
-def no_attribute(owner: str, name: str) -> AttributeError:
+def no_attribute(owner: str, name: str, elsewhere: str | None = None) -> AttributeError:
     """Return the error for a name that does not exist, with what it is called here, if that is known."""
-    hint = ATTRIBUTES.get(name) or (never_changes if name.endswith("_") and not name.startswith("_") else None)
+    in_place = name.endswith("_") and not name.startswith("_")
+    hint = ATTRIBUTES.get(name) or elsewhere or (never_changes if in_place else None)
     return AttributeError(f"{owner} has no {name!r}" + (f"; here: {hint}" if hint else ""), name=name)
+
+
+def no_argument(function: str, name: str, known: Iterable[str]) -> TypeError:
+    """Return the error for an argument that does not exist, with what it is called here, or those that there are."""
+    hint = f"; here: {ARGUMENTS[name]}" if name in ARGUMENTS else f", its arguments: {', '.join(known) or 'none'}"
+    return TypeError(f"{function}: there is no argument {name!r}{hint}")
+
+
+def in_another_room(name: str) -> str | None:
+    """Return the full name of what was looked for in the wrong module of this package: ts.relu, for nn.relu."""
+    package = __name__.partition(".")[0]
+    for room in ("", ".nn", ".optim", ".data"):
+        if callable(vars(sys.modules.get(package + room, object)).get(name)):
+            return f"ts{room}.{name}"
+    return None
 
 
 def refusing(module: str) -> Callable[[str], NoReturn]:
     """Return the `__getattr__` of a module of this package."""
 
     def refuse(name: str) -> NoReturn:
-        raise no_attribute(module, name)
+        raise no_attribute(module, name, in_another_room(name))
 
     return refuse
 
@@ -103,14 +128,14 @@ def public(function: F) -> F:
     name = function.__name__
     names_in_errors.add(name)
     named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    known = [key for key, parameter in inspect.signature(function).parameters.items() if parameter.kind in named]
+    parameters = inspect.signature(function).parameters.items()
+    known = [key for key, parameter in parameters if parameter.kind in named and key != "self"]
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         for key in options:
             if key not in known:
-                hint = f"; here: {ARGUMENTS[key]}" if key in ARGUMENTS else f", its arguments: {', '.join(known)}"
-                raise TypeError(f"{name}: there is no argument {key!r}{hint}")
+                raise no_argument(name, key, known)
         try:
             return function(*args, **options)
         except (IndexError, MemoryError, OverflowError, TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from tinygrad_seq.engine import backend, backprop
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
 from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, leaf_after, mark_detached
-from tinygrad_seq.engine.hints import missing, public
+from tinygrad_seq.engine.hints import missing, never_changes, public
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
 
@@ -209,7 +209,7 @@ class Tensor(Value):
         return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError("a Tensor's value never changes: build the new one from parts, with ts.where(mask, value, x)")
+        raise TypeError(f"{never_changes}, or fill a NumPy array first and give it to ts.tensor")
 
     # ----------------------------------------------------------------------- methods: each is the function of that name
     exp = method(elementwise.exp)

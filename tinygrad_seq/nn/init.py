@@ -6,11 +6,12 @@ may be part of a graph.
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_seq.engine.arguments import as_number
 from tinygrad_seq.engine.backend import host, to_device
 from tinygrad_seq.engine.creation import zeros
+from tinygrad_seq.engine.hints import refusing as _refusing
 from tinygrad_seq.engine.random import chosen, uniform_draws
 from tinygrad_seq.nn.module import Parameter
 
@@ -135,3 +136,7 @@ def check_parameter(name: str, parameter: Any) -> Parameter:
     if not isinstance(parameter, Parameter):
         raise TypeError(f"{name}: expected an nn.Parameter, got {type(parameter).__name__}")
     return parameter
+
+
+if not TYPE_CHECKING:  # a type checker would take it that every name exists
+    __getattr__ = _refusing(__name__)

@@ -128,6 +128,7 @@ class Module:
         """Set evaluation mode, in which dropout passes everything."""
         return self.train(False)
 
+    @public
     def zero_grad(self) -> None:
         """Forget the gradients."""
         commit((parameter, "stored_grad", None) for parameter in self.parameters())

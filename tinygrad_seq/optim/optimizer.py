@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from tinygrad_seq.engine.backend import Array, host, modules, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative
@@ -131,6 +132,7 @@ class Optimizer:
         option = {name: self.checked(type(self).__name__, name, value)}
         update_all((group, option) for group in self.param_groups)
 
+    @public
     def zero_grad(self) -> None:
         """Forget the gradients."""
         commit((parameter, "stored_grad", None) for parameter in self.parameters)

@@ -7,10 +7,12 @@ graph ends there: a Tensor whose gradient is recorded is refused, with the name 
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.coercion import without_history
+from tinygrad_seq.engine.coercion import PARTS, without_history
 from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.hints import ATTRIBUTES, counting, sorting
 from tinygrad_seq.engine.ops import comparison, elementwise
+from tinygrad_seq.engine.recording import make_tensor
 
 OPERATORS = {"matmul": matmul} | {
     name: getattr(home, name)
@@ -22,7 +24,7 @@ OPERATORS = {"matmul": matmul} | {
     for name in names
 }
 SAME = """abs add argmax broadcast_to clip concatenate cos divide einsum exp expand_dims flip log
-matmul max maximum mean min minimum multiply negative pad power reshape sin split sqrt stack squeeze subtract sum
+matmul max maximum mean min minimum multiply negative norm pad power reshape sin split sqrt stack squeeze subtract sum
 swapaxes take tanh transpose var where"""
 SPELLED = {name: name for name in SAME.split()} | {
     **dict.fromkeys(("dot", "inner", "vdot", "outer", "tensordot"), "matmul"),
@@ -31,6 +33,7 @@ SPELLED = {name: name for name in SAME.split()} | {
     "array_split": "split",
     "ravel": "reshape",
 }  # NumPy's name -> ours
+LIKE = host.zeros_like, host.ones_like, host.empty_like, host.full_like
 
 
 def array(x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -44,7 +47,9 @@ def array(x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
 
 def function(_: Value, called: Any, __: Any, args: Any, options: Any) -> Any:
     """Call `np.where(mask, tensor, 0.0)` and the like with arrays (`__array_function__`)."""
-    if called not in (host.shape, host.ndim, host.size):  # which ask for no values
+    if called in LIKE and args and isinstance(args[0], Value):
+        args = (make_tensor(args[0].array), *args[1:])  # its values are not asked for
+    if called not in (host.shape, host.ndim, host.size):  # nor here
         args, options = bare(called, args), bare(called, options)
     return host.empty(0).__array_function__(called, (), args, options)
 
@@ -61,7 +66,8 @@ def bare(called: Any, given: Any) -> Any:
     if isinstance(given, Value):
         name = called.__name__
         place = f"{getattr(called, '__module__', 'numpy')}.{name}".replace("numpy", "np", 1)
-        without_history(place, given, f"ts.{SPELLED[name]}") if name in SPELLED else without_history(place, given)
+        hint = f"ts.{SPELLED[name]}" if name in SPELLED else ATTRIBUTES.get(name, PARTS)
+        without_history(place, given, "x.numpy()" if hint in (sorting, counting) else hint)
         return array(given)
     if isinstance(given, dict):
         return {key: bare(called, item) for key, item in given.items()}
