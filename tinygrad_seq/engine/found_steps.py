@@ -12,12 +12,12 @@ What is not certain is no loop. What is found is only a grouping: whether two st
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.periods import stretches
 from tinygrad_seq.engine.same_step import DATA, static_of, without_data
 from tinygrad_seq.engine.scope import Name, Scope
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit, Timeline
@@ -37,6 +37,7 @@ class Unit:
     token: int
     ops: list[Node]
     visit: ScopeVisit | None = None
+    name: Hashable = None  # what is the same in a step that is like no other: the module that is called, or the op
     blocks: list[list["Unit"]] = field(default_factory=list)  # of a loop: its steps
 
 
@@ -92,7 +93,8 @@ class Finder:
         first: dict[ScopeVisit, int] = {}
         for place in reversed(places):
             inner = [visit for visit in self.timeline.inner[place] if visit in first]
-            units = [Unit(tokens[node], [node]) for node in place.ops] + [self.unit_of(visit) for visit in inner]
+            units = [Unit(tokens[node], [node], name=soft_token(node)) for node in place.ops]
+            units += map(self.unit_of, inner)
             units.sort(key=lambda unit: unit.ops[0].serial)
             if units:
                 first[place] = units[0].ops[0].serial
@@ -105,7 +107,8 @@ class Finder:
         known = () if visit.key in ("step", "grad") else tuple(unit.token for unit in units)
         name = id(visit.value) if isinstance(visit.value, Name) else visit.text
         token = ("visit", visit.key, name, known) if known else ("visit", id(visit))
-        return Unit(self.number(token), [node for unit in units for node in unit.ops], visit)
+        module = name if visit.key == "module" else None
+        return Unit(self.number(token), [node for unit in units for node in unit.ops], visit, module)
 
     def token(self, node: Node) -> Token:
         """Return what an op has in common with the same op in another step."""
@@ -122,7 +125,7 @@ class Finder:
             else:
                 keys.append(parent.shape)
                 deep = deepest_expression
-        token = (node.op.name, node.shape, node.dtype.str, node.name, without_data(node), tuple(keys))
+        token = (soft_token(node), tuple(keys))
         if 0 <= deep < deepest_expression and node.name is None:
             self.expressions[node] = self.number(("expression", token, node.op.name, repr(node.static))), deep + 1
         return token
@@ -134,12 +137,13 @@ class Finder:
         while len(units) >= least_steps and self.work > 0:
             loops: list[tuple[int, int, Unit]] = []
             taken = [False] * len(units)
-            for period, start, end in sorted(stretches([unit.token for unit in units])):
+            for period, start, end in sorted(stretches([unit.token for unit in units], least_steps)):
                 loop = self.checked(units[start:end], period) if not any(taken[start:end]) else None
                 if loop is not None:
                     at, length, unit = loop
-                    loops.append((start + at, start + at + length, unit))
-                    taken[start:end] = [True] * (end - start)
+                    begin, end = extended(units, start + at, start + at + length, unit, period)
+                    loops.append((begin, end, unit))
+                    taken[begin:end] = [True] * (end - begin)
             if not loops:
                 break
             self.found += len(loops)
@@ -183,7 +187,7 @@ class Finder:
                 if back[-1] is None:
                     if any(place is not None for place in back) or not self.is_same_outside(parents):
                         return False
-                    shares = shares or (parents[0] is parents[-1])
+                    shares = shares or parents[0] is parents[-1] or is_one_constant(parents)
                 elif any(place != back[-1] for place in back[steps:]):
                     return False
                 elif any(place is not None and place[0] >= 0 for place in back[:steps]):
@@ -209,6 +213,17 @@ class Finder:
             numbers = [parent.static["index"] for parent in parents]  # type: ignore[index]
             return len({after - before for before, after in pairwise(numbers)}) == 1
         return first.op.name == "getitem" and len({parent.parents[0] for parent in parents}) == 1
+
+
+def soft_token(node: Node) -> Token:
+    """Return what an op is, whatever it reads."""
+    return node.op.name, node.shape, node.dtype.str, node.name, len(node.parents), without_data(node)
+
+
+def is_one_constant(parents: Sequence[Node]) -> bool:
+    """Tell whether leaves are the same number."""
+    values = [parent.static and parent.static.get("value") for parent in parents]
+    return values[0] is not None and all(value == values[0] for value in values)
 
 
 def depends_on_itself(block: Sequence[Node], states: set[tuple[int, int]]) -> bool:
@@ -241,6 +256,39 @@ def depends_on_itself(block: Sequence[Node], states: set[tuple[int, int]]) -> bo
     return False
 
 
+def extended(units: list[Unit], begin: int, end: int, loop: Unit, period: int) -> tuple[int, int]:
+    """Add a first and a last step with other ops in the same places to a loop; return where it begins and ends then.
+
+    A first state may be none, a last step may give an answer, too: the same modules are called, and the state goes on.
+    """
+    names = [unit.name for unit in units[begin : begin + period]]
+    before, after = units[max(begin - period, 0) : begin], units[end : end + period]
+    if [unit.name for unit in before] == names and reads(loop.blocks[0], before) and is_first(before, *loop.blocks[:2]):
+        loop.blocks.insert(0, before)
+        begin -= period
+    if [unit.name for unit in after] == names and all(unit.visit for unit in after) and reads(after, loop.blocks[-1]):
+        loop.blocks.append(after)
+        end += period
+    loop.ops = [node for block in loop.blocks for unit in block for node in unit.ops]
+    return begin, end
+
+
+def is_first(block: list[Unit], *later: list[Unit]) -> bool:
+    """Tell whether ops read the parameters that later steps read, or one in the place of a state: a first state."""
+    made = {node for unit in block for node in unit.ops}
+    for unit, second, third in zip(block, *later):
+        for own, next_one, last in zip(unit.ops[0].parents, second.ops[0].parents, third.ops[0].parents):
+            if unit.visit is None and own.requires_grad and own.op is None and own is not last and next_one not in made:
+                return False
+    return True
+
+
+def reads(block: Sequence[Unit], before: Sequence[Unit]) -> bool:
+    """Tell whether a block reads what the block before has made."""
+    made = {node for unit in before for node in unit.ops}
+    return any(parent in made for unit in block for node in unit.ops for parent in node.parents)
+
+
 def narrowest(units: Sequence[Unit], period: int) -> int:
     """Return where in a stretch the first step begins: of the places that lose no step, where fewest values cross."""
     spare = len(units) % period
@@ -258,30 +306,3 @@ def narrowest(units: Sequence[Unit], period: int) -> int:
         change[end + 1] -= 1
     crossing = list(accumulate(change))  # at each cut, the number of units before it that one after it reads
     return min(range(spare + 1), key=lambda at: sum(crossing[at : len(units) : period]))
-
-
-def stretches(tokens: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield period, start and end of the stretches in which tokens repeat, at least three periods long.
-
-    By doubling: the ranks of all runs of w tokens give those of 2w. Runs of w find the periods from w / 2 to 2 w.
-    """
-    ranks, width, count = host.asarray(tokens), 1, len(tokens)
-    seen: set[tuple[int, int]] = set()
-    while len(ranks) > 1 and width < count:
-        order = host.argsort(ranks, kind="stable")
-        again = host.zeros(len(ranks), int)  # how far it is to the same run again
-        same = ranks[order[1:]] == ranks[order[:-1]]
-        again[order[:-1][same]] = (order[1:] - order[:-1])[same]
-        again[(again * 2 < width) | (again > 2 * width)] = 0
-        edges = host.flatnonzero(host.diff(again)) + 1
-        starts, ends = host.append(0, edges), host.append(edges, len(again))
-        periods = again[starts]
-        long = (periods > 0) & (ends - starts + width - 1 >= (least_steps - 1) * periods)
-        for found in zip(periods[long].tolist(), starts[long].tolist(), (ends + width - 1 + periods)[long].tolist()):
-            if found[:2] not in seen:
-                seen.add(found[:2])
-                yield found
-        if not same.any():
-            break
-        pairs = ranks[:-width].astype("int64") * (int(ranks.max()) + 1) + ranks[width:]
-        ranks, width = host.unique(pairs, return_inverse=True)[1].reshape(-1), 2 * width

@@ -96,11 +96,12 @@ def itemize(loss: Any, parameter: Any) -> Items:
     if not isinstance(loss, Value):
         raise TypeError(f"itemize: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
     start = starting_gradients([loss], [None], False, "itemize")
-    nodes = between(searched(start), [source])
+    graph = searched(start)
+    nodes = between(graph, [source])
     name = source.name or "the parameter"
     if not nodes:
         raise RuntimeError(f"itemize: {name} of shape {source.shape} was not used to make the loss")
-    timeline = timeline_of([node for node in nodes if node.op is not None])
+    timeline = timeline_of([node for node in graph if node.op is not None])
     steps: dict[Node, ScopeVisit | None] = {
         node: positions[-1][0] if positions else None for node, positions in timeline.positions.items()
     }
