@@ -53,7 +53,7 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """The picture as SVG text, the same in every process."""
-        return svg(self.view, self.placed)
+        return svg(self.placed)
 
     @cached_property
     def json(self) -> str:

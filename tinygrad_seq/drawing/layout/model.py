@@ -21,15 +21,16 @@ class PlacedCluster:
 
 @dataclass(frozen=True, slots=True)
 class PlacedItem:
-    """An item, its centre, its size, and the words on it."""
+    """An item, the size of its shape, the words on it, and its centre, once that is known."""
 
     item: Item
-    x: float
-    y: float
     width: float
     height: float
     words: list[Word]
     symbol: str = ""  # of the op, in small letters on one line with the words
+    is_round: bool = False  # a circle with a symbol in it
+    x: float = 0.0
+    y: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 """
 
 from collections import Counter
+from dataclasses import replace
 from math import sqrt
 
-from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
+from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
 from tinygrad_seq.drawing.layout.text_size import sizes_of
@@ -27,8 +28,8 @@ def laid_out(view: View) -> Layout:
         if cluster is not None and cluster is not view.top:
             clusters.append(PlacedCluster(cluster, x - box.left, y - box.above, x + box.right, y + box.below))
         for item in cluster.items if cluster is not None else ():
-            (by, down), size = layout.at[End(tree.homes[item.id][1])], sizes[item.id]
-            items.append(PlacedItem(item, x + by, y + down, size.width, size.height, size.words, size.symbol))
+            by, down = layout.at[End(tree.homes[item.id][1])]
+            items.append(replace(sizes[item.id], x=x + by, y=y + down))
     return Layout(view, clusters, items, routes(tree, spots))
 
 

@@ -39,6 +39,7 @@ texts = {
     "constant": "#5C6770",
     "middle": "#5C6770",
 }
+edges = {"state": state, "delay": state, "gradient": gradient}  # by role; others are lines
 weights = ("#17A398", "#8E5BD1", "#C2578F", "#5C7F1F", "#3F6FC6", "#A8682A", "#6B7280", "#0F766E", "#7C3F9B", "#9F3A4E")
 
 dark = {  # what is another colour on a dark page

@@ -9,9 +9,9 @@ from html import escape
 from itertools import pairwise
 
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
-from tinygrad_seq.drawing.layout.text_size import widths
+from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render import colours as palette
-from tinygrad_seq.drawing.render.strokes import XY, Curve, Stroke, colours, strokes
+from tinygrad_seq.drawing.render.strokes import XY, Curve, Stroke, stroke
 from tinygrad_seq.drawing.render.title_and_legend import surroundings
 from tinygrad_seq.drawing.render.xdot import background, font
 from tinygrad_seq.drawing.view.labels import printable
@@ -65,8 +65,9 @@ def dot(layout: Layout, positions: bool = True) -> str:
         for item in cluster.items:
             graph.node(item.id, **said("node", node_style(items[item.id], view.scale)))
         stack += reversed(cluster.inner)
-    for drawn in strokes(layout.edges, view.scale):
-        graph.edge(drawn.edge.source, drawn.edge.target, **said("edge", edge_style(drawn)))
+    for placed in layout.edges:
+        style = edge_style(stroke(placed, view.scale))
+        graph.edge(placed.edge.source, placed.edge.target, **said("edge", style))
     return str(graph.source)
 
 
@@ -146,7 +147,7 @@ def edge_style(drawn: Stroke) -> Attributes:
     """Return how an edge looks, where it runs, and what it says: a delay; or a cut, whose mark hides a piece of it."""
     edge, (x, y) = drawn.edge, drawn.mark
     style = {
-        "color": drawn.heat or colours.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
+        "color": drawn.heat or palette.edges.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
         "arrowsize": f"{0.52 + 0.07 * drawn.width:.3g}", "tooltip": text(edge.label or " "),
         "pos": " ".join([f"e,{at(*drawn.head[0])}", *(at(*point) for point in cubic(drawn.line))]),
     }  # fmt: skip
@@ -154,7 +155,7 @@ def edge_style(drawn: Stroke) -> Attributes:
         style |= {"label": text(edge.label or "t−1"), "lp": at(x, y - 9)}
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
-        beside = at(x + 10 + widths(["detach"], 9)[0] / 2, y) if drawn.steep else at(x, y - 14)
+        beside = at(x + 10 + width("detach", 9) / 2, y) if drawn.steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
         style |= {"xlabel": table([(sized("detach", 9), 0)]), "xlp": beside}
     return style

@@ -7,23 +7,22 @@ names both its ends, every cluster one `<g class="cluster KEY">`.
 from html import escape
 
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
-from tinygrad_seq.drawing.layout.routing import laid_out
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.css import sheet
-from tinygrad_seq.drawing.render.strokes import Stroke, strokes
+from tinygrad_seq.drawing.render.strokes import Stroke, stroke
 from tinygrad_seq.drawing.render.title_and_legend import Part, Text, surroundings
 from tinygrad_seq.drawing.view.labels import printable
-from tinygrad_seq.drawing.view.model import Scale, View
+from tinygrad_seq.drawing.view.model import Scale
 
 rim = 30.0  # around everything
 
 
-def svg(view: View, layout: Layout | None = None) -> str:
-    """Return the picture as SVG text; `layout` is that of the view, where it is known already."""
-    layout = laid_out(view) if layout is None else layout
+def svg(layout: Layout) -> str:
+    """Return the picture as SVG text."""
+    view = layout.view
     title, legend, (left, top, right, bottom) = surroundings(view, layout.box)
     parts = list(map(part_text, title)) + list(map(cluster_text, layout.clusters))
-    parts += map(edge_text, strokes(layout.edges, view.scale))
+    parts += [edge_text(stroke(placed, view.scale)) for placed in layout.edges]
     parts += [item_text(placed, view.scale) for placed in layout.items]
     parts += map(part_text, legend)
     left, top = left - rim, top - rim

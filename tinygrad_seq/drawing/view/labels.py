@@ -1,8 +1,8 @@
 """Put a graph into the words of its picture: symbols, labels, and tooltips, which keep the full text."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
@@ -44,11 +44,6 @@ def printable(text: str) -> str:
     return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
 
 
-def place_titles(timeline: Iterable[ScopeVisit]) -> dict[ScopeVisit, str]:
-    """Return what each place says about itself."""
-    return {visit: title(visit) for visit in timeline}
-
-
 def title(visit: ScopeVisit) -> str:
     """Return what a cluster says about itself."""
     if visit.key == "grad":
@@ -74,10 +69,22 @@ def gap_text(steps: Sequence[ScopeVisit]) -> tuple[str, str, str]:
     return count, f"{count}\n{times}", about
 
 
-def items_of(drafts: Sequence[DraftItem], graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> list[Item]:
-    """Return the items of drafts, each with its texts."""
+def items_of(
+    drafts: Sequence[DraftItem],
+    graph: GraphFacts,
+    titles: Mapping[ScopeVisit, str],
+    values: Mapping[str, float | None],
+    number: str,
+) -> list[Item]:
+    """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
-    return [item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit]) for draft in drafts]
+    name, found = number.partition(" (")[0], []
+    for draft in drafts:
+        item, value = item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit]), values.get(draft.id)
+        if value is not None:
+            item = replace(item, value=value, tooltip=f"{item.tooltip}\n{name} {value:.3g}")
+        found.append(item)
+    return found
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:

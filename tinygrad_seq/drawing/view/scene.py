@@ -50,27 +50,25 @@ def op_drafts(graph: GraphFacts, elision: Elision, names: Mapping[Node, str]) ->
     return found
 
 
-def aligned_rows(
-    graph: GraphFacts, kinds: Mapping[ScopeVisit, int], elision: Elision, drafts: Iterable[DraftItem]
-) -> list[list[str]]:
-    """Return the ids of ops that are the same in different steps, and of what stands for them in a gap."""
-    rows: dict[tuple[bool, int, int], list[str]] = defaultdict(list)
-    passing: dict[ScopeVisit, list[DraftItem]] = defaultdict(list)
+def twins_of(graph: GraphFacts, elision: Elision, drafts: Iterable[DraftItem]) -> dict[str, str]:
+    """Return what passes through gaps with the same op in the last step that is drawn, if there is one of that name."""
+    steps: dict[tuple[int, int], list[DraftItem]] = defaultdict(list)  # by loop, and position in its steps
+    passing = []
     for draft in drafts:
-        if draft.role == "passing":
-            passing[draft.visit].append(draft)
-        elif not draft.leaves:
-            facts = graph.of[draft.node]
-            for step, position in facts.positions[:1]:  # in a backward the first steps have other ops
-                rows[facts.gradient, kinds[step] if facts.gradient else step.loop, position].append(draft.id)
-    for step, card in elision.cards.items():
-        if card.gap and card.shown is step:
-            for draft in passing[step]:
-                rows[False, step.loop, elision.hidden[draft.node][1]].append(draft.id)
-            shown = sorted(key for key in rows if key[:2] == (False, step.loop))
-            if shown:
-                rows[shown[len(shown) // 2]].append(f"{card.id}#")
-    return [row for _, row in sorted(rows.items(), key=lambda entry: entry[0][0]) if len(row) > 1]
+        facts = graph.of[draft.node]
+        if draft.node in elision.hidden:
+            passing.append(draft)
+        elif not draft.leaves and facts.positions and not facts.gradient:
+            step, position = facts.positions[0]
+            steps[step.loop, position].append(draft)
+    twins = {}
+    for draft in passing:
+        gap, position = elision.hidden[draft.node]
+        same_op = steps[gap.shown.loop, position]
+        alike = [other for other in same_op if other.name == draft.name] or same_op
+        if alike:
+            twins[draft.id] = alike[-1].id
+    return twins
 
 
 def prune(clusters: Mapping[ScopeVisit, Cluster]) -> None:
