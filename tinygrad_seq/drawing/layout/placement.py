@@ -55,8 +55,7 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     """Return the layout of the outermost template, which holds those of all others."""
     done: Layouts = {}
     inner_first = list(tree.templates.values())[::-1]
-    rows = [template.parts.values() for template in inner_first if template.kind == "row" and not template.repeated]
-    cards = {card for row in rows for card in row if card.kind == "card"}
+    cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
             shared = () if template.repeated else (done[card].box.left + done[card].box.right for card in cards)
@@ -79,7 +78,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a cluster: items and parts in rows, and leaves beside their readers."""
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
-    lane = lane_of(template, reads, beside)
+    lane = lane_of(template, reads, beside) if template.kind == "card" else []
     boxes = boxes_of(template, parts, reads, beside, lane)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held)
@@ -113,18 +112,18 @@ def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
 
 
 def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
-    """Return the way of a state through a step, if it meets elementwise ops alone. It becomes a straight line."""
-    items = {key: sized.item for key, sized in template.items.items()}
-    plain = {key for key, item in items.items() if item.symbol in elementwise and item.role != "gate"}
-    for last in items if template.kind == "card" else ():
-        ends_here = items[last].role == "state" or "out" in template.step_edges.get(last, ())
-        ways = [[last]] if last in plain and ends_here else []
-        for _ in range(4):
-            for way in ways:
-                passing = any(items[other].role == "passing" for other in reads[way[0]])
-                if passing or "in" in template.step_edges.get(way[0], ()) or beside[way[0], -1]:
-                    return way
-            ways = [[other, *way] for way in ways for other in reads[way[0]] if other in plain][:50]
+    """Return the way of a state through a step, if it meets elementwise ops alone, and at most four: from where it
+    leaves the step it is traced back to where it enters. It becomes a straight line, as c in an LSTM.
+    """
+    items, step_edges = {key: sized.item for key, sized in template.items.items()}, template.step_edges
+    plain = {key: item for key, item in items.items() if item.symbol in elementwise and item.role != "gate"}
+    ways = [[key] for key, item in plain.items() if item.role == "state" or "out" in step_edges.get(key, ())]
+    for _ in range(4):
+        for way in ways:
+            passing = any(items[other].role == "passing" for other in reads[way[0]])
+            if passing or "in" in step_edges.get(way[0], ()) or beside[way[0], -1]:
+                return way
+        ways = [[other, *way] for way in ways for other in reads[way[0]] if other in plain][:50]
     return []
 
 

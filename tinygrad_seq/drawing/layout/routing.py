@@ -5,6 +5,7 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from math import sqrt
 
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
@@ -34,16 +35,15 @@ def laid_out(view: View) -> Layout:
 
 
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
-    """Return the routes of all edges. Each link of a template is routed once, for all placements."""
-    layouts = dict.fromkeys(layout for layout, _, _ in spots.values() if layout.template.kind != "row")
-    known = {(layout, link): link_route(layout, link) for layout in layouts for link in layout.template.links}
+    """Return the routes of all edges."""
+    route = cache(link_route)  # of a link in a template: the same in all placements
     tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
     found = []
     for path in tree.paths:
         points: list[Point] = []
         for here, link in path.links:
             layout, x, y = spots[here]
-            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in known.get((layout, link), ())]
+            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in route(layout, link)]
         if path.across is not None:
             row, left, entered = path.across
             points = card_route(path.edge, path.across, tree, spots, tracks[row])
@@ -53,7 +53,9 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
 
 
 def link_route(layout: TemplateLayout, link: Link) -> list[Point]:
-    """Return the points of a link, in the coordinates of its template."""
+    """Return the points of a link, in the coordinates of its template; none for one that just goes on through a row."""
+    if layout.template.kind == "row":
+        return []
     start, end = link
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     offset = layout.x_offsets.get(link, 0.0)
