@@ -98,7 +98,8 @@ class Comparison:
         """Pair the steps of the loops in two clusters by their titles; tell which have no partner."""
         path = joined(path, span(times))
         jobs: list[Job] = []
-        for old, new in zip_longest(self.loops[0].get(a.id, ()), self.loops[1].get(b.id, ()), fillvalue=Loop()):
+        olds, news = ([loops[c.id] for c in at.inner if c.id in loops] for at, loops in zip((a, b), self.loops))
+        for old, new in zip_longest(olds, news, fillvalue=Loop()):
             self.lengths.add((len(old), len(new)))
             for sign, here, there in (("-", old, new), ("+", new, old)):
                 counts = {title: "" if title in there else ops(cluster) for title, cluster in here.items()}
@@ -201,14 +202,13 @@ def ops(cluster: Cluster) -> str:
     return f"{number} op{'s' * (number != 1)}"
 
 
-def loops_of(view: View) -> dict[str, list[Loop]]:
-    """Return the loops right inside each cluster, by its id."""
-    outer = {inner.id: cluster.id for cluster in within(view.top) for inner in cluster.inner}
-    found: dict[str, list[Loop]] = defaultdict(list)
+def loops_of(view: View) -> dict[str, Loop]:
+    """Return the loops, each by the id of its first cluster."""
+    found: dict[str, Loop] = {}
     for loop in view.loops:
         shown = zip(loop, [loop[0], *loop])  # each with the one before it, which shows what is in a gap
         steps = ((title, before if part.key == "gap" else part) for part, before in shown for title in part.steps)
-        found[outer[loop[0].id]].append(dict(steps))
+        found[loop[0].id] = dict(steps)
     return found
 
 

@@ -11,6 +11,7 @@ from itertools import accumulate, pairwise
 from math import inf
 
 from tinygrad_seq.drawing.layout import sugiyama
+from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge, grouped
 from tinygrad_seq.drawing.layout.templates import Chain, End, ItemKey, Key, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
@@ -23,7 +24,6 @@ drop = 20.0  # a first state stands this far below the way of a state that comes
 header = 30.0  # room for a label
 elementwise = {"+", "−", "×", "÷"}
 
-XY = tuple[float, float]
 Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end up
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there

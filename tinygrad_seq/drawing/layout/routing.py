@@ -39,16 +39,16 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
     route = cache(link_route)  # of a link in a template: the same in all placements
     tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
     found = []
-    for path in tree.paths:
+    for edge, links, across in tree.paths:
         points: list[Point] = []
-        for here, link in path.links:
+        for here, link in links:
             layout, x, y = spots[here]
             points += [(x + to_x, y + to_y, way) for to_x, to_y, way in route(layout, link)]
-        if path.across is not None:
-            row, left, entered = path.across
-            points = card_route(path.edge, path.across, tree, spots, tracks[row])
+        if across is not None:
+            row, left, entered = across
+            points = card_route(edge, across, tree, spots, tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
-        found.append(PlacedEdge(path.edge, points))
+        found.append(PlacedEdge(edge, points))
     return found
 
 

@@ -6,9 +6,10 @@ each template that it runs through: it leaves a cluster by a port in its upper b
 lower border (by the upper border, if it leads back down to an older op). From card to card of a row it goes sideways.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Set
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass, field
+from itertools import count
 from math import inf
 from typing import NamedTuple
 
@@ -65,18 +66,7 @@ class Placement:
 
 Cards = tuple[Placement, Placement, Placement]  # a row, and the cards in it that an edge leaves and enters
 Chain = tuple[Placement, ...]  # a placement and all that it is in, outermost first
-
-
-@dataclass(frozen=True, slots=True)
-class EdgePath:
-    """How an edge runs through the tree: along links, or sideways from card to card."""
-
-    edge: Edge
-    links: list[tuple[Placement, Link]]
-    across: Cards | None = None
-
-
-Homes = dict[str, tuple[Chain, ItemKey]]  # by the id of an item: where it is
+EdgePath = tuple[Edge, list[tuple[Placement, Link]], Cards | None]  # along links, or sideways from card to card
 
 
 class Tree:
@@ -87,7 +77,7 @@ class Tree:
         self.sizes = sizes
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
-        self.homes: Homes = {}
+        self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
         self.place_clusters(view)
         self.twins = view.twins
         self.paths = [self.connect(edge) for edge in view.edges]
@@ -135,21 +125,19 @@ class Tree:
 
     def add_items(self, chain: Chain, cluster: Cluster, readers: dict[str, str]) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
-        here, counts = chain[-1], Counter[Key]()
+        here, numbers = chain[-1], defaultdict[Key, Iterator[int]](count)
         for item in sorted(cluster.items, key=lambda item: item.role in leaves):
             alike: Key = (item.symbol, item.label)
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
                 alike = (item.role, item.label, reader if home[-1] is here else "")
-            counts[alike] += 1
-            key = (alike, counts[alike])
+            key = (alike, next(numbers[alike]))
             self.homes[item.id] = chain, key
             here.template.items[key] = max(
                 here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],
                 key=lambda sized: (sized.width, sized.height),
             )  # fmt: skip
             keep_latest(here, End(key), here.start - 1 if item.role in leaves else item.ordinal)
-
 
     def connect(self, edge: Edge) -> EdgePath:
         """Return how an edge runs through the tree, and note that in the templates that it runs through."""
@@ -162,7 +150,7 @@ class Tree:
             row.template.across.append((edge, across))
             source.step_edges.setdefault(key, set()).add("out")
             target.step_edges.setdefault(target_key, set()).update(["in", "back"] if left is entered else ["in"])
-            return EdgePath(edge, [], across)
+            return edge, [], across
         if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
 
@@ -189,7 +177,7 @@ class Tree:
         links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
         for here, link in links:
             here.template.links[link] = None
-        return EdgePath(edge, links)
+        return edge, links, None
 
 
 def keep_latest(here: Placement, end: End, ordinal: float) -> None:

@@ -75,8 +75,12 @@ nothing = "#DCE1E6"  # exactly zero: not vanished, never there
 broken = "#B5179E"  # infinite, or not a number
 
 
-def heat(value: float, scale: Scale) -> tuple[str, float]:
-    """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
+def heat(value: float | None, scale: Scale | None) -> tuple[str, float]:
+    """The colour of a number and the width of an edge that carries it: the same step for the same factor. No colour, ""
+    and 0, where there is no number, or no scale.
+    """
+    if value is None or scale is None or scale.low is None:
+        return "", 0.0
     if not isfinite(value):
         return broken, 5.0
     if not value or not scale.low or not scale.high or scale.low >= scale.high:

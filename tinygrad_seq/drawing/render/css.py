@@ -23,11 +23,8 @@ def sheet() -> str:
         ".mark": f"fill:none;stroke:{palette.quiet};stroke-width:1.5",
         ".hole": f"fill:none;stroke:{palette.paper};stroke-width:7",
     }
-    light |= {
-        f".edge.{role} .{part}": rule
-        for role, colour in palette.edges.items()
-        for part, rule in (("line", f"stroke:{colour};stroke-width:1.9"), ("head", f"fill:{colour}"))
-    }
+    for role, colour in palette.edges.items():
+        light |= {f".edge.{role} .line": f"stroke:{colour};stroke-width:1.9", f".edge.{role} .head": f"fill:{colour}"}
     light |= {
         ".pill.gradient rect": f"fill:{palette.gradient}",
         ".pill.gradient text": f"fill:{palette.paper}",

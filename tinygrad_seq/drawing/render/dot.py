@@ -8,17 +8,16 @@ from collections.abc import Iterable
 from html import escape
 from itertools import pairwise
 
-from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
+from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedItem
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render import colours as palette
-from tinygrad_seq.drawing.render.strokes import XY, Curve, Stroke, stroke
-from tinygrad_seq.drawing.render.title_and_legend import surroundings
+from tinygrad_seq.drawing.render.strokes import Curve, Stroke, stroke
+from tinygrad_seq.drawing.render.title_and_legend import rim, surroundings
 from tinygrad_seq.drawing.render.xdot import background, font
 from tinygrad_seq.drawing.view.labels import printable
 from tinygrad_seq.drawing.view.model import Cluster, Scale
 
 Attributes = dict[str, str]
-rim = 30.0  # around everything
 places = ("pos", "bb", "lp", "xlp")  # attributes that hold positions
 usual: dict[str, Attributes] = {  # what most nodes and edges look like; said once
     "graph": {"bgcolor": palette.paper, "fontname": font, "pad": f"{rim / 72:.4f}", "tooltip": " "},
@@ -127,8 +126,8 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     }  # fmt: skip
     if item.role == "middle":
         style |= {"shape": "plaintext", "style": "solid"}
-    if item.value is not None and scale is not None and scale.low is not None:
-        colour, thick = palette.heat(item.value, scale)
+    colour, thick = palette.heat(item.value, scale)
+    if colour:
         style |= {"color": colour, "penwidth": f"{1 + thick / 2:g}"}
     return style
 

@@ -10,11 +10,9 @@ from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.css import sheet
 from tinygrad_seq.drawing.render.strokes import Stroke, stroke
-from tinygrad_seq.drawing.render.title_and_legend import Part, Text, surroundings
+from tinygrad_seq.drawing.render.title_and_legend import Part, Text, rim, surroundings
 from tinygrad_seq.drawing.view.labels import printable
 from tinygrad_seq.drawing.view.model import Scale
-
-rim = 30.0  # around everything
 
 
 def svg(layout: Layout) -> str:
@@ -75,8 +73,8 @@ def item_text(placed: PlacedItem, scale: Scale | None) -> str:
     """Return an item: its shape, and the words on it."""
     item, x, y, wide, high, text = placed.item, placed.x, placed.y, placed.width, placed.height, placed.words
     style = ' style="fill:none;stroke:none"' if item.role == "middle" else ""
-    if item.value is not None and scale is not None and scale.low is not None:
-        colour, thick = palette.heat(item.value, scale)
+    colour, thick = palette.heat(item.value, scale)
+    if colour:
         style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
     role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else escape(item.role)
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)

@@ -14,6 +14,7 @@ from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+rim = 30.0  # of paper around everything
 roles = {
     "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
     "output": "output", "gradient": "gradient",

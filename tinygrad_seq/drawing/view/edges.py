@@ -71,8 +71,8 @@ class EdgeBuilder:
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and position in its steps
         self.edges: dict[tuple[str, str, str, str, int], DraftEdge] = {}  # see `add`
         ids = {draft.node: draft.id for draft in ops}
-        self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids}
-        self.drawn |= {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}  # the box
+        boxes = {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}
+        self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids} | boxes
 
     def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int) -> DraftItem:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
@@ -78,13 +78,11 @@ def items_of(
 ) -> list[Item]:
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
-    name, found = number.partition(" (")[0], []
-    for draft in drafts:
-        item, value = item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit]), values.get(draft.id)
-        if value is not None:
-            item = replace(item, value=value, tooltip=f"{item.tooltip}\n{name} {value:.3g}")
-        found.append(item)
-    return found
+    told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
+    return [
+        item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit], values.get(draft.id), told.get(draft.id, ""))
+        for draft in drafts
+    ]
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
@@ -96,18 +94,18 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
     return " / ".join(reversed(words)) if words else None
 
 
-def item_of(draft: DraftItem, ordinal: int, path: str | None) -> Item:
+def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str) -> Item:
     """Return the item of an op, of a proxy, or of a value on its way."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
     if role == "passing":
         label = label or symbol(node)
-        return Item(draft.id, role, "", label, label + draft.about, -1)
+        return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, text, path) for each, text in shapes.items())
     sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
-    return Item(draft.id, role, sign, label, about, ordinal, draft.colour, shape=text)
+    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text)
 
 
 def symbol(node: Node) -> str:

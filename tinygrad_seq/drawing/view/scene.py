@@ -1,6 +1,6 @@
 """Set the scene: the tree of clusters, and a draft of an item for every op that is shown."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from tinygrad_seq.drawing.view.elision import Card, Elision
@@ -40,14 +40,12 @@ def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str]
 
 def op_drafts(graph: GraphFacts, elision: Elision, names: Mapping[Node, str]) -> list[DraftItem]:
     """Return drafts of the ops that are shown."""
-    numbers: Counter[ScopeVisit] = Counter()
-    found = []
-    for node, visit in graph.timeline.visit_of.items():
-        if graph.of[node].drawn and node not in elision.hidden and elision.twins[node] is node:
-            name = node.name or names.get(node)
-            found.append(DraftItem(f"{visit.id}#{numbers[visit]}", graph.of[node].role, visit, node, name))
-        numbers[visit] += 1
-    return found
+    return [
+        DraftItem(f"{visit.id}#{number}", graph.of[node].role, visit, node, node.name or names.get(node))
+        for visit in graph.timeline.inner
+        for number, node in enumerate(visit.ops)
+        if graph.of[node].drawn and node not in elision.hidden and elision.twins[node] is node
+    ]
 
 
 def twins_of(graph: GraphFacts, elision: Elision, drafts: Iterable[DraftItem]) -> dict[str, str]:
