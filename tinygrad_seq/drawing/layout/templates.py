@@ -154,25 +154,20 @@ class Tree:
         if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
 
-        home, key_for_all = self.homes[self.twins.get(edge.source, edge.source)]
-
-        def port(way: str, chain: Chain, level: int) -> Key:
-            """Return a name: the same in all steps for the same op; in a row a port of its own for each card."""
-            here = chain[level].template
-            name: Key = (home[-1].template, key_for_all) if here.repeated else edge.source
-            return (way, name, chain[level + 1].key if here.kind == "row" else "")
-
         ages = up[depth - 1].template.ages
         first = ages[End(part=up[depth].key) if depth < len(up) else End(key)]
         last = ages[End(part=down[depth].key) if depth < len(down) else End(target_key)]
         out, into = ("bottom", "top") if first > last else ("top", "bottom")
+        leaving = [("out", out, up, level) for level in reversed(range(depth, len(up)))]
+        entering = [("in", into, down, level) for level in range(depth, len(down))]
+        home, key_for_all = self.homes[self.twins.get(edge.source, edge.source)]
         ends = [End(key)]
-        for level in reversed(range(depth, len(up))):
-            name = port("out", up, level)
-            ends += [End(None, None, out, name), End(None, up[level].key, out, name)]
-        for level in range(depth, len(down)):
-            name = port("in", down, level)
-            ends += [End(None, down[level].key, into, name), End(None, None, into, name)]
+        for way, side, chain, level in leaving + entering:
+            crossed = chain[level].template
+            name: Key = (home[-1].template, key_for_all) if crossed.repeated else edge.source  # in all steps the same
+            port = (way, name, chain[level + 1].key if crossed.kind == "row" else "")  # in a row one for each card
+            border = [End(side=side, port=port), End(part=chain[level].key, side=side, port=port)]
+            ends += border if way == "out" else border[::-1]
         ends.append(End(target_key))
         links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
         for here, link in links:

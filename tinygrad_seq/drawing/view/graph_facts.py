@@ -60,13 +60,10 @@ def read(roots: Sequence[Node]) -> GraphFacts:
     for visit, around in outer.items():
         if visit.key == "grad" or around in backward:
             backward.add(visit)
-    orders: dict[Node, dict[int, int]] = {}  # of each node and loop, the step that it was made in
     of: dict[Node, NodeFacts] = {}
     for ordinal, node in enumerate(nodes):
         positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
-        given = [of[parent].source for parent in node.parents]
-        orders[node] = {step.loop: step.order for step, _ in positions}
         latest: dict[int, int] = {}
         for parent in node.parents:
             for loop, order in of[parent].latest.items():
@@ -79,8 +76,8 @@ def read(roots: Sequence[Node]) -> GraphFacts:
             cut=node.op is None and source is not node,
             drawn=node.op is not None and source is node and node not in proxies,
             gradient=timeline.visit_of.get(node) in backward,
-            delays=tuple([delay(orders[maker], positions) for maker in given]),
-            latest=latest | orders[node],
+            delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
+            latest=latest | {step.loop: step.order for step, _ in positions},
         )
     carried: dict[Read, str] = {
         (node.op, step.loop, step.order, position, argument): node.parents[argument].name or ""
@@ -107,8 +104,9 @@ def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], pro
     return node.parents[0] if part and node not in outputs and node not in proxies else node
 
 
-def delay(made: Mapping[int, int], reader: Positions) -> Delay | None:
+def delay(maker: Positions, reader: Positions) -> Delay | None:
     """Return the step of the reader that a value enters from another step of the loop, and from how far back."""
+    made = {step.loop: step.order for step, _ in maker}
     for step, _ in reader:
         back = step.order - made.get(step.loop, step.order)
         if back:

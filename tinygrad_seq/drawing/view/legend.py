@@ -14,8 +14,13 @@ from tinygrad_seq.engine.timeline import ScopeVisit
 def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
     """Return the rows, in order of creation. Where two parameters have one name, the module that uses each is named."""
     colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
-    users = [node for node, facts in graph.of.items() if facts.drawn and not facts.gradient]
-    reads = [(leaf, node) for node in users for parent in node.parents for leaf in graph.of[parent].leaves]
+    reads = [
+        (leaf, node)
+        for node, facts in graph.of.items()
+        if facts.drawn and not facts.gradient
+        for parent in node.parents
+        for leaf in graph.of[parent].leaves
+    ]
     uses = Counter(leaf for leaf, _ in reads)
     first = dict(reversed(reads))
     rows = [leaf for leaf in graph.of if leaf in colours and is_parameter(leaf)]
