@@ -58,16 +58,11 @@ dark = {  # what is another colour on a dark page
 }
 
 
-def weight(row: int) -> str:
-    """The colour of a weight; after the last one they come again."""
-    return weights[row % len(weights)]
-
-
 def of_role(role: str, row: int = -1) -> tuple[str, str]:
-    """The colour of a shape, and of the text on it."""
+    """The colour of a shape, and of the text on it. After the last colour of weights they come again."""
     if role == "gradient":
         return gradient, paper
-    return weight(row) if role == "weight" else fills[role], texts.get(role, ink)
+    return weights[row % len(weights)] if role == "weight" else fills[role], texts.get(role, ink)
 
 
 cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")

@@ -20,7 +20,7 @@ def svg(layout: Layout) -> str:
     view = layout.view
     title, legend, (left, top, right, bottom) = surroundings(view, layout.box)
     parts = list(map(part_text, title)) + list(map(cluster_text, layout.clusters))
-    parts += [edge_text(stroke(placed, view.scale)) for placed in layout.edges]
+    parts += map(edge_text, [stroke(placed, view.scale) for placed in layout.edges])
     parts += [item_text(placed, view.scale) for placed in layout.items]
     parts += map(part_text, legend)
     left, top = left - rim, top - rim

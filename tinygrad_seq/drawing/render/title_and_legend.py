@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from tinygrad_seq.drawing.layout.text_size import width
-from tinygrad_seq.drawing.render.colours import of_role, tint, weight, weights
+from tinygrad_seq.drawing.render.colours import of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
 
@@ -103,7 +103,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
     shown = {item.role for cluster in within(view.top) for item in cluster.items}
     shown |= {edge.role for edge in view.edges if edge.role == "gradient"}
     entries = [
-        (f"weight w{row.colour % len(weights)}", weight(row.colour), row.label, about(row, view.scale))
+        (f"weight w{row.colour % len(weights)}", of_role("weight", row.colour)[0], row.label, about(row, view.scale))
         for row in view.legend
     ]
     entries += [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]

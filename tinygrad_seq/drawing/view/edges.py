@@ -48,11 +48,11 @@ def connected(
                 builder.add_op(node, argument, builder.drawn[node])
             else:
                 into_gaps.append((node, argument))
-    for node, argument in into_gaps:
+    for node, argument in into_gaps:  # to the box; or if the same value goes on from the gap, to where it does
         gap, source = elision.hidden[node][0], graph.of[node.parents[argument]].source
         if source not in elision.hidden or elision.hidden[source][0] is not gap:
-            same = (position for step, position in graph.of[source].positions if step.loop == gap.shown.loop)
-            goes_on = builder.passing.get((gap, next(same, -1)))  # the same value, of the last step in the gap
+            here = (position for step, position in graph.of[source].positions if step.loop == gap.shown.loop)
+            goes_on = builder.passing.get((gap, next(here, -1)))
             builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
     for node in outputs:
         if node.op is None:
@@ -122,19 +122,20 @@ class EdgeBuilder:
         self, node: Node, argument: int, source: str, target: str, role: str,
         label: str = "", entry: ScopeVisit | None = None,
     ) -> None:  # fmt: skip
-        """Add an argument to the edge with these ends, role and label; where no steps are merged, of this argument.
+        """Add an argument to the edge that is drawn for it: an edge of its own; or where steps are drawn as one, or as
+        a gap, the edge with these ends, role and label.
 
-        Combine the values of merged steps as a norm. At a gap only its border counts: for an edge that leads in the
-        first step, for one that leads out the last.
+        The number of an edge is the norm of what its arguments have. At a gap only the border counts: of an edge that
+        leads in the first step in the gap, of one that leads out the last.
         """
         parent, facts, numbers = node.parents[argument], self.graph.of[node], self.numbers
         origin, cut = self.graph.of[parent].source, self.graph.of[parent].cut
         leaves_gap, enters_gap = origin in self.elision.hidden, node in self.elision.hidden
         step, before = self.merged_step(node), self.merged_step(origin)
-        merged = leaves_gap or enters_gap or (step is None and before is not None)
+        is_common = leaves_gap or enters_gap or (step is None and before is not None)
         latest = self.graph.of[origin].latest
         later = cut or any(latest.get(around.loop, around.order) != around.order for around, _ in facts.positions)
-        key = (source, target, role, label, -1 if merged else argument)
+        key = (source, target, role, label, -1 if is_common else argument)
         edge = self.edges.setdefault(key, DraftEdge(later, entry))
         edge.steps.update(found for found in (step or before,) if found is not None)
         value = numbers.of.get(parent) if numbers.uses is None else numbers.uses.get((node, parent))
