@@ -94,8 +94,7 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
     """Return ranks with some boxes, and all that is newer, above what is older; boxes are in order of creation."""
     for box in raised:
         number = boxes.index(box)
-        older = [ranks[other] + 1 for other in boxes[:number] if not other.port]
-        by = max([ranks[box], *older]) - ranks[box]
+        by = max([0, *(ranks[other] + 1 - ranks[box] for other in boxes[:number] if not other.port)])
         ranks = ranks | {other: ranks[other] + by for other in boxes[number:]}
     return ranks
 

@@ -113,9 +113,8 @@ class Tree:
         """Return a new placement in others, of the template `which` there, which is made if there is none yet."""
         around, is_card = outer[-1].template, kind in ("card", "gap")
         key = (column, which) if is_card else which
-        if (around, which) not in self.templates:
-            self.templates[around, which] = Template(kind, around.repeated or is_card)
-        template = around.parts[key] = self.templates[around, which]
+        template = self.templates.setdefault((around, which), Template(kind, around.repeated or is_card))
+        around.parts[key] = template
         keep_latest(outer[-1], End(part=key), oldest)
         if cluster is not None and kind != "gap":
             template.labels[cluster.label] = None
