@@ -13,6 +13,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.picture import Drawing
 from tinygrad_seq.drawing.render.json_text import natural
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Cluster, Item, View, leaves, within
 
 Times = Sequence[str]  # titles of steps
@@ -108,9 +109,7 @@ class Comparison:
                         first, *more = titles = list(run)
                         what = f"{len(titles)} steps, {span(titles)}," if more else f"step {first}"
                         self.tell(sign, what, path, details=told + " each" * bool(more))
-            pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
-            for title in (title for title in new if title in old):
-                pairs[old[title].id, new[title].id].append(title)
+            pairs = grouped(((old[title].id, new[title].id), title) for title in new if title in old)
             jobs += [(old[titles[0]], new[titles[0]], path, tuple(titles)) for titles in pairs.values()]
         return jobs
 

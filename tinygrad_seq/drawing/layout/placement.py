@@ -12,9 +12,10 @@ from math import inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge, grouped
+from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.templates import Chain, End, ItemKey, Key, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
 gutter = 46.0  # between cards
@@ -107,8 +108,8 @@ def leaves_beside(template: Template) -> Beside:
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
     """Return the width and the height that leaves beside an op need."""
-    sizes = [(template.items[leaf].width, template.items[leaf].height) for leaf in side] or [(-12.0, 0.0)]
-    return 12 + max(width for width, _ in sizes), sum(height + 4 for _, height in sizes) - 4
+    sizes = [template.items[leaf] for leaf in side]
+    return max((size.width + 12 for size in sizes), default=0.0), sum(size.height + 4 for size in sizes) - 4
 
 
 def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
@@ -129,9 +130,11 @@ def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
 
 def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lane: list[ItemKey]) -> dict[End, Box]:
     """Return a box for each item, part and port, in order of creation. That of an op holds the leaves beside it."""
-    ages, without = dict(template.ages), [key for key in template.items if template.ages[End(key)] < 0]
-    for key in without:  # it stands for several ops
-        ages[End(key)] = max((template.ages[End(other)] + 0.5 for other in reads[key]), default=-1.0)
+    ages = template.ages | {  # of what stands for several ops: right after what it reads
+        End(key): max((template.ages[End(other)] + 0.5 for other in reads[key]), default=-1.0)
+        for key in template.items
+        if template.ages[End(key)] < 0
+    }
     newest = max((template.ages[End(key)] for key in template.items), default=0.0)
     held = {leaf for side in beside.values() for leaf in side}
     boxes: dict[End, Box] = {}

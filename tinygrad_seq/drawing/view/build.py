@@ -58,7 +58,7 @@ def build(
         edges=edges,
         loops=list(filter(None, loops)),
         legend=[] if shared else legend(graph, titles, drafts),
-        twins=twins_of(graph, elision, drafts),
+        twins=twins_of(graph, elision, ops, others),
         scale=None if numbers is None else scale(told.label, [*values.values(), *(edge.value for edge in edges)]),
         backward=walk_order(visited, drawn, feet, edges),
     )

@@ -4,12 +4,13 @@ What is left out is stood for: a gap by what goes on from it, a rolled step by t
 value that went on without its history by an edge that says so. Edges that fall together are one.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tinygrad_seq.drawing.view.elision import Card, Elision
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, several
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.values import Numbers, together
@@ -151,13 +152,12 @@ class EdgeBuilder:
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""
-        reads: dict[tuple[str, str, ScopeVisit | None], list[float | None]] = defaultdict(list)
-        for (source, _, _, label, _), draft in self.edges.items():
-            reads[source, label, draft.entry].append(draft.value)
+        drafts = self.edges.items()
+        reads = grouped(((source, label, draft.entry), draft.value) for (source, _, _, label, _), draft in drafts)
         by_id = {draft.id: draft for draft in self.ops}
         entries: dict[str, DraftItem] = {}
         found: list[Edge] = []
-        for (source, target, role, label, _), draft in self.edges.items():
+        for (source, target, role, label, _), draft in drafts:
             steps = self.elision.cards[next(iter(draft.steps))].steps if draft.steps else []
             if role not in ("delay", "initial") and len(draft.steps) < len(steps):
                 label = several([step for step in steps if step in draft.steps])

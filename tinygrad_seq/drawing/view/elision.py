@@ -6,6 +6,7 @@ drawn for all of them.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
@@ -60,9 +61,7 @@ def gaps(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int], first: int, la
 
 def rolls(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int]) -> list[Card]:
     """Return the cards of a loop in a rolled picture, one for each kind of step."""
-    same: dict[int, list[ScopeVisit]] = {}
-    for step in loop:
-        same.setdefault(kinds[step], []).append(step)
+    same = grouped((kinds[step], step) for step in loop)
     return [Card(steps[-1].id, steps, steps[-1]) for steps in same.values()]
 
 

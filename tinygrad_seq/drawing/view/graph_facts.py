@@ -3,11 +3,11 @@
 Nothing here decides what is shown: a fact holds for a node also where a picture leaves out its step.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
 from tinygrad_seq.engine.primitive import Primitive
@@ -49,10 +49,7 @@ def read(roots: Sequence[Node]) -> GraphFacts:
     """Return the facts of the graph that made these nodes."""
     nodes, outputs = ancestors(roots), set(roots)
     timeline = Timeline([node for node in nodes if node.op is not None])
-    users: dict[Node, list[Node]] = defaultdict(list)
-    for node in timeline.visit_of:
-        for parent in node.parents:
-            users[parent].append(node)
+    users = grouped((parent, node) for node in timeline.visit_of for parent in node.parents)
     proxies = sources(nodes, outputs, timeline.positions, users)
     by_serial = {node.serial: node for node in nodes}
     outer = {visit: visit.outer for visit in timeline.inner if visit.outer is not None}  # outer places first

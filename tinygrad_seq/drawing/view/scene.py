@@ -1,10 +1,10 @@
 """Set the scene: the tree of clusters, and a draft of an item for every op that is shown."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from tinygrad_seq.drawing.view.elision import Card, Elision
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, several
 from tinygrad_seq.drawing.view.model import Cluster, Item
 from tinygrad_seq.engine.graph import Node
@@ -48,24 +48,21 @@ def op_drafts(graph: GraphFacts, elision: Elision, names: Mapping[Node, str]) ->
     ]
 
 
-def twins_of(graph: GraphFacts, elision: Elision, drafts: Iterable[DraftItem]) -> dict[str, str]:
+def twins_of(
+    graph: GraphFacts, elision: Elision, ops: Iterable[DraftItem], others: Iterable[DraftItem]
+) -> dict[str, str]:
     """Return what passes through gaps with the same op in the last step that is drawn, if there is one of that name."""
-    steps: dict[tuple[int, int], list[DraftItem]] = defaultdict(list)  # by loop, and position in its steps
-    passing = []
-    for draft in drafts:
-        facts = graph.of[draft.node]
-        if draft.node in elision.hidden:
-            passing.append(draft)
-        elif not draft.leaves and facts.positions and not facts.gradient:
-            step, position = facts.positions[0]
-            steps[step.loop, position].append(draft)
+    forward = [draft for draft in ops if not graph.of[draft.node].gradient]
+    outermost = ((draft, position) for draft in forward for position in graph.of[draft.node].positions[:1])
+    drawn = grouped(((step.loop, position), draft) for draft, (step, position) in outermost)
     twins = {}
-    for draft in passing:
-        gap, position = elision.hidden[draft.node]
-        same_op = steps[gap.shown.loop, position]
-        alike = [other for other in same_op if other.name == draft.name] or same_op
-        if alike:
-            twins[draft.id] = alike[-1].id
+    for draft in others:
+        if draft.node in elision.hidden:
+            gap, position = elision.hidden[draft.node]
+            same_op = drawn[gap.shown.loop, position]
+            alike = [other for other in same_op if other.name == draft.name] or same_op
+            if alike:
+                twins[draft.id] = alike[-1].id
     return twins
 
 

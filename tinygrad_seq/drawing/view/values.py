@@ -4,12 +4,12 @@ Gradients come from one more walk over the graph, in which nothing is changed: w
 contribution, what arrives at a node is their sum. Any other mapping from nodes to numbers is shown just the same.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, hypot, isfinite, log10
 from typing import Any
 
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem
 from tinygrad_seq.drawing.view.model import Edge, Scale
 from tinygrad_seq.engine.backprop import Use, starting_gradients, walk
@@ -113,12 +113,9 @@ def walk_order(
 ) -> list[str]:
     """Return the ids of items in the order in which a walk over these nodes comes to them, leaves (feet) beside ops."""
     leaves = dict.fromkeys(foot.id for foot in feet)
-    beside: dict[str, list[str]] = defaultdict(list)
-    for edge in edges:
-        if edge.source in leaves:
-            beside[edge.target].append(edge.source)
+    beside = grouped((edge.target, edge.source) for edge in edges if edge.source in leaves)
     ops = (drawn[node] for node in nodes if node in drawn)
-    return list(dict.fromkeys([*(id for op in ops for id in (op, *beside.get(op, ()))), *leaves]))
+    return list(dict.fromkeys([*(id for op in ops for id in (op, *beside[op])), *leaves]))
 
 
 def item_values(
@@ -136,9 +133,7 @@ def item_values(
         id = drawn.get(node, "")
         if id in roles and not (id in values and roles[id] == "passing"):
             values[id] = together((values.get(id), value))
-    uses: dict[str, list[float | None]] = defaultdict(list)
-    for edge in edges:
-        uses[edge.source].append(edge.value)
+    uses = grouped((edge.source, edge.value) for edge in edges)
     for foot in feet:
         beside_one = len(uses[foot.id]) == 1 and uses[foot.id][0] is not None and not rolled
         values[foot.id] = together(uses[foot.id] if beside_one else [of.get(leaf) for leaf in foot.leaves])
