@@ -19,19 +19,22 @@ def svg(layout: Layout) -> str:
     """Return the picture as SVG text."""
     view = layout.view
     title, legend, (left, top, right, bottom) = surroundings(view, layout.box)
-    parts = list(map(part_text, title)) + list(map(cluster_text, layout.clusters))
-    parts += map(edge_text, [stroke(placed, view.scale) for placed in layout.edges])
-    parts += [item_text(placed, view.scale) for placed in layout.items]
-    parts += map(part_text, legend)
+    lines = [stroke(placed, view.scale) for placed in layout.edges]
     left, top = left - rim, top - rim
     wide, high = short(right - left + rim), short(bottom - top + rim)
     size = f'width="{wide}" height="{high}"'
-    start = [
+    parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{short(left)} {short(top)} {wide} {high}" {size}>',
         f"<style>{sheet()}</style>",
         f'<rect class="paper" x="{short(left)}" y="{short(top)}" {size}/>',
+        *map(part_text, title),
+        *map(cluster_text, layout.clusters),
+        *map(edge_text, lines),
+        *(item_text(placed, view.scale) for placed in layout.items),
+        *map(part_text, legend),
+        "</svg>\n",
     ]
-    return printable("\n".join([*start, *parts, "</svg>", ""]))
+    return printable("\n".join(parts))
 
 
 def short(value: float) -> str:

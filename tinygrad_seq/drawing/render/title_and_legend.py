@@ -100,15 +100,15 @@ def longest(view: View, keys: tuple[str, ...]) -> int:
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
-    shown = {item.role for cluster in within(view.top) for item in cluster.items}
-    shown |= {edge.role for edge in view.edges if edge.role == "gradient"}
-    entries = [
+    grads = {edge.role for edge in view.edges if edge.role == "gradient"}
+    shown = {item.role for cluster in within(view.top) for item in cluster.items} | grads
+    parameters = [
         (f"weight w{row.colour % len(weights)}", of_role("weight", row.colour)[0], row.label, about(row, view.scale))
         for row in view.legend
     ]
-    entries += [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
+    others = [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
     x = left
-    for kind, colour, label, beside in entries:
+    for kind, colour, label, beside in parameters + others:
         pill = max(40.0, width(label, 10) + 18)
         whole = pill + (width(beside, 11) + 8 if beside else 0)
         if x > left and x - left + whole + 22 > limit:

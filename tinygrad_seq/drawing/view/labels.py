@@ -110,8 +110,7 @@ def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | Non
 
 def symbol(node: Node) -> str:
     """Return the op as on a blackboard."""
-    name: str = node.op.name
-    return symbols.get(name, name)
+    return symbols.get(node.op.name, str(node.op.name))
 
 
 def kind_of_leaf(node: Node, role: str) -> str:
