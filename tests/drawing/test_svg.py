@@ -22,7 +22,6 @@ from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.layout.routing import laid_out
 from tinygrad_seq.drawing.layout.templates import Tree
-from tinygrad_seq.drawing.layout.text_size import sizes_of
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render import svg as render
 from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, LegendRow, Scale, View, leaves
@@ -458,7 +457,7 @@ def test_the_cost_is_linear(make):
 
 def test_each_distinct_step_is_laid_out_once():
     views = [draw(output("lstm", n), steps=everything).view for n in (4, 20, 60)]
-    assert len({len(Tree(view, sizes_of(items(view))).templates) for view in views}) == 1
+    assert len({len(Tree(view).templates) for view in views}) == 1
 
 
 def test_ten_thousand_nodes():

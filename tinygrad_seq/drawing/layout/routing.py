@@ -11,16 +11,14 @@ from math import sqrt
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
-from tinygrad_seq.drawing.layout.text_size import sizes_of
-from tinygrad_seq.drawing.view.model import Edge, View, within
+from tinygrad_seq.drawing.view.model import Edge, View
 
 Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
 
 
 def laid_out(view: View) -> Layout:
     """Return where everything in a view stands, and the route of every edge."""
-    sizes = sizes_of(item for cluster in list(within(view.top)) for item in cluster.items)
-    tree = Tree(view, sizes)
+    tree = Tree(view)
     top = lay_out_templates(tree)
     spots = {chain[-1]: position(top, chain[1:]) for chain in tree.chains}
     clusters, items = [], []
@@ -30,7 +28,7 @@ def laid_out(view: View) -> Layout:
             clusters.append(PlacedCluster(cluster, x - box.left, y - box.above, x + box.right, y + box.below))
         for item in cluster.items if cluster is not None else ():
             by, down = layout.at[End(tree.homes[item.id][1])]
-            items.append(replace(sizes[item.id], x=x + by, y=y + down))
+            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
     return Layout(view, clusters, items, routes(tree, spots))
 
 

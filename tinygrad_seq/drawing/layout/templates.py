@@ -14,6 +14,7 @@ from math import inf
 from typing import NamedTuple
 
 from tinygrad_seq.drawing.layout.model import PlacedItem
+from tinygrad_seq.drawing.layout.text_size import sizes_of
 from tinygrad_seq.drawing.view.model import Cluster, Edge, View, leaves, within
 
 Key = Hashable  # names a part within its template
@@ -72,9 +73,9 @@ EdgePath = tuple[Edge, list[tuple[Placement, Link]], Cards | None]  # along link
 class Tree:
     """All templates and placements, outer ones before inner ones; where every item is; how every edge runs."""
 
-    def __init__(self, view: View, sizes: dict[str, PlacedItem]) -> None:
+    def __init__(self, view: View) -> None:
         top = Template("top", False, {view.top.label: None})
-        self.sizes = sizes
+        self.sizes = sizes_of(item for cluster in list(within(view.top)) for item in cluster.items)
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
         self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
@@ -91,17 +92,15 @@ class Tree:
         while stack:
             outer, cluster = stack.pop()
             self.add_items(outer, cluster, readers)
-            rows: dict[int, Chain] = {}
             for inner in cluster.inner:
-                loop = loop_of.get(inner.id)
-                if loop is None:
+                if inner.id not in loop_of:
                     key: Key = ("in", inner.id.removeprefix(cluster.id))
                     kind = "grad" if inner.key == "grad" else "frame"
                     stack.append((self.place(outer, kind, key, oldest[inner.id], inner), inner))
-                elif loop not in rows:
-                    first = min(oldest[card.id] for card in view.loops[loop] if card.key != "gap")
-                    rows[loop] = self.place(outer, "row", ("row", len(rows)), first)
-            for loop, row in rows.items():
+            loops = dict.fromkeys(loop_of[inner.id] for inner in cluster.inner if inner.id in loop_of)
+            for number, loop in enumerate(loops):
+                first = min(oldest[card.id] for card in view.loops[loop] if card.key != "gap")
+                row = self.place(outer, "row", ("row", number), first)
                 for column, card in enumerate(view.loops[loop]):
                     kind = "gap" if card.key == "gap" else "card"
                     key = (kind, classes.get(card.id, column))
