@@ -92,8 +92,9 @@ class Drawing:
         elif kind in ("svg", "html", "dot", "json"):
             content = getattr(self, kind).encode()
         else:
-            endings = ".svg, .html, .dot, .json, .png, .pdf"
-            raise ValueError(f"save: the name must end in {endings}, got {Path(path).name!r:.80}")
+            raise ValueError(
+                f"save: the name must end in .svg, .html, .dot, .json, .png, .pdf, got {Path(path).name!r:.80}"
+            )
         write_file(os.fsdecode(path), content)
 
     def count(self) -> int:

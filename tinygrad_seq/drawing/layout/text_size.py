@@ -18,10 +18,9 @@ letter_widths = (
 
 def width(text: str, size: float) -> float:
     """Return about how wide a text is."""
-    letters = (
+    return size * sum(
         0.0 if combining(c) else 1.1 if east_asian_width(c) in "WF" else letter_widths.get(c, 0.62) for c in text
     )
-    return size * sum(letters)
 
 
 def sizes_of(items: Iterable[Item]) -> dict[str, PlacedItem]:
