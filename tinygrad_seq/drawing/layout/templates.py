@@ -7,7 +7,7 @@ lower border (by the upper border, if it leads back down to an older op). From c
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Set
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
@@ -190,15 +190,15 @@ def oldest_ops(view: View) -> dict[str, float]:
 def step_classes(view: View) -> dict[str, Key]:
     """Return what tells the templates of steps apart, by the id of the step: which ops are in it, and how many.
 
-    Where most ops of a loop are in its largest step, one template holds them all, and says None: a first step that does
-    a little more, or less, stands exactly like the others.
+    Where the largest step has about two thirds of all kinds of ops of its loop, or more, one template holds them all,
+    and says None: a first step that does a little more, or less, stands exactly like the others.
     """
     found: dict[str, Key] = {}
     for loop in view.loops:
-        contents: dict[str, Set[Key]] = {card.id: ops_in(card).items() for card in loop if card.key != "gap"}
+        contents = {card.id: ops_in(card) for card in loop if card.key != "gap"}
         largest, all_ops = max(map(len, contents.values()), default=0), set().union(*contents.values())
         alike = len(all_ops) <= 1.5 * largest + 2
-        found |= {id: None if alike else frozenset(ops) for id, ops in contents.items()}
+        found |= {id: None if alike else frozenset(ops.items()) for id, ops in contents.items()}
     return found
 
 
