@@ -51,7 +51,9 @@ def op_drafts(graph: GraphFacts, elision: Elision, names: Mapping[Node, str]) ->
 def twins_of(
     graph: GraphFacts, elision: Elision, ops: Iterable[DraftItem], others: Iterable[DraftItem]
 ) -> dict[str, str]:
-    """Return what passes through gaps with the same op in the last step that is drawn, if there is one of that name."""
+    """Return the twins of the values that pass through gaps, by id: the same op in the last step that is drawn; of the
+    same name, if there is one.
+    """
     forward = [draft for draft in ops if not graph.of[draft.node].gradient]
     outermost = ((draft, position) for draft in forward for position in graph.of[draft.node].positions[:1])
     drawn = grouped(((step.loop, position), draft) for draft, (step, position) in outermost)
