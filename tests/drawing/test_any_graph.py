@@ -72,7 +72,7 @@ def assert_whole(drawing):
     names = set(shown)
     assert all(edge.source in names and edge.target in names for edge in view.edges)
     assert set(view.backward) <= names and len(set(view.backward)) == len(view.backward)
-    assert all(id in names for line in view.rows for id in line)
+    assert view.twins.keys() | set(view.twins.values()) <= names
     boxes = [cluster.id for cluster in clusters(view)]
     assert len(set(boxes)) == len(boxes)
     assert all(cluster.id in boxes for loop in view.loops for cluster in loop)

@@ -39,7 +39,7 @@ def test_no_op_is_lost_and_nothing_is_deeper(make, steps, depth, view):
     shown = {item.id for item in items(folded)}
     assert len(shown) == len(items(folded))
     assert all(edge.source in shown and edge.target in shown and edge.source != edge.target for edge in folded.edges)
-    assert all(id in shown for lines in (*folded.rows, folded.backward) for id in lines)
+    assert all(id in shown for id in (*folded.twins, *folded.twins.values(), *folded.backward))
     assert "digraph" in draw(output, view=view, depth=depth).dot
 
 
@@ -51,12 +51,15 @@ def test_a_network_in_three_boxes():
 
 
 def test_steps_folded_stand_beside_each_other_and_the_state_leads_on():
-    view = draw(lstm(4), depth=2).view
+    drawing = draw(lstm(4), depth=2)
+    view = drawing.view
     (outer,) = [cluster for cluster in clusters(view) if cluster.label.startswith("layer 0")]
     assert [item.label for item in outer.items] == [f"t = {t} · 14 ops" for t in range(4)]
     states = [edge for edge in view.edges if edge.role == "state"]
     assert [(e.source[-1], e.target[-1]) for e in states] == [("0", "1"), ("1", "2"), ("2", "3")]
-    assert [item.id for item in outer.items] in view.rows
+    placed = [place for place in drawing.placed.items if place.item in outer.items]
+    assert len({place.y for place in placed}) == 1
+    assert [place.item for place in sorted(placed, key=lambda place: place.x)] == outer.items
 
 
 def test_a_gap_is_folded_with_all_its_ops():

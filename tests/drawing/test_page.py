@@ -15,6 +15,7 @@ from pictures import clusters, items
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.layout.routing import laid_out
 from tinygrad_seq.drawing.page.details import details, rounded, strip_length, summary
 from tinygrad_seq.drawing.page.page import data, forward_frames, inlined, page
 from tinygrad_seq.drawing.page.rule_source import rules_of
@@ -40,7 +41,7 @@ def told(loss, **options):
 
 def written(loss, **options):
     view, about = told(loss, **options)
-    return page(view, svg(view), about)
+    return page(view, svg(laid_out(view)), about)
 
 
 def within(text):

@@ -121,7 +121,7 @@ W, V = nn.Parameter([1.0]), nn.Parameter([2.0])
     (TypeError, "SGD: expected a list .*dict", lambda: optim.SGD({"params": [W]})),
     (ValueError, "SGD: group 1: there are no parameters", lambda: optim.SGD([{"params": [W]}, {"params": []}])),
     (TypeError, "SGD: a set has no order", lambda: optim.SGD([{"params": {W}}])),
-    (TypeError, "SGD: expected a list .*single Parameter", lambda: optim.SGD([{"params": W}])),
+    (TypeError, "SGD: expected a list .*single Parameter", lambda: optim.SGD(W)),
     (TypeError, r"SGD: .*Linear.*parameters\(\)", lambda: optim.SGD([{"params": nn.Linear(1, 1)}])),
     (TypeError, "SGD: parameter 0 must be .*got str", lambda: optim.SGD([{"params": "W"}])),
     (ValueError, "Adam: there is no option 'momentum'; there are lr, betas, eps, weight_decay, amsgrad",

@@ -7,12 +7,13 @@ What follows from a difference already told (a sum over one more step) is not to
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby, zip_longest
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, groupby, zip_longest
 from typing import Any
 
 from tinygrad_seq.drawing.picture import Drawing
 from tinygrad_seq.drawing.render.json_text import natural
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Cluster, Item, View, leaves, within
 
 Times = Sequence[str]  # titles of steps
@@ -98,18 +99,17 @@ class Comparison:
         """Pair the steps of the loops in two clusters by their titles; tell which have no partner."""
         path = joined(path, span(times))
         jobs: list[Job] = []
-        for old, new in zip_longest(self.loops[0].get(a.id, ()), self.loops[1].get(b.id, ()), fillvalue=Loop()):
+        olds, news = ([loops[c.id] for c in at.inner if c.id in loops] for at, loops in zip((a, b), self.loops))
+        for old, new in zip_longest(olds, news, fillvalue=Loop()):
             self.lengths.add((len(old), len(new)))
             for sign, here, there in (("-", old, new), ("+", new, old)):
                 counts = {title: "" if title in there else ops(cluster) for title, cluster in here.items()}
-                for count, run in groupby(here, counts.__getitem__):
-                    if count:
+                for told, run in groupby(here, counts.__getitem__):
+                    if told:
                         first, *more = titles = list(run)
                         what = f"{len(titles)} steps, {span(titles)}," if more else f"step {first}"
-                        self.tell(sign, what, path, details=count + " each" * bool(more))
-            pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
-            for title in (title for title in new if title in old):
-                pairs[old[title].id, new[title].id].append(title)
+                        self.tell(sign, what, path, details=told + " each" * bool(more))
+            pairs = grouped(((old[title].id, new[title].id), title) for title in new if title in old)
             jobs += [(old[titles[0]], new[titles[0]], path, tuple(titles)) for titles in pairs.values()]
         return jobs
 
@@ -119,8 +119,8 @@ class Comparison:
         old, new = ([item for item in cluster.items if item.role not in skipped] for cluster in (a, b))
         pairs, old, new = paired(old, new, text_of)
         for sign, rest in (("-", old), ("+", new)):
-            for text, count in Counter(map(text_of, rest)).items():
-                self.tell(sign, text + (f" ({count} times)" if count > 1 else ""), path, times)
+            for text, many in Counter(map(text_of, rest)).items():
+                self.tell(sign, text + (f" ({many} times)" if many > 1 else ""), path, times)
         self.changed.update(map(name_of, old + new))
         return [(one, other, path, times) for one, other in pairs]
 
@@ -154,12 +154,8 @@ def paired(old: list[Any], new: list[Any], name: Callable[[Any], Any]) -> tuple[
 
 def numbered(things: Iterable[Any], name: Callable[[Any], Any]) -> dict[Any, Any]:
     """Return things by their name, and how many of that name came before."""
-    counts: Counter[Any] = Counter()
-    found = {}
-    for thing in things:
-        counts[name(thing)] += 1
-        found[name(thing), counts[name(thing)]] = thing
-    return found
+    numbers: defaultdict[Any, Iterator[int]] = defaultdict(count)
+    return {(name(thing), next(numbers[name(thing)])): thing for thing in things}
 
 
 def reads(view: View) -> defaultdict[str, set[str]]:
@@ -201,18 +197,17 @@ def called(cluster: Cluster) -> str:
 def ops(cluster: Cluster) -> str:
     """Say how many ops are in a cluster; of a step, without the other steps that it stands for."""
     drawn = sum(item.ordinal >= 0 and item.role not in leaves for inner in within(cluster) for item in inner.items)
-    count = drawn + sum(inner.ops for inner in within(cluster) if inner is not cluster or cluster.key != "step")
-    return f"{count} op{'s' * (count != 1)}"
+    number = drawn + sum(inner.ops for inner in within(cluster) if inner is not cluster or cluster.key != "step")
+    return f"{number} op{'s' * (number != 1)}"
 
 
-def loops_of(view: View) -> dict[str, list[Loop]]:
-    """Return the loops right inside each cluster, by its id."""
-    outer = {inner.id: cluster.id for cluster in within(view.top) for inner in cluster.inner}
-    found: dict[str, list[Loop]] = defaultdict(list)
+def loops_of(view: View) -> dict[str, Loop]:
+    """Return the loops, each by the id of its first cluster."""
+    found: dict[str, Loop] = {}
     for loop in view.loops:
         shown = zip(loop, [loop[0], *loop])  # each with the one before it, which shows what is in a gap
         steps = ((title, before if part.key == "gap" else part) for part, before in shown for title in part.steps)
-        found[outer[loop[0].id]].append(dict(steps))
+        found[loop[0].id] = dict(steps)
     return found
 
 

@@ -54,7 +54,7 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """The picture as SVG text, the same in every process."""
-        return svg(self.view, self.placed)
+        return svg(self.placed)
 
     @cached_property
     def json(self) -> str:
@@ -93,8 +93,9 @@ class Drawing:
         elif kind in ("svg", "html", "dot", "json"):
             content = getattr(self, kind).encode()
         else:
-            endings = ".svg, .html, .dot, .json, .png, .pdf"
-            raise ValueError(f"save: the name must end in {endings}, got {Path(path).name!r:.80}")
+            raise ValueError(
+                f"save: the name must end in .svg, .html, .dot, .json, .png, .pdf, got {Path(path).name!r:.80}"
+            )
         write_file(os.fsdecode(path), content)
 
     def count(self) -> int:

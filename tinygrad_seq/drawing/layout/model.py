@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View
 
 Word = tuple[str, float, float]  # a line of text, its size, and how far its baseline is below the middle of the item
+XY = tuple[float, float]
 Point = tuple[float, float, str]  # x, y, and whether an edge passes it vertically ("v") or horizontally ("h")
 
 
@@ -21,15 +22,16 @@ class PlacedCluster:
 
 @dataclass(frozen=True, slots=True)
 class PlacedItem:
-    """An item, its centre, its size, and the words on it."""
+    """An item, the size of its shape, the words on it, and its centre, once that is known."""
 
     item: Item
-    x: float
-    y: float
     width: float
     height: float
     words: list[Word]
     symbol: str = ""  # of the op, in small letters on one line with the words
+    is_round: bool = False  # a circle with a symbol in it
+    x: float = 0.0
+    y: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,10 @@ class Layout:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of all of it."""
-        boxes = [(0.0, 0.0, 0.0, 0.0)] if not self.items and not self.clusters else []
-        boxes += [(at.left, at.top, at.right, at.bottom) for at in self.clusters]
+        corners = [corner for at in self.clusters for corner in ((at.left, at.top), (at.right, at.bottom))]
         for at in self.items:
             wide, high = at.width / 2, at.height / 2
-            boxes.append((at.x - wide, at.y - high, at.x + wide, at.y + high))
-        boxes += [(x, y, x, y) for at in self.edges for x, y, _ in at.points]
-        left, top, right, bottom = zip(*boxes)
-        return min(left), min(top), max(right), max(bottom)
+            corners += [(at.x - wide, at.y - high), (at.x + wide, at.y + high)]
+        corners += [(x, y) for at in self.edges for x, y, _ in at.points]
+        xs, ys = zip(*corners or [(0.0, 0.0)])
+        return min(xs), min(ys), max(xs), max(ys)

@@ -11,9 +11,11 @@ from itertools import accumulate, pairwise
 from math import inf
 
 from tinygrad_seq.drawing.layout import sugiyama
-from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge, grouped
+from tinygrad_seq.drawing.layout.model import XY
+from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.templates import Chain, End, ItemKey, Key, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
 gutter = 46.0  # between cards
@@ -23,7 +25,6 @@ drop = 20.0  # a first state stands this far below the way of a state that comes
 header = 30.0  # room for a label
 elementwise = {"+", "−", "×", "÷"}
 
-XY = tuple[float, float]
 Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end up
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
@@ -55,8 +56,7 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     """Return the layout of the outermost template, which holds those of all others."""
     done: Layouts = {}
     inner_first = list(tree.templates.values())[::-1]
-    rows = [template.parts.values() for template in inner_first if template.kind == "row" and not template.repeated]
-    cards = {card for row in rows for card in row if card.kind == "card"}
+    cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
             shared = () if template.repeated else (done[card].box.left + done[card].box.right for card in cards)
@@ -79,7 +79,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a cluster: items and parts in rows, and leaves beside their readers."""
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
-    lane = lane_of(template, reads, beside)
+    lane = lane_of(template, reads, beside) if template.kind == "card" else []
     boxes = boxes_of(template, parts, reads, beside, lane)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held)
@@ -108,31 +108,33 @@ def leaves_beside(template: Template) -> Beside:
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
     """Return the width and the height that leaves beside an op need."""
-    sizes = [(template.items[leaf].width, template.items[leaf].height) for leaf in side] or [(-12.0, 0.0)]
-    return 12 + max(width for width, _ in sizes), sum(height + 4 for _, height in sizes) - 4
+    sizes = [template.items[leaf] for leaf in side]
+    return max((size.width + 12 for size in sizes), default=0.0), sum(size.height + 4 for size in sizes) - 4
 
 
 def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
-    """Return the way of a state through a step, if it meets elementwise ops alone. It becomes a straight line."""
-    items = {key: sized.item for key, sized in template.items.items()}
-    plain = {key for key, item in items.items() if item.symbol in elementwise and item.role != "gate"}
-    for last in items if template.kind == "card" else ():
-        ends_here = items[last].role == "state" or "out" in template.step_edges.get(last, ())
-        ways = [[last]] if last in plain and ends_here else []
-        for _ in range(4):
-            for way in ways:
-                passing = any(items[other].role == "passing" for other in reads[way[0]])
-                if passing or "in" in template.step_edges.get(way[0], ()) or beside[way[0], -1]:
-                    return way
-            ways = [[other, *way] for way in ways for other in reads[way[0]] if other in plain][:50]
+    """Return the way of a state through a step, if it meets elementwise ops alone, and at most four: from where it
+    leaves the step it is traced back to where it enters. It becomes a straight line, as c in an LSTM.
+    """
+    items, step_edges = {key: sized.item for key, sized in template.items.items()}, template.step_edges
+    plain = {key: item for key, item in items.items() if item.symbol in elementwise and item.role != "gate"}
+    ways = [[key] for key, item in plain.items() if item.role == "state" or "out" in step_edges.get(key, ())]
+    for _ in range(4):
+        for way in ways:
+            passing = any(items[other].role == "passing" for other in reads[way[0]])
+            if passing or "in" in step_edges.get(way[0], ()) or beside[way[0], -1]:
+                return way
+        ways = [[other, *way] for way in ways for other in reads[way[0]] if other in plain][:50]
     return []
 
 
 def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lane: list[ItemKey]) -> dict[End, Box]:
     """Return a box for each item, part and port, in order of creation. That of an op holds the leaves beside it."""
-    ages, without = dict(template.ages), [key for key in template.items if template.ages[End(key)] < 0]
-    for key in without:  # it stands for several ops
-        ages[End(key)] = max((template.ages[End(other)] + 0.5 for other in reads[key]), default=-1.0)
+    ages = template.ages | {  # of what stands for several ops: right after what it reads
+        End(key): max((template.ages[End(other)] + 0.5 for other in reads[key]), default=-1.0)
+        for key in template.items
+        if template.ages[End(key)] < 0
+    }
     newest = max((template.ages[End(key)] for key in template.items), default=0.0)
     held = {leaf for side in beside.values() for leaf in side}
     boxes: dict[End, Box] = {}

@@ -4,21 +4,21 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 """
 
 from collections import Counter
+from dataclasses import replace
+from functools import cache
 from math import sqrt
 
-from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
+from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
-from tinygrad_seq.drawing.layout.text_size import sizes_of
-from tinygrad_seq.drawing.view.model import Edge, View, within
+from tinygrad_seq.drawing.view.model import Edge, View
 
 Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
 
 
 def laid_out(view: View) -> Layout:
     """Return where everything in a view stands, and the route of every edge."""
-    sizes = sizes_of(item for cluster in list(within(view.top)) for item in cluster.items)
-    tree = Tree(view, sizes)
+    tree = Tree(view)
     top = lay_out_templates(tree)
     spots = {chain[-1]: position(top, chain[1:]) for chain in tree.chains}
     clusters, items = [], []
@@ -27,32 +27,33 @@ def laid_out(view: View) -> Layout:
         if cluster is not None and cluster is not view.top:
             clusters.append(PlacedCluster(cluster, x - box.left, y - box.above, x + box.right, y + box.below))
         for item in cluster.items if cluster is not None else ():
-            (by, down), size = layout.at[End(tree.homes[item.id][1])], sizes[item.id]
-            items.append(PlacedItem(item, x + by, y + down, size.width, size.height, size.words, size.symbol))
+            by, down = layout.at[End(tree.homes[item.id][1])]
+            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
     return Layout(view, clusters, items, routes(tree, spots))
 
 
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
-    """Return the routes of all edges. Each link of a template is routed once, for all placements."""
-    layouts = dict.fromkeys(layout for layout, _, _ in spots.values() if layout.template.kind != "row")
-    known = {(layout, link): link_route(layout, link) for layout in layouts for link in layout.template.links}
+    """Return the routes of all edges."""
+    route = cache(link_route)  # of a link in a template: the same in all placements
     tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
     found = []
-    for path in tree.paths:
+    for edge, links, across in tree.paths:
         points: list[Point] = []
-        for here, link in path.links:
+        for here, link in links:
             layout, x, y = spots[here]
-            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in known.get((layout, link), ())]
-        if path.across is not None:
-            row, left, entered = path.across
-            points = card_route(path.edge, path.across, tree, spots, tracks[row])
+            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in route(layout, link)]
+        if across is not None:
+            row, left, entered = across
+            points = card_route(edge, across, tree, spots, tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
-        found.append(PlacedEdge(path.edge, points))
+        found.append(PlacedEdge(edge, points))
     return found
 
 
 def link_route(layout: TemplateLayout, link: Link) -> list[Point]:
-    """Return the points of a link, in the coordinates of its template."""
+    """Return the points of a link, in the coordinates of its template; none for one that just goes on through a row."""
+    if layout.template.kind == "row":
+        return []
     start, end = link
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     offset = layout.x_offsets.get(link, 0.0)

@@ -8,10 +8,11 @@ allows (least squares, by isotonic regression). Time and memory grow with the ed
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
-from typing import TypeVar
+
+from tinygrad_seq.drawing.view.grouped import grouped
 
 space = 14.0  # between boxes of a row
 longest = 40  # an edge over more rows gets no dummy boxes
@@ -36,16 +37,6 @@ BoxEnd = tuple[Box, float]  # and how far from its anchor an edge meets it
 BoxEdge = tuple[BoxEnd, BoxEnd]  # its source and its target
 Ranks = dict[Box, int]  # the numbers of rows, from the bottom
 Neighbours = dict[Box, list[tuple[Box, float, float]]]  # another box, the own offset, and that of the other
-First = TypeVar("First", bound=Hashable)
-Second = TypeVar("Second")
-
-
-def grouped(pairs: Iterable[tuple[First, Second]]) -> dict[First, list[Second]]:
-    """Return a list for each first, of its seconds; an empty one for what is no first."""
-    found: dict[First, list[Second]] = defaultdict(list)
-    for first, second in pairs:
-        found[first].append(second)
-    return found
 
 
 # ---------------------------------------------------------------------------------------------------- rank assignment
@@ -94,8 +85,7 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
     """Return ranks with some boxes, and all that is newer, above what is older; boxes are in order of creation."""
     for box in raised:
         number = boxes.index(box)
-        older = [ranks[other] + 1 for other in boxes[:number] if not other.port]
-        by = max([ranks[box], *older]) - ranks[box]
+        by = max([0, *(ranks[other] + 1 - ranks[box] for other in boxes[:number] if not other.port)])
         ranks = ranks | {other: ranks[other] + by for other in boxes[number:]}
     return ranks
 

@@ -6,13 +6,15 @@ each template that it runs through: it leaves a cluster by a port in its upper b
 lower border (by the upper border, if it leads back down to an older op). From card to card of a row it goes sideways.
 """
 
-from collections import Counter
-from collections.abc import Hashable
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from math import inf
 from typing import NamedTuple
 
-from tinygrad_seq.drawing.layout.text_size import SizedItem
+from tinygrad_seq.drawing.layout.model import PlacedItem
+from tinygrad_seq.drawing.layout.text_size import sizes_of
 from tinygrad_seq.drawing.view.model import Cluster, Edge, View, leaves, within
 
 Key = Hashable  # names a part within its template
@@ -43,7 +45,7 @@ class Template:
     kind: str  # "top", "frame", "card", "row", "gap", "grad" (a recorded backward)
     repeated: bool  # a step, or inside one: can have many placements
     labels: dict[str, None] = field(default_factory=dict)
-    items: dict[ItemKey, SizedItem] = field(default_factory=dict)  # of all placements, the largest
+    items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
     parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row from left to right
     links: dict[Link, None] = field(default_factory=dict)
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
@@ -65,34 +67,21 @@ class Placement:
 
 Cards = tuple[Placement, Placement, Placement]  # a row, and the cards in it that an edge leaves and enters
 Chain = tuple[Placement, ...]  # a placement and all that it is in, outermost first
-
-
-@dataclass(frozen=True, slots=True)
-class EdgePath:
-    """How an edge runs through the tree: along links, or sideways from card to card."""
-
-    edge: Edge
-    links: list[tuple[Placement, Link]]
-    across: Cards | None = None
-
-
-Homes = dict[str, tuple[Chain, ItemKey]]  # by the id of an item: where it is
+EdgePath = tuple[Edge, list[tuple[Placement, Link]], Cards | None]  # along links, or sideways from card to card
 
 
 class Tree:
     """All templates and placements, outer ones before inner ones; where every item is; how every edge runs."""
 
-    def __init__(self, view: View, sizes: dict[str, SizedItem]) -> None:
+    def __init__(self, view: View) -> None:
         top = Template("top", False, {view.top.label: None})
-        self.sizes = sizes
+        self.sizes = sizes_of(item for cluster in list(within(view.top)) for item in cluster.items)
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
-        self.homes: Homes = {}
+        self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
         self.place_clusters(view)
-        self.twins = twins_of(view, self.homes, sizes)  # of items in a gap
-        self.paths = [path_of(edge, self.homes, self.twins) for edge in view.edges]
-        for path in self.paths:
-            add_path(path, self.homes)
+        self.twins = view.twins
+        self.paths = [self.connect(edge) for edge in view.edges]
 
     def place_clusters(self, view: View) -> None:
         """Make all templates and placements, and place the items."""
@@ -103,17 +92,15 @@ class Tree:
         while stack:
             outer, cluster = stack.pop()
             self.add_items(outer, cluster, readers)
-            rows: dict[int, Chain] = {}
             for inner in cluster.inner:
-                loop = loop_of.get(inner.id)
-                if loop is None:
+                if inner.id not in loop_of:
                     key: Key = ("in", inner.id.removeprefix(cluster.id))
                     kind = "grad" if inner.key == "grad" else "frame"
                     stack.append((self.place(outer, kind, key, oldest[inner.id], inner), inner))
-                elif loop not in rows:
-                    first = min(oldest[card.id] for card in view.loops[loop] if card.key != "gap")
-                    rows[loop] = self.place(outer, "row", ("row", len(rows)), first)
-            for loop, row in rows.items():
+            loops = dict.fromkeys(loop_of[inner.id] for inner in cluster.inner if inner.id in loop_of)
+            for number, loop in enumerate(loops):
+                first = min(oldest[card.id] for card in view.loops[loop] if card.key != "gap")
+                row = self.place(outer, "row", ("row", number), first)
                 for column, card in enumerate(view.loops[loop]):
                     kind = "gap" if card.key == "gap" else "card"
                     key = (kind, classes.get(card.id, column))
@@ -125,9 +112,8 @@ class Tree:
         """Return a new placement in others, of the template `which` there, which is made if there is none yet."""
         around, is_card = outer[-1].template, kind in ("card", "gap")
         key = (column, which) if is_card else which
-        if (around, which) not in self.templates:
-            self.templates[around, which] = Template(kind, around.repeated or is_card)
-        template = around.parts[key] = self.templates[around, which]
+        template = self.templates.setdefault((around, which), Template(kind, around.repeated or is_card))
+        around.parts[key] = template
         keep_latest(outer[-1], End(part=key), oldest)
         if cluster is not None and kind != "gap":
             template.labels[cluster.label] = None
@@ -137,14 +123,13 @@ class Tree:
 
     def add_items(self, chain: Chain, cluster: Cluster, readers: dict[str, str]) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
-        here, counts = chain[-1], Counter[Key]()
+        here, numbers = chain[-1], defaultdict[Key, Iterator[int]](count)
         for item in sorted(cluster.items, key=lambda item: item.role in leaves):
             alike: Key = (item.symbol, item.label)
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
                 alike = (item.role, item.label, reader if home[-1] is here else "")
-            counts[alike] += 1
-            key = (alike, counts[alike])
+            key = (alike, next(numbers[alike]))
             self.homes[item.id] = chain, key
             here.template.items[key] = max(
                 here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],
@@ -152,70 +137,45 @@ class Tree:
             )  # fmt: skip
             keep_latest(here, End(key), here.start - 1 if item.role in leaves else item.ordinal)
 
+    def connect(self, edge: Edge) -> EdgePath:
+        """Return how an edge runs through the tree, and note that in the templates that it runs through."""
+        (up, key), (down, target_key) = self.homes[edge.source], self.homes[edge.target]
+        depth = next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
+        source, target = up[-1].template, down[-1].template
+        levels = [i for i in range(1, depth + 1) if up[i - 1].template.kind == "row"]  # of cards around both
+        if levels and (levels[-1] == depth or edge.role == "delay"):
+            row, left, entered = across = up[levels[-1] - 1], up[levels[-1]], down[levels[-1]]
+            row.template.across.append((edge, across))
+            source.step_edges.setdefault(key, set()).add("out")
+            target.step_edges.setdefault(target_key, set()).update(["in", "back"] if left is entered else ["in"])
+            return edge, [], across
+        if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
+            source.earlier.setdefault(target_key, []).append(key)
+
+        ages = up[depth - 1].template.ages
+        first = ages[End(part=up[depth].key) if depth < len(up) else End(key)]
+        last = ages[End(part=down[depth].key) if depth < len(down) else End(target_key)]
+        out, into = ("bottom", "top") if first > last else ("top", "bottom")
+        leaving = [("out", out, up, level) for level in reversed(range(depth, len(up)))]
+        entering = [("in", into, down, level) for level in range(depth, len(down))]
+        home, key_for_all = self.homes[self.twins.get(edge.source, edge.source)]
+        ends = [End(key)]
+        for way, side, chain, level in leaving + entering:
+            crossed = chain[level].template
+            name: Key = (home[-1].template, key_for_all) if crossed.repeated else edge.source  # in all steps the same
+            port = (way, name, chain[level + 1].key if crossed.kind == "row" else "")  # in a row one for each card
+            border = [End(side=side, port=port), End(part=chain[level].key, side=side, port=port)]
+            ends += border if way == "out" else border[::-1]
+        ends.append(End(target_key))
+        links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
+        for here, link in links:
+            here.template.links[link] = None
+        return edge, links, None
+
 
 def keep_latest(here: Placement, end: End, ordinal: float) -> None:
     """Note the age of an item or a part; of those in several steps, the latest."""
     here.template.ages[end] = max(here.template.ages.get(end, -1.0), ordinal - here.start)
-
-
-def twins_of(view: View, homes: Homes, sizes: dict[str, SizedItem]) -> dict[str, str]:
-    """Return for each item in a gap the same op in a step, of the same label if there is one."""
-    twins: dict[str, str] = {}
-    for row in view.rows:
-        in_steps = [name for name in row if homes[name][0][-1].template.kind != "gap"]
-        for name in row if in_steps else ():
-            if homes[name][0][-1].template.kind == "gap":
-                alike = [other for other in in_steps if sizes[other].item.label == sizes[name].item.label]
-                twins[name] = (alike or in_steps)[-1]
-    return twins
-
-
-def path_of(edge: Edge, homes: Homes, twins: dict[str, str]) -> EdgePath:
-    """Return how an edge runs through the tree."""
-    (up, key), (down, target_key) = homes[edge.source], homes[edge.target]
-    depth = next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
-    levels = [level for level in range(1, depth + 1) if up[level - 1].template.kind == "row"]  # of cards around both
-    if levels and (levels[-1] == depth or edge.role == "delay"):
-        return EdgePath(edge, [], (up[levels[-1] - 1], up[levels[-1]], down[levels[-1]]))
-
-    home, key_for_all = homes[twins.get(edge.source, edge.source)]
-
-    def port(way: str, chain: Chain, level: int) -> Key:
-        """Return a name: the same in all steps for the same op; in a row a port of its own for each card."""
-        here = chain[level].template
-        name: Key = (home[-1].template, key_for_all) if here.repeated else edge.source
-        return (way, name, chain[level + 1].key if here.kind == "row" else "")
-
-    ages = up[depth - 1].template.ages
-    first = ages[End(part=up[depth].key) if depth < len(up) else End(key)]
-    last = ages[End(part=down[depth].key) if depth < len(down) else End(target_key)]
-    out, into = ("bottom", "top") if first > last else ("top", "bottom")
-    ends = [End(key)]
-    for level in reversed(range(depth, len(up))):
-        name = port("out", up, level)
-        ends += [End(None, None, out, name), End(None, up[level].key, out, name)]
-    for level in range(depth, len(down)):
-        name = port("in", down, level)
-        ends += [End(None, down[level].key, into, name), End(None, None, into, name)]
-    ends.append(End(target_key))
-    places = [*reversed(up[depth:]), *down[depth - 1 :]]
-    return EdgePath(edge, list(zip(places, zip(ends[::2], ends[1::2]))))
-
-
-def add_path(path: EdgePath, homes: Homes) -> None:
-    """Add the links of an edge to the templates; and what is known of its ends, if it leads to another step."""
-    (source, key), (target, target_key) = homes[path.edge.source], homes[path.edge.target]
-    for here, link in path.links:
-        here.template.links[link] = None
-    if path.across is not None:
-        row, left, entered = path.across
-        row.template.across.append((path.edge, path.across))
-        source[-1].template.step_edges.setdefault(key, set()).add("out")
-        target[-1].template.step_edges.setdefault(target_key, set()).update(
-            ["in", "back"] if left is entered else ["in"]
-        )
-    elif path.edge.role == "state" and source is target and not source[-1].template.repeated:
-        source[-1].template.earlier.setdefault(target_key, []).append(key)
 
 
 def oldest_ops(view: View) -> dict[str, float]:
@@ -227,21 +187,26 @@ def oldest_ops(view: View) -> dict[str, float]:
     return {name: age if age < inf else -1.0 for name, age in found.items()}
 
 
-def step_classes(view: View) -> dict[str, int]:
-    """Return which steps of a loop share a template, as numbers: all, unless what they hold is too different."""
-    found: dict[str, int] = {}
+def step_classes(view: View) -> dict[str, Key]:
+    """Return what tells the templates of steps apart, by the id of the step: which ops are in it, and how many.
+
+    Where the largest step has about two thirds of all kinds of ops of its loop, or more, one template holds them all,
+    and says None: a first step that does a little more, or less, stands exactly like the others.
+    """
+    found: dict[str, Key] = {}
     for loop in view.loops:
-        classes: dict[frozenset[tuple[Key, int]], int] = {}
-        for cluster in loop:
-            if cluster.key != "gap":
-                ops: Counter[Key] = Counter(
-                    (inner.id.removeprefix(cluster.id), item.symbol, item.label)
-                    for inner in list(within(cluster))
-                    for item in inner.items
-                    if item.role not in leaves
-                )
-                found[cluster.id] = classes.setdefault(frozenset(ops.items()), len(classes))
-        together = {op for ops in classes for op, _ in ops}
-        if len(together) <= 1.5 * max(map(len, classes), default=0) + 2:
-            found.update((cluster.id, 0) for cluster in loop if cluster.id in found)
+        contents = {card.id: ops_in(card) for card in loop if card.key != "gap"}
+        largest, all_ops = max(map(len, contents.values()), default=0), set().union(*contents.values())
+        alike = len(all_ops) <= 1.5 * largest + 2
+        found |= {id: None if alike else frozenset(ops.items()) for id, ops in contents.items()}
     return found
+
+
+def ops_in(card: Cluster) -> Counter[Key]:
+    """Count the ops in a step that are written the same, at the same place in it."""
+    return Counter(
+        (inner.id.removeprefix(card.id), item.symbol, item.label)
+        for inner in list(within(card))
+        for item in inner.items
+        if item.role not in leaves
+    )

@@ -1,10 +1,10 @@
 """The size of every item and the texts on it. The width of a text is estimated generously, never measured."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from functools import cache
 from unicodedata import combining, east_asian_width
 
-from tinygrad_seq.drawing.layout.model import Word
+from tinygrad_seq.drawing.layout.model import PlacedItem, Word
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item
 
@@ -16,57 +16,37 @@ letter_widths = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SizedItem:
-    """An item, the width and height of its shape, and the texts on it."""
-
-    item: Item
-    width: float
-    height: float
-    words: list[Word]
-    symbol: str = ""  # of the op, in small letters before the words
-    is_round: bool = False  # a circle with a symbol in it
-
-
 def width(text: str, size: float) -> float:
     """Return about how wide a text is."""
-    letters = (
+    return size * sum(
         0.0 if combining(c) else 1.1 if east_asian_width(c) in "WF" else letter_widths.get(c, 0.62) for c in text
     )
-    return size * sum(letters)
 
 
-def widths(texts: Iterable[str], size: float) -> list[float]:
-    """Return about how wide texts are."""
-    return [width(text, size) for text in texts]
-
-
-def sizes_of(items: Iterable[Item]) -> dict[str, SizedItem]:
+def sizes_of(items: Iterable[Item]) -> dict[str, PlacedItem]:
     """Return every item with its size, by id. What looks the same is measured once."""
-    items = list(items)
-    looks = {(item.role, item.symbol, item.label): item for item in items}
-    sizes = {look: size_of(item) for look, item in looks.items()}
-    return {item.id: replace(sizes[item.role, item.symbol, item.label], item=item) for item in items}
+    look = cache(look_of)
+    return {item.id: PlacedItem(item, *look(item.role, item.symbol, item.label)) for item in items}
 
 
-def size_of(item: Item) -> SizedItem:
-    """Return an item with its size."""
-    symbol, is_small = shortened(item.symbol), item.role in small
-    text = [shortened(line, 60 if item.role == "middle" else 40) for line in item.label.split("\n")]
+def look_of(role: str, symbol: str, label: str) -> tuple[float, float, list[Word], str, bool]:
+    """Return the width and the height of an item, the words on it, the symbol before them, and whether it is round."""
+    symbol, is_small = shortened(symbol), role in small
+    text = [shortened(line, 60 if role == "middle" else 40) for line in label.split("\n")]
     text = text if len(text) <= 4 else [*text[:3], f"+ {len(text) - 3} more"]
-    if item.role == "middle":
+    if role == "middle":
         high = 34.0 + 16 * len(text)
         below = [(line, 11.0, 42 - high / 2 + 16 * i) for i, line in enumerate(text)]
-        return SizedItem(item, max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below])
-    if not item.label and len(symbol) <= 2:
-        return SizedItem(item, 22.0, 22.0, [(symbol, 13, 4.5)], is_round=True)
-    if not item.label:
-        return SizedItem(item, width(symbol, 10) + 16, 20.0, [(symbol, 10, 3.5)])
-    if item.role == "gate":
+        return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below], "", False
+    if not label and len(symbol) <= 2:
+        return 22.0, 22.0, [(symbol, 13, 4.5)], "", True
+    if not label:
+        return width(symbol, 10) + 16, 20.0, [(symbol, 10, 3.5)], "", False
+    if role == "gate":
         wide = max(46.0, max(width(text[0], 11), width(symbol, 9)) + 18)
-        return SizedItem(item, wide, 32.0, [(text[0], 11, -1), (symbol, 9, 10.5)])
+        return wide, 32.0, [(text[0], 11, -1), (symbol, 9, 10.5)], "", False
     size, line, foot, least, high = (9.0, 11, 3.2, 24.0, 8.0) if is_small else (12.0, 14, 4.0, 40.0, 10.0)
     words = [(part, size, foot + line * (i - (len(text) - 1) / 2)) for i, part in enumerate(text)]
     before = width(symbol, 9) + 5 if symbol and not is_small else 0
     wide = max(width(part, size) for part in text) + before + (14 if is_small else 20)
-    return SizedItem(item, max(least, wide), high + line * len(text), words, "" if is_small else symbol)
+    return max(least, wide), high + line * len(text), words, "" if is_small else symbol, False

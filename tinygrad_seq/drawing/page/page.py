@@ -6,7 +6,6 @@ plain data that says what the groups in it are. Names are text there, never mark
 
 import json
 import re
-from collections import defaultdict
 from html import escape
 from importlib.resources import files
 from math import inf, log10
@@ -15,6 +14,7 @@ from typing import Any
 from tinygrad_seq.drawing.page.details import Details, rounded
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.title_and_legend import tenfold
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item, Scale, View, leaves, within
 from tinygrad_seq.drawing.view.values import gradient
@@ -155,7 +155,6 @@ def forward_frames(view: View) -> list[list[str]]:
             when[gap] = max(when[gap], when[frame[edge.source]] + 0.5)
     for edge in sorted(view.edges, key=lambda edge: when.get(frame.get(edge.target, ""), inf)):
         frame.setdefault(edge.source, frame.get(edge.target, edge.target))
-    frames: dict[str, list[str]] = defaultdict(list)
-    for id in dict.fromkeys([*frame, *(item.id for item, _ in items)]):  # ops before their leaves
-        frames[frame.get(id, id)].append(id)  # a leaf that nothing reads is a frame of its own
+    in_order = dict.fromkeys([*frame, *(item.id for item, _ in items)])  # ops before their leaves
+    frames = grouped((frame.get(id, id), id) for id in in_order)  # a leaf that nothing reads is a frame of its own
     return [frames[first] for first in sorted(frames, key=lambda first: when.get(first, -1))]

@@ -39,6 +39,7 @@ texts = {
     "constant": "#5C6770",
     "middle": "#5C6770",
 }
+edges = {"state": state, "delay": state, "gradient": gradient}  # by role; others are lines
 weights = ("#17A398", "#8E5BD1", "#C2578F", "#5C7F1F", "#3F6FC6", "#A8682A", "#6B7280", "#0F766E", "#7C3F9B", "#9F3A4E")
 
 dark = {  # what is another colour on a dark page
@@ -57,16 +58,11 @@ dark = {  # what is another colour on a dark page
 }
 
 
-def weight(row: int) -> str:
-    """The colour of a weight; after the last one they come again."""
-    return weights[row % len(weights)]
-
-
 def of_role(role: str, row: int = -1) -> tuple[str, str]:
-    """The colour of a shape, and of the text on it."""
+    """The colour of a shape, and of the text on it. After the last colour of weights they come again."""
     if role == "gradient":
         return gradient, paper
-    return weight(row) if role == "weight" else fills[role], texts.get(role, ink)
+    return weights[row % len(weights)] if role == "weight" else fills[role], texts.get(role, ink)
 
 
 cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
@@ -74,8 +70,12 @@ nothing = "#DCE1E6"  # exactly zero: not vanished, never there
 broken = "#B5179E"  # infinite, or not a number
 
 
-def heat(value: float, scale: Scale) -> tuple[str, float]:
-    """The colour of a number and the width of an edge that carries it: the same step for the same factor."""
+def heat(value: float | None, scale: Scale | None) -> tuple[str, float]:
+    """The colour of a number and the width of an edge that carries it: the same step for the same factor. No colour, ""
+    and 0, where there is no number, or no scale.
+    """
+    if value is None or scale is None or scale.low is None:
+        return "", 0.0
     if not isfinite(value):
         return broken, 5.0
     if not value or not scale.low or not scale.high or scale.low >= scale.high:

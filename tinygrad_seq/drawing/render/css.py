@@ -23,12 +23,8 @@ def sheet() -> str:
         ".mark": f"fill:none;stroke:{palette.quiet};stroke-width:1.5",
         ".hole": f"fill:none;stroke:{palette.paper};stroke-width:7",
     }
-    strokes = {"state": palette.state, "delay": palette.state, "gradient": palette.gradient}
-    light |= {
-        f".edge.{role} .{part}": rule
-        for role, colour in strokes.items()
-        for part, rule in (("line", f"stroke:{colour};stroke-width:1.9"), ("head", f"fill:{colour}"))
-    }
+    for role, colour in palette.edges.items():
+        light |= {f".edge.{role} .line": f"stroke:{colour};stroke-width:1.9", f".edge.{role} .head": f"fill:{colour}"}
     light |= {
         ".pill.gradient rect": f"fill:{palette.gradient}",
         ".pill.gradient text": f"fill:{palette.paper}",
@@ -43,15 +39,10 @@ def sheet() -> str:
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"
-    for (
-        selector,
-        rule,
-    ) in light.items():  # a rule for texts or edges is repeated: a more general one would win otherwise
-        if not dark[selector] or (dark[selector] == rule and "text" not in selector and ".edge." not in selector):
-            del dark[selector]
 
     def rules(table: dict[str, str], root: str = "") -> str:
-        return "".join(f"{root}{selector.replace(',', ',' + root)}{{{rule}}}" for selector, rule in table.items())
+        said = ((selector.replace(",", "," + root), rule) for selector, rule in table.items() if rule)
+        return "".join(f"{root}{selectors}{{{rule}}}" for selectors, rule in said)
 
     return (
         rules(light)
@@ -61,8 +52,11 @@ def sheet() -> str:
 
 
 def darkened(rule: str, selector: str) -> str:
-    """Return the part of a rule that differs on a dark page."""
+    """Return what is to be said of colours on a dark page: where it is what is said on a light one, nothing, except
+    for texts and edges, of which a more general rule would hold otherwise.
+    """
     if "#FFFFFF" in rule and "text" in selector:  # white on a colour that stays
         return rule
     kept = [part for part in rule.split(";") if "#" in part]
-    return ";".join(re.sub("#[0-9A-F]{6}", lambda found: palette.dark.get(found[0], found[0]), part) for part in kept)
+    said = re.sub("#[0-9A-F]{6}", lambda found: palette.dark.get(found[0], found[0]), ";".join(kept))
+    return said if said != rule or "text" in selector or ".edge." in selector else ""

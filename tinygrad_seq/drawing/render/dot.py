@@ -8,17 +8,16 @@ from collections.abc import Iterable
 from html import escape
 from itertools import pairwise
 
-from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
-from tinygrad_seq.drawing.layout.text_size import widths
+from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedItem
+from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render import colours as palette
-from tinygrad_seq.drawing.render.strokes import XY, Curve, Stroke, colours, strokes
-from tinygrad_seq.drawing.render.title_and_legend import surroundings
+from tinygrad_seq.drawing.render.strokes import Curve, Stroke, stroke
+from tinygrad_seq.drawing.render.title_and_legend import rim, surroundings
 from tinygrad_seq.drawing.render.xdot import background, font
 from tinygrad_seq.drawing.view.labels import printable
 from tinygrad_seq.drawing.view.model import Cluster, Scale
 
 Attributes = dict[str, str]
-rim = 30.0  # around everything
 places = ("pos", "bb", "lp", "xlp")  # attributes that hold positions
 usual: dict[str, Attributes] = {  # what most nodes and edges look like; said once
     "graph": {"bgcolor": palette.paper, "fontname": font, "pad": f"{rim / 72:.4f}", "tooltip": " "},
@@ -65,8 +64,9 @@ def dot(layout: Layout, positions: bool = True) -> str:
         for item in cluster.items:
             graph.node(item.id, **said("node", node_style(items[item.id], view.scale)))
         stack += reversed(cluster.inner)
-    for drawn in strokes(layout.edges, view.scale):
-        graph.edge(drawn.edge.source, drawn.edge.target, **said("edge", edge_style(drawn)))
+    for placed in layout.edges:
+        style = edge_style(stroke(placed, view.scale))
+        graph.edge(placed.edge.source, placed.edge.target, **said("edge", style))
     return str(graph.source)
 
 
@@ -126,14 +126,18 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     }  # fmt: skip
     if item.role == "middle":
         style |= {"shape": "plaintext", "style": "solid"}
-    if item.value is not None and scale is not None and scale.low is not None:
-        colour, thick = palette.heat(item.value, scale)
+    colour, thick = palette.heat(item.value, scale)
+    if colour:
         style |= {"color": colour, "penwidth": f"{1 + thick / 2:g}"}
     return style
 
 
 def label(place: PlacedItem) -> str:
-    """Return the words on an item: its symbol small before its label, or else its lines."""
+    """Return the words on an item: its symbol small before its label, or else its lines.
+
+    Words stand at the foot of their row, so a row is as high as the next base line is below its own; the last is as
+    high as the one before it.
+    """
     words, feet = place.words, [foot for _, _, foot in place.words]
     if place.symbol:
         return table([(sized(place.symbol, 9) + sized("\xa0" + " ".join(word for word, _, _ in words), 12), 16)])
@@ -146,7 +150,7 @@ def edge_style(drawn: Stroke) -> Attributes:
     """Return how an edge looks, where it runs, and what it says: a delay; or a cut, whose mark hides a piece of it."""
     edge, (x, y) = drawn.edge, drawn.mark
     style = {
-        "color": drawn.heat or colours.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
+        "color": drawn.heat or palette.edges.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
         "arrowsize": f"{0.52 + 0.07 * drawn.width:.3g}", "tooltip": text(edge.label or " "),
         "pos": " ".join([f"e,{at(*drawn.head[0])}", *(at(*point) for point in cubic(drawn.line))]),
     }  # fmt: skip
@@ -154,7 +158,7 @@ def edge_style(drawn: Stroke) -> Attributes:
         style |= {"label": text(edge.label or "t−1"), "lp": at(x, y - 9)}
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
-        beside = at(x + 10 + widths(["detach"], 9)[0] / 2, y) if drawn.steep else at(x, y - 14)
+        beside = at(x + 10 + width("detach", 9) / 2, y) if drawn.steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
         style |= {"xlabel": table([(sized("detach", 9), 0)]), "xlp": beside}
     return style

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tinygrad_seq.drawing.layout.model import PlacedEdge, Point
+from tinygrad_seq.drawing.layout.model import XY, PlacedEdge, Point
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.view.model import Edge, Scale
 
-XY = tuple[float, float]
 Curve = tuple[str, list[XY]]  # as in SVG: "M" start, "L" line, "Q" curve by a corner, "C" curve by two controls
-colours = {"state": palette.state, "delay": palette.state, "gradient": palette.gradient}  # of edges by role
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +23,11 @@ class Stroke:
     steep: bool  # whether a cut line is steep there
 
 
-def strokes(edges: list[PlacedEdge], scale: Scale | None) -> list[Stroke]:
-    """Return how edges are drawn."""
-    return [stroke(placed, scale) for placed in edges]
-
-
 def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     """Return how an edge is drawn: as wide as its role, or the number it shows, wants it."""
     edge, (*points, (x, y, through)) = placed.edge, placed.points
-    heat, width = "", 1.9 if edge.role in colours else 1.2
-    if edge.value is not None and scale is not None and scale.low is not None:
-        heat, width = palette.heat(edge.value, scale)
-        width = max(width, 1.0)
+    heat, width = palette.heat(edge.value, scale)
+    width = max(width, 1.0) if heat else 1.9 if edge.role in palette.edges else 1.2
     half = 2.6 + 0.6 * width  # of the arrowhead
     left, above, _ = points[-1]
     if through == "v":

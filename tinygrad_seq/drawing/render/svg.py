@@ -7,34 +7,34 @@ names both its ends, every cluster one `<g class="cluster KEY">`.
 from html import escape
 
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedItem
-from tinygrad_seq.drawing.layout.routing import laid_out
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.css import sheet
-from tinygrad_seq.drawing.render.strokes import Stroke, strokes
-from tinygrad_seq.drawing.render.title_and_legend import Part, Text, surroundings
+from tinygrad_seq.drawing.render.strokes import Stroke, stroke
+from tinygrad_seq.drawing.render.title_and_legend import Part, Text, rim, surroundings
 from tinygrad_seq.drawing.view.labels import printable
-from tinygrad_seq.drawing.view.model import Scale, View
-
-rim = 30.0  # around everything
+from tinygrad_seq.drawing.view.model import Scale
 
 
-def svg(view: View, layout: Layout | None = None) -> str:
-    """Return the picture as SVG text; `layout` is that of the view, where it is known already."""
-    layout = laid_out(view) if layout is None else layout
+def svg(layout: Layout) -> str:
+    """Return the picture as SVG text."""
+    view = layout.view
     title, legend, (left, top, right, bottom) = surroundings(view, layout.box)
-    parts = list(map(part_text, title)) + list(map(cluster_text, layout.clusters))
-    parts += map(edge_text, strokes(layout.edges, view.scale))
-    parts += [item_text(placed, view.scale) for placed in layout.items]
-    parts += map(part_text, legend)
+    lines = [stroke(placed, view.scale) for placed in layout.edges]
     left, top = left - rim, top - rim
     wide, high = short(right - left + rim), short(bottom - top + rim)
     size = f'width="{wide}" height="{high}"'
-    start = [
+    parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{short(left)} {short(top)} {wide} {high}" {size}>',
         f"<style>{sheet()}</style>",
         f'<rect class="paper" x="{short(left)}" y="{short(top)}" {size}/>',
+        *map(part_text, title),
+        *map(cluster_text, layout.clusters),
+        *map(edge_text, lines),
+        *(item_text(placed, view.scale) for placed in layout.items),
+        *map(part_text, legend),
+        "</svg>\n",
     ]
-    return printable("\n".join([*start, *parts, "</svg>", ""]))
+    return printable("\n".join(parts))
 
 
 def short(value: float) -> str:
@@ -76,8 +76,8 @@ def item_text(placed: PlacedItem, scale: Scale | None) -> str:
     """Return an item: its shape, and the words on it."""
     item, x, y, wide, high, text = placed.item, placed.x, placed.y, placed.width, placed.height, placed.words
     style = ' style="fill:none;stroke:none"' if item.role == "middle" else ""
-    if item.value is not None and scale is not None and scale.low is not None:
-        colour, thick = palette.heat(item.value, scale)
+    colour, thick = palette.heat(item.value, scale)
+    if colour:
         style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
     role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else escape(item.role)
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from tinygrad_seq.drawing.layout.text_size import widths
-from tinygrad_seq.drawing.render.colours import of_role, tint, weight, weights
+from tinygrad_seq.drawing.layout.text_size import width
+from tinygrad_seq.drawing.render.colours import of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+rim = 30.0  # of paper around everything
 roles = {
     "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
     "output": "output", "gradient": "gradient",
@@ -65,7 +66,7 @@ def place_title(view: View, x: float, y: float, limit: float) -> Iterator[tuple[
     for words, size, kind in zip(titles(view)[::-1], (12.5, 20.0), ("quiet", "title")):
         if words:
             words = shortened(words, max(20, int(limit / size / 0.55)))
-            yield Text(x, y, words, size, kind), (x, y - size, x + widths([words], size)[0], y)
+            yield Text(x, y, words, size, kind), (x, y - size, x + width(words, size), y)
             y -= 24
 
 
@@ -99,18 +100,17 @@ def longest(view: View, keys: tuple[str, ...]) -> int:
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
-    shown = {item.role for cluster in within(view.top) for item in cluster.items}
-    shown |= {edge.role for edge in view.edges if edge.role == "gradient"}
-    entries = [
-        (f"weight w{row.colour % len(weights)}", weight(row.colour), row.label, about(row, view.scale))
+    grads = {edge.role for edge in view.edges if edge.role == "gradient"}
+    shown = {item.role for cluster in within(view.top) for item in cluster.items} | grads
+    parameters = [
+        (f"weight w{row.colour % len(weights)}", of_role("weight", row.colour)[0], row.label, about(row, view.scale))
         for row in view.legend
     ]
-    entries += [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
-    pills, besides = widths([label for _, _, label, _ in entries], 10), widths([words for *_, words in entries], 11)
+    others = [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
     x = left
-    for (kind, colour, label, beside), pill, wide in zip(entries, pills, besides):
-        pill = max(40.0, pill + 18)
-        whole = pill + (wide + 8 if beside else 0)
+    for kind, colour, label, beside in parameters + others:
+        pill = max(40.0, width(label, 10) + 18)
+        whole = pill + (width(beside, 11) + 8 if beside else 0)
         if x > left and x - left + whole + 22 > limit:
             x, y = left, y + 28
         around = (x, y - 11, x + whole, y + 11)
@@ -135,7 +135,7 @@ def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Par
     """Place the colours and what they mean, up to the right; or say that there is nothing to show yet."""
     if scale.low is None:
         text = f"{scale.label}: not computed"
-        yield Text(right, y + 4, text, 11, anchor="end"), (right - widths([text], 11)[0], y - 11, right, y + 11)
+        yield Text(right, y + 4, text, 11, anchor="end"), (right - width(text, 11), y - 11, right, y + 11)
         return
     count, wide = 40, 200.0
     around = (right - wide, y - 8, right + 20, y + 24)

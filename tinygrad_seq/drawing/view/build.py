@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing.view.edges import connected
 from tinygrad_seq.drawing.view.elision import elided
 from tinygrad_seq.drawing.view.graph_facts import read
-from tinygrad_seq.drawing.view.labels import items_of, place_titles
+from tinygrad_seq.drawing.view.labels import items_of, title
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
-from tinygrad_seq.drawing.view.scene import aligned_rows, cluster_tree, op_drafts, prune
-from tinygrad_seq.drawing.view.values import Numbers, item_values, valued, walk_order
+from tinygrad_seq.drawing.view.scene import cluster_tree, op_drafts, prune, twins_of
+from tinygrad_seq.drawing.view.values import Numbers, item_values, scale, walk_order
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.same_step import classify_steps
 
@@ -40,30 +40,27 @@ def build(
     same = classify_steps(timeline, list(graph.of), within=rolled)
     kinds = same.kind
     elision = elided(timeline, kinds, rolled, *steps)
-    titles = place_titles(graph.outer)
-    clusters = cluster_tree(graph, elision, titles)
+    titles = {visit: title(visit) for visit in graph.outer}
+    told = numbers or Numbers("", {})
 
     ops = op_drafts(graph, elision, names or {})
-    edges, others, ids = connected(graph, elision, ops, roots, shared, numbers or Numbers("", {}))
+    edges, others, drawn = connected(graph, elision, ops, roots, shared, told)
     drafts = [*ops, *others]
-    for draft, item in zip(drafts, items_of(drafts, graph, titles), strict=True):
+    feet = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
+    values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
+    clusters = cluster_tree(graph, elision, titles)
+    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label), strict=True):
         clusters[draft.visit].items.append(item)
-    items = {item.id: item for cluster in clusters.values() for item in cluster.items}
-    drawn = {node: items[id] for node, id in ids.items()}
-    feet = {draft.id: draft.leaves for draft in drafts if draft.leaves and draft.leaves[0].requires_grad}
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}
     loops = [[full[step] for step in loop if step in full] for loop in timeline.loops]
-
-    of = numbers.of if numbers is not None else {}
-    view = View(
+    visited = told.of or [node for node in reversed(graph.of) if node.requires_grad]
+    return View(
         top=clusters[timeline.top],
         edges=edges,
         loops=list(filter(None, loops)),
-        rows=aligned_rows(graph, kinds, elision, drafts),
         legend=[] if shared else legend(graph, titles, drafts),
-        backward=walk_order(of or [node for node in reversed(graph.of) if node.requires_grad], drawn, feet, edges),
+        twins=twins_of(graph, elision, ops, others),
+        scale=None if numbers is None else scale(told.label, [*values.values(), *(edge.value for edge in edges)]),
+        backward=walk_order(visited, drawn, feet, edges),
     )
-    if numbers is None:
-        return view
-    return valued(view, item_values(of, drawn, feet, edges, elision.rolled), numbers.label)

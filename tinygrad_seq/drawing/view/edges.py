@@ -6,25 +6,21 @@ value that went on without its history by an edge that says so. Edges that fall 
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import reduce
+from math import hypot
 
 from tinygrad_seq.drawing.view.elision import Card, Elision
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, several
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.values import Numbers, together
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
 
-
-@dataclass(slots=True)
-class DraftEdge:
-    """An edge in the making."""
-
-    through_time: bool
-    entry: ScopeVisit | None  # of a delay: the step that the state comes back to
-    steps: set[ScopeVisit] = field(default_factory=set)  # in a rolled picture: the steps for which it is there
-    value: float | None = None
+EdgeKey = tuple[str, str, str, str, int]  # source, target, role, label; and which argument, -1 for one of several steps
+Read = tuple[Node, Node, ScopeVisit | None]  # an op, its argument; of a delay, the step that the state comes back to
 
 
 def connected(
@@ -48,11 +44,11 @@ def connected(
                 builder.add_op(node, argument, builder.drawn[node])
             else:
                 into_gaps.append((node, argument))
-    for node, argument in into_gaps:
+    for node, argument in into_gaps:  # to the box; or if the same value goes on from the gap, to where it does
         gap, source = elision.hidden[node][0], graph.of[node.parents[argument]].source
         if source not in elision.hidden or elision.hidden[source][0] is not gap:
-            same = (position for step, position in graph.of[source].positions if step.loop == gap.shown.loop)
-            goes_on = builder.passing.get((gap, next(same, -1)))  # the same value, of the last step in the gap
+            here = (position for step, position in graph.of[source].positions if step.loop == gap.shown.loop)
+            goes_on = builder.passing.get((gap, next(here, -1)))
             builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
     for node in outputs:
         if node.op is None:
@@ -61,7 +57,9 @@ def connected(
 
 
 class EdgeBuilder:
-    """Collects drafts of edges, and of the items that edges need: proxies, and values on their way out of a gap."""
+    """Collects what every edge is drawn for, and drafts of the items that edges need: proxies, and values on their way
+    out of a gap.
+    """
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
@@ -69,10 +67,10 @@ class EdgeBuilder:
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and position in its steps
-        self.edges: dict[tuple[str, str, str, str, int], DraftEdge] = {}  # see `add`
+        self.reads: defaultdict[EdgeKey, list[Read]] = defaultdict(list)
         ids = {draft.node: draft.id for draft in ops}
-        self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids}
-        self.drawn |= {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}  # the box
+        boxes = {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}
+        self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids} | boxes
 
     def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int) -> DraftItem:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""
@@ -122,51 +120,56 @@ class EdgeBuilder:
         self, node: Node, argument: int, source: str, target: str, role: str,
         label: str = "", entry: ScopeVisit | None = None,
     ) -> None:  # fmt: skip
-        """Add an argument to the edge with these ends, role and label; where no steps are merged, of this argument.
-
-        Combine the values of merged steps as a norm. At a gap only its border counts: for an edge that leads in the
-        first step, for one that leads out the last.
+        """Add an argument to the edge that is drawn for it: an edge of its own; or where steps are drawn as one, or as
+        a gap, the edge with these ends, role and label.
         """
-        parent, facts, numbers = node.parents[argument], self.graph.of[node], self.numbers
-        origin, cut = self.graph.of[parent].source, self.graph.of[parent].cut
-        leaves_gap, enters_gap = origin in self.elision.hidden, node in self.elision.hidden
-        step, before = self.merged_step(node), self.merged_step(origin)
-        merged = leaves_gap or enters_gap or (step is None and before is not None)
-        latest = self.graph.of[origin].latest
-        later = cut or any(latest.get(around.loop, around.order) != around.order for around, _ in facts.positions)
-        key = (source, target, role, label, -1 if merged else argument)
-        edge = self.edges.setdefault(key, DraftEdge(later, entry))
-        edge.steps.update(found for found in (step or before,) if found is not None)
-        value = numbers.of.get(parent) if numbers.uses is None else numbers.uses.get((node, parent))
-        if role == "weight" or not (leaves_gap or enters_gap):
-            edge.value = together((edge.value, value))
-        elif value is not None and (leaves_gap or edge.value is None):
-            edge.value = value
+        parent = node.parents[argument]
+        origin = self.graph.of[parent].source
+        at_gap = node in self.elision.hidden or origin in self.elision.hidden
+        out_of_steps = self.merged_step(node) is None and self.merged_step(origin) is not None
+        own = -1 if at_gap or out_of_steps else argument
+        self.reads[source, target, role, label, own].append((node, parent, entry))
 
     def merged_step(self, node: Node) -> ScopeVisit | None:
         """Return the innermost step around a node that a rolled picture draws as one with others."""
         steps = (step for step, _ in reversed(self.graph.of[node].positions) if len(self.elision.cards[step].steps) > 1)
         return next(steps, None) if self.elision.rolled else None
 
+    def edge(self, key: EdgeKey, reads: list[Read]) -> Edge:
+        """Return the edge that is drawn for these arguments. Where that is not all steps of a card, it says which.
+
+        Its number is the norm of theirs. At a gap only the border counts: of an edge that leads out the last step in
+        the gap, of one that leads in the first.
+        """
+        (source, target, role, label, _), (node, parent, _) = key, reads[0]
+        origin, hidden = self.graph.of[parent].source, self.elision.hidden
+        steps = {self.merged_step(op) or self.merged_step(self.graph.of[given].source) for op, given, _ in reads}
+        card = next((self.elision.cards[step].steps for step in steps if step is not None), [])
+        if role not in ("delay", "initial") and len(steps) < len(card):
+            label = several([step for step in card if step in steps])
+        latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
+        is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
+        of, uses = self.numbers.of, self.numbers.uses
+        numbers = [of.get(given) if uses is None else uses.get((op, given)) for op, given, _ in reads]
+        known = [number for number in numbers if number is not None]
+        if origin in hidden or (node in hidden and role != "weight"):
+            known = known[-1:] if origin in hidden else known[:1]
+        return Edge(source, target, role, is_later, reduce(hypot, known) if known else None, label)
+
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""
-        reads: dict[tuple[str, str, ScopeVisit | None], list[float | None]] = defaultdict(list)
-        for (source, _, _, label, _), draft in self.edges.items():
-            reads[source, label, draft.entry].append(draft.value)
+        made = [(self.edge(key, reads), reads[0][2]) for key, reads in self.reads.items()]
+        values = grouped(((edge.source, edge.label, entry), edge.value) for edge, entry in made)
         by_id = {draft.id: draft for draft in self.ops}
         entries: dict[str, DraftItem] = {}
         found: list[Edge] = []
-        for (source, target, role, label, _), draft in self.edges.items():
-            steps = self.elision.cards[next(iter(draft.steps))].steps if draft.steps else []
-            if role not in ("delay", "initial") and len(draft.steps) < len(steps):
-                label = several([step for step in steps if step in draft.steps])
-            edge = Edge(source, target, role, draft.through_time, draft.value, label)
-            values = reads[source, label, draft.entry]
-            if draft.entry is not None and len(values) > 1:
-                id, about = f"{source}@{draft.entry.id}@{label}", f" of step {label}"
+        for edge, entry in made:
+            alike = values[edge.source, edge.label, entry]
+            if entry is not None and len(alike) > 1:
+                id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label}"
                 if id not in entries:
-                    entries[id] = replace(by_id[source], id=id, role="passing", visit=draft.entry, about=about)
-                    found.append(replace(edge, target=id, value=together(values)))
+                    entries[id] = replace(by_id[edge.source], id=id, role="passing", visit=entry, about=about)
+                    found.append(replace(edge, target=id, value=together(alike)))
                 edge = replace(edge, source=id, role="state", through_time=False, label="")
             found.append(edge)
         hidden = self.elision.hidden.items()

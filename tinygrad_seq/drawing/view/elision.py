@@ -5,7 +5,9 @@ drawn for all of them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
@@ -46,23 +48,23 @@ def elided(timeline: Timeline, kinds: Mapping[ScopeVisit, int], rolled: bool, fi
 
 def gaps(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int], first: int, last: int) -> list[Card]:
     """Return the cards of a loop in an unrolled picture. One step alone is shown: a gap would be no shorter."""
-    kept = loop[0]
-    runs = [[kept]]
-    for order, step in enumerate(loop[1:], 1):
-        hide = first <= order < len(loop) - last and kinds[step] == kinds[kept]
-        if hide and runs[-1][-1] is not kept:
+    hidden = {
+        step
+        for order, (before, step) in enumerate(pairwise(loop), 1)
+        if first <= order < len(loop) - last and kinds[step] == kinds[before]
+    }
+    runs = [loop[:1]]
+    for before, step in pairwise(loop):
+        if before in hidden and step in hidden:
             runs[-1].append(step)
         else:
             runs.append([step])
-        kept = kept if hide else step
     return [Card(run[0].id + "..." * (len(run) > 1), run, run[0], gap=len(run) > 1) for run in runs]
 
 
 def rolls(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int]) -> list[Card]:
     """Return the cards of a loop in a rolled picture, one for each kind of step."""
-    same: dict[int, list[ScopeVisit]] = {}
-    for step in loop:
-        same.setdefault(kinds[step], []).append(step)
+    same = grouped((kinds[step], step) for step in loop)
     return [Card(steps[-1].id, steps, steps[-1]) for steps in same.values()]
 
 

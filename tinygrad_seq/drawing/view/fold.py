@@ -23,13 +23,11 @@ def folded(view: View, depth: int) -> View:
         cluster.items += map(one_item, cluster.inner)
         cluster.inner = []
     shown = {cluster.id for cluster in within(view.top)}
-    became = set(home.values())
-    aligned = [[c.id for c in loop] for loop in view.loops if len(loop) > 1 and all(c.id in became for c in loop)]
     return replace(
         view,
         edges=joined(view.edges, home),
         loops=[loop for loop in view.loops if all(c.id in shown for c in loop)],
-        rows=[row for row in view.rows if home.keys().isdisjoint(row)] + aligned,
+        twins={id: twin for id, twin in view.twins.items() if home.keys().isdisjoint((id, twin))},
         backward=list(dict.fromkeys(home.get(id, id) for id in view.backward)),
     )
 

@@ -3,18 +3,20 @@
 Nothing here decides what is shown: a fact holds for a node also where a picture leaves out its step.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
+from tinygrad_seq.engine.primitive import Primitive
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 Positions = Sequence[tuple[ScopeVisit, int]]  # the steps around a node, outermost first, and which of their ops it is
 Delay = tuple[ScopeVisit, int]  # the step that reads, and how many steps before it the value was made
+Read = tuple[Primitive | None, int, int, int, int]  # an op: loop, order of its step, position there; which argument
 
 
 @dataclass(slots=True)
@@ -41,16 +43,14 @@ class GraphFacts:
     timeline: Timeline
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     states: Set[str]  # names of states
+    carried: Mapping[Read, str]  # the same, by where steps read them from other steps
 
 
 def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     """Return the facts of the graph that made these nodes; `find`: with the loops that no scope declares."""
     nodes, outputs = ancestors(roots), set(roots)
     timeline = timeline_of([node for node in nodes if node.op is not None], find)
-    users: dict[Node, list[Node]] = defaultdict(list)
-    for node in timeline.visit_of:
-        for parent in node.parents:
-            users[parent].append(node)
+    users = grouped((parent, node) for node in timeline.visit_of for parent in node.parents)
     proxies = sources(nodes, outputs, timeline.positions, users)
     by_serial = {node.serial: node for node in nodes}
     outer = {visit: visit.outer for visit in timeline.inner if visit.outer is not None}  # outer places first
@@ -58,18 +58,14 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     for visit, around in outer.items():
         if visit.key == "grad" or around in backward:
             backward.add(visit)
-    orders: dict[Node, dict[int, int]] = {}  # of each node and loop, the step that it was made in
     of: dict[Node, NodeFacts] = {}
     for ordinal, node in enumerate(nodes):
         positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
-        given = [of[parent].source for parent in node.parents]
-        orders[node] = {step.loop: step.order for step, _ in positions}
         latest: dict[int, int] = {}
         for parent in node.parents:
             for loop, order in of[parent].latest.items():
-                if order > latest.get(loop, -1):
-                    latest[loop] = order
+                latest[loop] = max(order, latest.get(loop, -1))
         of[node] = NodeFacts(
             ordinal,
             positions,
@@ -78,19 +74,21 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             cut=node.op is None and source is not node,
             drawn=node.op is not None and source is node and node not in proxies,
             gradient=timeline.visit_of.get(node) in backward,
-            delays=tuple([delay(orders[maker], positions) for maker in given]),
-            latest=latest | orders[node],
+            delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
+            latest=latest | {step.loop: step.order for step, _ in positions},
         )
-    carried = states | {
-        parent.name
+    carried: dict[Read, str] = {
+        (node.op, step.loop, step.order, position, argument): node.parents[argument].name or ""
         for node, facts in of.items()
-        for parent, later in zip(node.parents, facts.delays, strict=True)
-        if later is not None and parent.name is not None and not of[parent].cut
+        for argument, later in enumerate(facts.delays)
+        if later is not None and node.parents[argument].name and not of[node.parents[argument]].cut
+        for step, position in facts.positions
     }
+    names = states.union(carried.values())
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
-        facts.role = role(node, facts, outputs, carried) if leaf is None else role_of_leaf(leaf, users[leaf], timeline)
-    return GraphFacts(of, timeline, outer, carried)
+        facts.role = role(node, facts, outputs, names) if leaf is None else role_of_leaf(leaf, users[leaf], timeline)
+    return GraphFacts(of, timeline, outer, names, carried)
 
 
 def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], proxies: Sources) -> Node:
@@ -104,8 +102,9 @@ def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], pro
     return node.parents[0] if part and node not in outputs and node not in proxies else node
 
 
-def delay(made: Mapping[int, int], reader: Positions) -> Delay | None:
+def delay(maker: Positions, reader: Positions) -> Delay | None:
     """Return the step of the reader that a value enters from another step of the loop, and from how far back."""
+    made = {step.loop: step.order for step, _ in maker}
     for step, _ in reader:
         back = step.order - made.get(step.loop, step.order)
         if back:
@@ -132,18 +131,14 @@ def role_of_leaf(leaf: Node, users: Sequence[Node], timeline: Timeline) -> str:
 
 
 def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:
-    """Return what a state before the first step is called: where later steps read "h" from the step before, "h0"."""
+    """Return what a state before the first step is called: where the next step reads "h" from this one, "h0"."""
     if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
         return leaf.name
     if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
     for step, position in graph.of[user].positions:
-        loop = graph.timeline.loops[step.loop]
-        for order in (step.order + 1, step.order - 1):
-            members = graph.timeline.ops_in[loop[order]] if 0 <= order < len(loop) else []
-            twin = members[position] if position < len(members) else None
-            if twin is not None and twin.op is user.op and argument < len(twin.parents):  # a history may be shorter
-                state, delay = twin.parents[argument], graph.of[twin].delays[argument]
-                if state.name and delay is not None and not graph.of[state].cut:
-                    return f"{state.name}0"
+        for order in (step.order + 1, step.order - 1):  # whose histories may be shorter: what is not there has no name
+            name = graph.carried.get((user.op, step.loop, order, position, argument))
+            if name is not None:
+                return f"{name}0"
     return None

@@ -1,7 +1,7 @@
 """Put a graph into the words of its picture: symbols, labels, and tooltips, which keep the full text."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,11 +45,6 @@ def printable(text: str) -> str:
     return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
 
 
-def place_titles(timeline: Iterable[ScopeVisit]) -> dict[ScopeVisit, str]:
-    """Return what each place says about itself."""
-    return {visit: title(visit) for visit in timeline}
-
-
 def title(visit: ScopeVisit) -> str:
     """Return what a cluster says about itself."""
     if visit.key == "grad":
@@ -77,10 +72,20 @@ def gap_text(steps: Sequence[ScopeVisit]) -> tuple[str, str, str]:
     return count, f"{count}\n{times}", about
 
 
-def items_of(drafts: Sequence[DraftItem], graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> list[Item]:
-    """Return the items of drafts, each with its texts."""
+def items_of(
+    drafts: Sequence[DraftItem],
+    graph: GraphFacts,
+    titles: Mapping[ScopeVisit, str],
+    values: Mapping[str, float | None],
+    number: str,
+) -> list[Item]:
+    """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
-    return [item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit]) for draft in drafts]
+    told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
+    return [
+        item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit], values.get(draft.id), told.get(draft.id, ""))
+        for draft in drafts
+    ]
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
@@ -92,24 +97,23 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
     return " / ".join(reversed(words)) if words else None
 
 
-def item_of(draft: DraftItem, ordinal: int, path: str | None) -> Item:
+def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str) -> Item:
     """Return the item of an op, of a proxy, or of a value on its way."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
     if role == "passing":
         label = label or symbol(node)
-        return Item(draft.id, role, "", label, label + draft.about, -1)
+        return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, text, path) for each, text in shapes.items())
     sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
-    return Item(draft.id, role, sign, label, about, ordinal, draft.colour, shape=text)
+    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text)
 
 
 def symbol(node: Node) -> str:
     """Return the op as on a blackboard."""
-    name: str = node.op.name
-    return symbols.get(name, name)
+    return symbols.get(node.op.name, str(node.op.name))
 
 
 def kind_of_leaf(node: Node, role: str) -> str:

@@ -85,9 +85,9 @@ class View:
     top: Cluster
     edges: list[Edge]
     loops: list[list[Cluster]]  # steps and gaps in order of time
-    rows: list[list[str]]  # items that are the same op in different steps: best drawn at one height
     legend: list[LegendRow]
     scale: Scale | None = None  # of the values shown; None where none were asked for
+    twins: dict[str, str] = field(default_factory=dict)  # of what passes through a gap: the same op in a drawn step
     backward: list[str] = field(default_factory=list)  # items in the order in which the walk visits them
 
 

@@ -1,10 +1,10 @@
 """Set the scene: the tree of clusters, and a draft of an item for every op that is shown."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from tinygrad_seq.drawing.view.elision import Card, Elision
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, several
 from tinygrad_seq.drawing.view.model import Cluster, Item
 from tinygrad_seq.engine.graph import Node
@@ -40,37 +40,32 @@ def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str]
 
 def op_drafts(graph: GraphFacts, elision: Elision, names: Mapping[Node, str]) -> list[DraftItem]:
     """Return drafts of the ops that are shown."""
-    numbers: Counter[ScopeVisit] = Counter()
-    found = []
-    for node, visit in graph.timeline.visit_of.items():
-        if graph.of[node].drawn and node not in elision.hidden and elision.twins[node] is node:
-            name = node.name or names.get(node)
-            found.append(DraftItem(f"{visit.id}#{numbers[visit]}", graph.of[node].role, visit, node, name))
-        numbers[visit] += 1
-    return found
+    return [
+        DraftItem(f"{visit.id}#{number}", graph.of[node].role, visit, node, node.name or names.get(node))
+        for visit in graph.timeline.inner
+        for number, node in enumerate(visit.ops)
+        if graph.of[node].drawn and node not in elision.hidden and elision.twins[node] is node
+    ]
 
 
-def aligned_rows(
-    graph: GraphFacts, kinds: Mapping[ScopeVisit, int], elision: Elision, drafts: Iterable[DraftItem]
-) -> list[list[str]]:
-    """Return the ids of ops that are the same in different steps, and of what stands for them in a gap."""
-    rows: dict[tuple[bool, int, int], list[str]] = defaultdict(list)
-    passing: dict[ScopeVisit, list[DraftItem]] = defaultdict(list)
-    for draft in drafts:
-        if draft.role == "passing":
-            passing[draft.visit].append(draft)
-        elif not draft.leaves:
-            facts = graph.of[draft.node]
-            for step, position in facts.positions[:1]:  # in a backward the first steps have other ops
-                rows[facts.gradient, kinds[step] if facts.gradient else step.loop, position].append(draft.id)
-    for step, card in elision.cards.items():
-        if card.gap and card.shown is step:
-            for draft in passing[step]:
-                rows[False, step.loop, elision.hidden[draft.node][1]].append(draft.id)
-            shown = sorted(key for key in rows if key[:2] == (False, step.loop))
-            if shown:
-                rows[shown[len(shown) // 2]].append(f"{card.id}#")
-    return [row for _, row in sorted(rows.items(), key=lambda entry: entry[0][0]) if len(row) > 1]
+def twins_of(
+    graph: GraphFacts, elision: Elision, ops: Iterable[DraftItem], others: Iterable[DraftItem]
+) -> dict[str, str]:
+    """Return the twins of the values that pass through gaps, by id: the same op in the last step that is drawn; of the
+    same name, if there is one.
+    """
+    forward = [draft for draft in ops if not graph.of[draft.node].gradient]
+    outermost = ((draft, position) for draft in forward for position in graph.of[draft.node].positions[:1])
+    drawn = grouped(((step.loop, position), draft) for draft, (step, position) in outermost)
+    twins = {}
+    for draft in others:
+        if draft.node in elision.hidden:
+            gap, position = elision.hidden[draft.node]
+            same_op = drawn[gap.shown.loop, position]
+            alike = [other for other in same_op if other.name == draft.name] or same_op
+            if alike:
+                twins[draft.id] = alike[-1].id
+    return twins
 
 
 def prune(clusters: Mapping[ScopeVisit, Cluster]) -> None:

@@ -4,13 +4,14 @@ Gradients come from one more walk over the graph, in which nothing is changed: w
 contribution, what arrives at a node is their sum. Any other mapping from nodes to numbers is shown just the same.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, floor, hypot, isfinite, log10
 from typing import Any
 
-from tinygrad_seq.drawing.view.model import Edge, Item, Scale, View, within
+from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.labels import DraftItem
+from tinygrad_seq.drawing.view.model import Edge, Scale
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
@@ -95,65 +96,46 @@ def together(values: Iterable[float | None]) -> float | None:
     return known[0] if len(known) == 1 else hypot(*known) if known else None
 
 
-def scale(label: str, values: Sequence[float]) -> Scale:
-    """Return a scale of powers of ten around the values: at least six, so that a healthy gradient looks healthy, at
-    most twelve.
+def scale(label: str, numbers: Iterable[float | None]) -> Scale:
+    """Return a scale of powers of ten around the known numbers: at least six, so that a healthy gradient looks healthy,
+    at most twelve.
     """
-    if not values:
+    known = [number for number in numbers if number is not None]
+    if not known:
         return Scale(label)
-    positive = [abs(value) for value in values if value and isfinite(value)] or [1.0]
+    positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
     high = ceil(log10(max(positive)) - 1e-9)
     low = min(high - 6, max(high - 12, floor(log10(min(positive)) + 1e-9)))
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
 
 
-def walk_order(nodes: Iterable[Node], drawn: Mapping[Node, Item], feet: Iterable[str], edges: list[Edge]) -> list[str]:
+def walk_order(
+    nodes: Iterable[Node], drawn: Mapping[Node, str], feet: Iterable[DraftItem], edges: list[Edge]
+) -> list[str]:
     """Return the ids of items in the order in which a walk over these nodes comes to them, leaves (feet) beside ops."""
-    leaves = dict.fromkeys(feet)
-    beside: dict[str, list[str]] = defaultdict(list)
-    for edge in edges:
-        if edge.source in leaves:
-            beside[edge.target].append(edge.source)
-    ops = (drawn[node].id for node in nodes if node in drawn)
-    return list(dict.fromkeys([*(id for op in ops for id in (op, *beside.get(op, ()))), *leaves]))
+    leaves = dict.fromkeys(foot.id for foot in feet)
+    beside = grouped((edge.target, edge.source) for edge in edges if edge.source in leaves)
+    ops = (drawn[node] for node in nodes if node in drawn)
+    return list(dict.fromkeys([*(id for op in ops for id in (op, *beside[op])), *leaves]))
 
 
 def item_values(
     of: Mapping[Node, float],
-    drawn: Mapping[Node, Item],
-    feet: Mapping[str, Sequence[Node]],  # what the proxies stand for, by id
+    drawn: Mapping[Node, str],
+    drafts: Iterable[DraftItem],
+    feet: Iterable[DraftItem],
     edges: list[Edge],
     rolled: bool,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Return the numbers of items, by id: of merged steps the norm, of what goes on from a gap the first in `of`."""
-    values: dict[str, float] = {}
+    roles = {draft.id: draft.role for draft in drafts}  # the box of a gap is no draft, and has no number
+    values: dict[str, float | None] = {}
     for node, value in of.items():
-        item = drawn.get(node)
-        if item is not None and item.role != "middle":
-            if item.id not in values:
-                values[item.id] = value
-            elif item.role != "passing":
-                values[item.id] = hypot(values[item.id], value)
-    uses: dict[str, list[float | None]] = defaultdict(list)
-    for edge in edges:
-        uses[edge.source].append(edge.value)
-    for id, leaves in feet.items():
-        beside_one = len(uses[id]) == 1 and uses[id][0] is not None and not rolled
-        found = together(uses[id] if beside_one else [of.get(leaf) for leaf in leaves])
-        if found is not None:
-            values[id] = found
+        id = drawn.get(node, "")
+        if id in roles and not (id in values and roles[id] == "passing"):
+            values[id] = together((values.get(id), value))
+    uses = grouped((edge.source, edge.value) for edge in edges)
+    for foot in feet:
+        beside_one = len(uses[foot.id]) == 1 and uses[foot.id][0] is not None and not rolled
+        values[foot.id] = together(uses[foot.id] if beside_one else [of.get(leaf) for leaf in foot.leaves])
     return values
-
-
-def valued(view: View, values: Mapping[str, float], label: str) -> View:
-    """Return the view with numbers of its items, and their scale."""
-    name = label.partition(" (")[0]
-    for cluster in within(view.top):
-        cluster.items = [
-            replace(item, value=values[item.id], tooltip=f"{item.tooltip}\n{name} {values[item.id]:.3g}")
-            if item.id in values
-            else item
-            for item in cluster.items
-        ]
-    spread = [*values.values(), *(edge.value for edge in view.edges if edge.value is not None)]
-    return replace(view, scale=scale(label, spread))
