@@ -52,6 +52,9 @@ def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = Fal
         keys = [surroundings.step_key(step, within) for step in loop]
         if within:
             forget_ends(loop[0].loop, keys)
+            if len(loop) > 1:
+                first, second = (timeline.ops_in[step] for step in loop[:2])
+                keys[0] = keys[1] if lacks_a_beginning(keys[0], keys[1], first, second) else keys[0]
         fixed = [tuple([entry[0] for entry in key]) for key in keys]
         integers = [[n for _, moving in key for n in moving] for key in keys]
         for i, step in enumerate(loop):
@@ -93,18 +96,23 @@ class Surroundings:
             entries.append(entry_of(key, static_of(node), data))
             entries += [self.argument(parent, step, own_steps, data) for parent in node.parents]
             if not within:
-                found = [(self.location(user, step, own_steps), user) for user in self.users[node]]
+                found = [(self.location(user, step, own_steps, True), user) for user in self.users[node]]
                 outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
                 entries.append((tuple(outside), ()))
         return [self.known.setdefault(entry, entry) for entry in entries]
 
-    def location(self, node: Node, step: ScopeVisit, own_steps: Sequence[Position]) -> Hashable:
-        """Return where a node is, seen from a step: its position in it, where in another step, or None (outside)."""
+    def location(self, node: Node, step: ScopeVisit, own_steps: Sequence[Position], reader: bool = False) -> Hashable:
+        """Return where a node is, seen from a step: its position in it, where in another step, or None (outside).
+
+        A first step may lack ops at its beginning, and a last one have more at its end: so positions count from the
+        end of a step that is read, and from the beginning of one that reads.
+        """
         for other, position in self.timeline.positions.get(node, ()):
+            place = position if reader else position - len(self.timeline.ops_in[other])
             if other is step:
-                return position
+                return place
             if not any(other is own for own, _ in own_steps):
-                return other.loop, other.order - step.order, position
+                return other.loop, other.order - step.order, place
         return None
 
     def argument(
@@ -141,6 +149,24 @@ def forget_ends(loop: int, keys: list[StepKey]) -> None:
             where = read[0][0] if read[0] else None
             if isinstance(where, tuple) and len(where) == 3 and where[0] == loop and not 0 <= i + where[1] <= last:
                 keys[i][k] = read
+
+
+def lacks_a_beginning(first: StepKey, second: StepKey, ops: Sequence[Node], more: Sequence[Node]) -> bool:
+    """Tell whether the first step is the second one without its first ops, whose results are constants there.
+
+    Nothing is recorded of what is made of inputs and a constant first state, such as `concatenate([x, h])`.
+    """
+    lacking = len(more) - len(ops)
+    rest = second[sum(1 + len(node.parents) for node in more[:lacking]) :]
+    learned = any(parent.op is None and parent.requires_grad for node in more[:lacking] for parent in node.parents)
+    if lacking <= 0 or learned or len(rest) != len(first):
+        return False
+    for entry, read in zip(first, rest):
+        where = read[0][0] if read[0] else None
+        lost = type(where) is int and where < -len(ops) and entry[0][:2] == (None, None)
+        if entry != read and not lost:
+            return False
+    return True
 
 
 def entry_of(key: list[Hashable], static: dict[str, Any], data: list[tuple[str, Hashable]]) -> Entry:

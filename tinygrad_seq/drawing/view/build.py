@@ -37,9 +37,7 @@ def build(
     """
     graph = read(roots, find)
     timeline = graph.timeline
-    same = classify_steps(timeline, list(graph.of), within=rolled)
-    kinds = same.kind
-    elision = elided(timeline, kinds, rolled, *steps)
+    elision = elided(timeline, classify_steps(timeline, list(graph.of), within=rolled), rolled, *steps)
     titles = {visit: title(visit) for visit in graph.outer}
     told = numbers or Numbers("", {})
 

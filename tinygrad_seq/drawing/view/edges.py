@@ -88,6 +88,8 @@ class EdgeBuilder:
         twin = self.elision.twins[node]
         other = twin.parents[argument]  # the weight itself, or this step's input in another step
         if not self.graph.of[other].leaves:
+            if twin is not node and self.graph.of[twin].delays[argument] is None:
+                return  # what an op gave that the first step lacks
             other = node.parents[argument]  # a first state, where other steps read the step before
         if shared and self.graph.of[other].role == "weight":
             visit, leaves = self.graph.timeline.top, self.graph.of[other].leaves

@@ -3,12 +3,13 @@ that is shown. In an unrolled picture a box stands for several in a row, a gap; 
 drawn for all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.same_step import StepKinds
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 
@@ -20,6 +21,7 @@ class Card:
     steps: list[ScopeVisit]
     shown: ScopeVisit  # the step whose place in the picture it takes
     gap: bool = False  # a box that only says how many steps there are
+    varying: Sequence[str] = ()  # what differs between the steps: indices, targets, constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class Elision:
     twins: dict[Node, Node]  # of every op: the same op in the step that is drawn for its own
 
 
-def elided(timeline: Timeline, kinds: Mapping[ScopeVisit, int], rolled: bool, first: int, last: int) -> Elision:
+def elided(timeline: Timeline, same: StepKinds, rolled: bool, first: int, last: int) -> Elision:
     """Return what is left out of the loops, of which unrolled pictures show the first and last steps."""
     rolled = rolled and bool(timeline.loops)
-    found = (rolls(loop, kinds) if rolled else gaps(loop, kinds, first, last) for loop in timeline.loops)
+    found = (rolls(loop, same) if rolled else gaps(loop, same, first, last) for loop in timeline.loops)
     cards = {step: card for loop in found for card in loop for step in card.steps}
     hidden = {
         node: (card, position)
@@ -46,12 +48,12 @@ def elided(timeline: Timeline, kinds: Mapping[ScopeVisit, int], rolled: bool, fi
     return Elision(rolled, cards, hidden, {node: twin(node, timeline, cards) for node in timeline.positions})
 
 
-def gaps(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int], first: int, last: int) -> list[Card]:
+def gaps(loop: list[ScopeVisit], same: StepKinds, first: int, last: int) -> list[Card]:
     """Return the cards of a loop in an unrolled picture. One step alone is shown: a gap would be no shorter."""
     hidden = {
         step
         for order, (before, step) in enumerate(pairwise(loop), 1)
-        if first <= order < len(loop) - last and kinds[step] == kinds[before]
+        if first <= order < len(loop) - last and same.kind[step] == same.kind[before]
     }
     runs = [loop[:1]]
     for before, step in pairwise(loop):
@@ -59,13 +61,16 @@ def gaps(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int], first: int, la
             runs[-1].append(step)
         else:
             runs.append([step])
-    return [Card(run[0].id + "..." * (len(run) > 1), run, run[0], gap=len(run) > 1) for run in runs]
+    return [
+        Card(f"{run[0].id}...", run, run[0], True, same.varying(run)) if len(run) > 1 else Card(run[0].id, run, run[0])
+        for run in runs
+    ]
 
 
-def rolls(loop: list[ScopeVisit], kinds: Mapping[ScopeVisit, int]) -> list[Card]:
+def rolls(loop: list[ScopeVisit], same: StepKinds) -> list[Card]:
     """Return the cards of a loop in a rolled picture, one for each kind of step."""
-    same = grouped((kinds[step], step) for step in loop)
-    return [Card(steps[-1].id, steps, steps[-1]) for steps in same.values()]
+    alike = grouped((same.kind[step], step) for step in loop)
+    return [Card(steps[-1].id, steps, steps[-1], varying=same.varying(steps)) for steps in alike.values()]
 
 
 def twin(node: Node, timeline: Timeline, cards: Mapping[ScopeVisit, Card]) -> Node:
@@ -73,5 +78,6 @@ def twin(node: Node, timeline: Timeline, cards: Mapping[ScopeVisit, Card]) -> No
     for step, position in timeline.positions[node]:
         shown = cards[step].shown
         if shown is not step:
-            return twin(timeline.ops_in[shown][position], timeline, cards)
+            from_end = position - len(timeline.ops_in[step])  # a first step may lack ops at its beginning
+            return twin(timeline.ops_in[shown][from_end], timeline, cards)
     return node

@@ -43,7 +43,7 @@ class GraphFacts:
     timeline: Timeline
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     states: Set[str]  # names of states
-    carried: Mapping[Read, str]  # the same, by where steps read them from other steps
+    carried: Mapping[Read, str]  # the same, by where steps read them from other steps; "" without a name
 
 
 def read(roots: Sequence[Node], find: bool) -> GraphFacts:
@@ -77,14 +77,15 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
             latest=latest | {step.loop: step.order for step, _ in positions},
         )
+    length = {step: len(ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {
-        (node.op, step.loop, step.order, position, argument): node.parents[argument].name or ""
+        (node.op, step.loop, step.order, position - length[step], argument): node.parents[argument].name or ""
         for node, facts in of.items()
         for argument, later in enumerate(facts.delays)
-        if later is not None and node.parents[argument].name and not of[node.parents[argument]].cut
+        if later is not None and not of[node.parents[argument]].cut
         for step, position in facts.positions
     }
-    names = states.union(carried.values())
+    names = states.union(filter(None, carried.values()))
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
         facts.role = role(node, facts, outputs, names) if leaf is None else role_of_leaf(leaf, users[leaf], timeline)
@@ -138,7 +139,8 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
         return None
     for step, position in graph.of[user].positions:
         for order in (step.order + 1, step.order - 1):  # whose histories may be shorter: what is not there has no name
-            name = graph.carried.get((user.op, step.loop, order, position, argument))
+            from_end = position - len(graph.timeline.ops_in[step])
+            name = graph.carried.get((user.op, step.loop, order, from_end, argument))
             if name is not None:
-                return f"{name}0"
+                return f"{name}0" if name else "start"
     return None

@@ -65,11 +65,16 @@ def several(steps: Sequence[ScopeVisit]) -> str:
     return f"steps {listed} (found)" if isinstance(steps[0].value, FoundStep) else f"t = {listed}"
 
 
-def gap_text(steps: Sequence[ScopeVisit]) -> tuple[str, str, str]:
+def other(varying: Sequence[str]) -> str:
+    """Say what differs between steps that are the same."""
+    return f" · other {' and '.join(varying)}" if varying else ""
+
+
+def gap_text(steps: Sequence[ScopeVisit], varying: Sequence[str]) -> tuple[str, str, str]:
     """Return the title of a gap, its label, and its tooltip."""
     count, times = f"{len(steps)} identical steps", several(steps)
     about = f"{count}, {times}: each holds the same ops, wired the same way, as the step before"
-    return count, f"{count}\n{times}", about
+    return count, f"{count}\n{times}{other(varying)}", f"{about}{other(varying)}"
 
 
 def items_of(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tinygrad_seq.drawing.view.elision import Card, Elision
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, several
+from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, other, several
 from tinygrad_seq.drawing.view.model import Cluster, Item
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.timeline import ScopeVisit
@@ -27,11 +27,11 @@ def cluster_tree(graph: GraphFacts, elision: Elision, titles: Mapping[ScopeVisit
 def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> Cluster:
     """Return the cluster of a step, with all the steps that it stands for; of a gap with the box in it."""
     if card.gap:
-        title, label, about = gap_text(card.steps)
+        title, label, about = gap_text(card.steps, card.varying)
         cluster = Cluster(card.id, "gap", title, [Item(f"{card.id}#", "middle", "⋯", label, about, -1)])
     else:
-        many = len(card.steps)
-        cluster = Cluster(card.id, "step", f"{several(card.steps)} · × {many}" if many > 1 else titles[card.shown])
+        many = f"{several(card.steps)} · × {len(card.steps)}{other(card.varying)}"
+        cluster = Cluster(card.id, "step", many if len(card.steps) > 1 else titles[card.shown])
     cluster.steps = [titles[step] for step in card.steps]
     left_out = [step for step in card.steps if card.gap or step is not card.shown]
     cluster.ops = sum(graph.of[node].drawn for step in left_out for node in graph.timeline.ops_in[step])
