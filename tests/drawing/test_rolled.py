@@ -69,8 +69,8 @@ def test_a_first_step_that_does_something_else_has_its_own_card():
         with ts.scope(step=t):
             h = (h.tanh() if t == 0 else (h @ w).tanh()).named("h")
     view = rolled(h)
-    assert steps_shown(view) == [["t = 0", "t = 1", "t = 2 … 7 · × 6"]]  # t = 1 reads something else
-    assert len(delays(view)) == 3
+    assert steps_shown(view) == [["t = 0", "t = 1 … 7 · × 7"]]
+    assert len(delays(view)) == 2
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,29 @@ def test_every_op_is_drawn_or_stood_for():
 def test_view_must_be_known():
     with pytest.raises(ValueError, match="view must be 'unrolled' or 'rolled'"):
         draw(lstm(2), view="folded")
+
+
+def test_a_first_step_that_lacks_what_is_made_of_constants_is_no_other_step():
+    """Of `concatenate([x, h])` nothing is recorded in the first step, whose state is zeros."""
+
+    class Leaky(nn.Module):
+        hidden_size = 4
+
+        def __init__(self):
+            self.mix = nn.Linear(7, 4)
+
+        def forward(self, x, h):
+            return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
+
+    out, _ = nn.Recurrent(Leaky())(ts.zeros(5, 2, 3))
+    assert steps_shown(rolled(out)) == [["t = 0 … 4 · × 5"]]
+
+
+@pytest.mark.parametrize("view, text", [("unrolled", "· other indices"), ("rolled", "· other constants and indices")])
+def test_what_differs_between_steps_that_are_the_same_is_said(view, text):
+    cell, head, h, loss = nn.RNNCell(3, 4), nn.Linear(4, 5), ts.zeros(2, 4), 0.0
+    for t in range(9):
+        h = cell(ts.tensor(numbers(2, 3)), h)
+        loss = loss + (0.9**t if view == "rolled" else 1.0) * nn.cross_entropy(head(h), [t % 5, (t + 1) % 5])
+    svg = ts.draw(loss, view=view).svg
+    assert text in svg or text.replace("constants and indices", "indices and constants") in svg

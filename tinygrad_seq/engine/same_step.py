@@ -35,7 +35,7 @@ class StepKinds:
 
     def varying(self, steps: Iterable[ScopeVisit]) -> list[str]:
         """Return what differs between steps that are the same: indices, targets, constants."""
-        columns = zip(*(self.data[step] for step in steps))
+        columns = zip(*(reversed(self.data[step]) for step in steps))  # a first step may lack the beginning
         return list(dict.fromkeys(column[0][0] for column in columns if len(set(column)) > 1))
 
 
