@@ -45,6 +45,15 @@ def backwards():
     return ts.draw(loss, backward=True)
 
 
+def from_scratch():
+    """An RNN that names no step: its loop is found."""
+    w, u = (ts.nn.Parameter(np.full((n, 8), 0.1, "float32")).named(name) for n, name in ((4, "W"), (8, "U")))
+    h = ts.zeros(2, 8)
+    for x_t in ts.zeros(100, 2, 4):
+        h = (x_t @ w + h @ u).tanh()
+    return ts.draw(h.sum().named("loss"))
+
+
 @cache
 def drawings():
     """What is drawn, by name."""
@@ -58,6 +67,7 @@ def drawings():
         found[name], _ = gradient_flow.flow(getattr(gradient_flow, name)(rng), x)
     found["truncated"] = ts.draw(windows())
     found["backward"] = backwards()
+    found["found"] = from_scratch()
     found["tanh_2"] = ts.draw(derivatives.derivatives(2)[1][2])
     return found
 

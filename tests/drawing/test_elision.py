@@ -108,3 +108,12 @@ def test_same_again_is_about_ops_wiring_and_time():
     timeline = Timeline([node for node in nodes if node.op is not None])
     kinds = [classify_steps(timeline, nodes).kind[step] for step in timeline.loops[0]]
     assert len(set(kinds[1:5])) == 1 and kinds[0] != kinds[1] != kinds[5]
+
+
+def test_a_step_with_a_hook_is_never_left_out():
+    def hooked(t, h):
+        if t == 17:
+            h.register_hook(lambda g: g * 2.0)
+        return h
+
+    assert "t = 17" in steps_shown(draw(by_hand(30, hooked)).view)[0]

@@ -130,7 +130,7 @@ class Finder:
                 loop = self.checked(units[start:end], period) if not any(taken[start:end]) else None
                 if loop is not None:
                     at, length, unit = loop
-                    begin, end = extended(units, start + at, start + at + length, unit, period)
+                    begin, end = extended(units, taken, start + at, start + at + length, unit, period)
                     loops.append((begin, end, unit))
                     taken[begin:end] = [True] * (end - begin)
             if not loops:

@@ -19,13 +19,16 @@ class Unit:
     blocks: list[list["Unit"]] = field(default_factory=list)  # of a loop: its steps
 
 
-def extended(units: list[Unit], begin: int, end: int, loop: Unit, period: int) -> tuple[int, int]:
+def extended(
+    units: list[Unit], taken: list[bool], begin: int, end: int, loop: Unit, period: int
+) -> tuple[int, int]:
     """Add a first and a last step with other ops in the same places to a loop; return where it begins and ends then.
 
     A first state may be none, a last step may give an answer, too: the same modules are called, and the state goes on.
     """
     names = [unit.name for unit in units[begin : begin + period]]
-    before, after = units[max(begin - period, 0) : begin], units[end : end + period]
+    before = units[max(begin - period, 0) : begin] if not any(taken[max(begin - period, 0) : begin]) else []
+    after = units[end : end + period] if not any(taken[end : end + period]) else []
     if [unit.name for unit in before] == names and reads(loop.blocks[0], before) and is_first(before, *loop.blocks[:2]):
         loop.blocks.insert(0, before)
         begin -= period
