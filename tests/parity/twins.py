@@ -6,7 +6,6 @@ Where PyTorch has no such function, or means something else by it, the twin says
 import operator
 
 import numpy as np
-
 from op_table import EINSUM
 
 from parity.oracle import torch
