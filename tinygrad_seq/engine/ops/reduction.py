@@ -69,9 +69,9 @@ def norm_rule(g: Any, y: Any, x: Any, ord: float, axis: Axes, keepdims: bool) ->
     g, y = kept(g, x.shape, axis), kept(y, x.shape, axis)
     if ord == 1:
         return where(x > 0.0, g, where(x < 0.0, -g, 0.0))
-    share = where(y == 0.0, 0.0, x / where(y == 0.0, 1.0, y))  # at 0 the gradient is 0, and so is that of the gradient
+    share = x / where(y == 0.0, 1.0, y)
     if ord == 2:
-        return g * share
+        return where(y == 0.0, 0.0, g) * share  # at 0 the gradient is 0, whatever comes in
     slope = g * power(where(x == 0.0, 1.0, abs(share)), ord - 1.0)
     return where(x == 0.0, 0.0, where(x > 0.0, slope, -slope))  # NaN stays NaN
 norm.vjps(norm_rule)
