@@ -472,13 +472,13 @@ def test_it_needs_no_garbage_collector(wanted):
     gc.disable()
     try:
         loss, more = ts.checkpoint(network, x, np.zeros((4, 2), int))
-        h = more["state"][0]
-        loss = loss + ts.checkpoint(lambda h: (h.tanh(), h.tanh().sin()), h)[1].sum()
+        y, z = ts.checkpoint(lambda h: (y := h.tanh(), y.sin()), more["state"][0])
+        loss = loss + z.sum()
         if wanted == "all":
             loss.backward()
         elif wanted == "an output":
-            ts.grad(loss, h)
-        del loss, more, h
+            ts.grad(loss, y)
+        del loss, more, y, z
         assert gc.collect() == 0
     finally:
         gc.enable()
