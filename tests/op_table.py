@@ -243,6 +243,14 @@ row("iteration", "unstack", list, slices_of, one(normal, solid_shapes), "linear"
 row("matmul", "matmul", ts.matmul, np.matmul, products(), "method")
 row("operator @", "matmul", operator.matmul, np.matmul, products())
 
+EINSUM = {  # equations, and shapes for them
+    "ij,jk->ik": [(2, 3), (3, 4)], "bij,kjb->ibk": [(2, 3, 2), (3, 2, 2)], "iji,ik->k": [(2, 3, 2), (2, 4)],
+    "i...,...i->...": [(3, 2), (4, 2, 3)], "ij,k->ki": [(2, 3), (2,)],
+}  # fmt: skip
+for equation, fitting in EINSUM.items():
+    row(f"einsum {equation}", None, lambda x, y, equation=equation: ts.einsum(equation, x, y),
+        lambda x, y, equation=equation: np.einsum(equation, x, y), filled(st.just(fitting), normal))
+
 for name, cases in [("basic", picks(basic, shapes)), ("gather", picks(gathers)), ("mask", picks(masks)),
                     ("empty list", one(normal, solid_shapes, index=[]))]:
     row(f"index, {name}", "getitem", lambda x, index: indexing.getitem(x, index=index), lambda x, index: x[index],

@@ -24,7 +24,7 @@ ENGINE = [  # from the ground up: a module imports only what stands before it
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
     "functions.einsum", "functions.numpy_calls",
-    "delivery", "walk", "backprop", "tensor", "creation", "random", "checkpoint",
+    "delivery", "walk", "backprop", "tensor", "creation", "random", "segment", "checkpoint",
 ]  # fmt: skip
 files = sorted(package.rglob("*.py"))
 names = {".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path for path in files}

@@ -1,7 +1,9 @@
 """`ts.checkpoint(f, x)` is f(x): the same values, gradients, draws and errors, or a refusal; but less memory."""
 
 import gc
+import threading
 import tracemalloc
+from collections import OrderedDict
 from contextvars import copy_context
 
 import numpy as np
@@ -89,6 +91,171 @@ def test_inside_each_other():
         lambda x: ts.checkpoint(lambda y: ts.checkpoint(inner, ts.checkpoint(inner, y)), x),
     )]  # fmt: skip
     assert found[0] == found[1]
+
+
+class Program:
+    """A random computation: calls in calls, hooks on what they return, and values that are made from each other."""
+
+    def __init__(self, seed, call):
+        rng = np.random.default_rng(seed)
+        self.call, self.heard = call, []
+        self.leaves = [ts.tensor(rng.normal(size=shape), requires_grad=True) for shape in [(3,), (3,), (4, 3)]]
+        self.pool = self.extended(self.leaves[:2], rng, 6, 2)
+        self.loss = sum((x * x).sum() for x in self.pool)
+
+    def extended(self, pool, rng, count, depth):
+        pool = list(pool)
+        for _ in range(count):
+            a, b = (pool[i] for i in rng.integers(0, len(pool), 2))
+            pool.append(self.op(rng.integers(8), a, b, rng.integers(0, 4, 2)))
+            if depth and rng.random() < 0.5:
+                seed = int(rng.integers(2**30))
+
+                def f(*given, seed=seed):
+                    rng = np.random.default_rng(seed)
+                    made = self.extended(given, rng, int(rng.integers(1, 5)), depth - 1)[len(given) :]
+                    return [made[i] for i in rng.integers(0, len(made), 3)], {"as it is": given[0]}
+
+                results, _ = self.call(f, a, pool[-1])
+                for y in results[:2]:
+                    kind = int(rng.integers(3))
+                    y.register_hook(lambda g, kind=kind: self.hook(kind, g))
+                pool += results
+        return pool
+
+    def op(self, kind, a, b, ids):
+        return [
+            lambda: a * b, lambda: (a + b).tanh(), lambda: a.sin() - b, lambda: nn.dropout(a, 0.3) + b,
+            lambda: ts.take(self.leaves[2], ids).sum(0) * a, lambda: ts.split(ts.concatenate([a, b]), 3)[1],
+            lambda: a.detach() * b + a, lambda: a / (b * b + 1.0),
+        ][kind]()  # fmt: skip
+
+    def hook(self, kind, g):
+        self.heard.append(np.round(g.detach().numpy(), 6).tolist())
+        return [None, g.clip(-0.5, 0.5), g * 2.0][kind]
+
+    def gradients(self, order):
+        """Of leaves and of values on the way; of second order, they go through the gradients of the first."""
+        inside = [x for x in self.pool if not x.is_leaf][::3]
+        if order == 2:
+            first = ts.grad(self.loss, self.leaves, create_graph=True, allow_unused=True)
+            self.loss = sum((g * g).sum() for g in first if g is not None)
+        for x in inside:
+            x.retain_grad()
+        self.loss.backward()
+        return [0.0 if x.grad is None else x.grad.numpy() for x in [*self.leaves, *inside]]
+
+
+@given(st.integers(0, 2**30), st.sampled_from([1, 2]))
+def test_any_program(seed, order):
+    """Gradients of leaves and of what calls return, and what hooks hear."""
+    ran = []
+    for call in (plain, ts.checkpoint):
+        ts.manual_seed(seed)
+        try:
+            program = Program(seed, call)
+            ran.append((program.gradients(order), sorted(program.heard), ts.rand(2).tolist()))
+        except RuntimeError as error:
+            assert call is ts.checkpoint and "parts of the gradient" in str(error)
+            return
+    for expected, found in zip(ran[0][0], ran[1][0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+    assert np.allclose(ran[0][1], ran[1][1], atol=1e-5) and ran[0][2] == ran[1][2]
+
+
+def test_an_output_that_others_are_made_from_has_its_whole_gradient():
+    def f(x):
+        h = x.tanh()
+        c = h * h
+        return h, c, c.sin()
+
+    found = []
+    for call in (plain, ts.checkpoint):
+        x, heard = ts.tensor([0.3, -2.0], requires_grad=True), []
+        h, c, y = call(f, x)
+        h.register_hook(lambda g, heard=heard: heard.append(g.tolist()) or g * 2.0)
+        c.retain_grad()
+        loss = (y * h).sum()
+        wanted = [g.tolist() for g in ts.grad(loss, [h, c], retain_graph=True)]
+        loss.backward()
+        found.append((wanted, heard, c.grad.tolist(), x.grad.tolist()))
+    assert np.allclose(found[0][0], found[1][0]) and np.allclose(found[0][1], found[1][1])
+    assert found[0][2:] == found[1][2:]
+
+
+def test_many_outputs_run_the_function_once():
+    x, count = ts.ones(2, requires_grad=True), []
+
+    def f(h):
+        count.append(0)
+        states = [h := (h * 0.5).tanh() for _ in range(5)]
+        return states
+
+    ts.stack(ts.checkpoint(f, x)).sum().backward()
+    assert len(count) == 2
+
+
+def test_two_tensors_of_one_node():
+    def f(a, b):
+        s = a + b
+        return ts.grad((s * s * s).sum(), [a, b], create_graph=True)
+
+    found = []
+    for call in (plain, ts.checkpoint):
+        a, b = (ts.tensor([value], requires_grad=True) for value in (1.0, 2.0))
+        first, second = call(f, a, b)
+        (2.0 * first + 3.0 * second).sum().backward()
+        found.append((a.grad.tolist(), b.grad.tolist()))
+    assert found[0] == found[1]
+
+
+def test_a_hook_that_the_function_registers_on_what_it_reads():
+    found = []
+    for call in (plain, ts.checkpoint):
+        x, heard = ts.ones(2, requires_grad=True), []
+
+        def f(y, heard=heard):
+            y.register_hook(lambda g: heard.append(g.tolist()) or g * 3.0)
+            return y * y
+
+        call(f, x * 1.0).sum().backward()
+        found.append((heard, x.grad.tolist()))
+    assert found[0] == found[1] and len(found[0][0]) == 1
+
+
+def test_hooks_keep_their_order_and_are_removed():
+    def f(x):
+        y = x * 2.0
+        y.register_hook(lambda g: g + 1.0)
+        return y, y.register_hook(lambda g: g * 100.0)
+
+    x = ts.ones(1, requires_grad=True)
+    y, remove = ts.checkpoint(f, x)
+    y.register_hook(lambda g: g * 10.0)
+    remove()
+    y.sum().backward()
+    assert x.grad.tolist() == [40.0]
+
+
+def test_the_result_is_what_the_function_returned():
+    kept, x = [], ts.ones(2, requires_grad=True)
+
+    def f(x, function):
+        kept.append(OrderedDict(a=function(x), b=[ts.ones(1, requires_grad=True), None]))
+        return kept[-1]
+
+    result = ts.checkpoint(f, x, function=ts.exp)
+    assert result is kept[0] and result["a"].node.parents[0].op.name == "checkpoint"
+
+
+def test_the_generator_is_left_alone():
+    def f(x):
+        ts.manual_seed(0)
+        return x * 2.0
+
+    y, state = ts.checkpoint(f, ts.ones(2, requires_grad=True)), ts.get_rng_state()
+    y.sum().backward()
+    assert ts.get_rng_state() == state
 
 
 def test_hooks_are_called_once_with_the_same_gradient():
@@ -193,9 +360,79 @@ class TestRefusals:
         layer.weight.assign(layer.weight.detach() * 1.001)
         self.refused(loss, layer.bias, "weight was changed")
 
+    def test_what_no_value_shows(self):
+        """Everything is 0 whatever was drawn, looked up, or left out; the gradients differ."""
+        w, found, generator = ts.zeros(8, requires_grad=True), [], np.random.default_rng(0)
+        self.refused(ts.checkpoint(lambda w: w * ts.rand(8, generator=generator), w).sum(), w)
+        for x in (ts.ones(8), ts.full((8,), 2.0)):
+            found.append(ts.checkpoint(lambda: (w * x).sum()))  # noqa: B023 (the mistake)
+        self.refused(ts.stack(found).sum(), w)
+        for i in range(2):
+            found[i] = ts.checkpoint(lambda: w[i].relu())  # noqa: B023
+        self.refused(ts.stack(found).sum(), w)
+        dropout = nn.Dropout(0.5)
+        loss = ts.checkpoint(lambda: dropout(w).sum())
+        dropout.eval()
+        self.refused(loss, w)
+
+    def test_one_element_of_many(self):
+        w, shift = ts.ones(100_000, requires_grad=True), [ts.zeros(100_000)]
+        loss = ts.checkpoint(lambda: w * 2.0 + shift[0]).sum()
+        shift[0] = ts.tensor(np.eye(1, 100_000, 777, "float32")[0])
+        self.refused(loss, w)
+
+    def test_another_thread_draws_meanwhile(self):
+        w = ts.ones(8, requires_grad=True)
+        other = threading.Thread(target=lambda: ts.rand(1))
+
+        def f():
+            y = w * nn.dropout(ts.ones(8), 0.5)
+            if other.ident is None:
+                other.start()
+                other.join()
+            return y
+
+        self.refused(ts.checkpoint(f).sum(), w)
+
+    def test_another_number_of_results(self):
+        w, more = ts.ones(2, requires_grad=True), [3.0]
+        loss = ts.checkpoint(lambda: [w * factor for factor in [2.0, *more]])[0].sum()
+        more.clear()
+        self.refused(loss, w)
+
+    def test_a_graph_that_the_function_freed(self):
+        def f(x):
+            y = x * x
+            y.sum().backward()
+            return y
+
+        with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+            ts.checkpoint(f, ts.ones(2, requires_grad=True)).sum().backward()
+
     def test_a_leaf_made_inside(self):
         with pytest.raises(RuntimeError, match="checkpoint: the function makes a leaf"):
             ts.checkpoint(lambda: (ts.ones(2, requires_grad=True) * 2.0).sum())
+
+    def test_a_gradient_kept_inside(self):
+        def f(x):
+            y = x * 2.0
+            y.retain_grad()
+            return y * y
+
+        with pytest.raises(RuntimeError, match=r"checkpoint: .* calls retain_grad"):
+            ts.checkpoint(f, ts.ones(2, requires_grad=True))
+
+    def test_a_hook_that_would_hear_parts(self):
+        def f(x):
+            y = x.tanh()
+            y.register_hook(lambda g: g * 2.0)
+            return (y * y, *[z := y.sin(), z * z][1:], z)
+
+        x = ts.ones(2, requires_grad=True)
+        with pytest.raises(RuntimeError, match=r"checkpoint: a hook .* parts"):
+            ts.checkpoint(f, x)
+        with pytest.raises(RuntimeError, match=r"checkpoint: .*create_graph=True .* parts"):
+            ts.grad(ts.checkpoint(lambda x: f(x)[0], x).sum(), x, create_graph=True)
 
     @pytest.mark.parametrize("function", [None, "f", ts.ones(2), 3])
     def test_no_function(self, function):
@@ -226,6 +463,25 @@ def test_it_keeps_nothing_after_the_backward():
     (node,) = [node for node in ancestors([loss.node]) if node.op is not None and node.op.name == "checkpoint"]
     loss.backward()
     assert node.saved is None and node.output is None
+
+
+@pytest.mark.parametrize("wanted", ["all", "an output", "nothing"])
+def test_it_needs_no_garbage_collector(wanted):
+    network, x = Network("lstm"), ts.randn(4, 2, 3)
+    gc.collect()
+    gc.disable()
+    try:
+        loss, more = ts.checkpoint(network, x, np.zeros((4, 2), int))
+        y, z = ts.checkpoint(lambda h: (y := h.tanh(), y.sin()), more["state"][0])
+        loss = loss + z.sum()
+        if wanted == "all":
+            loss.backward()
+        elif wanted == "an output":
+            ts.grad(loss, y)
+        del loss, more, y, z
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_the_readers_of_the_graph():

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 import tinygrad_seq as ts
@@ -70,10 +71,32 @@ CALLS = {
 
 @pytest.mark.parametrize("function", CALLS)
 def test_an_argument_of_another_name(function):
+    """A hint that says an argument says one that the function has."""
+    with pytest.raises(TypeError) as caught:
+        CALLS[function](foo=1)
+    its = str(caught.value).rpartition("its arguments: ")[2].split(", ")
     for argument, hint in ARGUMENTS.items():
+        other = hint.partition("=")[0] if "=" in hint else ""
+        known = not other.isidentifier() or other in its
         with pytest.raises(TypeError) as caught:
             CALLS[function](**{argument: 1})
-        assert str(caught.value) == f"{function}: there is no argument {argument!r}; here: {hint}"
+        says = f"; here: {hint}" if known else f", its arguments: {', '.join(its)}"
+        assert str(caught.value) == f"{function}: there is no argument {argument!r}{says}"
+
+
+@pytest.mark.parametrize("name, of", [
+    ("tril", np.tril), ("triu", np.triu), ("argmin", lambda x: np.argmin(x, 0)), ("square", np.square),
+    ("reciprocal", np.reciprocal), ("rsqrt", lambda x: 1.0 / np.sqrt(x)), ("mT", lambda x: x.swapaxes(1, 2)),
+    ("full_like", lambda x: np.full_like(x, 0.5)), ("masked_fill", lambda x: np.where(x > 1.0, 0.5, x)),
+    ("rand_like", None), ("randn_like", None),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_hint_says_gives_what_the_name_gives_elsewhere(name, of, dtype):
+    x = ts.tensor(np.arange(1.0, 13.0).reshape(2, 3, 2), dtype)
+    found = eval(ATTRIBUTES[name], {"x": x, "ts": ts, "np": np, "value": 0.5, "mask": x > 1.0, "axis": 0})
+    expected = x.numpy() if of is None else of(x.numpy())
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    assert of is None or np.array_equal(found.numpy(), expected)
 
 
 @pytest.mark.parametrize("function", CALLS)

@@ -48,6 +48,12 @@ def slope_at(function, *points):
     (ts.abs, [[NAN]], [[0.0]]),
     (lambda x: ts.clip(x, low=0.0, high=1.0), [[NAN, INF]], [[0.0, 0.0]]),
     (lambda x: ts.where(x > 0.0, x, -x), [[NAN, 0.0]], [[-1.0, -1.0]]),
+    (ts.norm, [[0.0, 0.0]], [[0.0, 0.0]]),
+    (lambda x: ts.norm(x, 1), [[-2.0, 0.0, 3.0, NAN]], [[-1.0, 0.0, 1.0, 0.0]]),
+    (lambda x: ts.norm(x, 3, axis=1), [[[0.0, -2.0], [0.0, 0.0]]], [[[0.0, -1.0], [0.0, 0.0]]]),
+    (lambda x: ts.norm(x, INF), [[2.0, -2.0, 1.0]], [[0.5, -0.5, 0.0]]),
+    (ts.norm, [[1e200, 0.0]], [[1.0, 0.0]]),
+    (lambda x: ts.norm(x, 4), [[-1e-200, 0.0]], [[-1.0, 0.0]]),
     (lambda x: x**0.0, [[0.0, 2.0]], [[0.0, 0.0]]),
     (lambda x: x**1.0, [[0.0, -2.0]], [[1.0, 1.0]]),
     (lambda x: x**2.0, [[0.0, -3.0]], [[0.0, -6.0]]),
@@ -59,6 +65,15 @@ def slope_at(function, *points):
 ])
 def test_at_kinks_and_ties(function, points, slopes):
     assert slope_at(function, *points) == slopes
+
+
+@pytest.mark.parametrize("ord", [1, 1.5, 2, 3, INF])
+def test_a_norm_neither_overflows_nor_vanishes(ord):
+    for size in (1e-300, 1e300):
+        x = np.array([3.0, -4.0, 0.0])
+        found = ts.norm(ts.tensor(x * size), ord).item()
+        assert found == pytest.approx(ts.norm(ts.tensor(x), ord).item() * size, rel=1e-12)
+    assert np.isnan(ts.norm(ts.tensor([NAN, 1.0]), ord).item()) and ts.norm(ts.tensor([INF, 1.0]), ord).item() == INF
 
 
 @settings(max_examples=settings.default.max_examples // 2)  # an example is five walks
@@ -89,6 +104,8 @@ CLOSED = {  # functions, and points where no gradient passes
     "max": (lambda x: ts.max(ts.stack([x, ts.full(2, 9.0)]), axis=0), [-1.0, 2.0]),
     "min": (lambda x: ts.min(ts.stack([x, ts.full(2, -9.0)]), axis=0), [-1.0, 2.0]),
     "max of a NaN": (lambda x: ts.max(ts.stack([x, ts.full(2, NAN)]), axis=0), [-1.0, 2.0]),
+    **{f"norm {ord}": (lambda x, ord=ord: ts.norm(ts.expand_dims(x, 0), ord, axis=0), [0.0, -0.0])
+       for ord in (1, 2, 1.5, 3, INF)},
     "where": (lambda x: ts.where(x > 0.0, 1.0, ts.where(x <= 0.0, 0.0, x)), [-1.0, 0.0, 1.0]),
     "x ** 0": (lambda x: x**0, [-1.0, 0.0, 2.0, INF, NAN, 5e-324, 1e-200]),
     "0 ** x": (lambda x: 0.0**x, [0.0, 1.0, 2.5]),

@@ -45,6 +45,14 @@ def far_below(x):
     return np.isfinite(x) & np.isfinite(top) & (top <= -1e4)
 
 
+def row_of_zeros(x):
+    return np.broadcast_to((x == 0).all(1, keepdims=True), x.shape)
+
+
+def zero_beside_infinity(x):
+    return (x == 0) & np.isinf(x).any(1, keepdims=True)
+
+
 def infinite_mean(x):
     up, down = np.isposinf(x).any(1, keepdims=True), np.isneginf(x).any(1, keepdims=True)
     return np.isfinite(x) & (up ^ down)
@@ -68,6 +76,10 @@ DIFFERENT = {
     "logsumexp of a row": (["d0", "d00"], far_below),
     # Ours is a composite: what flows through the mean sums to 0 in exact numbers, and is NaN with infinite ones.
     "var of a row": (["d0"], infinite_mean),
+    # The gradient at 0 is chosen to be 0, so its gradient is 0, too; PyTorch has 0 / 0 there, or 0 * inf.
+    "norm 2 of a row": (["d00"], row_of_zeros),
+    "norm 1.5 of a row": (["d00"], lambda x: x == 0),
+    "norm 3 of a row": (["d00"], zero_beside_infinity),
 }
 
 
@@ -173,6 +185,9 @@ REDUCTIONS = {
     "sum": (ts.sum, torch.sum), "mean": (ts.mean, torch.mean), "max": (ts.max, torch.amax), "min": (ts.min, torch.amin),
     "var": (ts.var, lambda x, axis: torch.var(x, axis, correction=0)), "logsumexp": (ts.logsumexp, torch.logsumexp),
     "softmax": (ts.softmax, torch.softmax), "log_softmax": (ts.log_softmax, torch.log_softmax),
+    **{f"norm {ord}": (
+        lambda x, axis, ord=ord: ts.norm(x, ord, axis), lambda x, axis, ord=ord: torch.linalg.vector_norm(x, ord, axis)
+    ) for ord in (1, 2, 3, 1.5, INF, -INF)},
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Where PyTorch has no such function, or means something else by it, the twin says
 import operator
 
 import numpy as np
+from op_table import EINSUM
 
 from parity.oracle import torch
 
@@ -96,6 +97,9 @@ TWINS = {
     **{f"x {symbol} y": of for symbol, of in ARITHMETIC.items()},
     **{f"x {symbol} number": lambda x, n, of=of: of(x, plain(n)) for symbol, of in ARITHMETIC.items()},
     **{f"number {symbol} x": lambda x, n, of=of: of(plain(n), x) for symbol, of in ARITHMETIC.items()},
+    "bitwise_and": torch.bitwise_and,
+    "bitwise_or": torch.bitwise_or,
+    "invert": torch.bitwise_not,
     "maximum number": lambda x, n: torch.maximum(x, torch.tensor(n, dtype=x.dtype)),  # it takes two tensors
     "x ** whole number": lambda x, n: x**n,
 
@@ -111,6 +115,7 @@ TWINS = {
     "logsumexp": over(torch.logsumexp),
     "softmax": lambda x, axis: torch.softmax(x, axis),
     "log_softmax": lambda x, axis: torch.log_softmax(x, axis),
+    **{f"norm {ord}": over(torch.linalg.vector_norm, ord=ord) for ord in (1.0, 1.5, 2, 3.0, np.inf, -np.inf)},
     "ties": ties,
     "sum_to": lambda x, shape: x.sum_to_size(shape),
 
@@ -138,6 +143,7 @@ TWINS = {
     "one part of a split": lambda x, axis: torch.unbind(x, axis)[-1],
     "iteration": list,
 
+    **{f"einsum {equation}": lambda x, y, equation=equation: torch.einsum(equation, x, y) for equation in EINSUM},
     **dict.fromkeys((f"index, {kind}" for kind in ("basic", "gather", "mask", "empty list")), getitem),
     **dict.fromkeys((f"x[{kind}]" for kind in ("basic", "gather", "mask", "empty list")), getitem),
     "scatter": scatter,

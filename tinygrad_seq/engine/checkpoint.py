@@ -6,21 +6,23 @@ the backward its rule runs the function again, with the same draws, and goes thr
 
     outside ──▶ [ the function's ops, dropped ] ──▶ outputs        the forward
     outside ──▶ [        checkpoint           ] ──▶ outputs        what is recorded
+
+An output that others are made from has a node of its own, which is a parent of theirs: its gradient is whole before
+anybody sees it, as in the graph that was dropped. All nodes of a call run the function once.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
-from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import walked, watch
-from tinygrad_seq.engine.graph import Node, Value, by_serial, new_serial
+from tinygrad_seq.engine.freed_graph import explain_freed
+from tinygrad_seq.engine.graph import Node, Value, new_serial
 from tinygrad_seq.engine.primitive import Primitive
 from tinygrad_seq.engine.random import default, drawn_again
 from tinygrad_seq.engine.recording import record_outputs
 from tinygrad_seq.engine.scope import current
-
-sample_length = 64
+from tinygrad_seq.engine.segment import Call, Outputs, Part, Segment, alike, graph_since, leaf_array, made_since
 
 
 def forward(xp: Any, *outside: Any, ops: int) -> Any:
@@ -33,19 +35,7 @@ op.name = "checkpoint"
 op.zeros_for_unused = False  # an output that nobody used gets no gradient, as if nothing were in between
 
 
-@dataclass(init=False, repr=False, eq=False, slots=True)
-class Segment(Node):
-    """What the rule needs to run a function again. It is freed with the graph, as all that a node saves."""
-
-    function: Callable[[], Any]
-    outside: list[Node]  # what the function reads
-    arrays: list[Any]  # of those that are leaves
-    generator: Any  # as it stood before the function drew; None if it drew nothing
-    count: int  # of the nodes made
-    samples: list[Any]  # some values of each output
-
-
-def checkpoint(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def checkpoint(function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
     """Return `function(*args, **options)`, and compute it again in the backward instead of keeping what it recorded.
 
     The result is a Tensor, or a tuple, list or dict of such, nested or not. Memory: the graph of one call at a time,
@@ -56,6 +46,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     generator, such as dropout's, are drawn again. The function runs twice, so what else it does (a counter, a list that
     it fills) happens twice. A backward raises RuntimeError if the function does not give the same again: it drew from a
     generator of its own, a parameter was changed in between, or a variable that it reads stands for something else.
+    The call itself raises RuntimeError for what could not be the same, such as a leaf that the function makes.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(3, 4)
@@ -69,123 +60,131 @@ def checkpoint(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """
     if not callable(function):
         raise TypeError(f"checkpoint: expected a function and its arguments, got {type(function).__name__} first")
-    here = current.get()
-    if here.recording is False:
+    call = Call()
+    call.scope, call.again = current.get(), None
+    if call.scope.recording is False:
         return function(*args, **options)
-    start, before = new_serial(), default().bit_generator.state
+    call.function = lambda: function(*args, **options)
+    start, call.before = new_serial(), default().bit_generator.state
     result = function(*args, **options)
-    made = [value for value in tensors(result) if value.node is not None and value.node.requires_grad]
-    outputs = [value for value in dict.fromkeys(made) if value.node.serial > start]
-    if not outputs:
-        return result
-    segment = Segment()
-    segment.function = lambda: function(*args, **options)
-    segment.scope = here
-    segment.generator = before if default().bit_generator.state != before else None
-    inside, segment.outside = graph_since(start, outputs)
-    segment.count = len(inside)
-    segment.arrays = [leaf_array(node) for node in segment.outside]
-    segment.samples = [sample(value) for value in outputs]
-    parents, static = tuple(segment.outside), {"ops": sum(node.op is not op.part for node in inside)}
-    recorded = record_outputs(op, parents, static, (segment,), [value.array for value in outputs], here)
-    for old, new in zip(outputs, recorded):
-        new.node.name = old.node.name
-    return replaced(result, dict(zip(outputs, recorded)))
+    call.after = default().bit_generator.state
+    values, outputs = made_since(start, result)
+    whole = graph_since(start, outputs)
+    call.outside = whole.read
+    read = {parent for node in whole.nodes for parent in node.parents}
+    call.stages = [[i] for i, node in enumerate(outputs) if node in read]
+    call.stages += [[i for i, node in enumerate(outputs) if node not in read]] if outputs else []
+    nodes = list(outputs)
+    recorded: dict[Node, Node] = {}
+    hooked: set[Node] = set()
+    for numbers in call.stages:
+        part = whole if len(call.stages) == 1 else graph_since(start, [nodes[i] for i in numbers], recorded)
+        with_hooks = {node for node in part.nodes if node.hooks and node not in outputs}
+        if hooked & with_hooks:
+            raise RuntimeError(
+                "checkpoint: a hook on what several outputs of the function are made from would be called with parts "
+                "of the gradient: register it on what the function returns"
+            )
+        hooked |= with_hooks
+        recorded |= record(call, part, outputs, numbers, recorded)
+    for value in values:
+        value.node = recorded[value.node]
+        value.node.parents[0].saved[0].handles.append((value.node.static["index"], ref(value)))
+    return result
+
+
+def record(
+    call: Call, part: Part, outputs: Outputs, numbers: list[int], recorded: dict[Node, Node]
+) -> dict[Node, Node]:
+    """Record a node for some outputs of a call; return what stands for each, as `recorded` tells of those before."""
+    nodes, segment = list(outputs), Segment()
+    own = [nodes[i] for i in numbers]
+    segment.call, segment.numbers, segment.handles = call, numbers, []
+    segment.values = [outputs[node].array for node in own]
+    segment.ends = [recorded.get(node, node) for node in part.read]
+    segment.others = {nodes.index(node): recorded[node] for node in part.read if node in recorded}
+    segment.leaves, segment.mark = [leaf_array(node) for node in segment.ends], part.mark
+    static = {"ops": sum(node.op is not op.part for node in part.nodes)}
+    made = record_outputs(op, tuple(segment.ends), static, (segment,), segment.values, call.scope)
+    for old, new in zip(own, made):
+        new.node.name, new.node.hooks, new.node.owner_ref = old.name, old.hooks, old.owner_ref
+        new.node.line, new.node.output = old.line, None if old.name is None else new.array
+    return {old: new.node for old, new in zip(own, made)}
 
 
 def run_again(gs: list[Any], _y: Any, kept: Any, ops: int) -> list[Any]:
     """Run the function of a segment again, and return the gradients for what it reads."""
     segment: Segment = kept
-    recorded, around = any(isinstance(g, Value) for g in gs), current.get()
-    changed = [node for node, array in zip(segment.outside, segment.arrays) if leaf_array(node) is not array]
-    if changed:
-        name = changed[0].name or f"a leaf of shape {changed[0].shape}"
-        raise RuntimeError(f"checkpoint: {name} was changed between the forward and its backward")
-    start = new_serial()
-    current.set(segment.scope)
-    try:
-        with drawn_again(segment.generator):
-            result = segment.function()
-    finally:
-        current.set(around)
-    made = [value for value in tensors(result) if value.node is not None and value.node.requires_grad]
-    outputs = [value for value in dict.fromkeys(made) if value.node.serial > start]
-    inside, outside = graph_since(start, outputs)
-    same = (len(outputs), len(inside)) == (len(segment.samples), segment.count) and outside == segment.outside
-    if not same or not all(map(alike, outputs, segment.samples)):
-        raise RuntimeError(
-            "checkpoint: the function gave something else when it was run again: it may draw random numbers from the "
-            "default generator only, and what it reads must not have changed, variables that a lambda looks up included"
-        )
-    used = {value: g for value, g in zip(outputs, gs) if g is not None}
-    begin = {value.node: g for value, g in used.items()}
-    found = walked([*outside, *inside], begin, recorded, (), watch([*used]), frozenset(outside))
-    return [found.get(node) for node in outside]
+    call, recorded = segment.call, any(isinstance(g, Value) for g in gs)
+    for end, array in zip(segment.ends, segment.leaves):
+        if leaf_array(end) is not array:
+            name = end.name or f"a leaf of shape {end.shape}"
+            raise RuntimeError(f"checkpoint: {name} was changed between the forward and its backward")
+    start, outputs = call.again = call.again or called_again(call)
+    if segment.numbers is call.stages[0]:  # the last to need it
+        call.again = None
+    nodes = list(outputs)
+    own = [nodes[i] for i in segment.numbers]
+    others = {nodes[i]: node for i, node in segment.others.items()}
+    inside, read, mark = graph_since(start, own, others)
+    if any(node.saved is None for node in inside):
+        raise RuntimeError(explain_freed(inside))
+    same = mark == segment.mark and [others.get(node, node) for node in read] == segment.ends
+    if not same or not all(map(alike, [outputs[node].array for node in own], segment.values)):
+        raise different()
+    begin = {node: g for node, g in zip(own, gs) if g is not None}
+    if recorded:
+        if any(node.hooks for node in inside):
+            raise RuntimeError(
+                "checkpoint: with create_graph=True a hook on what the function does not return would be called with "
+                "parts of the gradient later on: register it on what it returns"
+            )
+        put_in_place(others, inside)
+        read = segment.ends
+    observe = watch([outputs[node] for node in begin])
+    found = walked([*read, *inside], begin, recorded, (), observe, frozenset(read))
+    if recorded:  # what the gradients read of the outputs, they read of those that everybody else knows
+        alive = {own[i]: value.node for i, handle in segment.handles if (value := handle()) is not None}
+        given = {g.node for g in begin.values()}
+        made = [g.node for g in found.values() if g.requires_grad and g.node not in given and g.node.serial > start]
+        put_in_place(others | alive, graph_since(start, made, given).nodes)
+    return [found.get(node) for node in read]
 
 
 op.joint_vjp(run_again)
 
 
-def graph_since(start: int, outputs: list[Any]) -> tuple[list[Node], list[Node]]:
-    """Return the nodes made since then that the outputs were made from, and the older ones that these read, in order.
-
-    Only nodes that a gradient reaches. Raises RuntimeError for a new leaf, whose gradient would have no place to go.
-    """
-    inside: dict[Node, None] = dict.fromkeys(value.node for value in outputs)
-    outside: dict[Node, None] = {}
-    stack = list(inside)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent.requires_grad and parent.serial < start:
-                outside[parent] = None
-            elif parent.requires_grad and parent not in inside:
-                inside[parent] = None
-                stack.append(parent)
-    if any(node.op is None for node in inside):
-        raise RuntimeError(
-            "checkpoint: the function makes a leaf that requires a gradient, which would be another one when it runs "
-            "again: make it outside, and hand it in"
-        )
-    return sorted(inside, key=by_serial), sorted(outside, key=by_serial)
+def put_in_place(new: dict[Node, Node], nodes: list[Node]) -> None:
+    """Replace parents of some nodes."""
+    for node in nodes if new else ():
+        node.parents = tuple([new.get(parent, parent) for parent in node.parents])
 
 
-def leaf_array(node: Node) -> Any:
-    """Return the array that a leaf has now; None for what is no leaf."""
-    return None if node.op is not None or node.owner is None else node.owner.array
+def called_again(call: Call) -> tuple[int, Outputs]:
+    """Call the function again; return what came out, without the hooks and the rest that its first outputs have."""
+    around, counts = current.get(), [len(node.hooks or ()) for node in call.outside]
+    start = new_serial()
+    current.set(call.scope)
+    try:
+        with drawn_again(call.before):
+            _, outputs = made_since(start, call.function())
+            drawn = default().bit_generator.state
+    finally:
+        current.set(around)
+        for node, count in zip(call.outside, counts):
+            if node.hooks:
+                del node.hooks[count:]  # it has them already
+    if drawn != call.after or len(outputs) != sum(map(len, call.stages)):
+        raise different()
+    for node in outputs:
+        node.hooks = node.owner_ref = None
+    return start, outputs
 
 
-def sample(value: Any) -> Any:
-    """Return up to 64 values of a Tensor, evenly spaced, on the host."""
-    flat = value.array.reshape(-1)
-    return host.array(to_host(flat[:: max(1, flat.size // sample_length)]))
-
-
-def alike(value: Any, before: Any) -> bool:
-    """Return whether an output has the values that it had before, but for rounding."""
-    now = sample(value)
-    if now.shape != before.shape or now.dtype != before.dtype:
-        return False
-    rounding = float(host.finfo(now.dtype).eps) ** 0.5
-    reach = float(abs(before[host.isfinite(before)]).max(initial=0.0))
-    return bool(host.allclose(now, before, rounding, rounding * reach, equal_nan=True))
-
-
-def tensors(result: Any) -> Iterator[Any]:
-    """Yield the Tensors in nested tuples, lists and dicts."""
-    if isinstance(result, Value):
-        yield result
-    elif isinstance(result, list | tuple | dict):
-        for item in result.values() if isinstance(result, dict) else result:
-            yield from tensors(item)
-
-
-def replaced(result: Any, new: dict[Any, Any]) -> Any:
-    """Return nested tuples, lists and dicts with some Tensors in them replaced."""
-    if isinstance(result, Value):
-        return new.get(result, result)
-    if isinstance(result, dict):
-        return {key: replaced(item, new) for key, item in result.items()}
-    if isinstance(result, list | tuple):
-        items = [replaced(item, new) for item in result]
-        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
-    return result
+def different() -> RuntimeError:
+    """Return the error for a function that does something else when it is run again."""
+    return RuntimeError(
+        "checkpoint: the function gave something else when it was run again: it may draw random numbers from the "
+        "default generator only, while no other thread does, and what it reads must not have changed, variables that a "
+        "lambda looks up and train() or eval() included"
+    )

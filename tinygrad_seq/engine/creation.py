@@ -161,7 +161,11 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     whole = all(isinstance(limit, Integral) for limit in limits)
-    array = host.arange(*limits, dtype=as_dtype(dtype or ("int64" if whole else "float32")))
+    kind = as_dtype(dtype or ("int64" if whole else "float32"))
+    try:
+        array = host.arange(*limits, dtype=kind)
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise ValueError(f"arange: cannot count {limits} in {kind}: {error}") from None
     return tensor(array, device=device, requires_grad=requires_grad)
 
 

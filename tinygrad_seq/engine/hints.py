@@ -28,12 +28,14 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "outer": "einsum('i,j->ij', x, y)", "tensordot": "einsum", "t": "x.T", "mT": "x.swapaxes(-1, -2)",
     "masked_fill": "ts.where(mask, value, x)", "masked_select": "x[mask]", "index_select": "take(x, ids)",
     "gather": "index with arrays, x[rows, columns], or take(x, ids)", "scatter": "index with arrays, or ts.where",
-    "square": "x * x", "rsqrt": "1.0 / x.sqrt()", "reciprocal": "1.0 / x", "std": "var(axis).sqrt()",
+    "square": "x * x", "rsqrt": "1.0 / x.sqrt()", "reciprocal": "1.0 / x",
+    "std": "var(axis).sqrt(), PyTorch's with correction=1",
     "prod": "exp of the sum of logs, or a loop of products", "cumsum": "a loop of sums, and ts.stack",
     "argmin": "(-x).argmax(axis)", "topk": sorting, "sort": sorting, "argsort": sorting,
     "sign": counting, "floor": counting, "round": counting, "isnan": counting, "allclose": counting,
     "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
-    "tril": "ts.where(np.tri(*x.shape) == 1, x, 0.0)", "triu": "ts.where(np.tri(*x.shape, -1) == 0, x, 0.0)",
+    "tril": "ts.where(ts.tensor(np.tri(*x.shape[-2:]), device=x.device) == 1, x, 0.0)",
+    "triu": "ts.where(ts.tensor(np.tri(*x.shape[-2:], -1), device=x.device) == 0, x, 0.0)",
     "data": "x.detach() to read; parameter.assign(value) to give a Parameter new values",
     "clone": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
     "copy": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
@@ -44,8 +46,9 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "cuda": "x.to('cuda')", "cpu": "x.to('cpu')", "is_cuda": "x.device",
     "device": "a word: 'cpu', 'cuda', 'cuda:1'", "dim": "x.ndim", "numel": "x.size", "grad_fn": "x.node",
     "new_zeros": "ts.zeros(shape, dtype=x.dtype, device=x.device)", "new_tensor": "ts.tensor(data)",
-    "new_ones": "ts.ones(shape, dtype=x.dtype, device=x.device)", "full_like": "ts.full(x.shape, value)",
-    "rand_like": "ts.rand(x.shape)", "randn_like": "ts.randn(x.shape)", "empty": "ts.zeros(shape)",
+    "new_ones": "ts.ones(shape, dtype=x.dtype, device=x.device)", "full_like": "ts.full(x.shape, value, dtype=x.dtype)",
+    "rand_like": "ts.rand(x.shape, dtype=x.dtype)", "randn_like": "ts.randn(x.shape, dtype=x.dtype)",
+    "empty": "ts.zeros(shape)",
     "from_numpy": "ts.tensor(array)", "as_tensor": "ts.tensor(data)", "asarray": "ts.tensor(data)",
     "array": "ts.tensor(data)", "FloatTensor": "ts.tensor(data)", "LongTensor": "ts.tensor(data, 'int64')",
     "linspace": "ts.tensor(np.linspace(start, stop, n))", "randint": "ts.tensor(generator.integers(low, high, shape))",
@@ -56,7 +59,8 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "enable_grad": "leave the ts.no_grad() block", "set_grad_enabled": "ts.no_grad()", "inference_mode": "ts.no_grad()",
     "autograd": "ts.grad, ts.gradcheck, ts.detect_anomaly", "jit": "nothing: what runs is what is written",
     "register_buffer": "self.name = nn.Buffer(tensor)", "register_parameter": "self.name = nn.Parameter(data)",
-    "add_module": "self.name = module", "children": "modules()", "named_children": "named_modules()",
+    "add_module": "self.name = module", "children": "modules(): itself and all inside it",
+    "named_children": "named_modules(): itself and all inside it",
     "apply": "for module in model.modules(): ...",
     "functional": "functions are in ts and ts.nn: ts.softmax, ts.relu, nn.cross_entropy",
     "linear": "x @ weight.T + bias", "kaiming_uniform_": "uniform_(w, -bound, bound) with bound = sqrt(6 / inputs)",
@@ -91,8 +95,11 @@ def no_attribute(owner: str, name: str, elsewhere: str | None = None) -> Attribu
 
 def no_argument(function: str, name: str, known: Iterable[str]) -> TypeError:
     """Return the error for an argument that does not exist, with what it is called here, or those that there are."""
-    hint = f"; here: {ARGUMENTS[name]}" if name in ARGUMENTS else f", its arguments: {', '.join(known) or 'none'}"
-    return TypeError(f"{function}: there is no argument {name!r}{hint}")
+    hint, known = ARGUMENTS.get(name, ""), list(known)
+    other, says_one, _ = hint.partition("=")
+    if not hint or (says_one and other.isidentifier() and other not in known):  # it has that argument neither
+        return TypeError(f"{function}: there is no argument {name!r}, its arguments: {', '.join(known) or 'none'}")
+    return TypeError(f"{function}: there is no argument {name!r}; here: {hint}")
 
 
 def in_another_room(name: str) -> str | None:

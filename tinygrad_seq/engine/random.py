@@ -67,17 +67,15 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def drawn_again(state: dict[str, Any] | None) -> Iterator[None]:
-    """Draw from a generator of that state in here, and from none that anybody else sees; None: change nothing."""
-    generator = again.get()
-    if state is not None:
-        generator = host.random.default_rng()
-        generator.bit_generator.state = state
-    token = again.set(generator)
+def drawn_again(state: dict[str, Any]) -> Iterator[None]:
+    """Draw from a generator of that state in here, and from none that anybody else sees."""
+    around, generator = again.get(), host.random.Generator(host.random.PCG64(0))
+    generator.bit_generator.state = state
     try:
+        again.set(generator)
         yield
     finally:
-        again.reset(token)
+        again.set(around)
 
 
 def default() -> Any:

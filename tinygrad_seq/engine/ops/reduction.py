@@ -67,11 +67,13 @@ def norm(xp: Any, x: Any, *, ord: float, axis: Axes, keepdims: bool) -> Any:
 
 def norm_rule(g: Any, y: Any, x: Any, ord: float, axis: Axes, keepdims: bool) -> Any:
     g, y = kept(g, x.shape, axis), kept(y, x.shape, axis)
-    share = x / where(y == 0.0, 1.0, y)  # at 0 the gradient is 0
+    if ord == 1:
+        return where(x > 0.0, g, where(x < 0.0, -g, 0.0))
+    share = x / where(y == 0.0, 1.0, y)
     if ord == 2:
-        return g * share
+        return where(y == 0.0, 0.0, g) * share  # at 0 the gradient is 0, whatever comes in
     slope = g * power(where(x == 0.0, 1.0, abs(share)), ord - 1.0)
-    return where(x > 0.0, slope, where(x < 0.0, -slope, 0.0))
+    return where(x == 0.0, 0.0, where(x > 0.0, slope, -slope))  # NaN stays NaN
 norm.vjps(norm_rule)
 
 
