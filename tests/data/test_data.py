@@ -185,7 +185,7 @@ def test_a_state_that_is_carried_over_windows_reads_the_stream_whole(batch, step
     (ValueError, r"^pad_sequences: side must be 'right' or 'left', got 'pre'",
      lambda: ts.data.pad_sequences([[1]], side="pre")),
     (ValueError, r"^pad_sequences: maxlen must be at least 1, got 0", lambda: ts.data.pad_sequences([[1]], maxlen=0)),
-    (ValueError, r"^pad_sequences: there is no room for an array of \(1, 10{30}\)",
+    (ValueError, r"^pad_sequences: maxlen must be at most 2,147,483,647, got 10{30}",
      lambda: ts.data.pad_sequences([[1]], maxlen=10**30)),
     (TypeError, r"^windows: stride must be an int, got True", lambda: ts.data.windows([1, 2], 1, stride=True)),
     (ValueError, r"^windows: stride must be at least 1, got 0", lambda: ts.data.windows([1, 2], 1, stride=0)),

@@ -132,7 +132,7 @@ def test_a_result_that_is_not_floating_has_no_slope(kind):
 
 
 def test_an_op_has_an_array():
-    with pytest.raises(TypeError, match=r"^nothing: .*one array"):
+    with pytest.raises(TypeError, match=r"^primitive: .*one array"):
         @ts.primitive
         def nothing(xp):
             return 3
