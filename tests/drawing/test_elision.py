@@ -117,3 +117,14 @@ def test_a_step_with_a_hook_is_never_left_out():
         return h
 
     assert "t = 17" in steps_shown(draw(by_hand(30, hooked)).view)[0]
+
+
+@pytest.mark.parametrize("odd", [lambda h: h**3, lambda h: h.clip(-1.0, 0.5), lambda h: h.softmax(0)])
+def test_another_exponent_bound_or_axis_is_never_left_out(odd):
+    usual = {0: lambda h: h**2, 1: lambda h: h.clip(-1.0, 1.0), 2: lambda h: h.softmax(1)}
+    for other in usual.values():
+        h = ts.tensor(numbers(3, 3), requires_grad=True)
+        for t in range(30):
+            with ts.scope(step=t):
+                h = (odd if t == 20 else other)(h) + 0.9**t
+        assert "t = 20" in steps_shown(draw(h).view)[0]

@@ -94,7 +94,9 @@ class Surroundings:
             key: list[Hashable] = [node.op.name, node.shape, node.dtype.str, node.name, bool(node.hooks)]
             key.append(self.timeline.visit_of[node].id[len(step.id) :])
             entries.append(entry_of(key, static_of(node), data))
-            entries += [self.argument(parent, step, own_steps, data) for parent in node.parents]
+            for i, parent in enumerate(node.parents):
+                exponent = i == 1 and node.op.name == "power"  # x**2 and x**3 are different ops
+                entries.append(self.argument(parent, step, own_steps, None if exponent else data))
             if not within:
                 found = [(self.location(user, step, own_steps, True), user) for user in self.users[node]]
                 outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
@@ -116,9 +118,9 @@ class Surroundings:
         return None
 
     def argument(
-        self, parent: Node, step: ScopeVisit, own_steps: Sequence[Position], data: list[tuple[str, Hashable]]
+        self, parent: Node, step: ScopeVisit, own_steps: Sequence[Position], data: list[tuple[str, Hashable]] | None
     ) -> Entry:
-        """Describe what an op of a step reads."""
+        """Describe what an op of a step reads. Constants go into `data`, or count where there is none."""
         where = self.location(parent, step, own_steps)
         if where is not None:
             return (where,), ()
@@ -136,7 +138,8 @@ class Surroundings:
         if isinstance(parent, Detached):
             origin = next((self.by_serial[serial] for serial in parent.origin if serial in self.by_serial), None)
             key.append(("detached", origin and self.location(origin, step, own_steps)))
-        return entry_of(key, static_of(parent), data)
+        static = static_of(parent)
+        return entry_of(key, static, data) if data is not None else entry_of([*key, repr(static)], {}, [])
 
 
 def forget_ends(loop: int, keys: list[StepKey]) -> None:
