@@ -76,7 +76,7 @@ class EdgeBuilder:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
         if (visit, leaves) not in self.proxies:
-            state = initial_state(self.graph, node, user, argument) if role == "input" else None
+            state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
             colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
             id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
             self.proxies[visit, leaves] = DraftItem(id, role, visit, node, state, leaves, colour)

@@ -6,7 +6,7 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
+from tinygrad_seq.drawing.view.conventions import input_name, joining, not_inputs, preparing, slicing, states
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
 from tinygrad_seq.engine.found_steps import timeline_of
@@ -59,7 +59,11 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         if visit.key == "grad" or around in backward:
             backward.add(visit)
     of: dict[Node, NodeFacts] = {}
+    given: set[Node] = set()  # leaves, and what is made of parameters alone
     for ordinal, node in enumerate(nodes):
+        weights_only = node.op is not None and node.op.name in preparing and given.issuperset(node.parents)
+        if node.op is None or (weights_only and all(parent.requires_grad for parent in node.parents)):
+            given.add(node)
         positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
         latest: dict[int, int] = {}
@@ -87,7 +91,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     names = states.union(carried.values())
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
-        facts.role = role(node, facts, outputs, names) if leaf is None else role_of_leaf(leaf, users[leaf], timeline)
+        if leaf is None:
+            facts.role = role(node, facts, outputs, names)
+        else:
+            facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
     return GraphFacts(of, timeline, outer, names, carried)
 
 
@@ -121,13 +128,32 @@ def role(node: Node, facts: NodeFacts, outputs: Set[Node], carried: Set[str]) ->
     return "state" if node.name in carried else "gate" if facts.positions else "named"
 
 
-def role_of_leaf(leaf: Node, users: Sequence[Node], timeline: Timeline) -> str:
-    """Return what a leaf is for. One made by hand is a weight where several places read it."""
+def role_of_leaf(
+    leaf: Node, users: Sequence[Node], of: Mapping[Node, NodeFacts], given: Set[Node], timeline: Timeline
+) -> str:
+    """Return what a leaf is for. One made by hand is a weight where several places read it; an array without gradient
+    is an input where what is computed of the parameters and of the steps before begins with it.
+    """
     if leaf.requires_grad and not is_parameter(leaf):
         sliced = all(user.op.name in slicing for user in users)
         one_place = len({timeline.visit_of[user] for user in users}) < 2
         return "input" if sliced or leaf.name == input_name or one_place else "weight"
-    return "weight" if leaf.requires_grad else "input" if leaf.shape else "constant"
+    if leaf.requires_grad:
+        return "weight"
+    if leaf.name or leaf.dtype.kind != "f" or isinstance(leaf, Detached) or not users:
+        is_constant = leaf.dtype.kind == "b" or (leaf.name or "").startswith(not_inputs)
+    else:
+        is_constant = not any(begins_with(leaf, user, of[user], given) for user in users)
+    return "constant" if is_constant or not leaf.shape else "input"
+
+
+def begins_with(leaf: Node, user: Node, facts: NodeFacts, given: Set[Node]) -> bool:
+    """Tell whether an op computes something of a leaf that is an input: not of a result and, say, its target."""
+    if facts.gradient:
+        return False
+    if user.op.name in joining and not leaf.static and all(len(x.shape) == len(leaf.shape) for x in user.parents):
+        return True
+    return all(parent in given or later is not None for parent, later in zip(user.parents, facts.delays))
 
 
 def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:

@@ -106,7 +106,7 @@ def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | Non
         label = label or symbol(node)
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
-    about = "\n\n".join(tooltip(each, text, path) for each, text in shapes.items())
+    about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
     sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
     return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text)
 
@@ -118,9 +118,10 @@ def symbol(node: Node) -> str:
 
 def kind_of_leaf(node: Node, role: str) -> str:
     """Return what to call a leaf that nobody named."""
-    if not node.shape:
-        return f"{node.static['value']:.4g}" if node.static and "value" in node.static else "const"
-    return "w" if role == "weight" else {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, "x")
+    if node.static and (role == "constant" or not node.shape):  # one number everywhere
+        return f"{node.static['value']:.4g}"
+    plain = {"weight": "w", "input": "x"}.get(role, "saved" if node.scope.key == "grad" else "const")
+    return {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, plain) if node.shape else "const"
 
 
 def shape(node: Node) -> str:
@@ -129,9 +130,9 @@ def shape(node: Node) -> str:
     return f"{' '.join(map(str, node.shape)) if outputs else node.shape} {node.dtype}"
 
 
-def tooltip(node: Node, shape: str, path: str | None) -> str:
+def tooltip(node: Node, role: str, shape: str, path: str | None) -> str:
     """Return everything there is to say about a node without its values."""
-    data = "parameter or variable" if node.requires_grad else "input" if node.shape else "constant"
+    data = "parameter or variable" if node.requires_grad else "constant" if role == "constant" else "input"
     leaf = "detached: no gradient goes on from here" if isinstance(node, Detached) else data
     kind = leaf if node.op is None else node.op.name
     lines = (node.name, kind, shape, path, node.line)
