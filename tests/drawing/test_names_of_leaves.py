@@ -53,7 +53,7 @@ y = nn.Linear(3, 2)
         (lambda z: 1 - z, {("1", "constant")}),
         (lambda z: ts.full((2, 2), 3.0) - z * ts.full((2,), 0.5), {("3", "constant"), ("0.5", "constant")}),
         (lambda z: nn.Dropout(0.5)(z), {("mask", "constant")}),
-        (lambda z: ts.where(np.eye(2) > 0, z, 0.0), {("mask", "constant"), ("0", "constant")}),
+        (lambda z: ts.where(ts.tensor(np.eye(2) > 0), z, 0.0), {("mask", "constant"), ("0", "constant")}),
         (lambda z: nn.mse_loss(z, ts.zeros(2, 2)), {("targets", "input"), ("4", "constant")}),
         (lambda z: nn.Embedding(3, 2)([0, 1]) + z, {("ids", "input")}),
         (lambda z: z - ts.tensor(numbers(2, 2)), {("const", "constant")}),  # nobody said what this is
