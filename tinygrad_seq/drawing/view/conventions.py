@@ -6,6 +6,7 @@ written. A graph that uses other names is drawn in full all the same; only its c
 """
 
 states = frozenset({"h", "c"})  # what layers call their states; before the first step "h0", "c0"
+ordered = frozenset({"subtract", "divide", "power", "matmul"})  # a op b is not b op a
 squashing = frozenset({"sigmoid", "tanh", "relu", "clip"})  # what makes the numbers of a gate, or of a candidate
 weighing = frozenset({"add", "subtract", "negative", "part"})  # a gate may go through these to where it multiplies
 input_name = "x"  # a leaf of this name is an input, however many places read it

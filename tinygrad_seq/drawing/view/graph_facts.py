@@ -129,7 +129,7 @@ def delay(maker: Positions, reader: Positions) -> Delay | None:
     return None
 
 
-def gates_of(of: Mapping[Node, NodeFacts], timeline: Timeline, outputs: Set[Node], carried: Set[str]) -> set[Node]:
+def gates_of(of: dict[Node, NodeFacts], timeline: Timeline, outputs: Set[Node], carried: Set[str]) -> set[Node]:
     """Return the gates and candidates: named results of a squashing op that multiply something, or are multiplied, on
     the way to a state of the same step, or of the same call of a cell. "loss", "logits" or the weights of an attention
     are none.
