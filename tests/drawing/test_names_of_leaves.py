@@ -100,4 +100,8 @@ def test_what_a_recorded_backward_takes_from_the_forward_is_saved():
     loss = (ts.tensor(numbers(2, 3)) @ w).relu().exp().sum()
     loss.backward(create_graph=True)
     found = called(loss, backward=True)
-    assert ("saved", "constant") in found and {label for label, _ in found} <= {"saved", "x", "mask", "0", "const"}
+    assert ("saved", "constant") in found and {label for label, _ in found} <= {"saved", "x", "mask", "0", "1", "const"}
+    w = nn.Parameter(numbers(2, 2)).named("w")
+    total = w.tanh().sum()
+    total.backward(create_graph=True)
+    assert called(total, backward=True) == {("1", "constant")}

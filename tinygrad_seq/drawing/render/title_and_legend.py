@@ -6,7 +6,7 @@ Plain data, which every renderer draws in its own way. Only what the view knows 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, log10, prod
 
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render.colours import of_role, tint, weights
@@ -122,11 +122,13 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
 
 def about(row: LegendRow, scale: Scale | None) -> str:
     """Say the shape of a parameter, how often it is used, and its gradient."""
-    unknown = "" if scale is None else "|grad| not computed"
+    grad = "grad" if prod(row.shape) == 1 else "|grad|"
+    unknown = "" if scale is None else "not computed"
+    size = unknown if row.gradient is None else f"{row.gradient:.2g}".replace("-", "−")
     words = [
         " × ".join(map(str, row.shape)),
         f"{row.uses} use{'s' * (row.uses != 1)}",
-        unknown if row.gradient is None else f"|grad| {row.gradient:.2g}",
+        f"{grad} {size}" if size else "",
     ]
     return " · ".join(filter(None, words))
 

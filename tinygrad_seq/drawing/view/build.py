@@ -14,6 +14,7 @@ from tinygrad_seq.drawing.view.graph_facts import read
 from tinygrad_seq.drawing.view.labels import items_of, title
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
+from tinygrad_seq.drawing.view.printed import Printed
 from tinygrad_seq.drawing.view.scene import cluster_tree, op_drafts, prune, twins_of
 from tinygrad_seq.drawing.view.values import Numbers, item_values, scale, walk_order
 from tinygrad_seq.engine.graph import Node
@@ -29,11 +30,13 @@ def build(
     numbers: Numbers | None = None,
     names: Mapping[Node, str] | None = None,
     find: bool = True,
+    printed: Printed | None = None,
 ) -> View:
     """Return what there is to see of the graph that made these nodes.
 
     Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once; `names` for
-    nodes that have none; `find`: whether loops are found where no scope declares them.
+    nodes that have none; `find`: whether loops are found where no scope declares them;
+    `printed`: what to print on nodes.
     """
     graph = read(roots, find)
     timeline = graph.timeline
@@ -48,8 +51,9 @@ def build(
     drafts = [*ops, *others]
     feet = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
     values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
+    said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
     clusters = cluster_tree(graph, elision, titles)
-    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label), strict=True):
+    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label, said), strict=True):
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}

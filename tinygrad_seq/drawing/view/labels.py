@@ -78,14 +78,17 @@ def items_of(
     titles: Mapping[ScopeVisit, str],
     values: Mapping[str, float | None],
     number: str,
+    printed: Mapping[Node, str],
 ) -> list[Item]:
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    return [
-        item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit], values.get(draft.id), told.get(draft.id, ""))
-        for draft in drafts
-    ]
+    found = []
+    for draft in drafts:
+        said = printed.get(draft.node, "") if len(draft.leaves) < 2 else ""
+        ordinal, path = graph.of[draft.node].ordinal, paths[draft.visit]
+        found.append(item_of(draft, ordinal, path, values.get(draft.id), told.get(draft.id, ""), said))
+    return found
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
@@ -97,7 +100,7 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
     return " / ".join(reversed(words)) if words else None
 
 
-def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str) -> Item:
+def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str, said: str) -> Item:
     """Return the item of an op, of a proxy, or of a value on its way."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
@@ -108,7 +111,8 @@ def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | Non
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
     sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
-    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text)
+    numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
+    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers)
 
 
 def symbol(node: Node) -> str:
@@ -119,9 +123,14 @@ def symbol(node: Node) -> str:
 def kind_of_leaf(node: Node, role: str) -> str:
     """Return what to call a leaf that nobody named."""
     if node.static and (role == "constant" or not node.shape):  # one number everywhere
-        return f"{node.static['value']:.4g}"
+        return figure(node.static["value"])
     plain = {"weight": "w", "input": "x"}.get(role, "saved" if node.scope.key == "grad" else "const")
     return {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, plain) if node.shape else "const"
+
+
+def figure(number: float) -> str:
+    """Return a number as it is printed."""
+    return f"{number:.4g}".replace("-", "−")
 
 
 def shape(node: Node) -> str:

@@ -8,7 +8,7 @@ from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, shortened
 from tinygrad_seq.drawing.view.model import LegendRow
 from tinygrad_seq.drawing.view.parameters import is_parameter
-from tinygrad_seq.drawing.view.values import grad_norm
+from tinygrad_seq.drawing.view.values import grad_size
 from tinygrad_seq.engine.timeline import ScopeVisit
 
 
@@ -35,5 +35,5 @@ def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence
             name = f"{titles[visit]}.{name}" if visit in graph.outer else name
         taken[name] += 1
         name += f" ({taken[name]})" if taken[name] > 1 else ""
-        found.append(LegendRow(shortened(name, 40), leaf.shape, len(readers[leaf]), colours[leaf], grad_norm(leaf)))
+        found.append(LegendRow(shortened(name, 40), leaf.shape, len(readers[leaf]), colours[leaf], grad_size(leaf)))
     return found

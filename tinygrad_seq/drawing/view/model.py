@@ -27,6 +27,7 @@ class Item:
     colour: int = -1  # of a weight: a number for the palette
     value: float | None = None  # the number shown by its colour, on the scale of the view
     shape: str = ""  # and dtype
+    numbers: str = ""  # printed on it: a value, and a gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class LegendRow:
     shape: tuple[int, ...]
     uses: int
     colour: int
-    gradient: float | None = None  # the norm of its `.grad`; None before a backward
+    gradient: float | None = None  # its `.grad` of one element, or the norm of a longer one; None before a backward
 
 
 @dataclass(frozen=True, slots=True)
