@@ -24,8 +24,9 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
     """Return what there is to say about every item that is a node of the graph above `roots`.
 
     Plain data for JSON. `values` is a dict (mean, min, max, size, and a strip of at most 64 of them, evenly spaced) or
-    a sentence that says why there are none; those of `outputs` are known. `gradient` is `.grad` of one element, the norm of
-    a longer one, or None. What is made of several parameters (the sum of two biases) has what there is to say about each in `of`.
+    a sentence that says why there are none; those of `outputs` are known. `gradient` is the `.grad` of one element, the
+    norm of a longer one, or None. What is made of several parameters (the sum of two biases) has what there is to say
+    about each in `of`.
     """
     nodes = ancestors(roots)
     values = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
