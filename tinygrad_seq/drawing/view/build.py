@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing.view.edges import connected
 from tinygrad_seq.drawing.view.elision import elided
 from tinygrad_seq.drawing.view.graph_facts import read
-from tinygrad_seq.drawing.view.labels import items_of, title
+from tinygrad_seq.drawing.view.labels import items_of, titles_of
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.drawing.view.printed import Printed
@@ -43,7 +43,7 @@ def build(
     same = classify_steps(timeline, list(graph.of), within=rolled)
     kinds = same.kind
     elision = elided(timeline, kinds, rolled, *steps)
-    titles = {visit: title(visit) for visit in graph.outer}
+    titles = titles_of(graph.outer)
     told = numbers or Numbers("", {})
 
     ops = op_drafts(graph, elision, names or {})
@@ -63,7 +63,7 @@ def build(
         top=clusters[timeline.top],
         edges=edges,
         loops=list(filter(None, loops)),
-        legend=[] if shared else legend(graph, titles, drafts),
+        legend=legend(graph, titles, drafts),
         twins=twins_of(graph, elision, ops, others),
         scale=None if numbers is None else scale(told.label, [*values.values(), *(edge.value for edge in edges)]),
         backward=walk_order(visited, drawn, feet, edges),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.model import Item
@@ -53,6 +54,23 @@ def title(visit: ScopeVisit) -> str:
         return f"step {visit.text} (found)"
     before = {"step": "t = ", "module": "", "direction": ""}.get(visit.key, f"{visit.key} ")
     return before + shortened(visit.text, 40)
+
+
+def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
+    """Return the titles of all places; of two modules of one name in the same place, each with a number."""
+    modules: dict[ScopeVisit, Any] = {}  # of every place, which module it is in
+    alike: dict[Any, dict[Any, int]] = {}  # by the module around and a name: which modules have it
+    numbers = {}
+    for visit, around in outer.items():  # outer places first
+        modules[visit] = module = modules.get(around)
+        if visit.key == "module":
+            modules[visit] = itself = visit.value if type(visit.value) is str else id(visit.value)
+            numbers[visit] = alike.setdefault((module, visit.text), {})
+            numbers[visit].setdefault(itself, len(numbers[visit]) + 1)
+    return {
+        visit: f"{title(visit)} ({numbers[visit][modules[visit]]})" if len(numbers.get(visit, ())) > 1 else title(visit)
+        for visit in outer
+    }
 
 
 def several(steps: Sequence[ScopeVisit]) -> str:
