@@ -218,7 +218,7 @@ def test_hostile_numbers():
 
 def test_what_cannot_be_shown_is_an_error():
     x = ts.tensor([1.0], requires_grad=True)
-    with pytest.raises(ValueError, match="show must be 'gradient'"):
+    with pytest.raises(ValueError, match="show must be 'auto' or 'values' or 'gradient'"):
         draw(x, show="gradients")
     for wrong in (3, ["gradient"]):
         with pytest.raises(TypeError, match="show must be"):

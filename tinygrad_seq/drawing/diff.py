@@ -57,6 +57,7 @@ class Comparison:
 
     def __init__(self, a: View, b: View) -> None:
         self.views, self.reads, self.loops = (a, b), (reads(a), reads(b)), (loops_of(a), loops_of(b))
+        self.operands = operands(a), operands(b)
         self.found: dict[tuple[str, str, str], dict[str, None]] = {}  # (what, where, details): at which steps
         self.changed: set[str] = set()  # names of ops that only one of the two has
         self.lengths: set[tuple[int, int]] = set()  # numbers of steps of loops, which shapes may follow
@@ -134,6 +135,9 @@ class Comparison:
             gone, come = (", ".join(sorted(names)) for names in (old - new, new - old))
             details = f"reads {come or 'nothing'} instead of {gone}" if gone else f"reads {come}, too"
             self.tell("~", text_of(a), path, times, details)
+        before, after = self.operands[0][a.id], self.operands[1][b.id]
+        if old == new and before != after and sorted(before) == sorted(after):
+            self.tell("~", text_of(a), path, times, f"operands {', '.join(after)} instead of {', '.join(before)}")
 
     def follows(self, a: str, b: str) -> bool:
         """Return whether a shape is another one because there are more steps."""
@@ -164,6 +168,16 @@ def reads(view: View) -> defaultdict[str, set[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for edge in view.edges:
         found[edge.target].add(names[edge.source] + (" (detached)" if edge.role == "cut" else ""))
+    return found
+
+
+def operands(view: View) -> defaultdict[str, list[str]]:
+    """Return the operands of every op for which their order counts, by name."""
+    names = {item.id: name_of(item) for cluster in within(view.top) for item in cluster.items}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for edge in sorted(view.edges, key=lambda edge: edge.operand):
+        if edge.operand:
+            found[edge.target].append(names[edge.source])
     return found
 
 

@@ -21,6 +21,7 @@ from tinygrad_seq.drawing.render.svg import svg
 from tinygrad_seq.drawing.view.build import build
 from tinygrad_seq.drawing.view.fold import folded
 from tinygrad_seq.drawing.view.model import View, within
+from tinygrad_seq.drawing.view.printed import is_small, printed
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.graph import Node, Value, ancestors
@@ -110,7 +111,7 @@ def draw(
     steps: tuple[int, int] = (3, 1),
     depth: int | None = None,
     params: str = "proxies",
-    show: str | Mapping[Any, float] | None = None,
+    show: str | Mapping[Any, float] | None = "auto",
     backward: bool = False,
     layout: str = "time",
     find: bool = True,
@@ -125,9 +126,13 @@ def draw(
     deeper than n scopes is folded into one item. `params`: "proxies" beside each use, counted in a legend, or "shared",
     each one node.
 
+    `show="values"`: on tensors of at most 8 numbers, the value where something still holds it (`.named` keeps it; of a
+    Parameter it is the one that it has now), and the gradient after a backward, of results too if that kept its graph.
+    Graphs of at most 40 such tensors that no layer made show them by themselves; `show=None` shows none.
     `show="gradient"`: colour and width by the norm of the gradient, after `loss.backward(retain_graph=True)`, from one
     more walk (which calls hooks, too); before a backward it says "not computed". `show` can also map Nodes or Tensors
     to numbers. `backward=True`: the recorded backward, after `loss.backward(create_graph=True)`, beside its forward.
+
     Drawing works before and after `backward`, and changes nothing. `layout="dot"`: `.dot` holds the same clusters and
     nodes without their positions and the legend, so that .png and .pdf files show Graphviz's own layout; `.svg` and
     `.html` stay as they are.
@@ -165,14 +170,18 @@ def draw(
     one_of("params", params, ("proxies", "shared"))
     one_of("layout", layout, ("time", "dot"))
     if isinstance(show, str):
-        one_of("show", show, ("gradient",))
+        one_of("show", show, ("auto", "values", "gradient"))
     elif show is not None and not isinstance(show, Mapping):
-        raise TypeError(f'draw: show must be "gradient" or map Nodes or Tensors to numbers, got {show!r:.60}')
-    numbers = None if show is None else gradients(outputs) if isinstance(show, str) else given(show)
+        raise TypeError(f'draw: show must be "values", "gradient" or map Nodes or Tensors to numbers, got {show!r:.60}')
+    numbers = gradients(outputs) if show == "gradient" else given(show) if isinstance(show, Mapping) else None
     nodes = [value.node for value in outputs if value.node is not None]
     names = recorded_gradients(nodes) if backward else {}
     roots, rolled, shared = [*nodes, *names], view == "rolled", params == "shared"
-    seen = build(roots, (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names, find=find)
+    asked = show == "values" or (show == "auto" and is_small(roots))
+    said = printed(roots, outputs) if asked else {}
+    seen = build(
+        roots, (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said
+    )
     return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
 
 

@@ -76,7 +76,10 @@ def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str 
         array = host.full(size, int(value) if kind.kind in "iu" else value, dtype=kind)  # no NaN becomes some int
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}: {error}") from None
-    return tensor(array, device=device, requires_grad=requires_grad)
+    made = tensor(array, device=device, requires_grad=requires_grad)
+    if not requires_grad:
+        leaf(made, False).static = {"value": array.item(0) if array.size else value}  # for pictures: "1"
+    return made
 
 
 @public

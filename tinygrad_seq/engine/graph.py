@@ -72,12 +72,13 @@ class Value:
 def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
     """Give a value a node of its own, and return it: where gradients arrive, or a constant that pictures show."""
     node = kind()
-    number = not value.array.shape and modules[type(value.array)] is host
-    node.static = {"value": value.array.item()} if number else None  # a picture shows a number as the number
+    array = value.array
+    number = not any(array.strides) and array.size and modules[type(array)] is host  # one, or one repeated by broadcast
+    node.static = {"value": array.item(0)} if number else None  # a picture shows a number as the number
     node.op = node.output = node.name = node.owner_ref = node.hooks = node.line = None
     node.parents = node.saved = ()
-    node.shape = value.array.shape
-    node.dtype = value.array.dtype
+    node.shape = array.shape
+    node.dtype = array.dtype
     node.requires_grad = requires_grad
     node.scope = current.get()
     node.serial = new_serial()

@@ -12,7 +12,7 @@ from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.parameter import check_input
-from tinygrad_seq.nn.state import State, Step, checked_state, each, zero_state
+from tinygrad_seq.nn.state import State, Step, checked_state, each, name_first, zero_state
 
 
 class Cell(Module):
@@ -52,10 +52,12 @@ class Cell(Module):
     def forward(self, x: Tensor, state: State | None = None) -> State:
         """Take one step: x (B, I) or (I,), state of (B, H) or (H,) each, zeros if none is given."""
         state = self.state_for(x, state)
-        if x.ndim == 2:
-            return self.unrolled()(x, state)
-        result = self.unrolled()(x.expand_dims(0), each(lambda part: part.expand_dims(0), state))
-        return each(lambda part: part.squeeze(0), result)
+        if x.ndim == 1:
+            new = self.forward(x.expand_dims(0), each(lambda part: part.expand_dims(0), state))
+            return each(lambda part: part.squeeze(0), new)
+        new = self.unrolled()(x, state)
+        name_first(state, new)
+        return new
 
     def state_for(self, x: Any, state: State | None) -> State:
         """Return the state, zeros if none is given; raise if x or the state does not fit the cell."""

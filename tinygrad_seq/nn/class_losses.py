@@ -14,7 +14,7 @@ from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indice
 from tinygrad_seq.engine.ops.indexing import scatter
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.losses import as_tensor, check_arguments, reduced
+from tinygrad_seq.nn.losses import as_tensor, called, check_arguments, reduced
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import Buffer
 
@@ -74,7 +74,7 @@ def cross_entropy(
     target = targets.to(logits.dtype)
     if smoothing:
         target = target * (1.0 - smoothing) + smoothing / logits.shape[-1]
-    log_probability = log_softmax(logits)
+    target, log_probability = called("targets", target), log_softmax(logits)
     weighted = log_probability if weight is None else log_probability * weight
     return reduced(-(target * weighted).sum(-1), reduction)
 
@@ -106,7 +106,7 @@ def loss_of_ids(
         rows = getitem(rows, make_tensor(positions))
     log_probability = log_of(rows)
     loss = -getitem(log_probability, (make_tensor(xp.arange(len(ids))), make_tensor(ids)))
-    weights = None if weight is None else getitem(weight, make_tensor(ids))
+    weights = None if weight is None else called("weights", getitem(weight, make_tensor(ids)))
     if weights is not None:
         loss = loss * weights
     if smoothing:
@@ -136,7 +136,7 @@ def class_weights(op: str, weight: Any, x: Tensor) -> Tensor | None:
     found = as_tensor(op, "weight", weight, x.device)
     if found.shape != x.shape[-1:]:
         raise ValueError(f"{op}: weight must have a number for each class, of shape {x.shape[-1:]}, got {found.shape}")
-    return found.to(x.dtype)
+    return called("weight", found.to(x.dtype))
 
 
 def class_buffer(place: str, weight: Any) -> Buffer | None:

@@ -31,7 +31,7 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
     kept = chosen("dropout", generator).random(shape) >= p
     scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(shape), dtype=x.dtype)
-    factors: Tensor = make_tensor(to_device(scale, x.device))
+    factors: Tensor = make_tensor(to_device(scale, x.device)).named("mask")
     return x * factors
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.graph import Detached
 from tinygrad_seq.engine.ops.elementwise import softplus
+from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
 
@@ -41,13 +43,13 @@ def binary_cross_entropy_with_logits(
     op = "binary_cross_entropy_with_logits"
     check_arguments(op, "logits", logits, reduction)
     target = targets_like(op, "logits", logits, targets)
-    missed, false = softplus(-logits) * target, softplus(logits) * (1.0 - target)
+    missed, false = softplus(-logits) * target, softplus(logits) * called("1 − targets", 1.0 - target)
     if pos_weight is not None:
         positive = as_tensor(op, "pos_weight", pos_weight, logits.device)
         pairs = zip_longest(positive.shape[::-1], logits.shape[::-1], fillvalue=1)
         if any(size not in (1, wide) for size, wide in pairs):
             raise ValueError(f"{op}: pos_weight of shape {positive.shape} does not broadcast to {logits.shape}")
-        missed = missed * positive.to(logits.dtype)
+        missed = missed * called("pos_weight", positive.to(logits.dtype))
     return reduced(missed + false, reduction)
 
 
@@ -65,7 +67,14 @@ def targets_like(op: str, what: str, x: Tensor, targets: Any) -> Tensor:
     found = as_tensor(op, "targets", targets, x.device)
     if found.shape != x.shape:
         raise ValueError(f"{op}: {what} {x.shape} want targets of the same shape, got {found.shape}")
-    return found.to(x.dtype)
+    return called("targets", found.to(x.dtype))
+
+
+def called(name: str, constant: Tensor) -> Tensor:
+    """Return a Tensor under a name, for pictures, unless it has one, or a history."""
+    node = constant.node
+    has_own = node is not None and (node.requires_grad or node.name or isinstance(node, Detached))
+    return constant if has_own else make_tensor(constant.array).named(name)  # its owner's Tensor stays without
 
 
 def as_tensor(op: str, name: str, given: Any, device: str | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.lengths import PaddingMask, without_padding
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import check_input
-from tinygrad_seq.nn.state import State, Step, checked_state, each, parts_of, zero_state
+from tinygrad_seq.nn.state import State, Step, checked_state, each, name_first, zero_state
 
 
 def unroll(
@@ -29,9 +29,7 @@ def unroll(
             new = step(inputs[t], state)
             state = new if mask is None else mask.next_state(t, new, state)
         outputs[t] = state[0] if isinstance(state, tuple) else state
-    for part, made in zip(parts_of(start), parts_of(new)):
-        if made.name and part.name is None and part.node is not None and part.node.op is None:
-            part.named(f"{made.name}0")  # "h0", for pictures
+    name_first(start, new)
     return outputs, state if mask is None else mask.last_state(state, first)
 
 

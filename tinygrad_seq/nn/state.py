@@ -34,6 +34,13 @@ def zero_state(cell: Module, batch: tuple[int, ...], like: Tensor) -> State:
     return zeros if len(zeros) > 1 else zeros[0]
 
 
+def name_first(start: State, new: State) -> None:
+    """Name the parts of a first state after those of the next one, for pictures: "h0"."""
+    for part, made in zip(parts_of(start), parts_of(new)):
+        if made.name and part.name is None and part.node is not None and part.node.op is None:
+            part.named(f"{made.name}0")
+
+
 def checked_state(
     place: str, name: str, state: State, shapes: Sequence[Any] | None = None, weight: Tensor | None = None
 ) -> tuple[Tensor, ...]:

@@ -40,6 +40,7 @@ class PlacedEdge:
 
     edge: Edge
     points: list[Point]
+    operand: int = 0  # which argument it is, where the way it comes in does not say so
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,19 +90,22 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
         for link, between in zip(edges, dummies)
     }
-    offsets, free = x_offsets(template, edges, xy, bends), free_sides(boxes, xy, beside)
+    offsets, free = x_offsets(template, edges, xy, bends), free_sides(template, boxes, xy, beside)
     at |= positions_beside(template, beside, at)
     layout = TemplateLayout(template, parts, at, border(template, boxes, xy), bends, offsets, free)
     return mirrored(layout) if template.kind == "grad" and template.repeated else layout  # gradients flow to the left
 
 
 def leaves_beside(template: Template) -> Beside:
-    """Return the leaves that stand beside the op that reads them first: a first state on its left, others right."""
+    """Return the leaves that stand beside the op that reads them first: a first state and a first operand on its left,
+    others right.
+    """
     roles = {key: sized.item.role for key, sized in template.items.items()}
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
-            found.setdefault(start.item, (end.item, -1 if roles[start.item] == "initial" else 1))
+            is_first = roles[start.item] == "initial" or start.item in template.left
+            found.setdefault(start.item, (end.item, -1 if is_first else 1))
     return grouped((side, leaf) for leaf, side in found.items())
 
 
@@ -217,11 +220,14 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     return offsets
 
 
-def free_sides(boxes: dict[End, Box], xy: dict[Box, XY], beside: Beside) -> set[tuple[ItemKey, int]]:
+def free_sides(
+    template: Template, boxes: dict[End, Box], xy: dict[Box, XY], beside: Beside
+) -> set[tuple[ItemKey, int]]:
     """Return the items from which the way to the left (-1) or the right (1) is free: those at the ends of rows."""
     rows = grouped((xy[box][1], (xy[box][0], end)) for end, box in boxes.items() if not box.port)
     ends = [(pick(row)[1].item, sign) for row in rows.values() for pick, sign in ((min, -1), (max, 1))]
-    return {(item, sign) for item, sign in ends if item and (sign < 0 or not beside[item, 1])}
+    taken = {at for at, side in beside.items() if side and (at[1] > 0 or side[0] in template.left)}
+    return {(item, sign) for item, sign in ends if item and (item, sign) not in taken}
 
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:

@@ -6,7 +6,7 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 from collections import Counter
 from dataclasses import replace
 from functools import cache
-from math import sqrt
+from math import inf, sqrt
 
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
@@ -47,7 +47,31 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
             points = card_route(edge, across, tree, spots, tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
+    return numbered(side_by_side(found))
+
+
+def side_by_side(edges: list[PlacedEdge]) -> list[PlacedEdge]:
+    """Return the edges with those that run the same way, as in x × x, beside each other."""
+    alike: Counter[tuple[Point, ...]] = Counter(tuple(placed.points) for placed in edges)
+    seen: Counter[tuple[Point, ...]] = Counter()
+    found = []
+    for placed in edges:
+        way = tuple(placed.points)
+        aside, seen[way] = 7.0 * (seen[way] - (alike[way] - 1) / 2), seen[way] + 1
+        points: list[Point] = [(x + aside, y, to) if to == "v" else (x, y + aside, to) for x, y, to in way]
+        found.append(replace(placed, points=points) if aside else placed)
     return found
+
+
+def numbered(edges: list[PlacedEdge]) -> list[PlacedEdge]:
+    """Return the edges with a number on both operands of an op, unless the first comes in on the left of the second."""
+    comes_in = {(placed.edge.target, placed.edge.operand): placed.points[-1][0] for placed in edges}
+    unclear = {
+        target
+        for target, operand in comes_in
+        if operand == 1 and comes_in[target, 1] > comes_in.get((target, 2), inf) - 3
+    }
+    return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 
 def link_route(layout: TemplateLayout, link: Link) -> list[Point]:

@@ -26,10 +26,10 @@ def width(text: str, size: float) -> float:
 def sizes_of(items: Iterable[Item]) -> dict[str, PlacedItem]:
     """Return every item with its size, by id. What looks the same is measured once."""
     look = cache(look_of)
-    return {item.id: PlacedItem(item, *look(item.role, item.symbol, item.label)) for item in items}
+    return {item.id: PlacedItem(item, *look(item.role, item.symbol, item.label, item.numbers)) for item in items}
 
 
-def look_of(role: str, symbol: str, label: str) -> tuple[float, float, list[Word], str, bool]:
+def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[float, float, list[Word], str, bool]:
     """Return the width and the height of an item, the words on it, the symbol before them, and whether it is round."""
     symbol, is_small = shortened(symbol), role in small
     text = [shortened(line, 60 if role == "middle" else 40) for line in label.split("\n")]
@@ -38,6 +38,12 @@ def look_of(role: str, symbol: str, label: str) -> tuple[float, float, list[Word
         high = 34.0 + 16 * len(text)
         below = [(line, 11.0, 42 - high / 2 + 16 * i) for i, line in enumerate(text)]
         return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below], "", False
+    if numbers:
+        head, lines = " ".join(filter(None, (symbol, *text))), numbers.split("\n")
+        wide = max(width(head, 12), *(width(line, 9) for line in lines)) + 16
+        high = 27.0 + 11 * len(lines)
+        below = [(line, 9.0, 31 - high / 2 + 11 * i) for i, line in enumerate(lines)]
+        return max(34.0, wide), high, [(head, 12, 17 - high / 2), *below], "", False
     if not label and len(symbol) <= 2:
         return 22.0, 22.0, [(symbol, 13, 4.5)], "", True
     if not label:

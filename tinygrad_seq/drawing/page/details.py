@@ -11,7 +11,8 @@ from typing import Any
 
 from tinygrad_seq.drawing.page.rule_source import rules_of
 from tinygrad_seq.drawing.view.model import View, within
-from tinygrad_seq.drawing.view.values import grad_norm
+from tinygrad_seq.drawing.view.printed import held
+from tinygrad_seq.drawing.view.values import grad_size
 from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 
@@ -23,13 +24,14 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
     """Return what there is to say about every item that is a node of the graph above `roots`.
 
     Plain data for JSON. `values` is a dict (mean, min, max, size, and a strip of at most 64 of them, evenly spaced) or
-    a sentence that says why there are none; those of `outputs` are known. `gradient` is the norm of `.grad`, or None.
-    What is made of several parameters (the sum of two biases) has what there is to say about each in `of`.
+    a sentence that says why there are none; those of `outputs` are known. `gradient` is the `.grad` of one element, the
+    norm of a longer one, or None. What is made of several parameters (the sum of two biases) has what there is to say
+    about each in `of`.
     """
     nodes = ancestors(roots)
-    held = arrays(nodes) | {output.node: output.array for output in outputs if output.node is not None}
+    values = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
     rules = cache(rules_of)
-    say = cache(lambda node: entry(node, held.get(node), [] if node.op is None else rules(node.op)))
+    say = cache(lambda node: entry(node, values.get(node), [] if node.op is None else rules(node.op)))
     found: Details = {}
     for item in (item for cluster in within(view.top) for item in cluster.items if item.ordinal >= 0):
         node = nodes[item.ordinal]
@@ -48,7 +50,7 @@ def entry(node: Node, value: Array | None, rules: list[tuple[str, str]]) -> dict
     several = bool(node.shape) and isinstance(node.shape[0], tuple)
     kind = "parameter" if node.requires_grad else "input" if node.shape else "constant"
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
-    gradient = grad_norm(node)
+    gradient = grad_size(node)
     return {
         "op": kind if node.op is None else node.op.name,
         "about": about if node.op is None else (node.op.forward.__doc__ or "").strip().partition("\n")[0],
@@ -60,20 +62,6 @@ def entry(node: Node, value: Array | None, rules: list[tuple[str, str]]) -> dict
         "gradient": None if gradient is None else rounded(gradient),
         "rules": rules,
     }
-
-
-def arrays(nodes: Sequence[Node]) -> dict[Node, Array]:
-    """Return the values of nodes that something still holds."""
-    saved = ((parent, kept) for node in nodes for parent, kept in zip(node.parents, node.saved or ()))
-    held: dict[Node, Array] = {parent: kept for parent, kept in saved if not isinstance(kept, Node)}
-    for node in nodes:
-        owner = node.owner
-        value = node.output if owner is None else owner.array
-        if value is None and node.static and node.op is None:
-            value = node.static["value"]
-        if value is not None:
-            held.setdefault(node, value)
-    return held
 
 
 def absent(node: Node) -> str:

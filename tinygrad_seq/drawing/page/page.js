@@ -158,7 +158,7 @@ const facts = (about, title, seen = {}) => {
   const rows = [
     ["name", title.endsWith(about.name) ? "" : about.name],
     ["shape", about.shape && `${about.shape} ${about.dtype}`], ["in", seen.place], ["line", about.line],
-    [scale, seen.value], ["|.grad|", about.gradient ?? (about.op === "parameter" ? "not computed" : undefined)],
+    [scale, seen.value], [/^[(1, )]*$/.test(about.shape) ? ".grad" : "|.grad|", about.gradient ?? (about.op === "parameter" ? "not computed" : undefined)],
     one ? ["value", values.mean ?? values]
       : ["values", values && `${figure(values.min)} … ${figure(values.max)}, mean ${figure(values.mean)}`],
   ].filter(([, value]) => value !== undefined && value !== "");

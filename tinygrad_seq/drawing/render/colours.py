@@ -6,15 +6,14 @@ from tinygrad_seq.drawing.view.model import Scale
 
 ink = "#1F2933"
 quiet = "#5C6770"
-line = "#98A2AD"
+line = "#858F9A"
 paper = "#FFFFFF"
 card = "#F6F7F9"
 card_edge = "#C5CCD3"
 ground = "#FCFCFD"
 frame = "#E3E7EB"
-state = "#2E86AB"
-cut = "#B23A48"
-gradient = "#C77B30"
+state = "#26789B"
+gradient = "#A9652A"
 
 fills = {
     "op": paper,
@@ -23,7 +22,7 @@ fills = {
     "state": state,
     "initial": "#D5E7EF",
     "passing": "#EAF2F6",
-    "input": "#E4572E",
+    "input": "#CC4419",
     "constant": "#E8EBEE",
     "output": ink,
     "middle": paper,
@@ -40,7 +39,11 @@ texts = {
     "middle": "#5C6770",
 }
 edges = {"state": state, "delay": state, "gradient": gradient}  # by role; others are lines
-weights = ("#17A398", "#8E5BD1", "#C2578F", "#5C7F1F", "#3F6FC6", "#A8682A", "#6B7280", "#0F766E", "#7C3F9B", "#9F3A4E")
+weights = (  # white words stand out on each
+    "#0F7F76", "#8552C8", "#B5447F", "#567719", "#3A69C0", "#9C5D22", "#6B7280", "#0B5F58",
+    "#6F3490", "#963249", "#084890", "#604800", "#584860", "#006000", "#885890", "#686048",
+    "#883800", "#A06068", "#5048B0", "#903078", "#787850", "#106088", "#585890", "#805060",
+)  # fmt: skip
 
 dark = {  # what is another colour on a dark page
     ink: "#E6EAEE",
@@ -65,9 +68,11 @@ def of_role(role: str, row: int = -1) -> tuple[str, str]:
     return weights[row % len(weights)] if role == "weight" else fills[role], texts.get(role, ink)
 
 
-cold_to_hot = ("#2166AC", "#67A9CF", "#C6CCD2", "#F4A15D", "#D6432A")
-nothing = "#DCE1E6"  # exactly zero: not vanished, never there
-broken = "#B5179E"  # infinite, or not a number
+cold_to_hot = ("#2F77BF", "#6372C4", "#8E66B0", "#C2557A", "#D6432A")  # as bright on a dark page as on a light one
+nothing = "#6C757F"  # exactly zero: not vanished, never there
+broken = "#C22AA9"  # infinite, or not a number
+
+odd = ((nothing, "0"), (broken, "NaN or ∞"))  # what is on no scale
 
 
 def heat(value: float | None, scale: Scale | None) -> tuple[str, float]:

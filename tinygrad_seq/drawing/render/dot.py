@@ -18,7 +18,7 @@ from tinygrad_seq.drawing.view.labels import printable
 from tinygrad_seq.drawing.view.model import Cluster, Scale
 
 Attributes = dict[str, str]
-places = ("pos", "bb", "lp", "xlp")  # attributes that hold positions
+places = ("pos", "bb", "lp", "xlp", "head_lp")  # attributes that hold positions
 usual: dict[str, Attributes] = {  # what most nodes and edges look like; said once
     "graph": {"bgcolor": palette.paper, "fontname": font, "pad": f"{rim / 72:.4f}", "tooltip": " "},
     "node": {
@@ -154,6 +154,8 @@ def edge_style(drawn: Stroke) -> Attributes:
         "arrowsize": f"{0.52 + 0.07 * drawn.width:.3g}", "tooltip": text(edge.label or " "),
         "pos": " ".join([f"e,{at(*drawn.head[0])}", *(at(*point) for point in cubic(drawn.line))]),
     }  # fmt: skip
+    if drawn.operand:
+        style |= {"headlabel": drawn.operand, "labelfontsize": "9", "head_lp": at(drawn.beside[0], drawn.beside[1] - 3)}
     if edge.role == "delay":
         style |= {"label": text(edge.label or "t−1"), "lp": at(x, y - 9)}
     if edge.role == "cut":

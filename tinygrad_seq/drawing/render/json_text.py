@@ -2,7 +2,7 @@
 
     {"clusters": [{"id", "key", "label", "ops", "steps", "within"}, ...],      the tree, outer ones first
      "items":    [{"cluster", "colour", "id", "label", "ordinal", "role", "shape", "symbol", "tooltip", "value"}, ...],
-     "edges":    [{"label", "role", "source", "target", "through_time", "value"}, ...],
+     "edges":    [{"label", "operand", "role", "source", "target", "through_time", "value"}, ...],
      "legend":   [{"colour", "gradient", "label", "shape", "uses"}, ...],
      "loops":    [[cluster, ...], ...],                                      steps in order of time
      "backward": [item, ...],                                                in the order of the walk
@@ -26,7 +26,8 @@ def listing(view: View) -> str:
     outer = {inner.id: cluster.id for cluster in tree for inner in cluster.inner}
     told = ("id", "key", "label", "ops", "steps")
     items = [asdict(item) | {"cluster": cluster.id} for cluster in tree for item in cluster.items]
-    edges = sorted(view.edges, key=lambda edge: (natural(edge.source), natural(edge.target), edge.role, edge.label))
+    named = sorted(view.edges, key=lambda edge: (edge.role, edge.label, edge.operand))
+    edges = sorted(named, key=lambda edge: (natural(edge.source), natural(edge.target)))
     parts: dict[str, list[Any]] = {
         "clusters": [{name: getattr(c, name) for name in told} | {"within": outer.get(c.id, "")} for c in tree],
         "items": sorted(items, key=lambda item: natural(item["id"])),

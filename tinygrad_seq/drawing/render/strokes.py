@@ -21,6 +21,8 @@ class Stroke:
     heat: str  # the colour of the number shown; "" for none
     mark: XY  # where a delay or a cut is marked
     steep: bool  # whether a cut line is steep there
+    operand: str  # "1" or "2", where the picture has to say which argument this is
+    beside: XY  # where that stands, next to the arrowhead
 
 
 def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
@@ -32,12 +34,16 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     left, above, _ = points[-1]
     if through == "v":
         back = 2 * half if above > y else -2 * half
+        beside = x + (8 if placed.operand == 1 else -8), y + (13 if above > y else -7)
         foot, end = [(x - half, y + back), (x + half, y + back)], (x, y + back / 2, through)
     else:
         back = 2 * half if left > x else -2 * half
+        beside = x + (5.5 if left > x else -5.5), y - 6
         foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
     *mark, steep = cut_at([*points, end]) if edge.role == "cut" else (*longest_level([*points, end]), False)
-    return Stroke(edge, curves([*points, end]), [(x, y), *foot], width, heat, (mark[0], mark[1]), steep)
+    said = str(placed.operand or "")
+    line = curves([*points, end])
+    return Stroke(edge, line, [(x, y), *foot], width, heat, (mark[0], mark[1]), steep, said, beside)
 
 
 def curves(points: list[Point]) -> list[Curve]:

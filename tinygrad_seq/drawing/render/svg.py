@@ -109,14 +109,15 @@ def spots(points: list[tuple[float, float]]) -> str:
 
 
 def mark(drawn: Stroke) -> str:
-    """Return what an edge says: how late a delay is, or that it is cut."""
+    """Return what an edge says: which operand it is, how late a delay is, or that it is cut."""
     edge, (x, y) = drawn.edge, drawn.mark
+    order = words(*drawn.beside, drawn.operand, 9, "quiet") if drawn.operand else ""
     if edge.role == "delay":
-        return words(x, y - 5, edge.label or "t−1", 11, "quiet")
+        return order + words(x, y - 5, edge.label or "t−1", 11, "quiet")
     if edge.role != "cut":
-        return ""
+        return order
     hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
-    return f'<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>' + (
+    return order + f'<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>' + (
         words(x + 10, y + 3, "detach", 9, "quiet", "start") if drawn.steep else words(x, y - 11, "detach", 9, "quiet")
     )
 

@@ -6,10 +6,10 @@ Plain data, which every renderer draws in its own way. Only what the view knows 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, log10, prod
 
 from tinygrad_seq.drawing.layout.text_size import width
-from tinygrad_seq.drawing.render.colours import of_role, tint, weights
+from tinygrad_seq.drawing.render.colours import odd, of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
 
@@ -122,11 +122,13 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
 
 def about(row: LegendRow, scale: Scale | None) -> str:
     """Say the shape of a parameter, how often it is used, and its gradient."""
-    unknown = "" if scale is None else "|grad| not computed"
+    grad = "grad" if prod(row.shape) == 1 else "|grad|"
+    unknown = "" if scale is None else "not computed"
+    size = unknown if row.gradient is None else f"{row.gradient:.2g}".replace("-", "−")
     words = [
         " × ".join(map(str, row.shape)),
         f"{row.uses} use{'s' * (row.uses != 1)}",
-        unknown if row.gradient is None else f"|grad| {row.gradient:.2g}",
+        f"{grad} {size}" if size else "",
     ]
     return " · ".join(filter(None, words))
 
@@ -143,6 +145,10 @@ def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Par
     for i in range(count):
         rest = wide * (1 - i / count)  # each lies over the one before, so that no seam shows
         yield Sample(right - rest / 2, y, rest, tint(i / (count - 1))), around
+    for x, (colour, text) in zip((right - 110, right - 70), odd):
+        below = (x - 6, y + 32, x + 10 + width(text, 10), y + 48)
+        yield Sample(x, y + 40, 12, colour), below
+        yield Text(x + 10, y + 43.5, text, 10), below
     for share, text in ticks(scale):
         yield Text(right - wide + share * wide, y + 20, text, 10, anchor="middle"), around
 

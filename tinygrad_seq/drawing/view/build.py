@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing.view.edges import connected
 from tinygrad_seq.drawing.view.elision import elided
 from tinygrad_seq.drawing.view.graph_facts import read
-from tinygrad_seq.drawing.view.labels import items_of, title
+from tinygrad_seq.drawing.view.labels import items_of, titles_of
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
+from tinygrad_seq.drawing.view.printed import Printed
 from tinygrad_seq.drawing.view.scene import cluster_tree, op_drafts, prune, twins_of
 from tinygrad_seq.drawing.view.values import Numbers, item_values, scale, walk_order
 from tinygrad_seq.engine.graph import Node
@@ -29,16 +30,18 @@ def build(
     numbers: Numbers | None = None,
     names: Mapping[Node, str] | None = None,
     find: bool = True,
+    printed: Printed | None = None,
 ) -> View:
     """Return what there is to see of the graph that made these nodes.
 
     Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once; `names` for
-    nodes that have none; `find`: whether loops are found where no scope declares them.
+    nodes that have none; `find`: whether loops are found where no scope declares them;
+    `printed`: what to print on nodes.
     """
     graph = read(roots, find)
     timeline = graph.timeline
     elision = elided(timeline, classify_steps(timeline, list(graph.of), within=rolled), rolled, *steps)
-    titles = {visit: title(visit) for visit in graph.outer}
+    titles = titles_of(graph.outer)
     told = numbers or Numbers("", {})
 
     ops = op_drafts(graph, elision, names or {})
@@ -46,8 +49,9 @@ def build(
     drafts = [*ops, *others]
     feet = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
     values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
+    said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
     clusters = cluster_tree(graph, elision, titles)
-    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label), strict=True):
+    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label, said), strict=True):
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}
@@ -57,7 +61,7 @@ def build(
         top=clusters[timeline.top],
         edges=edges,
         loops=list(filter(None, loops)),
-        legend=[] if shared else legend(graph, titles, drafts),
+        legend=legend(graph, titles, drafts),
         twins=twins_of(graph, elision, ops, others),
         scale=None if numbers is None else scale(told.label, [*values.values(), *(edge.value for edge in edges)]),
         backward=walk_order(visited, drawn, feet, edges),

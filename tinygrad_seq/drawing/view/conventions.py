@@ -6,7 +6,12 @@ written. A graph that uses other names is drawn in full all the same; only its c
 """
 
 states = frozenset({"h", "c"})  # what layers call their states; before the first step "h0", "c0"
+ordered = frozenset({"subtract", "divide", "power", "matmul"})  # a op b is not b op a
+squashing = frozenset({"sigmoid", "tanh", "relu", "clip"})  # what makes the numbers of a gate, or of a candidate
+weighing = frozenset({"add", "subtract", "negative", "part"})  # a gate may go through these to where it multiplies
 input_name = "x"  # a leaf of this name is an input, however many places read it
 slicing = ("getitem", "unstack")  # a leaf that is only read by these is a sequence, so an input
 rearranging = frozenset({"transpose", "contiguous", "cast", "transfer"})  # the same numbers in another layout
+joining = frozenset({"concatenate", "stack", "add"})  # where inputs stand beside results, as in [x, h]
+not_inputs = ("mask", "weight", "bias", "pos_weight", "1 −")  # how names of constants begin
 preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}  # done once, before the steps

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import reduce
 from math import hypot
 
+from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -76,7 +77,7 @@ class EdgeBuilder:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
         if (visit, leaves) not in self.proxies:
-            state = initial_state(self.graph, node, user, argument) if role == "input" else None
+            state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
             colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
             id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
             self.proxies[visit, leaves] = DraftItem(id, role, visit, node, state, leaves, colour)
@@ -129,7 +130,8 @@ class EdgeBuilder:
         origin = self.graph.of[parent].source
         at_gap = node in self.elision.hidden or origin in self.elision.hidden
         out_of_steps = self.merged_step(node) is None and self.merged_step(origin) is not None
-        own = -1 if at_gap or out_of_steps else argument
+        is_ordered = node.op.name in ordered and node not in self.elision.hidden
+        own = -1 if (at_gap or out_of_steps) and not is_ordered else argument
         self.reads[source, target, role, label, own].append((node, parent, entry))
 
     def merged_step(self, node: Node) -> ScopeVisit | None:
@@ -143,7 +145,7 @@ class EdgeBuilder:
         Its number is the norm of theirs. At a gap only the border counts: of an edge that leads out the last step in
         the gap, of one that leads in the first.
         """
-        (source, target, role, label, _), (node, parent, _) = key, reads[0]
+        (source, target, role, label, own), (node, parent, _) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
         steps = {self.merged_step(op) or self.merged_step(self.graph.of[given].source) for op, given, _ in reads}
         card = next((self.elision.cards[step].steps for step in steps if step is not None), [])
@@ -156,7 +158,8 @@ class EdgeBuilder:
         known = [number for number in numbers if number is not None]
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
-        return Edge(source, target, role, is_later, reduce(hypot, known) if known else None, label)
+        operand = own + 1 if node.op.name in ordered and node not in hidden else 0
+        return Edge(source, target, role, is_later, reduce(hypot, known) if known else None, label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""
@@ -171,7 +174,7 @@ class EdgeBuilder:
                 id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label}"
                 if id not in entries:
                     entries[id] = replace(by_id[edge.source], id=id, role="passing", visit=entry, about=about)
-                    found.append(replace(edge, target=id, value=together(alike)))
+                    found.append(replace(edge, target=id, value=together(alike), operand=0))
                 edge = replace(edge, source=id, role="state", through_time=False, label="")
             found.append(edge)
         hidden = self.elision.hidden.items()

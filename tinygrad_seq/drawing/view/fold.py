@@ -47,8 +47,9 @@ def joined(edges: list[Edge], home: dict[str, str]) -> list[Edge]:
     """Return edges between what is left; numbers of edges that fall together add up as parts of one norm."""
     found: dict[Hashable, list[Edge]] = defaultdict(list)
     for i, edge in enumerate(edges):
-        moved = replace(edge, source=home.get(edge.source, edge.source), target=home.get(edge.target, edge.target))
+        source, target = home.get(edge.source, edge.source), home.get(edge.target, edge.target)
+        moved = replace(edge, source=source, target=target, operand=edge.operand if target == edge.target else 0)
         if moved.source != moved.target:
-            ends = (moved.source, moved.target, edge.role, edge.through_time, edge.label)
+            ends = (moved.source, moved.target, edge.role, edge.through_time, edge.label, moved.operand)
             found[i if moved == edge else ends].append(moved)
     return [replace(parts[0], value=together(edge.value for edge in parts)) for parts in found.values()]

@@ -6,7 +6,16 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from tinygrad_seq.drawing.view.conventions import input_name, slicing, states
+from tinygrad_seq.drawing.view.conventions import (
+    input_name,
+    joining,
+    not_inputs,
+    preparing,
+    slicing,
+    squashing,
+    states,
+    weighing,
+)
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
 from tinygrad_seq.engine.found_steps import timeline_of
@@ -59,7 +68,11 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         if visit.key == "grad" or around in backward:
             backward.add(visit)
     of: dict[Node, NodeFacts] = {}
+    given: set[Node] = set()  # leaves, and what is made of parameters alone
     for ordinal, node in enumerate(nodes):
+        weights_only = node.op is not None and node.op.name in preparing and given.issuperset(node.parents)
+        if node.op is None or (weights_only and all(parent.requires_grad for parent in node.parents)):
+            given.add(node)
         positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
         latest: dict[int, int] = {}
@@ -86,9 +99,13 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         for step, position in facts.positions
     }
     names = states.union(filter(None, carried.values()))
+    gates = gates_of(of, timeline, outputs, names)
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
-        facts.role = role(node, facts, outputs, names) if leaf is None else role_of_leaf(leaf, users[leaf], timeline)
+        if leaf is None:
+            facts.role = role(node, outputs, names, gates)
+        else:
+            facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
     return GraphFacts(of, timeline, outer, names, carried)
 
 
@@ -113,22 +130,77 @@ def delay(maker: Positions, reader: Positions) -> Delay | None:
     return None
 
 
-def role(node: Node, facts: NodeFacts, outputs: Set[Node], carried: Set[str]) -> str:
+def gates_of(of: dict[Node, NodeFacts], timeline: Timeline, outputs: Set[Node], carried: Set[str]) -> set[Node]:
+    """Return the gates and candidates: named results of a squashing op that multiply something, or are multiplied, on
+    the way to a state of the same step, or of the same call of a cell. "loss", "logits" or the weights of an attention
+    are none.
+    """
+    read_later = {  # by loop and position, since nobody reads the last step's
+        (step.loop, position)
+        for node, facts in of.items()
+        for parent, later in zip(node.parents, facts.delays)
+        for step, position in of[parent].positions[-1:]
+        if later is not None
+    }
+    leads: dict[Node, ScopeVisit] = {}  # what a state is made of, and in which step or place that is
+    weighed: set[Node] = set()  # what is multiplied, also after a sum
+    gates: set[Node] = set()
+    for node in reversed(of):
+        if node.op is None or of[node].gradient:
+            continue
+        passed_on = any((step.loop, position) in read_later for step, position in of[node].positions[-1:])
+        if node.name in carried or passed_on or (node in outputs and node.shape):
+            leads[node] = where(node, of, timeline)
+        if node in weighed and node in leads and node.name and node.op.name in squashing:
+            gates.add(node)
+        for parent in node.parents if node in leads else ():
+            if parent.op is not None and where(parent, of, timeline) is leads[node]:
+                leads[parent] = leads[node]
+                if node.op.name == "multiply" or (node in weighed and node.op.name in weighing):
+                    weighed.add(parent)
+    return gates
+
+
+def where(node: Node, of: Mapping[Node, NodeFacts], timeline: Timeline) -> ScopeVisit:
+    """Return the step that an op is in, the innermost, or else its place."""
+    return of[node].positions[-1][0] if of[node].positions else timeline.visit_of[node]
+
+
+def role(node: Node, outputs: Set[Node], carried: Set[str], gates: Set[Node]) -> str:
     """Return what an op is for."""
     if node in outputs:
         return "output"
     if not node.name:
         return "op"
-    return "state" if node.name in carried else "gate" if facts.positions else "named"
+    return "state" if node.name in carried else "gate" if node in gates else "named"
 
 
-def role_of_leaf(leaf: Node, users: Sequence[Node], timeline: Timeline) -> str:
-    """Return what a leaf is for. One made by hand is a weight where several places read it."""
-    if leaf.requires_grad and not is_parameter(leaf):
+def role_of_leaf(
+    leaf: Node, users: Sequence[Node], of: Mapping[Node, NodeFacts], given: Set[Node], timeline: Timeline
+) -> str:
+    """Return what a leaf is for. One made by hand is a weight where several places read it; an array without gradient
+    is an input where what is computed of the parameters and of the steps before begins with it.
+    """
+    if leaf.requires_grad and (leaf.name == input_name or not is_parameter(leaf)):
         sliced = all(user.op.name in slicing for user in users)
         one_place = len({timeline.visit_of[user] for user in users}) < 2
         return "input" if sliced or leaf.name == input_name or one_place else "weight"
-    return "weight" if leaf.requires_grad else "input" if leaf.shape else "constant"
+    if leaf.requires_grad:
+        return "weight"
+    if leaf.name or leaf.dtype.kind != "f" or isinstance(leaf, Detached) or not users:
+        is_constant = leaf.dtype.kind == "b" or (leaf.name or "").startswith(not_inputs)
+    else:
+        is_constant = not any(begins_with(leaf, user, of[user], given) for user in users)
+    return "constant" if is_constant or not leaf.shape else "input"
+
+
+def begins_with(leaf: Node, user: Node, facts: NodeFacts, given: Set[Node]) -> bool:
+    """Tell whether an op computes something of a leaf that is an input: not of a result and, say, its target."""
+    if facts.gradient:
+        return False
+    if user.op.name in joining and not leaf.static and all(len(x.shape) == len(leaf.shape) for x in user.parents):
+        return True
+    return all(parent in given or later is not None for parent, later in zip(user.parents, facts.delays))
 
 
 def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:

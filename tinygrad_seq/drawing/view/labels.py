@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.model import Item
@@ -55,6 +56,23 @@ def title(visit: ScopeVisit) -> str:
     return before + shortened(visit.text, 40)
 
 
+def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
+    """Return the titles of all places; of two modules of one name in the same place, each with a number."""
+    modules: dict[ScopeVisit, Any] = {}  # of every place, which module it is in
+    alike: dict[Any, dict[Any, int]] = {}  # by the module around and a name: which modules have it
+    numbers = {}
+    for visit, around in outer.items():  # outer places first
+        modules[visit] = module = modules.get(around)
+        if visit.key == "module":
+            modules[visit] = itself = visit.value if type(visit.value) is str else id(visit.value)
+            numbers[visit] = alike.setdefault((module, visit.text), {})
+            numbers[visit].setdefault(itself, len(numbers[visit]) + 1)
+    return {
+        visit: f"{title(visit)} ({numbers[visit][modules[visit]]})" if len(numbers.get(visit, ())) > 1 else title(visit)
+        for visit in outer
+    }
+
+
 def several(steps: Sequence[ScopeVisit]) -> str:
     """Return several steps of a loop in a few words."""
     texts = [shortened(step.text) for step in steps]
@@ -83,14 +101,17 @@ def items_of(
     titles: Mapping[ScopeVisit, str],
     values: Mapping[str, float | None],
     number: str,
+    printed: Mapping[Node, str],
 ) -> list[Item]:
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    return [
-        item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit], values.get(draft.id), told.get(draft.id, ""))
-        for draft in drafts
-    ]
+    found = []
+    for draft in drafts:
+        said = printed.get(draft.node, "") if len(draft.leaves) < 2 else ""
+        ordinal, path = graph.of[draft.node].ordinal, paths[draft.visit]
+        found.append(item_of(draft, ordinal, path, values.get(draft.id), told.get(draft.id, ""), said))
+    return found
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
@@ -102,7 +123,7 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
     return " / ".join(reversed(words)) if words else None
 
 
-def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str) -> Item:
+def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str, said: str) -> Item:
     """Return the item of an op, of a proxy, or of a value on its way."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
@@ -111,9 +132,10 @@ def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | Non
         label = label or symbol(node)
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
-    about = "\n\n".join(tooltip(each, text, path) for each, text in shapes.items())
+    about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
     sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
-    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text)
+    numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
+    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers)
 
 
 def symbol(node: Node) -> str:
@@ -123,9 +145,15 @@ def symbol(node: Node) -> str:
 
 def kind_of_leaf(node: Node, role: str) -> str:
     """Return what to call a leaf that nobody named."""
-    if not node.shape:
-        return f"{node.static['value']:.4g}" if node.static and "value" in node.static else "const"
-    return "w" if role == "weight" else {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, "x")
+    if node.static and (role == "constant" or not node.shape):  # one number everywhere
+        return figure(node.static["value"])
+    plain = {"weight": "w", "input": "x"}.get(role, "saved" if node.scope.key == "grad" else "const")
+    return {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, plain) if node.shape else "const"
+
+
+def figure(number: float) -> str:
+    """Return a number as it is printed."""
+    return f"{number:.4g}".replace("-", "−")
 
 
 def shape(node: Node) -> str:
@@ -134,9 +162,9 @@ def shape(node: Node) -> str:
     return f"{' '.join(map(str, node.shape)) if outputs else node.shape} {node.dtype}"
 
 
-def tooltip(node: Node, shape: str, path: str | None) -> str:
+def tooltip(node: Node, role: str, shape: str, path: str | None) -> str:
     """Return everything there is to say about a node without its values."""
-    data = "parameter or variable" if node.requires_grad else "input" if node.shape else "constant"
+    data = "parameter or variable" if node.requires_grad else "constant" if role == "constant" else "input"
     leaf = "detached: no gradient goes on from here" if isinstance(node, Detached) else data
     kind = leaf if node.op is None else node.op.name
     lines = (node.name, kind, shape, path, node.line)

@@ -8,12 +8,13 @@ from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, shortened
 from tinygrad_seq.drawing.view.model import LegendRow
 from tinygrad_seq.drawing.view.parameters import is_parameter
-from tinygrad_seq.drawing.view.values import grad_norm
+from tinygrad_seq.drawing.view.values import grad_size
+from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.timeline import ScopeVisit
 
 
 def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
-    """Return the rows, in order of creation. Where two parameters have one name, the module that uses each is named."""
+    """Return the rows, in order of creation. Where two parameters have one name, the modules that use them are named."""
     colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
     readers = grouped(
         (leaf, node)
@@ -23,17 +24,22 @@ def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence
         for leaf in graph.of[parent].leaves
     )
     rows = [leaf for leaf in graph.of if leaf in colours and is_parameter(leaf)]
-    names = Counter(leaf.name for leaf in rows)
+    names = {leaf: leaf.name or "w" for leaf in rows}
+    paths: dict[Node, list[str]] = {leaf: [] for leaf in rows}
+    for leaf in rows:
+        visit = graph.timeline.visit_of[readers[leaf][0]] if readers[leaf] else graph.timeline.top
+        while visit in graph.outer:
+            paths[leaf] += [titles[visit]] * (visit.key == "module")
+            visit = graph.outer[visit]
+    for level in range(max(map(len, paths.values()), default=0)):  # from the inside out, while two have one name
+        count = Counter(names.values())
+        longer = {leaf: paths[leaf][level] for leaf in rows if level < len(paths[leaf]) and count[names[leaf]] > 1}
+        names |= {leaf: f"{module}.{names[leaf]}" for leaf, module in longer.items()}
     taken: Counter[str] = Counter()
     found = []
     for leaf in rows:
-        name = leaf.name or "w"
-        if names[leaf.name] > 1 and readers[leaf]:
-            visit = graph.timeline.visit_of[readers[leaf][0]]
-            while visit in graph.outer and visit.key != "module":
-                visit = graph.outer[visit]
-            name = f"{titles[visit]}.{name}" if visit in graph.outer else name
+        name = names[leaf]
         taken[name] += 1
         name += f" ({taken[name]})" if taken[name] > 1 else ""
-        found.append(LegendRow(shortened(name, 40), leaf.shape, len(readers[leaf]), colours[leaf], grad_norm(leaf)))
+        found.append(LegendRow(shortened(name, 40), leaf.shape, len(readers[leaf]), colours[leaf], grad_size(leaf)))
     return found

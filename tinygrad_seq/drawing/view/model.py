@@ -27,6 +27,7 @@ class Item:
     colour: int = -1  # of a weight: a number for the palette
     value: float | None = None  # the number shown by its colour, on the scale of the view
     shape: str = ""  # and dtype
+    numbers: str = ""  # printed on it: a value, and a gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Edge:
     through_time: bool = False  # leads to another step of a loop that its value comes from
     value: float | None = None  # the number shown by its colour and width, on the scale of the view
     label: str = ""  # "t−1" on a delay; which steps it is there for, where a rolled view has one for several
+    operand: int = 0  # which argument it is, 1 or 2, of an op for which that counts, such as 1 − z; else 0
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class LegendRow:
     shape: tuple[int, ...]
     uses: int
     colour: int
-    gradient: float | None = None  # the norm of its `.grad`; None before a backward
+    gradient: float | None = None  # its `.grad` of one element, or the norm of a longer one; None before a backward
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ Gradients come from one more walk over the graph, in which nothing is changed: w
 contribution, what arrives at a node is their sum. Any other mapping from nodes to numbers is shown just the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, hypot, isfinite, log10
+from math import ceil, floor, hypot, isfinite, log10, prod
 from typing import Any
 
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -40,6 +40,12 @@ def grad_norm(node: Node) -> float | None:
     return None if grad is None else norm(grad.array)
 
 
+def grad_size(node: Node) -> float | None:
+    """Return the `.grad` of a leaf of one element, with its sign, or the norm of a longer one."""
+    size = grad_norm(node)
+    return size if size is None or prod(node.shape) != 1 else float(node.owner.stored_grad.array.item())
+
+
 def delivered_to_nobody(node: Node) -> bool:
     """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
     return node.op is None and getattr(node, "reached", False) and node.owner is None
@@ -60,19 +66,19 @@ def gradients(outputs: Sequence[Value]) -> Numbers:
     return walked(outputs, nodes)
 
 
-def walked(outputs: Sequence[Value], nodes: list[Node]) -> Numbers:
-    """Return the numbers of one more walk, which forgets each gradient as soon as its norm is known."""
+def walked(outputs: Sequence[Value], nodes: list[Node], measure: Callable[[Any], Any] = norm) -> Numbers:
+    """Return the numbers of one more walk, which forgets each gradient as soon as it is measured."""
     of: dict[Node, float] = {}
     uses: dict[tuple[Node, Node], float] = {}
 
     def observe(heard: list[Use], parent: Node, contribution: Any) -> None:
         for node, g in heard:
             if node not in of:
-                of[node] = norm(g)
-            uses[node, parent] = of[node] if node.op.merge is not None else norm(contribution)
+                of[node] = measure(g)
+            uses[node, parent] = of[node] if node.op.merge is not None else measure(contribution)
 
     found = walk(nodes, starting_gradients(outputs, [None] * len(outputs), False), False, observe=observe)
-    of.update((node, norm(g)) for node, g in found.items())
+    of.update((node, measure(g)) for node, g in found.items())
     return Numbers(gradient, {node: of[node] for node in reversed(nodes) if node in of}, uses)
 
 

@@ -1,0 +1,59 @@
+"""What is coloured as a gate: what decides how much of something goes on into a state, and no other named op."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import KINDS
+from pictures import items, numbers
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.drawing import draw
+
+gates = {"lstm": {"input", "forget", "cell", "output"}, "gru": {"reset", "update", "new"}, "rnn": set()}
+
+
+def named(output, role, **options):
+    """How often something of this role is drawn, by its name."""
+    return Counter(item.label for item in items(draw(output, **options).view) if item.role == role and item.label)
+
+
+@given(kind=st.sampled_from(list(KINDS)), steps=st.integers(1, 5), both=st.booleans(), rolled=st.booleans())
+def test_the_gates_of_the_built_in_cells(kind, steps, both, rolled):
+    out, _ = KINDS[kind].layer(2, 3, bidirectional=both, **KINDS[kind].options)(ts.tensor(numbers(steps, 2, 2)))
+    view = "rolled" if rolled else "unrolled"
+    assert named(out.sum(), "gate", view=view).keys() == gates[kind.split()[0]]
+    assert not named(out.sum(), "named", view=view)
+
+
+@pytest.mark.parametrize("cell", [nn.LSTMCell, nn.GRUCell])
+def test_the_gates_of_one_cell_that_is_called_by_hand(cell):
+    new = cell(2, 3)(ts.tensor(numbers(4, 2)))
+    assert named(new if cell is nn.GRUCell else new[0], "gate").keys() == gates[cell.__name__.lower()[:-4]]
+
+
+@given(name=st.sampled_from(["h", "s", None]), steps=st.integers(2, 5), late=st.booleans())
+def test_a_named_op_in_a_step_that_is_no_gate(name, steps, late):
+    """A cell of one's own with a gate and a candidate, an attention, a prediction, a loss, and features of x."""
+    w, v, memory = nn.Parameter(numbers(3, 3)), nn.Parameter(numbers(3, 3)), ts.tensor(numbers(4, 3))
+    h, total = nn.Parameter(numbers(2, 3)).named("h0"), 0.0
+    for t in range(steps):
+        with ts.scope(step=t):
+            features = (ts.tensor(numbers(2, 3, seed=t)) @ w).tanh().named("features")
+            attention = (h @ memory.T).softmax(-1).named("attention")
+            context = (attention @ memory).named("context")
+            gate = ((h + context) @ w).sigmoid().named("gate")
+            candidate = (h @ v + features).tanh().named("candidate")
+            decayed = (0.5 * h).named("decayed")
+            h = gate * candidate + (1 - gate) * decayed
+            h = h if name is None else h.named(name)
+            logits = (h @ v).named("logits")
+            chance = logits.sigmoid().named("chance")
+            loss = (chance * chance).mean().named("loss")
+        total = loss if late else total + loss
+    options = {"steps": (9, 9)}
+    assert named(total * 1.0, "gate", **options) == Counter({"gate": steps, "candidate": steps})
+    others = {"decayed", "features", "attention", "context", "logits", "chance", "loss"}
+    assert named(total * 1.0, "named", **options).keys() >= others

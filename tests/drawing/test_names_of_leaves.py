@@ -1,0 +1,107 @@
+"""A leaf is called what it is: "x" is an input, and nothing else."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import KINDS
+from pictures import items, numbers
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.view.model import leaves
+
+losses = {
+    "mse": lambda y: nn.mse_loss(y, numbers(*y.shape)),
+    "bce": lambda y: nn.binary_cross_entropy_with_logits(y, abs(numbers(*y.shape)), pos_weight=numbers(y.shape[-1])),
+    "ids": lambda y: nn.cross_entropy(y, np.zeros(y.shape[:-1], int), weight=numbers(y.shape[-1]), label_smoothing=0.1),
+    "probabilities": lambda y: nn.cross_entropy(y, abs(numbers(*y.shape)), weight=numbers(y.shape[-1])),
+}
+
+
+def called(output, **options):
+    """What the leaves without a gradient are called, and the roles of these."""
+    view = draw(output, **options).view
+    return {(item.label, item.role) for item in items(view) if item.role in leaves and item.role != "weight"}
+
+
+@given(
+    kind=st.sampled_from(list(KINDS)), steps=st.integers(1, 4), layers=st.integers(1, 2), padded=st.booleans(),
+    loss=st.sampled_from(list(losses)), recorded=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=25, deadline=None)
+def test_where_the_input_has_a_name_nothing_is_called_x(kind, steps, layers, padded, loss, recorded):
+    x = ts.tensor(numbers(steps, 2, 3), requires_grad=True).named("sentence")
+    layer = KINDS[kind].layer(3, 4, num_layers=layers, dropout=0.5 * (layers > 1), **KINDS[kind].options)
+    head = nn.Sequential(nn.Dropout(0.3), nn.LayerNorm(4), nn.Linear(4, 4))
+    y = head(layer(x, lengths=[steps, 1] if padded else None)[0])
+    found = losses[loss](y)
+    if recorded:
+        found.backward(create_graph=True)
+    names = {label for label, _ in called(found, backward=recorded, steps=(9, 9))}
+    assert "sentence" in names and "x" not in names
+    assert {"targets", "mask"} <= names or loss == "ids"
+
+
+y = nn.Linear(3, 2)
+
+
+@pytest.mark.parametrize(
+    "make, expected",
+    [
+        (lambda z: 1 - z, {("1", "constant")}),
+        (lambda z: ts.full((2, 2), 3.0) - z * ts.full((2,), 0.5), {("3", "constant"), ("0.5", "constant")}),
+        (lambda z: nn.Dropout(0.5)(z), {("mask", "constant")}),
+        (lambda z: ts.where(ts.tensor(np.eye(2) > 0), z, 0.0), {("mask", "constant"), ("0", "constant")}),
+        (lambda z: nn.mse_loss(z, ts.zeros(2, 2)), {("targets", "input"), ("4", "constant")}),
+        (lambda z: nn.Embedding(3, 2)([0, 1]) + z, {("ids", "input")}),
+        (lambda z: z - ts.tensor(numbers(2, 2)), {("const", "constant")}),  # nobody said what this is
+        (lambda z: ts.concatenate([z, ts.tensor(numbers(2, 2))]), {("x", "input")}),
+        (lambda z: nn.LSTMCell(2, 3)(z)[0], {("h0", "initial"), ("c0", "initial")}),
+    ],
+)
+def test_constants_beside_a_result(make, expected):
+    z = y(ts.tensor(numbers(2, 3)))
+    copied = {"0", "1", "4"} if z.device != "cpu" else ()  # single numbers stay on a device: drawing copies nothing
+    expected = {("const" if label in copied else label, role) for label, role in expected}
+    assert called(make(z)) == expected | {("x", "input")}
+
+
+def test_a_cell_that_is_called_by_hand_has_inputs_at_every_step():
+    cell, h = nn.GRUCell(3, 2), ts.zeros(2, 2)
+    for t in range(4):
+        with ts.scope(step=t):
+            h = cell(ts.tensor(numbers(2, 3)), h)
+    assert called(h) == {("x", "input"), ("h0", "initial")}
+
+
+def test_an_input_beside_the_state_of_the_step_before():
+    rate, h = nn.Parameter([0.5]), nn.Parameter(numbers(3)).named("h0")
+    for t in range(4):
+        with ts.scope(step=t):
+            h = (h + rate * (ts.tensor(numbers(3)) - h)).named("h")
+    assert called(h) == {("x", "input")}
+
+
+def test_what_belongs_to_others_keeps_its_name():
+    x, targets = ts.tensor(numbers(2, 3)), ts.tensor(numbers(2, 2))
+    for name in (None, "labels"):
+        loss = nn.mse_loss(y(x), targets if name is None else targets.named(name))
+        assert (name or "targets", "input") in called(loss) and targets.name == name
+    auto = nn.Linear(3, 3)
+    assert {label for label, _ in called(nn.mse_loss(auto(x), x))} >= {"x", "targets"} and x.name is None
+    still = nn.mse_loss(y(x), y(x).detach())
+    assert {label.partition(" · ")[2] for label, _ in called(still)} == {"", "detached"}
+
+
+def test_what_a_recorded_backward_takes_from_the_forward_is_saved():
+    w = nn.Parameter(numbers(3, 2)).named("w")
+    loss = (ts.tensor(numbers(2, 3)) @ w).relu().exp().sum()
+    loss.backward(create_graph=True)
+    found = called(loss, backward=True)
+    assert ("saved", "constant") in found and {label for label, _ in found} <= {"saved", "x", "mask", "0", "1", "const"}
+    w = nn.Parameter(numbers(2, 2)).named("w")
+    total = w.tanh().sum()
+    total.backward(create_graph=True)
+    assert called(total, backward=True) == {("1", "constant")}

@@ -1,0 +1,105 @@
+"""Operands keep their order: the left one comes in on the left, or both arrows say which is which."""
+
+import operator
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import KINDS
+from pictures import needs_graphviz, numbers
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.view.conventions import ordered
+from tinygrad_seq.engine.graph import ancestors
+
+ops = {"−": operator.sub, "÷": operator.truediv, "^": operator.pow, "@": operator.matmul}
+
+
+def check(output, exact=False, **options):
+    """Of every drawn op that has an order, a reader finds both operands; return how many ops there are."""
+    drawing = draw(output, **options)
+    nodes, items = ancestors(drawing.roots), {at.item.id: at.item for at in drawing.placed.items}
+    into = defaultdict(list)
+    for edge in drawing.placed.edges:
+        if edge.edge.operand:
+            into[edge.edge.target].append(edge)
+    for id, edges in into.items():
+        node = nodes[items[id].ordinal]
+        assert node.op.name in ordered and {edge.edge.operand for edge in edges} == {1, 2}
+        if exact:
+            assert all(nodes[items[e.edge.source].ordinal] is node.parents[e.edge.operand - 1] for e in edges)
+        told = {(edge.edge.operand, edge.operand) for edge in edges}
+        first, second = ([edge.points[-1][0] for edge in edges if edge.edge.operand == i] for i in (1, 2))
+        assert told == {(1, 1), (2, 2)} or (told == {(1, 0), (2, 0)} and max(first) < min(second))
+    return len(into)
+
+
+kinds = st.sampled_from(["number", "constant", "weight", "input", "result", "earlier"])
+
+
+def operands(step):
+    some = abs(numbers(2, 2)) + 1.0
+    with ts.scope(step=step):
+        earlier = nn.Parameter(some).exp().named("h")
+    return {
+        "number": 2.0, "constant": ts.tensor(some), "weight": nn.Parameter(some).named("w"),
+        "input": ts.tensor(some, requires_grad=True).named("sentence"), "earlier": earlier,
+        "result": ts.tensor(some, requires_grad=True).exp(),
+    }  # fmt: skip
+
+
+@given(sign=st.sampled_from(list(ops)), left=kinds, right=kinds, same=st.booleans())
+@settings(max_examples=60)
+def test_a_reader_finds_the_left_operand(sign, left, right, same):
+    made = operands(0)
+    a, b = made[left], made[left if same else right]
+    if sign == "@":
+        a, b = (made["weight"] if isinstance(x, float) else x for x in (a, b))
+    with ts.scope(step=1):
+        y, z = ops[sign](a, b), ops[sign](b, a)
+    if {left, left if same else right} <= {"number", "constant"}:
+        return  # nothing is recorded
+    assert check(y, exact=True) == 1 and check([y, z], exact=True) == 2
+    assert a is b or ts.diff(draw(y.named("y")), draw(z.named("y")))
+
+
+@given(
+    kind=st.sampled_from(list(KINDS)), both=st.booleans(), steps=st.integers(1, 6), recorded=st.booleans(),
+    view=st.sampled_from(["rolled", "unrolled"]),
+)  # fmt: skip
+@settings(max_examples=12, deadline=None)
+def test_in_networks_and_their_backward(kind, both, steps, recorded, view):
+    layer = KINDS[kind].layer(2, 3, bidirectional=both, **KINDS[kind].options)
+    loss = layer(ts.tensor(numbers(steps, 2, 2)))[0].mean()
+    if recorded:
+        loss.backward(create_graph=True)
+    assert check(loss, backward=recorded, view=view)
+
+
+def test_the_order_is_in_every_text():
+    f = ts.tensor(numbers(3), requires_grad=True).named("f").exp()
+    for one, other in ((f / 2.0, 2.0 / f), (1.0 - f, f - 1.0), (f**2.0, 2.0**f), (f - f.tanh(), f.tanh() - f)):
+        a, b = draw(one.named("y")), draw(other.named("y"))
+        assert a.svg != b.svg and a.dot != b.dot and a.json != b.json and len(ts.diff(a, b)) == 1
+    g = f.tanh()
+    assert repr(ts.diff(draw(f / g), draw(g / f))) == "~ ÷: operands tanh, exp instead of exp, tanh"
+
+
+@pytest.mark.parametrize("make", [lambda x: x * x, lambda x: x.exp() - x.exp(), lambda x: x / x])
+def test_an_operand_that_is_read_twice_has_two_arrows(make):
+    x = ts.tensor(numbers(3), requires_grad=True).named("x")
+    into = [edge.points for edge in draw(make(x)).placed.edges]
+    assert len({tuple(points) for points in into}) == len(into) >= 2
+
+
+@needs_graphviz
+def test_graphviz_draws_the_numbers(tmp_path):
+    x = ts.tensor(numbers(3), requires_grad=True).named("x")
+    a, b = x.tanh(), x.exp()
+    drawing = draw([(b - a).named("y"), (a - b).named("z")])
+    assert drawing.dot.count("headlabel=") == 2 == drawing.dot.count("head_lp=")
+    assert draw([b - a, a - b], layout="dot").dot.count("head_lp") == 0
+    drawing.save(tmp_path / "x.png")
