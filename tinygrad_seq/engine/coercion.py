@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, to_host
-from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.graph import Value, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 
@@ -24,7 +24,10 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
         raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
     if type(raw) is float or type(raw) is int:
         try:
-            return make_tensor(cached_scalar(raw, str(raw) if raw == 0 else "", dtype, xp))
+            made = make_tensor(cached_scalar(raw, str(raw) if raw == 0 else "", dtype, xp))
+            if xp is not host:  # what a picture says of it, and how steps are told apart, is not read from the device
+                leaf(made, False).static = {"value": raw}
+            return made
         except OverflowError:
             raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
     if isinstance(raw, list | tuple):
