@@ -46,7 +46,8 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **options: Any) -> A
     generator, such as dropout's, are drawn again. The function runs twice, so what else it does (a counter, a list that
     it fills) happens twice. A backward raises RuntimeError if the function does not give the same again: it drew from a
     generator of its own, a parameter was changed in between, or a variable that it reads stands for something else.
-    The call itself raises RuntimeError for what could not be the same, such as a leaf that the function makes.
+    RuntimeError also for what could not be as in the plain call: a leaf that the function makes, `retain_grad` or, with
+    `create_graph`, a hook on what it does not return.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(3, 4)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_seq.engine.backend import host, modules, to_host
 from tinygrad_seq.engine.graph import Node, Value, by_serial
+from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.scope import Scope
 
 Outputs = dict[Node, Any]  # nodes and their Tensors, oldest first
@@ -84,13 +85,21 @@ def graph_since(start: int, roots: Iterable[Node], ends: Collection[Node] = ()) 
 def mark_of(nodes: list[Node], beside: list[Node]) -> int:
     """Return a number that tells whether the same ops were recorded, and the same constants saved for their rules."""
     seen: list[Any] = [node.op.name for node in nodes]
-    seen += [repr(node.static) for node in nodes if node.static]
+    seen += [node.static["index"] for node in nodes if node.op is part.op]  # type: ignore[index]
+    seen += [comparable([*node.static.values()]) for node in nodes if node.static and node.op is not part.op]
     seen += [node.saved[0].mark for node in nodes if node.op.name == "checkpoint" and node.saved]
     for node in beside:
         for parent, kept in zip(node.parents, node.saved or ()):
             if not parent.requires_grad and not isinstance(kept, Node):
                 seen.append(to_host(kept).tobytes())
     return hash(tuple(seen))
+
+
+def comparable(static: Any) -> Any:
+    """Return static arguments as something that can be hashed."""
+    if isinstance(static, tuple | list):
+        return tuple([comparable(value) for value in static])
+    return to_host(static).tobytes() if type(static) in modules else repr(static)
 
 
 def leaf_array(node: Node) -> Any:
