@@ -8,7 +8,7 @@ from contextvars import copy_context
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tinygrad_seq as ts
@@ -147,6 +147,8 @@ class Program:
 
 
 @given(st.integers(0, 2**30), st.sampled_from([1, 2]))
+@example(256, 2)  # calls in calls, whose outputs are made from each other
+@example(17695, 2)
 def test_any_program(seed, order):
     """Gradients of leaves and of what calls return, and what hooks hear."""
     ran = []
@@ -181,6 +183,21 @@ def test_an_output_that_others_are_made_from_has_its_whole_gradient():
         found.append((wanted, heard, c.grad.tolist(), x.grad.tolist()))
     assert np.allclose(found[0][0], found[1][0]) and np.allclose(found[0][1], found[1][1])
     assert found[0][2:] == found[1][2:]
+
+
+def test_a_hook_stays_when_its_tensor_is_gone():
+    """In second order, too, where it hears the gradient through the first backward as well."""
+    found = []
+    for call in (plain, ts.checkpoint):
+        x, heard = ts.tensor([0.3, -2.0], requires_grad=True), []
+        y = call(ts.tanh, x)
+        y.register_hook(lambda g, heard=heard: heard.append(g.tolist()))
+        z = (y * y).sum()
+        del y
+        first = ts.grad(z, x, create_graph=True)
+        (first * first).sum().backward()
+        found.append((heard, x.grad.tolist()))
+    assert np.allclose(found[0][0], found[1][0]) and np.allclose(found[0][1], found[1][1]) and len(found[0][0]) == 2
 
 
 def test_many_outputs_run_the_function_once():

@@ -22,7 +22,18 @@ from tinygrad_seq.engine.primitive import Primitive
 from tinygrad_seq.engine.random import default, drawn_again
 from tinygrad_seq.engine.recording import record_outputs
 from tinygrad_seq.engine.scope import current
-from tinygrad_seq.engine.segment import Call, Outputs, Part, Segment, alike, graph_since, leaf_array, made_since
+from tinygrad_seq.engine.segment import (
+    Again,
+    Call,
+    Outputs,
+    Part,
+    Segment,
+    alike,
+    graph_since,
+    leaf_array,
+    made_since,
+    output_node,
+)
 
 
 def forward(xp: Any, *outside: Any, ops: int) -> Any:
@@ -46,7 +57,8 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **options: Any) -> A
     generator, such as dropout's, are drawn again. The function runs twice, so what else it does (a counter, a list that
     it fills) happens twice. A backward raises RuntimeError if the function does not give the same again: it drew from a
     generator of its own, a parameter was changed in between, or a variable that it reads stands for something else.
-    The call itself raises RuntimeError for what could not be the same, such as a leaf that the function makes.
+    RuntimeError also for what could not be as in the plain call: a leaf that the function makes, `retain_grad` or, with
+    `create_graph`, a hook on what it does not return.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(3, 4)
@@ -87,9 +99,9 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **options: Any) -> A
             )
         hooked |= with_hooks
         recorded |= record(call, part, outputs, numbers, recorded)
+    call.known = [ref(recorded[node]) for node in nodes]
     for value in values:
         value.node = recorded[value.node]
-        value.node.parents[0].saved[0].handles.append((value.node.static["index"], ref(value)))
     return result
 
 
@@ -99,7 +111,7 @@ def record(
     """Record a node for some outputs of a call; return what stands for each, as `recorded` tells of those before."""
     nodes, segment = list(outputs), Segment()
     own = [nodes[i] for i in numbers]
-    segment.call, segment.numbers, segment.handles = call, numbers, []
+    segment.call, segment.numbers = call, numbers
     segment.values = [outputs[node].array for node in own]
     segment.ends = [recorded.get(node, node) for node in part.read]
     segment.others = {nodes.index(node): recorded[node] for node in part.read if node in recorded}
@@ -107,6 +119,7 @@ def record(
     static = {"ops": sum(node.op is not op.part for node in part.nodes)}
     made = record_outputs(op, tuple(segment.ends), static, (segment,), segment.values, call.scope)
     for old, new in zip(own, made):
+        new.node = output_node(new.node)
         new.node.name, new.node.hooks, new.node.owner_ref = old.name, old.hooks, old.owner_ref
         new.node.line, new.node.output = old.line, None if old.name is None else new.array
     return {old: new.node for old, new in zip(own, made)}
@@ -120,7 +133,9 @@ def run_again(gs: list[Any], _y: Any, kept: Any, ops: int) -> list[Any]:
         if leaf_array(end) is not array:
             name = end.name or f"a leaf of shape {end.shape}"
             raise RuntimeError(f"checkpoint: {name} was changed between the forward and its backward")
-    start, outputs = call.again = call.again or called_again(call)
+    if call.again is None or call.again.recorded != recorded:
+        call.again = called_again(call, recorded)
+    _, start, outputs = call.again
     if segment.numbers is call.stages[0]:  # the last to need it
         call.again = None
     nodes = list(outputs)
@@ -129,45 +144,39 @@ def run_again(gs: list[Any], _y: Any, kept: Any, ops: int) -> list[Any]:
     inside, read, mark = graph_since(start, own, others)
     if any(node.saved is None for node in inside):
         raise RuntimeError(explain_freed(inside))
-    same = mark == segment.mark and [others.get(node, node) for node in read] == segment.ends
+    ends = {others.get(node, node): node for node in read}
+    same = mark == segment.mark and ends.keys() == set(segment.ends)
     if not same or not all(map(alike, [outputs[node].array for node in own], segment.values)):
         raise different()
-    begin = {node: g for node, g in zip(own, gs) if g is not None}
-    if recorded:
-        if any(node.hooks for node in inside):
-            raise RuntimeError(
-                "checkpoint: with create_graph=True a hook on what the function does not return would be called with "
-                "parts of the gradient later on: register it on what it returns"
-            )
-        put_in_place(others, inside)
-        read = segment.ends
+    if recorded and any(node.hooks for node in inside):
+        raise RuntimeError(
+            "checkpoint: with create_graph=True a hook on what the function does not return would be called with "
+            "parts of the gradient later on: register it on what it returns"
+        )
+    begin, before = {node: g for node, g in zip(own, gs) if g is not None}, new_serial()
     observe = watch([outputs[node] for node in begin])
     found = walked([*read, *inside], begin, recorded, (), observe, frozenset(read))
-    if recorded:  # what the gradients read of the outputs, they read of those that everybody else knows
-        alive = {own[i]: value.node for i, handle in segment.handles if (value := handle()) is not None}
-        given = {g.node for g in begin.values()}
-        made = [g.node for g in found.values() if g.requires_grad and g.node not in given and g.node.serial > start]
-        put_in_place(others | alive, graph_since(start, made, given).nodes)
-    return [found.get(node) for node in read]
+    if recorded:
+        made = [g.node for g in found.values() if g.requires_grad and g.node.serial > before]
+        put_in_place(known_nodes(call, outputs), graph_since(before, made).nodes)
+    return [found.get(ends[node]) for node in segment.ends]
 
 
 op.joint_vjp(run_again)
 
 
-def put_in_place(new: dict[Node, Node], nodes: list[Node]) -> None:
-    """Replace parents of some nodes."""
-    for node in nodes if new else ():
-        node.parents = tuple([new.get(parent, parent) for parent in node.parents])
+def called_again(call: Call, recorded: bool) -> Again:
+    """Call the function again; return what came out, without the hooks and the rest that its first outputs have.
 
-
-def called_again(call: Call) -> tuple[int, Outputs]:
-    """Call the function again; return what came out, without the hooks and the rest that its first outputs have."""
+    If the walk through it is recorded, the gradients must lead to the outputs that everybody else knows, so these stand
+    in place of the new ones.
+    """
     around, counts = current.get(), [len(node.hooks or ()) for node in call.outside]
     start = new_serial()
     current.set(call.scope)
     try:
         with drawn_again(call.before):
-            _, outputs = made_since(start, call.function())
+            values, outputs = made_since(start, call.function())
             drawn = default().bit_generator.state
     finally:
         current.set(around)
@@ -178,7 +187,30 @@ def called_again(call: Call) -> tuple[int, Outputs]:
         raise different()
     for node in outputs:
         node.hooks = node.owner_ref = None
-    return start, outputs
+    if recorded:
+        known = known_nodes(call, outputs)
+        put_in_place(known, graph_since(start, outputs).nodes)
+        for value in values:
+            value.node = known.get(value.node, value.node)
+    return Again(recorded, start, outputs)
+
+
+def known_nodes(call: Call, outputs: Outputs) -> dict[Node, Node]:
+    """Return, for the outputs of a call that was made again, the nodes that stand for the first ones, if still used."""
+    return {node: known for node, reference in zip(outputs, call.known) if (known := reference()) is not None}
+
+
+def put_in_place(new: dict[Node, Node], nodes: list[Node]) -> None:
+    """Replace what some nodes read."""
+    for node in nodes:
+        node.parents = tuple([new.get(parent, parent) for parent in node.parents])
+        if node.op is op and node.saved:
+            segment = node.saved[0]
+            segment.ends = [new.get(end, end) for end in segment.ends]
+            segment.others = {i: new.get(other, other) for i, other in segment.others.items()}
+            call = segment.call
+            call.outside = [new.get(end, end) for end in call.outside]
+            call.known = [ref(new[known]) if (known := old()) in new else old for old in call.known]
 
 
 def different() -> RuntimeError:

@@ -1,11 +1,13 @@
 """What a checkpoint keeps of a call in place of its graph, and whether a second call did the same."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
+from weakref import ReferenceType
 
 from tinygrad_seq.engine.backend import host, modules, to_host
 from tinygrad_seq.engine.graph import Node, Value, by_serial
+from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.scope import Scope
 
 Outputs = dict[Node, Any]  # nodes and their Tensors, oldest first
@@ -19,6 +21,14 @@ class Part(NamedTuple):
     mark: int  # tells two apart that do something else
 
 
+class Again(NamedTuple):
+    """What came out of a call that was made again."""
+
+    recorded: bool  # whether the walk through it is
+    start: int  # the serial number when it began
+    outputs: Outputs
+
+
 @dataclass(init=False, repr=False, eq=False, slots=True)
 class Call:
     """A call of a function that can be made again."""
@@ -29,7 +39,8 @@ class Call:
     after: dict[str, Any]
     outside: list[Node]  # what it reads
     stages: list[list[int]]  # the numbers of its outputs, by segment
-    again: tuple[int, Outputs] | None  # the last time: what came out, and the serial number when it began
+    known: list[ReferenceType[Node]]  # what stands for its outputs
+    again: Again | None  # what came out the last time, as long as a segment needs it
 
 
 @dataclass(init=False, repr=False, eq=False, slots=True)
@@ -39,11 +50,24 @@ class Segment(Node):
     call: Call
     numbers: list[int]  # which outputs of the call are its own
     values: list[Any]  # their arrays
-    handles: list[tuple[int, Any]]  # weak references to their Tensors, with their places in `numbers`
     ends: list[Node]  # what they are made from: nodes outside the call, and those of its other outputs
     others: dict[int, Node]  # the latter, by their numbers
     leaves: list[Any]  # the arrays of those that are leaves
     mark: int
+
+
+@dataclass(init=False, repr=False, eq=False, slots=True, weakref_slot=True)
+class Output(Node):
+    """An output of a call, which may be referred to weakly."""
+
+
+def output_node(node: Node) -> Output:
+    """Return a node again as one that may be referred to weakly."""
+    found = Output()
+    for field in fields(Node):
+        if hasattr(node, field.name):
+            setattr(found, field.name, getattr(node, field.name))
+    return found
 
 
 def made_since(start: int, result: Any) -> tuple[list[Any], Outputs]:
@@ -84,13 +108,21 @@ def graph_since(start: int, roots: Iterable[Node], ends: Collection[Node] = ()) 
 def mark_of(nodes: list[Node], beside: list[Node]) -> int:
     """Return a number that tells whether the same ops were recorded, and the same constants saved for their rules."""
     seen: list[Any] = [node.op.name for node in nodes]
-    seen += [repr(node.static) for node in nodes if node.static]
+    seen += [node.static["index"] for node in nodes if node.op is part.op]  # type: ignore[index]
+    seen += [comparable([*node.static.values()]) for node in nodes if node.static and node.op is not part.op]
     seen += [node.saved[0].mark for node in nodes if node.op.name == "checkpoint" and node.saved]
     for node in beside:
         for parent, kept in zip(node.parents, node.saved or ()):
             if not parent.requires_grad and not isinstance(kept, Node):
                 seen.append(to_host(kept).tobytes())
     return hash(tuple(seen))
+
+
+def comparable(static: Any) -> Any:
+    """Return static arguments as something that can be hashed."""
+    if isinstance(static, tuple | list):
+        return tuple([comparable(value) for value in static])
+    return to_host(static).tobytes() if type(static) in modules else repr(static)
 
 
 def leaf_array(node: Node) -> Any:
