@@ -45,6 +45,14 @@ def backwards():
     return ts.draw(loss, backward=True)
 
 
+def neuron():
+    """A neuron by hand, and the numbers of its forward and its backward."""
+    x, w, b = (ts.tensor(x, requires_grad=True).named(name) for x, name in ((2.0, "x"), (-3.0, "w"), (6.5, "b")))
+    y = ((x * w).named("x w") + b).tanh().named("y")
+    y.backward(retain_graph=True)
+    return ts.draw(y)
+
+
 @cache
 def drawings():
     """What is drawn, by name."""
@@ -57,6 +65,7 @@ def drawings():
     for name in ("vanishing", "healthy"):
         found[name], _ = gradient_flow.flow(getattr(gradient_flow, name)(rng), x)
     found["truncated"] = ts.draw(windows())
+    found["values"] = neuron()
     found["backward"] = backwards()
     found["tanh_2"] = ts.draw(derivatives.derivatives(2)[1][2])
     return found
