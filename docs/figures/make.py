@@ -54,6 +54,14 @@ def from_scratch():
     return ts.draw(h.sum().named("loss"))
 
 
+def neuron():
+    """A neuron by hand, and the numbers of its forward and its backward."""
+    x, w, b = (ts.tensor(x, requires_grad=True).named(name) for x, name in ((2.0, "x"), (-3.0, "w"), (6.5, "b")))
+    y = ((x * w).named("x w") + b).tanh().named("y")
+    y.backward(retain_graph=True)
+    return ts.draw(y)
+
+
 @cache
 def drawings():
     """What is drawn, by name."""
@@ -66,6 +74,7 @@ def drawings():
     for name in ("vanishing", "healthy"):
         found[name], _ = gradient_flow.flow(getattr(gradient_flow, name)(rng), x)
     found["truncated"] = ts.draw(windows())
+    found["values"] = neuron()
     found["backward"] = backwards()
     found["found"] = from_scratch()
     found["tanh_2"] = ts.draw(derivatives.derivatives(2)[1][2])

@@ -18,8 +18,7 @@ from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
-gutter = 46.0  # between cards
-margin = 16.0
+gutter, margin = 46.0, 16.0  # between cards, and in them
 beside_op = ("initial", "constant", "weight")  # roles of leaves that stand beside the op that reads them
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 header = 30.0  # room for a label
@@ -29,6 +28,7 @@ Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
 Edges = dict[Link, BoxEdge]
+Sides = set[tuple[ItemKey, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class TemplateLayout:
     box: Box  # its border, around the origin
     bends: Bends = field(default_factory=dict)
     x_offsets: dict[Link, float] = field(default_factory=dict)  # from the middle of an item to where a link enters it
-    free: set[tuple[ItemKey, int]] = field(default_factory=set)  # items with a free way to the left or right
+    free: Sides = field(default_factory=set)  # items with a free way to the left or right
 
     @property
     def middle(self) -> float:
@@ -97,15 +97,12 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
 
 
 def leaves_beside(template: Template) -> Beside:
-    """Return the leaves that stand beside the op that reads them first: a first state and a first operand on its left,
-    others right.
-    """
+    """Return the leaves beside the op that reads them first: a first state, or a first operand, on its left."""
     roles = {key: sized.item.role for key, sized in template.items.items()}
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
-            is_first = roles[start.item] == "initial" or start.item in template.left
-            found.setdefault(start.item, (end.item, -1 if is_first else 1))
+            found.setdefault(start.item, (end.item, -1 if start.item in template.left else 1))
     return grouped((side, leaf) for leaf, side in found.items())
 
 
@@ -220,14 +217,12 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     return offsets
 
 
-def free_sides(
-    template: Template, boxes: dict[End, Box], xy: dict[Box, XY], beside: Beside
-) -> set[tuple[ItemKey, int]]:
+def free_sides(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], beside: Beside) -> Sides:
     """Return the items from which the way to the left (-1) or the right (1) is free: those at the ends of rows."""
     rows = grouped((xy[box][1], (xy[box][0], end)) for end, box in boxes.items() if not box.port)
     ends = [(pick(row)[1].item, sign) for row in rows.values() for pick, sign in ((min, -1), (max, 1))]
-    taken = {at for at, side in beside.items() if side and (at[1] > 0 or side[0] in template.left)}
-    return {(item, sign) for item, sign in ends if item and (item, sign) not in taken}
+    firsts = {key for key, sized in template.items.items() if sized.item.role == "initial"}  # where others read a state
+    return {(item, sign) for item, sign in ends if item and firsts.issuperset(beside[item, sign])}
 
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:

@@ -49,7 +49,7 @@ class Template:
     parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row from left to right
     links: dict[Link, None] = field(default_factory=dict)
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
-    left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that are the first of two operands, as in 1 − z
+    left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
     step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # to other steps: "out", "in", "back" in here
     earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
     across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
@@ -143,7 +143,7 @@ class Tree:
         (up, key), (down, target_key) = self.homes[edge.source], self.homes[edge.target]
         depth = next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
         source, target = up[-1].template, down[-1].template
-        if edge.operand == 1 and edge.role in ("constant", "weight"):
+        if edge.role == "initial" or (edge.operand == 1 and edge.role in ("constant", "weight")):
             source.left[key] = None
         levels = [i for i in range(1, depth + 1) if up[i - 1].template.kind == "row"]  # of cards around both
         if levels and (levels[-1] == depth or edge.role == "delay"):

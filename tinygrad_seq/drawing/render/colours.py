@@ -68,7 +68,7 @@ def of_role(role: str, row: int = -1) -> tuple[str, str]:
     return weights[row % len(weights)] if role == "weight" else fills[role], texts.get(role, ink)
 
 
-cold_to_hot = ("#2F77BF", "#6372C4", "#8E66B0", "#C2557A", "#D6432A")  # as bright on a dark page as on a light one
+cold_to_hot = ("#2F77BF", "#6372C4", "#8E66B0", "#D24E66", "#D6432A")  # as bright on a dark page as on a light one
 nothing = "#6C757F"  # exactly zero: not vanished, never there
 broken = "#C22AA9"  # infinite, or not a number
 

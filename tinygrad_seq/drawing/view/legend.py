@@ -14,7 +14,7 @@ from tinygrad_seq.engine.timeline import ScopeVisit
 
 
 def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
-    """Return the rows, in order of creation. Where two parameters have one name, the modules that use them are, too."""
+    """Return the rows, in order of creation. Of parameters of one name, the modules that use each are named."""
     colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
     readers = grouped(
         (leaf, node)
