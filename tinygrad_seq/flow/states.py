@@ -38,7 +38,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
     if not isinstance(name, str):
         raise TypeError(f"states: name must be the name of a state, such as 'h', got {name!r:.60}")
-    if output.node is None:
+    if output.node is None or not output.node.requires_grad:
         raise ValueError("states: the output was not recorded: no weight or input of it requires a gradient")
     found: dict[tuple[Any, ...], dict[str, list[tuple[ScopeVisit, Node]]]] = {}  # loop -> name -> where it is computed
     timeline = timeline_of([node for node in ancestors([output.node], constants=False) if node.op is not None])
