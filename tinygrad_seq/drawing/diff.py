@@ -57,7 +57,6 @@ class Comparison:
 
     def __init__(self, a: View, b: View) -> None:
         self.views, self.reads, self.loops = (a, b), (reads(a), reads(b)), (loops_of(a), loops_of(b))
-        self.operands = operands(a), operands(b)
         self.found: dict[tuple[str, str, str], dict[str, None]] = {}  # (what, where, details): at which steps
         self.changed: set[str] = set()  # names of ops that only one of the two has
         self.lengths: set[tuple[int, int]] = set()  # numbers of steps of loops, which shapes may follow
@@ -130,12 +129,13 @@ class Comparison:
         told = a.role == "weight" and self.views[0].legend and self.views[1].legend  # with the Parameters
         if a.shape != b.shape and not told and not self.follows(a.shape, b.shape):
             self.tell("~", text_of(a), path, times, f"{a.shape} is {b.shape}".replace("\n", ", "))
-        old, new = self.reads[0][a.id], self.reads[1][b.id]
+        one, other = sorted(self.reads[0][a.id]), sorted(self.reads[1][b.id])
+        old, new = ({name for _, name in read} for read in (one, other))
         if old != new and self.changed.isdisjoint(old ^ new):
             gone, come = (", ".join(sorted(names)) for names in (old - new, new - old))
             details = f"reads {come or 'nothing'} instead of {gone}" if gone else f"reads {come}, too"
             self.tell("~", text_of(a), path, times, details)
-        before, after = self.operands[0][a.id], self.operands[1][b.id]
+        before, after = ([name for operand, name in read if operand] for read in (one, other))
         if old == new and before != after and sorted(before) == sorted(after):
             self.tell("~", text_of(a), path, times, f"operands {', '.join(after)} instead of {', '.join(before)}")
 
@@ -162,22 +162,12 @@ def numbered(things: Iterable[Any], name: Callable[[Any], Any]) -> dict[Any, Any
     return {(name(thing), next(numbers[name(thing)])): thing for thing in things}
 
 
-def reads(view: View) -> defaultdict[str, set[str]]:
-    """Return what every item reads, by name."""
+def reads(view: View) -> defaultdict[str, set[tuple[int, str]]]:
+    """Return what every item reads, by name, and as which operand, where that counts."""
     names = {item.id: name_of(item) for cluster in within(view.top) for item in cluster.items}
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    found: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
     for edge in view.edges:
-        found[edge.target].add(names[edge.source] + (" (detached)" if edge.role == "cut" else ""))
-    return found
-
-
-def operands(view: View) -> defaultdict[str, list[str]]:
-    """Return the operands of every op for which their order counts, by name."""
-    names = {item.id: name_of(item) for cluster in within(view.top) for item in cluster.items}
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for edge in sorted(view.edges, key=lambda edge: edge.operand):
-        if edge.operand:
-            found[edge.target].append(names[edge.source])
+        found[edge.target].add((edge.operand, names[edge.source] + (" (detached)" if edge.role == "cut" else "")))
     return found
 
 

@@ -11,6 +11,7 @@ from math import inf, sqrt
 from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Edge, View
 
 Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
@@ -65,12 +66,11 @@ def side_by_side(edges: list[PlacedEdge]) -> list[PlacedEdge]:
 
 def numbered(edges: list[PlacedEdge]) -> list[PlacedEdge]:
     """Return the edges with a number on both operands of an op, unless the first comes in on the left of the second."""
-    comes_in = {(placed.edge.target, placed.edge.operand): placed.points[-1][0] for placed in edges}
-    unclear = {
-        target
-        for target, operand in comes_in
-        if operand == 1 and comes_in[target, 1] > comes_in.get((target, 2), inf) - 3
-    }
+    firsts, seconds = (
+        grouped((placed.edge.target, placed.points[-1][0]) for placed in edges if placed.edge.operand == operand)
+        for operand in (1, 2)
+    )
+    unclear = {target for target, first in firsts.items() if max(first) > min(seconds[target], default=inf) - 3}
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 

@@ -56,7 +56,7 @@ def key(scale: Scale) -> str:
         return f'<p id="key">{escape(scale.label)}: none before loss.backward(retain_graph=True)</p>'
     low, high = (tenfold(round(log10(bound))) for bound in (scale.low, scale.high or 1.0))
     bar = f"background: linear-gradient(to right, {', '.join(palette.cold_to_hot)})"
-    odd = "".join(f' <b style="color: {colour}">■</b> {text}' for colour, text in palette.odd)
+    odd = "".join(f' <span style="color: {colour}">■</span> {text}' for colour, text in palette.odd)
     return f'<p id="key">{escape(shortened(stem(scale)))} {low}<i style="{bar}"></i>{high}{odd}</p>'
 
 

@@ -106,12 +106,11 @@ def items_of(
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    found = []
-    for draft in drafts:
-        said = printed.get(draft.node, "") if len(draft.leaves) < 2 else ""
-        ordinal, path = graph.of[draft.node].ordinal, paths[draft.visit]
-        found.append(item_of(draft, ordinal, path, values.get(draft.id), told.get(draft.id, ""), said))
-    return found
+    said = {draft.id: printed[draft.node] for draft in drafts if draft.node in printed and len(draft.leaves) < 2}
+    given = ((values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, "")) for draft in drafts)
+    return [
+        item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit], *what) for draft, what in zip(drafts, given)
+    ]
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
