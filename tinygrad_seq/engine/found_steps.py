@@ -18,7 +18,7 @@ from itertools import pairwise
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.loop_ends import Unit, extended, narrowest
 from tinygrad_seq.engine.periods import stretches
-from tinygrad_seq.engine.same_step import DATA, static_of, without_data
+from tinygrad_seq.engine.same_step import DATA, kinds_of_ops
 from tinygrad_seq.engine.scope import Name, Scope
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit, Timeline
 
@@ -75,14 +75,15 @@ class Finder:
 
     def units_of(self, top: ScopeVisit) -> list[Unit]:
         """Return the units of a place, after those of all places inside it."""
-        tokens = {node: self.number(self.token(node)) for node in self.timeline.visit_of}
+        kinds = kinds_of_ops(self.timeline.visit_of)
+        tokens = {node: self.number(self.token(node, kind)) for node, kind in kinds.items()}
         places = [top]
         for place in places:  # the list grows while it is read
             places += self.timeline.inner[place]
         first: dict[ScopeVisit, int] = {}
         for place in reversed(places):
             inner = [visit for visit in self.timeline.inner[place] if visit in first]
-            units = [Unit(tokens[node], [node], name=soft_token(node)) for node in place.ops]
+            units = [Unit(tokens[node], [node], name=kinds[node]) for node in place.ops]
             units += map(self.unit_of, inner)
             units.sort(key=lambda unit: unit.ops[0].serial)
             if units:
@@ -99,10 +100,10 @@ class Finder:
         module = name if visit.key == "module" else None
         return Unit(self.number(token), [node for unit in units for node in unit.ops], visit, module)
 
-    def token(self, node: Node) -> Token:
+    def token(self, node: Node, kind: Token) -> Token:
         """Return what an op has in common with the same op in another step."""
         keys: list[Hashable] = []
-        deep = -1 if DATA.keys().isdisjoint(static_of(node)) else deepest_expression
+        deep = deepest_expression if reads_data(node) else -1
         for parent in node.parents:
             if parent.op is None and parent.requires_grad:
                 keys.append(("leaf", parent.serial))
@@ -114,7 +115,7 @@ class Finder:
             else:
                 keys.append(parent.shape)
                 deep = deepest_expression
-        token = (soft_token(node), tuple(keys))
+        token = (kind, tuple(keys))
         if 0 <= deep < deepest_expression and node.name is None:
             self.expressions[node] = self.number(("expression", token, node.op.name, repr(node.static))), deep + 1
         return token
@@ -204,9 +205,9 @@ class Finder:
         return first.op.name == "getitem" and len({parent.parents[0] for parent in parents}) == 1
 
 
-def soft_token(node: Node) -> Token:
-    """Return what an op is, whatever it reads."""
-    return node.op.name, node.shape, node.dtype.str, node.name, len(node.parents), without_data(node)
+def reads_data(node: Node) -> bool:
+    """Tell whether an op looks up places that are data: what it gives is not a parameter in another form."""
+    return node.op.name != "part" and node.static is not None and not DATA.keys().isdisjoint(node.static)
 
 
 def is_one_constant(parents: Sequence[Node]) -> bool:

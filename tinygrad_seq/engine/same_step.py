@@ -205,10 +205,13 @@ def static_of(node: Node) -> dict[str, Any]:
     return {"part": static["index"]} if node.op is not None and node.op.name == "part" else static
 
 
-def without_data(node: Node) -> Hashable:
-    """Return the static arguments of a node without the numbers of data."""
-    kept = {name: structure(value) if name in DATA else value for name, value in static_of(node).items()}
-    return entry_of([], kept, [])
+def kinds_of_ops(nodes: Iterable[Node]) -> dict[Node, Hashable]:
+    """Return for every op what it is, whatever it reads: two steps that are the same have the same ones."""
+    found: dict[Node, Hashable] = {}
+    for node in nodes:
+        static = {name: structure(value) if name in DATA else value for name, value in static_of(node).items()}
+        found[node] = (node.op.name, node.shape, node.dtype.str, node.name, len(node.parents), entry_of([], static, []))
+    return found
 
 
 def structure(value: Any) -> Hashable:
