@@ -62,10 +62,7 @@ y = nn.Linear(3, 2)
     ],
 )
 def test_constants_beside_a_result(make, expected):
-    z = y(ts.tensor(numbers(2, 3)))
-    copied = {"0", "1", "4"} if z.device != "cpu" else ()  # single numbers stay on a device: drawing copies nothing
-    expected = {("const" if label in copied else label, role) for label, role in expected}
-    assert called(make(z)) == expected | {("x", "input")}
+    assert called(make(y(ts.tensor(numbers(2, 3))))) == expected | {("x", "input")}
 
 
 def test_a_cell_that_is_called_by_hand_has_inputs_at_every_step():
@@ -104,4 +101,5 @@ def test_what_a_recorded_backward_takes_from_the_forward_is_saved():
     w = nn.Parameter(numbers(2, 2)).named("w")
     total = w.tanh().sum()
     total.backward(create_graph=True)
-    assert called(total, backward=True) == {("1", "constant")}
+    one = "1" if total.device == "cpu" else "saved"  # spread out on a device, whose memory is not read
+    assert called(total, backward=True) == {(one, "constant")}

@@ -19,7 +19,7 @@ from tinygrad_seq.engine.freed_graph import (
     explain_freed_meanwhile,
     warn_if_kept_before,
 )
-from tinygrad_seq.engine.graph import Node, Value, ancestors, between
+from tinygrad_seq.engine.graph import Node, Value, ancestors, between, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 from tinygrad_seq.engine.walk import Observer, walk
@@ -132,7 +132,10 @@ def starting_gradients(
                 given = xp.ones(array.shape) if gradient is None else xp.array(gradient)
                 if given.dtype.kind not in "fiub":  # the imaginary part would be lost
                     raise TypeError
-                gradient = make_tensor(given.astype(array.dtype))
+                made = make_tensor(given.astype(array.dtype))
+                if gradient is None:
+                    leaf(made, False).static = {"value": 1.0}  # for pictures of a recorded backward
+                gradient = made
             except (TypeError, ValueError):
                 raise TypeError(f"{op}: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
         found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
