@@ -84,9 +84,9 @@ def test_a_chain_without_scopes_is_drawn_whole_however_deep():
     for _ in range(10_000):
         x = x.tanh()
     assert draw(x).dot.count("->") == 10_300
-    for _ in range(90_000):
+    for _ in range(20_000):
         x = x.tanh()
-    assert len(draw(x).view.edges) == 100_300
+    assert len(draw(x).view.edges) == 30_300
 
 
 def test_two_loops_in_one_place_stay_apart():
