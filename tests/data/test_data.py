@@ -282,3 +282,12 @@ def test_twenty_characters_predict_the_next():
             loss.backward()
             optimizer.step()
     assert loss.item() < 0.5 * np.log(len(vocabulary))  # knowing nothing costs log n
+
+
+@pytest.mark.parametrize("length", range(1, 6))
+@pytest.mark.parametrize("maxlen", range(1, 6))
+def test_a_long_sequence_is_cut_on_the_side_of_the_padding(length, maxlen):
+    numbers, room = list(range(1, length + 1)), [0] * max(maxlen - length, 0)
+    for side, wanted in (("right", numbers[:maxlen] + room), ("left", room + numbers[-maxlen:])):
+        padded, lengths = ts.data.pad_sequences([numbers], batch_first=True, maxlen=maxlen, side=side)
+        assert padded.tolist() == [wanted] and lengths.tolist() == [min(length, maxlen)]
