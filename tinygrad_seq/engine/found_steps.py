@@ -11,7 +11,7 @@ the tokens repeat with a period, and which then passes these checks, op by op, i
 What is not certain is no loop. What is found is only a grouping: whether two steps are the same is asked of same_step.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
@@ -126,8 +126,10 @@ class Finder:
         """Return units with those that are the steps of a loop in one unit, inner loops first."""
         while len(units) >= least_steps and self.work > 0:
             loops: list[tuple[int, int, Unit]] = []
-            taken = [False] * len(units)
-            for period, start, end in sorted(stretches([unit.token for unit in units], least_steps)):
+            taken, tokens = [False] * len(units), [unit.token for unit in units]
+            if max(Counter(tokens).values()) < least_steps:
+                break
+            for period, start, end in sorted(stretches(tokens, least_steps)):
                 loop = self.checked(units[start:end], period) if not any(taken[start:end]) else None
                 if loop is not None:
                     at, length, unit = loop
