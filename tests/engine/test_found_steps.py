@@ -385,3 +385,13 @@ def test_a_budget_ends_the_search(monkeypatch):
 
     monkeypatch.setattr(found_steps, "work_per_op", -1000)
     assert found(rnn_from_scratch()) == []
+
+
+def test_an_op_after_the_loop_that_only_looks_like_its_next_step_is_no_step():
+    w, h = p(H, H), ts.ones(B, H)
+    for _ in range(T):
+        h = (h @ w).tanh()
+    other = x(B, H) @ w
+    loss = h.sum() + other.sum()
+    (loop,) = timeline_of(ops(loss)).loops
+    assert len(loop) == T

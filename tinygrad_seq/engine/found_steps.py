@@ -16,7 +16,7 @@ from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.loop_ends import Unit, extended, narrowest
+from tinygrad_seq.engine.loop_ends import Unit, extended, narrowest, reads
 from tinygrad_seq.engine.periods import stretches
 from tinygrad_seq.engine.same_step import DATA, kinds_of_ops
 from tinygrad_seq.engine.scope import Name, Scope
@@ -154,7 +154,7 @@ class Finder:
         blocks = [units[i : i + period] for i in range(at, len(units), period)]
         if len(blocks[-1]) < period:
             partial = blocks.pop()
-            blocks += [partial] if 2 * len(partial) >= period else []
+            blocks += [partial] if 2 * len(partial) >= period and reads(partial, blocks[-1]) else []
         whole = [[node for unit in block for node in unit.ops] for block in blocks if len(block) == period]
         if len(whole) < least_steps or not self.is_loop(whole):
             return None

@@ -18,7 +18,7 @@ from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import ScopeVisit
 from tinygrad_seq.engine.walk import Use, walk
 from tinygrad_seq.flow.show import INK, NodeValues, axes_for, finish
-from tinygrad_seq.flow.states import split_at_step
+from tinygrad_seq.flow.states import NAME_STEPS, split_at_step
 
 
 class Items:
@@ -55,7 +55,7 @@ class Items:
         if len(lines) > 40:
             lines[20:-20] = [f"  ... {len(lines) - 40} more"]
         if self.steps == [None]:
-            lines.append("  `with ts.scope(step=t):` in the body of a loop of your own says which step it is")
+            lines.append(f"  {NAME_STEPS}")
         title = f"gradient of {self.name} {self.items.shape[1:]}, of length {norm(self.items.sum(0)):.4g}, by use:"
         return "\n".join([title, *lines])
 

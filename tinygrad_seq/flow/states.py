@@ -12,10 +12,8 @@ from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope
 from tinygrad_seq.engine.timeline import ScopeVisit
 
-NONE = (
-    "  none: `with ts.scope(step=t):` in the body of a loop of your own says which step it is; what is computed in a "
-    "ts.checkpoint is not kept"
-)
+NAME_STEPS = "`with ts.scope(step=t):` in the body of a loop of your own says which step it is"
+NONE = f"  none: {NAME_STEPS}; what is computed in a ts.checkpoint is not kept"
 
 
 def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
