@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pictures import by_hand, items, loops_in_steps, lstm, needs_graphviz, numbers, steps_shown
 
 import tinygrad_seq as ts
@@ -128,3 +130,37 @@ def test_another_exponent_bound_or_axis_is_never_left_out(odd):
             with ts.scope(step=t):
                 h = (odd if t == 20 else other)(h * 0.1) + 0.9**t
         assert "t = 20" in steps_shown(draw(h).view)[0]
+
+
+@given(st.lists(st.booleans(), min_size=8, max_size=40))
+def test_steps_of_several_kinds_fold_and_each_says_which_drawn_step_it_is_again(branches):
+    w, u, h = ts.nn.Parameter(numbers(3, 3)), ts.nn.Parameter(numbers(3, 3, seed=1)), ts.tensor(numbers(2, 3))
+    x = ts.tensor(numbers(len(branches), 2, 3), requires_grad=True).unstack()
+    for t, branch in enumerate(branches):
+        with ts.scope(step=t):
+            h = ((h @ w) * (h @ u) if branch else h @ w + x[t]).tanh().named("h")
+    view = draw(h.sum()).view
+    (loop,) = view.loops
+    drawn = [card.steps[0] for card in loop if card.key == "step"]
+    of = {f"t = {t}": branch for t, branch in enumerate(branches)}
+    for before, gap, after in zip(loop, loop[1:], loop[2:]):
+        if gap.key == "gap":
+            assert all(like in drawn and of[like] == of[step] for step, like in zip(gap.steps, gap.like, strict=True))
+            kinds = len(set(gap.like))
+            assert kinds == len({of[step] for step in gap.steps}) and (f"of {kinds} kinds" in gap.label) == (kinds > 1)
+            (state,) = [item.id for item in gap.items if item.role == "passing"]
+            ends = {(edge.source, edge.target) for edge in view.edges}
+            assert any(target == state and source.startswith(before.id) for source, target in ends)
+            assert any(source == state and target.startswith(after.id) for source, target in ends)
+    assert len(loop) <= 10  # three steps, a first one of either kind, a gap after each, and the last
+    told = {line.split(": like t = ")[0]: line.split(": like t = ")[1] for gap in loop if gap.key == "gap"
+            for line in gap.items[0].tooltip.splitlines()[1:]}  # fmt: skip
+    said = {t: int(like) for steps, like in told.items() for t in spelled_out(steps)}
+    assert said == {int(step[4:]): int(like[4:]) for gap in loop for step, like in zip(gap.steps, gap.like)}
+
+
+def spelled_out(steps):
+    """Return the numbers in a text such as "0 … 3, 7"."""
+    for part in steps.split(", "):
+        first, _, last = part.partition(" … ")
+        yield from range(int(first), int(last or first) + 1)

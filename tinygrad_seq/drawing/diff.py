@@ -209,9 +209,9 @@ def loops_of(view: View) -> dict[str, Loop]:
     """Return the loops, each by the id of its first cluster."""
     found: dict[str, Loop] = {}
     for loop in view.loops:
-        shown = zip(loop, [loop[0], *loop])  # each with the one before it, which shows what is in a gap
-        steps = ((title, before if part.key == "gap" else part) for part, before in shown for title in part.steps)
-        found[loop[0].id] = dict(steps)
+        drawn = {title: part for part in loop if part.key != "gap" for title in part.steps}
+        steps = ((title, like) for part in loop for title, like in zip(part.steps, part.like or part.steps))
+        found[loop[0].id] = {title: drawn[like] for title, like in steps}
     return found
 
 

@@ -57,8 +57,7 @@ def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = Fal
                 keys[0] = keys[1] if lacks_a_beginning(keys[0], keys[1], first, second) else keys[0]
         fixed = [tuple([entry[0] for entry in key]) for key in keys]
         integers = [[n for _, moving in key for n in moving] for key in keys]
-        for i, step in enumerate(loop):
-            like = next((k for k in (i - 1, i + 1) if 0 <= k < len(loop) and fixed[k] == fixed[i]), i)
+        for i, (step, like) in enumerate(zip(loop, nearest_alike(fixed))):
             pairs = zip(integers[i], integers[like], strict=True)
             strides = [((n - m) / (i - like) if like != i else 0, n) for n, m in pairs]
             relative = tuple((stride, n - stride * i) for stride, n in strides)
@@ -98,9 +97,15 @@ class Surroundings:
                 exponent = i == 1 and node.op.name == "power"  # x**2 and x**3 are different ops
                 entries.append(self.argument(parent, step, own_steps, None if exponent else data))
             if not within:
-                found = [(self.location(user, step, own_steps, True), user) for user in self.users[node]]
-                outside = [(w, u.op.name, u.shape, u.name) for w, u in found if type(w) is not int]
-                entries.append((tuple(outside), ()))
+                steps: dict[Hashable, None] = {}  # of this loop: how they read it, their own keys say
+                outside: list[Hashable] = []
+                for user in self.users[node]:
+                    where = self.location(user, step, own_steps, True)
+                    if isinstance(where, tuple) and where[0] == step.loop:
+                        steps[where[:2]] = None
+                    elif type(where) is not int:
+                        outside.append((where, user.op.name, user.shape, user.name))
+                entries.append(((*steps, *outside), ()))
         return [self.known.setdefault(entry, entry) for entry in entries]
 
     def location(self, node: Node, step: ScopeVisit, own_steps: Sequence[Position], reader: bool = False) -> Hashable:
@@ -140,6 +145,17 @@ class Surroundings:
             key.append(("detached", origin and self.location(origin, step, own_steps)))
         static = static_of(parent)
         return entry_of(key, static, data) if data is not None else entry_of([*key, repr(static)], {}, [])
+
+
+def nearest_alike(keys: Sequence[Hashable]) -> list[int]:
+    """Return for each key where an equal one is: a neighbour, else the last one before, else the next one after."""
+    before, after = list(range(len(keys))), list(range(len(keys)))
+    for nearest, places in ((before, range(len(keys))), (after, reversed(range(len(keys))))):
+        seen: dict[Hashable, int] = {}
+        for i in places:
+            nearest[i] = seen.get(keys[i], i)
+            seen[keys[i]] = i
+    return [b if b == i - 1 or (b < i and a != i + 1) else a for i, (b, a) in enumerate(zip(before, after))]
 
 
 def forget_ends(loop: int, keys: list[StepKey]) -> None:

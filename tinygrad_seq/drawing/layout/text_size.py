@@ -33,7 +33,8 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
     """Return the width and the height of an item, the words on it, the symbol before them, and whether it is round."""
     symbol, is_small = shortened(symbol), role in small
     text = [shortened(line, 60 if role == "middle" else 40) for line in label.split("\n")]
-    text = text if len(text) <= 4 else [*text[:3], f"+ {len(text) - 3} more"]
+    most = 8 if role == "middle" else 4
+    text = text if len(text) <= most else [*text[: most - 1], f"+ {len(text) - most + 1} more"]
     if role == "middle":
         high = 34.0 + 16 * len(text)
         below = [(line, 11.0, 42 - high / 2 + 16 * i) for i, line in enumerate(text)]

@@ -76,6 +76,7 @@ def titles(view: View) -> tuple[str, str]:
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     rolled = any(edge.role == "delay" for edge in view.edges)
     count, hidden = longest(view, ("step", "gap")), longest(view, ("gap",))
+    alike = "" if any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop) else "identical "
     title = [
         shortened(" → ".join(modules), 60),
         f"{count} step{'s' * (count > 1)}, {'rolled' if rolled else 'unrolled'}" if count else "",
@@ -83,7 +84,7 @@ def titles(view: View) -> tuple[str, str]:
     below = [
         "one step, and what it hands to the next" if rolled else "",
         f"{len(layers)} layers" if len(layers) > 1 else "",
-        f"{hidden} identical steps left out" if hidden else "",
+        f"{hidden} {alike}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
     ]
     return ", ".join(filter(None, title)), " · ".join(filter(None, below))

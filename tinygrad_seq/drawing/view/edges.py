@@ -11,7 +11,7 @@ from functools import reduce
 from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
-from tinygrad_seq.drawing.view.elision import Card, Elision
+from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, several
@@ -48,8 +48,8 @@ def connected(
     for node, argument in into_gaps:  # to the box; or if the same value goes on from the gap, to where it does
         gap, source = elision.hidden[node][0], graph.of[node.parents[argument]].source
         if source not in elision.hidden or elision.hidden[source][0] is not gap:
-            here = (position for step, position in graph.of[source].positions if step.loop == gap.shown.loop)
-            goes_on = builder.passing.get((gap, next(here, -1)))
+            place = place_of(source, gap.shown.loop, graph.timeline) if source.op is not None else None
+            goes_on = builder.passing.get((gap, gap.places.get(place, -1)))
             builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
     for node in outputs:
         if node.op is None:
@@ -67,7 +67,7 @@ class EdgeBuilder:
         self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...]], DraftItem] = {}  # by visit and leaves
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
-        self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and position in its steps
+        self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
         self.reads: defaultdict[EdgeKey, list[Read]] = defaultdict(list)
         ids = {draft.node: draft.id for draft in ops}
         boxes = {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}
@@ -114,8 +114,8 @@ class EdgeBuilder:
             role, entry = "cut", None
         start = self.drawn[source]
         if source in self.elision.hidden:
-            gap, position = where = self.elision.hidden[source]
-            start, about = f"{gap.id}#{position}", f", on its way through {len(gap.steps)} identical steps"
+            gap, number = where = self.elision.hidden[source]
+            start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"
             self.passing.setdefault(where, DraftItem(start, "passing", gap.shown, source, source.name, about=about))
         self.add(node, argument, start, target, role, label, entry)
 

@@ -3,9 +3,8 @@ that is shown. In an unrolled picture a box stands for several in a row, a gap; 
 drawn for all of them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node
@@ -21,7 +20,9 @@ class Card:
     steps: list[ScopeVisit]
     shown: ScopeVisit  # the step whose place in the picture it takes
     gap: bool = False  # a box that only says how many steps there are
-    varying: Sequence[str] = ()  # what differs between the steps: indices, targets, constants
+    like: Sequence[ScopeVisit] = ()  # of a gap: for each of its steps, the drawn one that it is again
+    varying: Sequence[str] = ()  # what differs between steps of one kind: indices, targets, constants
+    places: dict[Hashable, int] = field(default_factory=dict)  # of a gap: the numbers of the ops in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +31,46 @@ class Elision:
 
     rolled: bool
     cards: dict[ScopeVisit, Card]  # of every step
-    hidden: dict[Node, tuple[Card, int]]  # in a gap: which one, and which op of its step the node was
+    hidden: dict[Node, tuple[Card, int]]  # in a gap: which one, and the number of the op in it
     twins: dict[Node, Node]  # of every op: the same op in the step that is drawn for its own
 
 
 def elided(timeline: Timeline, same: StepKinds, rolled: bool, first: int, last: int) -> Elision:
     """Return what is left out of the loops, of which unrolled pictures show the first and last steps."""
     rolled = rolled and bool(timeline.loops)
-    found = (rolls(loop, same) if rolled else gaps(loop, same, first, last) for loop in timeline.loops)
+    found = [rolls(loop, same) if rolled else gaps(loop, same, first, last) for loop in timeline.loops]
     cards = {step: card for loop in found for card in loop for step in card.steps}
-    hidden = {
-        node: (card, position)
-        for step, card in reversed(cards.items())  # of gaps within gaps the outermost, which comes first, counts
-        if card.gap
-        for position, node in enumerate(timeline.ops_in[step])
-    }
+    hidden: dict[Node, tuple[Card, int]] = {}
+    for loop in reversed(found):  # of gaps within gaps the outermost, which comes first, counts
+        for card in loop:
+            hidden |= numbered(card, timeline) if card.gap else {}
     return Elision(rolled, cards, hidden, {node: twin(node, timeline, cards) for node in timeline.positions})
 
 
 def gaps(loop: list[ScopeVisit], same: StepKinds, first: int, last: int) -> list[Card]:
-    """Return the cards of a loop in an unrolled picture. One step alone is shown: a gap would be no shorter."""
-    hidden = {
-        step
-        for order, (before, step) in enumerate(pairwise(loop), 1)
-        if first <= order < len(loop) - last and same.kind[step] == same.kind[before]
-    }
-    runs = [loop[:1]]
-    for before, step in pairwise(loop):
-        if before in hidden and step in hidden:
+    """Return the cards of a loop in an unrolled picture: a step may be left out if one of its kind was drawn before."""
+    known: set[int] = set()  # kinds
+    runs: list[list[ScopeVisit]] = []  # of steps that are left out; and each that is drawn by itself
+    after_hidden = False
+    for order, step in enumerate(loop):
+        is_hidden = first <= order < len(loop) - last and same.kind[step] in known
+        if is_hidden and after_hidden:
             runs[-1].append(step)
         else:
             runs.append([step])
-    return [
-        Card(f"{run[0].id}...", run, run[0], True, same.varying(run)) if len(run) > 1 else Card(run[0].id, run, run[0])
-        for run in runs
-    ]
+        after_hidden = is_hidden
+        known.add(same.kind[step])
+    cards: list[Card] = []
+    drawn: dict[int, ScopeVisit] = {}  # of each kind, the last so far
+    for run in runs:
+        id, kinds = run[0].id, grouped((same.kind[step], step) for step in run)
+        if len(run) == 1:  # a gap for one step would be no shorter
+            drawn |= dict.fromkeys(kinds, run[0])
+            cards.append(Card(id, run, run[0]))
+        else:
+            varying = dict.fromkeys(what for steps in kinds.values() for what in same.varying(steps))
+            cards.append(Card(f"{id}...", run, run[0], True, [drawn[same.kind[step]] for step in run], list(varying)))
+    return cards
 
 
 def rolls(loop: list[ScopeVisit], same: StepKinds) -> list[Card]:
@@ -73,11 +79,33 @@ def rolls(loop: list[ScopeVisit], same: StepKinds) -> list[Card]:
     return [Card(steps[-1].id, steps, steps[-1], varying=same.varying(steps)) for steps in alike.values()]
 
 
+def numbered(gap: Card, timeline: Timeline) -> dict[Node, tuple[Card, int]]:
+    """Return the number of every op in a gap: one for the same op in steps of all kinds."""
+    found: dict[Node, tuple[Card, int]] = {}
+    of_kind: dict[ScopeVisit, list[int]] = {}
+    for step, like in zip(gap.steps, gap.like):
+        ops = timeline.ops_in[step]
+        if like not in of_kind:
+            places = (place_of(node, step.loop, timeline) for node in ops)
+            taken = sum(map(len, of_kind.values()))
+            of_kind[like] = [gap.places.setdefault(place, number) for number, place in enumerate(places, taken)]
+        found.update((node, (gap, number)) for node, number in zip(ops, of_kind[like]))
+    return found
+
+
+def place_of(node: Node, loop: int, timeline: Timeline) -> Hashable:
+    """Return what an op is in its step of a loop: which op, how far from the end of the step; None outside the loop."""
+    for step, position in timeline.positions[node]:
+        if step.loop == loop:
+            return position - len(timeline.ops_in[step]), node.op.name, node.shape, node.name
+    return None
+
+
 def twin(node: Node, timeline: Timeline, cards: Mapping[ScopeVisit, Card]) -> Node:
     """Return the same op in the step that is drawn for its own; in loops within loops, in every loop."""
     for step, position in timeline.positions[node]:
         shown = cards[step].shown
-        if shown is not step:
+        if shown is not step and not cards[step].gap:
             from_end = position - len(timeline.ops_in[step])  # a first step may lack ops at its beginning
             return twin(timeline.ops_in[shown][from_end], timeline, cards)
     return node

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
@@ -75,12 +75,22 @@ def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
 
 def several(steps: Sequence[ScopeVisit]) -> str:
     """Return several steps of a loop in a few words."""
-    texts = [shortened(step.text) for step in steps]
-    if all(after.order - before.order == 1 for before, after in pairwise(steps)):
-        listed = texts[0] if len(texts) == 1 else f"{texts[0]} … {texts[-1]}"
-    else:
-        listed = ", ".join(texts) if len(texts) < 4 else f"{texts[0]}, {texts[1]}, … {texts[-1]}"
-    return f"steps {listed} (found)" if isinstance(steps[0].value, FoundStep) else f"t = {listed}"
+    found = isinstance(steps[0].value, FoundStep)
+    return f"step{'s' * (len(steps) > 1)} {spans(steps)} (found)" if found else f"t = {spans(steps)}"
+
+
+def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
+    """Return the numbers of steps, those in a row from the first to the last: "0 … 4, 6, 8 … 12"."""
+    rows: list[list[ScopeVisit]] = [[]]
+    for step in steps:
+        if rows[-1] and step.order != rows[-1][-1].order + 1:
+            rows.append([])
+        rows[-1].append(step)
+    texts = []
+    for row in rows:
+        words = [shortened(step.text) for step in (row[0], row[-1])[: len(row)]]
+        texts.append((", " if len(row) == 2 and len(rows) > 1 else " … ").join(words))
+    return ", ".join(texts if len(texts) <= most else [*texts[: most - 1], f"… {texts[-1]}"])
 
 
 def other(varying: Sequence[str]) -> str:
@@ -88,11 +98,16 @@ def other(varying: Sequence[str]) -> str:
     return f" · other {' and '.join(varying)}" if varying else ""
 
 
-def gap_text(steps: Sequence[ScopeVisit], varying: Sequence[str]) -> tuple[str, str, str]:
-    """Return the title of a gap, its label, and its tooltip."""
-    count, times = f"{len(steps)} identical steps", several(steps)
-    about = f"{count}, {times}: each holds the same ops, wired the same way, as the step before"
-    return count, f"{count}\n{times}{other(varying)}", f"{about}{other(varying)}"
+def gap_text(steps: Sequence[ScopeVisit], like: Sequence[ScopeVisit], varying: Sequence[str]) -> tuple[str, str, str]:
+    """Return the title of a gap, its label, and its tooltip; `like`: which step each of its steps is again."""
+    kinds = grouped(zip(like, steps))
+    count = f"{len(steps)} steps of {len(kinds)} kinds" if len(kinds) > 1 else f"{len(steps)} identical steps"
+    times = f"{several(steps)}{other(varying)}"
+    whole = [f"{spans(those, len(those))}: like {several([kind])}" for kind, those in kinds.items()]
+    short = [f"{spans(those)}: like {several([kind])}" for kind, those in kinds.items()]
+    follows = len(kinds) == 1 and like[0].order == steps[0].order - 1
+    about = f"{count}, {times}: the same ops, wired the same way, as in the step named\n"
+    return count, "\n".join([count, times, *([] if follows else short)]), about + "\n".join(whole)
 
 
 def items_of(

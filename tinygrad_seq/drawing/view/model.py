@@ -57,6 +57,7 @@ class Cluster:
     items: list[Item] = field(default_factory=list)
     inner: list["Cluster"] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)  # of a step or gap: all that it stands for, "t = 3"
+    like: list[str] = field(default_factory=list)  # of a gap: for each of these, the drawn step that it is again
     ops: int = 0  # how many ops of these are not drawn
 
 

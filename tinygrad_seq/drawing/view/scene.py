@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from tinygrad_seq.drawing.view.elision import Card, Elision
+from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, other, several
@@ -27,12 +27,12 @@ def cluster_tree(graph: GraphFacts, elision: Elision, titles: Mapping[ScopeVisit
 def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> Cluster:
     """Return the cluster of a step, with all the steps that it stands for; of a gap with the box in it."""
     if card.gap:
-        title, label, about = gap_text(card.steps, card.varying)
+        title, label, about = gap_text(card.steps, card.like, card.varying)
         cluster = Cluster(card.id, "gap", title, [Item(f"{card.id}#", "middle", "⋯", label, about, -1)])
     else:
         many = f"{several(card.steps)} · × {len(card.steps)}{other(card.varying)}"
         cluster = Cluster(card.id, "step", many if len(card.steps) > 1 else titles[card.shown])
-    cluster.steps = [titles[step] for step in card.steps]
+    cluster.steps, cluster.like = [[titles[step] for step in steps] for steps in (card.steps, card.like)]
     left_out = [step for step in card.steps if card.gap or step is not card.shown]
     cluster.ops = sum(graph.of[node].drawn for step in left_out for node in graph.timeline.ops_in[step])
     return cluster
@@ -55,13 +55,13 @@ def twins_of(
     same name, if there is one.
     """
     forward = [draft for draft in ops if not graph.of[draft.node].gradient]
-    outermost = ((draft, position) for draft in forward for position in graph.of[draft.node].positions[:1])
-    drawn = grouped(((step.loop, position), draft) for draft, (step, position) in outermost)
+    loops = ((draft, step.loop) for draft in forward for step, _ in graph.of[draft.node].positions[:1])
+    drawn = grouped(((loop, place_of(draft.node, loop, graph.timeline)), draft) for draft, loop in loops)
     twins = {}
     for draft in others:
         if draft.node in elision.hidden:
-            gap, position = elision.hidden[draft.node]
-            same_op = drawn[gap.shown.loop, position]
+            loop = elision.hidden[draft.node][0].shown.loop
+            same_op = drawn[loop, place_of(draft.node, loop, graph.timeline)]
             alike = [other for other in same_op if other.name == draft.name] or same_op
             if alike:
                 twins[draft.id] = alike[-1].id
