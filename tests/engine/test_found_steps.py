@@ -178,6 +178,29 @@ def decaying_weight():
     return loss
 
 
+def states_of_a_loop():
+    w, u, h, states = p(I, H), p(H, H), ts.zeros(B, H), []
+    for _ in range(T):
+        h = (x(B, I) @ w + h @ u).tanh()
+        states.append(h)
+    return states
+
+
+def answers_in_a_second_loop():
+    v, c = p(H, V), p(V)
+    return ts.stack([h @ v + c for h in states_of_a_loop()])
+
+
+def answers_of_a_layer_in_a_second_loop():
+    states, head = states_of_a_loop(), nn.Linear(H, V)
+    return ts.stack([head(h).tanh() for h in states])
+
+
+def answers_in_another_order():
+    states, v = states_of_a_loop(), p(H, V)
+    return ts.stack([(states[t] @ v).tanh() for t in (0, 3, 1, 2, 6, 5, 4)])
+
+
 def doubling_an_array():
     y = p(3)
     for _ in range(12):
@@ -189,7 +212,8 @@ LOOPS = {
     rnn_from_scratch: [7], rnn_in_a_class: [7], lstm_from_scratch: [7], cell_with_a_loss_at_each_step: [7],
     losses_in_a_list: [7], min_char: [7], looked_up_and_generated: [7], teacher_forcing: [7], attention: [6],
     two_loops: [7, 5], loops_in_a_loop: [4, 7, 7, 7, 7], both_directions: [7, 7], one_layer_again_and_again: [7],
-    decaying_weight: [7], doubling_an_array: [12],
+    decaying_weight: [7], doubling_an_array: [12], answers_in_a_second_loop: [7, 7],
+    answers_of_a_layer_in_a_second_loop: [7, 7], answers_in_another_order: [7],
 }  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------ without a loop

@@ -6,6 +6,7 @@ the tokens repeat with a period, and which then passes these checks, op by op, i
 
     every block reads the same parameter, constant or outside value at the same place;
     it reads the block before at the same place, and what it reads there depends on what that block read there;
+        or it reads, at the same place, what the steps of a loop have made, in their order: an answer to every state;
     all else that it reads lies in the block, or is data.
 
 What is not certain is no loop. What is found is only a grouping: whether two steps are the same is asked of same_step.
@@ -66,6 +67,7 @@ class Finder:
         self.numbers: dict[Token, int] = {}  # of tokens
         self.expressions: dict[Node, tuple[int, int]] = {}  # what is made of parameters alone: a number, how deep
         self.inside: dict[ScopeVisit, list[Unit]] = {}  # the units of each visit
+        self.steps: dict[Node, tuple[Unit, int, int]] = {}  # of ops in loops: the loop, the step, how far from its end
         self.found = 0
         self.work = work_per_op * len(timeline.visit_of) + 1000
 
@@ -141,6 +143,9 @@ class Finder:
             self.found += len(loops)
             for begin, end, unit in sorted(loops, key=lambda loop: loop[0], reverse=True):
                 units[begin:end] = [unit]
+                for k, block in enumerate(unit.blocks):
+                    ops = [node for part in block for node in part.ops]
+                    self.steps.update((node, (unit, k, i - len(ops))) for i, node in enumerate(ops))
         return units
 
     def checked(self, units: list[Unit], period: int) -> tuple[int, int, Unit] | None:
@@ -170,15 +175,19 @@ class Finder:
         if len({len(block) for block in blocks}) > 1:
             return False
         states: set[tuple[int, int]] = set()  # which op reads which op of the block before
-        shares = False
+        shares = follows = False
         for i, nodes in enumerate(zip(*blocks)):
             for parents in zip(*(node.parents for node in nodes)):
                 seen = [where.get(parent) for parent in parents]
                 back = [None if at is None else (k - at[0], at[1]) for k, at in enumerate(seen)]
                 steps = back[-1][0] if back[-1] is not None else 0
                 if back[-1] is None:
-                    if any(place is not None for place in back) or not self.is_same_outside(parents):
+                    if any(place is not None for place in back):
                         return False
+                    along = self.are_steps(parents)
+                    if not along and not self.is_same_outside(parents):
+                        return False
+                    follows = follows or along
                     shares = shares or parents[0] is parents[-1] or is_one_constant(parents)
                 elif any(place != back[-1] for place in back[steps:]):
                     return False
@@ -187,7 +196,15 @@ class Finder:
                 elif steps == 1:
                     states.add((i, back[-1][1]))
                 shares = shares or all(parent in self.expressions for parent in parents)
-        return shares and depends_on_itself(blocks[-1], states)
+        return shares and (follows or depends_on_itself(blocks[-1], states))
+
+    def are_steps(self, parents: Sequence[Node]) -> bool:
+        """Tell whether nodes are the same op in the steps of a loop that was found, one after the other."""
+        found = [self.steps.get(parent) for parent in parents]
+        first = found[0]
+        return first is not None and all(
+            at is not None and (at[0], at[1] - k, at[2]) == first for k, at in enumerate(found)
+        )
 
     def is_same_outside(self, parents: Sequence[Node]) -> bool:
         """Tell whether what all steps read from outside is one thing, or data, or the slices of one thing in order."""
