@@ -1,6 +1,7 @@
 """What is coloured as a gate: what decides how much of something goes on into a state, and no other named op."""
 
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -57,3 +58,17 @@ def test_a_named_op_in_a_step_that_is_no_gate(name, steps, late):
     assert named(total * 1.0, "gate", **options) == Counter({"gate": steps, "candidate": steps})
     others = {"decayed", "features", "attention", "context", "logits", "chance", "loss"}
     assert named(total * 1.0, "named", **options).keys() >= others
+
+
+@given(steps=st.integers(3, 6), residual=st.booleans(), scoped=st.booleans())
+def test_a_state_that_nobody_named_is_a_state_and_a_sum_of_losses_is_none(steps, residual, scoped):
+    w, u, h, loss = nn.Parameter(numbers(3, 3)), nn.Parameter(numbers(3, 3)), ts.zeros(2, 3), 0.0
+    for t in range(steps):
+        with ts.scope(step=t) if scoped else nullcontext():
+            new = (ts.tensor(numbers(2, 3, seed=t)) @ w + h @ u).tanh()
+            h = h + new if residual else new
+            loss = loss + (h * h).mean()
+    drawn = items(draw(loss * 1.0, steps=(9, 9)).view)
+    states = [item for item in drawn if item.role == "state"]
+    assert len(states) == steps and {item.symbol for item in states} <= {"tanh", "+"}
+    assert sum(item.symbol == "+" for item in states) == steps * residual

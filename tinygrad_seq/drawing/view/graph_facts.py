@@ -3,7 +3,7 @@
 Nothing here decides what is shown: a fact holds for a node also where a picture leaves out its step.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import (
@@ -99,11 +99,12 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         for step, position in facts.positions
     }
     names = states.union(filter(None, carried.values()))
-    gates = gates_of(of, timeline, outputs, names)
+    passed_on = states_of(of, timeline)
+    gates = gates_of(of, timeline, outputs, names, passed_on)
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
         if leaf is None:
-            facts.role = role(node, outputs, names, gates)
+            facts.role = role(node, outputs, names, gates, passed_on)
         else:
             facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
     return GraphFacts(of, timeline, outer, names, carried)
@@ -130,26 +131,40 @@ def delay(maker: Positions, reader: Positions) -> Delay | None:
     return None
 
 
-def gates_of(of: dict[Node, NodeFacts], timeline: Timeline, outputs: Set[Node], carried: Set[str]) -> set[Node]:
+def states_of(of: dict[Node, NodeFacts], timeline: Timeline) -> set[Node]:
+    """Return the ops that another step reads, and the same ops in steps that nobody reads, such as the last one. What
+    is only added to in every step, such as a sum of losses, is no state.
+    """
+    places: dict[Node, set[Hashable]] = {}  # in the innermost step: a first step may lack a beginning, a last one go on
+    for node, facts in of.items():
+        for step, position in facts.positions[-1:]:
+            counted = (position, position - len(timeline.ops_in[step]))
+            places[node] = {(step.loop, at, node.op.name, node.shape, node.name) for at in counted}
+    read_later = {
+        place
+        for node, facts in of.items()
+        for parent, later in zip(node.parents, () if facts.gradient else facts.delays)
+        if later is not None and parent in places
+        if node.op.name != "add" or places[node].isdisjoint(places[parent])
+        for place in places[parent]
+    }
+    return {node for node, place in places.items() if not (of[node].gradient or place.isdisjoint(read_later))}
+
+
+def gates_of(
+    of: dict[Node, NodeFacts], timeline: Timeline, outputs: Set[Node], carried: Set[str], passed_on: Set[Node]
+) -> set[Node]:
     """Return the gates and candidates: named results of a squashing op that multiply something, or are multiplied, on
     the way to a state of the same step, or of the same call of a cell. "loss", "logits" or the weights of an attention
     are none.
     """
-    read_later = {  # by loop and position, since nobody reads the last step's
-        (step.loop, position)
-        for node, facts in of.items()
-        for parent, later in zip(node.parents, facts.delays)
-        for step, position in of[parent].positions[-1:]
-        if later is not None
-    }
     leads: dict[Node, ScopeVisit] = {}  # what a state is made of, and in which step or place that is
     weighed: set[Node] = set()  # what is multiplied, also after a sum
     gates: set[Node] = set()
     for node in reversed(of):
         if node.op is None or of[node].gradient:
             continue
-        passed_on = any((step.loop, position) in read_later for step, position in of[node].positions[-1:])
-        if node.name in carried or passed_on or (node in outputs and node.shape):
+        if node.name in carried or node in passed_on or (node in outputs and node.shape):
             leads[node] = where(node, of, timeline)
         if node in weighed and node in leads and node.name and node.op.name in squashing:
             gates.add(node)
@@ -166,13 +181,13 @@ def where(node: Node, of: Mapping[Node, NodeFacts], timeline: Timeline) -> Scope
     return of[node].positions[-1][0] if of[node].positions else timeline.visit_of[node]
 
 
-def role(node: Node, outputs: Set[Node], carried: Set[str], gates: Set[Node]) -> str:
+def role(node: Node, outputs: Set[Node], carried: Set[str], gates: Set[Node], passed_on: Set[Node]) -> str:
     """Return what an op is for."""
     if node in outputs:
         return "output"
-    if not node.name:
-        return "op"
-    return "state" if node.name in carried else "gate" if node in gates else "named"
+    if node.name in carried or (node in passed_on and not node.name):
+        return "state"
+    return "gate" if node in gates else "named" if node.name else "op"
 
 
 def role_of_leaf(
