@@ -1,5 +1,7 @@
 """A leaf is called what it is: "x" is an input, and nothing else."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,3 +105,13 @@ def test_what_a_recorded_backward_takes_from_the_forward_is_saved():
     total.backward(create_graph=True)
     one = "1" if total.device == "cpu" else "saved"  # spread out on a device, whose memory is not read
     assert called(total, backward=True) == {(one, "constant")}
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_leaves_have_the_same_names_with_their_backward_beside_them(layer):
+    layer = layer(3, 4)
+    loss = layer(ts.tensor(numbers(2, 1, 3)))[0][-1].sum()
+    loss.backward(create_graph=True)
+    plain, both = (items(draw(loss, backward=backward).view) for backward in (False, True))
+    named = Counter((item.role, item.label) for item in plain if "#leaf" in item.id)
+    assert named == Counter((item.role, item.label) for item in both if "#leaf" in item.id and "grad" not in item.id)

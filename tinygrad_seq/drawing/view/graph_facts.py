@@ -53,6 +53,7 @@ class GraphFacts:
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     states: Set[str]  # names of states
     carried: Mapping[Read, str]  # the same, by where steps read them from other steps; "" without a name
+    length: Mapping[ScopeVisit, int]  # of each step: its ops without those of a recorded backward, which come after
 
 
 def read(roots: Sequence[Node], find: bool) -> GraphFacts:
@@ -90,16 +91,16 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
             latest=latest | {step.loop: step.order for step, _ in positions},
         )
-    length = {step: len(ops) for step, ops in timeline.ops_in.items()}
+    length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {
         (node.op, step.loop, step.order, position - length[step], argument): node.parents[argument].name or ""
         for node, facts in of.items()
-        for argument, later in enumerate(facts.delays)
+        for argument, later in enumerate(() if facts.gradient else facts.delays)
         if later is not None and not of[node.parents[argument]].cut
         for step, position in facts.positions
     }
     names = states.union(filter(None, carried.values()))
-    passed_on = states_of(of, timeline)
+    passed_on = states_of(of, length)
     gates = gates_of(of, timeline, outputs, names, passed_on)
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
@@ -107,7 +108,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             facts.role = role(node, outputs, names, gates, passed_on)
         else:
             facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
-    return GraphFacts(of, timeline, outer, names, carried)
+    return GraphFacts(of, timeline, outer, names, carried, length)
 
 
 def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], proxies: Sources) -> Node:
@@ -131,14 +132,14 @@ def delay(maker: Positions, reader: Positions) -> Delay | None:
     return None
 
 
-def states_of(of: dict[Node, NodeFacts], timeline: Timeline) -> set[Node]:
+def states_of(of: dict[Node, NodeFacts], length: Mapping[ScopeVisit, int]) -> set[Node]:
     """Return the ops that another step reads, and the same ops in steps that nobody reads, such as the last one. What
     is only added to in every step, such as a sum of losses, is no state.
     """
     places: dict[Node, set[Hashable]] = {}  # in the innermost step: a first step may lack a beginning, a last one go on
     for node, facts in of.items():
         for step, position in facts.positions[-1:]:
-            counted = (position, position - len(timeline.ops_in[step]))
+            counted = (position, position - length[step])
             places[node] = {(step.loop, at, node.op.name, node.shape, node.name) for at in counted}
     read_later = {
         place
@@ -226,7 +227,7 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
         return None
     for step, position in graph.of[user].positions:
         for order in (step.order + 1, step.order - 1):  # whose histories may be shorter: what is not there has no name
-            from_end = position - len(graph.timeline.ops_in[step])
+            from_end = position - graph.length[step]
             name = graph.carried.get((user.op, step.loop, order, from_end, argument))
             if name is not None:
                 return f"{name}0" if name else "start"
