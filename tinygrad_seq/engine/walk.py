@@ -6,7 +6,8 @@ the parents. Broadcasting is undone on the way, in one place. Rules run on raw a
 """
 
 from collections.abc import Callable, Iterable, Set
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from tinygrad_seq.engine.freed_graph import in_use
 from tinygrad_seq.engine.graph import Node, Value
@@ -17,6 +18,20 @@ from tinygrad_seq.engine.scope import Scope, current
 
 Use = tuple[Node, Any]  # a node and its complete gradient
 Observer = Callable[[list[Use], Node, Any], None]
+new_walk = count().__next__
+
+
+class GradientOf(NamedTuple):
+    """The value of a "grad" scope: the node that ops of a recorded walk belong to, by its serial number.
+
+    They make its gradient, where that is a sum, and the gradients that its rules give to its parents.
+    """
+
+    walk: int
+    serial: int
+
+    def __str__(self) -> str:
+        return "recorded"  # all of a place are drawn in one cluster
 
 
 def walk(
@@ -40,9 +55,11 @@ def walk(
     waiting: dict[Node, dict[Any, list[Use]]] = {}  # by parent: uses that one merged rule adds up
     summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
     found: dict[Node, Any] = {}
-    here = current.get()
+    here, number = current.get(), new_walk() if recorded else 0
     for node in reversed(nodes):
         g = gradients.pop(node)
+        if recorded:
+            current.set(Scope(node.scope, "grad", GradientOf(number, node.serial), here.recording))
 
         # Merged uses: all users of this node have run, so the uses that wait for it are complete.
         if waiting and node in waiting:
@@ -75,7 +92,6 @@ def walk(
         y, static = node.output, node.static
         saved: Any = node.saved
         if recorded:
-            current.set(Scope(node.scope, "grad", True, here.recording))
             y = None if y is None else make_tensor(y, node)
             saved = [kept if isinstance(kept, Node) else make_tensor(kept, of) for kept, of in zip(saved, parents)]
         arity, rules = op.arity, op.rules
@@ -112,10 +128,14 @@ def walk(
             elif parent in summed and old.dtype is contribution.dtype:
                 old += contribution
                 gradients[parent] = old
+            elif recorded:
+                inside = current.get()
+                current.set(Scope(node.scope, "grad", GradientOf(number, parent.serial), here.recording))
+                gradients[parent] = old + contribution
+                current.set(inside)
             else:
                 gradients[parent] = old + contribution
-                if not recorded:
-                    summed.add(parent)
+                summed.add(parent)
     return found
 
 
