@@ -1,6 +1,7 @@
 """What is left out of a picture: only steps that were checked to be the same step again."""
 
 import time
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -157,6 +158,107 @@ def test_steps_of_several_kinds_fold_and_each_says_which_drawn_step_it_is_again(
             for line in gap.items[0].tooltip.splitlines()[1:]}  # fmt: skip
     said = {t: int(like) for steps, like in told.items() for t in spelled_out(steps)}
     assert said == {int(step[4:]): int(like[4:]) for gap in loop for step, like in zip(gap.steps, gap.like)}
+
+
+def made_by(scale):
+    @ts.primitive
+    def act(xp, x):
+        return x * scale
+
+    act.vjps(lambda g, y, x: g * scale)
+    return act
+
+
+acts = [made_by(scale) for scale in (1.0, 2.0)]
+hooks = [lambda g: g, lambda g: g * 2.0]
+
+
+def hooked(h, hook):
+    h.register_hook(hook)
+    return h
+
+
+def hooked_input(h, hook):
+    x = ts.tensor(numbers(2, 3), requires_grad=True)
+    kept.append(x)
+    return h + hooked(x, hook)
+
+
+kept = []
+pairs = {  # a usual step, and one that differs
+    "an op of the same name": [lambda h, act=act: act(h) for act in acts],
+    "a hook": [lambda h, hook=hook: hooked(h * 0.5, hook) for hook in hooks],
+    "a hook on a leaf": [lambda h, hook=hook: hooked_input(h, hook) for hook in hooks],
+    "a function run again": [lambda h, f=f: ts.checkpoint(f, h) for f in (ts.tanh, ts.sigmoid)],
+    "an array of exponents": [lambda h, e=e: h ** ts.tensor(e) for e in ([2.0, 3.0, 2.0], [3.0, 2.0, 2.0])],
+    "a part": [lambda h, i=i: h * ts.split(h, 1, 1)[i] for i in (0, 1)],
+    "a place": [lambda h, n=n: inside(h, "a" * 50 + n) for n in "xy"],
+}
+
+
+def inside(h, place):
+    with ts.scope(block=place):
+        return h * 0.5
+
+
+@pytest.mark.parametrize("odd", [0, 1, 5, 11])
+@pytest.mark.parametrize("view", ["unrolled", "rolled"])
+@pytest.mark.parametrize("pair", pairs)
+def test_what_differs_is_never_hidden(pair, view, odd):
+    usual, other = pairs[pair]
+    w, h = ts.nn.Parameter(numbers(3, 3)), ts.nn.Parameter(numbers(2, 3))
+    for t in range(12):
+        with ts.scope(step=t):
+            h = (other if t == odd else usual)((h @ w).tanh()).sin()
+    (loop,) = draw(h.sum(), view=view).view.loops
+    assert [card.steps for card in loop if f"t = {odd}" in card.steps] == [[f"t = {odd}"]]
+
+
+@pytest.mark.parametrize("moving", [lambda h, t: h.softmax(t % 3), lambda h, t: h.clip(-t - 1, t + 1)])
+def test_axes_and_bounds_that_move_evenly_are_no_data(moving):
+    h = ts.tensor(numbers(3, 3, 3), requires_grad=True)
+    for t in range(3):
+        with ts.scope(step=t):
+            h = moving(h, t)
+    assert [len(loop) for loop in draw(h.sum(), view="rolled").view.loops] == [3]
+
+
+def test_a_gap_says_what_differs_from_the_steps_that_are_drawn():
+    h, loss = ts.tensor(numbers(2, 3), requires_grad=True), 0.0
+    for t in range(12):
+        with ts.scope(step=t):
+            h = h.tanh()
+            loss = loss + h.sum() * (0.9 if t < 3 or t == 11 else 0.5)
+    assert "other constants" in draw(loss).svg
+
+
+def test_masks_are_said_to_differ():
+    drop, h = ts.nn.Dropout(0.5), ts.tensor(numbers(2, 3), requires_grad=True)
+    for t in range(9):
+        with ts.scope(step=t):
+            h = drop(h.tanh())
+    assert "other masks" in draw(h.sum()).svg
+
+
+@pytest.mark.parametrize("view", ["unrolled", "rolled"])
+def test_an_output_is_never_left_out(view):
+    states = []
+    by_hand(12, lambda t, h: states.append(h) or h)
+    outputs = [item.label for item in items(draw([states[5], states[-1]], view=view).view) if item.role == "output"]
+    assert len(outputs) == 2
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_state_of_a_loop_in_a_loop_that_two_ops_read(declared):
+    w, h = ts.nn.Parameter(numbers(3, 3)), ts.tensor(numbers(2, 3))
+    for i in range(4):
+        with ts.scope(step=i) if declared else nullcontext():
+            for j in range(3):
+                with ts.scope(step=j) if declared else nullcontext():
+                    h = h + (h @ w).tanh()
+            h = h * 2.0
+    view = draw(h.sum(), view="rolled").view
+    assert sum(item.symbol == "@" for item in items(view)) == 1
 
 
 def spelled_out(steps):

@@ -201,6 +201,33 @@ def answers_in_another_order():
     return ts.stack([(states[t] @ v).tanh() for t in (0, 3, 1, 2, 6, 5, 4)])
 
 
+def windows_cut_by_hand():
+    w, u, h, loss = p(I, H), p(H, H), ts.zeros(B, H), 0.0
+    for t in range(T):
+        h = (x(B, I) @ w + (h.detach() if t % 3 == 2 else h) @ u).tanh()
+        loss = loss + (h * h).mean()
+    return loss
+
+
+def euler():
+    """Of the first step, whose state is a constant, less is recorded."""
+    w, h = p(H, H), x(B, H)
+    for _ in range(T):
+        h = h + 0.1 * ((h * h) @ w).tanh()
+    return h
+
+
+def runge_kutta():
+    w, y = p(H, H), x(B, H)
+    for _ in range(T):
+        k1 = (y @ w).tanh()
+        k2 = ((y + 0.5 * k1) @ w).tanh()
+        k3 = ((y + 0.5 * k2) @ w).tanh()
+        k4 = ((y + k3) @ w).tanh()
+        y = y + (k1 + 2.0 * k2 + 2.0 * k3 + k4) / 6.0
+    return y
+
+
 def doubling_an_array():
     y = p(3)
     for _ in range(12):
@@ -213,7 +240,8 @@ LOOPS = {
     losses_in_a_list: [7], min_char: [7], looked_up_and_generated: [7], teacher_forcing: [7], attention: [6],
     two_loops: [7, 5], loops_in_a_loop: [4, 7, 7, 7, 7], both_directions: [7, 7], one_layer_again_and_again: [7],
     decaying_weight: [7], doubling_an_array: [12], answers_in_a_second_loop: [7, 7],
-    answers_of_a_layer_in_a_second_loop: [7, 7], answers_in_another_order: [7],
+    answers_of_a_layer_in_a_second_loop: [7, 7], answers_in_another_order: [7], windows_cut_by_hand: [7], euler: [7],
+    runge_kutta: [7],
 }  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------ without a loop
@@ -308,7 +336,47 @@ def another_weight_each_time():
     return h
 
 
+def loss_of_two_terms():
+    net, loss = nn.Linear(I, H), 0.0
+    for _ in range(T):
+        y = net(x(B, I)).tanh()
+        loss = loss - (y * y).mean() + 0.1 * y.abs().mean()
+    return loss
+
+
+def product_of_likelihoods():
+    net, likelihood = nn.Linear(I, H), 1.0
+    for _ in range(10):
+        likelihood = likelihood * net(x(B, I)).sigmoid().mean()
+    return likelihood
+
+
+def layers_in_one_array():
+    w, h = p(T, H, H), x(B, H)
+    for layer in range(T):
+        h = h + 0.1 * (h @ w[layer]).tanh()
+    return h
+
+
+def rotations_in_one_array():
+    angle, v = p(T), x(2)
+    for k in range(T):
+        c, s = angle[k].cos(), angle[k].sin()
+        v = ts.stack([c * v[0] - s * v[1], s * v[0] + c * v[1]])
+    return v
+
+
+def uneven_tree():
+    join = nn.Linear(2 * H, H)
+
+    def node(depth):
+        return x(B, H) if depth < 1 else join(ts.concatenate([node(depth - 1), node(depth - 3)], 1)).tanh()
+
+    return node(7)
+
+
 NOTHING = [
+    loss_of_two_terms, product_of_likelihoods, layers_in_one_array, rotations_in_one_array, uneven_tree,
     layers_on_top, residual_blocks, attention_blocks, one_network_on_many_inputs, siamese, tree, random_tree,
     weighted_sum, penalties, step_of_an_optimizer, twice_is_no_loop, seven_of_one_op, another_weight_each_time,
 ]  # fmt: skip
@@ -341,6 +409,31 @@ def test_every_op_stays_in_its_place(program):
     for loop in timeline.loops:
         serials = [node.serial for step in loop for node in timeline.ops_in[step]]
         assert serials == sorted(serials) or type(loop[0].value) is not FoundStep
+
+
+@given(st.integers(0, 10_000))
+def test_no_loop_is_found_in_the_tree_of_a_parser(seed):
+    """It shifts words and joins the last two in random order, so some of its branches are chains."""
+    order, w, u, words, stack = np.random.default_rng(seed), p(H, H), p(H, H), nn.Embedding(50, H), []
+    read = 0
+    while read < 24 or len(stack) > 1:
+        if read < 24 and (len(stack) < 2 or order.random() < 0.5):
+            stack.append(words([int(order.integers(50))]))
+            read += 1
+        else:
+            right, left = stack.pop(), stack.pop()
+            stack.append((left @ w + right @ u).tanh())
+    assert all(length > 18 for length in found(stack[0]))  # all but a chain from end to end, as a reader has it
+
+
+def test_declared_and_found_steps_of_one_number_stay_apart():
+    cell, other, h = nn.RNNCell(I, H), nn.RNNCell(I, H), ts.zeros(B, H)
+    for t in reversed(range(5)):
+        with ts.scope(step=t):
+            h = cell(x(B, I), h)
+    for _ in range(6):
+        h = other(x(B, I), h)
+    assert [len(loop) for loop in timeline_of(ops(h)).loops] == [5, 6]
 
 
 def test_declared_steps_win():

@@ -116,7 +116,7 @@ def record(
     segment.ends = [recorded.get(node, node) for node in part.read]
     segment.others = {nodes.index(node): recorded[node] for node in part.read if node in recorded}
     segment.leaves, segment.mark = [leaf_array(node) for node in segment.ends], part.mark
-    static = {"ops": sum(node.op is not op.part for node in part.nodes)}
+    static = {"ops": " ".join([node.op.name for node in part.nodes if node.op is not op.part])}  # for pictures
     made = record_outputs(op, tuple(segment.ends), static, (segment,), segment.values, call.scope)
     for old, new in zip(own, made):
         new.node = output_node(new.node)
@@ -125,7 +125,7 @@ def record(
     return {old: new.node for old, new in zip(own, made)}
 
 
-def run_again(gs: list[Any], _y: Any, kept: Any, ops: int) -> list[Any]:
+def run_again(gs: list[Any], _y: Any, kept: Any, ops: str) -> list[Any]:
     """Run the function of a segment again, and return the gradients for what it reads."""
     segment: Segment = kept
     call, recorded = segment.call, any(isinstance(g, Value) for g in gs)

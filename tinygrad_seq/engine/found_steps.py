@@ -12,14 +12,15 @@ the tokens repeat with a period, and which then passes these checks, op by op, i
 What is not certain is no loop. What is found is only a grouping: whether two steps are the same is asked of same_step.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
-from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.loop_ends import Unit, extended, narrowest, reads
+from tinygrad_seq.engine.graph import Detached, Node
+from tinygrad_seq.engine.loop_ends import Unit, beginning, certain, extended, reads
 from tinygrad_seq.engine.periods import stretches
-from tinygrad_seq.engine.same_step import DATA, kinds_of_ops
+from tinygrad_seq.engine.recurrence import depends_on_itself, reads_data, weighs_by_number
+from tinygrad_seq.engine.same_step import kinds_of_ops
 from tinygrad_seq.engine.scope import Name, Scope
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit, Timeline
 
@@ -90,7 +91,7 @@ class Finder:
             units.sort(key=lambda unit: unit.ops[0].serial)
             if units:
                 first[place] = units[0].ops[0].serial
-                self.inside[place] = units if place.key == "grad" else self.with_loops(units)
+                self.inside[place] = units if place.key == "grad" else certain(self.with_loops(units))
         return self.inside.get(top, [])
 
     def unit_of(self, visit: ScopeVisit) -> Unit:
@@ -155,11 +156,12 @@ class Finder:
         self.work -= size * count + len(units)
         if self.work < 0 or count < (least_steps_of_one_op if size == 1 else least_steps):
             return None
-        at = narrowest(units, period)
+        at = beginning(units, period)
         blocks = [units[i : i + period] for i in range(at, len(units), period)]
         if len(blocks[-1]) < period:
             partial = blocks.pop()
-            blocks += [partial] if 2 * len(partial) >= period and reads(partial, blocks[-1]) else []
+            is_most = 2 * sum(len(unit.ops) for unit in partial) >= size
+            blocks += [partial] if is_most and reads(partial, blocks[-1]) else []
         whole = [[node for unit in block for node in unit.ops] for block in blocks if len(block) == period]
         if len(whole) < least_steps or not self.is_loop(whole):
             return None
@@ -171,14 +173,14 @@ class Finder:
 
     def is_loop(self, blocks: list[list[Node]]) -> bool:
         """Tell whether blocks of equal ops are the steps of a loop over time."""
-        where = {node: (k, i) for k, block in enumerate(blocks) for i, node in enumerate(block)}
+        where = {node.serial: (k, i) for k, block in enumerate(blocks) for i, node in enumerate(block)}
         if len({len(block) for block in blocks}) > 1:
             return False
-        states: set[tuple[int, int]] = set()  # which op reads which op of the block before
+        states: list[tuple[int, int]] = []  # which op reads which op of the block before
         shares = follows = False
         for i, nodes in enumerate(zip(*blocks)):
             for parents in zip(*(node.parents for node in nodes)):
-                seen = [where.get(parent) for parent in parents]
+                seen = [where.get(origin_of(parent)) for parent in parents]
                 back = [None if at is None else (k - at[0], at[1]) for k, at in enumerate(seen)]
                 steps = back[-1][0] if back[-1] is not None else 0
                 if back[-1] is None:
@@ -194,9 +196,11 @@ class Finder:
                 elif any(place is not None and place[0] >= 0 for place in back[:steps]):
                     return False  # the first steps read something from before the loop instead
                 elif steps == 1:
-                    states.add((i, back[-1][1]))
+                    states.append((i, back[-1][1]))
                 shares = shares or all(parent in self.expressions for parent in parents)
-        return shares and (follows or depends_on_itself(blocks[-1], states))
+        if not shares or weighs_by_number(blocks, [reader for reader, _ in states]):
+            return False
+        return follows or depends_on_itself(blocks[-1], states)
 
     def are_steps(self, parents: Sequence[Node]) -> bool:
         """Tell whether nodes are the same op in the steps of a loop that was found, one after the other."""
@@ -224,42 +228,12 @@ class Finder:
         return first.op.name == "getitem" and len({parent.parents[0] for parent in parents}) == 1
 
 
-def reads_data(node: Node) -> bool:
-    """Tell whether an op looks up places that are data: what it gives is not a parameter in another form."""
-    return node.op.name != "part" and node.static is not None and not DATA.keys().isdisjoint(node.static)
+def origin_of(node: Node) -> int:
+    """Return the serial number of a node; of one that was detached, that of what it was."""
+    return node.origin[0] if isinstance(node, Detached) else node.serial
 
 
 def is_one_constant(parents: Sequence[Node]) -> bool:
     """Tell whether leaves are the same number."""
     values = [parent.static and parent.static.get("value") for parent in parents]
     return values[0] is not None and all(value == values[0] for value in values)
-
-
-def depends_on_itself(block: Sequence[Node], states: set[tuple[int, int]]) -> bool:
-    """Tell whether a state depends on its own earlier value by more than an addition: a sum over steps is no state."""
-    place = {node: i for i, node in enumerate(block)}
-    readers: dict[int, list[int]] = defaultdict(list)
-    for i, node in enumerate(block):
-        for parent in node.parents:
-            if parent in place:
-                readers[place[parent]].append(i)
-    made = {producer for _, producer in states}
-    leads_to: dict[int, set[int]] = {producer: set() for producer in made}  # from a state to those of the next step
-    for reader, producer in states:
-        reached, stack = {reader}, [reader]
-        while stack:
-            for after in readers[stack.pop()]:
-                if after not in reached:
-                    reached.add(after)
-                    stack.append(after)
-        if not (reader == producer and block[reader].op.name == "add"):
-            leads_to[producer] |= reached & made
-    for start in made:
-        reached, stack = set(), [start]
-        while stack:
-            for after in leads_to[stack.pop()] - reached:
-                reached.add(after)
-                stack.append(after)
-        if start in reached:
-            return True
-    return False

@@ -1,8 +1,9 @@
 """Tell where a loop that was found begins and ends: the first of its steps, and steps with other ops at its ends."""
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.timeline import ScopeVisit
@@ -26,12 +27,13 @@ def extended(
 
     A first state may be none, a last step may give an answer, too: the same modules are called, and the state goes on.
     """
-    names = [unit.name for unit in units[begin : begin + period]]
-    before = units[max(begin - period, 0) : begin] if not any(taken[max(begin - period, 0) : begin]) else []
-    after = units[end : end + period] if not any(taken[end : end + period]) else []
-    if [unit.name for unit in before] == names and reads(loop.blocks[0], before) and is_first(before, *loop.blocks[:2]):
+    free = next((at for at in range(begin, max(begin - period, 0), -1) if taken[at - 1]), max(begin - period, 0))
+    before = first_step(units[free:begin], loop.blocks)
+    if before:
         loop.blocks.insert(0, before)
-        begin -= period
+        begin -= len(before)
+    names = [unit.name for unit in loop.blocks[-1]]
+    after = units[end : end + period] if not any(taken[end : end + period]) else []
     if [unit.name for unit in after] == names and all(unit.visit for unit in after) and reads(after, loop.blocks[-1]):
         loop.blocks.append(after)
         end += period
@@ -39,14 +41,39 @@ def extended(
     return begin, end
 
 
-def is_first(block: list[Unit], *later: list[Unit]) -> bool:
-    """Tell whether ops read the parameters that later steps read, or one in the place of a state: a first state."""
-    made = {node for unit in block for node in unit.ops}
-    for unit, second, third in zip(block, *later):
-        for own, next_one, last in zip(unit.ops[0].parents, second.ops[0].parents, third.ops[0].parents):
-            if unit.visit is None and own.requires_grad and own.op is None and own is not last and next_one not in made:
-                return False
-    return True
+def first_step(units: list[Unit], blocks: Sequence[list[Unit]]) -> list[Unit]:
+    """Return those at the end of some units that are the first step of a loop, as the next two tell; or none.
+
+    They are the same ops and calls, and read what later steps read; in the place of a state they read anything. Ops of
+    which nothing is recorded where the state is a constant, such as `concatenate([x, h])`, may be lacking.
+    """
+    at, aligned, lacking = len(units), [], []
+    for second, third in zip(reversed(blocks[0]), reversed(blocks[1])):
+        if at and units[at - 1].name == second.name:
+            at -= 1
+            aligned.append((units[at], second, third))
+        else:
+            lacking += second.ops
+    made = {node for unit in units[at:] for node in unit.ops}
+    inside = {node for unit in blocks[0] for node in unit.ops}
+    if not all(p in made or p in lacking or not p.requires_grad for node in lacking for p in node.parents):
+        return []
+    same = {b: a for unit, second, _ in aligned for a, b in zip(reversed(unit.ops), reversed(second.ops))}
+    for unit, second, third in aligned:
+        for own, next_one, last in zip(*(each.ops[0].parents for each in (unit, second, third))):
+            if next_one in inside:  # an op of the step: the same one, or what it would be
+                fits = own is same.get(next_one) or (next_one not in same and own.op is None and not is_learned(own))
+            else:  # a state; or one thing for all steps; or data
+                is_data = next_one is not last and own.op is next_one.op and is_learned(own) == is_learned(next_one)
+                fits = next_one in made or own is next_one or is_data
+            if unit.visit is None and not fits:
+                return []
+    return units[at:] if reads(blocks[0], units[at:]) else []
+
+
+def is_learned(node: Node) -> bool:
+    """Tell whether a node is a parameter."""
+    return node.op is None and node.requires_grad
 
 
 def reads(block: Sequence[Unit], before: Sequence[Unit]) -> bool:
@@ -55,8 +82,10 @@ def reads(block: Sequence[Unit], before: Sequence[Unit]) -> bool:
     return any(parent in made for unit in block for node in unit.ops for parent in node.parents)
 
 
-def narrowest(units: Sequence[Unit], period: int) -> int:
-    """Return where in a stretch the first step begins: of the places that lose no step, where fewest values cross."""
+def beginning(units: Sequence[Unit], period: int) -> int:
+    """Return where in a stretch the first step begins: of the places that lose no step, where fewest values cross. As
+    narrow, one so that the last step is whole, after a first one that lacks what is made of a constant state.
+    """
     spare = len(units) % period
     if not spare:
         return 0
@@ -71,4 +100,36 @@ def narrowest(units: Sequence[Unit], period: int) -> int:
         change[i + 1] += 1
         change[end + 1] -= 1
     crossing = list(accumulate(change))  # at each cut, the number of units before it that one after it reads
-    return min(range(spare + 1), key=lambda at: sum(crossing[at : len(units) : period]))
+    total = [sum(crossing[at : len(units) : period]) for at in range(spare + 1)]
+    inner = [sum(crossing[at + period : len(units) : period]) for at in range(spare + 1)]
+    narrowest = total.index(min(total))
+    blocks = [list(units[i : i + period]) for i in (spare, spare + period)]
+    if 2 * spare >= period and inner[spare] <= inner[narrowest] and reads(units[-spare:], units[:-spare]):
+        return spare if first_step(list(units[:spare]), blocks) else narrowest
+    return narrowest
+
+
+def certain(units: list[Unit]) -> list[Unit]:
+    """Return units without the loops whose parameters are all read elsewhere, too, such as a chain within a tree.
+
+    A step before a loop and one after it may read them, and other loops, as often in each of their steps.
+    """
+    totals: Counter[Node] = Counter()
+    alike: Counter[tuple[Node, int]] = Counter()  # reads in loops that read a parameter so often in every step
+    steps: Counter[tuple[Node, int]] = Counter()  # and how many more may be before and after these loops
+    rates: dict[Unit, dict[Node, int]] = {}
+    for unit in units:
+        found = Counter(parent for node in unit.ops for parent in node.parents if is_learned(parent))
+        totals += found
+        rates[unit] = {node: max(round(n / len(unit.blocks)), 1) for node, n in found.items()} if unit.blocks else {}
+        for rate in rates[unit].items():
+            alike[rate] += found[rate[0]]
+            steps[rate] += 2 * rate[1]
+    doubtful = {
+        unit
+        for unit, found in rates.items()
+        if found and all(totals[rate[0]] - alike[rate] > steps[rate] for rate in found.items())
+    }
+    if not doubtful:
+        return units
+    return certain([part for unit in units for part in (chain(*unit.blocks) if unit in doubtful else [unit])])

@@ -10,7 +10,7 @@ Data may differ: which rows are looked up, targets, constants. What differs is t
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,15 @@ class StepKinds:
         return list(dict.fromkeys(column[0][0] for column in columns if len(set(column)) > 1))
 
 
-def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = False) -> StepKinds:
-    """Return which steps of the loops are the same step again.
+def classify_steps(
+    timeline: Timeline, nodes: Sequence[Node], within: bool = False, outputs: Set[Node] = frozenset()
+) -> StepKinds:
+    """Return which steps of the loops are the same step again. A step that holds one of the `outputs` is like no other.
 
     `within`: look no further than each step; who reads it does not count, nor what the first steps of a loop read
-    instead of the state of a step before them.
+    instead of the state of a step before them, nor that the last one holds an output.
     """
-    surroundings = Surroundings(timeline, nodes)
+    surroundings = Surroundings(timeline, nodes, outputs)
     numbers: dict[Hashable, int] = {}
     found: dict[ScopeVisit, int] = {}
     for loop in timeline.loops:
@@ -68,8 +70,8 @@ def classify_steps(timeline: Timeline, nodes: Sequence[Node], within: bool = Fal
 class Surroundings:
     """A graph as the steps in it see it: who reads a node, and what several steps read."""
 
-    def __init__(self, timeline: Timeline, nodes: Sequence[Node]) -> None:
-        self.timeline = timeline
+    def __init__(self, timeline: Timeline, nodes: Sequence[Node], outputs: Set[Node]) -> None:
+        self.timeline, self.outputs = timeline, outputs
         self.ordinal = {node: i for i, node in enumerate(nodes)}
         self.by_serial = {node.serial: node for node in nodes}
         self.users: dict[Node, list[Node]] = defaultdict(list)
@@ -88,11 +90,15 @@ class Surroundings:
         """Describe the ops of a step, in order: each, its arguments, and unless `within` its readers elsewhere."""
         entries: StepKey = []
         data = self.data[step] = []
+        outputs = frozenset() if within and step is self.timeline.loops[step.loop][-1] else self.outputs
         for node in self.timeline.ops_in[step]:
-            own_steps = self.timeline.positions[node]
-            key: list[Hashable] = [node.op.name, node.shape, node.dtype.str, node.name, bool(node.hooks)]
-            key.append(self.timeline.visit_of[node].id[len(step.id) :])
-            entries.append(entry_of(key, static_of(node), data))
+            own_steps, visit = self.timeline.positions[node], self.timeline.visit_of[node]
+            key: list[Hashable] = [node.op, node.shape, node.dtype.str, node.name, hooks_of(node), node in outputs]
+            key += [visit.id[len(step.id) :], visit is step or visit.text]
+            static = static_of(node)
+            if "part" in static and type(self.location(node.parents[0], step, own_steps)) is int:
+                key, static = [*key, static["part"]], {}  # of something in the step: it may not move
+            entries.append(entry_of(key, static, data))
             for i, parent in enumerate(node.parents):
                 exponent = i == 1 and node.op.name == "power"  # x**2 and x**3 are different ops
                 entries.append(self.argument(parent, step, own_steps, None if exponent else data))
@@ -104,7 +110,7 @@ class Surroundings:
                     if isinstance(where, tuple) and where[0] == step.loop:
                         steps[where[:2]] = None
                     elif type(where) is not int:
-                        outside.append((where, user.op.name, user.shape, user.name))
+                        outside.append((where, user.op, user.shape, user.name))
                 entries.append(((*steps, *outside), ()))
         return [self.known.setdefault(entry, entry) for entry in entries]
 
@@ -135,7 +141,9 @@ class Surroundings:
         elif (step.loop, parent) in self.shared:
             return (None, self.ordinal[parent]), ()
         else:  # made outside for this step alone
-            key += [parent.op and parent.op.name, parent.shape, parent.dtype.str, parent.name, parent.requires_grad]
+            key += [parent.op, parent.shape, parent.dtype.str, parent.name, parent.requires_grad, hooks_of(parent)]
+            if data is not None and (parent.dtype.kind == "b" or (parent.name or "").startswith("mask")):
+                data.append(("masks", parent.serial))
             for other in parent.parents:
                 where = self.location(other, step, own_steps)
                 private = where is not None or (other.op is None and not other.requires_grad)
@@ -144,7 +152,7 @@ class Surroundings:
             origin = next((self.by_serial[serial] for serial in parent.origin if serial in self.by_serial), None)
             key.append(("detached", origin and self.location(origin, step, own_steps)))
         static = static_of(parent)
-        return entry_of(key, static, data) if data is not None else entry_of([*key, repr(static)], {}, [])
+        return entry_of(key, static, data) if data is not None else entry_of([*key, repr(static or parent)], {}, [])
 
 
 def nearest_alike(keys: Sequence[Hashable]) -> list[int]:
@@ -189,30 +197,37 @@ def lacks_a_beginning(first: StepKey, second: StepKey, ops: Sequence[Node], more
 
 
 def entry_of(key: list[Hashable], static: dict[str, Any], data: list[tuple[str, Hashable]]) -> Entry:
-    """Return an entry of a key and static arguments: of these the integers may move, and data goes into `data`."""
+    """Return an entry of a key and static arguments: data goes into `data`; which part, and from where to where a
+    slice goes, are the integers that may move.
+    """
     integers: list[int] = []
-    stack = [(value, DATA.get(name)) for name, value in static.items()]
+    stack = [(value, DATA.get(name), name == "part") for name, value in static.items()]
     key.append(tuple(static))
     while stack:
-        value, called = stack.pop()
+        value, called, may_move = stack.pop()
         if isinstance(value, tuple | list):
             key.append(len(value))
-            stack.extend((item, called) for item in value)
+            stack.extend((item, called, may_move) for item in value)
         elif isinstance(value, slice):
-            key.append(slice)
-            stack += [(end, None) for end in (value.start, value.stop, value.step)]
+            key += [slice, value.step]
+            stack += [(end, None, True) for end in (value.start, value.stop)]
         elif hasattr(value, "tobytes"):
             key.append((getattr(value, "shape", ()), str(value.dtype)))
             (key if called is None else data).append((called or "", value.tobytes()))
         elif called is not None and value is not None and value is not Ellipsis:
             key.append(type(value).__name__)
             data.append((called, value))
-        elif type(value) is int:
+        elif type(value) is int and may_move:
             integers.append(value)
             key.append(int)
         else:
             key.append(repr(value))
     return tuple(key), tuple(integers)
+
+
+def hooks_of(node: Node) -> Hashable:
+    """Return which functions are called with the gradient of a node: of functions made in a loop, their one body."""
+    return tuple([getattr(hook, "__code__", hook) for hook in node.hooks or ()])
 
 
 def static_of(node: Node) -> dict[str, Any]:
@@ -226,7 +241,7 @@ def kinds_of_ops(nodes: Iterable[Node]) -> dict[Node, Hashable]:
     found: dict[Node, Hashable] = {}
     for node in nodes:
         static = {name: structure(value) if name in DATA else value for name, value in static_of(node).items()}
-        found[node] = (node.op.name, node.shape, node.dtype.str, node.name, len(node.parents), entry_of([], static, []))
+        found[node] = (node.op, node.shape, node.dtype.str, node.name, len(node.parents), entry_of([], static, []))
     return found
 
 

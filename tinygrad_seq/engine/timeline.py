@@ -43,6 +43,11 @@ class ScopeVisit:
             outer.names[name] += 1
             self.id = f"{outer.id}/{name}" + (f"~{outer.names[name]}" if outer.names[name] > 1 else "")
 
+    def is_of(self, link: Scope) -> bool:
+        """Tell whether it is a visit of what a scope names. A step that was found is none that was declared."""
+        found = isinstance(self.value, FoundStep) is isinstance(link.value, FoundStep)
+        return found and (self.key, self.text) == (link.key, str(link.value))
+
 
 Position = tuple[ScopeVisit, int]  # a step, and which of its ops
 
@@ -91,7 +96,7 @@ class Timeline:
         for link in reversed(links):
             if link.key:  # without a key it says only how to record
                 last = self.inner[visit][-1] if self.inner[visit] else None
-                if last is None or isinstance(link.value, Name) or (last.key, last.text) != (link.key, str(link.value)):
+                if last is None or isinstance(link.value, Name) or not last.is_of(link):
                     last = ScopeVisit(visit, link.key, link.value)
                     self.inner[visit].append(last)
                     self.inner[last] = []

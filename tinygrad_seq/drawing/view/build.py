@@ -40,7 +40,7 @@ def build(
     """
     graph = read(roots, find)
     timeline = graph.timeline
-    elision = elided(timeline, classify_steps(timeline, list(graph.of), within=rolled), rolled, *steps)
+    elision = elided(timeline, classify_steps(timeline, list(graph.of), rolled, set(roots)), rolled, *steps)
     titles = titles_of(graph.outer)
     told = numbers or Numbers("", {})
 

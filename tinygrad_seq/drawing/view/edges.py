@@ -109,7 +109,9 @@ class EdgeBuilder:
             role = "gradient" if self.graph.of[source].gradient else "data"
         if delay and self.elision.rolled:
             step, back = delay
-            role, label, entry = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}", self.elision.cards[step].shown
+            level = [around for around, _ in facts.positions].index(step)
+            entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
+            role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
         if given.cut:
             role, entry = "cut", None
         start = self.drawn[source]

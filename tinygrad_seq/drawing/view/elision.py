@@ -68,8 +68,9 @@ def gaps(loop: list[ScopeVisit], same: StepKinds, first: int, last: int) -> list
             drawn |= dict.fromkeys(kinds, run[0])
             cards.append(Card(id, run, run[0]))
         else:
-            varying = dict.fromkeys(what for steps in kinds.values() for what in same.varying(steps))
-            cards.append(Card(f"{id}...", run, run[0], True, [drawn[same.kind[step]] for step in run], list(varying)))
+            told = (what for kind, steps in kinds.items() for what in same.varying([drawn[kind], *steps]))
+            like = [drawn[same.kind[step]] for step in run]
+            cards.append(Card(f"{id}...", run, run[0], True, like, list(dict.fromkeys(told))))
     return cards
 
 

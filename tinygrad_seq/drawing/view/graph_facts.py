@@ -68,6 +68,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     for visit, around in outer.items():
         if visit.key == "grad" or around in backward:
             backward.add(visit)
+    last = {step.loop: node.serial for node in timeline.visit_of for step, _ in timeline.positions[node]}
     of: dict[Node, NodeFacts] = {}
     given: set[Node] = set()  # leaves, and what is made of parameters alone
     for ordinal, node in enumerate(nodes):
@@ -79,7 +80,8 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         latest: dict[int, int] = {}
         for parent in node.parents:
             for loop, order in of[parent].latest.items():
-                latest[loop] = max(order, latest.get(loop, -1))
+                if last[loop] >= node.serial:  # nothing asks for a loop that is over
+                    latest[loop] = max(order, latest.get(loop, -1))
         of[node] = NodeFacts(
             ordinal,
             positions,

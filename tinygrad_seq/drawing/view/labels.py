@@ -83,7 +83,9 @@ def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
     """Return the numbers of steps, those in a row from the first to the last: "0 … 4, 6, 8 … 12"."""
     rows: list[list[ScopeVisit]] = [[]]
     for step in steps:
-        if rows[-1] and step.order != rows[-1][-1].order + 1:
+        last = rows[-1][-1] if rows[-1] else step
+        counted = isinstance(step.value, int) and isinstance(last.value, int)
+        if step.order > last.order + 1 or (counted and step.value > last.value + 1):
             rows.append([])
         rows[-1].append(step)
     texts = []
