@@ -62,7 +62,7 @@ class Tagger(nn.Module):
 def tag(model, text, window=256, margin=64):
     """Return the class of every character; of each window the margins are only read, for what is around the rest."""
     ids, step = ASCII.encode(text), window - 2 * margin
-    padded = np.pad(ids, (margin, margin + -len(ids) % step))
+    padded = np.pad(ids, (margin, margin + -len(ids) % step), constant_values=ASCII.ids["\n"])
     pieces = np.lib.stride_tricks.sliding_window_view(padded, window)[::step]
     with ts.no_grad():
         scores = [model(some.T).numpy() for some in np.array_split(pieces, len(pieces) // 64 + 1)]

@@ -128,3 +128,16 @@ def smooth(losses, width=25):
     """Return the running mean of losses."""
     width = max(1, min(width, len(losses) // 4))
     return np.convolve(losses, np.ones(width) / width, "valid")
+
+
+def plot_losses(losses, held_out, title, path):
+    """Save a plot of the loss by update, as it was and smoothed, with the held-out losses (update, loss) as dots."""
+    made, axes = figure(8, 4.5)
+    axes.plot(losses, color=INK, alpha=0.25, linewidth=1)
+    running = smooth(losses)
+    axes.plot(np.arange(len(running)) + (len(losses) - len(running)) / 2, running, color=INK, label="training")
+    axes.plot(*zip(*held_out), "o-", color=ACCENT, label="held out")
+    axes.set(xlabel="update", ylabel="nats per character", title=title)
+    axes.grid(alpha=0.2)
+    axes.legend(frameon=False)
+    made.savefig(path, dpi=150)

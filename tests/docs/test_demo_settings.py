@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-LATER = ("language_model", "long_memory")  # not yet
+SHARED, LATER = ("characters", "lesson"), ("long_memory",)
 HOME = Path(__file__).parents[2] / "demos"
-DEMOS = {path.stem: path for path in sorted(HOME.glob("*.py")) if path.stem not in ("lesson", *LATER)}
+DEMOS = {path.stem: path for path in sorted(HOME.glob("*.py")) if path.stem not in (*SHARED, *LATER)}
 pytest.importorskip("matplotlib", reason="needs the demos extra")
 
 
