@@ -100,7 +100,8 @@ def draw(model, args):
         with ts.no_grad():
             scores, looks = model(READ.encode(text)[:, None], np.array([len(text)]))
         axes.imshow([look.numpy()[:, 0] for look in looks], cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set(xticks=range(len(text)), xticklabels=text.replace(" ", "␣"), yticks=range(10), xlabel="read", ylabel="written")
+        axes.set(xticks=range(len(text)), xticklabels=text.replace(" ", "␣"))
+        axes.set(yticks=range(10), xlabel="read", ylabel="written")
         axes.set_yticklabels(WRITE.decode(scores.numpy().argmax(-1)[:, 0]))
     made.suptitle("Where the network looks for each character that it writes")
     made.savefig(args.out / "attention.png", dpi=120)

@@ -111,7 +111,8 @@ def score(what, found, unit="", digits=1, higher=True):
     name, best = (max if higher else min)(others, key=lambda other: other[1])
     margin = value - best if higher else best - value
     verdict = "better" if margin > 0 else "WORSE"
-    print(f"{network}: {abs(margin):.{digits}f}{unit} {verdict} than {name}")
+    points = " percentage points" if unit == " %" else unit
+    print(f"{network}: {abs(margin):.{digits}f}{points} {verdict} than {name}")
     return margin
 
 
