@@ -30,13 +30,14 @@ def held_out_loss(model, ids):
     return sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
 
 
-def counted_loss(learned, held_out, characters):
-    """The same of a table that counts which character followed each pair, and knows how common single ones are."""
-    single = np.bincount(learned, minlength=characters) + 1.0
-    counts = np.zeros((characters**2, characters))
-    np.add.at(counts, (learned[:-2] * characters + learned[1:-1], learned[2:]), 1)
-    rows = counts[held_out[:-2] * characters + held_out[1:-1]] + 5 * single / single.sum()
-    return -np.log(rows[np.arange(len(rows)), held_out[2:]] / rows.sum(1)).mean()
+def counted_loss(learned, held_out, characters, before=2):
+    """The same of a table that counts which character followed each pair (or single one) of characters."""
+    common = np.bincount(learned, minlength=characters) + 1.0
+    key = lambda ids: sum(ids[k : len(ids) - before + k] * characters ** (before - 1 - k) for k in range(before))
+    counts = np.zeros((characters**before, characters))
+    np.add.at(counts, (key(learned), learned[before:]), 1)
+    rows = counts[key(held_out)] + 5 * common / common.sum()  # what was never seen is as common as single characters
+    return -np.log(rows[np.arange(len(rows)), held_out[before:]] / rows.sum(1)).mean()
 
 
 def write(model, vocabulary, length, seed, temperature=0.6):

@@ -101,6 +101,14 @@ def cities():
     return [name for name, _ in known], np.array([continents.index(area) for _, area in known]), continents
 
 
+def adding(rng, steps, batch):
+    """Return x (T, B, 2) of numbers and marks, one in each half, and the sums of the marked numbers (B,)."""
+    values, marks = rng.random((steps, batch)), np.zeros((steps, batch))
+    for low, high in ((0, steps // 2), (steps // 2, steps)):
+        marks[rng.integers(low, high, batch), np.arange(batch)] = 1.0
+    return np.stack([values, marks], -1).astype("float32"), (values * marks).sum(0).astype("float32")
+
+
 def score(what, found, unit="", digits=1, higher=True):
     """Print what each reached on what it never learned from; the first is the network, the others its baselines."""
     wide = max(map(len, found))
