@@ -73,7 +73,9 @@ def main(args):
     left.axhline(1 / 6, color=QUIET, ls=":", label="always 1")
     left.set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
     left.legend(frameon=False)
-    shares.plot(right).savefig(args.out / "own_cell.png", dpi=150)
+    made = shares.plot(right)
+    right.set_title("Who taught the gate: its gradient, by step")
+    made.savefig(args.out / "own_cell.png", dpi=150)
     return [args.out / "own_cell.png", args.out / "unrolled.svg"]
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-SHARED, LATER = ("characters", "lesson"), ("long_memory",)
+SHARED = ("characters", "lesson")
 HOME = Path(__file__).parents[2] / "demos"
-DEMOS = {path.stem: path for path in sorted(HOME.glob("*.py")) if path.stem not in (*SHARED, *LATER)}
+DEMOS = {path.stem: path for path in sorted(HOME.glob("*.py")) if path.stem not in SHARED}
 pytest.importorskip("matplotlib", reason="needs the demos extra")
 
 
@@ -32,6 +32,7 @@ def test_a_demo_is_short_and_asks_one_question(name):
     assert len(text.splitlines()) < 120 and max(map(len, text.splitlines())) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEMOS)
 def test_a_demo_says_where_its_results_are(name, monkeypatch, tmp_path, capsys, pytestconfig):
     device = "cuda" if pytestconfig.getoption("device") == "double" else "cpu"

@@ -198,12 +198,3 @@ def test_derivatives_are_drawn(tmp_path):
     found = files_of("derivatives", "--order", "2", "--format", "dot", "--updates", "1", out=tmp_path)
     assert sorted(found) == ["printed", "tanh_1.dot", "tanh_2.dot"]
     assert "tanh′ x at 0.5 is +0.7864" in found["printed"]
-
-
-def test_long_memory_is_one_figure(tmp_path):
-    done = subprocess.run([sys.executable, str(ROOT / "demos" / "long_memory.py"), "--quick", "--out", str(tmp_path)],
-                          env=environment(), capture_output=True, text=True, timeout=120)  # fmt: skip
-    assert done.returncode == 0 and "Warning" not in done.stderr, done.stderr
-    assert (tmp_path / "long_memory.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    assert re.search(r"adding, LSTM, cut: squared error \d", done.stdout)
-    assert str(tmp_path / "long_memory.png") in done.stdout
