@@ -95,7 +95,8 @@ def main(args):
         powers = np.ma.masked_equal(influence, 0.0)
         image = axes.imshow(np.ma.log10(powers), vmin=-3, vmax=0, cmap=colormaps["magma"].with_extremes(bad="white"))
         axes.plot(np.flatnonzero(x[:, 0, 1]), [-1.5] * 2, "v", color="k", ms=8, clip_on=False)
-        axes.set(title=name + "\n", xlabel="input $x_k$ (▼: marked)", ylabel="answer $y_t$")
+        axes.set(title=f"{name}\n", xlabel="input $x_k$ (▼: marked)", ylabel="answer $y_t$")
+        axes.set_ylim(args.steps - 0.5, -0.5)
         low.bar(range(args.steps), shares / shares.sum(), color=COLOURS[name], width=0.9)
         low.set(xlabel="step of the use", yscale="log", ylim=(1e-6, 1.5))
     learning.axhline(1 / 6, color="0.6", lw=1, ls=":", label="always 1")
@@ -112,6 +113,6 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, __doc__, quick={"updates": 4, "hidden": 4, "steps": 12, "window": 4}, steps=(50, "numbers in a sequence"),
+    run(main, __doc__, quick={"updates": 4, "hidden": 4, "steps": 12, "window": 4}, steps=(40, "numbers in a sequence"),
         window=(10, "steps between two cuts"), hidden=(32, "size of the state"),
         updates=(1000, "updates of the weights"))  # fmt: skip

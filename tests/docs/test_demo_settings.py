@@ -64,3 +64,13 @@ def test_what_cannot_work_is_one_sentence(name, arguments, says, monkeypatch, tm
     with pytest.raises(SystemExit, match=f"^{name}: .*{says}"):
         run(name, monkeypatch, *arguments, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_gallery_shows_every_demo_with_its_question():
+    page = (HOME / "README.md").read_text(encoding="utf-8")
+    for name, path in DEMOS.items():
+        question = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("?")[0] + "?"
+        assert f"### {question}\n" in page and f"`python demos/{name}.py`" in page, name
+    pictures = re.findall(r"\]\((?!https?:)([^)#]+)", page)
+    assert all((HOME / picture).exists() for picture in pictures)
+    assert {path.name for path in (HOME / "pictures").iterdir()} <= {Path(picture).name for picture in pictures}
