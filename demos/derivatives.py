@@ -1,43 +1,82 @@
-"""What is the derivative of a derivative? tanh and its first n derivatives, each drawn from what its backward recorded.
+"""What is the derivative of a derivative? tanh drawn from its own backward, and a use of it: a network that is calm.
 
-python demos/derivatives.py                  tanh_1.svg to tanh_3.svg in runs/derivatives
-python demos/derivatives.py --order 5        how fast a graph grows that differentiates its own backward
+    python demos/derivatives.py                  a few seconds
+    python demos/derivatives.py --order 5        how fast a graph grows that differentiates its own backward
+
+A backward that is recorded is a graph as every other, so it can be drawn, and differentiated again. That is not only
+for its own sake: an LSTM learns noisy sums, once as always, and once with a penalty on the gradient of its answer with
+respect to what it reads. To learn with that penalty is to differentiate a gradient through all steps of time. The one
+that may not react to everything takes less of the noise for the signal.
 """
 
-import argparse
-import sys
-from pathlib import Path
+import numpy as np
+from lesson import run, score, train
 
 import tinygrad_seq as ts
+from tinygrad_seq import nn
 
 
-def derivatives(order, at=0.5):
+def derivatives(order, at=0.5, device="cpu"):
     """x, and [tanh x, tanh' x, tanh'' x, ...]: each the gradient of the one before, recorded."""
-    x = ts.tensor(at, requires_grad=True).named("x")
+    x = ts.tensor(at, requires_grad=True, device=device).named("x")
     found = [x.tanh().named("tanh x")]
     for n in range(1, order + 1):
         found.append(ts.grad(found[-1], x, create_graph=True).named("tanh" + "′" * n + " x"))
     return x, found
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--order", type=int, default=3)
-    parser.add_argument("--format", choices=("svg", "png", "pdf", "dot"), default="svg")
-    parser.add_argument("--out", type=Path, default=Path("runs/derivatives"))
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    x, found = derivatives(args.order)
+class Reader(nn.Module):
+    """Numbers (T, B, 1) -> one for each sequence (B,), and how steep that is: the mean square of its gradient."""
+
+    def __init__(self, hidden):
+        self.reader, self.head = nn.LSTM(1, hidden), nn.Linear(hidden, 1)
+
+    def forward(self, x):
+        return self.head(self.reader(x)[0][-1])[:, 0]
+
+    def steepness(self, x):
+        slope = ts.grad(self(x).sum(), x, create_graph=True)  # recorded: (T, B, 1)
+        return (slope * slope).sum(0).mean()
+
+
+def examples(rng, count, noise, steps=8):
+    """Return random numbers, and tanh of their sum (divided by its spread), with noise."""
+    x = rng.normal(size=(steps, count, 1)).astype("float32")
+    y = np.tanh(x.mean((0, 2)) * steps**0.5)
+    return x, (y + noise * rng.normal(size=count)).astype("float32")
+
+
+def main(args):
+    x, found = derivatives(args.order, device=args.device)
+    written = []
     for n, value in enumerate(found[1:], 1):
-        path = args.out / f"tanh_{n}.{args.format}"
+        written.append(args.out / f"tanh_{n}.{args.format}")
         drawing = ts.draw(value)
-        drawing.save(path)
+        drawing.save(written[-1])
         ops = drawing.json.count('"symbol"')
-        print(f"{path}  {value.name} at {x.item():g} is {value.item():+.4f}, drawn with {ops} nodes")
+        print(f"{value.name} at {x.item():g} is {value.item():+.4f}, drawn with {ops} nodes")
+
+    x, y = examples(args.rng, 60, noise=0.5)
+    x_new, y_new = examples(args.rng, 1000, noise=0.0)
+    x = ts.tensor(x, requires_grad=True, device=args.device)
+    y, x_new = ts.tensor(y, device=args.device), ts.tensor(x_new, device=args.device)
+    errors = {}
+    for name, weight in (("with a penalty on the gradient", args.penalty), ("without", 0.0)):
+        ts.manual_seed(args.seed)
+        model = Reader(16).to(args.device)
+
+        def loss_of(model=model, weight=weight):
+            return nn.mse_loss(model(x), y) + (weight * model.steepness(x) if weight else 0.0)
+
+        train(model, loss_of, args.updates, lr=0.02, name=name)
+        with ts.no_grad():
+            errors[name] = float(np.mean((model(x_new).numpy() - y_new) ** 2))
+    score("Squared error on 1000 new sequences without noise:",
+          errors | {"always the mean": float(y_new.var())}, digits=3, higher=False)  # fmt: skip
+    return written
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:  # Graphviz is missing: the message says how to install it
-        sys.exit(f"derivatives: {error}")
+    run(main, __doc__, quick={"updates": 2, "order": 1}, order=(3, "how often to differentiate"),
+        format={"flag": "--format", "choices": ("svg", "png", "pdf", "dot"), "default": "svg"},
+        penalty=(0.3, "weight of the penalty"), updates=(200, "updates of the weights"))  # fmt: skip

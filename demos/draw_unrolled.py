@@ -7,9 +7,7 @@
 Every picture is what the library recorded while the network ran; nothing here says how to draw one.
 """
 
-import argparse
-import sys
-from pathlib import Path
+from lesson import run
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -98,25 +96,20 @@ NETWORKS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("networks", nargs="*", choices=[*NETWORKS, []], help="which (default: all)", metavar="network")
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--view", choices=("unrolled", "rolled"), default="unrolled")
-    parser.add_argument("--format", choices=("svg", "html", "png", "pdf", "dot", "json"), nargs="+")
-    parser.add_argument("--out", type=Path, default=Path("runs/unrolled"))
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+def main(args):
+    written = []
     for name in args.networks or NETWORKS:
         drawing = ts.draw(NETWORKS[name](args.steps), view=args.view)
         for kind in args.format or ("svg", "html") if name == "lstm" else args.format or ("svg",):
-            path = args.out / f"{name}.{kind}"
-            drawing.save(path)
-            print(path)
+            written.append(args.out / f"{name}.{kind}")
+            drawing.save(written[-1])
+    return written
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, ValueError) as error:  # Graphviz is missing, no steps: the message says what to do
-        sys.exit(f"draw_unrolled: {error}")
+    kinds = ("svg", "html", "png", "pdf", "dot", "json")
+    which = "which (default: all): " + ", ".join(NETWORKS)
+    run(main, __doc__, steps=(3, "steps of the sequence"),
+        networks={"flag": "networks", "nargs": "*", "choices": [*NETWORKS, []], "metavar": "network", "help": which},
+        view={"flag": "--view", "choices": ("unrolled", "rolled"), "default": "unrolled"},
+        format={"flag": "--format", "choices": kinds, "nargs": "+"})  # fmt: skip

@@ -7,11 +7,8 @@ Both networks read the same sequence and are asked at its end. Colour and width 
 gradient that came back along it, on a log scale.
 """
 
-import argparse
-import sys
-from pathlib import Path
-
 import numpy as np
+from lesson import run
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -36,35 +33,26 @@ def healthy(rng):
     return lstm
 
 
-def flow(layer, x):
+def flow(layer, x, device="cpu"):
     """A picture of the gradient's way back, and its norm at every state."""
-    out, _ = layer(ts.tensor(x))
+    out, _ = layer.to(device)(ts.tensor(x, device=device))
     loss = (out[-1] * out[-1]).mean().named("loss")
     loss.backward(retain_graph=True)  # kept, to be looked at
     memory = ts.flow.states(out, "c" if isinstance(layer, nn.LSTM) else "h")
     return ts.draw(loss, show="gradient"), ts.flow.influence(loss, memory).map[0]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/gradient_flow"))
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    ts.manual_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
-    x = rng.standard_normal((args.steps, BATCH, INPUTS))
-    for name, layer in (("vanishing_rnn", vanishing(rng)), ("healthy_lstm", healthy(rng))):
-        drawing, norms = flow(layer, x)
-        drawing.save(args.out / f"{name}.svg")
-        drawing.save(args.out / f"{name}.html")
+def main(args):
+    x = args.rng.standard_normal((args.steps, BATCH, INPUTS))
+    written = []
+    for name, layer in (("vanishing_rnn", vanishing(args.rng)), ("healthy_lstm", healthy(args.rng))):
+        drawing, norms = flow(layer, x, args.device)
         print(f"{name}: at the last state |gradient| is {norms[-1]:.1e}, at the first {norms[0]:.1e}")
-        print(f"  {args.out / name}.svg, and .html to walk through it")
+        for kind in ("svg", "html"):
+            written.append(args.out / f"{name}.{kind}")
+            drawing.save(written[-1])
+    return written
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, ValueError) as error:
-        sys.exit(f"gradient_flow: {error}")
+    run(main, __doc__, steps=(12, "steps of the sequence"))

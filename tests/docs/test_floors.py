@@ -19,7 +19,7 @@ FLOORS = {
     "__init__": 4,
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
-    "hints", "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms",
+    "hints", "notebook", "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms",
     "timeline", "same_step", "periods", "loop_ends", "found_steps", "freed_graph", "recording", "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",

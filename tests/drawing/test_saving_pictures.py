@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 import warnings
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -163,9 +164,11 @@ def test_another_ending(path):
 
 def test_a_notebook_shows_it(program):
     found = drawing()
-    assert found._repr_mimebundle_() == {"text/plain": "<Drawing of 57 nodes>", "image/svg+xml": found.svg}
+    shown = found._repr_mimebundle_()
+    assert list(shown) == ["text/plain", "text/html", "image/svg+xml"]
+    assert (shown["text/plain"], shown["image/svg+xml"]) == ("<Drawing of 57 nodes>", found.svg)
     assert set(found._repr_mimebundle_(include={"image/svg+xml"})) == {"image/svg+xml"}
-    assert set(found._repr_mimebundle_(exclude={"image/svg+xml"})) == {"text/plain"}
+    assert set(found._repr_mimebundle_(exclude={"image/svg+xml"})) == {"text/plain", "text/html"}
 
 
 def test_a_notebook_is_never_stopped(monkeypatch):
@@ -173,4 +176,22 @@ def test_a_notebook_is_never_stopped(monkeypatch):
         raise KeyError("no")
 
     monkeypatch.setattr(picture, "svg", broken)
+    assert drawing()._repr_mimebundle_() == {"text/plain": "<Drawing of 57 nodes>"}
+    monkeypatch.setattr(picture, "within", broken)
     assert drawing()._repr_mimebundle_() == {"text/plain": "<Drawing that cannot be shown: KeyError>"}
+
+
+def test_the_frame_holds_the_page_to_the_letter():
+    x = ts.tensor(2.0, requires_grad=True).named('"&quot;<b>')
+    found = ts.draw(x * x)
+    frames = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: frames.append((tag, dict(attributes)))
+    parser.feed(found._repr_mimebundle_()["text/html"])
+    assert [tag for tag, _ in frames] == ["iframe"]
+    assert frames[0][1]["srcdoc"] == found.html and "width: 100%" in frames[0][1]["style"]
+
+
+def test_a_page_too_large_for_a_notebook_is_shown_as_its_picture(monkeypatch):
+    monkeypatch.setattr(picture, "LARGEST_FRAME", 1000)
+    assert list(drawing()._repr_mimebundle_()) == ["text/plain", "image/svg+xml"]

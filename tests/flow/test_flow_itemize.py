@@ -287,4 +287,6 @@ def test_a_plot_has_a_line_for_each_place():
     rnn.weight_hh_l1 = rnn.weight_hh_l0
     out, _ = rnn(ts.ones(2, 1, 3))
     (axes,) = ts.flow.itemize(out.sum(), rnn.weight_hh_l0).plot().axes
-    assert len(axes.lines) == 2
+    assert [line.get_label() for line in axes.lines if "RNN" in line.get_label()] == [
+        f"RNN, layer {layer}, forward" for layer in (0, 1)
+    ]

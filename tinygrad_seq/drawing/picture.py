@@ -6,6 +6,7 @@ There is one layout, ours. SVG and DOT text need nothing installed; Graphviz tur
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from html import escape
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,18 @@ from tinygrad_seq.drawing.view.printed import is_small, printed
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.graph import Node, Value, ancestors
+from tinygrad_seq.engine.notebook import mimebundle
 from tinygrad_seq.saving.atomic_file import write_file
+
+LARGEST_FRAME = 2_000_000  # characters of a page in a notebook, which keeps every output
 
 
 class Drawing:
     """A picture: `.svg` and `.dot` are its text, `.html` a page, `.json` a listing; `.save(path)` writes a file.
 
-    `.view` is what it shows; a notebook shows it by itself. The page tells values and `.grad` as they are when `.html`
-    is first asked for. So as long as it lives, a Drawing keeps the graph, its arrays and its parameters in memory;
-    a file that was saved keeps nothing.
+    `.view` is what it shows; a notebook shows the page by itself. The page tells values and `.grad` as they are when
+    `.html` is first asked for. So as long as it lives, a Drawing keeps the graph, its arrays and its parameters in
+    memory; a file that was saved keeps nothing.
     """
 
     def __init__(
@@ -71,13 +75,21 @@ class Drawing:
         return f"<Drawing of {self.count()} nodes>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows. Never raises: an object that cannot be shown would hide its own value."""
-        try:
-            found = {"text/plain": repr(self), "image/svg+xml": self.svg}
-        except Exception as error:
-            found = {"text/plain": f"<Drawing that cannot be shown: {type(error).__name__}>"}
-        kinds = [kind for kind in found if (not include or kind in include) and kind not in (exclude or ())]
-        return {kind: found[kind] for kind in kinds}
+        """Return what a notebook shows: the page in a frame as wide as the cell, else the picture, else the text."""
+        kinds = {"text/html": self.frame, "image/svg+xml": lambda: self.svg}
+        return mimebundle(self, kinds, include, exclude)
+
+    def frame(self) -> str:
+        """Return the page as an element of another page, high enough for the picture there."""
+        if len(self.html) > LARGEST_FRAME:
+            raise RuntimeError("frame: the page is too large for a notebook")
+        width, height = size(self.placed)
+        shown = min(max(height * min(1.0, max(900 / width, 0.7)), 200), 520)  # a cell is about 900 pixels wide
+        return (
+            f'<iframe title="{escape(repr(self))}" style="width: 100%; height: {shown + 140:.0f}px; border: 0" '
+            f'srcdoc="{self.html.replace("&", "&amp;").replace(chr(34), "&quot;")}">'
+            "Trust this notebook to see the page, or look at .svg</iframe>"
+        )
 
     def save(self, path: str | Path, timeout: float = 20) -> None:
         """Write the picture; the ending of the name says how: .svg, .html, .dot, .json, .png or .pdf.

@@ -296,4 +296,5 @@ class Tensor(Value):
         extra += "" if self.device == "cpu" else f", device='{self.device}'"
         if self.node is not None and self.requires_grad:
             extra += ", requires_grad=True" if self.is_leaf else f", op={self.node.op.name}"
+        extra += f", name={self.name!r}" if self.name else ""
         return f"tensor({text}{extra})"

@@ -16,7 +16,7 @@ from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import Scope, step_of
 from tinygrad_seq.engine.walk import Use, walk
-from tinygrad_seq.flow.show import ACCENT, INK, NodeValues, axes_for, finish
+from tinygrad_seq.flow.show import ACCENT, INK, QUIET, NodeValues, Plotted, axes_for, finish, plot_lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class RuleCall:
         return f"{self.op:<12} {path:<24} {self.incoming:.3g} -> {', '.join(ends)}"
 
 
-class Record(NodeValues):
+class Record(NodeValues, Plotted):
     """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules."""
 
     def __init__(self, norms: dict[Node, float], frames: list[RuleCall], start: dict[Node, Any]) -> None:
@@ -83,13 +83,12 @@ class Record(NodeValues):
     def plot(self, axes: Any = None) -> Any:
         """Plot every node's gradient in the order of the walk, named nodes and leaves marked; return the Figure."""
         axes = axes_for(axes, 8.0)
-        lengths = list(self.values())
-        axes.plot(lengths, ".", color="0.7")
-        for label, colour, marked in (
-            ("named", INK, [i for i, node in enumerate(self) if node.op is not None and node.name]),
-            ("leaves", ACCENT, [i for i, node in enumerate(self) if node.op is None]),
-        ):
-            axes.plot(marked, [lengths[i] for i in marked], ".", color=colour, label=label)
+        kinds = [0 if node.op is None else 1 if node.name else 2 for node in self]
+        lengths = host.array(list(self.values()))
+        for kind, label, colour in ((2, "results", QUIET), (1, "named results", INK), (0, "leaves", ACCENT)):
+            mine = [place for place, other in enumerate(kinds) if other == kind]
+            if mine:
+                plot_lengths(axes, mine, lengths[mine], "o", color=colour, label=label)
         return finish(axes, "place in the walk", "length of the gradient", "The backward, node by node")
 
 

@@ -19,12 +19,12 @@ from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.functions.reductions import sum as total
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.flow.gradient_by_step import itemize
-from tinygrad_seq.flow.show import ACCENT, INK, axes_for, finish
+from tinygrad_seq.flow.show import ACCENT, Plotted, axes_for, finish, plot_lengths
 from tinygrad_seq.flow.states import states
 from tinygrad_seq.nn.rnn import RNN
 
 
-class Derivation:
+class Derivation(Plotted):
     """Hold the terms of the sum, computed in both ways. Index k - 1 of an array belongs to the k-th use, counted back.
 
     `terms` (T, H, H) are computed by the formula and `items` (T, H, H) from the graph; `products` (T, B, H, H) are the
@@ -59,8 +59,9 @@ class Derivation:
         """Plot the norm of every term, by how far back its use lies, computed in both ways; return the Figure."""
         axes = axes_for(axes)
         back = range(1, len(self.terms) + 1)
-        axes.plot(back, [norm(item) for item in self.items], color=INK, label="from the graph")
-        axes.plot(back, [norm(term) for term in self.terms], "o", color=ACCENT, mfc="none", label="by the formula")
+        plot_lengths(axes, back, [norm(item) for item in self.items], "-", label="from the graph")
+        plot_lengths(axes, back, [norm(term) for term in self.terms], "o", color=ACCENT, mfc="none", markersize=7,
+                     label="by the formula")  # fmt: skip
         return finish(axes, "how many uses back", "length of the term", "The gradient of $W_s$, term by term")
 
 

@@ -17,11 +17,11 @@ from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import ScopeVisit
 from tinygrad_seq.engine.walk import Use, walk
-from tinygrad_seq.flow.show import INK, NodeValues, axes_for, finish
+from tinygrad_seq.flow.show import NodeValues, Plotted, axes_for, finish, plot_lengths
 from tinygrad_seq.flow.states import NAME_STEPS, split_at_step
 
 
-class Items:
+class Items(Plotted):
     """Hold a gradient as a sum of shares: `items` (N, *parameter.shape), on the host.
 
     `steps[n]` is the step of item n (None: outside all steps), `places[n]` names the loop over time that it belongs to,
@@ -60,14 +60,15 @@ class Items:
         return "\n".join([title, *lines])
 
     def plot(self, axes: Any = None) -> Any:
-        """Plot the norm of every item over time (zeros left out), one line for each loop; return the Figure."""
-        axes, norms, several = axes_for(axes), self.norms, len(set(self.places)) > 1
-        for place in dict.fromkeys(self.places):
+        """Plot the norm of every item over time, one line for each loop; return the Figure."""
+        axes, norms, places = axes_for(axes), self.norms, dict.fromkeys(self.places)
+        for i, place in enumerate(places):
             mine = [n for n, other in enumerate(self.places) if other == place]
-            at = [len(mine) - 1 if self.steps[n] is None else self.steps[n] for n in mine]
-            axes.plot(at, norms[mine], "o-", label=place, **({} if several else {"color": INK}))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        return finish(axes, "step of the use", "length of its share", f"Who taught {self.name}", several)
+            options = {"label": place or "outside all steps", "color": f"C{i}"} if len(places) > 1 else {}
+            steps = [self.steps[n] for n in mine]
+            numbered = all(type(step) in (int, float) for step in steps)
+            plot_lengths(axes, steps if numbered else range(len(mine)), norms[mine], **options)
+        return finish(axes, "step of the use", "length of its share", f"Who taught {self.name}")
 
 
 def itemize(loss: Any, parameter: Any) -> Items:

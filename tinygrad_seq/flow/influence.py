@@ -14,10 +14,10 @@ from tinygrad_seq.engine.backprop import searched
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import gain
 from tinygrad_seq.flow.jacobians import chained, handed_on, walked
-from tinygrad_seq.flow.show import NodeValues, axes_for
+from tinygrad_seq.flow.show import NodeValues, Plotted, axes_for, finish, plot_lengths
 
 
-class Influence:
+class Influence(Plotted):
     """Hold the `map` (losses, states), float64, on the host; `method` says how it was computed."""
 
     def __init__(self, map: Any, method: str, sources: Sequence[Node | None]) -> None:
@@ -38,19 +38,50 @@ class Influence:
     def __repr__(self) -> str:
         losses, count = self.map.shape
         row = ", ".join(f"{k}: {self.map[-1, k]:.3g}" for k in range(0, count, max(1, count // 8)))
-        return f"influence of {count} states on {losses} losses, by {self.method}\n  on the last loss: {row}"
+        zeros = host.flatnonzero(self.map[-1] == 0).tolist()
+        which = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs(zeros)]
+        on, last = ("the loss", "by state") if losses == 1 else (f"{losses} losses", "on the last loss")
+        return f"influence of {count} states on {on}, by {self.method}\n  {last}: {row}" + (
+            f"\n  exactly 0: {', '.join(which[:8])}{', ...' * (len(which) > 8)}" if which else ""
+        )
 
     def plot(self, axes: Any = None, decades: float = 6.0) -> Any:
-        """Plot the map as colours over so many powers of ten, white where it is exactly zero; return the Figure."""
+        """Plot the map as colours over so many powers of ten, the influence on one loss as a line; return the Figure.
+
+        In the map white is exactly zero, and grey not finite.
+        """
+        if len(self.map) == 1:
+            axes = axes_for(axes)
+            plot_lengths(axes, range(self.map.shape[1]), self.map[0])
+            return finish(axes, "state $k$", r"$\|\partial L/\partial h_k\|$", "How far back the loss can see")
         axes = axes_for(axes, 5.5, 4.5)
+        finite = host.isfinite(self.map)
         with quiet(divide="ignore"):
-            powers = host.log10(self.map)
-        top = max(powers.max(initial=-300.0), -300.0)
-        shown = host.ma.masked_invalid(powers)
-        image = axes.imshow(shown, vmin=top - decades, vmax=top, cmap="magma", aspect="auto", interpolation="nearest")
-        axes.set(xlabel="state k", ylabel="loss t", title="influence of state k on loss t")
-        axes.figure.colorbar(image, ax=axes, label="power of ten")
+            powers = host.where(finite, host.log10(self.map), host.inf)
+        seen = powers[finite & (self.map > 0)]
+        top, low = (seen.max(), seen.min()) if len(seen) else (0.0, 0.0)
+        shown = host.ma.masked_where(self.map == 0, powers)
+        bottom = max(low, top - decades) if top > low else top - 1.0
+        image = axes.imshow(shown, vmin=bottom, vmax=top, cmap="magma", aspect="auto", interpolation="nearest")
+        image.set_cmap(image.get_cmap().with_extremes(bad="white", over="0.6"))
+        odd = {"white: exactly 0": (self.map == 0).any(), "grey: inf or NaN": not finite.all()}
+        said = [text for text, there in odd.items() if there]
+        title = "\n".join(["How far back each loss can see", ", ".join(said)]).rstrip()
+        axes.set(xlabel="state $k$", ylabel="loss $t$", title=title)
+        axes.locator_params(integer=True, min_n_ticks=1)
+        extend = "min" if low < bottom else "neither"
+        axes.figure.colorbar(image, ax=axes, extend=extend, label=r"$\log_{10}\|\partial L_t/\partial h_k\|$")
         return axes.figure
+
+
+def runs(numbers: list[int]) -> list[list[int]]:
+    """Return increasing numbers as runs without a gap."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if not found or number > found[-1][-1] + 1:
+            found.append([])
+        found[-1].append(number)
+    return found
 
 
 def influence(losses: Any, states: Any) -> Influence:

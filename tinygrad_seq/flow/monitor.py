@@ -12,7 +12,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
-from tinygrad_seq.flow.show import ACCENT, finish, new_figure
+from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, new_figure, plot_lengths
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
 
@@ -20,7 +20,7 @@ SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # outside these bo
 LOOKS = 8  # the number of time steps of each sequence that are looked at
 
 
-class Monitor:
+class Monitor(Plotted):
     """Run the backward of every training step, and keep measures of the network's health.
 
     `norms` are the joint gradient norms before clipping; `clipped` counts the training steps that were clipped. Every
@@ -89,17 +89,24 @@ class Monitor:
 
     def plot(self) -> Any:
         """Plot gradient norms, saturation and states, side by side, over the training steps; return the Figure."""
-        figure = new_figure(11.0, 3.2)
+        figure = new_figure(11.0, 3.8)
         first, second, third = figure.subplots(1, 3)
-        first.plot(self.norms, color="0.4", linewidth=1)
+        plot_lengths(first, range(len(self.norms)), self.norms, "-", color=QUIET, linewidth=1)
         if self.clipped:
             first.axhline(self.max_norm, color=ACCENT, label=f"{self.clipped} of {len(self.norms)} clipped")
-        finish(first, "training step", "", "gradient norm", self.clipped > 0)
-        for axes, title, lines in ((second, "share saturated", self.saturation), (third, "length", self.states)):
+        finish(first, "training step", "", "length of the gradient")
+        shares = {name: [100.0 * share for share in values] for name, values in self.saturation.items()}
+        for axes, title, lines in ((second, "gates: % saturated", shares), (third, "states: length", self.states)):
+            places = {name.rpartition(": ")[0] for name in lines}
+            place = places.pop() if len(places) == 1 else ""  # said once
             for name, values in lines.items():
-                axes.plot(self.looked[-len(values) :], values, label=name)
+                axes.plot(self.looked[-len(values) :], values, label=name.removeprefix(f"{place}: "))
             axes.set(title=title, xlabel="training step")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.locator_params(axis="x", integer=True, min_n_ticks=1)
             if lines:
-                axes.legend(frameon=False, fontsize=7)
-        second.set_ylim(-0.03, 1.03)
+                axes.legend(frameon=False, fontsize=8, ncols=2, title=place, title_fontsize=8,
+                            loc="upper center", bbox_to_anchor=(0.5, -0.18))  # fmt: skip
+        second.set_ylim(-3, 103)
+        third.set_ylim(bottom=0)
         return figure

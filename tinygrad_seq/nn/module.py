@@ -17,6 +17,7 @@ from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.hints import missing, public
+from tinygrad_seq.engine.notebook import mimebundle
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.parameter import Buffer, Stored
@@ -194,6 +195,10 @@ class Module:
         parts = [f"({name}): {part!r}" for name, part in self.parts() if isinstance(part, Module)]
         inside = "".join("\n  " + part.replace("\n", "\n  ") for part in parts) + "\n" if parts else self.describe()
         return f"{type(self).__name__}({inside})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return what a notebook shows: the repr, and the summary as a table."""
+        return mimebundle(self, {"text/html": lambda: self.summary()._repr_html_()}, include, exclude)
 
 
 def check_place(of: str, name: str, old: Any, value: Any) -> None:

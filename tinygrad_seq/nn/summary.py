@@ -1,15 +1,28 @@
 """A module as a table: its layers, and the shape and size of every parameter."""
 
 from collections.abc import Iterable
+from html import escape
 
 from tinygrad_seq.nn.parameter import Parameter
 
+Row = tuple[str, str, str, str]
+
 
 class Summary(str):
-    """Show text as it is at a prompt, without quotes."""
+    """Show text as it is at a prompt, without quotes, and as a table in a notebook."""
 
-    __slots__ = ()
+    rows: list[Row]
+    total: str
     __repr__ = str.__str__
+
+    def _repr_html_(self) -> str:
+        sides = ("left", "left", "left", "right")
+        lines = [f"<table><caption>{self.total}</caption>"]
+        for row in self.rows:
+            kind = "td" if len(lines) > 1 else "th"
+            cells = [f'<{kind} style="text-align: {side}">{escape(text)}</{kind}>' for side, text in zip(sides, row)]
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+        return "\n".join([*lines, "</table>"])
 
 
 def summary(layers: Iterable[tuple[str, str, list[tuple[str, Parameter]]]]) -> Summary:
@@ -32,4 +45,7 @@ def summary(layers: Iterable[tuple[str, str, list[tuple[str, Parameter]]]]) -> S
     lines = [f"{a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}".rstrip() for a, b, c, d in rows]
     frozen = sum(parameter.size for parameter in places if not parameter.requires_grad)
     total = f"{sum(parameter.size for parameter in places):,} parameters"
-    return Summary("\n".join([*lines, total + f", {frozen:,} of them frozen" * bool(frozen)]))
+    total += f", {frozen:,} of them frozen" * bool(frozen)
+    found = Summary("\n".join([*lines, total]))
+    found.rows, found.total = rows, total
+    return found

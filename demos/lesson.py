@@ -1,0 +1,152 @@
+"""What the demos share: the command line, the loop that trains, and how a result is said.
+
+A demo is a function of its settings. `run` reads them, seeds everything, and says at the end what was written where.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+import tinygrad_seq as ts
+
+INK, ACCENT, GREEN, VIOLET, QUIET = "#2e86ab", "#e4572e", "#3a9d5d", "#7a5195", "#8a949e"
+
+
+def run(main, doc, quick=(), **options):
+    """Call main with the settings of the command line, and say which files it wrote; what cannot work is one sentence.
+
+    An option is its default and what it means: `updates=(1000, "updates of the weights")`; or a dict of what
+    `add_argument` takes. `quick` are the settings of --quick, which shows in a moment that everything works.
+    """
+    name = Path(sys.argv[0]).stem
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option, given in options.items():
+        if isinstance(given, tuple):
+            default, meaning = given
+            shown = f" (default: {default})" if default != "" else ""
+            given = {"flag": f"--{option}", "type": type(default), "default": default, "help": meaning + shown}
+        parser.add_argument(given.pop("flag"), **given)
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn by chance (default: 0)")
+    parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:N" (default: cpu)')
+    parser.add_argument("--out", type=Path, default=Path("runs") / name, help=f"folder (default: runs/{name})")
+    parser.add_argument("--quick", action="store_true", help="a moment, to see that it works; the scores mean nothing")
+    args = parser.parse_args()
+    if args.quick:
+        vars(args).update(quick)
+    start = time.process_time()
+    try:
+        for option in options:
+            if type(getattr(args, option)) is int and getattr(args, option) < 1:
+                raise ValueError(f"--{option} must be at least 1, got {getattr(args, option)}")
+        ts.zeros(1, device=args.device)
+        ts.manual_seed(args.seed)
+        args.rng = np.random.default_rng(args.seed)
+        args.out.mkdir(parents=True, exist_ok=True)
+        written = main(args) or []
+    except (RuntimeError, TypeError, ValueError, OSError) as error:  # no GPU, no such file: one sentence
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{name}: stopped")
+    print()
+    for path in written:
+        print(f"written: {path}")
+    print(f"({time.process_time() - start:.0f} seconds of processor time)")
+
+
+def train(model, loss_of, updates, lr=0.01, weight_decay=0.0, max_norm=1.0, name="training"):
+    """Update the weights so many times with Adam, whose learning rate falls along a cosine; return the losses.
+
+    loss_of() is the loss of the next batch. The gradient is clipped to length max_norm.
+    """
+    optimizer = ts.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    schedule = ts.optim.CosineAnnealingLR(optimizer, updates, 0.02 * lr)
+    losses = []
+    model.train()
+    with tqdm(range(updates), desc=name, leave=False, mininterval=0.5 if sys.stderr.isatty() else 10) as bar:
+        for _ in bar:
+            loss = loss_of()
+            optimizer.zero_grad()
+            loss.backward()
+            ts.optim.clip_grad_norm_(model.parameters(), max_norm)
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+    model.eval()
+    return losses
+
+
+def endless(*arrays, size, rng):
+    """Yield batches without end, in a new order for every pass."""
+    while True:
+        yield from ts.data.batches(*arrays, size=size, shuffle=True, generator=rng)
+
+
+def fifths(count, rng):
+    """Yield (learned, held out) five times: positions in random order, another fifth of them held out each time."""
+    order = np.array_split(rng.permutation(count), 5)
+    for i, held_out in enumerate(order):
+        yield np.concatenate(order[:i] + order[i + 1 :]), held_out
+
+
+def cities():
+    """Return the names of 374 cities in lower case, the continent of each as a number, and the five continents."""
+    continents = ["Africa", "America", "Asia", "Europe", "Pacific"]  # the other areas have at most 11 cities
+    known = [(name.lower(), area) for name, area in zip(*ts.data.cities()) if area in continents]
+    return [name for name, _ in known], np.array([continents.index(area) for _, area in known]), continents
+
+
+def adding(rng, steps, batch):
+    """Return x (T, B, 2) of numbers and marks, one in each half, and the sums of the marked numbers (B,)."""
+    values, marks = rng.random((steps, batch)), np.zeros((steps, batch))
+    for low, high in ((0, steps // 2), (steps // 2, steps)):
+        marks[rng.integers(low, high, batch), np.arange(batch)] = 1.0
+    return np.stack([values, marks], -1).astype("float32"), (values * marks).sum(0).astype("float32")
+
+
+def score(what, found, unit="", digits=1, higher=True):
+    """Print what each reached on what it never learned from; the first is the network, the others its baselines."""
+    wide = max(map(len, found))
+    print(f"\n{what}")
+    for name, value in found.items():
+        print(f"  {name:{wide}}  {value:.{digits}f}{unit}")
+    (network, value), *others = found.items()
+    name, best = (max if higher else min)(others, key=lambda other: other[1])
+    margin = value - best if higher else best - value
+    verdict = "better" if margin > 0 else "WORSE"
+    points = " percentage points" if unit == " %" else unit
+    print(f"{network}: {abs(margin):.{digits}f}{points} {verdict} than {name}")
+    return margin
+
+
+def figure(width=8.0, height=4.5, rows=1, columns=1, **options):
+    """Return a Figure and its axes."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    axes = made.subplots(rows, columns, **options)
+    for each in np.ravel(axes):
+        each.spines[["top", "right"]].set_visible(False)
+    return made, axes
+
+
+def smooth(losses, width=25):
+    """Return the running mean of losses."""
+    width = max(1, min(width, len(losses) // 4))
+    return np.convolve(losses, np.ones(width) / width, "valid")
+
+
+def plot_losses(losses, held_out, title, path):
+    """Save a plot of the loss by update, as it was and smoothed, with the held-out losses (update, loss) as dots."""
+    made, axes = figure(8, 4.5)
+    axes.plot(losses, color=INK, alpha=0.25, linewidth=1)
+    running = smooth(losses)
+    axes.plot(np.arange(len(running)) + (len(losses) - len(running)) / 2, running, color=INK, label="training")
+    axes.plot(*zip(*held_out), "o-", color=ACCENT, label="held out")
+    axes.set(xlabel="update", ylabel="nats per character", title=title)
+    axes.grid(alpha=0.2)
+    axes.legend(frameon=False)
+    made.savefig(path, dpi=150)

@@ -1,0 +1,76 @@
+"""Every demo is a short file with one question, that runs with no arguments and says where its results are.
+
+Here each runs on its --quick setting, on the device that the tests are run on; test_demos.py looks into some of them.
+"""
+
+import ast
+import re
+import runpy
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+SHARED = ("characters", "lesson")
+HOME = Path(__file__).parents[2] / "demos"
+DEMOS = {path.stem: path for path in sorted(HOME.glob("*.py")) if path.stem not in SHARED}
+pytest.importorskip("matplotlib", reason="needs the demos extra")
+
+
+def run(name, monkeypatch, *arguments):
+    monkeypatch.syspath_prepend(str(HOME))
+    monkeypatch.setattr(sys, "argv", [str(DEMOS[name]), *map(str, arguments)])
+    runpy.run_path(str(DEMOS[name]), run_name="__main__")
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_is_short_and_asks_one_question(name):
+    text = DEMOS[name].read_text(encoding="utf-8")
+    first, _, *rest = ast.get_docstring(ast.parse(text)).splitlines()
+    assert first.endswith(("?", ".")) and "?" in first and f"python demos/{name}.py" in "\n".join(rest)
+    assert len(text.splitlines()) < 120 and max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_says_where_its_results_are(name, monkeypatch, tmp_path, capsys, pytestconfig):
+    device = "cuda" if pytestconfig.getoption("device") == "double" else "cpu"
+    run(name, monkeypatch, "--quick", "--device", device, "--seed", 3, "--out", tmp_path / "out")
+    printed = capsys.readouterr().out
+    written = re.findall(r"^written: (.+)$", printed, re.MULTILINE)
+    assert {Path(path).name for path in written} == {path.name for path in (tmp_path / "out").iterdir()}
+    for path in map(Path, written):
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG") if path.suffix == ".png" else content
+        if path.suffix == ".svg":
+            assert "viewBox" in ET.fromstring(content).attrib
+    assert "nan" not in printed.lower().split()
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_help_names_the_settings_that_all_have(name, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run(name, monkeypatch, "--help")
+    assert {"--seed", "--device", "--out", "--quick"} <= set(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.parametrize("arguments, says", [(["--updates", "0"], "--updates must be at least 1"),
+                                             (["--device", "tpu"], "tpu")])  # fmt: skip
+def test_what_cannot_work_is_one_sentence(name, arguments, says, monkeypatch, tmp_path):
+    if "updates=" not in DEMOS[name].read_text(encoding="utf-8") and arguments[0] == "--updates":
+        pytest.skip("it trains nothing")
+    with pytest.raises(SystemExit, match=f"^{name}: .*{says}"):
+        run(name, monkeypatch, *arguments, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_gallery_shows_every_demo_with_its_question():
+    page = (HOME / "README.md").read_text(encoding="utf-8")
+    for name, path in DEMOS.items():
+        question = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("?")[0] + "?"
+        assert f"### {question}\n" in page and f"`python demos/{name}.py`" in page, name
+    pictures = re.findall(r"\]\((?!https?:)([^)#]+)", page)
+    assert all((HOME / picture).exists() for picture in pictures)
+    assert {path.name for path in (HOME / "pictures").iterdir()} <= {Path(picture).name for picture in pictures}
