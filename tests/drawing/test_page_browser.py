@@ -67,10 +67,12 @@ def test_a_click_tells_what_a_node_is_and_lights_its_edges(reader):
     assert not reader.panel.is_displayed()
     reader.node("forget").click()
     said = reader.panel.text
-    for part in ("sigmoid forget", "(2, 8) float32", "t = 0", "lambda g, y, _x: g * (y - y * y)", "mean", "split"):
+    for part in ("sigmoid forget", "(2, 8) float32", "t = 0", "g · y · (1 − y)", "mean", "split"):
         assert part in said
+    source = reader.panel.find_element(By.TAG_NAME, "pre").get_property("textContent")
+    assert "lambda g, y, _x: g * (y - y * y)" in source
     assert reader.count(".is-picked") == 1 and reader.count(".is-input") == 1 and reader.count(".is-user") == 1
-    assert len(reader.panel.find_elements(By.CSS_SELECTOR, ".heat i")) == 16
+    assert len(reader.panel.find_elements(By.CSS_SELECTOR, ".heat i")) == 32  # of values, and of the gradient
     reader.panel.find_element(By.XPATH, ".//button[text()='split']").click()
     assert reader.panel.find_element(By.TAG_NAME, "h2").text == "split" and reader.count(".is-user") == 4
     reader.type(Keys.ESCAPE)
@@ -105,6 +107,7 @@ def test_search_counts_and_enter_goes_round(reader):
 
 
 def test_zoom_by_button_key_and_wheel_and_back_to_fit(reader):
+    reader.type("0")
     fitted = reader.width()
     reader.driver.find_element(By.ID, "in").click()
     assert reader.width() == pytest.approx(1.25 * fitted, rel=1e-3)
@@ -196,11 +199,12 @@ def test_the_keyboard_alone_is_enough(reader):
     reader.type(Keys.ESCAPE)
     assert not reader.help.is_displayed()
     reader.js("document.getElementById('time').focus()")
-    reader.type(Keys.TAB, Keys.TAB)  # the stage scrolls, so it is a stop of its own
-    reader.type(Keys.TAB, Keys.ENTER)
-    assert reader.panel.is_displayed() and reader.count(".is-picked") == 1
+    reader.type(Keys.TAB, Keys.ARROW_RIGHT, Keys.ENTER)
+    assert reader.panel.is_displayed() and reader.count(".is-picked") == reader.count("[tabindex='0']") == 1
     reader.type(Keys.ESCAPE)
     assert reader.js("return document.activeElement.classList.contains('node')")
+    reader.type(Keys.TAB)  # one stop for all of the graph
+    assert not reader.js("return document.activeElement.closest('#stage')")
 
 
 def test_dark_follows_the_reader_and_the_button_overrules(reader):
@@ -249,9 +253,9 @@ def test_names_that_want_to_be_markup_are_shown_as_text(reader, files):
     assert not reader.driver.find_elements(By.TAG_NAME, "b")
     reader.type(Keys.END)
     assert (
-        reader.caption.text == "value 1 of 1: " + reader.panel.find_element(By.TAG_NAME, "h2").text + ", value 1.5e-6"
+        reader.caption.text == "value 1 of 1: " + reader.panel.find_element(By.TAG_NAME, "h2").text + ", value 1.5e−6"
     )
-    assert "value\n1.5e-6" in reader.panel.text
+    assert "value\n1.5e−6" in reader.panel.text
     assert reader.js("return document.documentElement.scrollWidth <= innerWidth")
 
 
