@@ -38,7 +38,12 @@ def page(view: View, picture_svg: str, details: Details) -> str:
         "script": "\n\n".join(asset(f"script/{name}.js") for name in scripts),
         "notice": f'<p id="notice">{escape(details.notice)}</p>' if details.notice else "",
     }
-    return re.sub("@@([a-z]+)@@", lambda part: parts[part[1]], asset("page.html"))
+    return filled("page.html", parts)
+
+
+def filled(name: str, parts: dict[str, str]) -> str:
+    """Return a page in which every @@part@@ is put in."""
+    return re.sub("@@([a-z]+)@@", lambda part: parts[part[1]], asset(name))
 
 
 def dressed(picture_svg: str, title: str) -> str:

@@ -104,7 +104,8 @@ const cut = (scene) => {
   boxes = [];
   for (const [kind, layer] of layers) {
     const byMile = Map.groupBy(scene[kind], (_, k) => places[kind][k]);
-    layer.replaceChildren(...(byMile.get(-1) ?? [])); // what reaches far stays
+    const far = [...(byMile.get(-1) ?? []), ...(kind === "lines" ? scene.loose : [])];
+    layer.replaceChildren(...far); // what reaches far stays
     for (const [m, inside] of [...byMile].sort(([a], [b]) => a - b)) {
       if (m >= 0) boxes.push([m, layer.appendChild(drawn("g", {})), inside]);
     }

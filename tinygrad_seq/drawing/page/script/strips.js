@@ -20,12 +20,18 @@ const rowsOf = () => { // by loop and name, what to show of every card
     .sort((a, b) => order.indexOf(a.loop) - order.indexOf(b.loop) || a.rank - b.rank);
 };
 const rows = rowsOf();
+const margin = Math.max(...rows.map(({ name }) => 7 * name.length + 14)) - (Math.min(...cards.map(({ left }) => left)) - frame.x);
+if (rows.length && margin > 0) { // room for their names
+  frame.x -= margin;
+  frame.width = natural += margin;
+  paper.setAttribute("x", frame.x);
+}
 const short = ({ strip = [], size } = {}) => { // as steps in a gap have it
   const every = size > 64 ? 4 : Math.ceil(size / 16);
   return strip.length > 16 ? strip.filter((_, i) => i % every === 0) : strip;
 };
 const ofStep = (item) => ({ values: short(text(item, "values")), norm: text(item, "gradient")?.norm });
-const ofGap = (table, item, from, to) => table.steps.slice(from, to).map((_, j) => {
+const ofGap = (table, item, from = 0, to = undefined) => table.steps.slice(from, to).map((_, j) => {
   const { values, gradient } = stepOf(table, from + j, item, "");
   return { values: values?.strip ?? [], norm: gradient?.norm };
 });

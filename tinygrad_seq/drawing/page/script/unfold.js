@@ -154,7 +154,9 @@ const label = (box, titles) => { // what stands in a gap
 };
 
 // ----------------------------------------------------------------------------------------------------- the scene
-const natural = frame.width;
+let natural = frame.width; // without what unfolds
+const legendWidth = Math.max(0, ...[...legend.querySelectorAll("rect, text")].map((piece) => Number(piece.getAttribute("x"))
+  + Number(piece.getAttribute("width") ?? 0) - frame.x)) + 30;
 let bent = false; // whether anything was ever moved
 const arrange = () => {
   const share = frames.length ? now / frames.length : 0; // of the play
@@ -173,7 +175,7 @@ const arrange = () => {
     return now;
   };
   bent ||= openings.length > 0 || intervals.length > 0;
-  const scene = { items: [], shapes: [], clusters: [], lines: [], ends: [], frames: null };
+  const scene = { items: [], shapes: [], clusters: [], lines: [], ends: [], loose: [] };
   const at = new Map(), hidden = (id) => folded.some((card) => inside(id, card.id));
   const add = (item, shape) => scene.shapes.push(shape) && scene.items.push(item) - 1;
   const sides = new Map(); // of an item in an opened column: which opening, and on which side
@@ -233,10 +235,10 @@ const arrange = () => {
     if (!shown.has(id)) label(first.shapes[numberOf.get(`${id}#`)], titles);
   }
   const line = (element, from, to, path, far) => {
-    if (from === undefined || to === undefined) return;
     if (bent) moveLine(element, path, far, bend);
+    if (from === undefined || to === undefined) return scene.loose.push(element); // to or from a folded card
     scene.lines.push(element);
-    scene.ends.push([from, to]);
+    return scene.ends.push([from, to]);
   };
   const out = new Map();
   for (const [a] of first.ends) out.set(a, (out.get(a) ?? 0) + 1);
@@ -248,6 +250,7 @@ const arrange = () => {
   };
   first.ends.forEach(([a, b], e) => {
     const element = first.lines[e], one = sides.get(a), other = sides.get(b), side = one ?? other;
+    if (folded.some(({ id }) => inside(known[a].id, id) && inside(known[b].id, id))) return undefined;
     if (!side || (one && other && one.open !== other.open)) return line(element, at.get(a), at.get(b), bend);
     const { open } = side, { kept, moved } = open, kinds = [one?.side ?? "far", other?.side ?? "far"].join(" ");
     const local = (from, to, inner) => (x) => (x >= from && x <= to ? inner(x) : bend(x));
@@ -306,7 +309,7 @@ const arrange = () => {
   scene.forward = played_(played.forward, true);
   scene.backward = played_(played.backward, second !== "backward");
 
-  frame.width = bend(frame.x + natural) - frame.x;
+  frame.width = Math.max(bend(frame.x + natural) - frame.x, openings.length ? 0 : legendWidth);
   paper.setAttribute("width", frame.width);
   resize();
   connect(scene);
