@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any
 
 from tinygrad_seq.drawing.view.printed import held
+from tinygrad_seq.drawing.view.values import delivered_to_nobody
 from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
@@ -52,7 +53,7 @@ def numbers(
     whole = all(node.saved is not None for node in nodes if node.requires_grad)
     known = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
     grads = {node: grad for node in nodes if (grad := getattr(node.owner, "stored_grad", None)) is not None}
-    reached = any(node.op is None for node in grads)
+    reached = any(node.op is None for node in grads) or any(map(delivered_to_nobody, nodes))
     found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else freed)
     products = [node for node in wanted if node.op is not None and node.op.name == "matmul"]
     left, right = ({node.parents[i] for node in products} for i in (0, 1))

@@ -100,7 +100,8 @@ const usesOf = (key) => known.flatMap((item, i) => { // in order of time, those 
   const left = gaps.flatMap(({ before, steps, ids, items: rows }) => (!rows[item.id]?.uses ? []
     : steps.map((step, k) => ({
       id: inside(item.id, before) ? ids[k] + item.id.slice(before.length) : item.id, step, share: rows[item.id].uses[k] }))));
-  return [...here, ...left];
+  const all = [...here, ...left], when = ({ step }) => Number(step.match(/-?\d+/)?.[0]);
+  return here.length > 1 && !all.some((use) => Number.isNaN(when(use))) ? all.sort((a, b) => when(a) - when(b)) : all;
 });
 const shareOf = ({ uses }) => uses?.length && uses.reduce((sum, [, share]) => sum + share, 0);
 const shares = ({ parameters, id }) => {
@@ -235,7 +236,7 @@ stage.addEventListener("pointerover", (event) => {
     const lines = [[item.shape, item.dtype].filter(Boolean).join(" "), item.step,
       item.values?.size ? numbersOf(item.values) : "",
       item.gradient ? `|gradient| ${figure(item.gradient.norm)}` : "", share ? `${percent(share)} of the gradient` : ""];
-    hover.replaceChildren(make("b", {}, item.title), ...lines.filter(Boolean).map((line) => make("span", {}, line)));
+    hover.replaceChildren(make("strong", {}, item.title), ...lines.filter(Boolean).map((line) => make("span", {}, line)));
     hover.hidden = false;
     const { width: w, height: h } = hover.getBoundingClientRect();
     hover.style.left = `${clamp(box.left + box.width / 2 - w / 2, 6, innerWidth - w - 6)}px`;

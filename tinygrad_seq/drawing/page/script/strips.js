@@ -35,7 +35,12 @@ const ofGap = (table, item, from = 0, to = undefined) => table.steps.slice(from,
   const { values, gradient } = stepOf(table, from + j, item, "");
   return { values: values?.strip ?? [], norm: gradient?.norm };
 });
-const paint = (columns, high, colour) => { // an image of one pixel for each number
+const painted = new Map(); // by what it shows: going through steps would be slow otherwise
+const paint = (key, columns, high, colour) => { // an image of one pixel for each number
+  if (!painted.has(key)) painted.set(key, pixels(columns, high, colour));
+  return painted.get(key);
+};
+const pixels = (columns, high, colour) => {
   const canvas = make("canvas", { width: Math.max(columns.length, 1), height: high }), context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, high);
   columns.forEach((column, x) => {
@@ -53,23 +58,23 @@ const strips = (bend, openings) => {
   let y = top;
   const norms = [];
   const pieces = rows.map((row) => {
-    const places = []; // [left, right, columns]
+    const places = []; // [left, right, columns, key]
     const template = [...row.cells.values()].at(-1);
     for (const card of cards.filter(({ id }) => loopOf(id) === row.loop)) {
       const left = bend(card.left), right = bend(card.right);
       if (!card.gap) {
-        if (row.cells.has(card.id)) places.push([left, right, [ofStep(known[row.cells.get(card.id)])]]);
+        if (row.cells.has(card.id)) places.push([left, right, [ofStep(known[row.cells.get(card.id)])], card.id]);
         continue;
       }
       const table = tables.get(card.id), i = table && row.cells.get(table.before);
       if (i === undefined) continue;
       const open = openings.find(([each]) => each.gaps.includes(table));
-      if (!open) places.push([left, right, ofGap(table, known[i])]);
+      if (!open) places.push([left, right, ofGap(table, known[i]), card.id]);
       else {
         const [{ kept, moved, before }, k] = open, own = before[open[0].gaps.indexOf(table)];
-        places.push([kept(card.left), kept(card.right), ofGap(table, known[i], 0, k)]);
-        places.push([moved(own.left), moved(own.right), ofGap(table, known[i], k, k + 1)]);
-        places.push([left, right, ofGap(table, known[i], k + 1)]);
+        places.push([kept(card.left), kept(card.right), ofGap(table, known[i], 0, k), `${card.id}<${k}`]);
+        places.push([moved(own.left), moved(own.right), ofGap(table, known[i], k, k + 1), `${card.id}=${k}`]);
+        places.push([left, right, ofGap(table, known[i], k + 1), `${card.id}>${k}`]);
       }
     }
     const all = places.flatMap(([, , columns]) => columns);
@@ -89,16 +94,17 @@ const strips = (bend, openings) => {
     loop = row.loop;
     const tall = clamp(3 * high, 14, 36);
     parts.push(word(places[0][0] - 8, y + tall / 2 + 4, row.name, "", "end"));
-    for (const [left, right, columns] of places) {
+    for (const [left, right, columns, part] of places) {
+      const key = [row.loop, row.name, part, isDark()].join();
       if (!columns.length) continue;
-      const color = ({ values }, j) => {
+      const colour = ({ values }, j) => {
         const v = values[Math.floor((j * values.length) / high)];
         return Number.isFinite(v) ? between(ground, v < 0 ? cold : hot, Math.abs(v) / most) : ground;
       };
-      parts.push(image(left, y, right - left, tall, paint(columns, high, color)));
+      parts.push(image(left, y, right - left, tall, paint(key, columns, high, colour)));
       if (norms.length) {
         const shade = ({ norm }) => (norm > 0 ? tint((Math.log10(norm) - floor) / reach_) : ground);
-        parts.push(image(left, y + tall + 2, right - left, 4, paint(columns, 1, shade)));
+        parts.push(image(left, y + tall + 2, right - left, 4, paint(`|${key}`, columns, 1, shade)));
       }
     }
     y += tall + (norms.length ? 14 : 8);
@@ -120,7 +126,7 @@ const top = Math.min(...heights, frame.y + frame.height - 40); // where the lege
 const merged = (places) => { // very many cards side by side are one image
   if (places.length < 60 || places.some(([, , columns]) => columns.length > 1)) return places;
   const pitch = places[1][0] - places[0][0];
-  return [[places[0][0], places.at(-1)[0] + pitch, places.flatMap(([, , columns]) => columns)]];
+  return [[places[0][0], places.at(-1)[0] + pitch, places.flatMap(([, , columns]) => columns), "all"]];
 };
 const word = (x, y, said, kind, anchor) => {
   const element = drawn("text", { x, y, "font-size": 12, "text-anchor": anchor, class: kind });

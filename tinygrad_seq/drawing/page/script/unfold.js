@@ -27,10 +27,12 @@ const folds = new Set(), shown = new Map(); // ids of folded cards; of unfolded 
 const leftmost = (list, key) => Math.min(...list.map((card) => card[key]));
 const rightmost = (list, key) => Math.max(...list.map((card) => card[key]));
 
-/** What unfolding a gap takes: all gaps of its column, the steps before them, and how far all else has to move. */
+/** What unfolding a gap takes: all gaps of the same steps above and below it, the steps before them, and how far all else has to move. */
 const opening = (id) => {
-  const here = column(cardOf.get(id)), found = here.map((gap) => tables.get(gap.id));
-  if (found.some((table) => !table || table.steps.length !== found[0].steps.length)) return null;
+  const steps = String(tables.get(id)?.steps);
+  const here = column(cardOf.get(id)).filter((gap) => String(tables.get(gap.id)?.steps) === steps);
+  const found = here.map((gap) => tables.get(gap.id));
+  if (found.includes(undefined)) return null;
   const before = found.map((table) => cardOf.get(table.before));
   if (before.some((card) => !card)) return null;
   const [left, right] = [leftmost(here, "left"), rightmost(here, "right")];
@@ -323,11 +325,12 @@ const boxRight = (ids) => Math.max(...ids.map((id) => cardOf.get(id).right));
 // ------------------------------------------------------------------------------------------------- what a reader does
 const keepPicked = (change) => {
   const { id, twin } = items[picked] ?? {};
+  picked = -1; // numbers change
   change();
   arrange();
   const same = number.get(id) ?? (twin ? items.findIndex((item) => item.twin === twin) : -1); // or in another step
   if (same < 0) return pick(-1);
-  picked = same;
+  [picked, here] = [same, same];
   fill(same);
   mark(same);
   return remember();
