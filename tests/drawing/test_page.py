@@ -144,6 +144,26 @@ def test_values_are_not_computed_from_parameters_that_were_changed():
     assert about["multiply"]["values"] == "not kept: no gradient rule reads it"
 
 
+def test_a_page_runs_no_code_of_others():
+    """Not a hook, not what a checkpoint would run again, not the forward of an op that somebody else has written."""
+    ran = []
+
+    @ts.primitive
+    def twice(xp, x):
+        ran.append("forward")
+        return x * 2
+
+    registry.pop("twice")
+    twice.vjps(lambda g, _y, _x: g * 2.0)
+    w = ts.nn.Parameter([3.0, 4.0])
+    hooked = w * w
+    hooked.register_hook(ran.append)
+    for loss in (twice(w * w).sum(), hooked.sum(), ts.checkpoint(lambda x: ran.append("again") or x * x, w).sum()):
+        loss.backward(retain_graph=True)
+        ran.clear()
+        assert told(loss, show=None)[1].items and not ran
+
+
 def test_nothing_is_kept_alive():
     x = ts.tensor(np.ones(1000, "float32"), requires_grad=True)
     loss = (x * x).tanh().sum()

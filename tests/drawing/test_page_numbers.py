@@ -84,13 +84,9 @@ def test_every_op_with_a_gradient_has_mathematics_and_a_rule_for_each_argument()
         assert [bool(rule) for rule in op.rules] in ([], [bool(rule) for rule in rules]), op.name
 
 
-@given(
-    st.sampled_from(sorted(set(elementwise) - {"cast", "transfer"})),
-    st.floats(0.1, 3.0),
-    st.floats(0.1, 3.0),
-    st.floats(-2.0, 2.0),
-    st.booleans(),
-)
+@pytest.mark.parametrize("name", sorted(set(elementwise) - {"cast", "transfer"}))
+@settings(max_examples=5)
+@given(st.floats(0.1, 3.0), st.floats(0.1, 3.0), st.floats(-2.0, 2.0), st.booleans())
 def test_an_elementwise_formula_is_what_the_op_computes_and_what_its_rules_give(name, x, other, g, below):
     op, (formula, rules) = registry[name], elementwise[name]
     if below and name not in ("log", "sqrt", "power"):
@@ -195,7 +191,8 @@ def test_a_step_that_is_left_out_has_the_numbers_of_the_picture_in_full(kind):
     _, whole = told(loss, steps=(12, 0))
     assert about.gaps
     for gap in about.gaps:
-        assert len(gap["steps"]) == len(gap["ids"]) == 8
+        numbers = [[int(re.findall(r"\d+", name)[-1]) for name in gap[names]] for names in ("steps", "ids")]
+        assert numbers == [list(range(3, 11))] * 2
         for id, row in gap["items"].items():
             for k, step in enumerate(gap["ids"]):
                 said = whole.items[step + id.removeprefix(gap["before"])]

@@ -91,8 +91,7 @@ def columns(
 def packed(summaries: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
     """Return columns of numbers, and the strips as bytes: how many in a row, each 127 at the largest of its strip."""
     if not all(isinstance(said, dict) and said.get("strip") for said in summaries):
-        norms = [said["norm"] for said in summaries if isinstance(said, dict) and "norm" in said]
-        return {"norm": norms} if len(norms) == len(summaries) else {}
+        return {}
     rows = [said["strip"][:strip_length] for said in summaries]
     bytes_ = b"".join(map(levels, rows))
     strips = {"wide": len(rows[0]), "strips": b64encode(bytes_).decode()}

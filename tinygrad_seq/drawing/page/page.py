@@ -145,6 +145,7 @@ def data(view: View, details: Details) -> dict[str, Any]:
         "scale": stem(view.scale),
         "range": [] if view.scale is None or view.scale.low is None else [view.scale.low, view.scale.high],
         "colours": palette.cold_to_hot,
+        "nothing": palette.nothing,
     }
 
 

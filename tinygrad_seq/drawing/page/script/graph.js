@@ -5,7 +5,7 @@
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement, stage = $("stage"), panel = $("panel");
 const picture = stage.querySelector("svg");
-const { items: known, texts, shared, gaps, second, scale, range: bounds, colours, ...played } = JSON.parse($("data").textContent);
+const { items: known, texts, shared, gaps, second, scale, range: bounds, colours, nothing, ...played } = JSON.parse($("data").textContent);
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);

@@ -203,6 +203,8 @@ stage.addEventListener("click", (event) => {
   if (gap && opening(gap.id) && !shown.has(gap.id)) {
     unfold(gap.id, Math.floor(gap.steps.length / 2));
     pick(number.get(`${gap.id}#`) ?? -1);
+    const step = items.flatMap((item, j) => (item.twin ? [j] : []));
+    for (const j of [step.at(-1), step[0]]) reveal(j); // of what is new
   } else if (i === undefined && card?.matches(".step") && picked < 0) {
     const table = gaps.find(({ ids }) => ids.includes(card.id));
     if (table) unfold(table.id);

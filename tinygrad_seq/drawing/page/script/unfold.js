@@ -123,7 +123,8 @@ const stripOf = (columns, k, { min, max }) => {
 const peak = (min, max) => Math.max(Math.abs(min), Math.abs(max)) || 0;
 const stepOf = (table, k, item, title) => { // an item of the step before the gap, as it is in this one
   const row = table.items[item.id] ?? {}, values = text(item, "values"), gradient = text(item, "gradient");
-  const now = { id: table.ids[k] + item.id.slice(table.before.length), step: title, twin: item.id };
+  const now = { id: table.ids[k] + item.id.slice(table.before.length), step: title, twin: item.id,
+    place: text(item, "place")?.replace(item.step, title) };
   if (row.values?.wide) now.values = unpacked(row.values, k, values);
   if (row.gradient?.norm) now.gradient = unpacked(row.gradient, k, gradient);
   if (row.first) now.first = row.first[k];
@@ -132,9 +133,9 @@ const stepOf = (table, k, item, title) => { // an item of the step before the ga
   return { ...item, ...now };
 };
 const paintNorm = (norm, shape, ...around) => { // as the picture shows a gradient
-  if (!/gradient/.test(scale) || !bounds.length || !(norm > 0)) return;
+  if (!/gradient/.test(scale) || !bounds.length || !Number.isFinite(norm)) return;
   const [low, high] = bounds.map(Math.log10), share = clamp((Math.log10(norm) - low) / (high - low), 0, 1);
-  const colour = `rgb(${tint(share)})`, thick = 0.6 + 4.4 * share;
+  const colour = norm ? `rgb(${tint(share)})` : nothing, thick = 0.6 + 4.4 * share;
   shape?.querySelector("rect").setAttribute("style", `stroke:${colour};stroke-width:${round(1 + thick / 2)}`);
   for (const line of around) {
     line.querySelector(".line").setAttribute("style", `stroke:${colour};stroke-width:${round(Math.max(thick, 1))}`);
