@@ -473,6 +473,7 @@ def test_what_is_opened_can_be_read_and_the_panel_hides_nothing(reader, files, w
         assert reader.js("return document.querySelector('#stage > svg').getAttribute('role')") == "group"
         click(reader, "#stage .node.gate")
         reader.js("document.getElementById('stage').scrollTo(1e6, 0)")
+        reader.until(lambda: reader.count(".cluster[id$='step-29']"))
         last = reader.driver.find_element(By.CSS_SELECTOR, "#stage .cluster[id$='step-29'] rect").rect
         panel, stage = reader.panel.rect, reader.stage.rect
         assert stage["x"] + stage["width"] <= panel["x"] or stage["y"] + stage["height"] <= panel["y"] + 1

@@ -14,6 +14,7 @@ from tinygrad_seq.drawing.page.numbers import Numbers
 from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 strip_length = 16
 Share = Callable[[Node, Node], float | None]  # of a weight, or what is made of it, and of an op that reads it
@@ -46,8 +47,8 @@ def gaps_of(
             continue
         loop = timeline.loops[shown.loop]
         hidden = loop[shown.order + 1 : shown.order + 1 + len(gap.steps)]
-        ops = [node.op for node in timeline.ops_in[shown]]
-        if any([node.op for node in timeline.ops_in[step]] != ops for step in hidden):
+        wired = wiring(shown, timeline)
+        if any(wiring(step, timeline) != wired for step in hidden):
             continue
         place = {node: i for i, node in enumerate(timeline.ops_in[shown])}
         columns = [timeline.ops_in[step] for step in hidden]
@@ -64,6 +65,19 @@ def gaps_of(
                     twins[id] = [node] * len(hidden)
         found.append(Gap(gap.id, before.id, list(gap.steps), [step.id for step in hidden], twins))
     return found
+
+
+def wiring(step: ScopeVisit, timeline: Timeline) -> list[tuple[Any, list[tuple[int, int]]]]:
+    """Return the ops of a step, and of each where its arguments were made, in this step and those before it."""
+    return [
+        (node.op, [
+            (other.order - step.order, position)
+            for parent in node.parents
+            for other, position in timeline.positions.get(parent, ())
+            if other.loop == step.loop
+        ])
+        for node in timeline.ops_in[step]
+    ]  # fmt: skip
 
 
 def columns(

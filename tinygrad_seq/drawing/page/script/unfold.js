@@ -148,12 +148,12 @@ const range = (titles) => {
   return titles.length === 1 ? from
     : numbers.includes(undefined) ? `${from} … ${to}` : from.replace(/-?\d+/, `${numbers[0]} … ${numbers[1]}`);
 };
-const label = (box, titles) => { // what stands in a gap
-  const [dots, count, which] = box.querySelectorAll("text");
-  if (!which) return;
-  dots.textContent = titles.length ? "⋯" : "";
-  count.textContent = titles.length ? `${titles.length} identical step${titles.length > 1 ? "s" : ""}` : "no step between";
-  which.textContent = range(titles);
+const label = (box, titles) => { // what stands in a gap, of which one step is shown, or none: as it was drawn
+  const lines = [...box.querySelectorAll("text")], count = titles?.length;
+  box.lines ??= lines.map((line) => line.textContent);
+  const said = !titles ? box.lines : count ? ["⋯", `${count} identical step${count > 1 ? "s" : ""}`, range(titles)]
+    : ["", "no step between", ""];
+  lines.forEach((line, i) => { line.textContent = said[i] ?? ""; });
 };
 
 // ----------------------------------------------------------------------------------------------------- the scene
@@ -227,15 +227,17 @@ const arrange = () => {
         } else if (inside(item.id, id)) {
           const shape = copy(first.shapes[i], `${item.id}~`);
           moveShape(shape, kept);
-          label(shape, titles.slice(0, k));
-          label(first.shapes[i], titles.slice(k + 1));
+          if (item.role === "middle") {
+            label(shape, titles.slice(0, k));
+            label(first.shapes[i], titles.slice(k + 1));
+          }
           near.set(i, add({ ...item, id: `${item.id}~` }, shape));
         }
       });
     }
   }
-  for (const { id, steps: titles } of gaps) {
-    if (!shown.has(id)) label(first.shapes[numberOf.get(`${id}#`)], titles);
+  for (const { id } of gaps) {
+    if (!shown.has(id)) label(first.shapes[numberOf.get(`${id}#`)]);
   }
   const line = (element, from, to, path, far) => {
     if (bent) moveLine(element, path, far, bend);
