@@ -525,7 +525,8 @@ FAULTS = [
           "hidden = loop[shown.order : shown.order + len(gap.steps)]", "test_page_numbers.py -k left_out"),
     Fault("values are computed from parameters that were changed", "drawing/page/numbers.py",
           "or kept is parent.owner.array", "or True", "test_page.py -k changed"),
-    Fault("a gradient that a hook may change is told", "drawing/page/numbers.py", "node.hooks or (", "(", "test_page.py -k others"),
+    Fault("a gradient that a hook may change is told", "drawing/page/numbers.py", "node.hooks or (", "(",
+          "test_page.py -k others"),
     Fault("a first step that reads anything is the same", "engine/same_step.py", "and not 0 <= i + where[1] <= last",
           "", "test_rolled.py"),
     # Steps that are found
