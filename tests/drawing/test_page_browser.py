@@ -498,6 +498,11 @@ def test_states_and_gates_are_shown_over_time(reader, files):
     names = reader.js("return [...document.querySelectorAll('#strips text')].map((e) => e.textContent)")
     assert names[:-1] == ["c", "h", "input", "forget", "cell", "output"]
     assert reader.count("#strips image") == 6 * 5 * 2  # values and gradients, in four cards and a gap
+    reader.js("""
+        const strip = document.querySelector("#strips [data-gap]"), { left, width } = strip.getBoundingClientRect();
+        strip.dispatchEvent(new MouseEvent("click", { bubbles: true, clientX: left + (10.5 / 26) * width }));
+    """)
+    assert reader.count(".node[id*='step-13#']") > 10 and reader.count("#strips image") == 6 * 7 * 2
 
 
 def test_two_drawings_are_side_by_side(reader, files):

@@ -174,9 +174,9 @@ const fill = (i) => {
   $("who").textContent = item.title;
   steer(items[i]);
   $("facts").replaceChildren(
-    make("p", {}, about), ...facts(item, item.title, item),
+    make("p", {}, about), ...shares(item), ...facts(item, item.title, item),
     ...of.flatMap((part) => [make("h3", {}, part.name), ...facts(part, part.name)]),
-    ...shares(item), ...formulas(item), ...links("Made from", inputs[i]), ...links("Used by", users[i]),
+    ...formulas(item), ...links("Made from", inputs[i]), ...links("Used by", users[i]),
   );
 };
 const pick = (i) => {
@@ -198,6 +198,11 @@ const leave = () => {
 };
 stage.addEventListener("click", (event) => {
   if (grip?.moved) return;
+  const { gap: strip, from, count } = event.target.dataset;
+  if (strip && opening(strip)) { // a step that is left out, where its column of colours is
+    const { left, width: broad } = event.target.getBoundingClientRect();
+    return unfold(strip, Number(from) + Math.floor((Number(count) * (event.clientX - left)) / broad));
+  }
   const i = nodeOf(event.target), card = event.target.closest?.("g.step, g.gap");
   const gap = i === undefined ? tables.get(card?.id) : items[i].role === "middle" && tables.get(items[i].id.slice(0, -1));
   if (gap && opening(gap.id) && !shown.has(gap.id)) {
@@ -210,6 +215,7 @@ stage.addEventListener("click", (event) => {
     if (table) unfold(table.id);
     else fold(card.id);
   } else pick(i ?? -1);
+  return undefined;
 });
 panel.addEventListener("click", (event) => {
   const button = event.target.closest("button, [data-id]");

@@ -58,7 +58,7 @@ const strips = (bend, openings) => {
   let y = top;
   const norms = [];
   const pieces = rows.map((row) => {
-    const places = []; // [left, right, columns, key]
+    const places = []; // [left, right, columns, key, and of a gap its first step]
     const template = [...row.cells.values()].at(-1);
     for (const card of cards.filter(({ id }) => loopOf(id) === row.loop)) {
       const left = bend(card.left), right = bend(card.right);
@@ -69,12 +69,12 @@ const strips = (bend, openings) => {
       const table = tables.get(card.id), i = table && row.cells.get(table.before);
       if (i === undefined) continue;
       const open = openings.find(([each]) => each.gaps.includes(table));
-      if (!open) places.push([left, right, ofGap(table, known[i]), card.id]);
+      if (!open) places.push([left, right, ofGap(table, known[i]), card.id, 0]);
       else {
         const [{ kept, moved, before }, k] = open, own = before[open[0].gaps.indexOf(table)];
-        places.push([kept(card.left), kept(card.right), ofGap(table, known[i], 0, k), `${card.id}<${k}`]);
+        places.push([kept(card.left), kept(card.right), ofGap(table, known[i], 0, k), `${card.id}<${k}`, 0]);
         places.push([moved(own.left), moved(own.right), ofGap(table, known[i], k, k + 1), `${card.id}=${k}`]);
-        places.push([left, right, ofGap(table, known[i], k + 1), `${card.id}>${k}`]);
+        places.push([left, right, ofGap(table, known[i], k + 1), `${card.id}>${k}`, k + 1]);
       }
     }
     const all = places.flatMap(([, , columns]) => columns);
@@ -94,14 +94,16 @@ const strips = (bend, openings) => {
     loop = row.loop;
     const tall = clamp(3 * high, 14, 36);
     parts.push(word(places[0][0] - 8, y + tall / 2 + 4, row.name, "", "end"));
-    for (const [left, right, columns, part] of places) {
+    for (const [left, right, columns, part, from] of places) {
       const key = [row.loop, row.name, part, isDark()].join();
       if (!columns.length) continue;
       const colour = ({ values }, j) => {
         const v = values[Math.floor((j * values.length) / high)];
         return Number.isFinite(v) ? between(ground, v < 0 ? cold : hot, Math.abs(v) / most) : ground;
       };
-      parts.push(image(left, y, right - left, tall, paint(key, columns, high, colour)));
+      const strip = image(left, y, right - left, tall, paint(key, columns, high, colour));
+      if (from !== undefined) Object.assign(strip.dataset, { gap: part.replace(/[<>]\d+$/, ""), from, count: columns.length });
+      parts.push(strip);
       if (norms.length) {
         const shade = ({ norm }) => (norm > 0 ? tint((Math.log10(norm) - floor) / reach_) : ground);
         parts.push(image(left, y + tall + 2, right - left, 4, paint(`|${key}`, columns, 1, shade)));
