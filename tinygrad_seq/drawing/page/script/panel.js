@@ -198,10 +198,11 @@ const leave = () => {
 };
 stage.addEventListener("click", (event) => {
   if (grip?.moved) return;
-  const { gap: strip, from, count } = event.target.dataset;
+  const { gap: strip } = event.target.dataset;
   if (strip && opening(strip)) { // a step that is left out, where its column of colours is
-    const { left, width: broad } = event.target.getBoundingClientRect();
-    return unfold(strip, Number(from) + Math.floor((Number(count) * (event.clientX - left)) / broad));
+    const box = event.target.ownerSVGElement, [from, , count] = box.getAttribute("viewBox").split(" ").map(Number);
+    const { left, width: broad } = box.getBoundingClientRect();
+    return unfold(strip, from + Math.floor((count * (event.clientX - left)) / broad));
   }
   const i = nodeOf(event.target), card = event.target.closest?.("g.step, g.gap");
   const gap = i === undefined ? tables.get(card?.id) : items[i].role === "middle" && tables.get(items[i].id.slice(0, -1));

@@ -290,7 +290,7 @@ const arrange = () => {
   });
 
   // The play: what is hidden is left out; the copies come when their step does.
-  const played_ = (frames, ahead) => {
+  const framesOf = (frames, ahead) => {
     let found = frames.map((frame) => frame.map((i) => at.get(i)).filter((i) => i !== undefined));
     if (openings.length) found = withCopies(frames, found, ahead);
     return found.filter((frame) => frame.length);
@@ -311,8 +311,8 @@ const arrange = () => {
     });
     return result;
   };
-  scene.forward = played_(played.forward, true);
-  scene.backward = played_(played.backward, second !== "backward");
+  scene.forward = framesOf(played.forward, true);
+  scene.backward = framesOf(played.backward, second !== "backward");
 
   frame.width = Math.max(bend(frame.x + natural) - frame.x, openings.length ? 0 : legendWidth);
   paper.setAttribute("width", frame.width);
