@@ -335,6 +335,13 @@ def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
     assert "t = 7" in reader.panel.text and "gradient" in reader.panel.text and " = " in reader.panel.text
     reader.type(Keys.END)
     assert reader.count(".node.is-lit[id*='step-7#']") > 10
+    inner = reader.count(".edge[data-source*='step-2#'][data-target*='step-2#']")
+    reader.type(Keys.ESCAPE)
+    click(reader, "#stage .cluster.step[id$='step-2'] rect")  # the step that this one is a copy of
+    assert reader.count(".node[id*='step-2#']") == 0 and reader.count(".node[id*='step-7#']") == len(third)
+    click(reader, "#stage .cluster.step[id$='step-2'] rect")
+    assert reader.count(".edge[data-source*='step-2#'][data-target*='step-2#']") == inner
+    click(reader, "#stage .node[id$='step-7#10']")
     reader.driver.find_element(By.ID, "close-gap").click()
     assert sorted(ids(reader)) == sorted(before)
 
@@ -430,6 +437,7 @@ def test_the_address_leads_back_to_node_frame_and_step(reader, files):
 
 def test_a_pointer_on_a_node_shows_a_card(reader):
     ActionChains(reader.driver).move_to_element(reader.node("forget")).perform()
+    ActionChains(reader.driver).move_by_offset(2, 0).perform()  # the first may have scrolled
     reader.until(lambda: reader.hover.is_displayed())
     assert reader.hover.text.startswith("sigmoid forget\n(2, 8) float32") and "|gradient|" in reader.hover.text
     reader.type(Keys.ARROW_RIGHT)

@@ -21,7 +21,9 @@ from tinygrad_seq.drawing.view.model import Item, Scale, View, leaves, within
 from tinygrad_seq.drawing.view.values import gradient
 
 shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
-scripts = ("graph", "zoom", "unfold", "strips", "panel", "search", "play", "keep", "keys")  # in order
+scripts = (  # in order
+    "graph", "zoom", "cards", "move", "steps", "scene", "unfold", "strips", "panel", "search", "play", "keep", "keys",
+)  # fmt: skip
 
 
 def page(view: View, picture_svg: str, details: Details) -> str:

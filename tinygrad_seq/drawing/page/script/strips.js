@@ -92,10 +92,10 @@ const placesOf = (row, bend, openings) => { // [card, its columns, from which on
     return [["all", all.flat(), [0, all.length], [bend(here[0].left), bend(here.at(-1).left) + here[1].left - here[0].left]]];
   }
   return here.flatMap((card, i) => {
-    const open = openings.find(([{ gaps: opened }]) => opened.some(({ id }) => id === card.id));
+    const open = openings.find(({ gaps: opened }) => opened.some(({ id }) => id === card.id));
     const place = [bend(card.left), bend(card.right)], many = all[i].length;
     if (!open) return [[card.id, all[i], [0, many], place]];
-    const [{ kept, moved, before, gaps: opened }, k] = open, step = before[opened.findIndex(({ id }) => id === card.id)];
+    const { kept, moved, before, gaps: opened, k } = open, step = before[opened.findIndex(({ id }) => id === card.id)];
     return [
       [card.id, all[i], [0, k], [kept(card.left), kept(card.right)]],
       [card.id, all[i], [k, 1], [moved(step.left), moved(step.right)]],
