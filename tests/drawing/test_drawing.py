@@ -71,7 +71,10 @@ def test_four_gates_come_out_of_one_split_and_states_lead_on():
     role = {item.id: (item.role, item.symbol, item.label) for item in items(view)}
     of_split = [role[edge.target] for edge in view.edges if role[edge.source][1] == "split"]
     assert of_split[:4] == [
-        ("gate", "σ", "input"), ("gate", "σ", "forget"), ("gate", "tanh", "cell"), ("gate", "σ", "output"),
+        ("gate", "σ", "input"),
+        ("gate", "σ", "forget"),
+        ("gate", "tanh", "cell"),
+        ("gate", "σ", "output"),
     ]
     carried = [role[edge.source][2] for edge in view.edges if edge.role == "state"]
     assert sorted(carried) == ["c", "c", "h", "h"]

@@ -44,7 +44,7 @@ def test_how_many_steps_to_show():
     "change",
     [
         lambda t, h: h.tanh().named("h") if t == 11 else h,
-        lambda t, h: (h * 2.0 if t == 11 else h * 1.0 if t < 0 else h),
+        lambda t, h: h * 2.0 if t == 11 else h * 1.0 if t < 0 else h,
         lambda t, h: h.named("other") if t == 11 else h,
     ],
 )

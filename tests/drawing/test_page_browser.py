@@ -45,12 +45,21 @@ def files(tmp_path_factory):
     x = ts.tensor([1.0], requires_grad=True).named(hostile)
     with ts.scope(module=hostile):
         odd = (x * x).named(hostile)
+    deep = ts.nn.GRU(3, 4, num_layers=2, bidirectional=True)
+    both = (deep(ts.tensor(np.ones((9, 2, 3), "float32")))[0] ** 2).sum()
+    thirty = (layer(ts.tensor(np.ones((30, 2, 3), "float32")))[0] ** 2).sum().named("loss")
+    for loss in (both, thirty):
+        loss.backward(retain_graph=True)
     drawings = {
         "lstm": draw(short),
+        "thirty": draw(thirty, show="gradient"),
+        "both": draw(both),
+        "shared": draw(thirty, params="shared"),
         "log": draw(short, show=ts.flow.record(short)),
         "long": draw(long, steps=(150, 150)),
         "odd": draw(odd, show={odd: 1.5e-6}),
     }
+    drawings["diff"] = ts.diff(drawings["lstm"], drawings["thirty"])
     for name, drawing in drawings.items():
         drawing.save(folder / f"{name}.html")
     return {name: (folder / f"{name}.html").as_uri() for name in drawings}
@@ -67,10 +76,12 @@ def test_a_click_tells_what_a_node_is_and_lights_its_edges(reader):
     assert not reader.panel.is_displayed()
     reader.node("forget").click()
     said = reader.panel.text
-    for part in ("sigmoid forget", "(2, 8) float32", "t = 0", "lambda g, y, _x: g * (y - y * y)", "mean", "split"):
+    for part in ("sigmoid forget", "(2, 8) float32", "t = 0", "g · y · (1 − y)", "mean", "split"):
         assert part in said
+    source = reader.panel.find_element(By.TAG_NAME, "pre").get_property("textContent")
+    assert "lambda g, y, _x: g * (y - y * y)" in source
     assert reader.count(".is-picked") == 1 and reader.count(".is-input") == 1 and reader.count(".is-user") == 1
-    assert len(reader.panel.find_elements(By.CSS_SELECTOR, ".heat i")) == 16
+    assert len(reader.panel.find_elements(By.CSS_SELECTOR, ".heat i")) == 32  # of values, and of the gradient
     reader.panel.find_element(By.XPATH, ".//button[text()='split']").click()
     assert reader.panel.find_element(By.TAG_NAME, "h2").text == "split" and reader.count(".is-user") == 4
     reader.type(Keys.ESCAPE)
@@ -105,6 +116,7 @@ def test_search_counts_and_enter_goes_round(reader):
 
 
 def test_zoom_by_button_key_and_wheel_and_back_to_fit(reader):
+    reader.type("0")
     fitted = reader.width()
     reader.driver.find_element(By.ID, "in").click()
     assert reader.width() == pytest.approx(1.25 * fitted, rel=1e-3)
@@ -196,11 +208,12 @@ def test_the_keyboard_alone_is_enough(reader):
     reader.type(Keys.ESCAPE)
     assert not reader.help.is_displayed()
     reader.js("document.getElementById('time').focus()")
-    reader.type(Keys.TAB, Keys.TAB)  # the stage scrolls, so it is a stop of its own
-    reader.type(Keys.TAB, Keys.ENTER)
-    assert reader.panel.is_displayed() and reader.count(".is-picked") == 1
+    reader.type(Keys.TAB, Keys.ARROW_RIGHT, Keys.ENTER)
+    assert reader.panel.is_displayed() and reader.count(".is-picked") == reader.count("[tabindex='0']") == 1
     reader.type(Keys.ESCAPE)
     assert reader.js("return document.activeElement.classList.contains('node')")
+    reader.type(Keys.TAB)  # one stop for all of the graph
+    assert not reader.js("return document.activeElement.closest('#stage')")
 
 
 def test_dark_follows_the_reader_and_the_button_overrules(reader):
@@ -249,9 +262,9 @@ def test_names_that_want_to_be_markup_are_shown_as_text(reader, files):
     assert not reader.driver.find_elements(By.TAG_NAME, "b")
     reader.type(Keys.END)
     assert (
-        reader.caption.text == "value 1 of 1: " + reader.panel.find_element(By.TAG_NAME, "h2").text + ", value 1.5e-6"
+        reader.caption.text == "value 1 of 1: " + reader.panel.find_element(By.TAG_NAME, "h2").text + ", value 1.5e−6"
     )
-    assert "value\n1.5e-6" in reader.panel.text
+    assert "value\n1.5e−6" in reader.panel.text
     assert reader.js("return document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -285,3 +298,225 @@ def test_300_steps_stay_usable(reader, files):
     assert loaded < 6000 * slow and step < 150 * slow, (loaded, step)
     reader.js("dispatchEvent(new Event('beforeprint'))")
     assert reader.count("g.node") > 5000
+
+
+# -------------------------------------------------------------------------------------------------- a learner plays
+
+broken = """
+    const bad = [...document.querySelectorAll("#stage *")].flatMap((e) => [...e.attributes])
+        .filter((a) => a.name !== "href" && /NaN|undefined|Infinity/.test(a.value));
+    return bad.map((a) => a.name + a.value)
+"""
+
+
+def click(reader, selector):
+    reader.js("document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', {bubbles: true}))", selector)
+
+
+def ids(reader, kind="node"):
+    return reader.js("return [...document.querySelectorAll('#stage g.' + arguments[0])].map((e) => e.id)", kind)
+
+
+def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
+    reader.driver.get(files["thirty"])
+    before = ids(reader)
+    click(reader, "#stage .node.middle")
+    assert reader.shown.text == "t = 16 is shown" and reader.count(".cluster.step") == 5
+    step = [id for id in ids(reader) if "/step-16#" in id]
+    third = [id for id in before if "/step-2#" in id]
+    assert len(step) == len(third) and len(set(ids(reader))) == len(ids(reader))
+    said = reader.js("return [...document.querySelectorAll('#stage .middle')].map((e) => e.textContent)")
+    assert any("13 identical steps" in text and "t = 3 … 15" in text for text in said)
+    assert any("12 identical steps" in text and "t = 17 … 28" in text for text in said)
+    reader.js("const w = document.getElementById('which'); w.value = 4; w.dispatchEvent(new Event('input'))")
+    assert reader.shown.text == "t = 7 is shown" and not reader.js(broken)
+    reader.type(Keys.ESCAPE)
+    click(reader, "#stage .node[id$='step-7#10']")
+    assert "t = 7" in reader.panel.text and "gradient" in reader.panel.text and " = " in reader.panel.text
+    reader.type(Keys.END)
+    assert reader.count(".node.is-lit[id*='step-7#']") > 10
+    inner = reader.count(".edge[data-source*='step-2#'][data-target*='step-2#']")
+    reader.type(Keys.ESCAPE)
+    click(reader, "#stage .cluster.step[id$='step-2'] rect")  # the step that this one is a copy of
+    assert reader.count(".node[id*='step-2#']") == 0 and reader.count(".node[id*='step-7#']") == len(third)
+    click(reader, "#stage .cluster.step[id$='step-2'] rect")
+    assert reader.count(".edge[data-source*='step-2#'][data-target*='step-2#']") == inner
+    click(reader, "#stage .node[id$='step-7#10']")
+    reader.driver.find_element(By.ID, "close-gap").click()
+    assert sorted(ids(reader)) == sorted(before)
+
+
+def test_a_card_folds_with_those_above_and_below_it_and_the_state_goes_on(reader, files):
+    reader.driver.get(files["both"])
+    reader.type("0")
+    before, lines, width = ids(reader), reader.count(".edge"), reader.width()
+    click(reader, "#stage .cluster.step[id$='forward/step-1'] rect")
+    left = ids(reader)
+    assert not [id for id in left if "/step-1#" in id] and len(left) < len(before) and reader.count(".folded") == 4
+    assert reader.count(".edge.state[data-source*='step-0#'][data-target*='step-1#']") > 0
+    reader.type(Keys.END)
+    click(reader, "#stage .cluster.step[id$='forward/step-1'] rect")
+    reader.type(Keys.HOME, "0")
+    assert sorted(ids(reader)) == sorted(before) and reader.count(".edge") == lines
+    assert reader.width() == pytest.approx(width, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [pytest.param("both", marks=pytest.mark.slow), "thirty", "shared", "odd"])
+def test_whatever_is_folded_and_unfolded_the_page_holds_together(reader, files, name):
+    reader.driver.get(files[name])
+    reader.type("0")
+    before = sorted(ids(reader))
+    gaps = ids(reader, "middle")[:2]
+    for gap in gaps:
+        click(reader, f"#stage .node[id='{gap}']")
+        reader.type(Keys.ESCAPE)
+    cards = ids(reader, "step")
+    for way in (1, -1):
+        for card in [card for card in cards[::way] if card.endswith(("forward/step-1", "forward/step-2"))]:
+            click(reader, f"#stage .cluster[id='{card}'] rect")
+            found = ids(reader)
+            assert len(set(found)) == len(found) and not reader.js(broken)
+        reader.type(Keys.END, Keys.HOME)
+    for card in ids(reader, "folded"):
+        if reader.count(f".folded[id='{card}']"):
+            click(reader, f"#stage .cluster[id='{card}'] rect")
+    for gap in gaps:
+        click(reader, f"#stage .node[id='{gap}']")
+        if reader.driver.find_element(By.ID, "close-gap").is_displayed():
+            reader.driver.find_element(By.ID, "close-gap").click()
+        reader.type(Keys.ESCAPE)
+    assert sorted(ids(reader)) == before
+
+
+@pytest.mark.parametrize("name", ["thirty", "shared"])
+def test_a_weight_shows_all_its_uses_with_their_shares(reader, files, name):
+    reader.driver.get(files[name])
+    reader.type("0")
+    click(reader, "#stage .node.weight")
+    drawn = 1 if name == "shared" else 4
+    assert reader.count(".is-use") == reader.count(".badge") == drawn
+    bars = reader.js("return [...document.querySelectorAll('.shares title')].map((e) => e.textContent)")
+    assert len(bars) == 30 and bars[0].startswith("t = 0: ") and bars[-1].startswith("t = 29: ")
+    shares = [float(bar.split(": ")[1].removesuffix(" %").replace("−", "-")) for bar in bars]
+    assert sum(shares) == pytest.approx(100, abs=2)
+    if name == "thirty":
+        reader.js("document.querySelectorAll('.shares g')[20].dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+        assert reader.shown.text == "t = 20 is shown" and reader.count(".is-use") == 5
+    reader.type(Keys.ESCAPE)
+    assert reader.count(".is-use, .badge") == 0
+
+
+def test_going_back_arrows_turn_round(reader):
+    heads = "return [...document.querySelectorAll('#stage .edge .head')].map((e) => e.getAttribute('d'))"
+    tips = """
+        return [...document.querySelectorAll("#stage .edge.is-lit")].map((edge) => {
+            const box = document.getElementById(edge.dataset.source).querySelector("rect").getBBox();
+            const [x, y] = edge.querySelector(".head").getAttribute("d").match(/-?[\\d.]+/g).map(Number);
+            return Math.max(box.x - x, x - box.x - box.width, box.y - y, y - box.y - box.height) < 7;
+        })
+    """
+    before = reader.js(heads)
+    reader.type(Keys.END)
+    at_source = reader.js(tips)
+    assert len(at_source) > 50 and all(at_source) and reader.js(heads) != before
+    reader.type(Keys.HOME)
+    assert reader.js(heads) == before
+
+
+def test_the_address_leads_back_to_node_frame_and_step(reader, files):
+    reader.driver.get(files["thirty"])
+    reader.type("/", "t = 12", Keys.ENTER)
+    assert reader.found().startswith("1 of ") and "t = 12" in reader.panel.text
+    reader.js("document.activeElement.blur()")
+    reader.type(*[Keys.ARROW_RIGHT] * 3)
+    address, panel, caption = reader.driver.current_url, reader.panel.text, reader.caption.text
+    reader.driver.get("about:blank")
+    reader.driver.get(address)
+    assert reader.panel.text == panel and reader.caption.text == caption and reader.count("[id*='step-12#']") > 10
+
+
+def test_a_pointer_on_a_node_shows_a_card(reader):
+    ActionChains(reader.driver).move_to_element(reader.node("forget")).perform()
+    ActionChains(reader.driver).move_by_offset(2, 0).perform()  # the first may have scrolled
+    reader.until(lambda: reader.hover.is_displayed())
+    assert reader.hover.text.startswith("sigmoid forget\n(2, 8) float32") and "|gradient|" in reader.hover.text
+    reader.type(Keys.ARROW_RIGHT)
+
+
+def test_the_picture_is_saved_as_svg_and_png(reader, files):
+    reader.driver.get(files["thirty"])
+    js = """
+        const done = arguments[arguments.length - 1], found = [];
+        const blobs = new Map(), make = URL.createObjectURL;
+        URL.createObjectURL = (blob) => { const url = make(blob); blobs.set(url, blob); return url; };
+        HTMLAnchorElement.prototype.click = function () { found.push([this.download, blobs.get(this.href)]); };
+        document.getElementById("svg").click();
+        document.getElementById("png").click();
+        const wait = setInterval(async () => {
+            if (found.length < 2) return;
+            clearInterval(wait);
+            const text = await found[0][1].text(), svg = new DOMParser().parseFromString(text, "image/svg+xml");
+            done([found.map(([name]) => name), svg.documentElement.tagName, svg.querySelectorAll("g.node").length,
+                found[1][1].type, found[1][1].size]);
+        }, 30);
+    """
+    reader.driver.set_script_timeout(30)
+    names, root, nodes, kind, size = reader.driver.execute_async_script(js)
+    assert names == ["How_loss_was_made.svg", "How_loss_was_made.png"] and root == "svg"
+    assert nodes == reader.js("return JSON.parse(document.getElementById('data').text).items.length")
+    assert kind == "image/png" and size > 20_000
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_what_is_opened_can_be_read_and_the_panel_hides_nothing(reader, files, width, height):
+    with reader.seen("DeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 700):
+        reader.driver.get(files["thirty"])
+        smallest = reader.js("""
+            const svg = document.querySelector("#stage > svg");
+            const zoom = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+            return Math.min(...[...svg.querySelectorAll("text, tspan")].filter((e) => e.hasAttribute("font-size"))
+                .map((e) => Number(e.getAttribute("font-size")) * zoom))
+        """)
+        assert smallest > 10.99
+        assert reader.js("return document.querySelector('#stage > svg').getAttribute('role')") == "group"
+        click(reader, "#stage .node.gate")
+        reader.js("document.getElementById('stage').scrollTo(1e6, 0)")
+        reader.until(lambda: reader.count(".cluster[id$='step-29']"))
+        last = reader.driver.find_element(By.CSS_SELECTOR, "#stage .cluster[id$='step-29'] rect").rect
+        panel, stage = reader.panel.rect, reader.stage.rect
+        assert stage["x"] + stage["width"] <= panel["x"] or stage["y"] + stage["height"] <= panel["y"] + 1
+        assert last["x"] + last["width"] <= stage["x"] + stage["width"]
+
+
+def test_two_fingers_zoom(reader):
+    before = reader.width()
+    reader.js("""
+        const stage = document.getElementById("stage");
+        const touch = (id, x) => new Touch({ identifier: id, target: stage, clientX: x, clientY: 300 });
+        for (const [kind, x] of [["touchstart", 500], ["touchmove", 600]]) {
+            const touches = [touch(0, 400), touch(1, x)];
+            stage.dispatchEvent(new TouchEvent(kind, { touches, bubbles: true, cancelable: true }));
+        }
+    """)
+    assert reader.width() == pytest.approx(2 * before, rel=1e-2)
+
+
+def test_states_and_gates_are_shown_over_time(reader, files):
+    reader.driver.get(files["thirty"])
+    names = reader.js("return [...document.querySelectorAll('#strips text')].map((e) => e.textContent)")
+    assert names[:-1] == ["c", "h", "input", "forget", "cell", "output"]
+    assert reader.count("#strips image") == 6 * 5 * 2  # values and gradients, in four cards and a gap
+    reader.js("""
+        const strip = document.querySelector("#strips [data-gap]"), { left, width } = strip.getBoundingClientRect();
+        strip.dispatchEvent(new MouseEvent("click", { bubbles: true, clientX: left + (10.5 / 26) * width }));
+    """)
+    assert reader.count(".node[id*='step-13#']") > 10 and reader.count("#strips image") == 6 * 7 * 2
+
+
+def test_two_drawings_are_side_by_side(reader, files):
+    reader.driver.get(files["diff"])
+    lines = reader.driver.find_elements(By.CSS_SELECTOR, "header button")
+    assert lines and len(reader.driver.find_elements(By.CSS_SELECTOR, ".side > svg")) == 2
+    assert reader.driver.find_elements(By.CSS_SELECTOR, ".side .come")
+    lines[0].click()
+    assert reader.driver.find_elements(By.CSS_SELECTOR, ".told")

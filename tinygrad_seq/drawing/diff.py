@@ -5,16 +5,20 @@ is compared step by step, also where a picture leaves steps out, and what severa
 What follows from a difference already told (a sum over one more step) is not told again.
 """
 
+import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, groupby, zip_longest
+from pathlib import Path
 from typing import Any
 
+from tinygrad_seq.drawing.page.side_by_side import side_by_side
 from tinygrad_seq.drawing.picture import Drawing
 from tinygrad_seq.drawing.render.json_text import natural
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Cluster, Item, View, leaves, within
+from tinygrad_seq.saving.atomic_file import write_file
 
 Times = Sequence[str]  # titles of steps
 Job = tuple[Any, Any, str, Times]  # two clusters or items to compare, where they are, and at which steps
@@ -22,12 +26,24 @@ Loop = dict[str, Cluster]  # for every step, drawn or not, the cluster that show
 
 
 class Difference(tuple[str, ...]):
-    """The lines that tell two drawings apart; printed, one line a difference."""
+    """The lines that tell two drawings apart; printed, one line a difference; `.save("x.html")`: both side by side."""
 
-    __slots__ = ()
+    drawings: tuple[Drawing, Drawing]
+    places: list[tuple[list[str], list[str]]]  # of every line, the ids of what it is about, in either drawing
 
     def __repr__(self) -> str:
         return "\n".join(self) or "no difference"
+
+    @property
+    def html(self) -> str:
+        """Both drawings side by side, what differs marked, as one HTML page."""
+        return side_by_side([drawing.svg for drawing in self.drawings], self, self.places)
+
+    def save(self, path: str | Path) -> None:
+        """Write the page. Raises ValueError for a name that does not end in .html."""
+        if Path(path).suffix.lower() != ".html":
+            raise ValueError(f"save: the name of a difference must end in .html, got {Path(path).name!r:.80}")
+        write_file(os.fsdecode(path), self.html.encode())
 
 
 def diff(a: Drawing, b: Drawing) -> Difference:
@@ -45,11 +61,16 @@ def diff(a: Drawing, b: Drawing) -> Difference:
     + step t = 3 in RNN / layer 0 · forward: 5 ops
     >>> ts.diff(three, three)
     no difference
+
+    `ts.diff(a, b).save("x.html")` writes a page with both side by side, where what differs is marked.
     """
     for drawing in (a, b):
         if not isinstance(drawing, Drawing):
             raise TypeError(f"diff: expected two Drawings, as ts.draw makes them, got {type(drawing).__name__}")
-    return Difference(Comparison(a.view, b.view).lines())
+    comparison = Comparison(a.view, b.view)
+    found = Difference(comparison.lines())
+    found.drawings, found.places = (a, b), [(list(old), list(new)) for old, new in comparison.places.values()]
+    return found
 
 
 class Comparison:
@@ -58,6 +79,7 @@ class Comparison:
     def __init__(self, a: View, b: View) -> None:
         self.views, self.reads, self.loops = (a, b), (reads(a), reads(b)), (loops_of(a), loops_of(b))
         self.found: dict[tuple[str, str, str], dict[str, None]] = {}  # (what, where, details): at which steps
+        self.places: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}  # of the same: which ids
         self.changed: set[str] = set()  # names of ops that only one of the two has
         self.lengths: set[tuple[int, int]] = set()  # numbers of steps of loops, which shapes may follow
 
@@ -79,10 +101,15 @@ class Comparison:
                 self.tell("~", label, details=f"{old[label]} is {shape}")
         return [f"{what}{place(path, list(times))}{details}" for (what, path, details), times in self.found.items()]
 
-    def tell(self, sign: str, what: str, path: str = "", times: Times = (), details: str = "") -> None:
+    def tell(
+        self, sign: str, what: str, path: str = "", times: Times = (), details: str = "",
+        old: Sequence[Cluster | Item] = (), new: Sequence[Cluster | Item] = (),
+    ) -> None:  # fmt: skip
         """Keep a sentence; said of other steps too, it stays one."""
-        found = self.found.setdefault((f"{sign} {what}", path, details and f": {details}"), {})
-        found.update(dict.fromkeys(times))
+        said = f"{sign} {what}", path, details and f": {details}"
+        self.found.setdefault(said, {}).update(dict.fromkeys(times))
+        for ids, things in zip(self.places.setdefault(said, ({}, {})), (old, new)):
+            ids.update({thing.id: None for thing in things})
 
     def inner_clusters(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
         """Pair the clusters in two clusters; tell which are renamed, and which have no partner."""
@@ -90,9 +117,11 @@ class Comparison:
         pairs, old, new = paired(old, new, lambda cluster: (cluster.key, cluster.label))
         renamed, old, new = paired(old, new, lambda cluster: cluster.key)
         for one, other in renamed:
-            self.tell("~", f"{called(one)} is {other.label}", path, times)
-        for sign, inner in [("-", inner) for inner in old] + [("+", inner) for inner in new]:
-            self.tell(sign, called(inner), path, times, ops(inner))
+            self.tell("~", f"{called(one)} is {other.label}", path, times, "", [one], [other])
+        for inner in old:
+            self.tell("-", called(inner), path, times, ops(inner), [inner])
+        for inner in new:
+            self.tell("+", called(inner), path, times, ops(inner), [], [inner])
         return [(one, other, joined(path, other.label), times) for one, other in pairs + renamed]
 
     def steps(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
@@ -108,7 +137,9 @@ class Comparison:
                     if told:
                         first, *more = titles = list(run)
                         what = f"{len(titles)} steps, {span(titles)}," if more else f"step {first}"
-                        self.tell(sign, what, path, details=told + " each" * bool(more))
+                        only = [here[title] for title in titles]
+                        details = told + " each" * bool(more)
+                        self.tell(sign, what, path, (), details, *((only, []) if sign == "-" else ([], only)))
             pairs = grouped(((old[title].id, new[title].id), title) for title in new if title in old)
             jobs += [(old[titles[0]], new[titles[0]], path, tuple(titles)) for titles in pairs.values()]
         return jobs
@@ -119,8 +150,9 @@ class Comparison:
         old, new = ([item for item in cluster.items if item.role not in skipped] for cluster in (a, b))
         pairs, old, new = paired(old, new, text_of)
         for sign, rest in (("-", old), ("+", new)):
-            for text, many in Counter(map(text_of, rest)).items():
-                self.tell(sign, text + (f" ({many} times)" if many > 1 else ""), path, times)
+            for text, same in grouped((text_of(item), item) for item in rest).items():
+                what = text + (f" ({len(same)} times)" if len(same) > 1 else "")
+                self.tell(sign, what, path, times, "", *((same, []) if sign == "-" else ([], same)))
         self.changed.update(map(name_of, old + new))
         return [(one, other, path, times) for one, other in pairs]
 
@@ -128,16 +160,17 @@ class Comparison:
         """Tell how two items of one name differ in their shapes, and in what they read."""
         told = a.role == "weight" and self.views[0].legend and self.views[1].legend  # with the Parameters
         if a.shape != b.shape and not told and not self.follows(a.shape, b.shape):
-            self.tell("~", text_of(a), path, times, f"{a.shape} is {b.shape}".replace("\n", ", "))
+            self.tell("~", text_of(a), path, times, f"{a.shape} is {b.shape}".replace("\n", ", "), [a], [b])
         one, other = sorted(self.reads[0][a.id]), sorted(self.reads[1][b.id])
         old, new = ({name for _, name in read} for read in (one, other))
         if old != new and self.changed.isdisjoint(old ^ new):
             gone, come = (", ".join(sorted(names)) for names in (old - new, new - old))
             details = f"reads {come or 'nothing'} instead of {gone}" if gone else f"reads {come}, too"
-            self.tell("~", text_of(a), path, times, details)
+            self.tell("~", text_of(a), path, times, details, [a], [b])
         before, after = ([name for operand, name in read if operand] for read in (one, other))
         if old == new and before != after and sorted(before) == sorted(after):
-            self.tell("~", text_of(a), path, times, f"operands {', '.join(after)} instead of {', '.join(before)}")
+            details = f"operands {', '.join(after)} instead of {', '.join(before)}"
+            self.tell("~", text_of(a), path, times, details, [a], [b])
 
     def follows(self, a: str, b: str) -> bool:
         """Return whether a shape is another one because there are more steps."""

@@ -1,56 +1,100 @@
 """Collect what a reader may ask about each item of a picture: its shape, its numbers, its gradient, its rules.
 
-Plain text and numbers, taken while the graph is there, so that a page never keeps an array alive. A value is known
-where anything still holds it: the Tensor of a leaf, or a rule that will read it.
+Plain text and numbers, taken while the graph is there, so that a page never keeps an array alive. Of the steps that a
+picture leaves out it is only the numbers, since all else is that of the step before.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from math import isfinite
 from typing import Any
 
+from tinygrad_seq.drawing.page.left_out import columns, gaps_of
+from tinygrad_seq.drawing.page.mathematics import mathematics
+from tinygrad_seq.drawing.page.numbers import Numbers, numbers
 from tinygrad_seq.drawing.page.rule_source import rules_of
+from tinygrad_seq.drawing.view.conventions import preparing
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View, within
-from tinygrad_seq.drawing.view.printed import held
-from tinygrad_seq.drawing.view.values import grad_size
-from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 
-strip_length = 64
-Details = dict[str, dict[str, Any]]  # by item
+many = 2000  # items, of which strips are shorter
+
+
+@dataclass(slots=True)
+class Details:
+    """What there is to say about every item, by id; about the steps in gaps; and about all of it."""
+
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    notice: str = ""
 
 
 def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) -> Details:
     """Return what there is to say about every item that is a node of the graph above `roots`.
 
-    Plain data for JSON. `values` is a dict (mean, min, max, size, and a strip of at most 64 of them, evenly spaced) or
-    a sentence that says why there are none; those of `outputs` are known. `gradient` is the `.grad` of one element, the
-    norm of a longer one, or None. What is made of several parameters (the sum of two biases) has what there is to say
-    about each in `of`.
+    Plain data for JSON. `values` and `gradient` are dicts (mean, min, max, size, and a strip of evenly spaced numbers;
+    of a gradient also its norm) or a sentence that says why there are none. What is made of several parameters (the
+    sum of two biases) has what there is to say about each in `of`. `uses` says for a parameter what share of its
+    gradient comes from each op that reads it.
     """
     nodes = ancestors(roots)
-    values = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
+    made, ordinal = made_of_parameters(nodes), {node: i for i, node in enumerate(nodes)}
+    items = {item.id: item for cluster in within(view.top) for item in cluster.items if item.ordinal >= 0}
+    drawn = {id: nodes[item.ordinal] for id, item in items.items()}
+    readers = grouped((edge.source, edge.target) for edge in view.edges if edge.target in drawn)
+    gaps = gaps_of(view, nodes, drawn, readers)
+    shown = [*drawn.values(), *(node for gap in gaps for twins in gap.twins.values() for node in twins)]
+    wanted = {near for node in shown for near in (node, *node.parents, *made.get(node, ()))}
+    in_full = [near for node in drawn.values() for near in (node, *made.get(node, ()))] if len(drawn) < many else []
+    known = numbers(roots, outputs, wanted, made, set(in_full))
     rules = cache(rules_of)
-    say = cache(lambda node: entry(node, values.get(node), [] if node.op is None else rules(node.op)))
-    found: Details = {}
-    for item in (item for cluster in within(view.top) for item in cluster.items if item.ordinal >= 0):
-        node = nodes[item.ordinal]
-        made = [leaf for leaf in ancestors([node]) if leaf.op is None] if item.role == "weight" else [node]
-        if len(made) > 1:
-            found[item.id] = {"op": "parameters", "of": [*map(say, made)]}
-        elif item.symbol or made[0].op is None:
-            found[item.id] = say(made[0])
+    say = cache(lambda node: entry(node, known, [] if node.op is None else rules(node.op)))
+    found = Details(notice=known.notice)
+
+    def share(leaf: Node, reader: Node) -> float | None:
+        """Return the share that comes from a reader of a leaf, or of what is made of parameters."""
+        parts = [known.shares.get((reader, parent)) for parent in reader.parents if same(leaf, parent)]
+        return sum(filter(None, parts)) if parts and None not in parts else None
+
+    def same(leaf: Node, parent: Node) -> bool:
+        return parent is leaf or not set(made.get(leaf, ())).isdisjoint(made.get(parent, ()))
+
+    for id, node in drawn.items():
+        weight = items[id].role == "weight"
+        parameters = [*made.get(node, [node])] if weight else [node]
+        if len(parameters) > 1:
+            found.items[id] = {"op": "parameters", "of": [*map(say, parameters)]}
+        elif items[id].symbol or parameters[0].op is None:
+            found.items[id] = dict(say(parameters[0]))
         else:  # many ops folded into one item, which gives what the last of them gives
-            found[item.id] = {name: say(node)[name] for name in ("shape", "dtype", "values", "gradient")}
+            found.items[id] = {name: say(node)[name] for name in ("shape", "dtype", "values", "gradient")}
+        if weight:
+            parts = {user: share(node, drawn[user]) for user in readers[id]}
+            found.items[id]["parameters"] = sorted(ordinal[leaf] for leaf in parameters)
+            found.items[id]["uses"] = {user: round(part, 6) for user, part in parts.items() if part is not None}
+    feet = {id: node for id, node in drawn.items() if items[id].role == "weight"}
+    found.gaps = [columns(gap, known, feet, readers, share) for gap in gaps]
     return found
 
 
-def entry(node: Node, value: Array | None, rules: list[tuple[str, str]]) -> dict[str, Any]:
+def made_of_parameters(nodes: Sequence[Node]) -> dict[Node, tuple[Node, ...]]:
+    """Return for every parameter, and for what is prepared of parameters alone, the parameters."""
+    made: dict[Node, tuple[Node, ...]] = {}
+    for node in nodes:
+        if node.op is None and node.requires_grad:
+            made[node] = (node,)
+        elif node.op is not None and node.op.name in preparing and all(parent in made for parent in node.parents):
+            made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
+    return made
+
+
+def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str, Any]:
     """Say all there is to say about a node."""
     several = bool(node.shape) and isinstance(node.shape[0], tuple)
     kind = "parameter" if node.requires_grad else "input" if node.shape else "constant"
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
-    gradient = grad_size(node)
+    numbers = [known.first.get(near, "") for near in (node, *node.parents)] if len(node.parents) < 3 else []
     return {
         "op": kind if node.op is None else node.op.name,
         "about": about if node.op is None else (node.op.forward.__doc__ or "").strip().partition("\n")[0],
@@ -58,9 +102,13 @@ def entry(node: Node, value: Array | None, rules: list[tuple[str, str]]) -> dict
         "shape": ", ".join(map(str, node.shape)) if several else str(node.shape),
         "dtype": str(node.dtype),
         "line": node.line or "",
-        "values": absent(node) if value is None else summary(value),
-        "gradient": None if gradient is None else rounded(gradient),
+        "values": known.values.get(node, absent(node)),
+        "gradient": known.gradients.get(node),
         "rules": rules,
+        "mathematics": [] if node.op is None else mathematics.get(node.op.name, []),
+        "arguments": [] if node.op is None else node.op.names,
+        "first": numbers,
+        "terms": known.terms.get(node, []),
     }
 
 
@@ -68,25 +116,4 @@ def absent(node: Node) -> str:
     """Say why a value is not known."""
     if node.op is None:
         return "not kept: nothing holds it any more"
-    kept = node.saved is not None
-    return "not kept: no gradient rule reads it" if kept else "freed by backward (retain_graph=True keeps it)"
-
-
-def summary(value: Any) -> dict[str, Any] | str:
-    """Return mean, extremes and a strip of evenly spaced values; only these are copied from a device."""
-    if type(value) not in modules:
-        return dict.fromkeys(("mean", "min", "max"), rounded(value)) | {"size": 1, "strip": []}
-    if not value.size:
-        return "empty"
-    with quiet(all="ignore"):
-        mean, low, high = (rounded(to_host(number).item()) for number in (value.mean(), value.min(), value.max()))
-    strip = map(rounded, to_host(value.reshape(-1)[:: -(-value.size // strip_length)]).tolist())
-    return {"mean": mean, "min": low, "max": high, "size": value.size, "strip": [*strip]}
-
-
-def rounded(number: float) -> float | str:
-    """Return four digits of a float; what is not finite as text, because JSON has no number for it."""
-    if not isinstance(number, float) or not isfinite(number):
-        return str(number) if isinstance(number, float) else int(number)
-    short = float(f"{number:.4g}")
-    return short if isfinite(short) else number  # the largest numbers would round to infinity
+    return "" if node.saved is None else "not kept: no gradient rule reads it"

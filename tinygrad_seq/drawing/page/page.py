@@ -11,7 +11,8 @@ from importlib.resources import files
 from math import inf, log10
 from typing import Any
 
-from tinygrad_seq.drawing.page.details import Details, rounded
+from tinygrad_seq.drawing.page.details import Details
+from tinygrad_seq.drawing.page.numbers import rounded
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.title_and_legend import tenfold
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -19,7 +20,10 @@ from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item, Scale, View, leaves, within
 from tinygrad_seq.drawing.view.values import gradient
 
-shared = ("place", "about", "rules", "line", "of", "values")  # what many items may have in common
+shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
+scripts = (  # in order
+    "graph", "zoom", "cards", "move", "steps", "scene", "unfold", "strips", "panel", "search", "play", "keep", "keys",
+)  # fmt: skip
 
 
 def page(view: View, picture_svg: str, details: Details) -> str:
@@ -31,11 +35,24 @@ def page(view: View, picture_svg: str, details: Details) -> str:
         "key": "" if view.scale is None else key(view.scale),
         "palette": colours(),
         "style": asset("page.css"),
-        "picture": picture_svg[max(picture_svg.find("<svg"), 0) :],  # HTML takes no XML declaration
+        "picture": dressed(picture_svg, title),
         "data": inlined(data(view, details)),
-        "script": asset("page.js") + "\n" + asset("play.js"),
+        "script": "\n\n".join(asset(f"script/{name}.js") for name in scripts),
+        "notice": f'<p id="notice">{escape(details.notice)}</p>' if details.notice else "",
     }
-    return re.sub("@@([a-z]+)@@", lambda part: parts[part[1]], asset("page.html"))
+    return filled("page.html", parts)
+
+
+def filled(name: str, parts: dict[str, str]) -> str:
+    """Return a page in which every @@part@@ is put in."""
+    return re.sub("@@([a-z]+)@@", lambda part: parts[part[1]], asset(name))
+
+
+def dressed(picture_svg: str, title: str) -> str:
+    """Return the SVG as part of a page: HTML takes no XML declaration, a reader of screens wants a role and a name."""
+    svg = picture_svg[max(picture_svg.find("<svg"), 0) :]
+    svg = svg.replace("<svg ", f'<svg role="group" aria-label="{title}" ', 1)
+    return svg.replace("</style>", asset("picture.css") + f"</style><title>{title}</title>", 1)
 
 
 def asset(name: str) -> str:
@@ -46,7 +63,8 @@ def colours() -> str:
     """Return the palette of all pictures as custom properties, each for a light and a dark page."""
     names = ("ink", "quiet", "line", "paper", "card", "card_edge", "ground", "frame", "state")
     day = {name.replace("_", "-"): getattr(palette, name) for name in names} | {"input": palette.fills["input"]}
-    pairs = [f"--{name}: light-dark({light}, {palette.dark.get(light, light)})" for name, light in day.items()]
+    night = palette.dark | {palette.state: "#62BCE6", palette.fills["input"]: "#FF8A5C"}
+    pairs = [f"--{name}: light-dark({light}, {night.get(light, light)})" for name, light in day.items()]
     return ":root { " + "; ".join(pairs) + " }"
 
 
@@ -96,7 +114,7 @@ def data(view: View, details: Details) -> dict[str, Any]:
             below = f"{place} / {inner.label}" if place else inner.label
             where[inner.id] = below, inner.label if inner.key == "step" else step
         for item in cluster.items:
-            about = details.get(item.id, {})
+            about = details.items.get(item.id, {})
             told = {
                 "id": item.id, "title": title(item, about), "role": item.role, "symbol": item.symbol, "step": step,
                 **about, "value": None if item.value is None else rounded(item.value), "place": place,
@@ -105,6 +123,9 @@ def data(view: View, details: Details) -> dict[str, Any]:
             numbers = {name: texts.setdefault(json.dumps(entry[name]), len(texts)) for name in shared if name in entry}
             items.append(entry | numbers)
     number = {item["id"]: i for i, item in enumerate(items)}
+    for told in items:
+        if "uses" in told:
+            told["uses"] = [[number[user], part] for user, part in told["uses"].items()]
     forward = [[number[item] for item in frame] for frame in forward_frames(view)]
     backward = [[number[item]] for item in dict.fromkeys(view.backward) if item in number] or forward[::-1]
     second, recorded = "backward", made_by_backward(view)
@@ -118,10 +139,15 @@ def data(view: View, details: Details) -> dict[str, Any]:
         "items": items,
         "texts": [json.loads(text) for text in texts],
         "shared": shared,
+        "gaps": details.gaps,
+        "notice": details.notice,
         "forward": forward,
         "backward": backward,
         "second": second,
         "scale": stem(view.scale),
+        "range": [] if view.scale is None or view.scale.low is None else [view.scale.low, view.scale.high],
+        "colours": palette.cold_to_hot,
+        "nothing": palette.nothing,
     }
 
 

@@ -18,8 +18,14 @@ def is_small(roots: Sequence[Node]) -> bool:
     """Tell whether a graph is so small that its numbers are shown without being asked for: no layer has made it."""
     nodes = ancestors(roots)
     return len(nodes) <= most_nodes and all(
-        prod(node.shape) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
+        numbers_in(node) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
     )
+
+
+def numbers_in(node: Node) -> int:
+    """Count the numbers in a node's output, or in all its outputs."""
+    several = bool(node.shape) and isinstance(node.shape[0], tuple)
+    return sum(map(prod, node.shape)) if several else prod(node.shape)  # type: ignore[arg-type]
 
 
 def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
@@ -59,7 +65,7 @@ def held(nodes: Sequence[Node]) -> dict[Node, Array]:
 
 def rows(value: Any, before: str = "") -> str:
     """Return at most eight numbers in rows of the last axis, at most four in a row; "" for more, or for none."""
-    shape = getattr(value, "shape", ())
+    shape = (0,) if isinstance(value, list) else getattr(value, "shape", ())  # the outputs of one op stand on them
     if not 0 < prod(shape) <= most_numbers:
         return ""
     numbers: list[float] = to_host(value).reshape(-1).tolist() if shape else [float(value)]

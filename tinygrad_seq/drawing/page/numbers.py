@@ -1,0 +1,194 @@
+"""Find the numbers of a graph: values, gradients, and the share of every use in the gradient of a parameter.
+
+A value that no gradient rule keeps is computed again from those that are kept, as long as no backward has freed the
+graph and no parameter was changed. Gradients come from two more walks, in which nothing is changed: the first finds
+them, the second what part of a parameter's gradient comes from each use. Only what is asked for is remembered, and only
+as a few numbers.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from tinygrad_seq.drawing.view.printed import held
+from tinygrad_seq.drawing.view.values import delivered_to_nobody
+from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
+from tinygrad_seq.engine.backprop import starting_gradients
+from tinygrad_seq.engine.graph import Node, Value, ancestors
+from tinygrad_seq.engine.norms import norm
+from tinygrad_seq.engine.primitive import registry
+from tinygrad_seq.engine.walk import Use, walk
+
+strip_length = 64
+shorter = 4  # times, where there are many
+Summary = dict[str, Any]
+Made = Mapping[Node, tuple[Node, ...]]  # parameters, and what is prepared of them alone: of which
+no_gradients = "No gradients yet: they are here after loss.backward(retain_graph=True)."
+freed = "A backward has freed this graph. Values of results, and their gradients, are here after "
+freed += "loss.backward(retain_graph=True)."
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What is known of some nodes; `notice` says what is not, and why."""
+
+    values: dict[Node, Summary | str]
+    first: dict[Node, float | str]  # the first number of each value
+    terms: dict[Node, list[tuple[float | str, float | str]]]  # of the first number of a product of matrices
+    gradients: dict[Node, Summary]
+    shares: dict[tuple[Node, Node], float]  # by reader and what it reads; those of a parameter sum to 1
+    notice: str
+
+
+def numbers(
+    roots: Sequence[Node],
+    outputs: Sequence[Value],
+    wanted: Collection[Node],
+    made: Made,
+    near: Collection[Node],  # of which strips are long
+) -> Numbers:
+    """Return the numbers of wanted nodes, and the shares of the uses of parameters."""
+    nodes = ancestors(roots)
+    whole = all(node.saved is not None for node in nodes if node.requires_grad)
+    known = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
+    grads = {node: grad for node in nodes if (grad := getattr(node.owner, "stored_grad", None)) is not None}
+    reached = any(node.op is None for node in grads) or any(map(delivered_to_nobody, nodes))
+    found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else freed)
+    products = [node for node in wanted if node.op is not None and node.op.name == "matmul"]
+    left, right = ({node.parents[i] for node in products} for i in (0, 1))
+    rows: dict[Node, Any] = {}
+    columns: dict[Node, Any] = {}
+    with quiet(all="ignore"):
+        for node, value in computed(nodes, known, wanted if whole and unchanged(nodes) else ()):
+            if node in wanted:
+                found.values[node] = summary(value, node in near)
+                found.first[node] = heads(value.reshape(-1)[:1])[0] if getattr(value, "size", 0) else ""
+            if node in left:
+                rows[node] = heads(value.reshape(-1)[: value.shape[-1]])
+            if node in right:
+                columns[node] = heads(value if value.ndim == 1 else value[(0,) * (value.ndim - 2)][:, 0])
+        plain = not any(node.hooks or (node.op is not None and node.op.name == "checkpoint") for node in nodes)
+        if reached and whole and plain and all(output.array.size == 1 for output in outputs):  # runs no code of others
+            walked(outputs, wanted, made, near, found)
+        found.gradients.update({n: gradient(grad.array, n in near) for n, grad in grads.items() if n in wanted})
+    for node in products:
+        found.terms[node] = [*zip(rows.get(node.parents[0], []), columns.get(node.parents[1], []))]
+    return found
+
+
+def heads(vector: Array) -> list[float | str]:
+    """Return the first four numbers of a vector."""
+    return [*map(rounded, to_host(vector[:4]).tolist())]
+
+
+def unchanged(nodes: Sequence[Node]) -> bool:
+    """Tell whether every parameter is still the one that the graph was made with, as far as rules have kept it."""
+    pairs = ((parent, kept) for node in nodes for parent, kept in zip(node.parents, node.saved or ()))
+    return all(kept is parent or parent.owner is None or kept is parent.owner.array for parent, kept in pairs)
+
+
+def computed(
+    nodes: Sequence[Node], known: Mapping[Node, Array], wanted: Collection[Node]
+) -> Iterator[tuple[Node, Array]]:
+    """Yield the values that are known, and those of wanted nodes that can be computed from them, in order of creation;
+    what was computed is forgotten as soon as nothing needs it.
+    """
+    missing: set[Node] = set()
+    for node in reversed(nodes):
+        if node not in known and node.op is not None and (node in wanted or node in missing):
+            missing.add(node)
+            missing.update(parent for parent in node.parents if parent not in known)
+    readers = Counter(parent for node in missing for parent in node.parents)
+    ours = {op for op in registry.values() if op.forward.__module__.startswith("tinygrad_seq.")}  # no code of others
+    again: dict[Node, Any] = {}
+    for node in nodes:
+        if node in known:
+            yield node, known[node]
+        elif node in missing and node.op in ours and all(p in known or p in again for p in node.parents):
+            args = [known[parent] if parent in known else again[parent] for parent in node.parents]
+            again[node] = node.op.forward(module_of(args), *args, **(node.static or {}))
+            yield node, again[node]
+        for parent in node.parents if node in missing else ():
+            readers[parent] -= 1
+            if not readers[parent]:
+                again.pop(parent, None)
+
+
+def walked(
+    outputs: Sequence[Value], wanted: Collection[Node], made: Made, near: Collection[Node], found: Numbers
+) -> None:
+    """Find the gradients of wanted nodes, and what share of the gradient of its parameters comes from each use."""
+    nodes = ancestors([output.node for output in outputs if output.node is not None], constants=False)
+    start = starting_gradients(outputs, [None] * len(outputs), False)
+
+    def gradients(uses: list[Use], parent: Node, contribution: Any) -> None:
+        for node, g in uses:
+            if node in wanted and node not in found.gradients:
+                found.gradients[node] = gradient(g, node in near)
+
+    whole = walk(nodes, start, False, observe=gradients, hooks=False)
+    found.gradients.update({node: gradient(g, node in near) for node, g in whole.items() if node in wanted})
+    directions = directions_of(nodes, whole, made)
+
+    def share(uses: list[Use], parent: Node, contribution: Any) -> None:
+        for use in uses if parent in directions and not isinstance(contribution, list) else ():
+            part = contribution if len(uses) == 1 else use[0].op.merge(parent, [use])
+            size = float((part * directions[parent]).sum()) / len(made[parent])
+            found.shares[use[0], parent] = found.shares.get((use[0], parent), 0.0) + size
+
+    if directions:
+        walk(nodes, start, False, observe=share, hooks=False)
+
+
+def directions_of(nodes: Sequence[Node], whole: Mapping[Node, Array], made: Made) -> dict[Node, Array]:
+    """Return, for parameters and what is prepared of them, what to multiply a share with, to see how much of the
+    gradient it is: g / |g|² for a parameter. What prepares parameters is linear, and turns directions as it turns them.
+    """
+    found: dict[Node, Any] = {}
+    for node in nodes:
+        if node in whole and node in made and node.op is None:
+            length = norm(whole[node]) or 1.0
+            found[node] = whole[node].astype("float64") / length / length
+        elif node in made and node.op is not None and all(parent in found for parent in node.parents):
+            args = [found[parent] for parent in node.parents]
+            found[node] = node.op.forward(module_of(args), *args, **(node.static or {}))
+    return found
+
+
+def module_of(args: Sequence[Any]) -> Any:
+    """Return what computes on arrays, the first of which may be a list, the outputs of an op."""
+    return modules[type(args[0][0] if isinstance(args[0], list) else args[0])]
+
+
+def gradient(g: Any, long: bool) -> Summary:
+    """Return what there is to say about a gradient: its norm beside its numbers."""
+    said = {} if isinstance(g, list) else summary(g, long)
+    return (said if isinstance(said, dict) else {}) | {"norm": rounded(norm(g))}
+
+
+def summary(value: Any, long: bool = True) -> Summary | str:
+    """Return mean, extremes and a strip of evenly spaced values; only these are copied from a device."""
+    if isinstance(value, list):
+        return f"{len(value)} arrays"
+    if type(value) not in modules:
+        return dict.fromkeys(("mean", "min", "max"), rounded(value)) | {"size": 1, "strip": []}
+    if not value.size:
+        return "empty"
+    with quiet(all="ignore"):
+        mean = value.sum(dtype="float64") / value.size
+        mean, low, high = (rounded(to_host(number).item()) for number in (mean, value.min(), value.max()))
+    every = -(-value.size // strip_length)
+    if not long:
+        every = every * shorter if every > 1 else -(-value.size // (strip_length // shorter))
+    numbers = map(rounded, to_host(value.reshape(-1)[::every]).tolist())
+    return {"mean": mean, "min": low, "max": high, "size": value.size, "strip": [*numbers]}
+
+
+def rounded(number: float) -> float | str:
+    """Return four digits of a float; what is not finite as text, because JSON has no number for it."""
+    if not isinstance(number, float) or not isfinite(number):
+        return str(number) if isinstance(number, float) else int(number)
+    short = float(f"{number:.4g}")
+    return short if isfinite(short) else number  # the largest numbers would round to infinity
