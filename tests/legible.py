@@ -53,7 +53,7 @@ def labels(layout, strokes):
         if drawn.operand:
             x, y = drawn.beside
             found[f"-{number} operand"] = (x - 2, y - 6, x + 2, y)
-    title, legend, _ = surroundings(layout.view, layout.box)
+    title, legend, _ = surroundings(layout.view, layout.box, layout.sequences)
     for number, part in enumerate((*title, *legend)):
         if isinstance(part, Text):
             wide = width(part.text, part.size)

@@ -15,9 +15,9 @@ from tinygrad_seq import nn
 
 sys.path.append(str(Path(__file__).parents[2] / "demos"))
 
-import derivatives  # noqa: E402
-import draw_unrolled  # noqa: E402
-import gradient_flow  # noqa: E402
+import derivatives
+import draw_unrolled
+import gradient_flow
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -188,7 +188,7 @@ def words_of_characters():
     letters, sentence = nn.RNNCell(4, 6), nn.RNNCell(6, 8)
     state = ts.zeros(1, 8).named("s0")
     for t, word in enumerate(("the", "cat", "sat")):
-        with ts.scope(word=word), ts.scope(step=t):
+        with ts.scope(step=t):
             h = ts.zeros(1, 6).named("h0")
             for i, _ in enumerate(word):
                 with ts.scope(step=i):
@@ -255,9 +255,9 @@ def attention_over_steps():
     with ts.scope(module="decoder"):
         for t in range(2):
             with ts.scope(step=t):
-                weights = ts.concatenate([(h * s).sum(1, keepdims=True) for s in states], 1).softmax(1)
-                context = sum((weights[:, i : i + 1] * s for i, s in enumerate(states[1:], 1)), weights[:, :1] * states[0])
-                h = cell(context, h)
+                scores = ts.concatenate([(h * state).sum(1, keepdims=True) for state in states], 1)
+                shares = scores.softmax(1).split(1, 1)
+                h = cell(shares[0] * states[0] + shares[1] * states[1] + shares[2] * states[2], h)
     return ts.draw(h.named("out"))
 
 
@@ -304,12 +304,12 @@ def itemised():
 
 def nan_path():
     """Where did the NaN come from? The way that the anomaly found, in colour."""
-    w, h = nn.Parameter(np.eye(2)).named("W"), ts.tensor([[1.0, -4.0]], dtype="float64").named("h0")
+    w, h = nn.Parameter(np.eye(2)).named("W"), ts.tensor([[4.0, 5.0]], dtype="float64").named("h0")
     try:
         with ts.detect_anomaly():
             for t in range(4):
                 with ts.scope(step=t):
-                    h = ((h @ w) + 1.5).log().named("h")
+                    h = ((h @ w) - 0.5).log().named("h")
     except RuntimeError as error:
         return ts.draw(error.output, show=error.path)
 
@@ -339,8 +339,8 @@ GALLERY = {
     "tied_weights": tied_weights,
     **{name: lambda make=make: ts.draw(make(3)) for name, make in draw_unrolled.NETWORKS.items()},
     **{f"{kind}_{n}_layers": partial(layer, kind, num_layers=n) for kind in CELLS for n in (2, 3)},
-    **{f"{kind}_both": partial(layer, kind, bidirectional=True) for kind in CELLS},
-    **{f"{kind}_both_2_layers": partial(layer, kind, bidirectional=True, num_layers=2) for kind in CELLS},
+    **{f"{kind}_both": partial(layer, kind, bidirectional=True) for kind in ("lstm", "gru")},
+    **{f"{kind}_both_2_layers": partial(layer, kind, bidirectional=True, num_layers=2) for kind in ("rnn", "gru")},
     **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},
     "dropout": partial(layer, "gru", num_layers=2, dropout=0.5),
     "lstm_1000": lambda: ts.draw(draw_unrolled.NETWORKS["lstm"](1000)),

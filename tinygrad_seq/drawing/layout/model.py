@@ -51,6 +51,7 @@ class Layout:
     clusters: list[PlacedCluster]
     items: list[PlacedItem]
     edges: list[PlacedEdge]
+    sequences: list[list[str]]  # loops, or clusters that hold one, that follow each other in time: ids as in the view
 
     @property
     def box(self) -> tuple[float, float, float, float]:

@@ -6,10 +6,12 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 from collections import Counter
 from dataclasses import replace
 from functools import cache
-from math import inf, sqrt
+from itertools import pairwise
+from math import copysign, inf, sqrt
 
-from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
-from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
+from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
+from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Edge, View
@@ -30,7 +32,7 @@ def laid_out(view: View) -> Layout:
         for item in cluster.items if cluster is not None else ():
             by, down = layout.at[End(tree.homes[item.id][1])]
             items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
-    return Layout(view, clusters, items, routes(tree, spots))
+    return Layout(view, clusters, items, routes(tree, spots), list(tree.sequences.values()))
 
 
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
@@ -75,17 +77,29 @@ def numbered(edges: list[PlacedEdge]) -> list[PlacedEdge]:
 
 
 def link_route(layout: TemplateLayout, link: Link) -> list[Point]:
-    """Return the points of a link, in the coordinates of its template; none for one that just goes on through a row."""
-    if layout.template.kind == "row":
-        return []
+    """Return the points of a link, in the coordinates of its template; none for one that goes on through a row."""
     start, end = link
+    if layout.template.is_level and link not in layout.bends:
+        return []
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
+    if layout.template.is_level:
+        return rounded([first[:2], *layout.bends[link], (x, y)])
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset
         y -= 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     return [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
+
+
+def rounded(corners: list[XY]) -> list[Point]:
+    """Return the points of a way along corners, which are round."""
+    found: list[Point] = []
+    for (ax, ay), (bx, by) in pairwise(corners):
+        way, bend = "v" if abs(by - ay) > abs(bx - ax) else "h", min(8.0, abs(bx - ax) / 2 + abs(by - ay) / 2)
+        x, y = (0.0, copysign(bend, by - ay)) if way == "v" else (copysign(bend, bx - ax), 0.0)
+        found += [(ax + x, ay + y, way), (bx - x, by - y, way)]
+    return [(*corners[0], found[0][2]), *found[1:-1], (*corners[-1], found[-1][2])]
 
 
 def link_end(layout: TemplateLayout, end: End, other: End) -> Point:

@@ -1,0 +1,55 @@
+"""The layout of one template: where everything in it stands, and how it is placed, turned and measured."""
+
+from dataclasses import dataclass, field, replace
+
+from tinygrad_seq.drawing.layout.model import XY
+from tinygrad_seq.drawing.layout.sugiyama import Box
+from tinygrad_seq.drawing.layout.templates import Chain, End, ItemKey, Key, Link, Template
+
+gutter, margin = 46.0, 16.0  # between cards, and in them
+header = 30.0  # room for a label
+
+Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end up
+Sides = set[tuple[ItemKey, int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateLayout:
+    """Where everything in a template stands: the centres of items, the origins of parts, the ports in its border."""
+
+    template: Template
+    parts: dict[Key, "TemplateLayout"]
+    at: dict[End, XY]
+    box: Box  # its border, around the origin
+    bends: Bends = field(default_factory=dict)
+    x_offsets: dict[Link, float] = field(default_factory=dict)  # from the middle of an item to where a link enters it
+    free: Sides = field(default_factory=set)  # items with a free way to the left or right
+
+    @property
+    def middle(self) -> float:
+        return (self.box.right - self.box.left) / 2
+
+
+Parts = dict[Key, TemplateLayout]
+Layouts = dict[Template, TemplateLayout]
+
+
+def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, float, float]:
+    """Return the last placement of a chain: its layout, and its origin in the coordinates of the first layout."""
+    x = y = 0.0
+    for placement in chain:
+        by, down = layout.at[End(part=placement.key)]
+        layout, x, y = layout.parts[placement.key], x + by, y + down
+    return layout, x, y
+
+
+def mirrored(layout: TemplateLayout) -> TemplateLayout:
+    """Return the layout with left and right exchanged, for where time runs to the left. Rows in it stay as they are."""
+    parts = {key: part if part.template.kind == "row" else mirrored(part) for key, part in layout.parts.items()}
+    rows = {End(part=key): part.middle for key, part in parts.items() if part.template.kind == "row"}
+    return TemplateLayout(
+        layout.template, parts, {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in layout.at.items()},
+        replace(layout.box, left=layout.box.right, right=layout.box.left),
+        {link: [(-x, y) for x, y in bends] for link, bends in layout.bends.items()},
+        {link: -by for link, by in layout.x_offsets.items()}, {(key, -side) for key, side in layout.free},
+    )  # fmt: skip
