@@ -4,7 +4,7 @@ Of a loop the steps are columns, and what reads them stands above. Loops that ar
 width across the picture.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -18,7 +18,6 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
     Layouts,
     Parts,
-    Sides,
     TemplateLayout,
     header,
     margin,
@@ -68,20 +67,25 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
         for link, between in zip(edges, dummies)
     }
-    offsets, free = x_offsets(template, edges, xy, bends), free_sides(template, boxes, xy, beside)
+    offsets = x_offsets(template, edges, xy, bends)
     at |= positions_beside(template, beside, at)
-    layout = TemplateLayout(template, parts, at, border(template, boxes, xy), bends, offsets, free)
+    layout = TemplateLayout(template, parts, at, border(template, boxes, xy), bends, offsets)
     return mirrored(layout) if template.kind == "grad" and template.repeated else layout  # gradients flow to the left
 
 
 def leaves_beside(template: Template) -> Beside:
-    """Return the leaves beside the op that reads them first: a first state, or a first operand, on its left."""
+    """Return the leaves beside the op that reads them: a first state, or a first operand, on its left. What several ops
+    read stands below them, but for a first state, which stands beside the first.
+    """
     roles = {key: sized.item.role for key, sized in template.items.items()}
+    readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
-            found.setdefault(start.item, (end.item, -1 if start.item in template.left else 1))
-    return grouped((side, leaf) for leaf, side in found.items())
+            side = -1 if start.item in template.left else 1
+            found.setdefault(start.item, (end.item, side))
+    alone = {leaf for leaf in found if readers[leaf] == 1 or roles[leaf] == "initial"}
+    return grouped((side, leaf) for leaf, side in found.items() if leaf in alone)
 
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
@@ -212,14 +216,6 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
         for number, (_, link) in enumerate(sorted(entering, key=lambda entry: entry[0])):
             offsets[link] = (number - (len(entering) - 1) / 2) * step
     return offsets
-
-
-def free_sides(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], beside: Beside) -> Sides:
-    """Return the items from which the way to the left (-1) or the right (1) is free: those at the ends of rows."""
-    rows = grouped((xy[box][1], (xy[box][0], end)) for end, box in boxes.items() if not box.port)
-    ends = [(pick(row)[1].item, sign) for row in rows.values() for pick, sign in ((min, -1), (max, 1))]
-    firsts = {key for key, sized in template.items.items() if sized.item.role == "initial"}  # where others read a state
-    return {(item, sign) for item, sign in ends if item and firsts.issuperset(beside[item, sign])}
 
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:

@@ -4,13 +4,12 @@ from dataclasses import dataclass, field, replace
 
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.sugiyama import Box
-from tinygrad_seq.drawing.layout.templates import Chain, End, ItemKey, Key, Link, Template
+from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template
 
 gutter, margin = 46.0, 16.0  # between cards, and in them
 header = 30.0  # room for a label
 
 Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end up
-Sides = set[tuple[ItemKey, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +22,6 @@ class TemplateLayout:
     box: Box  # its border, around the origin
     bends: Bends = field(default_factory=dict)
     x_offsets: dict[Link, float] = field(default_factory=dict)  # from the middle of an item to where a link enters it
-    free: Sides = field(default_factory=set)  # items with a free way to the left or right
 
     @property
     def middle(self) -> float:
@@ -51,5 +49,5 @@ def mirrored(layout: TemplateLayout) -> TemplateLayout:
         layout.template, parts, {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in layout.at.items()},
         replace(layout.box, left=layout.box.right, right=layout.box.left),
         {link: [(-x, y) for x, y in bends] for link, bends in layout.bends.items()},
-        {link: -by for link, by in layout.x_offsets.items()}, {(key, -side) for key, side in layout.free},
+        {link: -by for link, by in layout.x_offsets.items()},
     )  # fmt: skip
