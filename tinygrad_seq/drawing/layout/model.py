@@ -41,6 +41,7 @@ class PlacedEdge:
     edge: Edge
     points: list[Point]
     operand: int = 0  # which argument it is, where the way it comes in does not say so
+    mark: tuple[float, float, bool] = (0.0, 0.0, False)  # where a delay or a cut is marked; whether a cut line is steep
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Layouts,
     Parts,
     TemplateLayout,
+    beside_label,
     header,
     margin,
     mirrored,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
-from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
@@ -184,7 +184,10 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     grads = [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
     if lane:
         others = [box for box in ordered if box not in grads]
-        ranks = sugiyama.raise_lane(ranks, others, list(edges.values()), [boxes[End(key)] for key in lane])
+        raised = sugiyama.raise_lane(ranks, others, list(edges.values()), [boxes[End(key)] for key in lane])
+        rising = [(source, target) for (_, end), ((source, _), (target, _)) in edges.items() if end.side == "bottom"]
+        if all(raised[source] < raised[target] for source, target in rising if target in others):
+            ranks = raised
     return sugiyama.raise_above_older(ranks, ordered, grads)
 
 
@@ -220,14 +223,11 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
-    label, frame = max(template.labels, key=len, default=""), 0.0 if template.kind == "top" else margin
+    label, frame = any(template.labels), 0.0 if template.kind == "top" else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
     left = max(box.left - x for x, _, box in solid) + frame
     right = max(x + box.right for x, _, box in solid) + frame
-    if label:
-        room, rising = width(label, 12) + margin, [xy[box][0] for box in boxes.values() if box.port > 0]
-        left = max([left, *(room - x + 4 for x in rising)])
-        right = max([right, room - left + margin, *(x + 8 for x in rising)])
+    left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
     above = max(box.above - y for _, y, box in solid) + (header if label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
     return Box(left, right, above, below, gutters=max((box.gutters for _, _, box in solid), key=len))

@@ -11,6 +11,7 @@ from itertools import pairwise
 from math import copysign, inf, sqrt
 
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow
+from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
@@ -37,7 +38,8 @@ def laid_out(view: View) -> Layout:
         for item in cluster.items if cluster is not None else ():
             by, down = layout.at[End(tree.homes[item.id][1])]
             items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
-    return Layout(view, clusters, items, routes(tree, spots), list(tree.sequences.values()))
+    edges = marked(routes(tree, spots), items, clusters)
+    return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
 
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
