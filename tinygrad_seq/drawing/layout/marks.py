@@ -11,7 +11,7 @@ from tinygrad_seq.drawing.layout.text_size import width
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 Mark = tuple[float, float, bool]  # where, and whether the line is steep there
 cell = 120.0  # rectangles are looked up by squares of this size
-shares = (0.85, 0.5, 0.7, 0.3, 0.15)  # of a way; first near its end, where lines are apart
+shares = (0.85, 0.5, 0.7, 0.3, 0.15, 0.6, 0.4)  # of a way; first near its end, where lines are apart
 
 
 def marked(
@@ -71,20 +71,21 @@ def levels(points: Sequence[Point]) -> Iterator[Mark]:
     """Yield places on the level parts of a line, the middle of the longest first."""
     parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
     for _, start, end, y in sorted(parts, reverse=True):
-        yield from ((start + (end - start) * part, y, False) for part in (0.5, 0.3, 0.7, 0.15, 0.85))
-    yield (*points[0][:2], False)
+        yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares))
+    yield from ((x + by, y + 10, False) for x, y, _ in cuts(points) for by in (18, -18))
 
 
 def cuts(points: Sequence[Point]) -> Iterator[Mark]:
-    """Yield places on a line, first on the part that goes furthest sideways."""
+    """Yield places on a line, first on the part that goes furthest sideways; the words beside it, or else above."""
     pieces = sorted(range(1, len(points)), key=lambda i: -abs(points[i][0] - points[i - 1][0]))
     across = all(through == "h" for _, _, through in points)  # from card to card
     if across:
         pieces.insert(0, len(points) // 2)
-    for i in pieces:
-        (ax, ay, _), (bx, by, through) = points[i - 1], points[i]
-        for part in (0.5, *shares) if across else shares:
-            smooth, straight = part * part * (3 - 2 * part), 1.5 * part * (1 - part) + part**3
-            x = ax + (bx - ax) * (straight if through == "h" else smooth)
-            y = ay + (by - ay) * (smooth if through == "h" else straight)
-            yield x, y, through == "h" and abs(by - ay) > 30
+    for turned in (False, True):
+        for i in pieces:
+            (ax, ay, _), (bx, by, through) = points[i - 1], points[i]
+            for part in (0.5, *shares) if across else shares:
+                smooth, straight = part * part * (3 - 2 * part), 1.5 * part * (1 - part) + part**3
+                x = ax + (bx - ax) * (straight if through == "h" else smooth)
+                y = ay + (by - ay) * (smooth if through == "h" else straight)
+                yield x, y, (through == "h" and abs(by - ay) > 30) != turned

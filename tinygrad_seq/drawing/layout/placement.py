@@ -130,7 +130,7 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
             elif key in lane:
                 group = 2 * lane.index(key) / max(len(lane) - 1, 1) - 1
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
-            below = high + (drop if before and "back" in step_edges else 0.0)
+            below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in (*leaves, "passing")
             boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf)
     for part, layout in parts.items():
@@ -138,21 +138,20 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
     ports = [end for link in template.links for end in link if end.side and not end.part]
     boxes |= {end: Box(2, 2, port=1 if end.side == "top" else -1) for end in ports}
-    ages |= {end: inf * boxes[end].port for end in ports} | ages_before_sequences(template, ages)
+    ages |= {end: inf * boxes[end].port for end in ports} | ages_before_parts(template, ages)
     return dict(sorted(boxes.items(), key=lambda entry: ages[entry[0]]))
 
 
-def ages_before_sequences(template: Template, ages: dict[End, float]) -> dict[End, float]:
-    """Return ages of what a later part of a sequence reads, and that was made after the first: as old as that."""
+def ages_before_parts(template: Template, ages: dict[End, float]) -> dict[End, float]:
+    """Return ages of what a part reads, and that is newer than its oldest op, but not made of it: as old as that."""
     sources = grouped((whole(end), whole(start)) for start, end in template.links)
     found: dict[End, float] = {}
-    for sequence in [End(part=key) for key, part in template.parts.items() if part.kind == "sequence"]:
-        stack = [whole(start) for start, end in template.links if whole(end) == sequence and end.side == "bottom"]
-        while stack:
-            end = stack.pop()
-            if end not in found and (end.item or end.part) and ages[end] > ages[sequence]:
-                found[end] = ages[sequence] - 1 / (2 + ages[end])
-                stack += sources[end]
+    stack = [(whole(start), ages[whole(end)]) for start, end in template.links if end.part and end.side == "bottom"]
+    while stack:
+        end, age = stack.pop()
+        if (end.item or end.part) and found.get(end, ages[end]) > age:
+            found[end] = age - 1 / (2 + ages[end])
+            stack += ((source, age) for source in sources[end])
     return found
 
 

@@ -131,7 +131,7 @@ def link_end(layout: TemplateLayout, end: End, other: End, level: bool = True) -
         return x + frame.at[end.inside][0], y + (-frame.box.above if end.side == "top" else frame.box.below), "v"
     x, y = layout.at[end]
     sized = layout.template.items[end.item]
-    above = other.side == ("bottom" if other.part else "top")
+    above = not other.item and link_end(layout, other, end)[1] < y
     if other.item:
         (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
         is_leaf = sized.item.role in beside_op or near.item.role in beside_op

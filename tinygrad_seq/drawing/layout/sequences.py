@@ -17,16 +17,15 @@ picking = ("unstack", "split", "[ ]")  # symbols of ops that may give every step
 remembered = 4  # so many units, the latest, are known to have made a value
 
 
-def sequences_of(view: View, oldest: Mapping[str, float]) -> tuple[dict[str, list[str]], set[str]]:
-    """Return the sequences by the id of their first unit, the ids of all units in order of time, and the items outside
-    of units that are made of what they gave; `oldest` is the oldest op of every cluster.
+def sequences_of(view: View, oldest: Mapping[str, float]) -> dict[str, list[str]]:
+    """Return the sequences by the id of their first unit: the ids of all units in order of time; `oldest` is the oldest
+    op of every cluster.
     """
     loop_of = {card.id: loop for loop in view.loops for card in loop}
     last = {max(loop, key=lambda card: oldest[card.id]).id for loop in view.loops}
     reads = grouped((edge.target, edge.source) for edge in view.edges if edge.role != "delay")
     with_loops: set[str] = set()
     found: dict[str, list[str]] = {}
-    later: set[str] = set()
     for place in reversed(list(within(view.top))):
         units: Units = {}
         for inner in place.inner:
@@ -36,14 +35,14 @@ def sequences_of(view: View, oldest: Mapping[str, float]) -> tuple[dict[str, lis
             with_loops.add(place.id)
         if len(units) > 1:
             ordered = dict(sorted(units.items(), key=lambda unit: oldest[unit[0]]))
-            follows = followed_in(place, ordered, loop_of, last, reads, later)
+            follows = followed_in(place, ordered, loop_of, last, reads)
             after = {before: unit for unit, before in follows.items()}
             for unit in ordered:
                 if unit in after and unit not in follows:
                     found[unit] = [unit]
                     while found[unit][-1] in after:
                         found[unit].append(after[found[unit][-1]])
-    return found, later
+    return found
 
 
 def followed_in(
@@ -52,9 +51,8 @@ def followed_in(
     loop_of: Loops,
     last: Set[str],
     reads: Mapping[str, Sequence[str]],
-    later: set[str],
 ) -> dict[str, str]:
-    """Return the unit of a place that each unit follows; add to `later` what is made of units, outside of them."""
+    """Return the unit of a place that each unit follows."""
     number = {name: i for i, name in enumerate(units)}
     home: dict[str, tuple[str, str]] = {}  # of an item: its unit, and the card there
     longest: dict[str, int] = defaultdict(int)
@@ -91,8 +89,6 @@ def followed_in(
                     steps = entered[other, name]
                     steps[card] = steps.get(card, False) or is_last
             came = {name: card in last}
-        if came and not name:
-            later.add(item.id)
         latest = sorted(came, key=lambda other: number[other])[-remembered:]
         made_of[item.id] = {other: came[other] for other in latest}
 

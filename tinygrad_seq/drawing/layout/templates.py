@@ -52,7 +52,7 @@ class Template:
     links: dict[Link, None] = field(default_factory=dict)
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
     left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
-    step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # to other steps: "out", "in", "back" in here
+    step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # "out", "in", "back" in here; "cut"
     earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
     across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
 
@@ -90,6 +90,12 @@ class Tree:
         self.place_clusters(view)
         self.twins = view.twins
         self.read_often = self.read_in_several_cards(view.edges) if self.sequences else set()
+        self.reads: dict[Template, dict[End, dict[End, None]]] = {}  # of what is right in a template, what it reads
+        self.independent: dict[tuple[Template, End], set[End]] = defaultdict(set)  # what does not depend on a part
+        for edge in view.edges:
+            around, first, last = self.meeting(edge)
+            if around.parts and not around.is_level:
+                self.reads.setdefault(around, {}).setdefault(last, {})[first] = None
         self.paths = [self.connect(edge) for edge in view.edges]
 
     def place_clusters(self, view: View) -> None:
@@ -97,7 +103,7 @@ class Tree:
         readers = {edge.source: edge.target for edge in reversed(view.edges)}
         loop_of = {card.id: loop for loop in view.loops for card in loop}
         classes, oldest = step_classes(view), oldest_ops(view)
-        self.sequences, self.later = sequences_of(view, oldest)
+        self.sequences = sequences_of(view, oldest)
         later_units = {id for ids in self.sequences.values() for id in ids[1:]}
         stack = [(self.chains[0], view.top)]
         while stack:
@@ -170,10 +176,31 @@ class Tree:
             cards[edge.source].update(islice(inner, 1))
         return {id for id, found in cards.items() if len(found) > 1}
 
+    def meeting(self, edge: Edge) -> tuple[Template, End, End]:
+        """Return the innermost template around an edge, and what is right in it at both of its ends."""
+        (up, key), (down, target_key) = self.homes[edge.source], self.homes[edge.target]
+        depth = common(up, down)
+        first = End(part=up[depth].key) if depth < len(up) else End(key)
+        return up[depth - 1].template, first, End(part=down[depth].key) if depth < len(down) else End(target_key)
+
+    def depends(self, here: Template, end: End, part: End) -> bool:
+        """Tell whether something is made of what a part gave; all of that is newer than the part."""
+        ages, known = here.ages, self.independent[here, part]
+        stack, seen = [end], {end}
+        while stack:
+            for source in self.reads.get(here, {}).get(stack.pop(), ()):
+                if source == part:
+                    return True
+                if source not in seen and source not in known and ages.get(source, -1.0) > ages[part]:
+                    seen.add(source)
+                    stack.append(source)
+        known |= seen
+        return False
+
     def connect(self, edge: Edge) -> EdgePath:
         """Return how an edge runs through the tree, and note that in the templates that it runs through."""
         (up, key), (down, target_key) = self.homes[edge.source], self.homes[edge.target]
-        depth = next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
+        depth = common(up, down)
         source, target = up[-1].template, down[-1].template
         if edge.role == "initial" or (edge.operand == 1 and edge.role in ("constant", "weight")):
             source.left[key] = None
@@ -189,14 +216,13 @@ class Tree:
             return edge, [], across
         if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
+        if edge.role == "cut":
+            target.step_edges.setdefault(target_key, set()).add("cut")
 
-        ages = up[depth - 1].template.ages
-        first = ages[End(part=up[depth].key) if depth < len(up) else End(key)]
-        last = ages[End(part=down[depth].key) if depth < len(down) else End(target_key)]
-        out, into = ("bottom", "top") if first > last else ("top", "bottom")
-        same = up[depth - 1].template.kind == "sequence"
-        if same or (depth < len(down) and down[depth].template.kind == "sequence"):
-            out, into = ("bottom", "top") if edge.source in self.later else ("top", "bottom")
+        here, first, last = self.meeting(edge)
+        ages, same = here.ages, here.kind == "sequence"
+        is_back = not same and ages[first] > ages[last] and (not last.part or self.depends(here, first, last))
+        out, into = ("bottom", "top") if is_back else ("top", "bottom")
         leaving = [("out", out, up, level) for level in reversed(range(depth, len(up)))]
         entering = [("in", into, down, level) for level in range(depth, len(down))]
         over = tuple(placement.column for placement in up[depth:]) if same else ()
@@ -213,9 +239,14 @@ class Tree:
             ends += border if way == "out" else border[::-1]
         ends.append(End(target_key))
         links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
-        for here, link in links:
-            here.template.links[link] = None
+        for placement, link in links:
+            placement.template.links[link] = None
         return edge, links, None
+
+
+def common(up: Chain, down: Chain) -> int:
+    """Return how many placements two chains begin with that are the same."""
+    return next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
 
 
 def goes_on(up: Chain, down: Chain) -> bool:
