@@ -94,15 +94,15 @@ def mlp():
 def tree():
     """A sentence as a tree: the same weights at every fork."""
     w, b = weight(8, 4, name="W"), weight(4, name="b")
-    words = iter([ts.ones(4).named(word) for word in ("the", "cat", "sat", "on", "the", "mat")])
+    words = iter([ts.ones(1, 4, requires_grad=True).named(word) for word in ("the", "cat", "sat", "on", "the", "mat")])
 
     def meaning(fork):
         if fork is None:
             return next(words)
         left, right = map(meaning, fork)
-        return (ts.concatenate([left, right]) @ w + b).tanh()
+        return (ts.concatenate([left, right], 1) @ w + b).tanh()
 
-    return ts.draw(meaning(((None, None), (None, (None, (None, None))))).named("sentence"))
+    return ts.draw(meaning(((None, None), (None, (None, (None, None))))).named("sentence"), show=None)
 
 
 # --------------------------------------------------------------------------------------------------- loops by hand

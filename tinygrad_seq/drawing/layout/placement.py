@@ -180,6 +180,8 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     earlier, ordered = template.earlier, list(boxes.values())
     upward = [edge for (start, end), edge in edges.items() if start.item not in earlier.get(end.item, ())]
     ranks = sugiyama.assign_ranks(ordered, upward)
+    if template.kind == "top" and not template.parts:
+        return sugiyama.as_tree(ranks, upward)
     grads = [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
     if lane:
         others = [box for box in ordered if box not in grads]
