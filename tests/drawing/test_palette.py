@@ -94,7 +94,7 @@ def test_twenty_four_weights_have_colours_that_can_be_told_apart():
 
 def legend(view):
     """The words of the legend, and the colours of its samples."""
-    _, parts, _ = surroundings(view, (0.0, 0.0, 900.0, 300.0))
+    _, parts, _ = surroundings(view, (0.0, 0.0, 900.0, 300.0), [])
     words = [part.text for part in parts]
     return words, {part.colour for part in parts if isinstance(part, Sample)}, [p for p in parts if isinstance(p, Text)]
 

@@ -41,6 +41,7 @@ class PlacedEdge:
     edge: Edge
     points: list[Point]
     operand: int = 0  # which argument it is, where the way it comes in does not say so
+    mark: tuple[float, float, bool] = (0.0, 0.0, False)  # where a delay or a cut is marked; whether a cut line is steep
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Layout:
     clusters: list[PlacedCluster]
     items: list[PlacedItem]
     edges: list[PlacedEdge]
+    sequences: list[list[str]]  # loops, or clusters that hold one, that follow each other in time: ids as in the view
 
     @property
     def box(self) -> tuple[float, float, float, float]:

@@ -4,52 +4,37 @@ Of a loop the steps are columns, and what reads them stands above. Loops that ar
 width across the picture.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise
+from dataclasses import replace
+from itertools import accumulate
 from math import inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
+from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
-from tinygrad_seq.drawing.layout.templates import Chain, End, ItemKey, Key, Link, Template, Tree
-from tinygrad_seq.drawing.layout.text_size import width
+from tinygrad_seq.drawing.layout.template_layout import (
+    Bends,
+    Layouts,
+    Parts,
+    TemplateLayout,
+    beside_label,
+    header,
+    margin,
+    mirrored,
+)  # fmt: skip
+from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
-gutter, margin = 46.0, 16.0  # between cards, and in them
 beside_op = ("initial", "constant", "weight")  # roles of leaves that stand beside the op that reads them
 drop = 20.0  # a first state stands this far below the way of a state that comes back
-header = 30.0  # room for a label
 elementwise = {"+", "−", "×", "÷"}
 
-Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end up
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
 Edges = dict[Link, BoxEdge]
-Sides = set[tuple[ItemKey, int]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TemplateLayout:
-    """Where everything in a template stands: the centres of items, the origins of parts, the ports in its border."""
-
-    template: Template
-    parts: dict[Key, "TemplateLayout"]
-    at: dict[End, XY]
-    box: Box  # its border, around the origin
-    bends: Bends = field(default_factory=dict)
-    x_offsets: dict[Link, float] = field(default_factory=dict)  # from the middle of an item to where a link enters it
-    free: Sides = field(default_factory=set)  # items with a free way to the left or right
-
-    @property
-    def middle(self) -> float:
-        return (self.box.right - self.box.left) / 2
-
-
-Parts = dict[Key, TemplateLayout]
-Layouts = dict[Template, TemplateLayout]
 
 
 def lay_out_templates(tree: Tree) -> TemplateLayout:
@@ -62,17 +47,9 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
             shared = () if template.repeated else (done[card].box.left + done[card].box.right for card in cards)
             done[template] = row_layout(template, done, max(shared, default=0.0), tree)
         elif template.kind != "gap":  # a gap is laid out by its row
-            done[template] = cluster_layout(template, {key: done[part] for key, part in template.parts.items()})
+            lay_out = sequence_layout if template.kind == "sequence" else cluster_layout
+            done[template] = lay_out(template, {key: done[part] for key, part in template.parts.items()})
     return done[inner_first[-1]]
-
-
-def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, float, float]:
-    """Return the last placement of a chain: its layout, and its origin in the coordinates of the first layout."""
-    x = y = 0.0
-    for placement in chain:
-        by, down = layout.at[End(part=placement.key)]
-        layout, x, y = layout.parts[placement.key], x + by, y + down
-    return layout, x, y
 
 
 def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
@@ -90,20 +67,25 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
         for link, between in zip(edges, dummies)
     }
-    offsets, free = x_offsets(template, edges, xy, bends), free_sides(template, boxes, xy, beside)
+    offsets = x_offsets(template, edges, xy, bends)
     at |= positions_beside(template, beside, at)
-    layout = TemplateLayout(template, parts, at, border(template, boxes, xy), bends, offsets, free)
+    layout = TemplateLayout(template, parts, at, border(template, boxes, xy), bends, offsets)
     return mirrored(layout) if template.kind == "grad" and template.repeated else layout  # gradients flow to the left
 
 
 def leaves_beside(template: Template) -> Beside:
-    """Return the leaves beside the op that reads them first: a first state, or a first operand, on its left."""
+    """Return the leaves beside the op that reads them: a first state, or a first operand, on its left. What several ops
+    read stands below them, but for a first state, which stands beside the first.
+    """
     roles = {key: sized.item.role for key, sized in template.items.items()}
+    readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
-            found.setdefault(start.item, (end.item, -1 if start.item in template.left else 1))
-    return grouped((side, leaf) for leaf, side in found.items())
+            side = -1 if start.item in template.left else 1
+            found.setdefault(start.item, (end.item, side))
+    alone = {leaf for leaf in found if readers[leaf] == 1 or roles[leaf] == "initial"}
+    return grouped((side, leaf) for leaf, side in found.items() if leaf in alone)
 
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
@@ -148,7 +130,7 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
             elif key in lane:
                 group = 2 * lane.index(key) / max(len(lane) - 1, 1) - 1
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
-            below = high + (drop if before and "back" in step_edges else 0.0)
+            below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in (*leaves, "passing")
             boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf)
     for part, layout in parts.items():
@@ -156,8 +138,26 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
     ports = [end for link in template.links for end in link if end.side and not end.part]
     boxes |= {end: Box(2, 2, port=1 if end.side == "top" else -1) for end in ports}
-    ages |= {end: inf * boxes[end].port for end in ports}
+    ages |= {end: inf * boxes[end].port for end in ports} | ages_before_parts(template, ages)
     return dict(sorted(boxes.items(), key=lambda entry: ages[entry[0]]))
+
+
+def ages_before_parts(template: Template, ages: dict[End, float]) -> dict[End, float]:
+    """Return ages of what a part reads, and that is newer than its oldest op, but not made of it: as old as that."""
+    sources = grouped((whole(end), whole(start)) for start, end in template.links)
+    found: dict[End, float] = {}
+    stack = [(whole(start), ages[whole(end)]) for start, end in template.links if end.part and end.side == "bottom"]
+    while stack:
+        end, age = stack.pop()
+        if (end.item or end.part) and found.get(end, ages[end]) > age:
+            found[end] = age - 1 / (2 + ages[end])
+            stack += ((source, age) for source in sources[end])
+    return found
+
+
+def whole(end: End) -> End:
+    """Return what a link leads to, without the port."""
+    return End(part=end.part) if end.part else end
 
 
 def anchor(end: End, parts: Parts) -> float:
@@ -170,7 +170,7 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box]) -> Edges:
     ends = {}
     for end in (end for link in template.links for end in link):
         x = parts[end.part].at[end.inside][0] - anchor(end, parts) if end.part else 0.0
-        ends[end] = (boxes[End(part=end.part) if end.part else end], x)
+        ends[end] = (boxes[whole(end)], x)
     edges = {(start, end): (ends[start], ends[end]) for start, end in template.links}
     return {link: (source, target) for link, (source, target) in edges.items() if source[0] is not target[0]}
 
@@ -180,10 +180,15 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     earlier, ordered = template.earlier, list(boxes.values())
     upward = [edge for (start, end), edge in edges.items() if start.item not in earlier.get(end.item, ())]
     ranks = sugiyama.assign_ranks(ordered, upward)
+    if template.kind == "top" and not template.parts:
+        return sugiyama.as_tree(ranks, upward)
     grads = [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
     if lane:
         others = [box for box in ordered if box not in grads]
-        ranks = sugiyama.raise_lane(ranks, others, list(edges.values()), [boxes[End(key)] for key in lane])
+        raised = sugiyama.raise_lane(ranks, others, list(edges.values()), [boxes[End(key)] for key in lane])
+        rising = [(source, target) for (_, end), ((source, _), (target, _)) in edges.items() if end.side == "bottom"]
+        if all(raised[source] < raised[target] for source, target in rising if target in others):
+            ranks = raised
     return sugiyama.raise_above_older(ranks, ordered, grads)
 
 
@@ -217,84 +222,13 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     return offsets
 
 
-def free_sides(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], beside: Beside) -> Sides:
-    """Return the items from which the way to the left (-1) or the right (1) is free: those at the ends of rows."""
-    rows = grouped((xy[box][1], (xy[box][0], end)) for end, box in boxes.items() if not box.port)
-    ends = [(pick(row)[1].item, sign) for row in rows.values() for pick, sign in ((min, -1), (max, 1))]
-    firsts = {key for key, sized in template.items.items() if sized.item.role == "initial"}  # where others read a state
-    return {(item, sign) for item, sign in ends if item and firsts.issuperset(beside[item, sign])}
-
-
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
-    label, frame = max(template.labels, key=len, default=""), 0.0 if template.kind == "top" else margin
+    label, frame = any(template.labels), 0.0 if template.kind == "top" else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
     left = max(box.left - x for x, _, box in solid) + frame
     right = max(x + box.right for x, _, box in solid) + frame
-    if label:
-        room, rising = width(label, 12) + margin, [xy[box][0] for box in boxes.values() if box.port > 0]
-        left = max([left, *(room - x + 4 for x in rising)])
-        right = max([right, room - left + margin, *(x + 8 for x in rising)])
+    left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
     above = max(box.above - y for _, y, box in solid) + (header if label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
     return Box(left, right, above, below, gutters=max((box.gutters for _, _, box in solid), key=len))
-
-
-def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> TemplateLayout:
-    """Return the layout of a row: cards side by side, equally large."""
-    kinds = dict.fromkeys(row.parts.values())
-    cards = {card: done[card] for card in kinds if card.kind == "card"}
-    states = [ends for edge, ends in row.across if edge.role == "state"]
-    if sum(1 if left.column > entered.column else -1 for _, left, entered in states) > 0:  # time runs to the left
-        cards = {card: mirrored(layout) for card, layout in cards.items()}
-    wide = max([share, *(layout.box.left + layout.box.right for layout in cards.values())]) or 150.0
-    high = max((layout.box.below + layout.box.above for layout in cards.values()), default=120.0)
-    for card, layout in cards.items():
-        left, right, below = wide / 2 - layout.middle, layout.middle + wide / 2, layout.box.below
-        cards[card] = replace(layout, box=Box(left, right, high - below, below))
-    shapes = cards | {gap: gap_layout(gap, cards, wide, high, tree) for gap in kinds if gap.kind == "gap"}
-    parts = {key: shapes[card] for key, card in row.parts.items()}
-    step = wide + gutter
-    at = {End(part=key): (i * step + card.box.left, -card.box.below) for i, (key, card) in enumerate(parts.items())}
-    for link in row.links:
-        end, own = link if link[0].part else link[::-1]
-        at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
-    loops = sum(left is entered for _, (_, left, entered) in row.across)
-    side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
-    gutters = [number * step - gutter / 2 for number in range(1, max(len(parts), 2))] if not row.repeated else []
-    return TemplateLayout(row, parts, at, Box(side, len(parts) * step - gutter + side, high, below, gutters=gutters))
-
-
-def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
-    """Return the layout of a gap: what goes on through it is as high as in the steps; the words have the most room."""
-    at: dict[End, XY] = {}
-    passing = {key: sized.item.id for key, sized in gap.items.items() if sized.item.role == "passing"}
-    for key, name in passing.items():
-        chain, twin = tree.homes[tree.twins.get(name, name)]
-        for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
-            card = cards[chain[level].template]
-            home, x, y = position(card, chain[level + 1 :])
-            at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
-    alone = [End(key) for key in passing if End(key) not in at]
-    at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
-    heights = sorted([-high, *(y for _, y in at.values()), 0.0])
-    top, bottom = max(pairwise(heights), key=lambda pair: pair[1] - pair[0])
-    at = {End(key): (0.0, (top + bottom) / 2) for key in gap.items} | at
-    for link in gap.links:
-        for end, other in (link, link[::-1]):
-            if end.side:
-                alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
-                at[end] = (alike[0] if alike else at[other][0], 0.0)
-    return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0))
-
-
-def mirrored(layout: TemplateLayout) -> TemplateLayout:
-    """Return the layout with left and right exchanged, for where time runs to the left. Rows in it stay as they are."""
-    parts = {key: part if part.template.kind == "row" else mirrored(part) for key, part in layout.parts.items()}
-    rows = {End(part=key): part.middle for key, part in parts.items() if part.template.kind == "row"}
-    return TemplateLayout(
-        layout.template, parts, {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in layout.at.items()},
-        replace(layout.box, left=layout.box.right, right=layout.box.left),
-        {link: [(-x, y) for x, y in bends] for link, bends in layout.bends.items()},
-        {link: -by for link, by in layout.x_offsets.items()}, {(key, -side) for key, side in layout.free},
-    )  # fmt: skip

@@ -4,16 +4,24 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from math import inf, sqrt
+from itertools import pairwise
+from math import copysign, inf, sqrt
 
-from tinygrad_seq.drawing.layout.model import Layout, PlacedCluster, PlacedEdge, Point
-from tinygrad_seq.drawing.layout.placement import TemplateLayout, beside_op, gutter, lay_out_templates, position
-from tinygrad_seq.drawing.layout.templates import Cards, End, Link, Placement, Tree
+from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow
+from tinygrad_seq.drawing.layout.marks import marked
+from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
+from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
+from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.model import Edge, View
+from tinygrad_seq.drawing.view.model import View
 
+apart = 7.0  # so far from each other are lines that run the same way
+
+Walls = Callable[..., Obstacles]  # those of a layout
 Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
 
 
@@ -30,22 +38,35 @@ def laid_out(view: View) -> Layout:
         for item in cluster.items if cluster is not None else ():
             by, down = layout.at[End(tree.homes[item.id][1])]
             items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
-    return Layout(view, clusters, items, routes(tree, spots))
+    edges = marked(routes(tree, spots), items, clusters)
+    return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
 
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
     """Return the routes of all edges."""
-    route = cache(link_route)  # of a link in a template: the same in all placements
+    route, obstacles, leave = cache(link_route), cache(Obstacles), cache(way_out)  # the same in all placements
+
+    def border_route(name: str, card: Placement, side: int, over: int) -> list[Point]:
+        chain, key = tree.homes[name]
+        path = tuple(placement.key for placement in chain[chain.index(card) + 1 :])
+        layout, x, y = spots[card]
+        return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, obstacles)]
+
+    alike = Counter((edge.source, edge.target) for edge, _, _ in tree.paths)
     tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
     found = []
     for edge, links, across in tree.paths:
         points: list[Point] = []
+        many = alike[edge.source, edge.target]
         for here, link in links:
             layout, x, y = spots[here]
-            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in route(layout, link)]
+            points += [(x + to_x, y + to_y, way) for to_x, to_y, way in route(layout, link, many, obstacles)]
         if across is not None:
             row, left, entered = across
-            points = card_route(edge, across, tree, spots, tracks[row])
+            side = 1 if left.column <= entered.column else -1
+            out = border_route(edge.source, left, side, -1)
+            into = border_route(edge.target, entered, -side, 1)[::-1]
+            points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
     return numbered(side_by_side(found))
@@ -58,7 +79,7 @@ def side_by_side(edges: list[PlacedEdge]) -> list[PlacedEdge]:
     found = []
     for placed in edges:
         way = tuple(placed.points)
-        aside, seen[way] = 7.0 * (seen[way] - (alike[way] - 1) / 2), seen[way] + 1
+        aside, seen[way] = apart * (seen[way] - (alike[way] - 1) / 2), seen[way] + 1
         points: list[Point] = [(x + aside, y, to) if to == "v" else (x, y + aside, to) for x, y, to in way]
         found.append(replace(placed, points=points) if aside else placed)
     return found
@@ -74,45 +95,58 @@ def numbered(edges: list[PlacedEdge]) -> list[PlacedEdge]:
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 
-def link_route(layout: TemplateLayout, link: Link) -> list[Point]:
-    """Return the points of a link, in the coordinates of its template; none for one that just goes on through a row."""
-    if layout.template.kind == "row":
-        return []
+def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls) -> list[Point]:
+    """Return the points of a link, in the coordinates of its template; none for one that goes on through a row."""
     start, end = link
+    if layout.template.is_level and link not in layout.bends:
+        return []
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
+    if layout.template.is_level:
+        return rounded([first[:2], *layout.bends[link], (x, y)])
+    if way == "h" and not obstacles(layout).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
+        first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset
         y -= 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
-    return [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
+    points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
+    return obstacles(layout).cleared(points, apart * (beside - 1) / 2)
 
 
-def link_end(layout: TemplateLayout, end: End, other: End) -> Point:
-    """Return where a link meets one of its ends."""
+def rounded(corners: list[XY]) -> list[Point]:
+    """Return the points of a way along corners, which are round."""
+    found: list[Point] = []
+    for (ax, ay), (bx, by) in pairwise(corners):
+        way, bend = "v" if abs(by - ay) > abs(bx - ax) else "h", min(8.0, abs(bx - ax) / 2 + abs(by - ay) / 2)
+        x, y = (0.0, copysign(bend, by - ay)) if way == "v" else (copysign(bend, bx - ax), 0.0)
+        found += [(ax + x, ay + y, way), (bx - x, by - y, way)]
+    return [(*corners[0], found[0][2]), *found[1:-1], (*corners[-1], found[-1][2])]
+
+
+def link_end(layout: TemplateLayout, end: End, other: End, level: bool = True) -> Point:
+    """Return where a link meets one of its ends; `level`: whether a leaf may be read from the side."""
     frame, (x, y) = (layout.parts[end.part], layout.at[End(part=end.part)]) if end.part else (layout, (0.0, 0.0))
     if not end.item:
         return x + frame.at[end.inside][0], y + (-frame.box.above if end.side == "top" else frame.box.below), "v"
     x, y = layout.at[end]
     sized = layout.template.items[end.item]
-    above = other.side == ("bottom" if other.part else "top")
+    above = not other.item and link_end(layout, other, end)[1] < y
     if other.item:
         (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
         is_leaf = sized.item.role in beside_op or near.item.role in beside_op
         reach, far, high = (sized.width + near.width) / 2, abs(to_x - x), abs(to_y - y)
-        if reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
+        if level and reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
             return x + (sized.width / 2 if to_x > x else -sized.width / 2), y, "h"
         above = to_y < y
     return x, y + (-sized.height / 2 if above else sized.height / 2), "v"
 
 
-def card_route(edge: Edge, across: Cards, tree: Tree, spots: Spots, track: int) -> list[Point]:
+def card_route(across: Cards, out: list[Point], into: list[Point], base: float, track: int) -> list[Point]:
     """Return the points of an edge between cards: from border to border, or on a track below their row."""
-    row, left, entered = across
+    _, left, entered = across
     side = 1 if left.column <= entered.column else -1
-    out = border_route(edge.source, left, side, -1, tree, spots)
-    into = border_route(edge.target, entered, -side, 1, tree, spots)[::-1]
-    (x, _, _), (to_x, _, _), (_, _, base) = out[-1], into[0], spots[row]
+    (x, _, _), (to_x, _, _) = out[-1], into[0]
     if left is entered:
         out += feedback_route(out[-1], into[0], base + 22.0 + 18 * track, 16 + 8 * track)
     elif abs(left.column - entered.column) > 1:
@@ -129,13 +163,46 @@ def feedback_route(start: Point, end: Point, level: float, aside: float) -> list
     return [*down, (left + bend, level, "h"), (left, level - bend, "v"), (left, to_y + bend, "v")]
 
 
-def border_route(name: str, card: Placement, side: int, over: int, tree: Tree, spots: Spots) -> list[Point]:
-    """Return the way from an item to the border of its card: straight if it is free, else above or below its row."""
-    chain, key = tree.homes[name]
-    (home, left, top), (layout, card_x, _) = spots[chain[-1]], spots[card]
+def way_out(
+    layout: TemplateLayout, path: tuple[Key, ...], key: ItemKey, side: int, over: int, obstacles: Walls
+) -> list[Point]:
+    """Return the way from an item in a card to the border of it, in the coordinates of the card: straight if that is
+    free, else up (-1) or down (1) into the nearest corridor that is. `path` leads through the parts to the item.
+    """
+    around = [(layout, 0.0, 0.0)]  # and where their origins are
+    for part in path:
+        outer, left, top = around[-1]
+        by, down = outer.at[End(part=part)]
+        around.append((outer.parts[part], left + by, top + down))
+    (card, _, _), (home, left, top) = around[0], around[-1]
     (x, y), item = home.at[End(key)], home.template.items[key]
     x, y = left + x, top + y
-    border = card_x + (layout.box.right if side > 0 else -layout.box.left)
-    if (key, side) in home.free or home.template.kind == "gap":
-        return [(x + side * item.width / 2, y, "h"), (border, y, "h")]
-    return [(x, y + over * item.height / 2, "v"), (border, y + over * (item.height / 2 + 10), "h")]
+    border = card.box.right if side > 0 else -card.box.left
+    straight: list[Point] = [(x + side * item.width / 2, y, "h"), (border, y, "h")]
+    if home.template.kind == "gap":
+        return straight
+    walls = [(obstacles(layout, False), left, top) for layout, left, top in around]
+    ends = [left + (layout.box.right if side > 0 else -layout.box.left) for layout, left, _ in around]
+
+    def is_free(start: float, level: float) -> bool:
+        pieces = zip(walls, [*ends[1:], start], ends)
+        return all(
+            (b - a) * side < 2 or wall.is_level_free(a - left + side, b - left, level - top)
+            for (wall, left, top), a, b in pieces
+        )
+
+    if is_free(x + side * item.width / 2, y):
+        return straight
+    wall = walls[-1][0]
+    foot = y + over * item.height / 2
+    usual: list[Point] = [(x, foot, "v"), (border, foot + over * 10, "h")]
+    start, end = ((px - left, py - top, way) for px, py, way in usual)
+    if is_free(x, foot + over * 10) and wall.is_free(start, end):
+        return usual
+    corridors = [(below + above) / 2 + top for below, above in zip(wall.bottoms, wall.tops[1:])]
+    levels = [foot + over * 10, y - over * (item.height / 2 + 10), *corridors]
+    for level in sorted(levels, key=lambda level: abs(level - y)):
+        foot = y + copysign(item.height / 2, level - y)
+        if is_free(x, level) and wall.is_upright_free(x - left, foot - top, level - top):
+            return rounded([(x, foot), (x, level), (border, level)])
+    return usual

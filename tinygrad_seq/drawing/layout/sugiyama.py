@@ -67,6 +67,23 @@ def assign_ranks(boxes: Sequence[Box], edges: Iterable[BoxEdge]) -> Ranks:
     return ranks | {box: min(inner) - 1 if box.port < 0 else max(inner) + 1 for box in boxes if box.port}
 
 
+def as_tree(ranks: Ranks, edges: Iterable[BoxEdge]) -> Ranks:
+    """Return the ranks of a tree, where each box has one reader: right below that, what it reads in order. Other ranks
+    stay as they are.
+    """
+    pairs = [(target, source) for (source, _), (target, _) in edges]
+    reads, read = grouped(pairs), {source for _, source in pairs}
+    if len(read) < len(pairs):
+        return ranks
+    found: Ranks = {}
+    stack = [(box, rank) for box, rank in ranks.items() if box not in read][::-1]
+    while stack:
+        box, rank = stack.pop()
+        found[box] = rank
+        stack += ((source, rank - 1) for source in reads[box][::-1])
+    return found
+
+
 def raise_lane(ranks: Ranks, boxes: Sequence[Box], edges: Sequence[BoxEdge], lane: Sequence[Box]) -> Ranks:
     """Return ranks with a lane in the top row; what reads it hangs down from it."""
     depth = dict.fromkeys(lane, 0)

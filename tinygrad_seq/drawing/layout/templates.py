@@ -1,19 +1,21 @@
 """The view as a tree of templates: each distinct step of a loop once, with the links that edges have in it.
 
-A template is a distinct cluster, or a row of cards (the steps and gaps of a loop, side by side). A placement is one use
-of a template; all steps of a loop that hold the same are placements of one template. An edge is cut into links, one in
-each template that it runs through: it leaves a cluster by a port in its upper border and enters one by a port in its
-lower border (by the upper border, if it leads back down to an older op). From card to card of a row it goes sideways.
+A template is a distinct cluster, a row of cards (the steps and gaps of a loop, side by side), or a sequence of loops
+that follow each other in time. A placement is one use of a template; all steps of a loop that hold the same are
+placements of one template. An edge is cut into links, one in each template that it runs through: it leaves a cluster by
+a port in its upper border and enters one by a port in its lower border (by the upper border, if it leads back down to
+an older op, or over from an earlier part of a sequence). From card to card of a row it goes sideways.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice, pairwise
 from math import inf
 from typing import NamedTuple
 
 from tinygrad_seq.drawing.layout.model import PlacedItem
+from tinygrad_seq.drawing.layout.sequences import sequences_of
 from tinygrad_seq.drawing.layout.text_size import sizes_of
 from tinygrad_seq.drawing.view.model import Cluster, Edge, View, leaves, within
 
@@ -42,17 +44,22 @@ Link = tuple[End, End]  # a piece of an edge within one template
 class Template:
     """What is in a distinct cluster or in a row of cards. `Tree` fills it; later passes only read it."""
 
-    kind: str  # "top", "frame", "card", "row", "gap", "grad" (a recorded backward)
+    kind: str  # "top", "frame", "card", "row", "sequence", "gap", "grad" (a recorded backward)
     repeated: bool  # a step, or inside one: can have many placements
     labels: dict[str, None] = field(default_factory=dict)
     items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
-    parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row from left to right
+    parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row or a sequence from left to right
     links: dict[Link, None] = field(default_factory=dict)
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
     left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
-    step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # to other steps: "out", "in", "back" in here
+    step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # "out", "in", "back" in here; "cut"
     earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
     across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
+
+    @property
+    def is_level(self) -> bool:
+        """Whether its parts stand side by side."""
+        return self.kind in ("row", "sequence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +68,8 @@ class Placement:
 
     template: Template
     key: Key = None
-    cluster: Cluster | None = None  # None: a row
-    column: int = -1  # of a card
+    cluster: Cluster | None = None  # None: a row or a sequence
+    column: int = -1  # of what is in a row or a sequence
     start: float = 0.0  # the ordinal that ages in it are counted from
 
 
@@ -82,30 +89,52 @@ class Tree:
         self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
         self.place_clusters(view)
         self.twins = view.twins
+        self.read_often = self.read_in_several_cards(view.edges) if self.sequences else set()
+        self.reads: dict[Template, dict[End, dict[End, None]]] = {}  # of what is right in a template, what it reads
+        self.independent: dict[tuple[Template, End], set[End]] = defaultdict(set)  # what does not depend on a part
+        for edge in view.edges:
+            around, first, last = self.meeting(edge)
+            if around.parts and not around.is_level:
+                self.reads.setdefault(around, {}).setdefault(last, {})[first] = None
         self.paths = [self.connect(edge) for edge in view.edges]
 
     def place_clusters(self, view: View) -> None:
         """Make all templates and placements, and place the items."""
         readers = {edge.source: edge.target for edge in reversed(view.edges)}
-        loop_of = {cluster.id: number for number, loop in enumerate(view.loops) for cluster in loop}
+        loop_of = {card.id: loop for loop in view.loops for card in loop}
         classes, oldest = step_classes(view), oldest_ops(view)
+        self.sequences = sequences_of(view, oldest)
+        later_units = {id for ids in self.sequences.values() for id in ids[1:]}
         stack = [(self.chains[0], view.top)]
         while stack:
             outer, cluster = stack.pop()
             self.add_items(outer, cluster, readers)
-            for inner in cluster.inner:
-                if inner.id not in loop_of:
-                    key: Key = ("in", inner.id.removeprefix(cluster.id))
-                    kind = "grad" if inner.key == "grad" else "frame"
-                    stack.append((self.place(outer, kind, key, oldest[inner.id], inner), inner))
-            loops = dict.fromkeys(loop_of[inner.id] for inner in cluster.inner if inner.id in loop_of)
-            for number, loop in enumerate(loops):
-                first = min(oldest[card.id] for card in view.loops[loop] if card.key != "gap")
-                row = self.place(outer, "row", ("row", number), first)
-                for column, card in enumerate(view.loops[loop]):
-                    kind = "gap" if card.key == "gap" else "card"
-                    key = (kind, classes.get(card.id, column))
-                    stack.append((self.place(row, kind, key, oldest[card.id], card, column), card))
+            frames = {inner.id: inner for inner in cluster.inner if inner.id not in loop_of}
+            loops = {loop_of[inner.id][0].id: loop_of[inner.id] for inner in cluster.inner if inner.id in loop_of}
+            keys: dict[str, Key] = {id: ("in", id.removeprefix(cluster.id)) for id in frames}
+            keys |= {id: ("row", number) for number, id in enumerate(loops)}
+            for first in [id for id in keys if id not in later_units]:
+                around, units = outer, self.sequences.get(first, [first])
+                if len(units) > 1:
+                    around = self.place(outer, "sequence", ("sequence", keys[first]), oldest[first])
+                for column, id in enumerate(units):
+                    if id in frames:
+                        inner = frames[id]
+                        kind = "grad" if inner.key == "grad" else "frame"
+                        stack.append((self.place(around, kind, keys[id], oldest[id], inner, column), inner))
+                    else:
+                        first_op = min(oldest[card.id] for card in loops[id] if card.key != "gap")
+                        row = self.place(around, "row", keys[id], first_op, None, column)
+                        stack += self.place_cards(row, loops[id], classes, oldest)
+
+    def place_cards(
+        self, row: Chain, cards: list[Cluster], classes: dict[str, Key], oldest: dict[str, float]
+    ) -> Iterator[tuple[Chain, Cluster]]:
+        """Yield the placements of the cards of a row."""
+        for column, card in enumerate(cards):
+            kind = "gap" if card.key == "gap" else "card"
+            key = (kind, classes.get(card.id, column))
+            yield self.place(row, kind, key, oldest[card.id], card, column), card
 
     def place(
         self, outer: Chain, kind: str, which: Key, oldest: float, cluster: Cluster | None = None, column: int = -1
@@ -138,14 +167,47 @@ class Tree:
             )  # fmt: skip
             keep_latest(here, End(key), here.start - 1 if item.role in leaves else item.ordinal)
 
+    def read_in_several_cards(self, edges: list[Edge]) -> set[str]:
+        """Return the ids of items that cards around them do not hold read, more than one."""
+        cards: dict[str, set[Placement]] = defaultdict(set)
+        for edge in edges:
+            around = set(self.homes[edge.source][0])
+            inner = (card for card in self.homes[edge.target][0] if card.template.kind == "card" and card not in around)
+            cards[edge.source].update(islice(inner, 1))
+        return {id for id, found in cards.items() if len(found) > 1}
+
+    def meeting(self, edge: Edge) -> tuple[Template, End, End]:
+        """Return the innermost template around an edge, and what is right in it at both of its ends."""
+        (up, key), (down, target_key) = self.homes[edge.source], self.homes[edge.target]
+        depth = common(up, down)
+        first = End(part=up[depth].key) if depth < len(up) else End(key)
+        return up[depth - 1].template, first, End(part=down[depth].key) if depth < len(down) else End(target_key)
+
+    def depends(self, here: Template, end: End, part: End) -> bool:
+        """Tell whether something is made of what a part gave; all of that is newer than the part."""
+        ages, known = here.ages, self.independent[here, part]
+        stack, seen = [end], {end}
+        while stack:
+            for source in self.reads.get(here, {}).get(stack.pop(), ()):
+                if source == part:
+                    return True
+                if source not in seen and source not in known and ages.get(source, -1.0) > ages[part]:
+                    seen.add(source)
+                    stack.append(source)
+        known |= seen
+        return False
+
     def connect(self, edge: Edge) -> EdgePath:
         """Return how an edge runs through the tree, and note that in the templates that it runs through."""
         (up, key), (down, target_key) = self.homes[edge.source], self.homes[edge.target]
-        depth = next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
+        depth = common(up, down)
         source, target = up[-1].template, down[-1].template
         if edge.role == "initial" or (edge.operand == 1 and edge.role in ("constant", "weight")):
             source.left[key] = None
         levels = [i for i in range(1, depth + 1) if up[i - 1].template.kind == "row"]  # of cards around both
+        if edge.role != "delay" and up[depth - 1].template.kind == "sequence":
+            straight = edge.source not in self.read_often and goes_on(up[depth:], down[depth:])
+            levels = [depth] if straight else []
         if levels and (levels[-1] == depth or edge.role == "delay"):
             row, left, entered = across = up[levels[-1] - 1], up[levels[-1]], down[levels[-1]]
             row.template.across.append((edge, across))
@@ -154,26 +216,46 @@ class Tree:
             return edge, [], across
         if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
+        if edge.role == "cut":
+            target.step_edges.setdefault(target_key, set()).add("cut")
 
-        ages = up[depth - 1].template.ages
-        first = ages[End(part=up[depth].key) if depth < len(up) else End(key)]
-        last = ages[End(part=down[depth].key) if depth < len(down) else End(target_key)]
-        out, into = ("bottom", "top") if first > last else ("top", "bottom")
+        here, first, last = self.meeting(edge)
+        ages, same = here.ages, here.kind == "sequence"
+        is_back = not same and ages[first] > ages[last] and (not last.part or self.depends(here, first, last))
+        out, into = ("bottom", "top") if is_back else ("top", "bottom")
         leaving = [("out", out, up, level) for level in reversed(range(depth, len(up)))]
         entering = [("in", into, down, level) for level in range(depth, len(down))]
+        over = tuple(placement.column for placement in up[depth:]) if same else ()
         home, key_for_all = self.homes[self.twins.get(edge.source, edge.source)]
         ends = [End(key)]
         for way, side, chain, level in leaving + entering:
             crossed = chain[level].template
-            name: Key = (home[-1].template, key_for_all) if crossed.repeated else edge.source  # in all steps the same
-            port = (way, name, chain[level + 1].key if crossed.kind == "row" else "")  # in a row one for each card
+            if way == "in" and any(placement.template.kind == "sequence" for placement in chain[depth - 1 : level]):
+                side = "bottom"
+            alike = (home[-1].template, key_for_all, over)  # in all steps
+            name: Key = alike if crossed.repeated else edge.source
+            port = (way, name, chain[level + 1].key if crossed.is_level else "")  # in a row one for each card
             border = [End(side=side, port=port), End(part=chain[level].key, side=side, port=port)]
             ends += border if way == "out" else border[::-1]
         ends.append(End(target_key))
         links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
-        for here, link in links:
-            here.template.links[link] = None
+        for placement, link in links:
+            placement.template.links[link] = None
         return edge, links, None
+
+
+def common(up: Chain, down: Chain) -> int:
+    """Return how many placements two chains begin with that are the same."""
+    return next((i for i, (a, b) in enumerate(zip(up, down)) if a is not b), min(len(up), len(down)))
+
+
+def goes_on(up: Chain, down: Chain) -> bool:
+    """Tell whether nothing stands between two ends in neighbouring parts of a sequence: one is in the last step of all
+    loops around it, the other in the first.
+    """
+    ended = all(card.column == len(row.template.parts) - 1 for row, card in pairwise(up) if row.template.is_level)
+    begins = all(card.column == 0 for row, card in pairwise(down) if row.template.is_level)
+    return ended and begins and up[0].column + 1 == down[0].column
 
 
 def keep_latest(here: Placement, end: End, ordinal: float) -> None:

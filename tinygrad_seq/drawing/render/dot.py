@@ -41,7 +41,7 @@ def dot(layout: Layout, positions: bool = True) -> str:
         return {name: value for name, value in sorted(new) if positions or name not in places}
 
     view = layout.view
-    title, legend, box = surroundings(view, layout.box)
+    title, legend, box = surroundings(view, layout.box, layout.sequences)
     graph = graphviz.Digraph("computation")
     for kind, style in usual.items():
         graph.attr(kind, **style)
@@ -72,7 +72,7 @@ def dot(layout: Layout, positions: bool = True) -> str:
 
 def size(layout: Layout) -> tuple[float, float]:
     """Return the width and the height of the whole picture in points."""
-    *_, (left, top, right, bottom) = surroundings(layout.view, layout.box)
+    *_, (left, top, right, bottom) = surroundings(layout.view, layout.box, layout.sequences)
     return right - left + 2 * rim, bottom - top + 2 * rim
 
 

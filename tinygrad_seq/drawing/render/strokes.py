@@ -40,10 +40,10 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
         back = 2 * half if left > x else -2 * half
         beside = x + (5.5 if left > x else -5.5), y - 6
         foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
-    *mark, steep = cut_at([*points, end]) if edge.role == "cut" else (*longest_level([*points, end]), False)
     said = str(placed.operand or "")
     line = curves([*points, end])
-    return Stroke(edge, line, [(x, y), *foot], width, heat, (mark[0], mark[1]), steep, said, beside)
+    mark_x, mark_y, steep = placed.mark
+    return Stroke(edge, line, [(x, y), *foot], width, heat, (mark_x, mark_y), steep, said, beside)
 
 
 def curves(points: list[Point]) -> list[Curve]:
@@ -59,22 +59,3 @@ def curves(points: list[Point]) -> list[Curve]:
             turn = [(x, half_y), (to_x, half_y)] if out == "v" else [(half_x, y), (half_x, to_y)]
             found.append(("C", [*turn, (to_x, to_y)]))
     return found
-
-
-def longest_level(points: list[Point]) -> XY:
-    """Return the middle of the longest level part of a line."""
-    level = [(abs(a - c), (a + c) / 2, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
-    return max(level, default=(0.0, *points[0][:2]))[1:]
-
-
-def cut_at(points: list[Point]) -> tuple[float, float, bool]:
-    """Return where a line is marked as cut, and whether it is steep there."""
-    i = max(range(1, len(points)), key=lambda i: abs(points[i][0] - points[i - 1][0]))
-    part = 0.85  # of the way, towards its end: there such edges are apart
-    if all(through == "h" for _, _, through in points):  # from card to card
-        i, part = len(points) // 2, 0.5
-    (ax, ay, _), (bx, by, through) = points[i - 1], points[i]
-    smooth, straight = part * part * (3 - 2 * part), 1.5 * part * (1 - part) + part**3
-    x = ax + (bx - ax) * (straight if through == "h" else smooth)
-    y = ay + (by - ay) * (smooth if through == "h" else straight)
-    return x, y, through == "h" and abs(by - ay) > 30

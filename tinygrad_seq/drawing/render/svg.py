@@ -18,7 +18,7 @@ from tinygrad_seq.drawing.view.model import Scale
 def svg(layout: Layout) -> str:
     """Return the picture as SVG text."""
     view = layout.view
-    title, legend, (left, top, right, bottom) = surroundings(view, layout.box)
+    title, legend, (left, top, right, bottom) = surroundings(view, layout.box, layout.sequences)
     lines = [stroke(placed, view.scale) for placed in layout.edges]
     left, top = left - rim, top - rim
     wide, high = short(right - left + rim), short(bottom - top + rim)

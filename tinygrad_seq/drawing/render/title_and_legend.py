@@ -4,8 +4,9 @@ Plain data, which every renderer draws in its own way. Only what the view knows 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil, floor, log10, prod
 
 from tinygrad_seq.drawing.layout.text_size import width
@@ -13,6 +14,7 @@ from tinygrad_seq.drawing.render.colours import odd, of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
 
+Sequences = Sequence[Sequence[str]]  # as in a layout
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 rim = 30.0  # of paper around everything
 roles = {
@@ -48,11 +50,11 @@ class Sample:
 Part = Text | Sample
 
 
-def surroundings(view: View, box: Box) -> tuple[list[Part], list[Part], Box]:
+def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part], list[Part], Box]:
     """Place a title above a picture that fills a box and a legend below it; return these and the box around all."""
     left, top, right, bottom = box
     limit = max(right - left, 560.0)
-    title = list(place_title(view, left, top - 26, limit))
+    title = list(place_title(titles(view, sequences), left, top - 26, limit))
     legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 300)))
     if view.scale is not None:
         legend += place_colour_bar(view.scale, left + limit, bottom + 34)
@@ -61,25 +63,28 @@ def surroundings(view: View, box: Box) -> tuple[list[Part], list[Part], Box]:
     return [part for part, _ in title], [part for part, _ in legend], corners
 
 
-def place_title(view: View, x: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
+def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
     """Place the title and the line below it, the lower one first; yield each with the box around it."""
-    for words, size, kind in zip(titles(view)[::-1], (12.5, 20.0), ("quiet", "title")):
+    for words, size, kind in zip(lines[::-1], (12.5, 20.0), ("quiet", "title")):
         if words:
             words = shortened(words, max(20, int(limit / size / 0.55)))
             yield Text(x, y, words, size, kind), (x, y - size, x + width(words, size), y)
             y -= 24
 
 
-def titles(view: View) -> tuple[str, str]:
+def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
     modules = dict.fromkeys(cluster.label for cluster in view.top.inner if cluster.key == "module")
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     rolled = any(edge.role == "delay" for edge in view.edges)
-    count, hidden = longest(view, ("step", "gap")), longest(view, ("gap",))
+    steps, hidden = longest(view, sequences, ("step", "gap")), sum(longest(view, sequences, ("gap",)))
+    count = f"{' + '.join(map(str, steps))} step{'s' * (sum(steps) > 1)}"
+    if len(steps) > 1 and (len(steps) > 4 or any(edge.role == "cut" for edge in view.edges)):
+        count = f"{sum(steps)} steps in {len(steps)} windows"
     alike = "" if any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop) else "identical "
     title = [
         shortened(" → ".join(modules), 60),
-        f"{count} step{'s' * (count > 1)}, {'rolled' if rolled else 'unrolled'}" if count else "",
+        f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
     ]
     below = [
         "one step, and what it hands to the next" if rolled else "",
@@ -90,13 +95,20 @@ def titles(view: View) -> tuple[str, str]:
     return ", ".join(filter(None, title)), " · ".join(filter(None, below))
 
 
-def longest(view: View, keys: tuple[str, ...]) -> int:
-    """Count the steps of the longest loop, in clusters of these keys; loops one after the other in a place are one."""
-    found: Counter[str] = Counter()
+def longest(view: View, sequences: Sequences, keys: tuple[str, ...]) -> list[int]:
+    """Count the steps of the longest loop, or of each loop of the longest sequence, in clusters of these keys. Loops
+    one after the other in a place, which are no sequence, are one.
+    """
+    first = {id: ids[0] for ids in sequences for id in ids}
+    found: dict[str, dict[str, Counter[str]]] = {}  # by sequence, its loops, and the place that each is in
     for loop in view.loops:
-        steps = sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
-        found[loop[0].id.rpartition("/")[0]] += steps
-    return max(found.values(), default=0)
+        place = loop[0].id.rpartition("/")[0]
+        around = accumulate(loop[0].id.split("/"), lambda path, name: f"{path}/{name}")
+        unit = next((path for path in around if path in first), place)
+        counts = found.setdefault(first.get(unit, unit), {}).setdefault(unit, Counter())
+        counts[place] += sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
+    counted = ([max(places.values()) for places in units.values()] for units in found.values())
+    return max(counted, key=sum, default=[])
 
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:

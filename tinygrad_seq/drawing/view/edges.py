@@ -64,7 +64,7 @@ class EdgeBuilder:
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
-        self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...]], DraftItem] = {}  # by visit and leaves
+        self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...], str], DraftItem] = {}  # by visit, leaves, and user
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
@@ -73,16 +73,19 @@ class EdgeBuilder:
         boxes = {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}
         self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids} | boxes
 
-    def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int) -> DraftItem:
-        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use."""
+    def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int, beside: str = "") -> DraftItem:
+        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of a
+        weight, one beside each item that uses it.
+        """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
-        if (visit, leaves) not in self.proxies:
+        where = visit, leaves, beside if role == "weight" else ""
+        if where not in self.proxies:
             state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
             colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
             id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
-            self.proxies[visit, leaves] = DraftItem(id, role, visit, node, state, leaves, colour)
+            self.proxies[where] = DraftItem(id, role, visit, node, state, leaves, colour)
             self.counts[visit] += 1
-        return self.proxies[visit, leaves]
+        return self.proxies[where]
 
     def add_leaf(self, node: Node, argument: int, shared: bool) -> None:
         """Add an argument that is a leaf, or just parameters: from its proxy."""
@@ -97,7 +100,7 @@ class EdgeBuilder:
         else:
             visit, leaves = self.graph.timeline.visit_of[twin], () if node in self.elision.hidden else (other,)
         for leaf in leaves:
-            proxy = self.proxy(visit, leaf, node, argument)
+            proxy = self.proxy(visit, leaf, node, argument, "" if shared else self.drawn[node])
             self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Detached) else proxy.role)
 
     def add_op(self, node: Node, argument: int, target: str) -> None:

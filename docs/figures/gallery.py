@@ -1,0 +1,355 @@
+"""The programs of the gallery, by name: each a function that returns its picture.
+
+`make.py` draws them as the figures of this folder; a test measures that in none of them a line runs through a node, a
+text leaves its box, or a label lies on another.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+sys.path.append(str(Path(__file__).parents[2] / "demos"))
+
+import derivatives
+import draw_unrolled
+import gradient_flow
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def weight(*shape, name=None):
+    """A Parameter of the same numbers everywhere."""
+    made = nn.Parameter(np.linspace(-0.5, 0.5, int(np.prod(shape))).reshape(shape).astype("float32"))
+    return made.named(name) if name else made
+
+
+def scalars(**values):
+    """Numbers that want gradients, named."""
+    return [ts.tensor(value, requires_grad=True).named(name) for name, value in values.items()]
+
+
+# ------------------------------------------------------------------------------------------------------ without time
+
+
+def neuron():
+    """A neuron by hand, and the numbers of its forward and its backward."""
+    x, w, b = scalars(x=2.0, w=-3.0, b=6.5)
+    y = ((x * w).named("x w") + b).tanh().named("y")
+    y.backward(retain_graph=True)
+    return ts.draw(y)
+
+
+def expression():
+    """The expression that micrograd's README begins with."""
+    a, b = scalars(a=-4.0, b=2.0)
+    c = a + b
+    d = a * b + b**3
+    c = c + c + 1.0
+    c = c + 1.0 + c - a
+    d = d + d * 2.0 + (b + a).relu()
+    d = d + 3.0 * d + (b - a).relu()
+    e = (c - d).named("e")
+    f = e**2
+    g = (f / 2.0 + 10.0 / f).named("g")
+    g.backward(retain_graph=True)
+    return ts.draw(g)
+
+
+def mlp_of_neurons():
+    """A network of single numbers, neuron by neuron: two inputs, three hidden neurons, one output."""
+    values = [ts.tensor(x).named(f"x{i}") for i, x in enumerate((2.0, -1.0))]
+    for layer, width in enumerate((3, 1)):
+        with ts.scope(layer=layer):
+            found = []
+            for n in range(width):
+                w = [nn.Parameter(0.1 * (i + n)).named(f"w{n}{i}") for i in range(len(values))]
+                total = nn.Parameter(0.0).named(f"b{n}")
+                for w_i, x_i in zip(w, values):
+                    total = total + w_i * x_i
+                found.append(total.tanh().named(f"n{n}"))
+            values = found
+    return ts.draw(values[0].named("y"))
+
+
+def cross_entropy():
+    """Softmax and its loss by hand."""
+    x, w = ts.ones(4, 3).named("x"), weight(3, 5, name="W")
+    logits = (x @ w).named("logits")
+    counts = logits.exp().named("counts")
+    probs = (counts / counts.sum(1, keepdims=True)).named("probs")
+    return ts.draw((-probs[np.arange(4), [0, 2, 4, 1]].log().mean()).named("loss"))
+
+
+def mlp():
+    """Embedding, hidden layer, logits, loss: no step anywhere."""
+    net = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 10))
+    return ts.draw(nn.cross_entropy(net([1, 2, 3]), [4, 5, 6]).named("loss"))
+
+
+def tree():
+    """A sentence as a tree: the same weights at every fork."""
+    w, b = weight(8, 4, name="W"), weight(4, name="b")
+    words = iter([ts.ones(1, 4, requires_grad=True).named(word) for word in ("the", "cat", "sat", "on", "the", "mat")])
+
+    def meaning(fork):
+        if fork is None:
+            return next(words)
+        left, right = map(meaning, fork)
+        return (ts.concatenate([left, right], 1) @ w + b).tanh()
+
+    return ts.draw(meaning(((None, None), (None, (None, (None, None))))).named("sentence"), show=None)
+
+
+# --------------------------------------------------------------------------------------------------- loops by hand
+
+
+def backwards():
+    """A step of an RNN by hand, and its recorded backward."""
+    x, h = ts.tensor([[0.5, -0.5]]).named("x"), ts.zeros(1, 3).named("h0")
+    w_x, w_h = (ts.nn.Parameter(np.full((n, 3), 0.1, "float32")).named(name) for n, name in ((2, "W_x"), (3, "W_h")))
+    for t in range(2):
+        with ts.scope(step=t):
+            h = (x @ w_x + h @ w_h).tanh().named("h")
+    loss = h.sum().named("loss")
+    loss.backward(create_graph=True)
+    return ts.draw(loss, backward=True)
+
+
+def from_scratch():
+    """An RNN that names no step: its loop is found."""
+    w, u = (ts.nn.Parameter(np.full((n, 8), 0.1, "float32")).named(name) for n, name in ((4, "W"), (8, "U")))
+    h = ts.zeros(2, 8)
+    for x_t in ts.zeros(100, 2, 4):
+        h = (x_t @ w + h @ u).tanh()
+    return ts.draw(h.sum().named("loss"))
+
+
+def names():
+    """Which language is a name from? Letter and state side by side, one product; the answer is the last step's."""
+    i2h, i2o = nn.Linear(12, 8), nn.Linear(12, 3)
+    h = ts.zeros(1, 8)
+    for letter in ts.zeros(5, 1, 4):
+        combined = ts.concatenate([letter, h], 1)
+        h, out = i2h(combined), i2o(combined)
+    return ts.draw(nn.cross_entropy(out, [1]).named("loss"))
+
+
+def joined_input():
+    """The shortest RNN: letter and state side by side, one weight."""
+    w, h = weight(12, 8, name="W"), ts.zeros(1, 8)
+    for x in ts.zeros(6, 1, 4):
+        h = (ts.concatenate([x, h], 1) @ w).tanh()
+    return ts.draw(h.sum().named("loss"))
+
+
+def characters():
+    """min-char-rnn: look up, step, logits, and a loss at every step."""
+    embed, w_h, w_y, b = weight(10, 8, name="W_xh"), weight(8, 8, name="W_hh"), weight(8, 10, name="W_hy"), weight(10)
+    h, loss = ts.zeros(1, 8).named("h0"), 0.0
+    for t, (x, y) in enumerate(zip([1, 2, 3, 3], [2, 3, 3, 4])):
+        with ts.scope(step=t):
+            h = (embed[[x]] + h @ w_h).tanh().named("h")
+            loss = loss + nn.cross_entropy(h @ w_y + b.named("b_y"), [y])
+    return ts.draw(loss.named("loss"))
+
+
+def minimal_gated_unit():
+    """A cell of one's own: one gate that forgets and lets in."""
+
+    class Cell(nn.Module):
+        def __init__(self, inputs, hidden):
+            self.hidden_size = hidden
+            self.gate, self.new = nn.Linear(inputs + hidden, hidden), nn.Linear(inputs + hidden, hidden)
+
+        def forward(self, x, h):
+            forget = self.gate(ts.concatenate([x, h], -1)).sigmoid().named("forget")
+            new = self.new(ts.concatenate([x, forget * h], -1)).tanh().named("new")
+            return ((1.0 - forget) * h + forget * new).named("h")
+
+    return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4))[0].named("out"))
+
+
+def leaky():
+    """A leaky cell: most of the state stays."""
+    w, u, h = weight(4, 8, name="W"), weight(8, 8, name="U"), ts.zeros(2, 8).named("h0")
+    for t, x in enumerate(ts.zeros(4, 2, 4)):
+        with ts.scope(step=t):
+            h = (0.9 * h + 0.1 * (x @ w + h @ u).tanh()).named("h")
+    return ts.draw(h)
+
+
+def words_of_characters():
+    """Words are read letter by letter, and the sentence word by word: a loop in every step of a loop."""
+    letters, sentence = nn.RNNCell(4, 6), nn.RNNCell(6, 8)
+    state = ts.zeros(1, 8).named("s0")
+    for t, word in enumerate(("the", "cat", "sat")):
+        with ts.scope(step=t):
+            h = ts.zeros(1, 6).named("h0")
+            for i, _ in enumerate(word):
+                with ts.scope(step=i):
+                    h = letters(ts.zeros(1, 4), h)
+            state = sentence(h, state)
+    return ts.draw(state.named("sentence"))
+
+
+# ---------------------------------------------------------------------------------------------- windows and two loops
+
+
+def windows(count, steps):
+    """Windows of truncated backpropagation: the state goes on, the gradient does not."""
+    layer = ts.truncated(ts.nn.RNN(4, 8))
+    outs = []
+    for number in range(count):
+        with ts.scope(window=number):
+            outs.append(layer(ts.zeros(steps, 2, 4)))
+    return ts.draw(ts.concatenate(outs).named("out"))
+
+
+def windows_by_hand():
+    """Three windows of three steps; each has its loss."""
+    lstm, state, losses = nn.RNN(4, 8), None, []
+    for _ in range(3):
+        out, state = lstm(ts.zeros(3, 2, 4), state)
+        losses.append((out * out).mean())
+        state = state.detach()
+    return ts.draw((losses[0] + losses[1] + losses[2]).named("loss"))
+
+
+def translation():
+    """An encoder reads, a decoder writes; what it should have written goes in (teacher forcing)."""
+    source, target = nn.Embedding(10, 4), nn.Embedding(12, 4)
+    encoder, decoder, head = nn.GRU(4, 8), nn.GRU(4, 8), nn.Linear(8, 12)
+    _, thought = encoder(source([[1], [2], [3]]))
+    out, _ = decoder(target([[0], [4], [5]]), thought)
+    return ts.draw(nn.cross_entropy(head(out), [[4], [5], [1]]).named("loss"))
+
+
+def attention():
+    """Every step of a decoder looks at all states of the encoder."""
+    encoder, cell, head = nn.RNN(4, 8), nn.RNNCell(12, 8), nn.Linear(8, 5)
+    states, h = encoder(ts.zeros(3, 1, 4))
+    states, h, found = states.swapaxes(0, 1), h[0], []
+    for t, y in enumerate(ts.zeros(3, 1, 4)):
+        with ts.scope(step=t):
+            scores = (states @ h.expand_dims(-1)).named("scores")
+            context = (scores.softmax(1) * states).sum(1).named("context")
+            h = cell(ts.concatenate([y, context], 1), h)
+            found.append(head(h).named("y"))
+    return ts.draw(ts.stack(found).named("out"))
+
+
+def attention_over_steps():
+    """Attention that is written state by state: a line from every step of the encoder to every step of the decoder."""
+    encoder, cell = nn.RNNCell(4, 8), nn.RNNCell(8, 8)
+    h, states = ts.zeros(1, 8), []
+    with ts.scope(module="encoder"):
+        for t, x in enumerate(ts.zeros(3, 1, 4)):
+            with ts.scope(step=t):
+                h = encoder(x, h)
+                states.append(h)
+    with ts.scope(module="decoder"):
+        for t in range(2):
+            with ts.scope(step=t):
+                scores = ts.concatenate([(h * state).sum(1, keepdims=True) for state in states], 1)
+                shares = scores.softmax(1).split(1, 1)
+                h = cell(shares[0] * states[0] + shares[1] * states[1] + shares[2] * states[2], h)
+    return ts.draw(h.named("out"))
+
+
+def tied_weights():
+    """The embedding is the output layer, too."""
+    embed, rnn = nn.Embedding(10, 8), nn.RNN(8, 8)
+    out, _ = rnn(embed([[1], [2], [3]]))
+    return ts.draw(nn.cross_entropy(out @ embed.weight.T, [[2], [3], [4]]).named("loss"))
+
+
+# ------------------------------------------------------------------------------------------------- layers and numbers
+
+
+def layer(kind, steps=3, view="unrolled", lengths=None, **options):
+    """A recurrent layer over a sequence."""
+    ts.manual_seed(0)
+    out = CELLS[kind](4, 8, **options)(ts.zeros(steps, 2, 4), lengths=lengths)[0]
+    return ts.draw(out.named("out"), view=view)
+
+
+def backward_of(kind, steps=2):
+    """A layer, and its recorded backward."""
+    net = CELLS[kind](4, 8)
+    loss = net(ts.zeros(steps, 2, 4))[0][-1].sum().named("loss")
+    loss.backward(create_graph=True)
+    return ts.draw(loss, backward=True)
+
+
+def gradient(name):
+    """How much gradient comes back to every step."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((12, gradient_flow.BATCH, gradient_flow.INPUTS))
+    ts.manual_seed(0)
+    return gradient_flow.flow(getattr(gradient_flow, name)(rng), x)[0]
+
+
+def itemised():
+    """Which steps taught the recurrent weight?"""
+    ts.manual_seed(0)
+    rnn = nn.RNN(4, 8).to("float64")
+    loss = (rnn(ts.ones(6, 2, 4).to("float64"))[0][-1] ** 2).mean().named("loss")
+    return ts.draw(loss, show=ts.flow.itemize(loss, rnn.weight_hh_l0).nodes)
+
+
+def nan_path():
+    """Where did the NaN come from? The way that the anomaly found, in colour."""
+    w, h = nn.Parameter(np.eye(2)).named("W"), ts.tensor([[4.0, 5.0]], dtype="float64").named("h0")
+    try:
+        with ts.detect_anomaly():
+            for t in range(4):
+                with ts.scope(step=t):
+                    h = ((h @ w) - 0.5).log().named("h")
+    except RuntimeError as error:
+        return ts.draw(error.output, show=error.path)
+
+
+GALLERY = {
+    "values": neuron,
+    "micrograd": expression,
+    "micrograd_mlp": mlp_of_neurons,
+    "cross_entropy": cross_entropy,
+    "mlp": mlp,
+    "tree": tree,
+    **{f"tanh_{n}": lambda n=n: ts.draw(derivatives.derivatives(n)[1][n]) for n in (1, 2, 3)},
+    "backward": backwards,
+    "found": from_scratch,
+    "names": names,
+    "joined_input": joined_input,
+    "characters": characters,
+    "minimal_gated_unit": minimal_gated_unit,
+    "leaky": leaky,
+    "words_of_characters": words_of_characters,
+    "truncated": partial(windows, 2, 2),
+    "three_windows": partial(windows, 3, 3),
+    "windows_by_hand": windows_by_hand,
+    "translation": translation,
+    "attention": attention,
+    "attention_over_steps": attention_over_steps,
+    "tied_weights": tied_weights,
+    **{name: lambda make=make: ts.draw(make(3)) for name, make in draw_unrolled.NETWORKS.items()},
+    **{f"{kind}_{n}_layers": partial(layer, kind, num_layers=n) for kind in CELLS for n in (2, 3)},
+    **{f"{kind}_both": partial(layer, kind, bidirectional=True) for kind in ("lstm", "gru")},
+    **{f"{kind}_both_2_layers": partial(layer, kind, bidirectional=True, num_layers=2) for kind in ("rnn", "gru")},
+    **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},
+    "dropout": partial(layer, "gru", num_layers=2, dropout=0.5),
+    "lstm_1000": lambda: ts.draw(draw_unrolled.NETWORKS["lstm"](1000)),
+    "lstm_1000_both": partial(layer, "lstm", 100, num_layers=2, bidirectional=True),
+    **{f"{kind}_rolled": partial(layer, kind, 100, "rolled") for kind in CELLS},
+    "lstm_rolled_layers": partial(layer, "lstm", 100, "rolled", num_layers=2, bidirectional=True),
+    "vanishing": partial(gradient, "vanishing"),
+    "healthy": partial(gradient, "healthy"),
+    "itemised": itemised,
+    "nan_path": nan_path,
+    **{f"{kind}_backward": partial(backward_of, kind) for kind in CELLS},
+}

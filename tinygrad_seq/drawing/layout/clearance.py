@@ -1,0 +1,181 @@
+"""Lines around boxes: is a piece of a line free, and where could it run if it is not?
+
+The boxes of a template lie in bands, with corridors between them that are free from left to right. A line that would
+run through a box leaves its own band straight, and goes sideways in a corridor.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import copysign
+
+from tinygrad_seq.drawing.layout.model import XY, Point
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout
+from tinygrad_seq.drawing.layout.templates import End
+from tinygrad_seq.drawing.layout.text_size import width
+
+Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
+graze = 0.5  # how far a line may enter a box
+aside = 9.0  # how far beside a box a way around it runs
+longest = 40  # a line over more bands goes around all of them
+arrow = 4.0  # half the length of an arrowhead
+tries = 60  # so many ways around boxes are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Boxes at the same height, sorted by their left sides."""
+
+    top: float
+    bottom: float
+    lefts: list[float]
+    boxes: list[Rectangle]
+    widest: float
+
+
+class Obstacles:
+    """All boxes and titles in a template; without first states, where only what comes from other steps counts."""
+
+    def __init__(self, layout: TemplateLayout, first_states: bool = True) -> None:
+        self.bands: list[Band] = []
+        rows: list[list[Rectangle]] = []
+        bottom = 0.0
+        for box in sorted(boxes_in(layout, first_states), key=lambda box: box[1]):
+            if not rows or box[1] > bottom + 2:
+                rows.append([])
+                bottom = box[3]
+            rows[-1].append(box)
+            bottom = max(bottom, box[3])
+        for row in rows:
+            row.sort()
+            top, bottom = min(box[1] for box in row), max(box[3] for box in row)
+            widest = max(box[2] - box[0] for box in row)
+            self.bands.append(Band(top, bottom, [box[0] for box in row], row, widest))
+        self.tops = [band.top for band in self.bands]
+        self.bottoms = [band.bottom for band in self.bands]
+        self.left = min((band.lefts[0] for band in self.bands), default=0.0)
+        self.right = max((box[2] for band in self.bands for box in band.boxes), default=0.0)
+
+    def near(self, left: float, top: float, right: float, bottom: float) -> Iterator[Rectangle]:
+        """Yield the boxes that meet a rectangle."""
+        for band in self.bands[bisect_left(self.bottoms, top) : bisect_right(self.tops, bottom)]:
+            for box in band.boxes[bisect_left(band.lefts, left - band.widest) : bisect_right(band.lefts, right)]:
+                if box[2] > left and box[1] < bottom and box[3] > top:
+                    yield box
+
+    def is_free(self, a: Point, b: Point, apart: float = 0.0) -> bool:
+        """Tell whether the line from one point to the next meets no box, nor lines so far beside it on both sides."""
+        (ax, ay, _), (bx, by, _) = a, b
+        found = list(self.near(min(ax, bx) - apart, min(ay, by), max(ax, bx) + apart, max(ay, by)))
+        by_x = graze - apart
+        return not found or not any(
+            left + by_x < x < right - by_x and top + graze < y < bottom - graze
+            for x, y in spots(a, b)
+            for left, top, right, bottom in found
+        )
+
+    def cleared(self, points: Sequence[Point], apart: float = 0.0) -> list[Point]:
+        """Return the points of a line, and more where it would run through a box."""
+        (x, y, way), (_, above, _) = points[-1], points[-2]
+        tip: Point = (x, y + copysign(arrow, above - y), way) if way == "v" else points[-1]  # so far the line is drawn
+        found = list(points[:1])
+        for a, b in pairwise([*points[:-1], tip]):
+            found += [*self.between(a, b, apart), b]
+        return [*found[:-1], points[-1]]
+
+    def between(self, a: Point, b: Point, apart: float) -> list[Point]:
+        """Return the points that a line has to pass between two others."""
+        (ax, ay, way), (bx, by, into) = a, b
+        if way != "v" or into != "v" or ay == by:
+            return []
+        low, high = min(ay, by), max(ay, by)
+        crossed = bisect_right(self.tops, high) - bisect_left(self.bottoms, low)
+        if crossed <= longest and self.is_free(a, b, apart):
+            return []
+        up = -1.0 if by < ay else 1.0
+        out, back = self.leaving(a, up), self.leaving(b, -up)
+        if (back[1] - out[1]) * up <= 0:  # in one band
+            return []
+
+        def beside(x: float) -> list[Point]:
+            return [out, (x, out[1] + 16 * up, "v"), (x, back[1] - 16 * up, "v"), back]
+
+        if crossed > longest:
+            return beside(self.right + aside)
+        past, before = self.past(out, up), self.past(back, -up)
+        ways = [[out], [back], [out, back], [past], [before], [out, before], [past, back], [past, before]]
+        sides = {x for left, _, right, _ in self.near(self.left, low, self.right, high) for x in (left, right)}
+        xs = {x + by for x in sides for by in (-aside, aside)}
+        ways += map(beside, sorted(xs, key=lambda x: (abs(x - ax) + abs(x - bx), x))[:tries])
+        rising = (way for way in ways if (way[-1][1] - way[0][1]) * up >= 0)
+        return next((way for way in rising if self.all_free([a, *way, b], apart)), [])
+
+    def is_level_free(self, x: float, to_x: float, y: float) -> bool:
+        """Tell whether a level line meets no box."""
+        return not any(True for _ in self.near(min(x, to_x), y - 1, max(x, to_x), y + 1))
+
+    def is_upright_free(self, x: float, y: float, to_y: float) -> bool:
+        """Tell whether an upright line meets no box; it begins at the border of one."""
+        return not any(True for _ in self.near(x - 1, min(y, to_y) + 1, x + 1, max(y, to_y) - 1))
+
+    def all_free(self, points: Sequence[Point], apart: float) -> bool:
+        """Tell whether a line along points meets no box."""
+        return all(self.is_free(a, b, apart) for a, b in pairwise(points))
+
+    def leaving(self, point: Point, way: float) -> Point:
+        """Return where a vertical line leaves the band around its beginning, upward (-1) or downward (1)."""
+        x, y, _ = point
+        number = bisect_left(self.bottoms, y - 0.1)
+        if number < len(self.bands) and self.bands[number].top < y + 0.1:
+            y = self.bands[number].top if way < 0 else self.bands[number].bottom
+        return x, y, "v"
+
+    def past(self, point: Point, way: float) -> Point:
+        """Return where a vertical line leaves the next band."""
+        x, y, _ = point
+        if way < 0:
+            number = bisect_left(self.bottoms, y + 0.1) - 1
+            return x, self.tops[number] if number >= 0 else y, "v"
+        number = bisect_right(self.tops, y - 0.1)
+        return x, self.bottoms[number] if number < len(self.bands) else y, "v"
+
+
+def boxes_in(layout: TemplateLayout, first_states: bool) -> Iterator[Rectangle]:
+    """Yield what is in a template: items, parts, and its own title; of a part with columns what is in it."""
+    stack = [(layout, 0.0, 0.0)]
+    while stack:
+        here, x, y = stack.pop()
+        for key, sized in here.template.items.items():
+            if first_states or sized.item.role != "initial":
+                by, down = here.at[End(key)]
+                wide, high = sized.width / 2, sized.height / 2
+                yield x + by - wide, y + down - high, x + by + wide, y + down + high
+        label = max(here.template.labels, key=len, default="")
+        if label and here.template.kind != "top":
+            left, top = x - here.box.left + 14, y - here.box.above + 20
+            yield left, top - 11, left + width(label, 12), top + 4
+        for name, part in here.parts.items():
+            by, down = here.at[End(part=name)]
+            if part.box.gutters:
+                stack.append((part, x + by, y + down))
+            else:
+                box = part.box
+                yield x + by - box.left, y + down - box.above, x + by + box.right, y + down + box.below
+
+
+def spots(a: Point, b: Point) -> Iterable[XY]:
+    """Return places on the line from one point to the next, as it is drawn."""
+    (ax, ay, way), (bx, by, into) = a, b
+    count = int((abs(bx - ax) + abs(by - ay)) / 2.5) + 2
+    shares = [i / count for i in range(1, count)]
+    if way != into:
+        cx, cy = (ax, by) if way == "v" else (bx, ay)
+        return [
+            (s * s * bx + 2 * s * r * cx + r * r * ax, s * s * by + 2 * s * r * cy + r * r * ay)
+            for s in shares for r in [1 - s]
+        ]  # fmt: skip
+    soft = [(s * s * (3 - 2 * s), 1.5 * s * (1 - s) + s**3) for s in shares]
+    if way == "v":
+        return [(ax + (bx - ax) * smooth, ay + (by - ay) * straight) for smooth, straight in soft]
+    return [(ax + (bx - ax) * straight, ay + (by - ay) * smooth) for smooth, straight in soft]

@@ -1,0 +1,117 @@
+"""The layout of what stands side by side: the cards of a loop, and loops that follow each other in time."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import inf
+
+from tinygrad_seq.drawing.layout.model import XY
+from tinygrad_seq.drawing.layout.sugiyama import Box
+from tinygrad_seq.drawing.layout.template_layout import (
+    Bends,
+    Layouts,
+    Parts,
+    TemplateLayout,
+    gutter,
+    mirrored,
+    position,
+)  # fmt: skip
+from tinygrad_seq.drawing.layout.templates import End, Template, Tree
+from tinygrad_seq.drawing.view.grouped import grouped
+
+
+def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> TemplateLayout:
+    """Return the layout of a row: cards side by side, equally large."""
+    kinds = dict.fromkeys(row.parts.values())
+    cards = {card: done[card] for card in kinds if card.kind == "card"}
+    states = [ends for edge, ends in row.across if edge.role == "state"]
+    if sum(1 if left.column > entered.column else -1 for _, left, entered in states) > 0:  # time runs to the left
+        cards = {card: mirrored(layout) for card, layout in cards.items()}
+    wide = max([share, *(layout.box.left + layout.box.right for layout in cards.values())]) or 150.0
+    high = max((layout.box.below + layout.box.above for layout in cards.values()), default=120.0)
+    for card, layout in cards.items():
+        left, right, below = wide / 2 - layout.middle, layout.middle + wide / 2, layout.box.below
+        cards[card] = replace(layout, box=Box(left, right, high - below, below))
+    shapes = cards | {gap: gap_layout(gap, cards, wide, high, tree) for gap in kinds if gap.kind == "gap"}
+    parts = {key: shapes[card] for key, card in row.parts.items()}
+    step = wide + gutter
+    at = {End(part=key): (i * step + card.box.left, -card.box.below) for i, (key, card) in enumerate(parts.items())}
+    for link in row.links:
+        end, own = link if link[0].part else link[::-1]
+        at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
+    loops = sum(left is entered for _, (_, left, entered) in row.across)
+    side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
+    gutters = [number * step - gutter / 2 for number in range(1, max(len(parts), 2))] if not row.repeated else []
+    return TemplateLayout(row, parts, at, Box(side, len(parts) * step - gutter + side, high, below, gutters=gutters))
+
+
+def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
+    """Return the layout of a gap: what goes on through it is as high as in the steps; the words have the most room."""
+    at: dict[End, XY] = {}
+    passing = {key: sized.item.id for key, sized in gap.items.items() if sized.item.role == "passing"}
+    for key, name in passing.items():
+        chain, twin = tree.homes[tree.twins.get(name, name)]
+        for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
+            card = cards[chain[level].template]
+            home, x, y = position(card, chain[level + 1 :])
+            at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
+    alone = [End(key) for key in passing if End(key) not in at]
+    at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
+    heights = sorted([-high, *(y for _, y in at.values()), 0.0])
+    top, bottom = max(pairwise(heights), key=lambda pair: pair[1] - pair[0])
+    at = {End(key): (0.0, (top + bottom) / 2) for key in gap.items} | at
+    for link in gap.links:
+        for end, other in (link, link[::-1]):
+            if end.side:
+                alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
+                at[end] = (alike[0] if alike else at[other][0], 0.0)
+    return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0))
+
+
+def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
+    """Return the layout of a sequence: its parts side by side. What comes from an earlier part, or from above, leads
+    down in front of a part and enters it from below, each source on a way of its own.
+    """
+    heights = [part.box.above + part.box.below for part in parts.values()]
+    heights = [max(heights) if height > 0.8 * max(heights) else height for height in heights]
+    parts = {
+        key: replace(part, box=replace(part.box, above=height - part.box.below))
+        for (key, part), height in zip(parts.items(), heights)
+    }
+    columns = {key: column for column, key in enumerate(parts)}
+    around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
+    at: dict[End, XY] = {}
+    bends: Bends = {}
+    gutters: list[float] = []
+    x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
+
+    def port(end: End) -> float:
+        return at[End(part=end.part)][0] + parts[end.part].at[end.inside][0] if end.part else inf
+
+    for key, part in parts.items():
+        sources = list(dict.fromkeys(start for start, _ in around[key]))
+        sources.sort(key=lambda start: -port(start) if start.part else inf)  # so ways do not cross
+        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources) if sources else 0.0)
+        if at:
+            gutters.append(x + wide / 2)
+        else:
+            left = part.box.left + wide  # the first stands as it would alone
+            x = -left
+        at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
+        for number, start in enumerate(sources):
+            down, depth = x + wide / 2 + 6 * (number - (len(sources) - 1) / 2), 3.0 + 7 * (len(sources) - number)
+            over: list[XY] = []
+            if start.part:
+                level = max(heights[columns[start.part] : columns[key]]) + 10.0 + 7 * number
+                over, top = [(port(start), -level), (down, -level)], max(top, level + 8)
+            else:
+                at[start] = (down, 0.0)
+            bends |= {
+                link: [*over, (down, depth), (port(link[1]), depth)] for link in around[key] if link[0] == start
+            }
+            bottom = max(bottom, depth + 8)
+        gutters += [x + wide + part.box.left + inner for inner in part.box.gutters]
+        x += wide + part.box.left + part.box.right
+    ends = (ends for link in sequence.links if link not in bends for ends in (link, link[::-1]))
+    at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
+    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters)
+    return TemplateLayout(sequence, parts, at, box, bends)

@@ -1,0 +1,100 @@
+"""Which loops go on where others have ended: an encoder and its decoder, the windows of truncated backpropagation.
+
+In a place, a unit is a loop, or a cluster with a loop in it. One follows another in time if each of its steps that read
+the other reads what its last step has made. (A layer reads the one below it step by step, and stands above it; so it
+does where it picks a step of a whole sequence.)
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+
+from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.model import Cluster, View, within
+
+Units = dict[str, list[Cluster]]  # by the id of a cluster, or of the first card of a loop: that cluster, or all cards
+Loops = Mapping[str, list[Cluster]]  # by the id of a card: its loop
+picking = ("unstack", "split", "[ ]")  # symbols of ops that may give every step another part
+remembered = 4  # so many units, the latest, are known to have made a value
+
+
+def sequences_of(view: View, oldest: Mapping[str, float]) -> dict[str, list[str]]:
+    """Return the sequences by the id of their first unit: the ids of all units in order of time; `oldest` is the oldest
+    op of every cluster.
+    """
+    loop_of = {card.id: loop for loop in view.loops for card in loop}
+    last = {max(loop, key=lambda card: oldest[card.id]).id for loop in view.loops}
+    reads = grouped((edge.target, edge.source) for edge in view.edges if edge.role != "delay")
+    with_loops: set[str] = set()
+    found: dict[str, list[str]] = {}
+    for place in reversed(list(within(view.top))):
+        units: Units = {}
+        for inner in place.inner:
+            if inner.id in loop_of or (inner.id in with_loops and inner.key != "grad"):
+                units.setdefault(loop_of.get(inner.id, [inner])[0].id, []).append(inner)
+        if units:
+            with_loops.add(place.id)
+        if len(units) > 1:
+            ordered = dict(sorted(units.items(), key=lambda unit: oldest[unit[0]]))
+            follows = followed_in(place, ordered, loop_of, last, reads)
+            after = {before: unit for unit, before in follows.items()}
+            for unit in ordered:
+                if unit in after and unit not in follows:
+                    found[unit] = [unit]
+                    while found[unit][-1] in after:
+                        found[unit].append(after[found[unit][-1]])
+    return found
+
+
+def followed_in(
+    place: Cluster,
+    units: Units,
+    loop_of: Loops,
+    last: Set[str],
+    reads: Mapping[str, Sequence[str]],
+) -> dict[str, str]:
+    """Return the unit of a place that each unit follows."""
+    number = {name: i for i, name in enumerate(units)}
+    home: dict[str, tuple[str, str]] = {}  # of an item: its unit, and the card there
+    longest: dict[str, int] = defaultdict(int)
+    for name, clusters in units.items():
+        stack = [(cluster, "") for cluster in clusters]
+        while stack:
+            cluster, card = stack.pop()
+            if not card and cluster.id in loop_of:
+                card, longest[name] = cluster.id, max(longest[name], len(loop_of[cluster.id]))
+            home |= {item.id: (name, card) for item in cluster.items}
+            stack += ((inner, card) for inner in cluster.inner)
+
+    steps_of: dict[tuple[str, str], set[str]] = defaultdict(set)  # by what is picked from, and a loop: cards that do so
+    items = sorted((item for cluster in within(place) for item in cluster.items), key=lambda item: item.ordinal)
+    symbols = {item.id: item.symbol for item in items}
+    for item in items:
+        for source in reads.get(item.id, ()):
+            card = home.get(item.id, ("", ""))[1]
+            if card and (symbols.get(source) in picking[:2] or item.symbol == picking[2]):
+                steps_of[source, loop_of[card][0].id].add(card)
+
+    made_of: dict[str, dict[str, bool]] = {}  # of an item: units, and whether their last step has a share in it
+    entered: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)  # by two units: cards of the second, the same
+    for item in items:
+        name, card = home.get(item.id, ("", ""))
+        came: dict[str, bool] = {}
+        for source in reads.get(item.id, ()):
+            whole = not card or len(steps_of.get((source, loop_of[card][0].id), ())) < 2
+            for other, is_last in made_of.get(source, {}).items():
+                came[other] = came.get(other, False) or (whole and is_last)
+        if card:
+            for other, is_last in came.items():
+                if other != name:
+                    steps = entered[other, name]
+                    steps[card] = steps.get(card, False) or is_last
+            came = {name: card in last}
+        latest = sorted(came, key=lambda other: number[other])[-remembered:]
+        made_of[item.id] = {other: came[other] for other in latest}
+
+    found: dict[str, str] = {}
+    for (before, after), steps in sorted(entered.items(), key=lambda entry: number[entry[0][0]], reverse=True):
+        known = after in found or before in found.values() or number[before] > number[after]
+        if not known and all(steps.values()) and max(longest[before], longest[after]) > 1:
+            found[after] = before
+    return found

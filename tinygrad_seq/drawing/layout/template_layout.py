@@ -1,0 +1,66 @@
+"""The layout of one template: where everything in it stands, and how it is placed, turned and measured."""
+
+from dataclasses import dataclass, field, replace
+
+from tinygrad_seq.drawing.layout.model import XY
+from tinygrad_seq.drawing.layout.sugiyama import Box
+from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template
+from tinygrad_seq.drawing.layout.text_size import width
+
+gutter, margin = 46.0, 16.0  # between cards, and in them
+header = 30.0  # room for a label
+
+Bends = dict[Link, list[XY]]  # at the dummy boxes of a link, from the lower end up
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateLayout:
+    """Where everything in a template stands: the centres of items, the origins of parts, the ports in its border."""
+
+    template: Template
+    parts: dict[Key, "TemplateLayout"]
+    at: dict[End, XY]
+    box: Box  # its border, around the origin
+    bends: Bends = field(default_factory=dict)
+    x_offsets: dict[Link, float] = field(default_factory=dict)  # from the middle of an item to where a link enters it
+
+    @property
+    def middle(self) -> float:
+        return (self.box.right - self.box.left) / 2
+
+
+Parts = dict[Key, TemplateLayout]
+Layouts = dict[Template, TemplateLayout]
+
+
+def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, float, float]:
+    """Return the last placement of a chain: its layout, and its origin in the coordinates of the first layout."""
+    x = y = 0.0
+    for placement in chain:
+        by, down = layout.at[End(part=placement.key)]
+        layout, x, y = layout.parts[placement.key], x + by, y + down
+    return layout, x, y
+
+
+def mirrored(layout: TemplateLayout) -> TemplateLayout:
+    """Return the layout with left and right exchanged, for where time runs to the left. Rows in it stay as they are."""
+    parts = {key: part if part.template.kind == "row" else mirrored(part) for key, part in layout.parts.items()}
+    rows = {End(part=key): part.middle for key, part in parts.items() if part.template.kind == "row"}
+    at = {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in layout.at.items()}
+    rising = [x for end, (x, _) in at.items() if end.side == "top"]
+    left, right = beside_label(layout.template, layout.box.right, layout.box.left, rising)
+    return TemplateLayout(
+        layout.template, parts, at, replace(layout.box, left=left, right=right),
+        {link: [(-x, y) for x, y in bends] for link, bends in layout.bends.items()},
+        {link: -by for link, by in layout.x_offsets.items()},
+    )  # fmt: skip
+
+
+def beside_label(template: Template, left: float, right: float, rising: list[float]) -> tuple[float, float]:
+    """Return how far a border is to the left and to the right, so that its label is beside all that rises there."""
+    label = max(template.labels, key=len, default="")
+    if label and template.kind != "top":
+        room = width(label, 12) + margin
+        left = max([left, *(room - x + 4 for x in rising)])
+        right = max([right, room - left + margin, *(x + 8 for x in rising)])
+    return left, right
