@@ -96,9 +96,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
 
 
 def longest(view: View, sequences: Sequences, keys: tuple[str, ...]) -> list[int]:
-    """Count the steps of the longest loop, or of each loop of the longest sequence, in clusters of these keys. Loops
-    one after the other in a place, which are no sequence, are one.
-    """
+    """Count the steps of the longest loop, or of each loop of the longest sequence, in clusters of these keys."""
     first = {id: ids[0] for ids in sequences for id in ids}
     found: dict[str, dict[str, Counter[str]]] = {}  # by sequence, its loops, and the place that each is in
     for loop in view.loops:
@@ -106,7 +104,8 @@ def longest(view: View, sequences: Sequences, keys: tuple[str, ...]) -> list[int
         around = accumulate(loop[0].id.split("/"), lambda path, name: f"{path}/{name}")
         unit = next((path for path in around if path in first), place)
         counts = found.setdefault(first.get(unit, unit), {}).setdefault(unit, Counter())
-        counts[place] += sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
+        length = sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
+        counts[place] = max(counts[place], length)
     counted = ([max(places.values()) for places in units.values()] for units in found.values())
     return max(counted, key=sum, default=[])
 
