@@ -1,17 +1,22 @@
 """The recorded backward beside its forward: every op of both once, a step's gradient in the step, named by its leaf."""
 
 import importlib.util
+import sys
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pictures import clusters, items, needs_graphviz, numbers, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.drawing.view.model import within
+from tinygrad_seq.drawing.view.model import leaves, within
+from tinygrad_seq.drawing.view.rules import Rule, with_rules
 from tinygrad_seq.engine.graph import ancestors
 
 demo = Path(__file__).parents[2] / "demos" / "derivatives.py"
@@ -30,30 +35,79 @@ def gradients(view):
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
 def test_a_steps_gradient_is_in_the_step(kind):
-    layer, loss = recorded(kind, 3)
+    _layer, loss = recorded(kind, 3)
     view = draw(loss, backward=True).view
     assert steps_shown(view) == [["t = 0", "t = 1", "t = 2"]]
     for step in view.loops[0]:
         assert [inner.label for inner in step.inner] == ["gradient"] and step.inner[0].items
-    inside, shown = gradients(view), items(view)
-    ordinals = [item.ordinal for item in shown if item.role not in ("weight", "input", "initial", "constant")]
+    ordinals = [item.ordinal for item in items(view) if item.role not in leaves]
     assert len(set(ordinals)) == len(ordinals)
-    nodes = ancestors([loss.node, *(p.grad.node for p in layer.parameters())])
-    for item in shown:
-        if "#leaf" not in item.id and item.ordinal >= 0:
-            assert (item.id in inside) == ("grad" in dict(nodes[item.ordinal].scope.path()))
 
 
-def test_edges_say_what_is_gradient_and_what_was_saved():
+def test_a_gradient_reads_gradients_and_named_values_that_the_forward_saved():
     _, loss = recorded(nn.LSTM, 3)
     view = draw(loss, backward=True).view
-    inside = gradients(view)
+    inside, named = gradients(view), {item.id: item for item in items(view)}
     for edge in view.edges:
         if edge.role == "gradient":
             assert edge.source in inside and edge.target in inside
-        elif edge.role in ("data", "state"):
-            assert edge.source not in inside
-    assert any(edge.role == "data" and edge.target in inside for edge in view.edges)
+        else:
+            assert (edge.source in inside) == (edge.target in inside)
+            assert edge.role != "saved" or edge.target in inside
+    saved = {named[edge.source].label for edge in view.edges if edge.role == "saved"}
+    assert saved >= {"forget", "input", "cell", "output", "tanh", "h, t−1", "c, t−1", "from the loss"}
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_the_backward_is_the_mirror_of_its_forward(kind):
+    """Every named result of a step has a gradient there, once; rules read the gradients of what read their results."""
+    _layer, loss = recorded(kind, 3)
+    view = draw(loss, backward=True).view
+    for step in view.loops[0]:
+        names = [item.label for item in step.items if item.role in ("gate", "state", "named")]
+        made = Counter(item.label for item in step.inner[0].items if item.label.startswith("∂"))
+        assert set(made) <= {f"∂ {name}" for name in names} and set(made.values()) == {1}
+        goes_back = ("h",) * (step is not view.loops[0][-1])  # in the last step an addition may just hand it on
+        assert {f"∂ {name}" for name in names if name in ("forget", "update", "cell", "reset", *goes_back)} <= set(made)
+    back = [edge for edge in view.edges if edge.role == "gradient" and edge.through_time]
+    states = [edge for edge in view.edges if edge.role == "state" and edge.through_time]
+    steps = lambda edge: tuple(int(id.split("step-")[1][0]) for id in (edge.source, edge.target))
+    assert {steps(edge)[::-1] for edge in back} == {steps(edge) for edge in states}
+
+
+def recorded_by_hand(steps, seed):
+    rng = np.random.default_rng(seed)
+    w, u = (nn.Parameter(rng.normal(size=(3, 3))) for _ in range(2))
+    h = ts.tensor(rng.normal(size=(2, 3)))
+    for t in range(steps):
+        with ts.scope(step=t):
+            x = ts.tensor(rng.normal(size=(2, 3)))
+            a, b = x @ w, h @ u
+            h = [(a + b).tanh(), a.sigmoid() * b, b.sin() / (2.0 + a.tanh())][rng.integers(3)]
+            h = h.named("h") if rng.integers(2) else h
+    return [w, u], (h * h).sum()
+
+
+@given(st.integers(1, 5), st.integers(0, 10_000))
+def test_what_is_drawn_for_a_rule_reads_all_that_its_ops_read(steps, seed):
+    """No path from a result of the forward or a leaf to a gradient gets lost, and none is new."""
+    parameters, loss = recorded_by_hand(steps, seed)
+    loss.backward(create_graph=True)
+    grads = {p.grad.node: f"∂ {i}" for i, p in enumerate(parameters) if p.grad.node.op is not None}
+    roots, called = with_rules([loss.node, *grads], grads)
+    assert sorted(called.values()) == sorted(grads.values())
+    nodes = ancestors(roots)
+    place = {node: i for i, node in enumerate(nodes)}
+    rules = [node for node in nodes if isinstance(node, Rule)]
+    assert all(place[parent] < place[node] for node in nodes for parent in node.parents)
+    assert len({(rule.of, rule.scope) for rule in rules}) == len(rules)
+    whole = {node for node in ancestors([loss.node, *grads]) if node.op is not None and node.scope.key == "grad"}
+    assert whole <= {op for rule in rules for op in rule.ops}
+    for rule in rules:
+        read = {parent for op in rule.ops for parent in op.parents if parent.op is not None} - set(rule.ops)
+        assert len([parent for parent in rule.parents if isinstance(parent, Rule)]) == len(
+            {next(r for r in rules if parent in r.ops) for parent in read & whole}
+        )
 
 
 def test_the_gradients_of_the_leaves_are_its_outputs_and_bear_their_names():
@@ -123,6 +177,7 @@ def test_graphviz_draws_it(kind, tmp_path):
 
 @pytest.fixture(scope="module")
 def derivatives():
+    sys.path.insert(0, str(demo.parent))
     spec = importlib.util.spec_from_file_location("derivatives", demo)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -23,6 +23,7 @@ from tinygrad_seq.drawing.view.build import build
 from tinygrad_seq.drawing.view.fold import folded
 from tinygrad_seq.drawing.view.model import View, within
 from tinygrad_seq.drawing.view.printed import is_small, printed
+from tinygrad_seq.drawing.view.rules import with_rules
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.graph import Node, Value, ancestors
@@ -188,7 +189,8 @@ def draw(
     numbers = gradients(outputs) if show == "gradient" else given(show) if isinstance(show, Mapping) else None
     nodes = [value.node for value in outputs if value.node is not None]
     names = recorded_gradients(nodes) if backward else {}
-    roots, rolled, shared = [*nodes, *names], view == "rolled", params == "shared"
+    roots, names = with_rules([*nodes, *names], names) if backward else (nodes, names)
+    rolled, shared = view == "rolled", params == "shared"
     asked = show == "values" or (show == "auto" and is_small(roots))
     said = printed(roots, outputs) if asked else {}
     seen = build(

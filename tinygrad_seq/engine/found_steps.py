@@ -23,6 +23,7 @@ from tinygrad_seq.engine.recurrence import depends_on_itself, reads_data, weighs
 from tinygrad_seq.engine.same_step import kinds_of_ops
 from tinygrad_seq.engine.scope import Name, Scope
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit, Timeline
+from tinygrad_seq.engine.walk import GradientOf
 
 least_steps = 3
 least_steps_of_one_op = 8
@@ -36,6 +37,11 @@ def timeline_of(ops: Sequence[Node], find: bool = True) -> Timeline:
     """Return the Timeline of ops that are given in order of creation, with the steps that are found in it."""
     timeline = Timeline(ops)
     scopes = scopes_with_steps(timeline) if find else {}
+    place = {node.serial: scope for node, scope in scopes.items()}
+    for node in scopes:  # a recorded backward is in the steps of its forward
+        key = node.scope.value
+        if isinstance(key, GradientOf) and key.serial in place:
+            scopes[node] = Scope(place[key.serial], "grad", key, True)
     return Timeline(ops, scopes) if scopes else timeline
 
 

@@ -161,7 +161,7 @@ def title(item: Item, about: dict[str, Any]) -> str:
     """Return what an item is called in a sentence."""
     if item.role in ("middle", "passing"):
         return shortened(item.tooltip.partition("\n")[0].partition(":")[0], 80)
-    called = {"weight": "", "initial": "first state", "input": "input", "constant": "constant"}
+    called = {"weight": "", "initial": "first state", "input": "input", "constant": "constant", "saved": "saved"}
     kind = called.get(item.role, about.get("op", item.symbol))
     return " ".join(filter(None, (kind, shortened(item.label))))
 

@@ -24,6 +24,7 @@ fills = {
     "passing": "#EAF2F6",
     "input": "#CC4419",
     "constant": "#E8EBEE",
+    "saved": "#F3EADF",
     "output": ink,
     "middle": paper,
 }
@@ -36,6 +37,7 @@ texts = {
     "output": "#FFFFFF",
     "weight": "#FFFFFF",
     "constant": "#5C6770",
+    "saved": "#7A4A1B",
     "middle": "#5C6770",
 }
 edges = {"state": state, "delay": state, "gradient": gradient}  # by role; others are lines

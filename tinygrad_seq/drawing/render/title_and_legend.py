@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 rim = 30.0  # of paper around everything
 roles = {
     "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
-    "output": "output", "gradient": "gradient",
+    "output": "output", "gradient": "gradient", "saved": "saved by the forward",
 }  # fmt: skip
 
 

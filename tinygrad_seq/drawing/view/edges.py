@@ -16,6 +16,7 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, several
 from tinygrad_seq.drawing.view.model import Edge
+from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import Numbers, together
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
@@ -79,6 +80,8 @@ class EdgeBuilder:
         """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
         where = visit, leaves, beside if role == "weight" else ""
+        if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
+            user, argument = user.of, user.of.parents.index(node)
         if where not in self.proxies:
             state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
             colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
@@ -135,7 +138,7 @@ class EdgeBuilder:
         origin = self.graph.of[parent].source
         at_gap = node in self.elision.hidden or origin in self.elision.hidden
         out_of_steps = self.merged_step(node) is None and self.merged_step(origin) is not None
-        is_ordered = node.op.name in ordered and node not in self.elision.hidden
+        is_ordered = node.op.name in ordered and node not in self.elision.hidden and not isinstance(node, Rule)
         own = -1 if (at_gap or out_of_steps) and not is_ordered else argument
         self.reads[source, target, role, label, own].append((node, parent, entry))
 
@@ -163,7 +166,7 @@ class EdgeBuilder:
         known = [number for number in numbers if number is not None]
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
-        operand = own + 1 if node.op.name in ordered and node not in hidden else 0
+        operand = own + 1 if node.op.name in ordered and node not in hidden and not isinstance(node, Rule) else 0
         return Edge(source, target, role, is_later, reduce(hypot, known) if known else None, label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:

@@ -199,6 +199,8 @@ def role_of_leaf(
     """Return what a leaf is for. One made by hand is a weight where several places read it; an array without gradient
     is an input where what is computed of the parameters and of the steps before begins with it.
     """
+    if leaf.scope.key == "grad" and not leaf.static:
+        return "saved"
     if leaf.requires_grad and (leaf.name == input_name or not is_parameter(leaf)):
         sliced = all(user.op.name in slicing for user in users)
         one_place = len({timeline.visit_of[user] for user in users}) < 2

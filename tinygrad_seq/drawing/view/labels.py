@@ -8,6 +8,7 @@ from typing import Any
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
+from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
 
@@ -156,7 +157,8 @@ def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | Non
 
 def symbol(node: Node) -> str:
     """Return the op as on a blackboard."""
-    return symbols.get(node.op.name, str(node.op.name))
+    derived = "′" if isinstance(node, Rule) and len(node.of.parents) == 1 and node.op is node.of.op else ""
+    return symbols.get(node.op.name, str(node.op.name)) + derived
 
 
 def kind_of_leaf(node: Node, role: str) -> str:

@@ -7,15 +7,16 @@ graph; renderers turn it into text or pixels and decide how it looks.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-leaves = ("input", "initial", "constant", "weight")  # the roles of what is no op
+leaves = ("input", "initial", "constant", "saved", "weight")  # the roles of what is no op
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to see.
 
-    Roles: op, gate, state, named and output are ops; input, initial (a state before the first step), constant and
-    weight are leaves beside their use; middle and passing stand in a gap.
+    Roles: op, gate, state, named and output are ops; input, initial (a state before the first step), constant, weight
+    and saved (a result of the forward, where a rule reads it) are leaves beside their use; middle and passing stand in
+    a gap.
     """
 
     id: str

@@ -1,0 +1,149 @@
+"""Fold a recorded backward: for every op of the forward one node, its rule. So the backward is the forward's mirror.
+
+The ops that a rule recorded, and the sums that complete the gradient which it begins with, say in their scope whose
+gradient that is (see walk.py). What a rule reads of the forward's results stands beside it, by name: a saved value.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from itertools import takewhile
+from math import prod
+
+from tinygrad_seq.drawing.view.conventions import preparing, rearranging
+from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.engine.graph import Node, ancestors
+from tinygrad_seq.engine.ops.elementwise import add
+from tinygrad_seq.engine.scope import Scope, step_of
+from tinygrad_seq.engine.walk import GradientOf
+
+
+@dataclass(init=False, repr=False, eq=False, slots=True)
+class Rule(Node):
+    """The rule of an op, with what it begins with; or the gradient of a leaf, which is a sum over its uses."""
+
+    ops: list[Node]  # that were recorded for it
+    of: Node  # the op, or the leaf
+
+
+def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[Node], dict[Node, str]]:
+    """Return the roots of a graph in which every rule of a recorded backward is one node; `names`: of some roots."""
+    nodes = ancestors(roots)
+    by_serial = {node.serial: node for node in nodes}
+    owned = ((gradient_of(node, by_serial), node) for node in nodes)
+    groups = grouped((key, node) for key, node in owned if key is not None)
+    last: dict[int, int] = {}  # by walk, the number of the last op that it recorded
+    for key, ops in groups.items():
+        last[key.walk] = max(last.get(key.walk, 0), ops[-1].serial)
+    new: dict[Node, Node] = {}
+    rules: list[Rule] = []
+    for key in sorted(groups, key=lambda key: (key.walk, -key.serial)):  # as the walk went: newest first
+        rule = rule_of(by_serial[key.serial], groups[key], key)
+        rule.serial = last[key.walk] + len(rules) / (len(groups) + 1)  # type: ignore[assignment]  # between two others
+        rules.append(rule)
+        new |= dict.fromkeys(groups[key], rule)
+    for rule in rules:
+        rule.parents = tuple(dict.fromkeys(reads(rule, new)))
+    for node in nodes:  # what was made of gradients later
+        if node not in new and any(parent in new for parent in node.parents):
+            new[node] = copy(node)
+            new[node].parents = tuple([new.get(parent, parent) for parent in node.parents])
+    leaves = {grad_of(leaf): leaf for leaf in nodes if leaf.op is None}
+    called: dict[Node, str] = {}
+    for node, name in names.items():
+        root = new.get(node, node)
+        if isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
+            made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial))
+            made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / (len(groups) + 1), root.scope  # type: ignore[assignment]
+            root = made
+        called[root] = name
+    return [*(new.get(root, root) for root in roots if root not in names), *called], called
+
+
+def grad_of(leaf: Node) -> Node | None:
+    """Return the node of the gradient that a leaf has received, if it was recorded."""
+    grad = getattr(leaf.owner, "stored_grad", None)
+    return None if grad is None else grad.node
+
+
+def gradient_of(node: Node, by_serial: Mapping[int, Node]) -> GradientOf | None:
+    """Return whose gradient an op belongs to; None for what is of the forward, or of the backward of a backward.
+
+    That of a weight in another form is the weight's.
+    """
+    key = node.scope.value
+    if node.op is None or not isinstance(key, GradientOf) or key.serial not in by_serial:
+        return None
+    of = by_serial[key.serial]
+    while of.op is not None and of.op.name in rearranging and is_prepared(of):
+        (of,) = of.parents
+    return None if any(link.key == "grad" for link in of.scope.links()) else GradientOf(key.walk, of.serial)
+
+
+def rule_of(of: Node, ops: list[Node], key: GradientOf) -> Rule:
+    """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
+    rule = Rule()
+    rule.of, rule.ops = of, ops
+    is_sum = is_prepared(of) or all(node.op is add.op for node in ops)
+    rule.op = add.op if is_sum else of.op if len(ops) > 1 else ops[0].op
+    rule.name = None if of.name is None or of.op is None else f"∂ {of.name}"
+    rule.shape, rule.dtype, rule.requires_grad = of.shape, of.dtype, True
+    rule.scope = Scope(of.scope if of.op is not None else common(ops), "grad", key, True)
+    rule.static = rule.output = rule.saved = rule.owner_ref = rule.hooks = rule.line = None
+    rule.parents, rule.reached = (), False
+    return rule
+
+
+def common(ops: Iterable[Node]) -> Scope:
+    """Return the innermost scope around all of some ops."""
+    chains = [[*reversed([*node.scope.links()])] for node in ops]
+    alike = list(takewhile(lambda links: all(link is links[0] for link in links), zip(*chains)))
+    scope: Scope = alike[-1][0] if alike else chains[0][0].outer or chains[0][0]
+    return scope.outer if scope.key == "grad" and scope.outer is not None else scope
+
+
+def reads(rule: Rule, new: Mapping[Node, Node]) -> Iterable[Node]:
+    """Yield what a rule reads: gradients, leaves, and for each result of the forward a leaf with its name."""
+    for parent in dict.fromkeys(parent for node in rule.ops for parent in node.parents):
+        if parent in new:
+            if new[parent] is not rule:
+                yield new[parent]
+        elif parent.op is not None:
+            yield parent if is_prepared(parent) else stand_in(rule, parent, saved_name(parent, rule))
+        elif not isinstance(parent.scope.value, GradientOf):
+            yield parent
+        elif parent.shape or not parent.static:  # a number is a part of the rule
+            data = [of for of in rule.of.parents if of.op is None and not of.requires_grad]
+            alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
+            yield alike[0] if alike else stand_in(rule, parent, "from the loss")
+
+
+def is_prepared(node: Node) -> bool:
+    """Tell whether a value is only parameters in another form: a picture shows the parameters."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if not node.requires_grad or (node.op is not None and node.op.name not in preparing):
+            return False
+        stack += node.parents
+    return True
+
+
+def saved_name(node: Node, rule: Rule) -> str:
+    """Return what to call a result of the forward beside a rule, and of which step it is, if of another."""
+    there, here = step_of(node.scope), step_of(rule.scope)
+    name = node.name or str(node.op.name)
+    if there is None or here is None or there.value == here.value:
+        return name
+    back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
+    return f"{name} of {there.value}" if back is None else f"{name}, t{'−' if back > 0 else '+'}{abs(back)}"
+
+
+def stand_in(rule: Rule, node: Node, name: str) -> Node:
+    """Return a leaf that stands for a value where a rule reads it."""
+    leaf = Node()
+    leaf.name, leaf.shape, leaf.dtype, leaf.scope, leaf.serial = name, node.shape, node.dtype, rule.scope, node.serial
+    leaf.op = leaf.static = leaf.output = leaf.owner_ref = leaf.hooks = leaf.line = None
+    leaf.parents = leaf.saved = ()
+    leaf.requires_grad = leaf.reached = False
+    return leaf
