@@ -1,6 +1,6 @@
 """What does a recurrent network look like when it is unrolled? Cells, depth, directions and the five shapes, drawn.
 
-    python demos/draw_unrolled.py                     eleven pictures in runs/unrolled, and a page for the LSTM
+    python demos/draw_unrolled.py                     eleven pictures in runs/draw_unrolled, and a page for the LSTM
     python demos/draw_unrolled.py lstm --steps 1000   the middle is left out, after it was checked to repeat
     python demos/draw_unrolled.py gru --view rolled   one step, and what it hands to the next
 
@@ -17,7 +17,14 @@ INPUTS, HIDDEN, OUTPUTS = 4, 8, 3
 
 def layer(kind, **options):
     """A recurrent layer over a sequence: all its outputs."""
-    return lambda steps: kind(INPUTS, HIDDEN, **options)(ts.randn(steps, 2, INPUTS))[0].named("out")
+    return lambda steps, device="cpu": (
+        kind(INPUTS, HIDDEN, **options).to(device)(ts.randn(steps, 2, INPUTS, device=device))[0].named("out")
+    )
+
+
+def noise(network, *sizes):
+    """Random numbers to read, where the network is."""
+    return ts.randn(*sizes, device=network.head.weight.device)
 
 
 class OneToOne(nn.Module):
@@ -27,7 +34,7 @@ class OneToOne(nn.Module):
         self.inner, self.head = nn.Linear(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        return self.head(self.inner(ts.randn(2, INPUTS)).tanh()).named("y")
+        return self.head(self.inner(noise(self, 2, INPUTS)).tanh()).named("y")
 
 
 class OneToMany(nn.Module):
@@ -38,13 +45,12 @@ class OneToMany(nn.Module):
         self.head = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        h, y, found = self.start(ts.randn(2, INPUTS)).tanh(), ts.zeros(2, OUTPUTS), []
+        h, found = self.start(noise(self, 2, INPUTS)).tanh(), [0.0 * noise(self, 2, OUTPUTS)]
         for t in range(steps):
             with ts.scope(step=t):
-                h = self.cell(y, h)
-                y = self.head(h).named("y")
-            found.append(y)
-        return found
+                h = self.cell(found[-1], h)
+                found.append(self.head(h).named("y"))
+        return found[1:]
 
 
 class ManyToOne(nn.Module):
@@ -54,8 +60,7 @@ class ManyToOne(nn.Module):
         self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        _, h_n = self.reader(ts.randn(steps, 2, INPUTS))
-        return self.head(h_n[0]).named("y")
+        return self.head(self.reader(noise(self, steps, 2, INPUTS))[1][0]).named("y")
 
 
 class ManyToManyAfterReading(nn.Module):
@@ -66,8 +71,8 @@ class ManyToManyAfterReading(nn.Module):
         self.head = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        _, thought = self.encoder(ts.randn(steps, 2, INPUTS))
-        out, _ = self.decoder(ts.randn(steps, 2, OUTPUTS), thought)
+        _, thought = self.encoder(noise(self, steps, 2, INPUTS))
+        out, _ = self.decoder(noise(self, steps, 2, OUTPUTS), thought)
         return self.head(out).named("y")
 
 
@@ -78,7 +83,7 @@ class ManyToManyInStep(nn.Module):
         self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        return self.head(self.reader(ts.randn(steps, 2, INPUTS))[0]).named("y")
+        return self.head(self.reader(noise(self, steps, 2, INPUTS))[0]).named("y")
 
 
 NETWORKS = {
@@ -88,18 +93,18 @@ NETWORKS = {
     "stacked": layer(nn.RNN, num_layers=2),
     "bidirectional": layer(nn.RNN, bidirectional=True),
     "deep_bidirectional_lstm": layer(nn.LSTM, num_layers=2, bidirectional=True),
-    "one_to_one": lambda steps: OneToOne()(steps),
-    "one_to_many": lambda steps: OneToMany()(steps),
-    "many_to_one": lambda steps: ManyToOne()(steps),
-    "many_to_many_after_reading": lambda steps: ManyToManyAfterReading()(steps),
-    "many_to_many_in_step": lambda steps: ManyToManyInStep()(steps),
+    "one_to_one": lambda steps, device="cpu": OneToOne().to(device)(steps),
+    "one_to_many": lambda steps, device="cpu": OneToMany().to(device)(steps),
+    "many_to_one": lambda steps, device="cpu": ManyToOne().to(device)(steps),
+    "many_to_many_after_reading": lambda steps, device="cpu": ManyToManyAfterReading().to(device)(steps),
+    "many_to_many_in_step": lambda steps, device="cpu": ManyToManyInStep().to(device)(steps),
 }
 
 
 def main(args):
     written = []
     for name in args.networks or NETWORKS:
-        drawing = ts.draw(NETWORKS[name](args.steps), view=args.view)
+        drawing = ts.draw(NETWORKS[name](args.steps, args.device), view=args.view)
         for kind in args.format or ("svg", "html") if name == "lstm" else args.format or ("svg",):
             written.append(args.out / f"{name}.{kind}")
             drawing.save(written[-1])
@@ -107,9 +112,8 @@ def main(args):
 
 
 if __name__ == "__main__":
-    kinds = ("svg", "html", "png", "pdf", "dot", "json")
-    which = "which (default: all): " + ", ".join(NETWORKS)
     run(main, __doc__, steps=(3, "steps of the sequence"),
-        networks={"flag": "networks", "nargs": "*", "choices": [*NETWORKS, []], "metavar": "network", "help": which},
+        networks={"flag": "networks", "nargs": "*", "choices": [*NETWORKS, []], "metavar": "network",
+                  "help": "which (default: all): " + ", ".join(NETWORKS)},
         view={"flag": "--view", "choices": ("unrolled", "rolled"), "default": "unrolled"},
-        format={"flag": "--format", "choices": kinds, "nargs": "+"})  # fmt: skip
+        format={"flag": "--format", "choices": ("svg", "html", "png", "pdf", "dot", "json"), "nargs": "+"})  # fmt: skip

@@ -29,7 +29,7 @@ PAGE_TEXT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Colou
 <style>i {{ font-style: normal }} {style} .wrong {{ background: #ffd0c8 }} body {{ margin: 2em }}</style>
 <p>On a red ground the tokenizer says otherwise.</p><pre>{code}</pre></html>"""
 LEARNED = ["argparse", "ast", "dataclasses", "enum", "fractions", "functools", "gettext", "heapq", "inspect", "locale",
-           "optparse", "random", "shutil", "statistics", "string", "subprocess", "tarfile", "textwrap", "threading",
+           "optparse", "random", "shutil", "smtplib", "statistics", "subprocess", "tarfile", "textwrap", "threading",
            "typing", "ipaddress"]  # fmt: skip
 JUDGES = ["bisect", "calendar", "csv", "glob", "shlex"]
 ASCII = ts.data.Vocabulary(["?", "\n", *map(chr, range(32, 63)), *map(chr, range(64, 127))], unknown="?")

@@ -9,8 +9,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from tqdm import tqdm
 
 import tinygrad_seq as ts
 
@@ -50,6 +48,8 @@ def run(main, doc, quick=(), **options):
         written = main(args) or []
     except (RuntimeError, TypeError, ValueError, OSError) as error:  # no GPU, no such file: one sentence
         sys.exit(f"{name}: {error}")
+    except ImportError as error:
+        sys.exit(f'{name}: {error}: pip install -e ".[demos]"')
     except KeyboardInterrupt:
         sys.exit(f"{name}: stopped")
     print()
@@ -63,6 +63,8 @@ def train(model, loss_of, updates, lr=0.01, weight_decay=0.0, max_norm=1.0, name
 
     loss_of() is the loss of the next batch. The gradient is clipped to length max_norm.
     """
+    from tqdm import tqdm
+
     optimizer = ts.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     schedule = ts.optim.CosineAnnealingLR(optimizer, updates, 0.02 * lr)
     losses = []
@@ -126,6 +128,8 @@ def score(what, found, unit="", digits=1, higher=True):
 
 def figure(width=8.0, height=4.5, rows=1, columns=1, **options):
     """Return a Figure and its axes."""
+    from matplotlib.figure import Figure  # only where it is needed: some demos draw nothing but graphs
+
     made = Figure(figsize=(width, height), layout="constrained")
     axes = made.subplots(rows, columns, **options)
     for each in np.ravel(axes):

@@ -4,8 +4,8 @@
     python demos/one_to_many.py --continent Pacific --count 20
 
 One vector goes in, the continent; a sequence comes out, letter after letter, each drawn from what the network predicts
-and read in turn. A fifth of the names is held out. The baseline counts pairs of letters: what follows an
-"o"? Both are asked how surprised they are by the names that they never saw, in nats for each letter.
+and read in turn. A fifth of the names is held out. The baseline counts pairs of letters: what follows an "o"? Both are
+asked how surprised they are by the names that they never saw, in nats for each letter.
 """
 
 import numpy as np

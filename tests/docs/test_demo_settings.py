@@ -66,6 +66,16 @@ def test_what_cannot_work_is_one_sentence(name, arguments, says, monkeypatch, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["draw_unrolled", "gradient_flow"])
+def test_what_only_draws_graphs_needs_nothing_installed(name, monkeypatch, tmp_path):
+    for module in ("matplotlib", "matplotlib.figure", "tqdm"):
+        monkeypatch.setitem(sys.modules, module, None)
+    run(name, monkeypatch, "--steps", 2, "--out", tmp_path)
+    assert any(path.suffix == ".svg" for path in tmp_path.iterdir())
+    with pytest.raises(SystemExit, match=r"^forecast: .*pip install -e"):
+        run("forecast", monkeypatch, "--quick", "--out", tmp_path)
+
+
 def test_the_gallery_shows_every_demo_with_its_question():
     page = (HOME / "README.md").read_text(encoding="utf-8")
     for name, path in DEMOS.items():

@@ -175,6 +175,8 @@ def test_a_notebook_is_never_stopped(monkeypatch):
     def broken(*_):
         raise KeyError("no")
 
+    monkeypatch.setattr(picture, "page", broken)
+    assert list(drawing()._repr_mimebundle_()) == ["text/plain", "image/svg+xml"]
     monkeypatch.setattr(picture, "svg", broken)
     assert drawing()._repr_mimebundle_() == {"text/plain": "<Drawing of 57 nodes>"}
     monkeypatch.setattr(picture, "within", broken)
