@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, modules, quiet
+from tinygrad_seq.engine.backend import Array, host, modules, quiet
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.primitive import registry
 
@@ -31,15 +31,19 @@ def computed(
             missing.add(node)
             missing.update(parent for parent in node.parents if parent not in known)
     readers = Counter(parent for node in missing for parent in node.parents)
-    ours = {op for op in registry.values() if op.forward.__module__.startswith("tinygrad_seq.")}  # no code of others
+    own = "tinygrad_seq."  # no code of others is run
+    ours = {op for op in registry.values() if str(op.forward.__module__).startswith(own)}
     again: dict[Node, Any] = {}
     for node in nodes:
         if node in known:
             yield node, known[node]
         elif node in missing and node.op in ours and all(p in known or p in again for p in node.parents):
             args = [known[parent] if parent in known else again[parent] for parent in node.parents]
+            xp = module_of(args)
+            pairs = zip(node.parents, args)  # a constant of equal numbers is known as the number
+            args = [xp.full(p.shape, x, p.dtype) if isinstance(x, bool | int | float) else x for p, x in pairs]
             with quiet(all="ignore"):
-                again[node] = node.op.forward(module_of(args), *args, **(node.static or {}))
+                again[node] = node.op.forward(xp, *args, **(node.static or {}))
             yield node, again[node]
         for parent in node.parents if node in missing else ():
             readers[parent] -= 1
@@ -48,5 +52,6 @@ def computed(
 
 
 def module_of(args: Sequence[Any]) -> Any:
-    """Return what computes on arrays, the first of which may be a list, the outputs of an op."""
-    return modules[type(args[0][0] if isinstance(args[0], list) else args[0])]
+    """Return what computes on arrays, some of which may be lists, the outputs of an op, or numbers."""
+    arrays = (x[0] if isinstance(x, list) and x else x for x in args)
+    return next((modules[type(x)] for x in arrays if type(x) in modules), host)
