@@ -531,7 +531,7 @@ FAULTS = [
     Fault("numbers of the step before the one that is left out", "drawing/page/left_out.py",
           "hidden = loop[shown.order + 1 : shown.order + 1 + len(gap.steps)]",
           "hidden = loop[shown.order : shown.order + len(gap.steps)]", "test_page_numbers.py -k left_out"),
-    Fault("values are computed from parameters that were changed", "drawing/page/numbers.py",
+    Fault("values are computed from parameters that were changed", "drawing/view/computed.py",
           "or kept is parent.owner.array", "or True", "test_page.py -k changed"),
     Fault("a gradient that a hook may change is told", "drawing/page/numbers.py", "node.hooks or (", "(",
           "test_page.py -k others"),

@@ -57,7 +57,7 @@ def test_a_page_is_one_text_that_loads_nothing():
     text = written(lstm(3))
     assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", text)
     assert not re.search(r"@import|url\(|<link|@@", text)
-    assert len(text) < 165_000  # 61 nodes; the page itself takes 60 kB
+    assert len(text) < 170_000  # 61 nodes; the page itself takes 60 kB
     assert len(within(text)["items"]) == text.count('<g class="node')
 
 

@@ -71,6 +71,20 @@ def test_tensors_of_a_few_numbers_are_printed_and_no_others(shape):
     assert not any(map(any, printed(y, show=None).values()))
 
 
+@given(a=small, b=small, c=small)
+def test_what_no_rule_keeps_is_computed_again_as_long_as_nothing_was_changed(a, b, c):
+    a, b, c, *_ = tiny(a, b, c)
+    total = (a * b + c) * 2.0 - 1.0
+    assert printed(total)["−"][0] == pytest.approx([total.item()], rel=1e-3, abs=1e-6)
+    assert printed(total)["+"][0] == pytest.approx([(a * b + c).item()], rel=1e-3, abs=1e-6)
+    w = nn.Parameter([3.0]).named("w")
+    loss = (w * w + 1.0) * 2.0
+    loss.backward(retain_graph=True)
+    assert printed(loss)["+"][0] == [10.0]
+    ts.optim.SGD([w], lr=0.1).step()
+    assert printed(loss)["+"][0] == []
+
+
 def test_layers_and_larger_graphs_print_when_asked():
     layer, x = nn.Linear(2, 1), variable(1.0, "a")
     y = layer(ts.tensor(numbers(1, 2)))

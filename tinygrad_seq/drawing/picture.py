@@ -139,8 +139,8 @@ def draw(
     deeper than n scopes is folded into one item. `params`: "proxies" beside each use, counted in a legend, or "shared",
     each one node.
 
-    `show="values"`: on tensors of at most 8 numbers, the value where something still holds it (`.named` keeps it; of a
-    Parameter it is the one that it has now), and the gradient after a backward, of results too if that kept its graph.
+    `show="values"`: on tensors of at most 8 numbers, the value (of a Parameter the one that it has now; of results as
+    long as no backward freed the graph), and the gradient after a backward, of results too if that kept its graph.
     Graphs of at most 40 such tensors that no layer made show them by themselves; `show=None` shows none.
     `show="gradient"`: colour and width by the norm of the gradient, after `loss.backward(retain_graph=True)`, from one
     more walk (which calls hooks, too); before a backward it says "not computed". `show` can also map Nodes or Tensors

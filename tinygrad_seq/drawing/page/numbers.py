@@ -6,19 +6,18 @@ them, the second what part of a parameter's gradient comes from each use. Only w
 as a few numbers.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from tinygrad_seq.drawing.view.computed import computed, module_of
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.values import delivered_to_nobody
 from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
-from tinygrad_seq.engine.primitive import registry
 from tinygrad_seq.engine.walk import Use, walk
 
 strip_length = 64
@@ -61,7 +60,7 @@ def numbers(
     rows: dict[Node, Any] = {}
     columns: dict[Node, Any] = {}
     with quiet(all="ignore"):
-        for node, value in computed(nodes, known, wanted if whole and unchanged(nodes) else ()):
+        for node, value in computed(nodes, known, wanted):
             if node in wanted:
                 found.values[node] = summary(value, node in near)
                 found.first[node] = heads(value.reshape(-1)[:1])[0] if getattr(value, "size", 0) else ""
@@ -81,39 +80,6 @@ def numbers(
 def heads(vector: Array) -> list[float | str]:
     """Return the first four numbers of a vector."""
     return [*map(rounded, to_host(vector[:4]).tolist())]
-
-
-def unchanged(nodes: Sequence[Node]) -> bool:
-    """Tell whether every parameter is still the one that the graph was made with, as far as rules have kept it."""
-    pairs = ((parent, kept) for node in nodes for parent, kept in zip(node.parents, node.saved or ()))
-    return all(kept is parent or parent.owner is None or kept is parent.owner.array for parent, kept in pairs)
-
-
-def computed(
-    nodes: Sequence[Node], known: Mapping[Node, Array], wanted: Collection[Node]
-) -> Iterator[tuple[Node, Array]]:
-    """Yield the values that are known, and those of wanted nodes that can be computed from them, in order of creation;
-    what was computed is forgotten as soon as nothing needs it.
-    """
-    missing: set[Node] = set()
-    for node in reversed(nodes):
-        if node not in known and node.op is not None and (node in wanted or node in missing):
-            missing.add(node)
-            missing.update(parent for parent in node.parents if parent not in known)
-    readers = Counter(parent for node in missing for parent in node.parents)
-    ours = {op for op in registry.values() if op.forward.__module__.startswith("tinygrad_seq.")}  # no code of others
-    again: dict[Node, Any] = {}
-    for node in nodes:
-        if node in known:
-            yield node, known[node]
-        elif node in missing and node.op in ours and all(p in known or p in again for p in node.parents):
-            args = [known[parent] if parent in known else again[parent] for parent in node.parents]
-            again[node] = node.op.forward(module_of(args), *args, **(node.static or {}))
-            yield node, again[node]
-        for parent in node.parents if node in missing else ():
-            readers[parent] -= 1
-            if not readers[parent]:
-                again.pop(parent, None)
 
 
 def walked(
@@ -155,11 +121,6 @@ def directions_of(nodes: Sequence[Node], whole: Mapping[Node, Array], made: Made
             args = [found[parent] for parent in node.parents]
             found[node] = node.op.forward(module_of(args), *args, **(node.static or {}))
     return found
-
-
-def module_of(args: Sequence[Any]) -> Any:
-    """Return what computes on arrays, the first of which may be a list, the outputs of an op."""
-    return modules[type(args[0][0] if isinstance(args[0], list) else args[0])]
 
 
 def gradient(g: Any, long: bool) -> Summary:

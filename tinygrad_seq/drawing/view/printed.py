@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from tinygrad_seq.drawing.view.computed import computed
 from tinygrad_seq.drawing.view.labels import figure
 from tinygrad_seq.drawing.view.values import walked
 from tinygrad_seq.engine.backend import Array, to_host
@@ -33,7 +34,7 @@ def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
     nodes = ancestors(roots)
     values: dict[Node, Any] = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
     grads = gradients(outputs, [node for node in nodes if node.requires_grad])
-    said = {node: [rows(values[node])] if node in values else [] for node in nodes}
+    said = {node: [rows(value)] for node, value in computed(nodes, values, nodes)}
     for node, grad in grads.items():
         said.setdefault(node, []).append(rows(grad, "grad "))
     return {node: "\n".join(filter(None, lines)) for node, lines in said.items() if any(lines)}

@@ -27,6 +27,7 @@ const settle = () => { // only it is a Tab stop, and one that is there
   stop?.removeAttribute("tabindex");
   stop = shapes[here];
   stop?.setAttribute("tabindex", "0");
+  stop?.setAttribute("role", "button");
 };
 const focusOn = (i) => {
   here = i;
