@@ -18,8 +18,19 @@ def is_small(roots: Sequence[Node]) -> bool:
     """Tell whether a graph is so small that its numbers are shown without being asked for: no layer has made it."""
     nodes = ancestors(roots)
     return len(nodes) <= most_nodes and all(
-        prod(node.shape) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
+        size(node) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
     )
+
+
+def size(node: Node) -> int:
+    """Return how many numbers a node has given, in all its outputs."""
+    shapes: Any = node.shape if has_parts(node) else [node.shape]
+    return sum(prod(shape) for shape in shapes)
+
+
+def has_parts(node: Node) -> bool:
+    """Tell whether a node has several outputs."""
+    return bool(node.shape) and isinstance(node.shape[0], tuple)
 
 
 def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
@@ -29,7 +40,8 @@ def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
     grads = gradients(outputs, [node for node in nodes if node.requires_grad])
     said = {node: [rows(values[node])] if node in values else [] for node in nodes}
     for node, grad in grads.items():
-        said.setdefault(node, []).append(rows(grad, "grad "))
+        if not has_parts(node):
+            said.setdefault(node, []).append(rows(grad, "grad "))
     return {node: "\n".join(filter(None, lines)) for node, lines in said.items() if any(lines)}
 
 
