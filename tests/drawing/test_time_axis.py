@@ -1,12 +1,13 @@
 """Where things stand tells what they are: time runs to the right, from loop to loop, too; layers and results above."""
 
+import re
 from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import KINDS
-from pictures import figures, items
+from pictures import figures, items, picture
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -31,7 +32,7 @@ class Placed:
 
 
 @given(count=st.integers(2, 4), steps=st.integers(2, 3), kind=st.sampled_from(list(KINDS)), scoped=st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(deadline=None)
 def test_windows_stand_on_one_time_axis(count, steps, kind, scoped):
     layer = ts.truncated(KINDS[kind].layer(2, 3, **KINDS[kind].options))
     outs = []
@@ -48,7 +49,7 @@ def test_windows_stand_on_one_time_axis(count, steps, kind, scoped):
 
 @given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), steps=st.tuples(st.integers(1, 4), st.integers(2, 4)),
        layers=st.integers(1, 2))  # fmt: skip
-@settings(max_examples=20, deadline=None)
+@settings(deadline=None)
 def test_an_encoder_stands_left_of_its_decoder(kinds, steps, layers):
     reader, writer = (KINDS[kind].layer(2, 3, num_layers=layers, **KINDS[kind].options) for kind in kinds)
     _, thought = reader(ts.zeros(steps[0], 1, 2))
@@ -84,7 +85,7 @@ def test_what_picks_a_step_of_a_sequence_is_a_layer():
 
 
 def test_loops_in_loops_run_to_the_right():
-    placed = Placed(GALLERY["words_of_characters"]())
+    placed = Placed(picture("words_of_characters"))
     assert len(placed.view.loops) == 4
     assert all(placed.left_to_right(loop) for loop in placed.view.loops)
     assert not placed.drawing.placed.sequences
@@ -92,16 +93,16 @@ def test_loops_in_loops_run_to_the_right():
 
 @pytest.mark.parametrize("name", ["attention", "attention_over_steps"])
 def test_attention_leads_from_an_encoder_on_the_left(name):
-    placed = Placed(GALLERY[name]())
+    placed = Placed(picture(name))
     ((first, _),) = placed.drawing.placed.sequences
     reader, writer = sorted(placed.view.loops, key=lambda loop: not loop[0].id.startswith(first))
     assert placed.left_to_right(reader) and placed.left_to_right(writer)
     assert placed.clusters[reader[-1].id].right < placed.clusters[writer[0].id].left
 
 
-@pytest.mark.parametrize("name", [name for name in GALLERY if "backward" not in name and "tanh" not in name])
+@pytest.mark.parametrize("name", [name for name in GALLERY if not re.search("backward|tanh|1000|rolled", name)])
 def test_a_result_stands_above_what_it_is_made_of_or_right_of_it(name):
-    placed = Placed(GALLERY[name]())
+    placed = Placed(picture(name))
     results = {item.id for item in items(placed.view) if item.role == "output"}
     for edge in placed.view.edges:
         if edge.target in results and edge.role not in ("weight", "constant", "initial", "delay"):
@@ -134,5 +135,6 @@ def test_a_tree_looks_like_one(fork):
         below, above = placed.items[edge.source], placed.items[edge.target]
         assert edge.role == "weight" or heights.index(below.y) == heights.index(above.y) + 1
     assert all(at.x < other.x for at, other in combinations(found, 2) if at.y == other.y)
-    operands = grouped((edge.target, placed.items[edge.source].x) for edge in placed.view.edges if edge.role != "weight")
+    read = [edge for edge in placed.view.edges if edge.role != "weight"]
+    operands = grouped((edge.target, placed.items[edge.source].x) for edge in read)
     assert all(xs == sorted(xs) for xs in operands.values())
