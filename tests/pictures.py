@@ -24,6 +24,12 @@ def figures():
     return make
 
 
+@cache
+def picture(name):
+    """A picture of the gallery."""
+    return figures().gallery.GALLERY[name]()
+
+
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 

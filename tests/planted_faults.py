@@ -482,6 +482,22 @@ FAULTS = [
           "test_gates.py"),
     Fault("a first operand on the right", "drawing/layout/routing.py", "for operand in (1, 2)",
           "for operand in (0, 2)", "test_operands.py"),
+    Fault("a layer after the one below it", "drawing/layout/sequences.py", "all(steps.values())", "any(steps.values())",
+          "test_time_axis.py"),
+    Fault("what picks a step reads all of them", "drawing/layout/sequences.py", "(whole and is_last)", "is_last",
+          "test_time_axis.py"),
+    Fault("lines through boxes", "drawing/layout/clearance.py", "if crossed <= longest and self.is_free(a, b, apart)",
+          "if crossed <= longest", "test_legible.py -m 'not slow'"),
+    Fault("states straight through what is in their way", "drawing/layout/routing.py", "if is_free(x + side *",
+          "if True or is_free(x + side *", "test_legible.py -m 'not slow'"),
+    Fault("words on words", "drawing/layout/marks.py", "if is_free(taken, boxes[mark])", "if True",
+          "test_legible.py -m 'not slow'"),
+    Fault("a tree that hangs anyhow", "drawing/layout/placement.py", "sugiyama.as_tree(ranks, upward)", "ranks",
+          "test_time_axis.py"),
+    Fault("windows counted as one", "drawing/render/title_and_legend.py", "{sum(steps)} steps in",
+          "{steps[0]} steps in", "test_time_axis.py"),
+    Fault("an op of several outputs that cannot be drawn", "drawing/view/printed.py", "if has_parts(node) else",
+          "if False else", "test_printed.py"),
     Fault("two arrows on top of each other", "drawing/layout/routing.py", "replace(placed, points=points) if aside",
           "placed if aside", "test_operands.py"),
     Fault("1 - z drawn as z - 1", "drawing/view/edges.py", "operand = own + 1 if", "operand = 2 - own if",
@@ -608,8 +624,8 @@ def out_of_place() -> list[str]:
 
 def copied(folder: Path) -> Path:
     """A fresh copy of what a test run needs."""
-    for part in ("tinygrad_seq", "tests"):
-        shutil.copytree(HOME / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("tinygrad_seq", "tests", "demos", "docs/figures"):
+        shutil.copytree(HOME / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.svg"))
     shutil.copy(HOME / "pyproject.toml", folder)
     return folder
 

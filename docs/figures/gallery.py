@@ -338,7 +338,8 @@ GALLERY = {
     "attention_over_steps": attention_over_steps,
     "tied_weights": tied_weights,
     **{name: lambda make=make: ts.draw(make(3)) for name, make in draw_unrolled.NETWORKS.items()},
-    **{f"{kind}_{n}_layers": partial(layer, kind, num_layers=n) for kind in CELLS for n in (2, 3)},
+    **{f"{kind}_2_layers": partial(layer, kind, num_layers=2) for kind in ("lstm", "gru")},  # of the RNN: stacked
+    **{f"{kind}_3_layers": partial(layer, kind, num_layers=3) for kind in CELLS},
     **{f"{kind}_both": partial(layer, kind, bidirectional=True) for kind in ("lstm", "gru")},
     **{f"{kind}_both_2_layers": partial(layer, kind, bidirectional=True, num_layers=2) for kind in ("rnn", "gru")},
     **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},

@@ -2,13 +2,40 @@
 no words leave their box or lie on others.
 """
 
+import random
+
 import pytest
 from legible import faults
-from pictures import figures
+from pictures import figures, picture
+from test_any_graph import run
+
+from tinygrad_seq.drawing import draw
 
 GALLERY = figures().gallery.GALLERY
+OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"]
 
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_a_picture_of_the_gallery_can_be_read(name):
-    assert list(faults(GALLERY[name]().placed)) == []
+    assert list(faults(picture(name).placed)) == []
+
+
+def drawn(seed):
+    """A random program, in a random style."""
+    rng = random.Random(seed)
+    program = [
+        (
+            rng.choice(["step", "module", "out", "again"]),
+            [(rng.choice(OPS), rng.randint(0, 9), rng.randint(0, 9)) for _ in range(rng.randint(0, 4))],
+        )
+        for _ in range(rng.randint(1, 12))
+    ]
+    view, params = rng.choice(["unrolled", "rolled"]), rng.choice(["proxies", "shared"])
+    steps, depth = (rng.randint(0, 2), rng.randint(0, 2)), rng.choice([None, None, 1, 2])
+    return draw(run(program)[0], view=view, params=params, steps=steps, depth=depth)
+
+
+@pytest.mark.parametrize("seeds", [range(25), pytest.param(range(25, 300), marks=pytest.mark.slow)], ids=str)
+def test_a_picture_of_a_random_program_can_be_read(seeds):
+    found = {seed: list(faults(drawn(seed).placed)) for seed in seeds}
+    assert {seed: wrong for seed, wrong in found.items() if wrong} == {}

@@ -134,3 +134,13 @@ def test_numbers_are_in_every_text(tmp_path):
     assert all(f">{value}<" in text for text in (drawing.svg, drawing.dot)) and value in drawing.json
     drawing.save(tmp_path / "x.png")
     assert np.isfinite(drawing.placed.box).all()
+
+
+def test_an_op_of_several_outputs_prints_none():
+    x = variable([1.0, 2.0, 3.0], "x")
+    first, second, third = x.split(1)
+    y = (first * second + third).sum().named("y")
+    y.backward(retain_graph=True)
+    found = printed(y)
+    assert found["y"] == ([5.0], [1.0]) and found["x"] == ([1.0, 2.0, 3.0], [2.0, 1.0, 1.0])
+    assert found["split"] == ([], [])

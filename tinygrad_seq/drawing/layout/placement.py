@@ -90,8 +90,13 @@ def leaves_beside(template: Template) -> Beside:
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
     """Return the width and the height that leaves beside an op need."""
-    sizes = [template.items[leaf] for leaf in side]
-    return max((size.width + 12 for size in sizes), default=0.0), sum(size.height + 4 for size in sizes) - 4
+    sizes = [(template.items[leaf], apart(template, leaf)) for leaf in side]
+    return max((size.width + by for size, by in sizes), default=0.0), sum(size.height + 4 for size, _ in sizes) - 4
+
+
+def apart(template: Template, leaf: ItemKey) -> float:
+    """Return how far a leaf stands from the op that it is beside."""
+    return 50.0 if leaf in template.cut else 12.0  # where it says that it is cut
 
 
 def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
@@ -200,7 +205,7 @@ def positions_beside(template: Template, beside: Beside, at: dict[End, XY]) -> d
         is_early = sign < 0 and "back" in template.step_edges.get(op, ())
         first = y - room(template, side)[1] / 2 + (drop if is_early else 0.0)
         for leaf, size, top in zip(side, sizes, accumulate((size.height + 4 for size in sizes), initial=first)):
-            by = template.items[op].width / 2 + 12 + size.width / 2
+            by = template.items[op].width / 2 + apart(template, leaf) + size.width / 2
             found[End(leaf)] = (x + sign * by, top + size.height / 2)
     return found
 

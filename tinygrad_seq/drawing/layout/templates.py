@@ -52,6 +52,7 @@ class Template:
     links: dict[Link, None] = field(default_factory=dict)
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
     left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
+    cut: dict[ItemKey, None] = field(default_factory=dict)  # what goes on without its history
     step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # "out", "in", "back" in here; "cut"
     earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
     across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
@@ -218,6 +219,7 @@ class Tree:
             source.earlier.setdefault(target_key, []).append(key)
         if edge.role == "cut":
             target.step_edges.setdefault(target_key, set()).add("cut")
+            source.cut[key] = None
 
         here, first, last = self.meeting(edge)
         ages, same = here.ages, here.kind == "sequence"

@@ -19,14 +19,19 @@ def is_small(roots: Sequence[Node]) -> bool:
     """Tell whether a graph is so small that its numbers are shown without being asked for: no layer has made it."""
     nodes = ancestors(roots)
     return len(nodes) <= most_nodes and all(
-        numbers_in(node) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
+        size(node) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
     )
 
 
-def numbers_in(node: Node) -> int:
-    """Count the numbers in a node's output, or in all its outputs."""
-    several = bool(node.shape) and isinstance(node.shape[0], tuple)
-    return sum(map(prod, node.shape)) if several else prod(node.shape)  # type: ignore[arg-type]
+def size(node: Node) -> int:
+    """Return how many numbers a node has given, in all its outputs."""
+    shapes: Any = node.shape if has_parts(node) else [node.shape]
+    return sum(prod(shape) for shape in shapes)
+
+
+def has_parts(node: Node) -> bool:
+    """Tell whether a node has several outputs."""
+    return bool(node.shape) and isinstance(node.shape[0], tuple)
 
 
 def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
@@ -36,7 +41,8 @@ def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
     grads = gradients(outputs, [node for node in nodes if node.requires_grad])
     said = {node: [rows(value)] for node, value in computed(nodes, values, nodes)}
     for node, grad in grads.items():
-        said.setdefault(node, []).append(rows(grad, "grad "))
+        if not has_parts(node):
+            said.setdefault(node, []).append(rows(grad, "grad "))
     return {node: "\n".join(filter(None, lines)) for node, lines in said.items() if any(lines)}
 
 

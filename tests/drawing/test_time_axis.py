@@ -1,0 +1,140 @@
+"""Where things stand tells what they are: time runs to the right, from loop to loop, too; layers and results above."""
+
+import re
+from itertools import combinations, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import KINDS
+from pictures import figures, items, picture
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.view.grouped import grouped
+
+GALLERY = figures().gallery.GALLERY
+
+
+class Placed:
+    """A picture, with what is where by id."""
+
+    def __init__(self, drawing):
+        self.drawing, self.view = drawing, drawing.view
+        self.items = {at.item.id: at for at in drawing.placed.items}
+        self.clusters = {at.cluster.id: at for at in drawing.placed.clusters}
+
+    def left_to_right(self, named):
+        """Whether clusters stand beside each other, at the same height, in this order."""
+        found = [self.clusters[cluster.id] for cluster in named]
+        return all(a.right < b.left and a.bottom == b.bottom for a, b in pairwise(found))
+
+
+@given(count=st.integers(2, 4), steps=st.integers(2, 3), kind=st.sampled_from(list(KINDS)), scoped=st.booleans())
+@settings(deadline=None)
+def test_windows_stand_on_one_time_axis(count, steps, kind, scoped):
+    layer = ts.truncated(KINDS[kind].layer(2, 3, **KINDS[kind].options))
+    outs = []
+    for number in range(count):
+        with ts.scope(**({"window": number} if scoped else {})):
+            outs.append(layer(ts.zeros(steps, 1, 2)))
+    placed = Placed(draw(ts.concatenate(outs)))
+    assert placed.left_to_right([step for loop in placed.view.loops for step in loop])
+    assert f"{count * steps} steps in {count} windows" in placed.drawing.svg
+    cuts = [edge for edge in placed.view.edges if edge.role == "cut"]
+    assert len(cuts) >= count - 1
+    assert all(placed.items[edge.source].x < placed.items[edge.target].x for edge in cuts)
+
+
+@given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), steps=st.tuples(st.integers(1, 4), st.integers(2, 4)),
+       layers=st.integers(1, 2))  # fmt: skip
+@settings(deadline=None)
+def test_an_encoder_stands_left_of_its_decoder(kinds, steps, layers):
+    reader, writer = (KINDS[kind].layer(2, 3, num_layers=layers, **KINDS[kind].options) for kind in kinds)
+    _, thought = reader(ts.zeros(steps[0], 1, 2))
+    hidden = thought[0] if isinstance(thought, tuple) else thought
+    placed = Placed(draw(writer(ts.zeros(steps[1], 1, 2), (hidden, hidden) if kinds[1] == "lstm" else hidden)[0]))
+    loops = placed.view.loops
+    assert len(loops) == 2 * layers
+    for before, after in zip(loops[:layers], loops[layers:]):
+        assert placed.clusters[before[-1].id].right < placed.clusters[after[0].id].left
+    assert f", {steps[0]} + {steps[1]} steps" in placed.drawing.svg
+    for i in range(layers - 1):  # but layers stand above each other
+        assert placed.clusters[loops[i][0].id].top > placed.clusters[loops[i + 1][0].id].bottom
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_layers_are_no_sequence(layer, both, steps):
+    out, _ = layer(2, 3, num_layers=3, bidirectional=both)(ts.zeros(steps, 1, 2))
+    placed = Placed(draw(out))
+    lefts = {placed.clusters[loop[0].id].left for loop in placed.view.loops}
+    assert len(lefts) == 1 and not placed.drawing.placed.sequences
+
+
+def test_what_picks_a_step_of_a_sequence_is_a_layer():
+    """The second loop reads the first one step by step, out of one Tensor."""
+    first, second = nn.RNN(2, 3), nn.RNNCell(3, 3)
+    out, h = first(ts.zeros(4, 1, 2))[0], ts.zeros(1, 3)
+    for t in range(4):
+        with ts.scope(step=t):
+            h = second(out[t], h)
+    assert not draw(h).placed.sequences
+
+
+def test_loops_in_loops_run_to_the_right():
+    placed = Placed(picture("words_of_characters"))
+    assert len(placed.view.loops) == 4
+    assert all(placed.left_to_right(loop) for loop in placed.view.loops)
+    assert not placed.drawing.placed.sequences
+
+
+@pytest.mark.parametrize("name", ["attention", "attention_over_steps"])
+def test_attention_leads_from_an_encoder_on_the_left(name):
+    placed = Placed(picture(name))
+    ((first, _),) = placed.drawing.placed.sequences
+    reader, writer = sorted(placed.view.loops, key=lambda loop: not loop[0].id.startswith(first))
+    assert placed.left_to_right(reader) and placed.left_to_right(writer)
+    assert placed.clusters[reader[-1].id].right < placed.clusters[writer[0].id].left
+
+
+@pytest.mark.parametrize("name", [name for name in GALLERY if not re.search("backward|tanh|1000|rolled", name)])
+def test_a_result_stands_above_what_it_is_made_of_or_right_of_it(name):
+    placed = Placed(picture(name))
+    results = {item.id for item in items(placed.view) if item.role == "output"}
+    for edge in placed.view.edges:
+        if edge.target in results and edge.role not in ("weight", "constant", "initial", "delay"):
+            source, target = placed.items[edge.source], placed.items[edge.target]
+            assert source.y > target.y or source.x < target.x
+
+
+forks = st.recursive(st.none(), lambda inner: st.tuples(inner, inner), max_leaves=12)
+
+
+@given(forks.filter(lambda fork: fork is not None))
+@settings(deadline=None)
+def test_a_tree_looks_like_one(fork):
+    """Each op stands right above what it reads, the first operand on the left; words of one height stand in order."""
+    w, words = nn.Parameter([0.5]).named("w"), []
+
+    def meaning(fork):
+        if fork is None:
+            words.append(ts.tensor([1.0], requires_grad=True).named(f"word {len(words)}"))
+            return words[-1]
+        left, right = map(meaning, fork)
+        return left * w + right
+
+    placed = Placed(draw(meaning(fork), find=False))
+    by_name = {at.item.label: at for at in placed.items.values()}
+    found = [by_name[f"word {number}"] for number in range(len(words))]
+    heights = sorted({at.y for at in placed.items.values() if at.item.role != "weight"})
+    assert all(at.item.role != "weight" or at.y in heights for at in placed.items.values())
+    for edge in placed.view.edges:
+        below, above = placed.items[edge.source], placed.items[edge.target]
+        assert edge.role == "weight" or heights.index(below.y) == heights.index(above.y) + 1
+    assert all(at.x < other.x for at, other in combinations(found, 2) if at.y == other.y)
+    read = [edge for edge in placed.view.edges if edge.role != "weight"]
+    operands = grouped((edge.target, placed.items[edge.source].x) for edge in read)
+    assert all(xs == sorted(xs) for xs in operands.values())
