@@ -81,7 +81,8 @@ class EdgeBuilder:
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
         where = visit, leaves, beside if role == "weight" else ""
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
-            user, argument = user.of, user.of.parents.index(node)
+            argument = user.of.parents.index(node)
+            user = user.of
         if where not in self.proxies:
             state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
             colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
