@@ -186,7 +186,7 @@ def leaky():
 def words_of_characters():
     """Words are read letter by letter, and the sentence word by word: a loop in every step of a loop."""
     letters, sentence = nn.RNNCell(4, 6), nn.RNNCell(6, 8)
-    state = ts.zeros(1, 8).named("s0")
+    state = ts.zeros(1, 8).named("h0")
     for t, word in enumerate(("the", "cat", "sat")):
         with ts.scope(step=t):
             h = ts.zeros(1, 6).named("h0")

@@ -1,6 +1,6 @@
 """Find the nodes that are just a parameter to the reader of a picture: the parameter itself, and what is made from
 parameters alone before the steps begin (a weight transposed once per call, the sum of two biases), or anew in each step
-of a loop that was found. Pictures show these as a small proxy beside every use: one weight node with an edge to every
+(transposed again and again). Pictures show these as a small proxy beside every use: one weight node with an edge to every
 step is unreadable, and hangs Graphviz.
 """
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import preparing, rearranging
 from tinygrad_seq.engine.graph import Node
-from tinygrad_seq.engine.timeline import FoundStep
 from tinygrad_seq.nn.module import Parameter
 
 Sources = dict[Node, tuple[Node, ...]]
@@ -37,7 +36,6 @@ def sources(
         elif (
             node.op is not None
             and node.op.name in preparing
-            and all(isinstance(step.value, FoundStep) for step, _ in positions[node])
             and node not in roots
             and all(parent in made for parent in node.parents)
         ):
