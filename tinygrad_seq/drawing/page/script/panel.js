@@ -58,8 +58,12 @@ const written = [["·", "*"], ["−", "-"], ["²", "**2"], ["^", "**"], ["√", 
 const result = (formula, named) => {
   let code = formula.replace(/\b(exp|tanh|sin|cos|max|min)\b/g, "Math.$1");
   for (const [sign, said] of written) code = code.replaceAll(sign, said);
-  const value = Function(...Object.keys(named), `return ${code}`)(...Object.values(named));
-  return Number(value.toPrecision(4));
+  try {
+    const value = Function(...Object.keys(named), `return ${code}`)(...Object.values(named));
+    return figure(Number(value.toPrecision(4)));
+  } catch { // where a page may not evaluate anything
+    return "";
+  }
 };
 const equation = (...parts) => make("p", { className: "equation" }, ...parts.filter(Boolean).join(" = "));
 const formulas = ({ mathematics = [], arguments: names = [], first: at = [], terms = [], gradient, shape, rules = [] }) => {
@@ -82,7 +86,7 @@ const formulas = ({ mathematics = [], arguments: names = [], first: at = [], ter
     const shown = [equation(`∂L/∂${names[i] ?? "xᵢ"}`, rule)];
     if (plain && known && Number.isFinite(g) && /[·/−]/.test(rule)) {
       const all = { ...named, g };
-      shown.push(equation(put(rule, all), figure(result(rule, all))));
+      shown.push(equation(put(rule, all), result(rule, all)));
     } else if (plain && Number.isFinite(g) && rule === "g") shown.push(equation("g", figure(g)));
     return shown;
   });
