@@ -22,7 +22,8 @@ from tinygrad_seq.drawing.view.values import gradient
 
 shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
 scripts = (  # in order
-    "graph", "zoom", "cards", "move", "steps", "scene", "unfold", "strips", "panel", "search", "play", "keep", "keys",
+    "graph", "zoom", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights", "panel",
+    "hover", "search", "play", "keep", "keys",
 )  # fmt: skip
 
 

@@ -107,26 +107,30 @@ let lastStrips = null;
 const strips = (bend, openings) => {
   lastStrips = [bend, openings];
   if (!rows.length) return;
-  const parts = [];
-  let y = top, loop = "", left = 0;
+  const parts = [], ends = new Map(); // of loops: from where to where, and how far down
+  let y = top;
   for (const row of rows) {
     const places = placesOf(row, bend, openings), tall = clamp(3 * row.high, 14, 36);
-    [[, , , [left]]] = places;
-    if (several && row.loop !== loop) {
+    const left = Math.min(...places.map(([, , , [from]]) => from)), right = Math.max(...places.map(([, , , [, to]]) => to));
+    const isFirst = !ends.has(row.loop), beside = ([from, to]) => to < left - 60 || from > right + 60;
+    y = isFirst ? Math.max(top, ...[...ends.values()].filter((end) => !beside(end)).map(([, , low]) => low))
+      : ends.get(row.loop)[2];
+    if (several && isFirst) {
       const path = row.loop.split("/").filter((part) => /^(layer|direction)/.test(part));
       const said = path.map((part) => part.replace("direction-", "").replace("-", " ")).join(" · ");
       parts.push(word(left, y + 10, said || "loop", "quiet", "start"));
       y += 20;
     }
-    loop = row.loop;
     parts.push(word(left - 8, y + tall / 2 + 4, row.name, "", "end"));
     for (const [part, columns, [from, count], place] of places) {
       const [values, heats] = paint(row, part, columns), strip = piece(values, place, y, tall, [from, count], columns.length);
       if (tables.has(part)) Object.assign(strip.firstChild.dataset, { gap: part });
       parts.push(strip, ...(norms.length ? [piece(heats, place, y + tall + 2, 4, [from, count], columns.length)] : []));
     }
-    y += tall + (norms.length ? 14 : 8);
+    ends.set(row.loop, [left, right, y + tall + (norms.length ? 14 : 8)]);
   }
+  y = Math.max(...[...ends.values()].map(([, , low]) => low));
+  const left = Math.min(...[...ends.values()].map(([from]) => from));
   const line = norms.length ? "; the thin line is |gradient|, from blue (small) to red (large)" : "";
   parts.push(word(left, y + 8, `over time: blue is negative, red is positive${line}`, "quiet", "start"));
   y += 32;
