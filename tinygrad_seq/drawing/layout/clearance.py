@@ -35,13 +35,13 @@ class Band:
 
 
 class Obstacles:
-    """All boxes and titles in a template; without first states, where only what comes from other steps counts."""
+    """Boxes that lines and words stay clear of."""
 
-    def __init__(self, layout: TemplateLayout, first_states: bool = True) -> None:
+    def __init__(self, boxes: Iterable[Rectangle]) -> None:
         self.bands: list[Band] = []
         rows: list[list[Rectangle]] = []
         bottom = 0.0
-        for box in sorted(boxes_in(layout, first_states), key=lambda box: box[1]):
+        for box in sorted(boxes, key=lambda box: box[1]):
             if not rows or box[1] > bottom + 2:
                 rows.append([])
                 bottom = box[3]
@@ -111,13 +111,17 @@ class Obstacles:
         rising = (way for way in ways if (way[-1][1] - way[0][1]) * up >= 0)
         return next((way for way in rising if self.all_free([a, *way, b], apart)), [])
 
+    def is_clear(self, left: float, top: float, right: float, bottom: float) -> bool:
+        """Tell whether a rectangle meets no box."""
+        return next(self.near(left, top, right, bottom), None) is None
+
     def is_level_free(self, x: float, to_x: float, y: float) -> bool:
         """Tell whether a level line meets no box."""
-        return not any(True for _ in self.near(min(x, to_x), y - 1, max(x, to_x), y + 1))
+        return self.is_clear(min(x, to_x), y - 1, max(x, to_x), y + 1)
 
     def is_upright_free(self, x: float, y: float, to_y: float) -> bool:
         """Tell whether an upright line meets no box; it begins at the border of one."""
-        return not any(True for _ in self.near(x - 1, min(y, to_y) + 1, x + 1, max(y, to_y) - 1))
+        return self.is_clear(x - 1, min(y, to_y) + 1, x + 1, max(y, to_y) - 1)
 
     def all_free(self, points: Sequence[Point], apart: float) -> bool:
         """Tell whether a line along points meets no box."""
@@ -141,8 +145,10 @@ class Obstacles:
         return x, self.bottoms[number] if number < len(self.bands) else y, "v"
 
 
-def boxes_in(layout: TemplateLayout, first_states: bool) -> Iterator[Rectangle]:
-    """Yield what is in a template: items, parts, and its own title; of a part with columns what is in it."""
+def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rectangle]:
+    """Yield what is in a template: items, parts, and its own title; of a part with columns what is in it. Without first
+    states it is what those lines meet that come from other steps.
+    """
     stack = [(layout, 0.0, 0.0)]
     while stack:
         here, x, y = stack.pop()

@@ -1,70 +1,42 @@
 """Where it says on a line that it is cut, or how late a delay is: beside the line, and on nothing else."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from tinygrad_seq.drawing.layout.clearance import Obstacles, Rectangle
 from tinygrad_seq.drawing.layout.model import PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.text_size import width
 
-Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 Mark = tuple[float, float, bool]  # where, and whether the line is steep there
-cell = 120.0  # rectangles are looked up by squares of this size
 shares = (0.85, 0.5, 0.7, 0.3, 0.15, 0.6, 0.4)  # of a way; first near its end, where lines are apart
+recent = 50  # so many other words are looked at
 
 
-def marked(
-    edges: Iterable[PlacedEdge], items: Iterable[PlacedItem], clusters: Iterable[PlacedCluster]
-) -> list[PlacedEdge]:
+def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[PlacedCluster]) -> list[PlacedEdge]:
     """Return the edges, those that say something with where they say it: the first free place, or the first of all."""
-    edges = list(edges)
-    taken: dict[tuple[int, int], list[Rectangle]] = defaultdict(list)
-    if any(placed.edge.role in ("cut", "delay") for placed in edges):
-        for at in items:
-            add(taken, (at.x - at.width / 2, at.y - at.height / 2, at.x + at.width / 2, at.y + at.height / 2))
-        for around in clusters:
-            right = around.left + 14 + width(around.cluster.label, 12)
-            add(taken, (around.left + 14, around.top + 8, right, around.top + 24))
-    found = []
-    for placed in edges:
-        if placed.edge.role in ("cut", "delay"):
-            is_cut = placed.edge.role == "cut"
-            marks = list(cuts(placed.points) if is_cut else levels(placed.points))
-            boxes = {mark: words_at(mark, "detach" if is_cut else placed.edge.label or "t−1") for mark in marks}
-            mark = next((mark for mark in marks if is_free(taken, boxes[mark])), marks[0])
-            add(taken, boxes[mark])
-            placed = replace(placed, mark=mark)
-        found.append(placed)
-    return found
+    saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role in ("cut", "delay")}
+    if not saying:
+        return edges
+    boxes = [(at.x - at.width / 2, at.y - at.height / 2, at.x + at.width / 2, at.y + at.height / 2) for at in items]
+    titles = ((at.left + 14, at.top + 8, width(at.cluster.label, 12)) for at in clusters)
+    taken = Obstacles([*boxes, *((left, top, left + wide, top + 16) for left, top, wide in titles)])
+    said: list[Rectangle] = []
+    for i, placed in saying.items():
+        is_cut = placed.edge.role == "cut"
+        text = "detach" if is_cut else placed.edge.label or "t−1"
+        places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(placed.points)]
+        free = (at for at in places if taken.is_clear(*at[1]) and Obstacles(said[-recent:]).is_clear(*at[1]))
+        mark, box = next(free, places[0])
+        said.append(box)
+        edges[i] = replace(placed, mark=mark)
+    return edges
 
 
 def words_at(mark: Mark, text: str) -> Rectangle:
     """Return the rectangle of what an edge says at a mark."""
     (x, y, steep), wide = mark, width(text, 11 if text != "detach" else 9)
     return (x - 7, y - 7, x + 12 + wide, y + 7) if steep else (x - wide / 2, y - 19, x + wide / 2, y - 4)
-
-
-def squares(box: Rectangle) -> Iterator[tuple[int, int]]:
-    """Yield the squares that a rectangle lies in."""
-    left, top, right, bottom = (int(side // cell) for side in box)
-    return ((i, j) for i in range(left, right + 1) for j in range(top, bottom + 1))
-
-
-def add(taken: dict[tuple[int, int], list[Rectangle]], box: Rectangle) -> None:
-    """Note that a rectangle is taken."""
-    for square in squares(box):
-        taken[square].append(box)
-
-
-def is_free(taken: dict[tuple[int, int], list[Rectangle]], box: Rectangle) -> bool:
-    """Tell whether a rectangle meets none that is taken."""
-    left, top, right, bottom = box
-    return not any(
-        other[0] < right and left < other[2] and other[1] < bottom and top < other[3]
-        for square in squares(box)
-        for other in taken.get(square, ())
-    )
 
 
 def levels(points: Sequence[Point]) -> Iterator[Mark]:

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import pairwise
 from math import copysign, inf, sqrt
 
-from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow
+from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
 from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
@@ -44,7 +44,8 @@ def laid_out(view: View) -> Layout:
 
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
     """Return the routes of all edges."""
-    route, obstacles, leave = cache(link_route), cache(Obstacles), cache(way_out)  # the same in all placements
+    route, leave = cache(link_route), cache(way_out)  # the same in all placements
+    obstacles = cache(lambda layout, first_states: Obstacles(boxes_in(layout, first_states)))
 
     def border_route(name: str, card: Placement, side: int, over: int) -> list[Point]:
         chain, key = tree.homes[name]
@@ -103,7 +104,7 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     if layout.template.is_level:
         return rounded([first[:2], *layout.bends[link], (x, y)])
-    if way == "h" and not obstacles(layout).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
+    if way == "h" and not obstacles(layout, True).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
         first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
@@ -111,7 +112,7 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls
         y -= 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
-    return obstacles(layout).cleared(points, apart * (beside - 1) / 2)
+    return obstacles(layout, True).cleared(points, apart * (beside - 1) / 2)
 
 
 def rounded(corners: list[XY]) -> list[Point]:
