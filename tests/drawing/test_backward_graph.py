@@ -167,6 +167,11 @@ def test_the_backward_stands_above_the_forward_of_its_step(kind):
             assert middle[edge.source] > middle[edge.target]
 
 
+def test_the_page_says_which_ops_were_recorded_for_a_rule():
+    _layer, loss = recorded(nn.RNN, 2)
+    assert "The gradient rule of tanh, for which these ops were recorded: " in draw(loss, backward=True).html
+
+
 @needs_graphviz
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM])
 def test_graphviz_draws_it(kind, tmp_path):

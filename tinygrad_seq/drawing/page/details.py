@@ -4,6 +4,7 @@ Plain text and numbers, taken while the graph is there, so that a page never kee
 picture leaves out it is only the numbers, since all else is that of the step before.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +17,7 @@ from tinygrad_seq.drawing.page.rule_source import rules_of
 from tinygrad_seq.drawing.view.conventions import preparing
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View, within
+from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 
 many = 2000  # items, of which strips are shorter
@@ -94,10 +96,12 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
     several = bool(node.shape) and isinstance(node.shape[0], tuple)
     kind = "parameter" if node.requires_grad else "input" if node.shape else "constant"
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
+    if node.op is not None:
+        about = folded(node) if isinstance(node, Rule) else (node.op.forward.__doc__ or "").strip().partition("\n")[0]
     numbers = [known.first.get(near, "") for near in (node, *node.parents)] if len(node.parents) < 3 else []
     return {
         "op": kind if node.op is None else node.op.name,
-        "about": about if node.op is None else (node.op.forward.__doc__ or "").strip().partition("\n")[0],
+        "about": about,
         "name": node.name or "",
         "shape": ", ".join(map(str, node.shape)) if several else str(node.shape),
         "dtype": str(node.dtype),
@@ -110,6 +114,14 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
         "first": numbers,
         "terms": known.terms.get(node, []),
     }
+
+
+def folded(rule: Rule) -> str:
+    """Say which ops were recorded for a rule."""
+    counts = Counter(node.op.name for node in rule.ops)
+    ops = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
+    what = "The gradient of a leaf" if rule.of.op is None else f"The gradient rule of {rule.of.op.name}"
+    return f"{what}, for which these ops were recorded: {ops}."
 
 
 def absent(node: Node) -> str:
