@@ -46,7 +46,7 @@ def labels(layout, strokes):
         if drawn.edge.role == "delay":
             half = width(drawn.edge.label or "t−1", 11) / 2
             found[f"-{number} {drawn.edge.label}"] = (x - half, y - 13, x + half, y - 4)
-        if drawn.edge.role == "cut":
+        if drawn.edge.role == "cut" and not drawn.is_silent:
             half = width("detach", 9) / 2
             middle, foot = (x + 10 + half, y + 3) if drawn.steep else (x, y - 11)
             found[f"-{number} detach"] = (middle - half, foot - 7, middle + half, foot + 1)

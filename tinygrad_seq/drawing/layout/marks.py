@@ -14,7 +14,9 @@ recent = 50  # so many other words are looked at
 
 
 def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[PlacedCluster]) -> list[PlacedEdge]:
-    """Return the edges, those that say something with where they say it: the first free place, or the first of all."""
+    """Return the edges, those that say something with where they say it: the first free place. Where there is none, a
+    delay says it all the same; a cut is only marked.
+    """
     saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role in ("cut", "delay")}
     if not saying:
         return edges
@@ -27,9 +29,11 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
         text = "detach" if is_cut else placed.edge.label or "t−1"
         places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(placed.points)]
         free = (at for at in places if taken.is_clear(*at[1]) and Obstacles(said[-recent:]).is_clear(*at[1]))
-        mark, box = next(free, places[0])
-        said.append(box)
-        edges[i] = replace(placed, mark=mark)
+        found = next(free, None)
+        mark, box = found or places[0]
+        is_silent = is_cut and found is None
+        said += [] if is_silent else [box]
+        edges[i] = replace(placed, mark=mark, is_silent=is_silent)
     return edges
 
 

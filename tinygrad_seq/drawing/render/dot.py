@@ -162,7 +162,7 @@ def edge_style(drawn: Stroke) -> Attributes:
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
         beside = at(x + 10 + width("detach", 9) / 2, y) if drawn.steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
-        style |= {"xlabel": table([(sized("detach", 9), 0)]), "xlp": beside}
+        style |= {} if drawn.is_silent else {"xlabel": table([(sized("detach", 9), 0)]), "xlp": beside}
     return style
 
 

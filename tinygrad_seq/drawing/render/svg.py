@@ -117,9 +117,9 @@ def mark(drawn: Stroke) -> str:
     if edge.role != "cut":
         return order
     hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
-    return order + f'<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>' + (
-        words(x + 10, y + 3, "detach", 9, "quiet", "start") if drawn.steep else words(x, y - 11, "detach", 9, "quiet")
-    )
+    place: tuple[float, float, str] = (x + 10, y + 3, "start") if drawn.steep else (x, y - 11, "middle")
+    word = "" if drawn.is_silent else words(*place[:2], "detach", 9, "quiet", place[2])
+    return f'{order}<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>{word}'
 
 
 def part_text(part: Part) -> str:

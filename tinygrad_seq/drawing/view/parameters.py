@@ -1,7 +1,7 @@
 """Find the nodes that are just a parameter to the reader of a picture: the parameter itself, and what is made from
 parameters alone before the steps begin (a weight transposed once per call, the sum of two biases), or anew in each step
-(transposed again and again). Pictures show these as a small proxy beside every use: one weight node with an edge to every
-step is unreadable, and hangs Graphviz.
+(transposed again and again). Pictures show these as a small proxy beside every use: one weight node with an edge to
+every step is unreadable, and hangs Graphviz.
 """
 
 from collections.abc import Mapping, Sequence, Set
