@@ -33,12 +33,13 @@ const numbersOf = (said) => (said.size === 1 ? figure(said.mean)
     : `${figure(said.min)} … ${figure(said.max)}${said.mean === undefined ? "" : `, mean ${figure(said.mean)}`}`);
 const facts = (about, title, seen = {}) => {
   const { values, gradient } = about, leaf = ["parameter", "input", "constant"].includes(about.op);
-  const several = gradient && gradient.size !== 1, none = about.op === "parameter" && !gradient ? "not computed" : undefined;
+  const several = gradient && gradient.size !== 1;
+  const none = about.op === "parameter" && !gradient ? "not computed" : undefined;
   const rows = [
     ["name", title.endsWith(about.name) ? "" : about.name],
     ["shape", about.shape && `${about.shape} ${about.dtype}`], ["in", seen.place], ["line", about.line],
     [scale, /gradient/.test(scale) && gradient ? undefined : seen.value],
-    [values?.size === 1 || typeof values === "string" ? "value" : "values", values && (values.size ? numbersOf(values) : values)],
+    [values?.size === 1 || typeof values === "string" ? "value" : "values", values?.size ? numbersOf(values) : values],
     [leaf ? ".grad" : "gradient", gradient ? numbersOf(gradient) : none],
     [leaf ? "|.grad|" : "|gradient|", several ? gradient.norm : undefined],
   ].filter(([, value]) => value !== undefined && value !== "");

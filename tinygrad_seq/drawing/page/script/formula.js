@@ -4,8 +4,8 @@ const put = (formula, named) => formula.replace(/\b[xyzpg]\b/g, (name) => { // n
   const value = named[name];
   return value === undefined ? name : value < 0 ? `(${figure(value)})` : figure(value);
 });
-const written = [["·", "*"], ["−", "-"], ["²", "**2"], ["^", "**"], ["√", "Math.sqrt"], ["ln", "Math.log"], ["½", "0.5"],
-  [" = ", " === "], ["[", "Number("], ["]", ")"]];
+const written = [["·", "*"], ["−", "-"], ["²", "**2"], ["^", "**"], ["√", "Math.sqrt"], ["ln", "Math.log"],
+  ["½", "0.5"], [" = ", " === "], ["[", "Number("], ["]", ")"]];
 const result = (formula, named) => {
   let code = formula.replace(/\b(exp|tanh|sin|cos|max|min)\b/g, "Math.$1");
   for (const [sign, said] of written) code = code.replaceAll(sign, said);
@@ -17,11 +17,13 @@ const result = (formula, named) => {
   }
 };
 const equation = (...parts) => make("p", { className: "equation" }, ...parts.filter(Boolean).join(" = "));
-const formulas = ({ mathematics = [], arguments: names = [], first: at = [], terms = [], gradient, shape, rules = [] }) => {
+const formulas = (item) => {
+  const { mathematics = [], arguments: names = [], first: at = [], terms = [], gradient, shape, rules = [] } = item;
   const [formula, back = []] = mathematics, source = make("details", {}, make("summary", {}, "as the source has it"),
     ...rules.flatMap(([of, lines]) => [make("small", {}, `for ${of}`), make("pre", {}, lines)]));
   if (!formula) return rules.length ? [make("h3", {}, "Gradient rule"), source] : [];
-  const [left, right] = formula.split(" = "), g = gradient?.strip?.[0] ?? (gradient?.size === 1 ? gradient.mean : undefined);
+  const [left, right] = formula.split(" = ");
+  const g = gradient?.strip?.[0] ?? (gradient?.size === 1 ? gradient.mean : undefined);
   const known = at.length > names.length && at.every(Number.isFinite);
   const named = known ? { [left]: at[0], ...Object.fromEntries(names.map((name, i) => [name, at[i + 1]])) } : {};
   const single = /^[(1, )]*$/.test(shape), which = single ? "" : " (the first of its numbers)";
@@ -41,9 +43,10 @@ const formulas = ({ mathematics = [], arguments: names = [], first: at = [], ter
     } else if (plain && Number.isFinite(g) && rule === "g") shown.push(equation("g", figure(g)));
     return shown;
   });
+  const about = `g = ∂L/∂${left}, the gradient that comes back`;
   return [
     make("h3", {}, `Formula${forth.length > 1 ? which : ""}`), ...forth,
-    ...(rows.length ? [make("h3", {}, "Gradient rule"), make("small", {}, `g = ∂L/∂${left}, the gradient that comes back`), ...rows] : []),
+    ...(rows.length ? [make("h3", {}, "Gradient rule"), make("small", {}, about), ...rows] : []),
     ...(rules.length ? [source] : []),
   ];
 };

@@ -5,7 +5,8 @@
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement, stage = $("stage"), panel = $("panel");
 const picture = stage.querySelector("svg");
-const { items: known, texts, shared, gaps, second, scale, range: bounds, colours, nothing, ...played } = JSON.parse($("data").textContent);
+const given = JSON.parse($("data").textContent);
+const { items: known, texts, shared, gaps, second, scale, range: bounds, colours, nothing, ...played } = given;
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -89,7 +90,7 @@ picture.append(legend);
 for (const [kind] of layers) for (const piece of first[kind]) piece.remove();
 const boxOf = (shape) => {
   const box = shape.querySelector("rect");
-  const { x, y, width, height } = Object.fromEntries(["x", "y", "width", "height"].map((k) => [k, box[k].baseVal.value]));
+  const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => box[name].baseVal.value);
   return { x: x + (shape.moved ?? 0), y, width, height };
 };
 let boxes = [], miles = []; // [mile, group, what belongs into it], and the mile of every item

@@ -20,12 +20,15 @@ const point = (i) => {
       item.gradient?.size === 1 ? `gradient ${figure(item.gradient.mean)}` : "",
       item.gradient && item.gradient.size !== 1 ? `|gradient| ${figure(item.gradient.norm)}` : "",
       share ? `${percent(share)} of the gradient` : ""];
-    hover.replaceChildren(make("strong", {}, item.title), ...lines.filter(Boolean).map((line) => make("span", {}, line)));
+    const said = lines.filter(Boolean).map((line) => make("span", {}, line));
+    hover.replaceChildren(make("strong", {}, item.title), ...said);
     hover.hidden = false;
     const { width: w, height: h } = hover.getBoundingClientRect();
     hover.style.left = `${clamp(box.left + box.width / 2 - w / 2, 6, innerWidth - w - 6)}px`;
     hover.style.top = `${box.top - h - 8 < 50 ? box.bottom + 8 : box.top - h - 8}px`;
   }, 250);
 };
-stage.addEventListener("pointermove", (event) => point(event.pointerType === "mouse" ? nodeOf(event.target) : undefined));
+stage.addEventListener("pointermove", ({ pointerType, target }) => {
+  point(pointerType === "mouse" ? nodeOf(target) : undefined);
+});
 for (const kind of ["pointerleave", "scroll", "pointerdown"]) stage.addEventListener(kind, () => point(undefined));

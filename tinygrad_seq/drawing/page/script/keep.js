@@ -9,12 +9,14 @@ const remember = () => { // the address of this page says which node, which fram
   for (const [gap, k] of shown) said.append("step", tables.get(gap).ids[k]);
   for (const card of folds) said.append("fold", card);
   const hash = String(said);
-  if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  if (hash === location.hash.slice(1)) return;
+  history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 };
 const recall = () => {
   const said = new URLSearchParams(location.hash.slice(1));
   for (const id of said.getAll("step")) {
-    for (const table of gaps) if (table.ids.includes(id) && opening(table.id)) shown.set(table.id, table.ids.indexOf(id));
+    const table = gaps.find(({ ids }) => ids.includes(id));
+    if (table && opening(table.id)) shown.set(table.id, table.ids.indexOf(id));
   }
   for (const id of said.getAll("fold")) if (cardOf.has(id)) folds.add(id);
   if (shown.size || folds.size) arrange();
@@ -33,7 +35,8 @@ const asSvg = () => { // as large as it is, with the light that is on
   return new XMLSerializer().serializeToString(whole);
 };
 const give = (blob, ending) => {
-  const link = make("a", { href: URL.createObjectURL(blob), download: `${document.title.replace(/[^\w-]+/g, "_")}.${ending}` });
+  const name = document.title.replace(/[^\w-]+/g, "_");
+  const link = make("a", { href: URL.createObjectURL(blob), download: `${name}.${ending}` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 };

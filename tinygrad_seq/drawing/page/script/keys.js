@@ -40,7 +40,8 @@ const wander = (dx, dy) => { // to the nearest node that way
   const [x, y] = centre(here);
   let best = -1, least = Infinity;
   shapes.forEach((_, i) => {
-    const [u, v] = centre(i), ahead = (u - x) * dx + (v - y) * dy, aside = Math.abs((u - x) * dy) + Math.abs((v - y) * dx);
+    const [u, v] = centre(i), ahead = (u - x) * dx + (v - y) * dy;
+    const aside = Math.abs((u - x) * dy) + Math.abs((v - y) * dx);
     if (ahead > 1 && ahead + 3 * aside < least) [best, least] = [i, ahead + 3 * aside];
   });
   if (best >= 0) focusOn(best);
@@ -64,7 +65,8 @@ const keys = {
   "+": acts.in, "=": acts.in, "-": acts.out, 0: fit, d: changeTheme, "?": acts.ask,
 };
 const inGraph = {
-  ArrowLeft: () => wander(-1, 0), ArrowRight: () => wander(1, 0), ArrowUp: () => wander(0, -1), ArrowDown: () => wander(0, 1),
+  ArrowLeft: () => wander(-1, 0), ArrowRight: () => wander(1, 0),
+  ArrowUp: () => wander(0, -1), ArrowDown: () => wander(0, 1),
 };
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;

@@ -60,7 +60,7 @@ stage.addEventListener("click", (event) => {
     return unfold(strip, from + Math.floor((count * (event.clientX - left)) / broad));
   }
   const i = nodeOf(event.target), card = event.target.closest?.("g.step, g.gap");
-  const gap = i === undefined ? tables.get(card?.id) : items[i].role === "middle" && tables.get(items[i].id.slice(0, -1));
+  const gap = tables.get(i === undefined ? card?.id : items[i].role === "middle" ? items[i].id.slice(0, -1) : "");
   if (gap && opening(gap.id) && !shown.has(gap.id)) {
     unfold(gap.id, Math.floor(gap.steps.length / 2));
     pick(number.get(`${gap.id}#`) ?? -1);

@@ -29,8 +29,9 @@ const turnRound = (line, back) => {
   const [[x, y], [a, b]] = way.way.match(/-?[\d.]+,-?[\d.]+/g).map((spot) => spot.split(",").map(Number));
   const long = Math.max(Math.abs(tip[0] - foot[0]), Math.abs(tip[1] - foot[1]));
   const broad = Math.min(Math.abs(tip[0] - foot[0]), Math.abs(tip[1] - foot[1]));
-  const level = Math.abs(a - x) > 0.05 && Math.abs(b - y) < 0.05 ? Math.sign(a - x) : 0, steep = level ? 0 : Math.sign(b - y) || 1;
-  const sides = [1, -1].map((side) => [x + level * long + side * (level ? 0 : broad), y + steep * long + side * (level ? broad : 0)]);
+  const level = Math.abs(a - x) > 0.05 && Math.abs(b - y) < 0.05 ? Math.sign(a - x) : 0;
+  const steep = level ? 0 : Math.sign(b - y) || 1, [over, up] = level ? [0, broad] : [broad, 0];
+  const sides = [1, -1].map((side) => [x + level * long + side * over, y + steep * long + side * up]);
   head.setAttribute("d", `M${x - moved},${y}L${sides.map(([u, v]) => `${round(u - moved)},${round(v)}`).join("L")}z`);
   const from = `${round(x + (level * long) / 2)},${round(y + (steep * long) / 2)}`;
   way.setAttribute("d", `${way.way.replace(/-?[\d.]+,-?[\d.]+/, from)}L${tip[0] + moved},${tip[1]}`);
@@ -45,7 +46,8 @@ const light = (frame, on) => {
   }
 };
 const caption = () => {
-  const back = second === "backward", steps = now <= turn ? turn : frames.length - turn, count = now <= turn ? now : now - turn;
+  const back = second === "backward";
+  const [count, steps] = now <= turn ? [now, turn] : [now - turn, frames.length - turn];
   if (now === 0) {
     const then = back ? "the gradient back" : `the ${second}`;
     return `Press play: ${turn} steps forward, then ${then} in ${frames.length - turn}. Click a node, a card or a gap.`;
@@ -53,13 +55,14 @@ const caption = () => {
   const item = items[frames[now - 1][0]], { title, step, shape, value, role } = item;
   const where = title + (step ? ` at ${step}` : ""), values = text(item, "values"), gradient = text(item, "gradient");
   if (now <= turn) {
-    const gives = values?.size === 1 ? ` gives ${figure(values.mean)}` : shape && role !== "middle" ? ` gives ${shape}` : "";
-    return `forward ${count} of ${steps}: ${where}${gives}`;
+    const gives = values?.size === 1 ? figure(values.mean) : role === "middle" ? "" : shape;
+    return `forward ${count} of ${steps}: ${where}${gives ? ` gives ${gives}` : ""}`;
   }
   const size = value ?? (gradient?.size === 1 ? gradient.mean : gradient?.norm);
   const tells = size !== undefined && size !== count; // a path only counts
   const what = value !== undefined ? scale : gradient?.size === 1 ? "gradient" : "|gradient|";
-  return `${second} ${count} of ${steps}: ${back ? "the gradient reaches " : ""}${where}${tells ? `, ${what} ${figure(size)}` : ""}`;
+  const said = `${back ? "the gradient reaches " : ""}${where}${tells ? `, ${what} ${figure(size)}` : ""}`;
+  return `${second} ${count} of ${steps}: ${said}`;
 };
 const show = (next) => {
   next = clamp(next, 0, frames.length);

@@ -19,7 +19,8 @@ const emptyScene = () => {
     if (!openings.some(({ gaps: found }) => found.some((gap) => gap.id === id))) openings.push({ ...opening(id), k });
   }
   const folded = cards.filter(({ id }) => folds.has(id));
-  const columns = folded.filter((card, i) => !folded.slice(0, i).some((other) => Math.abs(other.left - card.left) < 40));
+  const columns = folded.filter((card, i) =>
+    !folded.slice(0, i).some((other) => Math.abs(other.left - card.left) < 40));
   const bend = (x) => {
     let moved = x;
     for (const { left, right } of columns) {
@@ -133,7 +134,8 @@ const placeLines = (scene, element, [a, b]) => {
 
 // -------------------------------------------------------------------------------------------------------- the play
 const framesOf = ({ at, near, steps, sides, openings }, frames, ahead) => { // copies come when their gap does
-  const of = (card, table) => frames.map((frame) => frame.filter((i) => inside(known[i].id, card)).map((i) => table.get(i)));
+  const of = (card, table) => frames.map((frame) =>
+    frame.filter((i) => inside(known[i].id, card)).map((i) => table.get(i)));
   const done = new Set();
   const found = frames.flatMap((frame) => {
     const i = openings.length ? frame.find((each) => sides.get(each)?.side === "gap") : undefined;

@@ -3,7 +3,8 @@
 const entries = known.map((item) => ({ id: item.id, item, step: item.step }));
 for (const { before, ids, steps } of gaps) {
   known.filter(({ id }) => inside(id, before)).forEach((item) => {
-    ids.forEach((id, k) => entries.push({ id: id + item.id.slice(before.length), item, step: steps[k], before: item.step }));
+    const rest = item.id.slice(before.length);
+    ids.forEach((id, k) => entries.push({ id: id + rest, item, step: steps[k], before: item.step }));
   });
 }
 const haystack = entries.map(({ item, step, before }) => {

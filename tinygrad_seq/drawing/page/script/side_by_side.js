@@ -8,8 +8,10 @@ const about = places.map((pair) => pair.map((ids, side) => ids.map((id) => find(
 
 for (const side of sides) { // large enough to read
   const picture = side.querySelector("svg"), { width, height } = picture.viewBox.baseVal;
-  const sizes = [...picture.querySelectorAll("text, tspan")].map((text) => Number(text.getAttribute("font-size"))).filter(Boolean);
-  const zoom = Math.max(Math.min(side.clientWidth / width, side.clientHeight / height, 1.6), 11 / Math.min(12, ...sizes));
+  const words = [...picture.querySelectorAll("text, tspan")];
+  const sizes = words.map((text) => Number(text.getAttribute("font-size"))).filter(Boolean);
+  const fit = Math.min(side.clientWidth / width, side.clientHeight / height, 1.6);
+  const zoom = Math.max(fit, 11 / Math.min(12, ...sizes));
   picture.style.width = `${width * zoom}px`;
   picture.style.height = `${height * zoom}px`;
 }

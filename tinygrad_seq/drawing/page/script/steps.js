@@ -8,7 +8,7 @@ const unpacked = (columns, k, like) => { // the summary of a step in a gap
 };
 const stripOf = (columns, k, { min, max }) => {
   columns.bytes ??= Uint8Array.from(atob(columns.strips), (letter) => letter.charCodeAt(0));
-  const row = columns.bytes.subarray(k * columns.wide, (k + 1) * columns.wide), top = Math.max(...row) && peak(min, max);
+  const row = columns.bytes.subarray(k * columns.wide, (k + 1) * columns.wide), top = peak(min, max);
   const most = Math.max(...[...row].map((level) => (level ? Math.abs(level - 128) : 0)), 1);
   return [...row].map((level) => (level ? Number((((level - 128) / most) * top).toPrecision(2)) : "nan"));
 };

@@ -35,9 +35,11 @@ for (const row of rows) {
   row.most = largest(all.flatMap(({ values }) => values).map(Math.abs).filter(Number.isFinite)) || 1;
   row.high = largest(all.map(({ values }) => values.length));
 }
-const norms = rows.flatMap(({ columns }) => [...columns.values()].flat()).map(({ norm }) => norm).filter((norm) => norm > 0);
-const hottest = Math.log10(largest(norms)), coldest = Math.max(-Math.log10(largest(norms.map((norm) => 1 / norm))), hottest - 12);
-const margin = largest(rows.map(({ name }) => 7 * name.length + 14)) - (Math.min(...cards.map(({ left }) => left)) - frame.x);
+const everything = rows.flatMap(({ columns }) => [...columns.values()].flat());
+const norms = everything.map(({ norm }) => norm).filter((norm) => norm > 0), logs = norms.map(Math.log10);
+const hottest = largest(logs), coldest = Math.max(-largest(logs.map((log) => -log)), hottest - 12);
+const indent = Math.min(...cards.map(({ left }) => left)) - frame.x;
+const margin = largest(rows.map(({ name }) => 7 * name.length + 14)) - indent;
 if (margin > 0) { // room for the names
   frame.x -= margin;
   frame.width = natural += margin;
@@ -89,7 +91,8 @@ const top = Math.min(...heights, frame.y + frame.height - 40); // where the lege
 const placesOf = (row, bend, openings) => { // [card, its columns, from which on and how many are shown, where]
   const here = cards.filter(({ id }) => row.columns.has(id)), all = here.map(({ id }) => row.columns.get(id));
   if (here.length > 60 && all.every(({ length }) => length === 1)) { // very many side by side are one image
-    return [["all", all.flat(), [0, all.length], [bend(here[0].left), bend(here.at(-1).left) + here[1].left - here[0].left]]];
+    const end = bend(here.at(-1).left) + here[1].left - here[0].left;
+    return [["all", all.flat(), [0, all.length], [bend(here[0].left), end]]];
   }
   return here.flatMap((card, i) => {
     const open = openings.find(({ gaps: opened }) => opened.some(({ id }) => id === card.id));
@@ -111,7 +114,8 @@ const strips = (bend, openings) => {
   let y = top;
   for (const row of rows) {
     const places = placesOf(row, bend, openings), tall = clamp(3 * row.high, 14, 36);
-    const left = Math.min(...places.map(([, , , [from]]) => from)), right = Math.max(...places.map(([, , , [, to]]) => to));
+    const left = Math.min(...places.map(([, , , [from]]) => from));
+    const right = Math.max(...places.map(([, , , [, to]]) => to));
     const isFirst = !ends.has(row.loop), beside = ([from, to]) => to < left - 60 || from > right + 60;
     y = isFirst ? Math.max(top, ...[...ends.values()].filter((end) => !beside(end)).map(([, , low]) => low))
       : ends.get(row.loop)[2];
@@ -123,9 +127,10 @@ const strips = (bend, openings) => {
     }
     parts.push(word(left - 8, y + tall / 2 + 4, row.name, "", "end"));
     for (const [part, columns, [from, count], place] of places) {
-      const [values, heats] = paint(row, part, columns), strip = piece(values, place, y, tall, [from, count], columns.length);
-      if (tables.has(part)) Object.assign(strip.firstChild.dataset, { gap: part });
-      parts.push(strip, ...(norms.length ? [piece(heats, place, y + tall + 2, 4, [from, count], columns.length)] : []));
+      const [values, heats] = paint(row, part, columns), span = [from, count];
+      const strip = piece(values, place, y, tall, span, columns.length);
+      if (tables.has(part)) strip.firstChild.dataset.gap = part;
+      parts.push(strip, ...(norms.length ? [piece(heats, place, y + tall + 2, 4, span, columns.length)] : []));
     }
     ends.set(row.loop, [left, right, y + tall + (norms.length ? 14 : 8)]);
   }

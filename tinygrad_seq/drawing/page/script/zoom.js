@@ -3,7 +3,8 @@
 const across = () => (stage.offsetWidth - 24) / frame.width, down = () => (stage.offsetHeight - 24) / frame.height;
 const whole = () => Math.max(Math.min(across(), down()), Math.min(down(), 100 / frame.height)); // a strip, but no hair
 const sizes = [...first.shapes.slice(0, 300), ...first.lines.slice(0, 300), legend]
-  .flatMap((piece) => [...piece.querySelectorAll("text, tspan")].map((words) => Number(words.getAttribute("font-size"))));
+  .flatMap((piece) => [...piece.querySelectorAll("text, tspan")])
+  .map((words) => Number(words.getAttribute("font-size")));
 const readable = 11 / Math.min(12, ...sizes.filter(Boolean)); // at which the smallest text is 11 pixels high
 let zoom = 1, fitted = true;
 
