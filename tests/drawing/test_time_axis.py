@@ -32,7 +32,7 @@ class Placed:
 
 
 @given(count=st.integers(2, 4), steps=st.integers(2, 3), kind=st.sampled_from(list(KINDS)), scoped=st.booleans())
-@settings(deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_windows_stand_on_one_time_axis(count, steps, kind, scoped):
     layer = ts.truncated(KINDS[kind].layer(2, 3, **KINDS[kind].options))
     outs = []
@@ -49,7 +49,7 @@ def test_windows_stand_on_one_time_axis(count, steps, kind, scoped):
 
 @given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), steps=st.tuples(st.integers(1, 4), st.integers(2, 4)),
        layers=st.integers(1, 2))  # fmt: skip
-@settings(deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_an_encoder_stands_left_of_its_decoder(kinds, steps, layers):
     reader, writer = (KINDS[kind].layer(2, 3, num_layers=layers, **KINDS[kind].options) for kind in kinds)
     _, thought = reader(ts.zeros(steps[0], 1, 2))
@@ -114,7 +114,7 @@ forks = st.recursive(st.none(), lambda inner: st.tuples(inner, inner), max_leave
 
 
 @given(forks.filter(lambda fork: fork is not None))
-@settings(deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_tree_looks_like_one(fork):
     """Each op stands right above what it reads, the first operand on the left; words of one height stand in order."""
     w, words = nn.Parameter([0.5]).named("w"), []
@@ -138,3 +138,15 @@ def test_a_tree_looks_like_one(fork):
     read = [edge for edge in placed.view.edges if edge.role != "weight"]
     operands = grouped((edge.target, placed.items[edge.source].x) for edge in read)
     assert all(xs == sorted(xs) for xs in operands.values())
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+def test_the_backward_of_a_decoder_leads_back_to_its_encoder(kind):
+    reader, writer = kind(2, 3), kind(2, 3)
+    loss = writer(ts.zeros(2, 1, 2), reader(ts.zeros(2, 1, 2))[1])[0].sum()
+    loss.backward(create_graph=True)
+    placed = Placed(draw(loss, backward=True))
+    assert len(placed.drawing.placed.sequences) == 1
+    back = [edge for edge in placed.view.edges if edge.role == "gradient"]
+    assert any(placed.items[edge.source].x - placed.items[edge.target].x > 200 for edge in back)
+    assert placed.drawing.svg.count('class="edge gradient"') == len(back)

@@ -15,7 +15,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     mirrored,
     position,
 )  # fmt: skip
-from tinygrad_seq.drawing.layout.templates import End, Template, Tree
+from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 
 
@@ -79,39 +79,40 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     }
     columns = {key: column for column, key in enumerate(parts)}
     around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
+    sources = {key: list(dict.fromkeys(start for start, _ in around[key])) for key in parts}
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []
+    middles: dict[Key, float] = {}  # of the room in front of a part
     x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
-
-    def port(end: End) -> float:
-        return at[End(part=end.part)][0] + parts[end.part].at[end.inside][0] if end.part else inf
-
     for key, part in parts.items():
-        sources = list(dict.fromkeys(start for start, _ in around[key]))
-        sources.sort(key=lambda start: -port(start) if start.part else inf)  # so ways do not cross
-        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources) if sources else 0.0)
-        if at:
-            gutters.append(x + wide / 2)
-        else:
+        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
+        if not at:
             left = part.box.left + wide  # the first stands as it would alone
             x = -left
+        middles[key] = x + wide / 2
         at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
-        for number, start in enumerate(sources):
-            down, depth = x + wide / 2 + 6 * (number - (len(sources) - 1) / 2), 3.0 + 7 * (len(sources) - number)
+        gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters)]
+        x += wide + part.box.left + part.box.right
+
+    def port(end: End) -> float:
+        return at[End(part=end.part)][0] + parts[end.part].at[end.inside][0] if end.part else -inf
+
+    for key, found in sources.items():
+        for number, start in enumerate(sorted(found, key=port, reverse=True)):  # so that ways do not cross
+            down, depth = middles[key] + 6 * (number - (len(found) - 1) / 2), 3.0 + 7 * (len(found) - number)
             over: list[XY] = []
             if start.part:
-                level = max(heights[columns[start.part] : columns[key]]) + 10.0 + 7 * number
+                first, last = sorted((columns[start.part], columns[key]))
+                back = columns[start.part] >= columns[key]
+                level = max(heights[first : last + back]) + 10.0 + 7 * number
                 over, top = [(port(start), -level), (down, -level)], max(top, level + 8)
             else:
                 at[start] = (down, 0.0)
-            bends |= {
-                link: [*over, (down, depth), (port(link[1]), depth)] for link in around[key] if link[0] == start
-            }
+            ways = (link for link in around[key] if link[0] == start)
+            bends |= {link: [*over, (down, depth), (port(link[1]), depth)] for link in ways}
             bottom = max(bottom, depth + 8)
-        gutters += [x + wide + part.box.left + inner for inner in part.box.gutters]
-        x += wide + part.box.left + part.box.right
     ends = (ends for link in sequence.links if link not in bends for ends in (link, link[::-1]))
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
-    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters)
+    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters[1:])
     return TemplateLayout(sequence, parts, at, box, bends)
