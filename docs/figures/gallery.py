@@ -271,17 +271,22 @@ def tied_weights():
 # ------------------------------------------------------------------------------------------------- layers and numbers
 
 
+def sequence(steps):
+    """Two sequences of four numbers at each step."""
+    return ts.tensor(np.cos(np.arange(steps * 8.0)).reshape(steps, 2, 4).astype("float32"))
+
+
 def layer(kind, steps=3, view="unrolled", lengths=None, **options):
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
-    out = CELLS[kind](4, 8, **options)(ts.zeros(steps, 2, 4), lengths=lengths)[0]
+    out = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)[0]
     return ts.draw(out.named("out"), view=view)
 
 
 def backward_of(kind, steps=2):
     """A layer, and its recorded backward."""
     net = CELLS[kind](4, 8)
-    loss = net(ts.zeros(steps, 2, 4))[0][-1].sum().named("loss")
+    loss = net(sequence(steps))[0][-1].sum().named("loss")
     loss.backward(create_graph=True)
     return ts.draw(loss, backward=True)
 
@@ -345,7 +350,7 @@ GALLERY = {
     **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},
     "dropout": partial(layer, "gru", num_layers=2, dropout=0.5),
     "lstm_1000": lambda: ts.draw(draw_unrolled.NETWORKS["lstm"](1000)),
-    "lstm_1000_both": partial(layer, "lstm", 100, num_layers=2, bidirectional=True),
+    "lstm_100_both": partial(layer, "lstm", 100, num_layers=2, bidirectional=True),
     **{f"{kind}_rolled": partial(layer, kind, 100, "rolled") for kind in CELLS},
     "lstm_rolled_layers": partial(layer, "lstm", 100, "rolled", num_layers=2, bidirectional=True),
     "vanishing": partial(gradient, "vanishing"),

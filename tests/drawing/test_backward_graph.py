@@ -100,7 +100,7 @@ def test_what_is_drawn_for_a_rule_reads_all_that_its_ops_read(steps, seed):
     place = {node: i for i, node in enumerate(nodes)}
     rules = [node for node in nodes if isinstance(node, Rule)]
     assert all(place[parent] < place[node] for node in nodes for parent in node.parents)
-    assert len({(rule.of, rule.scope) for rule in rules}) == len(rules)
+    assert len({(rule.of, tuple(rule.ops)) for rule in rules}) == len(rules)
     whole = {node for node in ancestors([loss.node, *grads]) if node.op is not None and node.scope.key == "grad"}
     assert whole <= {op for rule in rules for op in rule.ops}
     for rule in rules:
@@ -112,8 +112,11 @@ def test_what_is_drawn_for_a_rule_reads_all_that_its_ops_read(steps, seed):
 
 def test_the_gradients_of_the_leaves_are_its_outputs_and_bear_their_names():
     _, loss = recorded(nn.LSTM, 3)
-    names = {item.label for item in items(draw(loss, backward=True).view) if item.role == "output"}
+    view = draw(loss, backward=True).view
+    names = {item.label for item in items(view) if item.role == "output"}
     assert names == {"loss", "∂ weight_ih_l0", "∂ weight_hh_l0", "∂ bias_ih_l0, bias_hh_l0"}
+    around = [item for c in clusters(view) if c.key == "grad" and "step" not in c.id for item in c.items]
+    assert len(around) == 3 and all(item.role == "output" for item in around)  # a transposed weight has no own
 
 
 def test_the_forward_is_the_same_picture_and_its_uses_are_counted_alone():

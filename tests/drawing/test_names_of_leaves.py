@@ -123,3 +123,23 @@ def test_a_first_state_is_none_to_its_rule_either():
     (h * h).sum().backward(create_graph=True)
     inside = [item.label for item in items(draw((h * h).sum(), backward=True).view) if "grad" in item.id]
     assert inside.count("start") == 1 and inside.count("x") == 4
+
+
+@given(kind=st.sampled_from(list(KINDS)), lengths=st.lists(st.integers(1, 4), min_size=2, max_size=3))
+def test_an_input_stays_an_input_where_sequences_end_early(kind, lengths):
+    """The steps of a batch of unlike lengths hold other ops: the places in them tell little, the weights more."""
+    layer = KINDS[kind].layer(2, 3, **KINDS[kind].options)
+    out, _ = layer(ts.tensor(numbers(max(lengths), len(lengths), 2)), lengths=lengths)
+    drawn = items(draw(out.sum(), steps=(9, 9)).view)
+    assert sum(item.label == "x" and item.role == "input" for item in drawn) == max(lengths)
+    assert sum(item.label == "h0" for item in drawn) == 1
+
+
+def test_what_is_made_of_a_first_state_is_called_so():
+    mix, h = nn.Linear(5, 3), ts.zeros(2, 3)
+    for t in range(3):
+        with ts.scope(step=t):
+            h = 0.9 * h + mix(ts.concatenate([ts.tensor(numbers(2, 2, seed=t)), h], -1)).tanh()
+    drawn = items(draw(h.sum()).view)
+    assert {item.label for item in drawn if item.role == "initial"} == {"× of start", "concat of start"}
+    assert sum(item.role == "input" for item in drawn) == 2

@@ -148,7 +148,7 @@ class Tree:
         keep_latest(outer[-1], End(part=key), oldest)
         if cluster is not None and kind != "gap":
             template.labels[cluster.label] = None
-        placement = Placement(template, key, cluster, column, oldest if is_card else outer[-1].start)
+        placement = Placement(template, key, cluster, column, oldest if is_card or kind == "grad" else outer[-1].start)
         self.chains.append((*outer, placement))
         return self.chains[-1]
 
@@ -156,7 +156,7 @@ class Tree:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
         here, numbers = chain[-1], defaultdict[Key, Iterator[int]](count)
         for item in sorted(cluster.items, key=lambda item: item.role in leaves):
-            alike: Key = (item.symbol, item.label)
+            alike: Key = (item.symbol, item.label, item.shape if here.template.kind == "grad" else "")
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
                 alike = (item.role, item.label, reader if home[-1] is here else "")

@@ -15,3 +15,11 @@ rearranging = frozenset({"transpose", "contiguous", "cast", "transfer"})  # the 
 joining = frozenset({"concatenate", "stack", "add"})  # where inputs stand beside results, as in [x, h]
 not_inputs = ("mask", "weight", "bias", "pos_weight", "1 −")  # how names of constants begin
 preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}  # done once, before the steps
+symbols = {
+    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
+    "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",
+    "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
+    "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",
+    "scatter_rows": "scatter rows", "concatenate": "concat",
+    "checkpoint": "recomputed", "bitwise_and": "and", "bitwise_or": "or", "invert": "not",
+}  # fmt: skip

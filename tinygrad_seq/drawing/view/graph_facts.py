@@ -14,18 +14,18 @@ from tinygrad_seq.drawing.view.conventions import (
     slicing,
     squashing,
     states,
+    symbols,
     weighing,
 )
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
-from tinygrad_seq.engine.primitive import Primitive
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 Positions = Sequence[tuple[ScopeVisit, int]]  # the steps around a node, outermost first, and which of their ops it is
 Delay = tuple[ScopeVisit, int]  # the step that reads, and how many steps before it the value was made
-Read = tuple[Primitive | None, int, int, int, int]  # an op: loop, order of its step, position there; which argument
+Read = tuple[Hashable, ...]  # which op, in which step, and which of its arguments: see reads_of
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class GraphFacts:
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     states: Set[str]  # names of states
     carried: Mapping[Read, str]  # the same, by where steps read them from other steps; "" without a name
+    inner: Mapping[Read, str]  # names of results, by where their own step reads them
     length: Mapping[ScopeVisit, int]  # of each step: its ops without those of a recorded backward, which come after
 
 
@@ -94,13 +95,16 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             latest=latest | {step.loop: step.order for step, _ in positions},
         )
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
-    carried: dict[Read, str] = {
-        (node.op, step.loop, step.order, position - length[step], argument): node.parents[argument].name or ""
-        for node, facts in of.items()
-        for argument, later in enumerate(() if facts.gradient else facts.delays)
-        if later is not None and not of[node.parents[argument]].cut
-        for step, position in facts.positions
-    }
+    carried: dict[Read, str] = {}
+    inner: dict[Read, str] = {}
+    for node, facts in of.items():
+        for argument, later in enumerate(() if facts.gradient else facts.delays):
+            parent = node.parents[argument]
+            if later is not None and not of[parent].cut:
+                carried |= dict.fromkeys(reads_of(node, argument, of, length), parent.name or "")
+            elif parent.op is not None and parent not in proxies and facts.positions:
+                made = parent.name or symbols.get(parent.op.name, parent.op.name)
+                inner |= dict.fromkeys(reads_of(node, argument, of, length), made)
     names = states.union(filter(None, carried.values()))
     passed_on = states_of(of, length)
     gates = gates_of(of, timeline, outputs, names, passed_on)
@@ -110,7 +114,24 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             facts.role = role(node, outputs, names, gates, passed_on)
         else:
             facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
-    return GraphFacts(of, timeline, outer, names, carried, length)
+    return GraphFacts(of, timeline, outer, names, carried, inner, length)
+
+
+def reads_of(
+    node: Node, argument: int, of: Mapping[Node, NodeFacts], length: Mapping[ScopeVisit, int], later: int = 0
+) -> list[Read]:
+    """Return in which places of which steps an op reads an argument, or would so many steps later.
+
+    A first step may lack a beginning, and one with lengths is shorter: so a place is counted from both ends, and told
+    by the weights that are read there, too.
+    """
+    others = [parent for i, parent in enumerate(node.parents) if i != argument]
+    weights = tuple([leaf for parent in others for leaf in of[parent].leaves if leaf.requires_grad])
+    return [
+        (node.op, node.shape, weights, step.loop, step.order + later, at, argument)
+        for step, position in of[node].positions
+        for at in (position - length[step], position)
+    ]
 
 
 def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], proxies: Sources) -> Node:
@@ -211,7 +232,7 @@ def role_of_leaf(
         is_constant = leaf.dtype.kind == "b" or (leaf.name or "").startswith(not_inputs)
     else:
         is_constant = not any(begins_with(leaf, user, of[user], given) for user in users)
-    return "constant" if is_constant or not leaf.shape else "input"
+    return "constant" if is_constant or not (leaf.shape or leaf.name) else "input"
 
 
 def begins_with(leaf: Node, user: Node, facts: NodeFacts, given: Set[Node]) -> bool:
@@ -229,10 +250,12 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
         return leaf.name
     if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
-    for step, position in graph.of[user].positions:
-        for order in (step.order + 1, step.order - 1):  # whose histories may be shorter: what is not there has no name
-            from_end = position - graph.length[step]
-            name = graph.carried.get((user.op, step.loop, order, from_end, argument))
-            if name is not None:
-                return f"{name}0" if name else "start"
+    for later in (1, -1):
+        for read in reads_of(user, argument, graph.of, graph.length, later):
+            if read in graph.carried:
+                return f"{graph.carried[read]}0" if graph.carried[read] else "start"
+    for later in (1, -1):  # what nothing is recorded of, where the state is a constant
+        for read in reads_of(user, argument, graph.of, graph.length, later):
+            if read in graph.inner:
+                return f"{graph.inner[read]} of start"
     return None

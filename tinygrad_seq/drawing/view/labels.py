@@ -5,21 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tinygrad_seq.drawing.view.conventions import symbols
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
-
-symbols = {
-    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
-    "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",
-    "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
-    "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",
-    "scatter_rows": "scatter rows", "concatenate": "concat",
-    "checkpoint": "recomputed", "bitwise_and": "and", "bitwise_or": "or", "invert": "not",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,11 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     new: dict[Node, Node] = {}
     rules: list[Rule] = []
     for key in sorted(groups, key=lambda key: (key.walk, -key.serial)):  # as the walk went: newest first
-        rule = rule_of(by_serial[key.serial], groups[key], key)
-        rule.serial = last[key.walk] + len(rules) / (len(groups) + 1)  # type: ignore[assignment]  # between two others
-        rules.append(rule)
-        new |= dict.fromkeys(groups[key], rule)
+        for ops in pieces(groups[key]):
+            rules.append(rule_of(by_serial[key.serial], ops, key))
+            new |= dict.fromkeys(ops, rules[-1])
+    for i, rule in enumerate(rules):  # all after the walk, and before what came then
+        rule.serial = last[rule.scope.value.walk] + i / len(rules)  # type: ignore[assignment]
     for rule in rules:
         rule.parents = tuple(dict.fromkeys(reads(rule, new)))
     for node in nodes:  # what was made of gradients later
@@ -54,7 +55,7 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
         root = new.get(node, node)
         if isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
             made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial))
-            made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / (len(groups) + 1), root.scope  # type: ignore[assignment]
+            made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / len(rules), root.scope  # type: ignore[assignment]
             root = made
         called[root] = name
     return [*(new.get(root, root) for root in roots if root not in names), *called], called
@@ -80,14 +81,34 @@ def gradient_of(node: Node, by_serial: Mapping[int, Node]) -> GradientOf | None:
     return None if any(link.key == "grad" for link in of.scope.links()) else GradientOf(key.walk, of.serial)
 
 
+def pieces(ops: list[Node]) -> list[list[Node]]:
+    """Return the ops of a group in pieces, if they give different gradients: the sum that they begin with, and what
+    is recorded for each argument. Otherwise all are one piece.
+    """
+    total: list[Node] = []
+    piece_of: dict[Node, list[Node]] = {}
+    for node in ops:
+        made = [parent for parent in node.parents if parent in piece_of]
+        if node.op is add.op and not made and all(parent in total or parent not in ops for parent in node.parents):
+            total.append(node)
+            continue
+        joined = [node]
+        for piece in {id(piece_of[parent]): piece_of[parent] for parent in made}.values():
+            joined = piece + joined
+        piece_of |= dict.fromkeys(joined, joined)
+    found = list({id(piece): piece for piece in piece_of.values()}.values())
+    return [ops] if len(found) < 2 else [*filter(None, [total]), *found]
+
+
 def rule_of(of: Node, ops: list[Node], key: GradientOf) -> Rule:
     """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
     rule = Rule()
     rule.of, rule.ops = of, ops
     is_sum = is_prepared(of) or all(node.op is add.op for node in ops)
     rule.op = add.op if is_sum else of.op if len(ops) > 1 else ops[0].op
-    rule.name = None if of.name is None or of.op is None else f"∂ {of.name}"
-    rule.shape, rule.dtype, rule.requires_grad = of.shape, of.dtype, True
+    is_one_of_several = len(of.parents) > 1 and not is_sum  # gives the gradient of an argument
+    rule.name = None if of.name is None or of.op is None or is_one_of_several else f"∂ {of.name}"
+    rule.shape, rule.dtype, rule.requires_grad = ops[-1].shape, of.dtype, True
     rule.scope = Scope(of.scope if of.op is not None else common(ops), "grad", key, True)
     rule.static = rule.output = rule.saved = rule.owner_ref = rule.hooks = rule.line = None
     rule.parents, rule.reached = (), False
