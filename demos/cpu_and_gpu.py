@@ -4,7 +4,7 @@
     python demos/cpu_and_gpu.py --device cuda      the same script, on a GPU
 
 The model is moved with `.to(device)`, and what it reads is made there with `device=`; nothing else in this file knows
-of devices. It learns what a parity is (is the number of ones odd?), and says how many steps of the network it does in a
+of devices; `ts.compare_devices` says whether both give the same gradients. It learns what a parity is (is the number of ones odd?), and says how many steps of the network it does in a
 second. Small networks are not faster on a GPU: each op waits for Python, not for arithmetic. So it measures two sizes.
 """
 
@@ -65,6 +65,11 @@ def main(args):
           {f"LSTM on {model.head.weight.device}": right[args.steps], "guessing": 50.0}, " %")  # fmt: skip
     for hidden, batch in ((args.hidden, 16), (args.large, 256)):
         print(f"{hidden} units, {batch} sequences: {speed(hidden, batch, args):,.0f} steps a second on {args.device}")
+
+    if args.device != "cpu":
+        print(f"largest difference of each gradient from the CPU's, relative to the largest gradient, on {args.device}:")
+        ts.compare_devices(model.to("cpu"), examples(args.rng, args.steps, 64, "cpu")[0], device=args.device)
+        model.to(args.device)
 
     made, axes = figure(7, 4)
     axes.plot(smooth(losses), color=INK, label=f"LSTM on {args.device}")

@@ -27,12 +27,21 @@ ALSO = {  # what a message may name instead
     "view": "reshape", "permute": "transpose", "unbind": "unstack", "cat": "concatenate", "sub": "subtract",
     "mul": "multiply", "div": "divide", "pow": "power", "neg": "negative", "OneHot()": "one_hot",
     "Dropout()": "dropout", "Parameter": "tensor", "Buffer": "tensor", "derivation": "RNN",
+    "compare_devices": "to",
 }  # fmt: skip
 CALLS = {}  # by name: a function, and arguments with which it works
 
 
 def call(title, function, /, *args, **options):
     CALLS[title] = SimpleNamespace(function=function, args=args, options=options)
+
+
+class Constant(nn.Module):
+    def __init__(self):
+        self.w = nn.Parameter([1.0])
+
+    def forward(self):
+        return self.w
 
 
 def x(*shape, dtype="float32", grad=True):
@@ -88,6 +97,7 @@ call("set_rng_state", ts.set_rng_state, ts.get_rng_state())
 leaf = x(1)
 call("grad", ts.grad, leaf, leaf, grad_outputs=None, create_graph=False, retain_graph=True, allow_unused=True)
 call("checkpoint", ts.checkpoint, lambda: leaf * 2.0)
+call("compare_devices", ts.compare_devices, Constant(), device="cpu")
 call("gradcheck", ts.gradcheck, lambda y: y * y, [x(2, dtype="float64")], eps=1e-6, atol=1e-6, rtol=1e-4, directions=2)
 call("gradgradcheck", ts.gradgradcheck, lambda y: y * y, [x(2, dtype="float64")])
 call("primitive", ts.primitive, lambda xp, y: y)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tinygrad_seq import data, flow, nn, optim
 from tinygrad_seq.checks.anomaly import detect_anomaly
+from tinygrad_seq.checks.devices import compare_devices
 from tinygrad_seq.checks.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.drawing import Drawing, diff, draw
 from tinygrad_seq.engine.backend import bool_, float32, float64, int32, int64

@@ -1,0 +1,45 @@
+"""A model on two devices gives the same gradients, and where it does not, that is seen."""
+
+import numpy as np
+import pytest
+from networks import KINDS
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_give_the_same_gradients_on_both(gpu, kind, capsys):
+    layer = KINDS[kind].layer(2, 3, num_layers=2, dropout=0.5, **KINDS[kind].options).to("cpu")
+    before = [p.numpy().copy() for p in layer.parameters()]
+    state = ts.get_rng_state()
+    found = ts.compare_devices(layer, ts.tensor(np.ones((4, 2, 2), "float32"), device="cpu"))
+    names = [name for name, _ in layer.named_parameters()]
+    assert list(found) == names and max(found.values()) < 1e-5
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == names
+    assert all(p.grad is None and (p.numpy() == old).all() for p, old in zip(layer.parameters(), before))
+    assert ts.get_rng_state() == state
+
+
+def test_a_difference_is_seen(gpu):
+    class Odd(nn.Module):
+        def __init__(self):
+            self.a, self.b = nn.Parameter([1.0, 2.0]), nn.Parameter([1.0, 2.0])
+
+        def forward(self, x):
+            return (self.a * x).sum() * (1.0 if x.device == "cpu" else 1.5) + (self.b * x).sum()
+
+    found = ts.compare_devices(Odd().to("cpu"), ts.tensor([1.0, 1.0], device="cpu"))
+    assert found["a"] == pytest.approx(0.5) and found["b"] == 0
+
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return None
+
+
+def test_what_cannot_be_compared_is_said():
+    with pytest.raises(TypeError, match="compare_devices: expected a Module, got function"):
+        ts.compare_devices(ts.tanh, 1.0)
+    with pytest.raises(TypeError, match="compare_devices: the model must return Tensors"):
+        ts.compare_devices(Nothing(), 1.0, device="cpu")
