@@ -4,8 +4,9 @@
     python demos/cpu_and_gpu.py --device cuda      the same script, on a GPU
 
 The model is moved with `.to(device)`, and what it reads is made there with `device=`; nothing else in this file knows
-of devices; `ts.compare_devices` says whether both give the same gradients. It learns what a parity is (is the number of ones odd?), and says how many steps of the network it does in a
-second. Small networks are not faster on a GPU: each op waits for Python, not for arithmetic. So it measures two sizes.
+of devices. `ts.compare_devices` says whether both give the same gradients. It learns what a parity is (is the number of
+ones odd?), and says how many steps of the network it does in a second. Small networks are not faster on a GPU: each op
+waits for Python, not for arithmetic. So it measures two sizes.
 """
 
 import time
