@@ -68,7 +68,7 @@ def main(args):
         print(f"{hidden} units, {batch} sequences: {speed(hidden, batch, args):,.0f} steps a second on {args.device}")
 
     if args.device != "cpu":
-        print(f"largest difference of each gradient from the CPU's, relative to the largest gradient, on {args.device}:")
+        print(f"each gradient on {args.device}: how far from the CPU's, relative to its largest number")
         ts.compare_devices(model.to("cpu"), examples(args.rng, args.steps, 64, "cpu")[0], device=args.device)
         model.to(args.device)
 
