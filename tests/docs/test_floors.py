@@ -20,11 +20,12 @@ FLOORS = {
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
     "hints", "notebook", "backend", "commit", "context_decorator", "scope", "graph", "arguments", "norms",
-    "timeline", "same_step", "periods", "loop_ends", "found_steps", "freed_graph", "recording", "coercion", "primitive",
+    "freed_graph", "recording", "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
     "functions.einsum", "functions.numpy_calls",
-    "delivery", "walk", "backprop", "tensor", "creation", "random", "segment", "checkpoint",
+    "walk", "timeline", "same_step", "recurrence", "periods", "loop_ends", "found_steps",
+    "delivery", "backprop", "tensor", "creation", "random", "segment", "checkpoint",
 ]  # fmt: skip
 files = sorted(package.rglob("*.py"))
 names = {".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
