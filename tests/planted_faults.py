@@ -642,7 +642,7 @@ def copied(folder: Path) -> Path:
 def pytest(folder: Path, tests: str, seed: int) -> tuple[int, str]:
     """How pytest ended there, and what it said. Hypothesis draws by the seed, so a verdict comes out again."""
     words = [FILES.get(word, word) for word in shlex.split(tests)]
-    options = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
+    options = ["-x", "-q", "-rfE", "-m", "", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]  # slow ones, too
     command = [sys.executable, "-m", "pytest", *options, *words]
     environment = os.environ | {"HYPOTHESIS_PROFILE": "faults", "PYTHONPATH": str(folder)}
     try:

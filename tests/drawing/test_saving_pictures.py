@@ -121,6 +121,7 @@ def test_a_png_is_as_large_as_its_svg(path):
     assert sizes == pytest.approx((float(wide) * 96 / 72, float(high) * 96 / 72), abs=3)
 
 
+@pytest.mark.slow
 @needs_graphviz
 def test_a_pdf_of_ten_thousand_nodes_takes_no_longer_than_the_time_limit(path):
     found = whole(3400)

@@ -387,6 +387,7 @@ def test_the_title_says_what_is_known_and_no_more():
 # ------------------------------------------------------------------------------------------------- the same everywhere
 
 
+@pytest.mark.slow
 def test_the_same_text_in_every_process():
     code = (
         "import test_svg as t; from tinygrad_seq.drawing import draw;"
@@ -460,6 +461,7 @@ def test_each_distinct_step_is_laid_out_once():
     assert len({len(Tree(view).templates) for view in views}) == 1
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes():
     view = draw(output("lstm", 560), steps=everything).view
     assert len(items(view)) > 10_000

@@ -27,6 +27,7 @@ def findings(rnn, steps):
     yield ts.flow.derivation(rnn, np.ones((steps, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("steps", [1, 5])
 def test_everything_can_be_plotted(name, steps, tmp_path):

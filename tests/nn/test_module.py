@@ -168,7 +168,7 @@ def test_a_module_inside_itself_can_be_shown_listed_moved_and_copied(edges):
     assert not any(module.training for module in net.modules())
     twin = copy.deepcopy(net)
     assert twin.own is twin and list(twin.state_dict()) == list(net.state_dict())
-    gc.collect()  # the cycles, here and now
+    gc.collect(1)  # the cycles, here and now
 
 
 def test_a_module_may_be_called_while_its_parts_are_gone_through():

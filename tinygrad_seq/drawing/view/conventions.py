@@ -15,6 +15,7 @@ rearranging = frozenset({"transpose", "contiguous", "cast", "transfer"})  # the 
 joining = frozenset({"concatenate", "stack", "add"})  # where inputs stand beside results, as in [x, h]
 not_inputs = ("mask", "weight", "bias", "pos_weight", "1 −")  # how names of constants begin
 preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}  # done once, before the steps
+remade = preparing - {"split", "part", "getitem"}  # of a weight in every step, as a cell does that is called alone
 symbols = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
     "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",

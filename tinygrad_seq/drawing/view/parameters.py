@@ -7,7 +7,7 @@ every step is unreadable, and hangs Graphviz.
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from tinygrad_seq.drawing.view.conventions import preparing, rearranging
+from tinygrad_seq.drawing.view.conventions import preparing, rearranging, remade
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.nn.module import Parameter
 
@@ -42,8 +42,9 @@ def sources(
             made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
     for node in reversed(nodes):
         if node in made and node.op is not None:
-            before_steps = all(positions[user] or user in made for user in users[node])
-            if not before_steps and not (node.op.name in rearranging and all(map(is_parameter, made[node]))):
+            before_steps = not positions[node] and all(positions[user] or user in made for user in users[node])
+            may_come_again = remade if positions[node] else rearranging
+            if not before_steps and not (node.op.name in may_come_again and all(map(is_parameter, made[node]))):
                 del made[node]
     for node in nodes:  # what was made of something that is drawn after all, is drawn
         if node in made and not all(parent in made for parent in node.parents):
