@@ -3,6 +3,7 @@
 Nothing here decides what is shown: a fact holds for a node also where a picture leaves out its step.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ class GraphFacts:
     states: Set[str]  # names of states
     carried: Mapping[Read, str]  # the same, by where steps read them from other steps; "" without a name
     inner: Mapping[Read, str]  # names of results, by where their own step reads them
+    way: Mapping[int, int]  # of each loop: above 0 where its states go to later steps, below where to earlier ones
     length: Mapping[ScopeVisit, int]  # of each step: its ops without those of a recorded backward, which come after
 
 
@@ -97,10 +99,12 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {}
     inner: dict[Read, str] = {}
+    way: Counter[int] = Counter()
     for node, facts in of.items():
         for argument, later in enumerate(() if facts.gradient else facts.delays):
             parent = node.parents[argument]
             if later is not None and not of[parent].cut:
+                way[later[0].loop] += 1 if later[1] > 0 else -1
                 carried |= dict.fromkeys(reads_of(node, argument, of, length), parent.name or "")
             elif parent.op is not None and parent not in proxies and facts.positions:
                 made = parent.name or symbols.get(parent.op.name, parent.op.name)
@@ -114,7 +118,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             facts.role = role(node, outputs, names, gates, passed_on)
         else:
             facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
-    return GraphFacts(of, timeline, outer, names, carried, inner, length)
+    return GraphFacts(of, timeline, outer, names, carried, inner, way, length)
 
 
 def reads_of(
@@ -254,8 +258,10 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
         for read in reads_of(user, argument, graph.of, graph.length, later):
             if read in graph.carried:
                 return f"{graph.carried[read]}0" if graph.carried[read] else "start"
-    for later in (1, -1):  # what nothing is recorded of, where the state is a constant
-        for read in reads_of(user, argument, graph.of, graph.length, later):
-            if read in graph.inner:
+    for step, _ in graph.of[user].positions[-1:]:
+        later = 1 if graph.way.get(step.loop, 0) > 0 else -1
+        is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)
+        for read in reads_of(user, argument, graph.of, graph.length, later) if is_first else ():
+            if read in graph.inner:  # nothing is recorded of what is made of a constant state
                 return f"{graph.inner[read]} of start"
     return None
