@@ -13,6 +13,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.computed import computed, module_of
 from tinygrad_seq.drawing.view.printed import held
+from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import delivered_to_nobody
 from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
 from tinygrad_seq.engine.backprop import starting_gradients
@@ -27,6 +28,7 @@ Made = Mapping[Node, tuple[Node, ...]]  # parameters, and what is prepared of th
 no_gradients = "No gradients yet: they are here after loss.backward(retain_graph=True)."
 freed = "A backward has freed this graph. Values of results, and their gradients, are here after "
 freed += "loss.backward(retain_graph=True)."
+folded = "The backward is drawn by its rules, whose ops are folded: numbers are here when the forward is drawn alone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def numbers(
     known = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
     grads = {node: grad for node in nodes if (grad := getattr(node.owner, "stored_grad", None)) is not None}
     reached = any(node.op is None for node in grads) or any(map(delivered_to_nobody, nodes))
-    found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else freed)
+    why = folded if any(isinstance(node, Rule) for node in nodes) else freed
+    found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else why)
     products = [node for node in wanted if node.op is not None and node.op.name == "matmul"]
     left, right = ({node.parents[i] for node in products} for i in (0, 1))
     rows: dict[Node, Any] = {}
