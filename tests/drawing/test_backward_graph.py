@@ -207,3 +207,14 @@ def test_each_derivative_is_drawn_inside_the_last(derivatives):
     for n, value in enumerate(found):
         nested = [len(c.id.split("grad-")) - 1 for c in clusters(draw(value).view)]
         assert max(nested) == n
+
+
+def test_a_weight_that_is_doubled_again_and_again_costs_a_step_each_time():
+    """Every doubling has two ways down: 2**60 of them, if each were gone."""
+    w = doubled = nn.Parameter([[1.0, 2.0]]).named("w")
+    for _ in range(60):
+        doubled = doubled + doubled
+    loss = (doubled.T @ doubled).sum()
+    loss.backward(create_graph=True)
+    labels = [item.label for item in items(draw(loss, backward=True).view) if item.role == "output"]
+    assert sorted(labels) == ["", "∂ w"] and w.grad is not None

@@ -47,13 +47,13 @@ def first_step(units: list[Unit], blocks: Sequence[list[Unit]]) -> list[Unit]:
     They are the same ops and calls, and read what later steps read; in the place of a state they read anything. Ops of
     which nothing is recorded where the state is a constant, such as `concatenate([x, h])`, may be lacking.
     """
-    at, aligned, lacking = len(units), [], []
+    at, aligned, lacking = len(units), [], set[Node]()
     for second, third in zip(reversed(blocks[0]), reversed(blocks[1])):
         if at and units[at - 1].name == second.name:
             at -= 1
             aligned.append((units[at], second, third))
         else:
-            lacking += second.ops
+            lacking.update(second.ops)
     made = {node for unit in units[at:] for node in unit.ops}
     inside = {node for unit in blocks[0] for node in unit.ops}
     if not all(p in made or p in lacking or not p.requires_grad for node in lacking for p in node.parents):
@@ -114,6 +114,13 @@ def certain(units: list[Unit]) -> list[Unit]:
 
     A step before a loop and one after it may read them, and other loops, as often in each of their steps.
     """
+    while doubtful := read_elsewhere(units):
+        units = [part for unit in units for part in (chain(*unit.blocks) if unit in doubtful else [unit])]
+    return units
+
+
+def read_elsewhere(units: list[Unit]) -> set[Unit]:
+    """Return the loops whose parameters are all read more often outside of them than a step before and after would."""
     totals: Counter[Node] = Counter()
     alike: Counter[tuple[Node, int]] = Counter()  # reads in loops that read a parameter so often in every step
     steps: Counter[tuple[Node, int]] = Counter()  # and how many more may be before and after these loops
@@ -125,11 +132,8 @@ def certain(units: list[Unit]) -> list[Unit]:
         for rate in rates[unit].items():
             alike[rate] += found[rate[0]]
             steps[rate] += 2 * rate[1]
-    doubtful = {
+    return {
         unit
         for unit, found in rates.items()
         if found and all(totals[rate[0]] - alike[rate] > steps[rate] for rate in found.items())
     }
-    if not doubtful:
-        return units
-    return certain([part for unit in units for part in (chain(*unit.blocks) if unit in doubtful else [unit])])

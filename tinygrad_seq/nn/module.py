@@ -7,9 +7,7 @@ A part in several places has one name, that of the place which `named_modules` l
 so the module that is called names everything inside it, once after every change to any module.
 """
 
-import warnings
 from collections.abc import Iterator
-from itertools import islice
 from reprlib import recursive_repr
 from typing import Any
 
@@ -22,10 +20,9 @@ from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.parameter import Buffer, Stored
 from tinygrad_seq.nn.parameter import Parameter as Parameter
+from tinygrad_seq.nn.plain_lists import warn_of_lists
 from tinygrad_seq.nn.stored_values import loaded, moved
 from tinygrad_seq.nn.summary import Summary, summary
-
-PLAIN_CONTAINERS = (list, tuple, set, dict)  # parts in these are not found
 
 
 class Module:
@@ -96,7 +93,8 @@ class Module:
             listed.append(module)
             yield path, module
         for module in listed:
-            warn_of_lists(module, listed)
+            if type(module).parts is Module.parts:  # else it has rules of its own
+                warn_of_lists(module, listed, (Parameter, Buffer, Module), ids_to_find)
 
     def modules(self) -> "Iterator[Module]":
         """Yield this module and all inside it, each once."""
@@ -270,32 +268,6 @@ def part_at(module: Module, path: Any) -> Any:
     for name in path.split(".") if isinstance(path, str) else [path]:
         part = dict(part.parts()).get(name) if isinstance(part, Module) else None
     return part
-
-
-def warn_of_lists(module: Module, listed: list[Module]) -> None:
-    """Warn, once for each, of plain lists whose parts are not among those of the listed modules: nothing finds them."""
-    if type(module).parts is not Module.parts:  # it has rules of its own
-        return
-    for name, value in list(vars(module).items()):
-        if isinstance(value, PLAIN_CONTAINERS) and name not in module.warned_of:
-            inside = parts_in(value)
-            known = {id(part) for other in listed for _, part in other.parts()} if inside else set()
-            if not all(known.issuperset(ids_to_find(part)) for part in inside):
-                module.warned_of |= {name}
-                warnings.warn(
-                    f"{type(module).__name__}: what the plain {type(value).__name__} {name!r} holds is not found by "
-                    "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute",
-                    stacklevel=2,
-                )
-
-
-def parts_in(value: Any) -> list[Stored | Module]:
-    """Return the parts in a list, tuple, set or dict; it may hold much data, so only its beginning is looked at."""
-    found = [value]
-    for item in found:  # which grows on the way
-        if isinstance(item, PLAIN_CONTAINERS) and len(found) < 200:
-            found.extend(islice(item.values() if isinstance(item, dict) else item, 20))
-    return [item for item in found if isinstance(item, Stored | Module)]
 
 
 def ids_to_find(part: Stored | Module) -> set[int]:

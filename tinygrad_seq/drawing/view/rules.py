@@ -4,7 +4,7 @@ The ops that a rule recorded, and the sums that complete the gradient which it b
 gradient that is (see walk.py). What a rule reads of the forward's results stands beside it, by name: a saved value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from itertools import takewhile
@@ -30,7 +30,8 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     """Return the roots of a graph in which every rule of a recorded backward is one node; `names`: of some roots."""
     nodes = ancestors(roots)
     by_serial = {node.serial: node for node in nodes}
-    owned = ((gradient_of(node, by_serial), node) for node in nodes)
+    prepared = made_of_parameters(nodes)
+    owned = ((gradient_of(node, by_serial, prepared), node) for node in nodes)
     groups = grouped((key, node) for key, node in owned if key is not None)
     last: dict[int, int] = {}  # by walk, the number of the last op that it recorded
     for key, ops in groups.items():
@@ -39,12 +40,12 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     rules: list[Rule] = []
     for key in sorted(groups, key=lambda key: (key.walk, -key.serial)):  # as the walk went: newest first
         for ops in pieces(groups[key]):
-            rules.append(rule_of(by_serial[key.serial], ops, key))
+            rules.append(rule_of(by_serial[key.serial], ops, key, prepared))
             new |= dict.fromkeys(ops, rules[-1])
     for i, rule in enumerate(rules):  # all after the walk, and before what came then
         rule.serial = last[rule.scope.value.walk] + i / len(rules)  # type: ignore[assignment]
     for rule in rules:
-        rule.parents = tuple(dict.fromkeys(reads(rule, new)))
+        rule.parents = tuple(dict.fromkeys(reads(rule, new, prepared)))
     for node in nodes:  # what was made of gradients later
         if node not in new and any(parent in new for parent in node.parents):
             new[node] = copy(node)
@@ -54,7 +55,7 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     for node, name in names.items():
         root = new.get(node, node)
         if isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
-            made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial))
+            made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial), prepared)
             made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / len(rules), root.scope  # type: ignore[assignment]
             root = made
         called[root] = name
@@ -67,7 +68,7 @@ def grad_of(leaf: Node) -> Node | None:
     return None if grad is None else grad.node
 
 
-def gradient_of(node: Node, by_serial: Mapping[int, Node]) -> GradientOf | None:
+def gradient_of(node: Node, by_serial: Mapping[int, Node], prepared: Set[Node]) -> GradientOf | None:
     """Return whose gradient an op belongs to; None for what is of the forward, or of the backward of a backward.
 
     That of a weight in another form is the weight's.
@@ -76,7 +77,7 @@ def gradient_of(node: Node, by_serial: Mapping[int, Node]) -> GradientOf | None:
     if node.op is None or not isinstance(key, GradientOf) or key.serial not in by_serial:
         return None
     of = by_serial[key.serial]
-    while of.op is not None and of.op.name in rearranging and is_prepared(of):
+    while of.op is not None and of.op.name in rearranging and of in prepared:
         (of,) = of.parents
     return None if any(link.key == "grad" for link in of.scope.links()) else GradientOf(key.walk, of.serial)
 
@@ -85,26 +86,26 @@ def pieces(ops: list[Node]) -> list[list[Node]]:
     """Return the ops of a group in pieces, if they give different gradients: the sum that they begin with, and what
     is recorded for each argument. Otherwise all are one piece.
     """
-    total: list[Node] = []
+    inside, total = set(ops), dict[Node, None]()
     piece_of: dict[Node, list[Node]] = {}
     for node in ops:
         made = [parent for parent in node.parents if parent in piece_of]
-        if node.op is add.op and not made and all(parent in total or parent not in ops for parent in node.parents):
-            total.append(node)
+        if node.op is add.op and not made and all(p in total or p not in inside for p in node.parents):
+            total[node] = None
             continue
         joined = [node]
         for piece in {id(piece_of[parent]): piece_of[parent] for parent in made}.values():
             joined = piece + joined
         piece_of |= dict.fromkeys(joined, joined)
     found = list({id(piece): piece for piece in piece_of.values()}.values())
-    return [ops] if len(found) < 2 else [*filter(None, [total]), *found]
+    return [ops] if len(found) < 2 else [*filter(None, [[*total]]), *found]
 
 
-def rule_of(of: Node, ops: list[Node], key: GradientOf) -> Rule:
+def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> Rule:
     """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
     rule = Rule()
     rule.of, rule.ops = of, ops
-    is_sum = is_prepared(of) or all(node.op is add.op for node in ops)
+    is_sum = of in prepared or all(node.op is add.op for node in ops)
     rule.op = add.op if is_sum else of.op if len(ops) > 1 else ops[0].op
     is_one_of_several = len(of.parents) > 1 and not is_sum  # gives the gradient of an argument
     rule.name = None if of.name is None or of.op is None or is_one_of_several else f"∂ {of.name}"
@@ -123,14 +124,14 @@ def common(ops: Iterable[Node]) -> Scope:
     return scope.outer if scope.key == "grad" and scope.outer is not None else scope
 
 
-def reads(rule: Rule, new: Mapping[Node, Node]) -> Iterable[Node]:
+def reads(rule: Rule, new: Mapping[Node, Node], prepared: Set[Node]) -> Iterable[Node]:
     """Yield what a rule reads: gradients, leaves, and for each result of the forward a leaf with its name."""
     for parent in dict.fromkeys(parent for node in rule.ops for parent in node.parents):
         if parent in new:
             if new[parent] is not rule:
                 yield new[parent]
         elif parent.op is not None:
-            yield parent if is_prepared(parent) else stand_in(rule, parent, saved_name(parent, rule))
+            yield parent if parent in prepared else stand_in(rule, parent, saved_name(parent, rule))
         elif not isinstance(parent.scope.value, GradientOf):
             yield parent
         elif parent.shape or not parent.static:  # a number is a part of the rule
@@ -139,15 +140,13 @@ def reads(rule: Rule, new: Mapping[Node, Node]) -> Iterable[Node]:
             yield alike[0] if alike else stand_in(rule, parent, "from the loss")
 
 
-def is_prepared(node: Node) -> bool:
-    """Tell whether a value is only parameters in another form: a picture shows the parameters."""
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        if not node.requires_grad or (node.op is not None and node.op.name not in preparing):
-            return False
-        stack += node.parents
-    return True
+def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
+    """Return the parameters among nodes, in order of creation, and what is only parameters in another form."""
+    found: set[Node] = set()
+    for node in nodes:
+        if node.requires_grad if node.op is None else node.op.name in preparing and found.issuperset(node.parents):
+            found.add(node)
+    return found
 
 
 def saved_name(node: Node, rule: Rule) -> str:
