@@ -12,12 +12,12 @@ the tokens repeat with a period, and which then passes these checks, op by op, i
 What is not certain is no loop. What is found is only a grouping: whether two steps are the same is asked of same_step.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from tinygrad_seq.engine.graph import Detached, Node
-from tinygrad_seq.engine.loop_ends import Unit, beginning, certain, extended, reads
+from tinygrad_seq.engine.loop_ends import Unit, beginning, certain, extended, ops_in, reads
 from tinygrad_seq.engine.periods import stretches
 from tinygrad_seq.engine.recurrence import depends_on_itself, reads_data, weighs_by_number
 from tinygrad_seq.engine.same_step import kinds_of_ops
@@ -50,19 +50,15 @@ def scopes_with_steps(timeline: Timeline) -> dict[Node, Scope]:
     finder = Finder(timeline)
     units = finder.units_of(timeline.top)
     scopes: dict[Node, Scope] = {}
-    if finder.found:
-        stack: list[tuple[list[Unit], Scope]] = [(units, Scope(None, "", None, True))]
-        while stack:
-            members, here = stack.pop()
-            for unit in members:
-                if unit.blocks:
-                    steps = [Scope(here, "step", FoundStep(k), True) for k in range(len(unit.blocks))]
-                    stack += zip(unit.blocks, steps)
-                elif unit.visit is None:
-                    scopes[unit.ops[0]] = here
-                else:
-                    place = Scope(here, unit.visit.key, unit.visit.value, True)
-                    stack.append((finder.inside[unit.visit], place))
+    places = [(units, Scope(None, "", None, True))] if finder.steps else []
+    for members, here in places:  # the list grows while it is read
+        for unit in members:
+            if unit.blocks:
+                places += [(block, Scope(here, "step", FoundStep(k), True)) for k, block in enumerate(unit.blocks)]
+            elif unit.visit is None:
+                scopes[unit.ops[0]] = here
+            else:
+                places.append((finder.inside[unit.visit], Scope(here, unit.visit.key, unit.visit.value, True)))
     return scopes
 
 
@@ -72,10 +68,9 @@ class Finder:
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self.numbers: dict[Token, int] = {}  # of tokens
-        self.expressions: dict[Node, tuple[int, int]] = {}  # what is made of parameters alone: a number, how deep
+        self.expressions: dict[Node, tuple[Token, int]] = {}  # what is made of parameters alone, and how deep
         self.inside: dict[ScopeVisit, list[Unit]] = {}  # the units of each visit
         self.steps: dict[Node, tuple[Unit, int, int]] = {}  # of ops in loops: the loop, the step, how far from its end
-        self.found = 0
         self.work = work_per_op * len(timeline.visit_of) + 1000
 
     def number(self, token: Token) -> int:
@@ -89,14 +84,11 @@ class Finder:
         places = [top]
         for place in places:  # the list grows while it is read
             places += self.timeline.inner[place]
-        first: dict[ScopeVisit, int] = {}
         for place in reversed(places):
-            inner = [visit for visit in self.timeline.inner[place] if visit in first]
             units = [Unit(tokens[node], [node], name=kinds[node]) for node in place.ops]
-            units += map(self.unit_of, inner)
+            units += [self.unit_of(visit) for visit in self.timeline.inner[place] if visit in self.inside]
             units.sort(key=lambda unit: unit.ops[0].serial)
             if units:
-                first[place] = units[0].ops[0].serial
                 self.inside[place] = units if place.key == "grad" else certain(self.with_loops(units))
         return self.inside.get(top, [])
 
@@ -107,27 +99,23 @@ class Finder:
         name = id(visit.value) if isinstance(visit.value, Name) else visit.text
         token = ("visit", visit.key, name, known) if known else ("visit", id(visit))
         module = name if visit.key == "module" else None
-        return Unit(self.number(token), [node for unit in units for node in unit.ops], visit, module)
+        return Unit(self.number(token), ops_in(units), visit, module)
 
     def token(self, node: Node, kind: Token) -> Token:
         """Return what an op has in common with the same op in another step."""
-        keys: list[Hashable] = []
-        deep = deepest_expression if reads_data(node) else -1
-        for parent in node.parents:
-            if parent.op is None and parent.requires_grad:
-                keys.append(("leaf", parent.serial))
-                deep = max(deep, 0)
-            elif parent in self.expressions:
-                number, depth = self.expressions[parent]
-                keys.append(("expression", number))
-                deep = max(deep, depth)
-            else:
-                keys.append(parent.shape)
-                deep = deepest_expression
-        token = (kind, tuple(keys))
-        if 0 <= deep < deepest_expression and node.name is None:
-            self.expressions[node] = self.number(("expression", token, node.op.name, repr(node.static))), deep + 1
+        found = [self.key(parent) for parent in node.parents]
+        token = (kind, tuple([key for key, _ in found]))
+        depth = max((depth for _, depth in found), default=deepest_expression)
+        if depth < deepest_expression and node.name is None and not reads_data(node):
+            number = self.number(("expression", token, node.op.name, repr(node.static)))
+            self.expressions[node] = ("expression", number), depth + 1
         return token
+
+    def key(self, parent: Node) -> tuple[Token, int]:
+        """Return what a parent has in common with that of the same op in another step, and how deep an expression."""
+        if parent.op is None and parent.requires_grad:
+            return ("leaf", parent.serial), 0
+        return self.expressions.get(parent, (parent.shape, deepest_expression))
 
     # ------------------------------------------------------------------------------------------------- what repeats
 
@@ -136,75 +124,63 @@ class Finder:
         while len(units) >= least_steps and self.work > 0:
             loops: list[tuple[int, int, Unit]] = []
             taken, tokens = [False] * len(units), [unit.token for unit in units]
-            if max(Counter(tokens).values()) < least_steps:
-                break
-            for period, start, end in sorted(stretches(tokens, least_steps)):
-                loop = self.checked(units[start:end], period) if not any(taken[start:end]) else None
+            for period, start, end in sorted(set(stretches(tokens, least_steps))):
+                loop = self.checked(units, start, end, period) if not any(taken[start:end]) else None
                 if loop is not None:
-                    at, length, unit = loop
-                    begin, end = extended(units, taken, start + at, start + at + length, unit, period)
-                    loops.append((begin, end, unit))
+                    loops.append(extended(units, taken, *loop, period))
+                    begin, end, _ = loops[-1]
                     taken[begin:end] = [True] * (end - begin)
             if not loops:
                 break
-            self.found += len(loops)
             for begin, end, unit in sorted(loops, key=lambda loop: loop[0], reverse=True):
                 units[begin:end] = [unit]
                 for k, block in enumerate(unit.blocks):
-                    ops = [node for part in block for node in part.ops]
+                    ops = ops_in(block)
                     self.steps.update((node, (unit, k, i - len(ops))) for i, node in enumerate(ops))
         return units
 
-    def checked(self, units: list[Unit], period: int) -> tuple[int, int, Unit] | None:
-        """Return where a loop of that period begins in a stretch, how many units it has, and the loop; or None."""
-        count = len(units) // period
-        size = sum(len(unit.ops) for unit in units[:period])
-        self.work -= size * count + len(units)
+    def checked(self, units: list[Unit], start: int, end: int, period: int) -> tuple[int, int, Unit] | None:
+        """Return where a loop of that period begins and ends in a stretch of units, and the loop; or None."""
+        count, size = (end - start) // period, len(ops_in(units[start : start + period]))
+        self.work -= size * count + end - start
         if self.work < 0 or count < (least_steps_of_one_op if size == 1 else least_steps):
             return None
-        at = beginning(units, period)
-        blocks = [units[i : i + period] for i in range(at, len(units), period)]
+        begin = start + beginning(units[start:end], period)
+        blocks = [units[i : min(i + period, end)] for i in range(begin, end, period)]
         if len(blocks[-1]) < period:
             partial = blocks.pop()
-            is_most = 2 * sum(len(unit.ops) for unit in partial) >= size
-            blocks += [partial] if is_most and reads(partial, blocks[-1]) else []
-        whole = [[node for unit in block for node in unit.ops] for block in blocks if len(block) == period]
-        if len(whole) < least_steps or not self.is_loop(whole):
+            blocks += [partial] if 2 * len(ops_in(partial)) >= size and reads(partial, blocks[-1]) else []
+        whole = [ops_in(block) for block in blocks if len(block) == period]
+        if len(whole) < least_steps or len(set(map(len, whole))) > 1 or not self.is_loop(whole):
             return None
         token = self.number(("loop", frozenset(unit.token for unit in blocks[0])))
-        ops = [node for block in blocks for unit in block for node in unit.ops]
-        return at, sum(map(len, blocks)), Unit(token, ops, blocks=blocks)
+        return begin, begin + sum(map(len, blocks)), Unit(token, [], blocks=blocks)
 
     # ------------------------------------------------------------------------------------------------- what is a loop
 
     def is_loop(self, blocks: list[list[Node]]) -> bool:
         """Tell whether blocks of equal ops are the steps of a loop over time."""
         where = {node.serial: (k, i) for k, block in enumerate(blocks) for i, node in enumerate(block)}
-        if len({len(block) for block in blocks}) > 1:
-            return False
-        states: list[tuple[int, int]] = []  # which op reads which op of the block before
+        states: dict[int, list[int]] = defaultdict(list)  # of an op, those of the next block that read it
         shares = follows = False
         for i, nodes in enumerate(zip(*blocks)):
             for parents in zip(*(node.parents for node in nodes)):
                 seen = [where.get(origin_of(parent)) for parent in parents]
                 back = [None if at is None else (k - at[0], at[1]) for k, at in enumerate(seen)]
                 steps = back[-1][0] if back[-1] is not None else 0
+                from_before = all(place is None or place[0] < 0 for place in back[:steps])  # what the first steps read
+                if not from_before or any(place != back[-1] for place in back[steps:]):
+                    return False
                 if back[-1] is None:
-                    if any(place is not None for place in back):
-                        return False
                     along = self.are_steps(parents)
                     if not along and not self.is_same_outside(parents):
                         return False
                     follows = follows or along
-                    shares = shares or parents[0] is parents[-1] or is_one_constant(parents)
-                elif any(place != back[-1] for place in back[steps:]):
-                    return False
-                elif any(place is not None and place[0] >= 0 for place in back[:steps]):
-                    return False  # the first steps read something from before the loop instead
                 elif steps == 1:
-                    states.append((i, back[-1][1]))
-                shares = shares or all(parent in self.expressions for parent in parents)
-        if not shares or weighs_by_number(blocks, [reader for reader, _ in states]):
+                    states[back[-1][1]].append(i)
+                is_one = back[-1] is None and (parents[0] is parents[-1] or is_one_constant(parents))
+                shares = shares or is_one or all(parent in self.expressions for parent in parents)
+        if not shares or weighs_by_number(blocks, chain(*states.values())):
             return False
         return follows or depends_on_itself(blocks[-1], states)
 
@@ -219,19 +195,16 @@ class Finder:
     def is_same_outside(self, parents: Sequence[Node]) -> bool:
         """Tell whether what all steps read from outside is one thing, or data, or the slices of one thing in order."""
         first = parents[0]
-        if all(parent is first for parent in parents):
-            return True
-        if all(parent.op is None and not parent.requires_grad for parent in parents):
+        is_data = all(parent.op is None and not parent.requires_grad for parent in parents)
+        if is_data or all(parent is first for parent in parents):
             return True
         if first in self.expressions:
-            number = self.expressions[first][0]
-            return all(self.expressions.get(parent, (None,))[0] == number for parent in parents)
-        if any(parent.op is not first.op or parent.op is None for parent in parents):
+            return all(self.key(parent) == self.key(first) for parent in parents)
+        if any(parent.op is not first.op or parent.parents[:1] != first.parents[:1] for parent in parents):
             return False
-        if first.op.name == "part" and len({parent.parents[0] for parent in parents}) == 1:
-            numbers = [parent.static["index"] for parent in parents]  # type: ignore[index]
-            return len({after - before for before, after in pairwise(numbers)}) == 1
-        return first.op.name == "getitem" and len({parent.parents[0] for parent in parents}) == 1
+        op = "" if first.op is None else first.op.name
+        numbers = [parent.static["index"] for parent in parents] if op == "part" else []  # type: ignore[index]
+        return op in ("part", "getitem") and len({after - before for before, after in pairwise(numbers)}) <= 1
 
 
 def origin_of(node: Node) -> int:

@@ -1,7 +1,7 @@
 """Tell where a loop that was found begins and ends: the first of its steps, and steps with other ops at its ends."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
@@ -22,23 +22,19 @@ class Unit:
 
 def extended(
     units: list[Unit], taken: list[bool], begin: int, end: int, loop: Unit, period: int
-) -> tuple[int, int]:
-    """Add a first and a last step with other ops in the same places to a loop; return where it begins and ends then.
+) -> tuple[int, int, Unit]:
+    """Add a first and a last step with other ops in the same places to a loop; return where it begins and ends, and it.
 
     A first state may be none, a last step may give an answer, too: the same modules are called, and the state goes on.
     """
     free = next((at for at in range(begin, max(begin - period, 0), -1) if taken[at - 1]), max(begin - period, 0))
     before = first_step(units[free:begin], loop.blocks)
-    if before:
-        loop.blocks.insert(0, before)
-        begin -= len(before)
-    names = [unit.name for unit in loop.blocks[-1]]
     after = units[end : end + period] if not any(taken[end : end + period]) else []
-    if [unit.name for unit in after] == names and all(unit.visit for unit in after) and reads(after, loop.blocks[-1]):
-        loop.blocks.append(after)
-        end += period
-    loop.ops = [node for block in loop.blocks for unit in block for node in unit.ops]
-    return begin, end
+    is_call = all(unit.visit for unit in after) and [u.name for u in after] == [u.name for u in loop.blocks[-1]]
+    after = after if is_call and reads(after, loop.blocks[-1]) else []
+    loop.blocks = [block for block in (before, *loop.blocks, after) if block]
+    loop.ops = ops_in(chain(*loop.blocks))
+    return begin - len(before), end + len(after), loop
 
 
 def first_step(units: list[Unit], blocks: Sequence[list[Unit]]) -> list[Unit]:
@@ -54,21 +50,24 @@ def first_step(units: list[Unit], blocks: Sequence[list[Unit]]) -> list[Unit]:
             aligned.append((units[at], second, third))
         else:
             lacking.update(second.ops)
-    made = {node for unit in units[at:] for node in unit.ops}
-    inside = {node for unit in blocks[0] for node in unit.ops}
+    made, inside = set(ops_in(units[at:])), set(ops_in(blocks[0]))
     if not all(p in made or p in lacking or not p.requires_grad for node in lacking for p in node.parents):
         return []
     same = {b: a for unit, second, _ in aligned for a, b in zip(reversed(unit.ops), reversed(second.ops))}
     for unit, second, third in aligned:
         for own, next_one, last in zip(*(each.ops[0].parents for each in (unit, second, third))):
-            if next_one in inside:  # an op of the step: the same one, or what it would be
-                fits = own is same.get(next_one) or (next_one not in same and own.op is None and not is_learned(own))
-            else:  # a state; or one thing for all steps; or data
-                is_data = next_one is not last and own.op is next_one.op and is_learned(own) == is_learned(next_one)
-                fits = next_one in made or own is next_one or is_data
+            # An op of the step is the same one, or what it would be; else it is a state, one thing for all, or data.
+            is_same = own is same.get(next_one) or (next_one not in same and own.op is None and not is_learned(own))
+            is_data = next_one is not last and own.op is next_one.op and is_learned(own) == is_learned(next_one)
+            fits = is_same if next_one in inside else next_one in made or own is next_one or is_data
             if unit.visit is None and not fits:
                 return []
     return units[at:] if reads(blocks[0], units[at:]) else []
+
+
+def ops_in(units: Iterable[Unit]) -> list[Node]:
+    """Return all ops of some units, in order."""
+    return [node for unit in units for node in unit.ops]
 
 
 def is_learned(node: Node) -> bool:
@@ -78,8 +77,8 @@ def is_learned(node: Node) -> bool:
 
 def reads(block: Sequence[Unit], before: Sequence[Unit]) -> bool:
     """Tell whether a block reads what the block before has made."""
-    made = {node for unit in before for node in unit.ops}
-    return any(parent in made for unit in block for node in unit.ops for parent in node.parents)
+    made = set(ops_in(before))
+    return any(parent in made for node in ops_in(block) for parent in node.parents)
 
 
 def beginning(units: Sequence[Unit], period: int) -> int:
@@ -87,26 +86,17 @@ def beginning(units: Sequence[Unit], period: int) -> int:
     narrow, one so that the last step is whole, after a first one that lacks what is made of a constant state.
     """
     spare = len(units) % period
-    if not spare:
-        return 0
     home = {node: i for i, unit in enumerate(units) for node in unit.ops}
-    last = list(range(len(units)))  # of each unit, the last that reads it
-    for node, i in home.items():
-        for parent in node.parents:
-            if parent in home:
-                last[home[parent]] = max(last[home[parent]], i)
-    change = [0] * (len(units) + 2)
-    for i, end in enumerate(last):
-        change[i + 1] += 1
-        change[end + 1] -= 1
-    crossing = list(accumulate(change))  # at each cut, the number of units before it that one after it reads
+    last = {i: i for i in range(len(units))}  # of each unit, the last that reads it
+    last.update((home[parent], i) for node, i in home.items() for parent in node.parents if parent in home)
+    ends = Counter(last.values())
+    crossing = [0, *accumulate(1 - ends[i] for i in last)]  # at each cut, the units before it that one after it reads
     total = [sum(crossing[at : len(units) : period]) for at in range(spare + 1)]
     inner = [sum(crossing[at + period : len(units) : period]) for at in range(spare + 1)]
     narrowest = total.index(min(total))
     blocks = [list(units[i : i + period]) for i in (spare, spare + period)]
-    if 2 * spare >= period and inner[spare] <= inner[narrowest] and reads(units[-spare:], units[:-spare]):
-        return spare if first_step(list(units[:spare]), blocks) else narrowest
-    return narrowest
+    is_as_good = 2 * spare >= period and inner[spare] <= inner[narrowest] and reads(units[-spare:], units[:-spare])
+    return spare if is_as_good and first_step(list(units[:spare]), blocks) else narrowest
 
 
 def certain(units: list[Unit]) -> list[Unit]:

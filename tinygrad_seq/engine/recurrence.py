@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.same_step import DATA
@@ -11,36 +12,24 @@ reductions = frozenset({"multiply", "maximum", "minimum"})
 products = frozenset({"matmul", "multiply", "divide", "einsum"})
 
 
-def depends_on_itself(block: Sequence[Node], reads_of: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether a state depends on its own earlier value by more than a sum over steps, which is no state."""
+def depends_on_itself(block: Sequence[Node], states: Mapping[int, list[int]]) -> bool:
+    """Tell whether a state depends on its own earlier value by more than a sum over steps, which is no state.
+
+    `states`: the ops of a block that the next block reads, and those of its ops that do.
+    """
     place = {node: i for i, node in enumerate(block)}
+    read_by = {i: [place[parent] for parent in node.parents if parent in place] for i, node in enumerate(block)}
     readers: dict[int, list[int]] = defaultdict(list)
-    for i, node in enumerate(block):
-        for parent in node.parents:
-            if parent in place:
-                readers[place[parent]].append(i)
-    later: dict[int, list[int]] = defaultdict(list)
-    for reader, producer in reads_of:
-        later[producer].append(reader)
-    states = {(i, made) for i, made in reads_of if not is_sum(block, place, readers, later[made], made)}
-    made = {producer for _, producer in states}
-    leads_to: dict[int, set[int]] = {producer: set() for producer in made}  # from a state to those of the next step
-    for reader, producer in states:
-        reached, stack = {reader}, [reader]
-        while stack:
-            for after in readers[stack.pop()]:
-                if after not in reached:
-                    reached.add(after)
-                    stack.append(after)
-        leads_to[producer] |= reached & made
-    for start in made:
-        reached, stack = set(), [start]
-        while stack:
-            for after in leads_to[stack.pop()] - reached:
-                reached.add(after)
-                stack.append(after)
-        if start in reached:
-            return True
+    for i, read in read_by.items():
+        for made in read:
+            readers[made].append(i)
+    for made, following in states.items():
+        for reader in () if is_sum(block, place, readers, following, made) else following:
+            read_by[reader].append(made)
+    try:
+        TopologicalSorter(read_by).prepare()
+    except CycleError:  # within a block there is none
+        return True
     return False
 
 
@@ -48,16 +37,13 @@ def is_sum(
     block: Sequence[Node], place: Mapping[Node, int], readers: Mapping[int, list[int]], nexts: list[int], made: int
 ) -> bool:
     """Tell whether a result is only added to in every block; or multiplied by, or compared with, something new."""
-    first = block[nexts[0]].op.name
-    while len(nexts) == 1:
-        node = block[nexts[0]]
-        is_more = node.op.name == first in reductions and any(parent in place for parent in node.parents)
-        if not is_more and not (first in additions and node.op.name in additions):
-            return False
-        if nexts[0] == made:
-            return True
+    path = [*nexts]
+    while len(nexts) == 1 and nexts[0] != made:
         nexts = readers.get(nexts[0], [])
-    return False
+        path += nexts
+    names = {block[i].op.name for i in path}
+    is_more = all(any(parent in place for parent in block[i].parents) for i in path) and len(names) == 1
+    return nexts == [made] and (names <= additions or (is_more and names <= reductions))
 
 
 def weighs_by_number(blocks: list[list[Node]], readers: Iterable[int]) -> bool:
