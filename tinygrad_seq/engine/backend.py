@@ -57,7 +57,9 @@ def names_device(target: Any) -> bool:
 
 def device_of(array: Array) -> str:
     """Return where an array is: "cpu" or "cuda:N"."""
-    return "cpu" if modules.get(type(array)) is np else f"cuda:{array.device.id}"
+    if modules.get(type(array)) is np:
+        return "cpu"
+    return getattr(array, "place", None) or f"cuda:{array.device.id}"
 
 
 def to_host(array: Array) -> np.ndarray[Any, Any]:
@@ -69,7 +71,7 @@ def to_device(array: Array, device: str) -> Array:
     """Return the array on that device: itself if it is there already, else a copy."""
     number = parse_device(device)
     if number is None:
-        return to_host(array)
+        return array if device_of(array) == "cpu" else to_host(array)
     module = cupy()
     count = module.cuda.runtime.getDeviceCount()
     if number >= count:

@@ -4,7 +4,7 @@ Random numbers are drawn on the host by NumPy's Generator and then uploaded, so 
 every device.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,6 +16,7 @@ from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
 
 default_generator = host.random.default_rng()
+redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # what is told how to draw, while a function is traced
 again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that draws what was drawn before, meanwhile
 
 
@@ -90,6 +91,12 @@ def chosen(op: str, generator: Any) -> Any:
     return generator or default()
 
 
+def drawn(op: str, generator: Any, draw: Callable[[Any], Any]) -> Any:
+    """Return what `draw(generator)` makes on the host. A program draws anew at every call: see replay."""
+    retell, random = redraw.get(), chosen(op, generator)
+    return draw(random) if retell is None else retell(random, draw)
+
+
 def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Any:
     """Draw from [low, high) in a floating dtype: what would be rounded up to `high` becomes the number below it."""
     draws = host.asarray(low + (high - low) * random.random(shape), dtype=dtype)
@@ -118,7 +125,8 @@ def randn(
     >>> ts.randn(2, 3).shape
     (2, 3)
     """
-    draw = chosen("randn", generator).standard_normal(size_of("randn", shape)).astype(floating("randn", dtype))
+    size, kind = size_of("randn", shape), floating("randn", dtype)
+    draw = drawn("randn", generator, lambda random: random.standard_normal(size).astype(kind))
     return tensor(draw, device=device, requires_grad=requires_grad)
 
 
@@ -136,5 +144,6 @@ def rand(
     >>> ts.rand(2, generator=np.random.default_rng(0))
     tensor([0.6369617 , 0.26978672])
     """
-    draw = uniform_draws(chosen("rand", generator), size_of("rand", shape), floating("rand", dtype))
+    size, kind = size_of("rand", shape), floating("rand", dtype)
+    draw = drawn("rand", generator, lambda random: uniform_draws(random, size, kind))
     return tensor(draw, device=device, requires_grad=requires_grad)

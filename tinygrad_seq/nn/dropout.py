@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
 from tinygrad_seq.engine.backend import host, to_device
-from tinygrad_seq.engine.random import chosen
+from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
@@ -29,9 +29,12 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
     p = probability("dropout", "p", p)
     shared = axes_of("dropout: shared_axis", checked_axes("dropout", shared_axis), x)
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
-    kept = chosen("dropout", generator).random(shape) >= p
-    scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(shape), dtype=x.dtype)
-    factors: Tensor = make_tensor(to_device(scale, x.device)).named("mask")
+
+    def draw(random: Any) -> Any:
+        kept = random.random(shape) >= p
+        return host.asarray(kept / (1 - p) if p < 1 else host.zeros(shape), dtype=x.dtype)
+
+    factors: Tensor = make_tensor(to_device(drawn("dropout", generator, draw), x.device)).named("mask")
     return x * factors
 
 

@@ -4,11 +4,11 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 
-from tinygrad_seq.engine.backend import Array
+from tinygrad_seq.engine.backend import Array, modules, quiet
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
-from tinygrad_seq.optim.validation import checked_parameters, nonnegative, power
+from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 
 
 def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
@@ -37,19 +37,23 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     if norm_type == 0:
         raise ValueError("clip_grad_norm_: norm_type must be positive, or inf, got 0")
     held = with_gradients("clip_grad_norm_", parameters)
-    sizes = [abs(g).reshape(-1).astype("float64") for _, g in held]
-    highest = [float(size.max()) for size in sizes if size.size]
-    norm = top = math.nan if any(math.isnan(size) for size in highest) else max(highest, default=0.0)
-    if norm_type != math.inf and 0 < top < math.inf:  # divided by the largest, no power overflows
-        total = sum(float(((size / top) ** norm_type).sum()) for size in sizes)
-        norm = top * power(total, 1 / norm_type)
-    if not math.isfinite(norm):
-        why = f"norm_type={norm_type:g} is too small for it" if math.isfinite(top) else "some gradient is not finite"
-        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: {why}")
-    scale = max_norm / (norm + 1e-6)
-    if scale < 1:
-        commit([(p, "stored_grad", make_tensor(g * scale)) for p, g in held])
-    return norm
+    sizes = [abs(g).reshape(-1) for _, g in held if g.size]
+    if not sizes:
+        return 0.0
+    xp = modules[type(sizes[0])]
+    flat = xp.concatenate(sizes).astype("float64")
+    norm = top = flat.max()
+    if norm_type != math.inf:  # divided by the largest, no power overflows
+        with quiet(over="ignore", invalid="ignore"):
+            unit = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
+            norm = unit * ((flat / unit) ** norm_type).sum() ** (1 / norm_type)
+    if not xp.isfinite(norm):
+        why = f"norm_type={norm_type:g} is too small for it" if xp.isfinite(top) else "some gradient is not finite"
+        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm.item()}: {why}")
+    if max_norm < math.inf:
+        scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
+        commit([(p, "stored_grad", make_tensor(g * scale.astype(g.dtype))) for p, g in held])
+    return norm.item()  # type: ignore[no-any-return]
 
 
 def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:

@@ -142,7 +142,7 @@ class Optimizer:
         self.stepped = True
         changes: list[Change] = []
         states = dict(self.state)
-        groups = self.checked_groups(type(self).__name__, self.param_groups)
+        groups = self.current_groups()
         for i, (parameter, o) in enumerate((parameter, group) for group in groups for parameter in group["params"]):
             if parameter.grad is not None:
                 x, state = parameter.array, dict(states.get(parameter, {}))
@@ -158,6 +158,10 @@ class Optimizer:
                 changes.append((parameter, "array", new))
                 states[parameter] = state
         commit([*changes, (self, "state", states)])
+
+    def current_groups(self) -> list[dict[str, Any]]:
+        """Return the groups as the next step reads them."""
+        return self.checked_groups(type(self).__name__, self.param_groups)
 
     def decayed(self, x: Array, g: Array, o: Options) -> tuple[Array, Array]:
         """Return x and g + weight_decay * x: the gradient of weight_decay * |x|^2 / 2 is added."""

@@ -39,6 +39,8 @@ def index_part(part: Any) -> Any:
 
 def indices(op: str, given: Any) -> Any:
     """Return an array of ids or truth values: of integers, where the list is empty."""
+    if type(given) in modules:
+        return given.copy()
     try:
         return host.array(given, dtype="int64" if isinstance(given, Sequence) and not given else None)
     except ValueError:

@@ -1,0 +1,163 @@
+"""What a replayed function returns and changes is what the function itself does, call after call."""
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.replay import replay
+
+T, B, I, H, V = 5, 3, 4, 6, 7  # noqa: E741
+
+
+def trained(build, calls=4, seed=0, **options):
+    """The numbers that a training step returns, and the parameters that it leaves: of the step, and of its replay."""
+    results = []
+    for run in (lambda step: step, replay):
+        ts.manual_seed(seed)
+        step, model, batches = build(np.random.default_rng(seed), **options)
+        step = run(step)
+        ts.manual_seed(seed + 1)
+        told = [step(*batch) for batch in batches(calls)]
+        results.append((told, [p.array for p in model.parameters()], [p.grad for p in model.parameters()], step))
+    return results
+
+
+def assert_same(build, calls=4, **options):
+    (told, eager, grads, _), (again, replayed, regrads, step) = trained(build, calls, **options)
+    for a, b in zip(told, again):
+        np.testing.assert_array_equal(np.asarray(getattr(a, "array", a)), np.asarray(getattr(b, "array", b)))
+    for a, b in zip(eager, replayed):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(grads, regrads):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    return step
+
+
+def classifier(rng, make, optimizer=ts.optim.Adam, clip=None, **settings):
+    """A recurrent layer and a head, trained on labels of every step."""
+    layer = make()
+    model = nn.Sequential(layer, nn.Linear(layer_width(layer), V))
+    chosen = optimizer(model.parameters(), **settings)
+
+    def step(x, y):
+        out = layer(x)[0]
+        loss = nn.cross_entropy(model[1](out), y)
+        chosen.zero_grad()
+        loss.backward()
+        if clip:
+            ts.optim.clip_grad_norm_(model.parameters(), clip)
+        chosen.step()
+        return loss.item()
+
+    def batches(count):
+        for _ in range(count):
+            yield ts.tensor(rng.normal(size=(T, B, I)).astype("float32")), ts.tensor(rng.integers(0, V, (T, B)))
+
+    return step, model, batches
+
+
+def layer_width(layer):
+    return layer(ts.zeros(1, 1, I))[0].shape[-1]
+
+
+class Leaky(nn.Module):
+    def __init__(self, inputs, hidden):
+        self.hidden_size = hidden
+        self.mix = nn.Linear(inputs + hidden, hidden)
+
+    def forward(self, x, h):
+        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
+
+
+LAYERS = {
+    "rnn": lambda: nn.RNN(I, H),
+    "relu": lambda: nn.RNN(I, H, nonlinearity="relu"),
+    "lstm": lambda: nn.LSTM(I, H),
+    "gru": lambda: nn.GRU(I, H),
+    "two layers": lambda: nn.LSTM(I, H, num_layers=2),
+    "both": lambda: nn.GRU(I, H, bidirectional=True),
+    "projected": lambda: nn.LSTM(I, H, proj_size=2),
+    "dropout": lambda: nn.LSTM(I, H, num_layers=2, dropout=0.5),
+    "own cell": lambda: nn.Recurrent(Leaky(I, H)),
+    "reverse": lambda: nn.Recurrent(nn.GRUCell(I, H), reverse=True),
+}
+OPTIMIZERS = {
+    "sgd": (ts.optim.SGD, {"lr": 0.1}),
+    "momentum": (ts.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    "adam": (ts.optim.Adam, {"lr": 0.01}),
+    "amsgrad": (ts.optim.Adam, {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
+    "adamw": (ts.optim.AdamW, {"lr": 0.01}),
+    "rmsprop": (ts.optim.RMSprop, {"centered": True, "momentum": 0.5}),
+    "adagrad": (ts.optim.Adagrad, {"lr_decay": 0.1}),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers(layer):
+    assert_same(classifier, make=LAYERS[layer])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name):
+    optimizer, settings = OPTIMIZERS[name]
+    assert_same(classifier, make=LAYERS["rnn"], optimizer=optimizer, **settings)
+
+
+@pytest.mark.parametrize("clip", [0.01, 100.0])
+def test_clipping(clip):
+    assert_same(classifier, make=LAYERS["gru"], clip=clip)
+
+
+def test_a_language_model_with_a_carried_state():
+    def build(rng):
+        table, layer, head = nn.Embedding(V, I), nn.LSTM(I, H), nn.Linear(H, V)
+        reader = ts.truncated(layer)
+        model = nn.Sequential(table, layer, head)
+        optimizer = ts.optim.Adam(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            loss = nn.cross_entropy(head(reader(table(x))), y)
+            optimizer.zero_grad()
+            loss.backward()
+            ts.optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss.item()
+
+        def batches(count):
+            return [(rng.integers(0, V, (T, B)), rng.integers(0, V, (T, B))) for _ in range(count)]
+
+        return step, model, batches
+
+    assert_same(build, 5)
+
+
+def test_attention_by_hand():
+    def build(rng):
+        encoder, cell, head = nn.GRU(I, H), nn.GRUCell(2 * H, H), nn.Linear(H, V)
+        model = nn.Sequential(encoder, cell, head)
+        optimizer = ts.optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            out, h = encoder(x)
+            keys, h, loss = out.transpose(1, 0, 2), h[0], 0.0
+            for t in range(4):
+                weights = (keys @ h.reshape(B, H, 1)).softmax(1)
+                h = cell(ts.concatenate([(weights * keys).sum(1), h], 1), h)
+                loss = loss + nn.cross_entropy(head(h), y[t])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        def batches(count):
+            return [
+                (ts.tensor(rng.normal(size=(T, B, I)).astype("float32")), ts.tensor(rng.integers(0, V, (T, B))))
+                for _ in range(count)
+            ]
+
+        return step, model, batches
+
+    assert_same(build)

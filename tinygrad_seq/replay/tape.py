@@ -1,0 +1,105 @@
+"""A tape: the calls of array functions in the order in which they were made, as equations over numbered values.
+
+    v7 = multiply(v3, v5)
+    v8 = tanh(v7)
+
+An argument is a Ref to a value, or what Python had there: a number, an axis, an index. A value never changes: what was
+done in place is written as a new value of the same array. So the tape is a list of assignments, each to a new name.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinygrad_seq.engine.scope import Scope, current
+
+
+class TraceError(RuntimeError):
+    """Say why a function cannot be replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A value, by its number."""
+
+    number: int
+
+
+@dataclass(slots=True)
+class Equation:
+    """One call: the value that it makes, of what, and where in the model and in time."""
+
+    made: int
+    function: str
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Check:
+    """What the function asked of a value, and heard: the program holds for calls that hear the same."""
+
+    number: int
+    heard: Any
+    place: int  # after how many equations it was asked
+
+
+@dataclass(slots=True)
+class Source:
+    """A value that the program is given: how to read it anew at every call, and what it is called."""
+
+    number: int
+    read: Callable[[], Any]
+    name: str
+
+
+@dataclass
+class Tape:
+    """What a function did, on the arrays that it was given."""
+
+    equations: list[Equation] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    constants: dict[int, Any] = field(default_factory=dict)  # arrays that were made outside of the tape
+    known: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by the id of an array: it, and its number
+    names: dict[int, str] = field(default_factory=dict)  # what values were called
+    count: int = 0
+
+    def new(self) -> int:
+        """Return the number of a new value."""
+        self.count += 1
+        return self.count - 1
+
+    def write(self, function: str, args: tuple[Any, ...], options: dict[str, Any]) -> int:
+        """Add an equation; return the number of what it makes."""
+        self.equations.append(Equation(self.new(), function, args, options, current.get()))
+        return self.equations[-1].made
+
+    def source(self, read: Callable[[], Any], name: str) -> int:
+        """Add a value that every call reads anew."""
+        self.sources.append(Source(self.new(), read, name))
+        return self.sources[-1].number
+
+    def constant(self, array: Any) -> int:
+        """Return the number of an array that was made outside of the tape, and is the same at every call."""
+        if id(array) not in self.known:
+            self.known[id(array)] = array, self.new()
+            self.constants[self.known[id(array)][1]] = array
+        return self.known[id(array)][1]
+
+    def check(self, number: int, heard: Any) -> None:
+        """Note what was asked of a value."""
+        self.checks.append(Check(number, heard, len(self.equations)))
+
+
+tracing: ContextVar[Tape | None] = ContextVar("tracing", default=None)
+
+
+def tape() -> Tape:
+    """Return the tape that is being written."""
+    found = tracing.get()
+    if found is None:
+        raise TraceError("replay: a value of a traced call was used after it; only what the function returns is kept")
+    return found
