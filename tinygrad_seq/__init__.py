@@ -1,7 +1,7 @@
 """tinygrad_seq: reverse-mode autograd for recurrent networks, where the recorded graph is the product.
 
 Ops record a graph of nodes; four readers share it. `backward` and `grad` run the rules, `draw` makes a picture, `flow`
-tells what came from which step.
+tells what came from which step, `replay` runs it all as a program over arrays.
 The table of contents, from the outside in; `import tinygrad_seq as ts`.
 """
 
@@ -71,6 +71,7 @@ from tinygrad_seq.engine.random import get_rng_state, manual_seed, rand, randn, 
 from tinygrad_seq.engine.scope import no_grad, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.truncated import truncated
+from tinygrad_seq.replay.replay import replay
 from tinygrad_seq.saving.archive import load, save
 
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names

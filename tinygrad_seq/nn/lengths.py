@@ -7,7 +7,7 @@ the output is zero where nothing was real. Each is a `where`, whose gradient sto
 
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, to_device, to_host
+from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -24,17 +24,18 @@ def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, Paddin
 
 
 def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
-    """Return the lengths as a host array of `batch` ints; raise unless each is from 0 to `steps`."""
+    """Return the lengths as an array of `batch` ints; raise unless each is from 0 to `steps`."""
+    array = given.array if isinstance(given, Tensor) else given
     try:
-        lengths = host.asarray(to_host(given.array if isinstance(given, Tensor) else given))
+        lengths = array if type(array) in modules else host.asarray(array)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: lengths must be {batch} ints, one for each sequence, got {given!r:.80}") from None
     if lengths.shape != (batch,):
         raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}")
     if batch and lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: lengths must be ints, got {lengths.dtype}: {lengths.tolist()!r:.80}")
-    wrong = [f"lengths[{b}] is {length}" for b, length in enumerate(lengths.tolist()) if not 0 <= length <= steps]
-    if wrong:
+    if ((lengths < 0) | (lengths > steps)).any():
+        wrong = [f"lengths[{b}] is {length}" for b, length in enumerate(lengths.tolist()) if not 0 <= length <= steps]
         found = ", ".join(wrong[:5])
         raise ValueError(f"{name}: lengths must lie between 0 and the number of steps, {steps}, but {found}")
     return lengths
@@ -44,11 +45,14 @@ class PaddingMask:
     """Hold masks of x (T, B, ...), True where a step is real; they are made once per call, on the device of x."""
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
-        real = host.arange(len(x))[:, None] < lengths
+        xp = modules[type(lengths)]
+        real = xp.arange(len(x))[:, None] < lengths
         masks = to_device(real[:, :, None], x.device)
+        asked = xp is host  # elsewhere, asking whether all rows of a step are real would wait for the answer
         self.real = make_tensor(masks)  # (T, B, 1)
-        self.steps = [None if row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1), or None
-        self.begun = None if lengths.all() else make_tensor(to_device(lengths[:, None] > 0, x.device))  # (B, 1)
+        self.steps = [None if asked and row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1)
+        begun = None if asked and lengths.all() else to_device(lengths[:, None] > 0, x.device)  # (B, 1)
+        self.begun = None if begun is None else make_tensor(begun)
 
     def zero_padding(self, x: Tensor) -> Tensor:
         """Return x, or an output, with zeros where nothing is real."""

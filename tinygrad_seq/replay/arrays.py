@@ -1,25 +1,30 @@
 """Arrays that write down what is computed with them: a third backend, beside NumPy and CuPy.
 
-The engine asks `modules[type(array)]` what computes on an array. For these it is `Recorder`, which computes with NumPy
-and adds an equation to the tape. So a whole training step, with its backward and its optimiser, is recorded without a
-word about it in the engine, and whatever is computed on arrays is on the tape: that is what makes it safe.
+The engine asks `modules[type(array)]` what computes on an array. For these it is a Recorder, which computes with NumPy
+or CuPy and adds an equation to the tape. So a whole training step, its backward and its optimiser, is recorded without
+a word about it in the engine; and nothing that is computed with arrays is missed, which is what makes it safe.
 """
 
-import operator as operators
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.backend import device_of, host, modules
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
-WITHOUT_ARRAYS = frozenset({"result_type", "finfo", "iinfo", "dtype", "errstate", "isscalar", "ndim", "shape", "size"})
-BY_VALUE = frozenset({"nonzero", "flatnonzero", "unique", "argwhere"})  # the shape of what they give is data
+NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
+BY_VALUE = frozenset({"nonzero", "flatnonzero", "argwhere", "unique"})  # the shape of what they give is data
+METHODS = frozenset(
+    "all any argmax argmin argsort astype clip conj copy cumsum diagonal dot flatten max mean min prod ravel repeat reshape "
+    "round squeeze std sum swapaxes take trace transpose var".split()
+)
 
 
 class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     """An array, and the number of its value on the tape; None for a number that stands in the program's text."""
 
     __slots__ = ("array", "number")
+    __hash__ = object.__hash__
 
     def __init__(self, array: Any, number: int | None) -> None:
         self.array, self.number = array, number
@@ -31,38 +36,43 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     strides = property(lambda self: self.array.strides)
     nbytes = property(lambda self: self.array.nbytes)
     itemsize = property(lambda self: self.array.itemsize)
-    place = "cpu"
+    place = property(lambda self: device_of(self.array))
+    T = property(lambda self: self.transpose())
 
-    @property
-    def T(self) -> "Traced":  # noqa: N802
-        return self.transpose()  # type: ignore[attr-defined, no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        """Return a method of arrays, recorded."""
+        if name not in METHODS:
+            raise AttributeError(f"replay: .{name} of an array has no program form")
+        return lambda *args, **options: record(name, lambda x, *rest, **o: getattr(x, name)(*rest, **o), (self, *args), options)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, out: Any = None, **options: Any) -> Any:
         if method == "at":
             return add_at(*args)
         if method != "__call__":
             raise TraceError(f"replay: {ufunc.__name__}.{method} has no program form")
+        made = call(ufunc.__name__, args, options)
         if out is None:
-            return record(ufunc.__name__, ufunc, args, options)
-        (target,) = out
-        made = record(ufunc.__name__, ufunc, args, options)
-        if not isinstance(target, Traced):
+            return made
+        if not isinstance(out[0], Traced):
             raise TraceError(f"replay: {ufunc.__name__} writes into an array that was made outside of the function")
-        target.array, target.number = made.array, made.number
-        return target
+        return out[0].become(made)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return record(function.__name__, function, args, options)
+        return call(function.__name__, args, options)
 
     def __array__(self, *args: Any, **options: Any) -> Any:
-        raise TraceError("replay: the values of an array are not known before the program runs")
+        raise TraceError("replay: NumPy asks for the values of an array, which are others at every call")
+
+    def become(self, other: "Traced") -> "Traced":
+        """Take over another value, as if it had been written in place; return this array."""
+        self.array, self.number = other.array, other.number
+        return self
 
     def __getitem__(self, index: Any) -> Any:
-        return record("getitem", lambda x, i: host.asarray(x[i]), (self, by_value(index)), {})
+        return record("getitem", operator.getitem, (self, by_value(index)), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        made = record("setitem", with_item, (self, by_value(index), value), {})
-        self.array, self.number = made.array, made.number
+        self.become(record("with_item", with_item, (self, by_value(index), value), {}))
 
     def __len__(self) -> int:
         return len(self.array)
@@ -70,57 +80,31 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self.array)))
 
-    def __bool__(self) -> bool:
-        return bool(self.heard())
-
-    def __int__(self) -> int:
-        return int(self.heard())
-
-    def __index__(self) -> int:
-        return int(self.heard())
-
-    def __float__(self) -> float:
-        raise TraceError(
-            "replay: float() of a Tensor would be the same number at every call; return the Tensor, or loss.item()"
-        )
-
     def heard(self) -> Any:
         """Return the value, which every later call has to repeat."""
         if self.array.size != 1 or self.array.dtype.kind == "f":
-            raise TraceError("replay: Python asks for the values of a Tensor: that has no program form")
+            raise TraceError(
+                "replay: Python asks for the value of a Tensor, which is another at every call: return the Tensor, or "
+                "loss.item()"
+            )
         if self.number is not None:
             tape().check(self.number, self.array.item())
         return self.array.item()
 
+    __bool__ = lambda self: bool(self.heard())
+    __int__ = __index__ = lambda self: int(self.heard())
+    __float__ = lambda self: float(self.heard())
+    tolist = lambda self: self.heard() if not self.array.ndim else [part.tolist() for part in self]
+
     def item(self, *where: Any) -> Any:
-        if self.array.dtype.kind in "iub" or self.number is None:
-            return self.heard()
-        return LazyNumber(self.number)
-
-    def tolist(self) -> Any:
-        raise TraceError("replay: .tolist() has no program form: return the Tensor")
-
-    __hash__ = object.__hash__
-
-
-def method(name: str) -> Callable[..., Any]:
-    """Return the method of that name of arrays, recorded."""
-    return lambda self, *args, **options: record(
-        name, lambda x, *args, **options: host.asarray(getattr(x, name)(*args, **options)), (self, *args), options
-    )
-
-
-for name in (
-    "all", "any", "argmax", "argmin", "astype", "clip", "conj", "copy", "cumsum", "diagonal", "dot", "flatten", "max", "mean", "min", "prod",
-    "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take", "trace", "transpose", "var",
-):  # fmt: skip
-    setattr(Traced, name, method(name))
+        number = self.array.dtype.kind == "f" and self.number is not None
+        return LazyNumber(self.array.item(*where), self.number) if number and not where else self.heard()
 
 
 class Scalar:
     """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
 
-    __slots__ = ("value", "number")
+    __slots__ = ("number", "value")
 
     def __init__(self, value: Any, number: int) -> None:
         self.value, self.number = value, number
@@ -129,118 +113,140 @@ class Scalar:
         tape().check(tape().write("bool", (Ref(self.number),), {}), bool(self.value))
         return bool(self.value)
 
-    def refuse(self, *_: Any) -> Any:
-        raise TraceError("replay: an option of the optimiser is used in a way that has no program form")
 
-    __float__ = __int__ = __index__ = __format__ = __round__ = refuse
+class LazyNumber:
+    """What `.item()` gives of a number that is another at every call: to be returned, or printed in an error."""
+
+    __slots__ = ("number", "value")
+
+    def __init__(self, value: float, number: int | None) -> None:
+        self.value, self.number = value, number
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
 
 
-def operator(name: str, function: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
-    """Return an operator of Python numbers, recorded; beside an array it is the array's."""
+def calculated(name: str, reflected: bool) -> Callable[..., Any]:
+    """Return an operator of Scalars, recorded; beside an array it is the array's."""
 
     def apply(self: Scalar, other: Any) -> Any:
         if not isinstance(other, Scalar | int | float):
             return NotImplemented
-        x, y = (other, self) if reflected else (self, other)
-        return Scalar(function(bare(x), bare(y)), tape().write(name, (referred(x), referred(y)), {}))
+        pair = (other, self) if reflected else (self, other)
+        return Scalar(getattr(operator, name)(*map(bare, pair)), tape().write(name, tuple(map(referred, pair)), {}))
 
     return apply
 
 
-for symbol in ("add", "sub", "mul", "truediv", "pow"):
-    setattr(Scalar, f"__{symbol}__", operator(symbol, getattr(operators, symbol), False))
-    setattr(Scalar, f"__r{symbol}__", operator(symbol, getattr(operators, symbol), True))
+def refuse(self: Any, *_: Any) -> Any:
+    """Refuse to compute with a number of the first call."""
+    raise TraceError(
+        "replay: Python computes with a number that is another at every call: keep it a Tensor, or return it and compute "
+        "outside of the function"
+    )
 
 
-class LazyNumber:
-    """The number that `.item()` will give. It can be returned, and nothing else."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def refuse(self, *_: Any) -> Any:
-        raise TraceError("replay: what .item() gives can be returned, but not computed with or asked inside the function")
-
-
-for name in "bool float int index add radd sub rsub mul rmul truediv rtruediv pow rpow neg abs lt le gt ge eq ne format round".split():
-    setattr(LazyNumber, f"__{name}__", LazyNumber.refuse)
+for name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Scalar, f"__{name}__", calculated(name, False))
+    setattr(Scalar, f"__r{name}__", calculated(name, True))
+    setattr(LazyNumber, f"__{name}__", refuse)
+    setattr(LazyNumber, f"__r{name}__", refuse)
+for name in ("float", "int", "index", "round", "neg", "abs", "lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(LazyNumber, f"__{name}__", refuse)
+    setattr(Scalar, f"__{name}__", refuse)
+setattr(LazyNumber, "__bool__", refuse)  # noqa: B010 (beside the others)
 
 
 class Recorder:
-    """Compute as NumPy does, and write it down."""
+    """Compute as NumPy or CuPy does, and write it down."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(host, name)
-        if not callable(found) or isinstance(found, type) or name in WITHOUT_ARRAYS:
-            return found if not callable(found) else lambda *args, **options: found(*map(bare, args), **options)
+        if not callable(found) or isinstance(found, type):
+            return found
+        if name in NOT_RECORDED:
+            return lambda *args, **options: found(*map(bare, args), **options)
         if name in BY_VALUE:
-            return lambda x: tuple(lifted(part) for part in found(by_value(x)))
-        call = lambda *args, **options: record(name, found, args, options)
-        call.at = add_at  # type: ignore[attr-defined]
-        return call
+            return lambda x: tuple(lifted(part) for part in getattr(tape().xp, name)(by_value(x)))
+        recorded = Call(name)
+        return recorded
 
     def asarray(self, x: Any, dtype: Any = None) -> Traced:
-        """Return a number as what stands in the program's text, an array of the host as a constant."""
+        """Return a number as what stands in the program's text, an array as a constant."""
         if isinstance(x, Traced):
-            return x if dtype in (None, x.dtype) else x.astype(dtype)  # type: ignore[attr-defined, no-any-return]
-        return lifted(host.asarray(x, dtype))
+            return x if dtype in (None, x.dtype) else x.astype(dtype)  # type: ignore[no-any-return]
+        return lifted(tape().xp.asarray(x, dtype) if type(x) in modules and x.ndim else host.asarray(x, dtype))
 
-    def array(self, x: Any, dtype: Any = None) -> Traced:
-        """Return a copy; a value never changes, so it is the value itself."""
-        return self.asarray(x, dtype)
+    array = asarray  # a value never changes, so a copy is the value itself
 
     def asnumpy(self, x: Traced) -> Any:
         """Refuse: the values would be those of the first call."""
-        raise TraceError("replay: .numpy() inside the function has no program form: return the Tensor")
+        raise TraceError("replay: .numpy() inside the function gives the values of one call: return the Tensor")
 
 
-def bare(x: Any) -> Any:
-    """Return an argument with arrays in place of what is traced."""
-    if isinstance(x, Traced):
-        return x.array
-    if isinstance(x, Scalar):
-        return x.value
-    if isinstance(x, tuple | list):
-        return type(x)(map(bare, x))
-    return x
+class Call:
+    """A function of the module, recorded; `.at` is that of `add`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return call(self.name, args, options)
+
+    def at(self, x: Traced, index: Any, value: Any) -> None:
+        """Add in place, repeats included."""
+        if self.name != "add":
+            raise TraceError(f"replay: {self.name}.at has no program form")
+        add_at(x, index, value)
 
 
-def lifted(array: Any) -> Traced:
-    """Return an array of the host as a traced one: a number as a literal, others as constants."""
-    return Traced(array, None if not array.ndim else tape().constant(array))
+# ------------------------------------------------------------------------------------------------------------ recording
 
 
-def referred(x: Any) -> Any:
-    """Return an argument as it stands on the tape."""
-    if isinstance(x, Traced):
-        return Ref(x.number) if x.number is not None else x.array
-    if isinstance(x, Scalar):
-        return Ref(x.number)
-    if isinstance(x, tuple | list):
-        return type(x)(map(referred, x))
-    return Ref(tape().constant(x)) if isinstance(x, host.ndarray) and x.ndim else x
+def call(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Call a function of the module that computes, and write it down."""
+    return record(name, getattr(tape().xp, name), args, options)
 
 
 def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Compute, and add an equation."""
     result = function(*map(bare, args), **{key: bare(option) for key, option in options.items()})
-    if isinstance(result, tuple | list):
-        raise TraceError(f"replay: {name} gives several arrays: that has no program form")
-    if not isinstance(result, host.ndarray):
-        if not isinstance(result, host.generic):
-            raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
+    if isinstance(result, host.generic):
         result = host.asarray(result)
-    options = {key: referred(option) for key, option in options.items()}
-    return Traced(result, tape().write(name, tuple(map(referred, args)), options))
+    if type(result) not in modules:
+        raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
+    made = tape().write(name, tuple(map(referred, args)), {key: referred(x) for key, x in options.items()})
+    return Traced(result, made)
+
+
+def bare(x: Any) -> Any:
+    """Return an argument with arrays and numbers in place of what is traced."""
+    if isinstance(x, Traced):
+        return x.array
+    if isinstance(x, Scalar):
+        return x.value
+    return type(x)(map(bare, x)) if isinstance(x, tuple | list) else x
+
+
+def referred(x: Any) -> Any:
+    """Return an argument as it stands on the tape."""
+    if isinstance(x, Traced | Scalar):
+        return Ref(x.number) if x.number is not None else x.array
+    if isinstance(x, tuple | list):
+        return type(x)(map(referred, x))
+    return Ref(tape().constant(x)) if type(x) in modules and x.ndim else x
+
+
+def lifted(array: Any) -> Traced:
+    """Return an array as a traced one: a number as a literal, others as constants."""
+    return Traced(array, tape().constant(array) if array.ndim else None)
 
 
 def by_value(index: Any) -> Any:
-    """Return an index with masks in it as they are now, which every later call has to repeat: they make the shape."""
+    """Return an index with its masks as they are now, which every later call has to repeat: they make the shape."""
     if isinstance(index, tuple):
         return tuple(map(by_value, index))
-    if isinstance(index, Traced) and index.array.dtype.kind == "b":
+    if isinstance(index, Traced) and index.dtype.kind == "b":
         if index.number is not None:
             tape().check(index.number, index.array)
         return index.array
@@ -254,18 +260,16 @@ def with_item(x: Any, index: Any, value: Any) -> Any:
     return x
 
 
-def add_at(x: Traced, index: Any, value: Any) -> None:
-    """Add in place, repeats included, as `add.at` does."""
-    made = record("add_at", with_added, (x, index, value), {})
-    x.array, x.number = made.array, made.number
-
-
 def with_added(x: Any, index: Any, value: Any) -> Any:
     """Return a copy of x with a value added at an index, repeats included."""
     x = x.copy()
-    host.add.at(x, index, value)
+    modules[type(x)].add.at(x, index, value)
     return x
 
 
-recorder = Recorder()
-modules[Traced] = recorder
+def add_at(x: Traced, index: Any, value: Any) -> None:
+    """Add in place, repeats included."""
+    x.become(record("with_added", with_added, (x, index, value), {}))
+
+
+modules[Traced] = Recorder()

@@ -6,9 +6,9 @@ has changed meanwhile is what the program has to change at every call.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
@@ -17,8 +17,8 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
-NOTES = frozenset({"named_at", "changes", "scope_name"})  # what a module keeps to name its parts
-ATOMS = (int, float, complex, str, bytes, type(None), type, ModuleType, host.ndarray, host.generic, host.dtype)
+NOTES = frozenset({"named_at", "changes", "scope_name", "training"})  # what a module keeps to name its parts
+ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.ndarray, host.generic, host.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +78,16 @@ def inside(x: Any) -> Iterator[tuple[Any, str]]:
         yield from ((i, f"[{i}]") for i in range(len(x)))
     elif isinstance(x, CellType):
         yield "cell_contents", ""
+    elif isinstance(x, Module):
+        yield "training", ".training"
+        yield from ((name, f".{name}") for name in vars(x) if name not in NOTES)
     elif hasattr(x, "__dict__") and not isinstance(x, FunctionType | ModuleType | type):
         yield from ((name, f".{name}") for name in vars(x) if name not in NOTES)
+
+
+def named(key: Any) -> Any:
+    """Return a key that can be compared: Tensors, which are keys of an optimiser's state, compare their numbers."""
+    return key if isinstance(key, str | int) else id(key)
 
 
 def names_in(code: CodeType) -> Iterator[str]:
@@ -94,7 +102,8 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
     """Yield what is behind a function, a method, a tuple: objects that are no places themselves."""
     if isinstance(function, FunctionType):
         yield from zip(function.__closure__ or (), function.__code__.co_freevars)
-        yield from ((value, "") for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()))
+        defaults = *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()
+        yield from ((value, "") for value in defaults)
         found = ((name, function.__globals__.get(name)) for name in names_in(function.__code__))
         yield from ((value, name) for name, value in found if not isinstance(value, FunctionType) or is_own(value))
     elif isinstance(function, MethodType):
@@ -146,34 +155,92 @@ class Places:
             now = place.get()
             if now is not old:
                 yield place, now
-        known = {(id(place.holder), place.key if not isinstance(place.holder, dict) else id(place.key)) for place in self.before}
+        known = {(id(place.holder), named(place.key)) for place in self.before}
         for x, name in self.holders:
             for key, label in inside(x):
-                if (id(x), key if not isinstance(x, dict) else id(key)) not in known:
+                if (id(x), named(key)) not in known:
                     place = Place(x, key, name + label)
                     yield place, place.get()
 
     def restore(self) -> None:
         """Put back what was there before."""
-        for place, now in list(self.changed()):
+        for place, _ in list(self.changed()):
             place.put(self.before.get(place, absent))
 
 
-    def facts(self) -> list[Any]:
+    def facts(self, places: Iterable[Place]) -> list[Any]:
         """Return what must be so again for a program to hold: shapes, settings, and which things are there."""
         numbers = {id(group) for optimizer in self.optimizers for group in optimizer.param_groups}
         numbers |= {id(state) for optimizer in self.optimizers for state in optimizer.state.values()}
-        return [fact(place.read(), id(place.holder) in numbers) for place in self.before]
+        return [fact(place.read(), id(place.holder) in numbers) for place in places]
+
+    def moving(self, changed: Iterable[Place]) -> list[Place]:
+        """Return the places whose content may be another at the next call: what the function changes, and in there."""
+        found = dict.fromkeys(changed)
+        held = {id(optimizer.param_groups) for optimizer in self.optimizers}
+        for place in self.before:
+            inner = place.around in found or isinstance(place.holder, Value)
+            if inner or id(place.holder) in held or (place.around is not None and id(place.around.holder) in held):
+                found[place] = None
+        return [place for place in self.before if place in found]
+
+
+class Surroundings:
+    """What a program takes for granted of what is around the function."""
+
+    def __init__(self, places: Places, changed: Iterable[Place]) -> None:
+        self.places, self.moving = places, places.moving(changed)
+        moving = set(self.moving)
+        self.fixed = [place for place in places.before if place not in moving]
+        self.facts = places.facts(self.moving), places.facts(self.fixed)
+        by_holder: dict[int, list[Place]] = {}
+        for place in self.fixed:
+            by_holder.setdefault(id(place.holder), []).append(place)
+        self.readers = [reader(found[0].holder, [place.key for place in found]) for found in by_holder.values()]
+        self.ids = [tuple(map(id, read())) for read in self.readers]
+
+    def hold(self) -> bool:
+        """Tell whether all of it is so. First by what is cheap to ask: whether the same objects are still there."""
+        if [tuple(map(id, read())) for read in self.readers] != self.ids:
+            if self.places.facts(self.fixed) != self.facts[1]:
+                return False
+            self.ids = [tuple(map(id, read())) for read in self.readers]
+        return self.places.facts(self.moving) == self.facts[0]
+
+    def differs_from(self, other: "Surroundings") -> str:
+        """Return where the surroundings are other ones, in words."""
+        if len(self.places.before) != len(other.places.before):
+            return "what the function reaches"
+        ours, others = (dict(zip((*s.moving, *s.fixed), sum(s.facts, []))) for s in (self, other))
+        pairs = zip(self.places.before, other.places.before)
+        names = [a.name for a, b in pairs if ours[a] != others[b]]
+        return ", ".join(names[:3]) or "a value that the function asks for"
+
+
+def reader(holder: Any, keys: list[Any]) -> Callable[[], Iterable[Any]]:
+    """Return a fast way to read what a holder has at these keys."""
+    if isinstance(holder, list | tuple):
+        return lambda: holder
+    if isinstance(holder, dict):
+        return lambda: map(holder.get, keys)
+    if isinstance(holder, Module):
+        own = vars(holder)
+        rest = [key for key in keys if key != "training"]
+        return lambda: (holder.training, *map(own.get, rest))
+    if hasattr(holder, "__dict__"):
+        return lambda own=vars(holder): map(own.get, keys)
+    return lambda: [Place(holder, key, "").get() for key in keys]
 
 
 def fact(x: Any, is_read: bool) -> Any:
     """Return what a program takes for granted of what is in a place; of a number that it reads anew, that it is one."""
+    kind = type(x)
+    if kind is host.ndarray:
+        return x.shape, x.dtype
     if isinstance(x, Value):
         return x.array.shape, x.array.dtype
-    if isinstance(x, host.ndarray):
-        return x.shape, x.dtype
-    if isinstance(x, dict | list | tuple):
-        return type(x), len(x)
-    if type(x) in (int, float):
+    if kind in (dict, list, tuple):
+        return kind, len(x)
+    if kind in (int, float):
         return float if is_read else x
-    return x if isinstance(x, bool | str | type(None)) else id(x)
+    return x if kind in (bool, str, NoneType) else id(x)

@@ -1,15 +1,14 @@
 """A program: the tape as the text of a Python function over `xp`, without what nobody reads."""
 
-from collections.abc import Callable, Iterable
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.tape import Ref, Tape
+from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
+from tinygrad_seq.replay.tape import Check, Equation, Ref, Tape
 
-METHODS = frozenset((
-    "all", "any", "argmax", "argmin", "astype", "clip", "conj", "copy", "cumsum", "diagonal", "dot", "flatten", "max", "mean", "min", "prod",
-    "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take", "trace", "transpose", "var",
-))  # fmt: skip
 SYMBOLS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "sub": "-", "mul": "*", "truediv": "/",
     "pow": "**", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
@@ -21,65 +20,84 @@ class OtherPath(Exception):  # noqa: N818 (no error: the function goes another w
     """Tell that a value that the function asks for is not what it was when the program was made."""
 
 
+def repeat(value: Any, heard: Any) -> None:
+    """Go on only where a value is what it was."""
+    same = value == heard
+    if not (same if isinstance(same, bool) else same.all()):
+        raise OtherPath
+
+
+HELPERS: dict[str, Any] = {"repeat": repeat, "with_item": with_item, "with_added": with_added, "bool": bool}
+
+
 def needed(tape: Tape, outputs: Iterable[int]) -> set[int]:
     """Return the values that the outputs and the checks are made of."""
     wanted = {*outputs, *(check.number for check in tape.checks)}
     for equation in reversed(tape.equations):
         if equation.made in wanted:
-            wanted.update(ref.number for ref in refs((equation.args, *equation.options.values())))
+            wanted.update(refs((equation.args, *equation.options.values())))
     return wanted
 
 
-def refs(x: Any) -> Iterable[Ref]:
+def refs(x: Any) -> Iterator[int]:
     """Yield the values in an argument."""
     if isinstance(x, Ref):
-        yield x
+        yield x.number
     elif isinstance(x, tuple | list):
         for part in x:
             yield from refs(part)
-    elif isinstance(x, slice):
-        yield from refs((x.start, x.stop, x.step))
 
 
-class Text:
-    """The text of a program, and the arrays and dtypes that it mentions by name."""
+class Program:
+    """The text of a tape, and the function that it says: `step(xp, *given)` returns the values that are asked for."""
 
     def __init__(self, tape: Tape, outputs: list[int]) -> None:
-        self.tape, self.names = tape, dict[int, str]()
-        self.mentioned: dict[str, Any] = {}
         wanted = needed(tape, outputs)
         self.given = [source for source in tape.sources if source.number in wanted]
+        self.space = dict(HELPERS)
+        self.names: dict[int, str] = {}
+        self.literals: dict[Any, str] = {}
+        for source in self.given:
+            self.names[source.number] = self.free_name(re.sub(r"\W+", "_", source.name).strip("_") or "x")
         for number, array in tape.constants.items():
             if number in wanted:
-                self.names[number] = self.mention(array)
-        for i, source in enumerate(self.given):
-            self.names[source.number] = f"i{i}"
-        lines = []
-        checks = list(tape.checks)
-        for place, equation in enumerate(tape.equations):
-            while checks and checks[0].place <= place:
-                lines.append(self.checked(checks.pop(0)))
-            if equation.made in wanted:
-                lines.append(f"{self.name(equation.made)} = {self.called(equation.function, equation.args, equation.options)}")
-        lines += map(self.checked, checks)
-        lines.append(f"return ({''.join(self.name(number) + ', ' for number in outputs)})")
+                self.names[number] = self.mention("constant", array)
+        lines = ["    " + line for line in self.lines(tape, wanted)]
         head = ", ".join(["xp", *(self.names[source.number] for source in self.given)])
-        self.source = "\n    ".join([f"def step({head}):", *lines]) + "\n"
+        result = "".join(f"{self.name(number)}, " for number in outputs)
+        self.source = "\n".join([f"def step({head}):", *lines, f"    return ({result})", ""])
+        exec(compile(self.source, "<replay>", "exec"), self.space)
+        self.step: Callable[..., tuple[Any, ...]] = self.space["step"]
+
+    def lines(self, tape: Tape, wanted: set[int]) -> Iterator[str]:
+        """Yield a line for every equation that somebody reads, and for every check."""
+        checks = iter([*tape.checks, Check(-1, None, len(tape.equations) + 1)])
+        check = next(checks)
+        for place, equation in enumerate([*tape.equations, None]):
+            while check.place <= place:
+                heard = check.heard if isinstance(check.heard, bool | int) else self.mention("mask", check.heard)
+                yield f"repeat({self.name(check.number)}, {heard})"
+                check = next(checks)
+            if equation is not None and equation.made in wanted:
+                yield f"{self.name(equation.made)} = {self.text(equation)}"
 
     def name(self, number: int) -> str:
         """Return the name of a value."""
         return self.names.setdefault(number, f"v{number}")
 
-    def mention(self, x: Any) -> str:
-        """Return a name for what has no text."""
-        name = f"k{len(self.mentioned)}"
-        self.mentioned[name] = x
-        return name
+    def free_name(self, name: str) -> str:
+        """Return a name that nothing else has, and take it."""
+        name = f"_{name}" if name[0].isdigit() or name == "xp" else name
+        others = (f"{name}_{i}" for i in range(2, 1 << 30))
+        found = name if name not in self.space else next(other for other in others if other not in self.space)
+        self.space[found] = None
+        return found
 
-    def checked(self, check: Any) -> str:
-        """Return the line that asks for a value again."""
-        heard = self.mention(check.heard) if isinstance(check.heard, host.ndarray) else repr(check.heard)
-        return f"repeat({self.name(check.number)}, {heard})"
+    def mention(self, name: str, x: Any) -> str:
+        """Return a name for what has no text."""
+        found = self.free_name(name)
+        self.space[found] = x
+        return found
 
     def argument(self, x: Any) -> str:
         """Return the text of an argument."""
@@ -88,51 +106,37 @@ class Text:
         if isinstance(x, tuple | list):
             inner = ", ".join(map(self.argument, x))
             return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"
+        if x is None or x is Ellipsis or type(x) in (bool, int, str) or (type(x) is float and math.isfinite(x)):
+            return "..." if x is Ellipsis else repr(x)
+        if isinstance(x, host.dtype):
+            return repr(x.name)
         if isinstance(x, slice):
-            return f"slice({self.argument(x.start)}, {self.argument(x.stop)}, {self.argument(x.step)})"
-        if x is None or x is Ellipsis or type(x) in (bool, int, str) or (type(x) is float and abs(x) < host.inf):
-            return repr(x)
-        return self.mention(x)
+            return f"slice({x.start}, {x.stop}, {x.step})"
+        value = x.item() if type(x) in modules and not x.ndim else x
+        key = (type(x), str(getattr(x, "dtype", "")), repr(value))
+        if key not in self.literals:
+            self.literals[key] = self.mention("number" if type(x) in modules else "setting", x)
+        return self.literals[key]
 
-    def called(self, function: str, args: tuple[Any, ...], options: dict[str, Any]) -> str:
+    def index(self, x: Any) -> str:
+        """Return the text of an index."""
+        if isinstance(x, tuple):
+            return ", ".join(map(self.index, x)) if x else "()"
+        if isinstance(x, slice):
+            ends = ["" if end is None else f"{end}" for end in (x.start, x.stop, x.step)]
+            return ":".join(ends[: 3 if ends[2] else 2])
+        return self.argument(x)
+
+    def text(self, equation: Equation) -> str:
         """Return the text of a call."""
-        texts = [self.argument(x) for x in args]
-        if function in SYMBOLS and not options:
-            return f"{texts[0]} {SYMBOLS[function]} {texts[1]}"
-        if function == "negative" and not options:
-            return f"-{texts[0]}"
+        function, args, options = equation.function, equation.args, equation.options
         if function == "getitem":
-            return f"{texts[0]}[{texts[1]}]"
-        texts += [f"{key}={self.argument(option)}" for key, option in options.items()]
+            return f"{self.argument(args[0])}[{self.index(args[1])}]"
+        texts = [self.argument(x) for x in args] + [f"{key}={self.argument(x)}" for key, x in options.items()]
+        if function in SYMBOLS and len(texts) == 2:
+            return f"{texts[0]} {SYMBOLS[function]} {texts[1]}"
+        if function == "negative" and len(texts) == 1:
+            return f"-{texts[0]}"
         if function in METHODS and isinstance(args[0], Ref):
             return f"{texts[0]}.{function}({', '.join(texts[1:])})"
-        return f"{'' if function in RUNTIME else 'xp.'}{function}({', '.join(texts)})"
-
-    def compiled(self) -> Callable[..., Any]:
-        """Return the function that the text says."""
-        space = {**RUNTIME, **self.mentioned}
-        exec(compile(self.source, "<replay>", "exec"), space)
-        return space["step"]  # type: ignore[no-any-return]
-
-
-def repeat(value: Any, heard: Any) -> None:
-    """Go on only where a value is what it was."""
-    if not host.array_equal(value, heard):
-        raise OtherPath
-
-
-def setitem(x: Any, index: Any, value: Any) -> Any:
-    """Return a copy of x in which a value stands at an index."""
-    x = x.copy()
-    x[index] = value
-    return x
-
-
-def add_at(x: Any, index: Any, value: Any) -> Any:
-    """Return a copy of x with a value added at an index, repeats included."""
-    x = x.copy()
-    host.add.at(x, index, value)
-    return x
-
-
-RUNTIME = {"repeat": repeat, "setitem": setitem, "add_at": add_at, "bool": bool}
+        return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(texts)})"

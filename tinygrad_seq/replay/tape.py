@@ -7,12 +7,17 @@ An argument is a Ref to a value, or what Python had there: a number, an axis, an
 done in place is written as a new value of the same array. So the tape is a list of assignments, each to a new name.
 """
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.scope import Scope, current
+
+package = str(Path(__file__).parents[1])
 
 
 class TraceError(RuntimeError):
@@ -64,7 +69,8 @@ class Tape:
     checks: list[Check] = field(default_factory=list)
     constants: dict[int, Any] = field(default_factory=dict)  # arrays that were made outside of the tape
     known: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by the id of an array: it, and its number
-    names: dict[int, str] = field(default_factory=dict)  # what values were called
+    lines: dict[int, str] = field(default_factory=dict)  # where constants came in
+    xp: Any = host  # the module that computes, NumPy or CuPy
     count: int = 0
 
     def new(self) -> int:
@@ -86,12 +92,21 @@ class Tape:
         """Return the number of an array that was made outside of the tape, and is the same at every call."""
         if id(array) not in self.known:
             self.known[id(array)] = array, self.new()
-            self.constants[self.known[id(array)][1]] = array
+            self.constants[self.count - 1] = array
+            self.lines[self.count - 1] = line_of_caller()
         return self.known[id(array)][1]
 
     def check(self, number: int, heard: Any) -> None:
         """Note what was asked of a value."""
         self.checks.append(Check(number, heard, len(self.equations)))
+
+
+def line_of_caller() -> str:
+    """Return the line outside of this package that led here, as "file:number"."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 tracing: ContextVar[Tape | None] = ContextVar("tracing", default=None)

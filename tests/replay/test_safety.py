@@ -1,0 +1,257 @@
+"""A replayed function is never silently stale: what differs from call to call is read anew, traced again, or refused."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.replay.tape import TraceError
+
+x = ts.tensor([1.0, 2.0, 3.0])
+
+
+def test_captured_tensors_are_read_at_every_call():
+    w = nn.Parameter([2.0, 2.0, 2.0])
+    fast = ts.replay(lambda x: x * w)
+    assert fast(x).tolist() == [2.0, 4.0, 6.0]
+    w.assign([1.0, 0.0, -1.0])
+    assert fast(x).tolist() == [1.0, 0.0, -3.0]
+    assert fast.traces == 1
+
+
+def test_a_captured_tensor_that_is_another_one_is_noticed():
+    kept = {"w": ts.ones(3)}
+    fast = ts.replay(lambda x: x * kept["w"])
+    assert fast(x).tolist() == [1.0, 2.0, 3.0]
+    kept["w"] = ts.zeros(3)
+    assert fast(x).tolist() == [0.0, 0.0, 0.0]
+    kept["w"] = ts.tensor(2.0)
+    assert fast(x).tolist() == [2.0, 4.0, 6.0]
+
+
+def test_python_values_that_change_trace_again():
+    scale = 1.0
+
+    def times(x):
+        return x * scale
+
+    fast = ts.replay(times)
+    assert fast(x).tolist() == [1.0, 2.0, 3.0]
+    scale = 2.0
+    assert fast(x).tolist() == [2.0, 4.0, 6.0]
+    assert fast.traces == 2
+
+
+def test_new_shapes_dtypes_and_arguments_trace_again():
+    fast = ts.replay(lambda x, times=1: x.sum() * times)
+    assert fast(x).item() == 6.0
+    assert fast(x, 2).item() == 12.0
+    assert fast(x, times=3).item() == 18.0
+    assert fast(x[:2]).item() == 3.0
+    assert fast(x.to("float64")).dtype == "float64"
+    assert fast.traces == 5
+    assert fast(x + 1.0).item() == 9.0 and fast.traces == 5
+
+
+def test_a_branch_on_a_value_is_followed():
+    def branch(x):
+        if x.sum() > 0.0:
+            return x * 2.0
+        return -x
+
+    fast = ts.replay(branch)
+    for sign in (1.0, -1.0, 1.0, -1.0):
+        assert fast(x * sign).tolist() == branch(x * sign).tolist()
+    assert fast.traces == 2
+
+
+def test_a_loop_on_a_value_is_followed():
+    def halve(x):
+        while x.sum() > 1.0:
+            x = x * 0.5
+        return x
+
+    fast = ts.replay(halve)
+    for scale in (1.0, 4.0, 0.1, 1.0):
+        assert fast(x * scale).tolist() == halve(x * scale).tolist()
+
+
+def test_train_and_eval():
+    layer = nn.Sequential(nn.Dropout(0.5))
+    fast = ts.replay(layer)
+    ts.manual_seed(0)
+    first, second = fast(ts.ones(50)), fast(ts.ones(50))
+    assert first.tolist() != second.tolist()
+    layer.eval()
+    assert fast(ts.ones(50)).tolist() == [1.0] * 50
+    layer.train()
+    assert 0.0 in fast(ts.ones(50)).tolist()
+
+
+def test_learning_rates_and_schedules_are_read_at_every_call():
+    w = nn.Parameter([0.0])
+    optimizer = ts.optim.SGD([w], lr=1.0)
+    schedule = ts.optim.ExponentialLR(optimizer, 0.5)
+
+    def step():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    fast = ts.replay(step)
+    seen = []
+    for _ in range(4):
+        fast()
+        schedule.step()
+        seen.append(w.item())
+    np.testing.assert_allclose(np.diff(seen), [-0.5, -0.25, -0.125])
+    optimizer.lr = 10.0
+    fast()
+    assert w.item() == pytest.approx(seen[-1] - 10.0)
+    optimizer.param_groups[0]["lr"] = -1.0
+    with pytest.raises(ValueError, match="lr must be at least 0"):
+        fast()
+
+
+@pytest.mark.parametrize("says, function", [
+    ("Python computes with a number", lambda x: x.sum().item() * 2),
+    ("Python computes with a number", lambda x: 1.0 if x.sum().item() > 3 else 0.0),
+    ("Python computes with a number", lambda x: float(x.sum())),
+    ("gives the values of one call", lambda x: x.tolist()),
+    (r"\.numpy\(\)", lambda x: x.numpy()),
+    ("NumPy asks for the values", lambda x: ts.tensor(np.sin(x.array + 0.0).sum(axis=0).__array__())),
+    ("is another at every call", lambda x: x * ts.tensor(np.random.rand(3))),
+    ("is another at every call", lambda x: x * ts.tensor([random.random() for _ in range(3)])),
+    ("something else when it is called again", lambda x: x * random.random()),
+])  # fmt: skip
+def test_what_has_no_program_form_is_refused(says, function):
+    with pytest.raises(TraceError, match=says):
+        ts.replay(function)(x)
+
+
+def test_a_list_that_grows_and_a_counter_are_refused_and_left_alone():
+    losses, kept = [], {"count": 0}
+
+    def append(x):
+        losses.append(x.sum().item())
+
+    def count(x):
+        kept["count"] += 1
+        return x
+
+    with pytest.raises(TraceError, match=r"the list losses grows"):
+        ts.replay(append)(x)
+    with pytest.raises(TraceError, match=r"count.* is set to 1"):
+        ts.replay(count)(x)
+    assert losses == [] and kept == {"count": 0}
+
+
+def test_an_error_leaves_everything_as_it_was():
+    model = nn.Linear(3, 2)
+    optimizer = ts.optim.Adam(model.parameters())
+    before = [p.array for p in model.parameters()]
+
+    def step(x):
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        optimizer.step()
+        raise KeyError("from the function")
+
+    with pytest.raises(KeyError, match="from the function"):
+        ts.replay(step)(x)
+    assert all(p.array is array for p, array in zip(model.parameters(), before))
+    assert all(p.grad is None for p in model.parameters()) and optimizer.state == {}
+    model(x).sum().backward()  # and it can go on
+
+
+def test_ids_out_of_range_are_the_same_error_at_any_call():
+    table = nn.Embedding(5, 2)
+    fast = ts.replay(lambda ids: table(ids).sum())
+    fast(ts.tensor([1, 2]))
+    with pytest.raises(IndexError, match="id 5 at position"):
+        fast(ts.tensor([1, 5]))
+    assert fast(ts.tensor([0, 4])).item() == pytest.approx(float(table.weight.numpy()[[0, 4]].sum()))
+
+
+def test_targets_that_are_ignored_trace_again_and_stay_right():
+    logits = ts.randn(4, 3)
+    fast = ts.replay(lambda y: nn.cross_entropy(logits, y))
+    for y in ([0, 1, 2, 0], [0, -100, 2, 0], [0, 1, -100, 0], [2, 2, 2, 2]):
+        assert fast(ts.tensor(y)).item() == nn.cross_entropy(logits, y).item()
+
+
+def test_what_is_returned_is_not_overwritten():
+    fast = ts.replay(lambda x: (x, x * 2.0, {"sum": x.sum()}))
+    kept = fast(x)
+    fast(x * 10.0)
+    assert kept[0].tolist() == [1.0, 2.0, 3.0] and kept[1].tolist() == [2.0, 4.0, 6.0] and kept[2]["sum"].item() == 6.0
+
+
+def test_the_ninth_trace_warns_and_says_why():
+    fast = ts.replay(lambda x, k: x * k)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for k in range(12):
+            fast(x, k)
+    assert len(caught) == 1 and "ninth time" in str(caught[0].message)
+
+
+def test_gradients_add_up_where_nobody_forgets_them():
+    w, again = nn.Parameter([1.0, 2.0]), nn.Parameter([1.0, 2.0])
+
+    def step(w, x):
+        (w * w * x).sum().backward()
+
+    fast = ts.replay(step)
+    for k in range(4):
+        fast(w, x[:2] * float(k))
+        step(again, x[:2] * float(k))
+    assert w.grad.tolist() == again.grad.tolist()
+    w.grad = again.grad = None
+    fast(w, x[:2])
+    step(again, x[:2])
+    assert w.grad.tolist() == again.grad.tolist()
+
+
+def test_hooks_second_derivatives_and_anomalies_inside():
+    w = nn.Parameter([1.0, 2.0])
+
+    def penalised(x):
+        y = (w * x).tanh().sum()
+        y.node.hooks = None
+        h = w * x
+        h.register_hook(lambda g: g * 2.0)
+        (g,) = (ts.grad((h * h).sum() + y, w, create_graph=True),)
+        return ts.grad((g * g).sum(), w)
+
+    fast = ts.replay(penalised)
+    for scale in (1.0, 0.5, 2.0):
+        assert fast(x[:2] * scale).tolist() == penalised(x[:2] * scale).tolist()
+
+    def watched(x):
+        with ts.detect_anomaly():
+            return (w / x).sum()
+
+    fast = ts.replay(watched)
+    fast(x[:2])
+    with pytest.raises(RuntimeError, match="divide gave inf"):
+        fast(x[:2] * 0.0)
+
+
+def test_a_checkpoint_inside_works_or_is_refused():
+    w = nn.Parameter([1.0, 2.0])
+
+    def step(x):
+        w.grad = None
+        ts.checkpoint(lambda x: (w * x).tanh() * w, x).sum().backward()
+        return w.grad
+
+    fast = ts.replay(step)
+    try:
+        got = [fast(x[:2] * scale).tolist() for scale in (1.0, 0.5)]
+    except TraceError:
+        return
+    assert got == [step(x[:2] * scale).tolist() for scale in (1.0, 0.5)]

@@ -1,0 +1,64 @@
+"""The arguments of a call: their arrays in order, and a key of all else."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.replay.tape import TraceError
+
+
+def is_array(x: Any) -> bool:
+    """Tell whether this is an array of one axis at least."""
+    return type(x) in modules and getattr(x, "ndim", 0) > 0
+
+
+def is_input(x: Any) -> bool:
+    """Tell whether this is a Tensor whose values are data: no leaf that a gradient is wanted of."""
+    if not isinstance(x, Value) or x.node is None or not x.node.requires_grad:
+        return isinstance(x, Value)
+    if x.node.op is not None:
+        raise TraceError("replay: an argument was made from what requires a gradient: detach() it first")
+    return False
+
+
+class Given:
+    """The arguments of a call. Two calls with equal keys differ in the values of `arrays` only."""
+
+    def __init__(self, args: Any) -> None:
+        self.args = args
+        self.arrays: list[Any] = []
+        self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
+        self.key = self.key_of(args)
+
+    def key_of(self, x: Any) -> Any:
+        """Return what a program takes for granted of an argument; collect its arrays."""
+        if is_input(x) or is_array(x):
+            array = x.array if isinstance(x, Value) else x
+            self.arrays.append(array)
+            return type(x), array.shape, array.dtype
+        if isinstance(x, tuple | list):
+            return type(x), *map(self.key_of, x)
+        if isinstance(x, dict):
+            return dict, *((key, self.key_of(part)) for key, part in x.items())
+        if isinstance(x, bool | int | float | str | None):
+            return type(x), x
+        self.others.append(x)
+        return type(x), id(x)
+
+    def with_arrays(self, replace: Callable[[int, Any], Any]) -> Any:
+        """Return the arguments with other arrays, given by position and array."""
+        count = iter(range(len(self.arrays)))
+
+        def rebuilt(x: Any) -> Any:
+            if is_input(x):
+                return make_tensor(replace(next(count), x.array))
+            if is_array(x):
+                return replace(next(count), x)
+            if isinstance(x, tuple | list):
+                parts = [rebuilt(part) for part in x]
+                return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+            return {key: rebuilt(part) for key, part in x.items()} if isinstance(x, dict) else x
+
+        return rebuilt(self.args)

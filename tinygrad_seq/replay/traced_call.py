@@ -1,0 +1,184 @@
+"""One kind of call of a function, traced: what it reads, what it makes and what it changes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_seq.engine.backend import modules, quiet
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.random import redraw
+from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced
+from tinygrad_seq.replay.calls import Given
+from tinygrad_seq.replay.places import Place, Places, Surroundings, absent
+from tinygrad_seq.replay.program import OtherPath, Program
+from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
+
+Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
+
+
+class TracedCall:
+    """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
+
+    def __init__(self, function: Callable[..., Any], given: Given) -> None:
+        self.places = Places(function, *given.others)
+        self.arrays = given.arrays
+        self.outputs: list[int] = []
+        self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
+        tape = self.trace(function, given)
+        self.check_again(tape, Tape(), function, given)
+        self.program = Program(tape, self.outputs)
+        self.reads = [source.read for source in self.program.given]
+        self.xp, self.surroundings = tape.xp, Surroundings(self.places, [place for place, _ in self.effects])
+
+    # --------------------------------------------------------------------------------------------------- the first call
+
+    def trace(self, function: Callable[..., Any], given: Given, tape: Tape | None = None) -> Tape:
+        """Call the function with traced arrays; note what it returns and changes, and put everything back."""
+        tape = tape or Tape()
+        self.outputs = []
+
+        def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
+            tape.xp = modules[type(array)]
+            return Traced(array, tape.source(read, name))
+
+        def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
+            self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
+            return source(draw(generator), lambda: draw(generator), "draws")
+
+        before = [tracing.set(tape), redraw.set(drawn)]
+        try:
+            swapped = self.swap(tape, source)
+            args, options = given.with_arrays(lambda i, array: source(array, lambda: self.arrays[i], f"x{i}"))
+            result = function(*args, **options)
+            for optimizer in self.places.optimizers:
+                vars(optimizer).pop("current_groups", None)
+            changes = [(p, x) for p, x in self.places.changed() if x is not swapped.get(p, self)]
+            self.check_changes(changes)
+            self.result = self.maker(result)
+            self.effects = [(place, self.maker(value)) for place, value in changes]
+        finally:
+            tracing.reset(before[0])
+            redraw.reset(before[1])
+            for optimizer in self.places.optimizers:
+                vars(optimizer).pop("current_groups", None)
+            self.places.restore()
+            for generator, state in self.generators.values():
+                generator.bit_generator.state = state
+        return tape
+
+    def swap(self, tape: Tape, source: Callable[[Any, Callable[[], Any], str], Traced]) -> dict[Place, Any]:
+        """Put traced arrays in place of those of all Tensors and optimisers, and Scalars in place of options."""
+        states = {id(state) for optimizer in self.places.optimizers for state in optimizer.state.values()}
+        swapped: dict[Place, Any] = {}
+        for place, value in self.places.before.items():
+            if (isinstance(place.holder, Value) and place.key == "array") or (
+                id(place.holder) in states and type(value) in modules
+            ):
+                swapped[place] = source(value, place.read, place.name)
+            elif id(place.holder) in states and type(value) is int:
+                swapped[place] = Scalar(value, tape.source(place.read, place.name))
+        for optimizer in self.places.optimizers:
+            groups = [
+                {option: read_anew(tape, optimizer, i, option, value) for option, value in group.items()}
+                for i, group in enumerate(optimizer.current_groups())
+            ]
+            vars(optimizer)["current_groups"] = lambda groups=groups: groups
+        for place, value in swapped.items():
+            place.put(value)
+        return swapped
+
+    def check_changes(self, changes: list[tuple[Place, Any]]) -> None:
+        """Refuse a change that would be the same at every call, although it should not."""
+        for place, value in changes:
+            where = place.name.lstrip(".") or "something"
+            if isinstance(place.holder, list) and place not in self.places.before:
+                grown = where.rpartition("[")[0]
+                raise TraceError(f"replay: the list {grown} grows inside the function: return the value")
+            if type(value) in (int, float) or value is absent:
+                now = "taken away" if value is absent else f"set to {value}"
+                raise TraceError(f"replay: {where} is {now} inside the function, and would be so at every call")
+
+    def maker(self, x: Any) -> Maker:
+        """Return the function that makes the same of the values of another call."""
+        if isinstance(x, Traced | LazyNumber | Scalar):
+            if x.number is None:
+                return lambda values: x.array if isinstance(x, Traced) else x.value
+            if x.number not in self.outputs:
+                self.outputs.append(x.number)
+            i = self.outputs.index(x.number)
+            return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
+        if isinstance(x, Value) and id(x) not in self.places.tensors:
+            array = self.maker(x.array)
+            return lambda values: make_tensor(array(values))
+        if isinstance(x, tuple | list):
+            parts, kind = [self.maker(part) for part in x], type(x)
+            made: Maker = lambda values: [part(values) for part in parts]
+            return (lambda values: kind(*made(values))) if hasattr(x, "_fields") else lambda values: kind(made(values))
+        if type(x) is dict:
+            items = {key: self.maker(part) for key, part in x.items()}
+            return lambda values: {key: part(values) for key, part in items.items()}
+        return lambda values: x
+
+    def check_again(self, first: Tape, second: Tape, function: Callable[..., Any], given: Given) -> None:
+        """Trace once more, and refuse a function whose constants are not constant: random numbers, the time."""
+        self.trace(function, given, second)
+        same = len(first.equations) == len(second.equations) and all(map(alike, first.equations, second.equations))
+        for number, array in first.constants.items():
+            again = second.constants.get(number)
+            if again is None or again.shape != array.shape or not bool((again == array).all()):
+                raise TraceError(
+                    f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is another at "
+                    "every call: make it an argument"
+                )
+        if not same:
+            raise TraceError("replay: the function does something else when it is called again")
+
+    # ---------------------------------------------------------------------------------------------------- later calls
+
+    def holds(self) -> bool:
+        """Tell whether everything that the program takes for granted is as it was."""
+        for optimizer in self.places.optimizers:
+            optimizer.current_groups()  # an option that makes no sense is an error, as in the step itself
+        return self.surroundings.hold()
+
+    def __call__(self, arrays: list[Any]) -> Any:
+        """Run the program; make the changes, all at once, and return the result."""
+        self.arrays = arrays
+        states = [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
+        try:
+            with quiet(all="ignore"):
+                values = self.program.step(self.xp, *[read() for read in self.reads])
+        except OtherPath:
+            for generator, state in states:
+                generator.bit_generator.state = state
+            raise
+        changes = [(place.now(), make(values)) for place, make in self.effects]
+        result = self.result(values)
+        for place, value in changes:
+            place.put(value)
+        return result
+
+
+def read_anew(tape: Tape, optimizer: Any, i: int, option: str, value: Any) -> Any:
+    """Return an option of a group as a Scalar, which every call reads anew."""
+    if type(value) in (int, float):
+        return Scalar(value, tape.source(lambda: optimizer.param_groups[i][option], option))
+    if type(value) is not tuple:
+        return value
+    return tuple(
+        Scalar(part, tape.source(lambda k=k: optimizer.param_groups[i][option][k], f"{option}_{k}"))  # type: ignore[misc]
+        for k, part in enumerate(value)
+    )
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Tell whether two equations, or arguments in them, are the same."""
+    if isinstance(a, Equation):
+        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
+    return bool((a == b).all()) if type(a) in modules else a == b or (a != a and b != b)
