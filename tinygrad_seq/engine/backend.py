@@ -70,8 +70,12 @@ def to_host(array: Array) -> np.ndarray[Any, Any]:
 def to_device(array: Array, device: str) -> Array:
     """Return the array on that device: itself if it is there already, else a copy."""
     number = parse_device(device)
+    if device_of(array) == (device if number is None else f"cuda:{number}"):
+        return array
+    if hasattr(modules.get(type(array)), "moved"):  # an array that is traced (see replay)
+        return modules[type(array)].moved(array, device)
     if number is None:
-        return array if device_of(array) == "cpu" else to_host(array)
+        return to_host(array)
     module = cupy()
     count = module.cuda.runtime.getDeviceCount()
     if number >= count:

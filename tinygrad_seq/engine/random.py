@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from tinygrad_seq.engine.arguments import ints
-from tinygrad_seq.engine.backend import as_dtype, host
+from tinygrad_seq.engine.backend import as_dtype, host, to_default_device, to_device
 from tinygrad_seq.engine.creation import size_of, tensor
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
@@ -97,6 +97,11 @@ def drawn(op: str, generator: Any, draw: Callable[[Any], Any]) -> Any:
     return draw(random) if retell is None else retell(random, draw)
 
 
+def there(array: Any, device: str | None) -> Any:
+    """Return an array on a device, or on the default one."""
+    return to_default_device(array) if device is None else to_device(array, device)
+
+
 def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Any:
     """Draw from [low, high) in a floating dtype: what would be rounded up to `high` becomes the number below it."""
     draws = host.asarray(low + (high - low) * random.random(shape), dtype=dtype)
@@ -126,7 +131,7 @@ def randn(
     (2, 3)
     """
     size, kind = size_of("randn", shape), floating("randn", dtype)
-    draw = drawn("randn", generator, lambda random: random.standard_normal(size).astype(kind))
+    draw = drawn("randn", generator, lambda random: there(random.standard_normal(size).astype(kind), device))
     return tensor(draw, device=device, requires_grad=requires_grad)
 
 
@@ -145,5 +150,5 @@ def rand(
     tensor([0.6369617 , 0.26978672])
     """
     size, kind = size_of("rand", shape), floating("rand", dtype)
-    draw = drawn("rand", generator, lambda random: uniform_draws(random, size, kind))
+    draw = drawn("rand", generator, lambda random: there(uniform_draws(random, size, kind), device))
     return tensor(draw, device=device, requires_grad=requires_grad)

@@ -32,9 +32,10 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
 
     def draw(random: Any) -> Any:
         kept = random.random(shape) >= p
-        return host.asarray(kept / (1 - p) if p < 1 else host.zeros(shape), dtype=x.dtype)
+        scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(shape), dtype=x.dtype)
+        return to_device(scale, x.device)
 
-    factors: Tensor = make_tensor(to_device(drawn("dropout", generator, draw), x.device)).named("mask")
+    factors: Tensor = make_tensor(drawn("dropout", generator, draw)).named("mask")
     return x * factors
 
 

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of, host, modules
+from tinygrad_seq.engine.backend import device_of, host, modules, to_device
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
@@ -175,9 +175,13 @@ class Recorder:
         """Return a number as what stands in the program's text, an array as a constant."""
         if isinstance(x, Traced):
             return x if dtype in (None, x.dtype) else x.astype(dtype)  # type: ignore[no-any-return]
-        return lifted(tape().xp.asarray(x, dtype) if type(x) in modules and x.ndim else host.asarray(x, dtype))
+        return lifted(tape().xp.asarray(x, dtype))
 
     array = asarray  # a value never changes, so a copy is the value itself
+
+    def moved(self, x: Traced, device: str) -> Any:
+        """Return an array on another device."""
+        return record("to_device", to_device, (x, device), {})
 
     def asnumpy(self, x: Traced) -> Any:
         """Refuse: the values would be those of the first call."""
@@ -205,7 +209,8 @@ class Call:
 
 def call(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Call a function of the module that computes, and write it down."""
-    return record(name, getattr(tape().xp, name), args, options)
+    found = next((modules[type(x.array)] for x in args if isinstance(x, Traced)), tape().xp)
+    return record(name, getattr(found, name), args, options)
 
 
 def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
 NOTES = frozenset({"named_at", "changes", "scope_name", "training"})  # what a module keeps to name its parts
-ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.ndarray, host.generic, host.dtype)
+ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +131,7 @@ class Places:
         seen: dict[int, Any] = {}
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
-            if isinstance(x, ATOMS) or id(x) in seen:
+            if isinstance(x, ATOMS) or type(x) in modules or id(x) in seen:
                 continue
             seen[id(x)] = x
             if isinstance(x, Value):
@@ -235,7 +235,7 @@ def reader(holder: Any, keys: list[Any]) -> Callable[[], Iterable[Any]]:
 def fact(x: Any, is_read: bool) -> Any:
     """Return what a program takes for granted of what is in a place; of a number that it reads anew, that it is one."""
     kind = type(x)
-    if kind is host.ndarray:
+    if kind in modules:
         return x.shape, x.dtype
     if isinstance(x, Value):
         return x.array.shape, x.array.dtype

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
 from tinygrad_seq.replay.tape import Check, Equation, Ref, Tape
 
@@ -27,7 +27,7 @@ def repeat(value: Any, heard: Any) -> None:
         raise OtherPath
 
 
-HELPERS: dict[str, Any] = {"repeat": repeat, "with_item": with_item, "with_added": with_added, "bool": bool}
+HELPERS: dict[str, Any] = {"repeat": repeat, "with_item": with_item, "with_added": with_added, "to_device": to_device, "bool": bool}
 
 
 def needed(tape: Tape, outputs: Iterable[int]) -> set[int]:

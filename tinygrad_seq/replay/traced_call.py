@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq.engine.backend import modules, quiet
+from tinygrad_seq.engine.backend import host, modules, quiet
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.engine.recording import make_tensor
@@ -38,7 +38,8 @@ class TracedCall:
         self.outputs = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
-            tape.xp = modules[type(array)]
+            if tape.xp is host:
+                tape.xp = modules[type(array)]
             return Traced(array, tape.source(read, name))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
