@@ -118,6 +118,8 @@ class Tensor(Value):
         node = self.node or leaf(self, False)
         node.name = str(name)
         node.output = self.array if node.saved else node.output
+        if hasattr(self.array, "label"):  # a traced one, which says it in its program
+            self.array.label = node.name
         return self
 
     def numpy(self) -> Any:

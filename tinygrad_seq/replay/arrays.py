@@ -38,6 +38,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     itemsize = property(lambda self: self.array.itemsize)
     place = property(lambda self: device_of(self.array))
     T = property(lambda self: self.transpose())
+    label = property(lambda self: None, lambda self, name: tape().names.setdefault(self.number, name))  # by `.named`
 
     def __getattr__(self, name: str) -> Any:
         """Return a method of arrays, recorded."""
@@ -220,7 +221,7 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
         result = host.asarray(result)
     if type(result) not in modules:
         raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
-    made = tape().write(name, tuple(map(referred, args)), {key: referred(x) for key, x in options.items()})
+    made = tape().write(name, tuple(map(referred, args)), {key: referred(x) for key, x in options.items()}, result)
     return Traced(result, made)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.scope import Scope, current
 
 package = str(Path(__file__).parents[1])
 
@@ -33,22 +32,14 @@ class Ref:
 
 @dataclass(slots=True)
 class Equation:
-    """One call: the value that it makes, of what, and where in the model and in time."""
+    """One call: the value that it makes, of what, its shape and dtype."""
 
     made: int
     function: str
     args: tuple[Any, ...]
     options: dict[str, Any]
-    scope: Scope
-
-
-@dataclass(slots=True)
-class Check:
-    """What the function asked of a value, and heard: the program holds for calls that hear the same."""
-
-    number: int
-    heard: Any
-    place: int  # after how many equations it was asked
+    shape: tuple[int, ...] = ()
+    dtype: Any = None
 
 
 @dataclass(slots=True)
@@ -66,9 +57,9 @@ class Tape:
 
     equations: list[Equation] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
     constants: dict[int, Any] = field(default_factory=dict)  # arrays that were made outside of the tape
     known: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by the id of an array: it, and its number
+    names: dict[int, str] = field(default_factory=dict)  # what values were called
     lines: dict[int, str] = field(default_factory=dict)  # where constants came in
     xp: Any = host  # the module that computes, NumPy or CuPy
     count: int = 0
@@ -78,9 +69,10 @@ class Tape:
         self.count += 1
         return self.count - 1
 
-    def write(self, function: str, args: tuple[Any, ...], options: dict[str, Any]) -> int:
-        """Add an equation; return the number of what it makes."""
-        self.equations.append(Equation(self.new(), function, args, options, current.get()))
+    def write(self, function: str, args: tuple[Any, ...], options: dict[str, Any], like: Any = None) -> int:
+        """Add an equation that makes an array of this shape and dtype; return the number of what it makes."""
+        shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
+        self.equations.append(Equation(self.new(), function, args, options, shape, dtype))
         return self.equations[-1].made
 
     def source(self, read: Callable[[], Any], name: str) -> int:
@@ -97,8 +89,8 @@ class Tape:
         return self.known[id(array)][1]
 
     def check(self, number: int, heard: Any) -> None:
-        """Note what was asked of a value."""
-        self.checks.append(Check(number, heard, len(self.equations)))
+        """Note what the function asked of a value and heard: the program holds for calls that hear the same."""
+        self.write("expect", (Ref(number), heard), {})
 
 
 def line_of_caller() -> str:

@@ -26,7 +26,7 @@ class TracedCall:
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given)
         self.check_again(tape, Tape(), function, given)
-        self.program = Program(tape, self.outputs)
+        self.program = Program(tape, self.outputs, self.names)
         self.reads = [source.read for source in self.program.given]
         self.xp, self.surroundings = tape.xp, Surroundings(self.places, [place for place, _ in self.effects])
 
@@ -57,6 +57,8 @@ class TracedCall:
             self.check_changes(changes)
             self.result = self.maker(result)
             self.effects = [(place, self.maker(value)) for place, value in changes]
+            self.names = {value.array.number: f"d_{place.name.removesuffix('.grad')}" for place, value in changes
+                          if place.key == "stored_grad" and isinstance(value, Value)}  # fmt: skip
         finally:
             tracing.reset(before[0])
             redraw.reset(before[1])

@@ -1,0 +1,219 @@
+"""Roll equations up: the same block again and again, each reading the one before, becomes a loop.
+
+What an argument is in all blocks tells how a loop says it: a value of the same block, a value of the block before (and
+what stands for it in the first), one value from outside, or another value from outside for each block, a series.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from tinygrad_seq.engine.periods import stretches
+from tinygrad_seq.replay.simplify import key_of, read_by, refs
+from tinygrad_seq.replay.tape import Equation, Ref
+
+least_blocks = 3
+least_equations = 8  # that a loop takes the place of
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A value of the same block, by its position there."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A value of the block before, by its position there."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A value from outside, another one for each block."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """An int that grows evenly from block to block."""
+
+    start: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """x[t] of one x."""
+
+    whole: Ref
+    at: Any  # an int, or one that moves
+
+
+@dataclass(slots=True)
+class Loop:
+    """`count` blocks of equations. Of every position, `made` has the values of all blocks, `starts` what is carried in."""
+
+    count: int
+    body: list[Equation]
+    made: list[tuple[int, ...]]
+    starts: dict[int, int]
+
+
+Statement = Equation | Loop
+
+
+def rolled(equations: list[Equation]) -> list[Statement]:
+    """Return the equations with loops in place of what repeats, the longest first."""
+    numbers: dict[Any, int] = {}
+    tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
+    views = {equation.made: equation.args for equation in equations if is_view(equation)}
+    taken = [False] * len(equations)
+    loops: dict[int, tuple[int, Loop]] = {}
+    found = {(start - end, period, start) for period, start, end in stretches(tokens, least_blocks)}
+    for length, period, start in sorted(found):
+        block = equations[start : start + period]
+        if not any(taken[start : start - length]) and not all(map(is_view, block)):
+            for begin, end in tries(equations, period, start, start - length):
+                loop = loop_of(equations[begin:end], period, views)
+                if loop is not None:
+                    loops[begin] = end, loop
+                    taken[begin:end] = [True] * (end - begin)
+                    break
+    result: list[Statement] = []
+    at = 0
+    while at < len(equations):
+        end, statement = loops.get(at, (at + 1, equations[at]))
+        result.append(statement)
+        at = end
+    return result
+
+
+def token(equation: Equation) -> Any:
+    """Return what an equation has in common with the same one in another block."""
+    args, options = shape_of(equation.args, is_view(equation)), shape_of(list(equation.options.items()), False)
+    return equation.function, equation.shape, equation.dtype, args, options
+
+
+def shape_of(x: Any, moves: bool) -> Any:
+    """Return an argument with all values alike, and ints where they move."""
+    if isinstance(x, Ref):
+        return Ref
+    if isinstance(x, tuple | list):
+        return type(x), *(shape_of(part, moves) for part in x)
+    return int if moves and type(x) is int else key_of(x)
+
+
+def is_view(equation: Equation) -> bool:
+    """Tell whether an equation is x[t]."""
+    return equation.function == "getitem" and type(equation.args[1]) is int and isinstance(equation.args[0], Ref)
+
+
+def tries(equations: Sequence[Equation], period: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where a loop may begin and end in a stretch: where the fewest values go from block to block, then smaller."""
+    spare = (end - start) % period
+    home = {equation.made: i for i, equation in enumerate(equations[start:end])}
+    last = {i: i for i in home.values()}
+    last.update((home[n], i) for i, equation in enumerate(equations[start:end]) for n in read_by(equation) if n in home)
+    middle = period * ((end - start) // period // 2)
+
+    def crossing(at: int) -> int:
+        cut = middle + at
+        return sum(i < cut <= last[i] for i in range(max(cut - 2 * period, 0), cut))
+
+    count = (end - start) // period
+    for at in sorted(range(spare + 1), key=crossing)[:2]:
+        for first, after in ((0, 0), (1, 0), (0, 1), (1, 1), (2, 1), (2, 2)):
+            begin, blocks = start + at + first * period, count - first - after
+            if blocks >= least_blocks and blocks * period >= least_equations:
+                yield begin, begin + blocks * period
+
+
+def loop_of(equations: Sequence[Equation], period: int, views: dict[int, tuple[Any, ...]]) -> Loop | None:
+    """Return equations as a loop of blocks of that length, or None where they are not wired evenly."""
+    blocks = [equations[i : i + period] for i in range(0, len(equations), period)]
+    home = {equation.made: (k, i) for k, block in enumerate(blocks) for i, equation in enumerate(block)}
+    starts: dict[int, int] = {}
+    body = []
+    try:
+        for same in zip(*blocks):
+            args = told([equation.args for equation in same], home, starts, views)
+            options = {key: told([equation.options[key] for equation in same], home, starts, views) for key in same[0].options}
+            body.append(Equation(same[0].made, same[0].function, args, options, same[0].shape, same[0].dtype))
+    except Uneven:
+        return None
+    made = [tuple(equation.made for equation in same) for same in zip(*blocks)]
+    return Loop(len(blocks), body, made, starts)
+
+
+class Uneven(Exception):  # noqa: N818 (no error: it is no loop)
+    """Tell that blocks are not wired alike."""
+
+
+def told(
+    arguments: list[Any], home: dict[int, tuple[int, int]], starts: dict[int, int], views: dict[int, tuple[Any, ...]]
+) -> Any:
+    """Return the same argument of all blocks as the loop says it."""
+    first = arguments[0]
+    if isinstance(first, tuple | list):
+        parts = [told(list(same), home, starts, views) for same in zip(*arguments)]
+        return type(first)(parts)
+    if not isinstance(first, Ref):
+        return moved(arguments) if type(first) is int else first
+    numbers = [ref.number for ref in arguments]
+    places = [home.get(number) for number in numbers]
+    last = places[-1]
+    if last is None:
+        if any(place is not None for place in places):
+            raise Uneven
+        return first if len(set(numbers)) == 1 else series(numbers, views)
+    back = [place and (k - place[0], place[1]) for k, place in enumerate(places)]
+    if all(place == back[-1] == (0, last[1]) for place in back):
+        return Local(last[1])
+    before = starts.setdefault(last[1], numbers[0])
+    if back[0] is None and before == numbers[0] and all(place == (1, last[1]) for place in back[1:]):
+        return Carried(last[1])
+    raise Uneven
+
+
+def series(numbers: list[int], views: dict[int, tuple[Any, ...]]) -> Any:
+    """Return a series; where it is x[t] of one x, as that."""
+    found = [views.get(number) for number in numbers]
+    if all(found) and len({view[0] for view in found}) == 1:  # type: ignore[index]
+        try:
+            return Part(found[0][0], moved([view[1] for view in found]))  # type: ignore[index]
+        except Uneven:
+            pass
+    return Item(tuple(numbers))
+
+
+def moved(numbers: list[int]) -> Any:
+    """Return ints as one, or as one that moves."""
+    steps = {after - before for before, after in pairwise(numbers)}
+    if len(steps) > 1:
+        raise Uneven
+    return numbers[0] if steps == {0} else Moving(numbers[0], steps.pop())
+
+
+def read_outside(statement: Statement) -> Iterator[int]:
+    """Yield the values from outside that a statement reads."""
+    if isinstance(statement, Equation):
+        yield from read_by(statement)
+        return
+    yield from statement.starts.values()
+    for equation in statement.body:
+        stack: list[Any] = [equation.args, *equation.options.values()]
+        while stack:
+            x = stack.pop()
+            if isinstance(x, tuple | list):
+                stack += x
+            elif isinstance(x, Item):
+                yield from x.numbers
+            elif isinstance(x, Part):
+                yield x.whole.number
+            else:
+                yield from refs(x)

@@ -1,0 +1,68 @@
+"""Passes over equations: what is computed twice is computed once, and what nobody reads is left out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.replay.tape import Equation, Ref
+
+
+def refs(x: Any) -> Iterator[int]:
+    """Yield the values in an argument."""
+    if isinstance(x, Ref):
+        yield x.number
+    elif isinstance(x, tuple | list):
+        for part in x:
+            yield from refs(part)
+
+
+def read_by(equation: Equation) -> Iterator[int]:
+    """Yield the values that an equation reads."""
+    return refs((equation.args, *equation.options.values()))
+
+
+def renamed(x: Any, names: dict[int, int]) -> Any:
+    """Return an argument with other values in it."""
+    if isinstance(x, Ref):
+        return Ref(names.get(x.number, x.number))
+    return type(x)(renamed(part, names) for part in x) if isinstance(x, tuple | list) else x
+
+
+def key_of(x: Any) -> Any:
+    """Return a key that is equal for equal arguments."""
+    if isinstance(x, tuple | list):
+        return type(x), *map(key_of, x)
+    if isinstance(x, slice):
+        return slice, x.start, x.stop, x.step
+    if type(x) in modules:
+        return (x.dtype, repr(x.item())) if not x.ndim else id(x)
+    return (type(x), repr(x)) if isinstance(x, float) else (type(x), x)
+
+
+def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict[int, int]]:
+    """Return equations of which no two are the same, and what stands for those that were left out."""
+    names: dict[int, int] = {}
+    first: dict[Any, int] = {}
+    kept = []
+    for equation in equations:
+        args = renamed(equation.args, names)
+        options = {key: renamed(x, names) for key, x in equation.options.items()}
+        key = equation.function, key_of(args), *((name, key_of(x)) for name, x in options.items())
+        if key in first:
+            names[equation.made] = first[key]
+        else:
+            first[key] = equation.made
+            kept.append(replace(equation, args=args, options=options))
+    return kept, names
+
+
+def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Equation]:
+    """Return the equations that the outputs, and the checks, are made of."""
+    wanted = set(outputs)
+    kept = []
+    for equation in reversed(equations):
+        if equation.made in wanted or equation.function == "expect":
+            wanted.update(read_by(equation))
+            kept.append(equation)
+    return kept[::-1]
