@@ -56,6 +56,7 @@ def walk(
     summed: set[Node] = set()  # parents whose gradient is a sum made here, free to be added to in place
     found: dict[Node, Any] = {}
     here, number = current.get(), new_walk() if recorded else 0
+    traced = any(hasattr(g, "label") for g in start.values())  # then the gradients get names, for the program's text
     for node in reversed(nodes):
         g = gradients.pop(node)
         if recorded:
@@ -76,6 +77,8 @@ def walk(
             found[node] = g
             continue
         op = node.op
+        if traced and node.name is not None:
+            g.label = f"d_{node.name}"
         if node.hooks is not None and hooks:
             g = hooked(node, g, recorded, nodes)
         if op is None or node.owner_ref is not None or (wanted and node in wanted):

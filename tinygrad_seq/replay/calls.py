@@ -1,5 +1,6 @@
 """The arguments of a call: their arrays in order, and a key of all else."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -23,25 +24,39 @@ def is_input(x: Any) -> bool:
     return False
 
 
+def names_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's arguments, as far as they can be known."""
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
 class Given:
     """The arguments of a call. Two calls with equal keys differ in the values of `arrays` only."""
 
-    def __init__(self, args: Any) -> None:
-        self.args = args
+    def __init__(self, function: Callable[..., Any], args: Any, options: Any) -> None:
+        self.args = args, options
+        self.names: list[str] = []  # of the arrays, as the function calls them
         self.arrays: list[Any] = []
         self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
-        self.key = self.key_of(args)
+        parameters = iter(names_of(function))
+        self.key = (
+            tuple(self.key_of(x, next(parameters, "x")) for x in args),
+            tuple((name, self.key_of(x, name)) for name, x in options.items()),
+        )
 
-    def key_of(self, x: Any) -> Any:
+    def key_of(self, x: Any, name: str) -> Any:
         """Return what a program takes for granted of an argument; collect its arrays."""
         if is_input(x) or is_array(x):
             array = x.array if isinstance(x, Value) else x
             self.arrays.append(array)
+            self.names.append(name)
             return type(x), array.shape, array.dtype
         if isinstance(x, tuple | list):
-            return type(x), *map(self.key_of, x)
+            return type(x), *(self.key_of(part, f"{name}_{i}") for i, part in enumerate(x))
         if isinstance(x, dict):
-            return dict, *((key, self.key_of(part)) for key, part in x.items())
+            return dict, *((key, self.key_of(part, f"{name}_{key}")) for key, part in x.items())
         if isinstance(x, bool | int | float | str | None):
             return type(x), x
         self.others.append(x)

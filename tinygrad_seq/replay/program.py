@@ -19,7 +19,9 @@ SYMBOLS = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
     "sub": "-", "mul": "*", "truediv": "/", "pow": "**",
 }  # fmt: skip
-ATOM, UNARY, LOWEST = 7, 4.5, 0
+ATOM, UNARY = 7, 4.5
+DEFAULTS = (("keepdims", False),)
+TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices
 
 
 class OtherPath(Exception):  # noqa: N818 (no error: the function goes another way this time)
@@ -119,6 +121,8 @@ class Program:
     def loop(self, loop: Loop) -> Iterator[str]:
         """Yield the lines of a loop over time."""
         uses = Counter(self.positions(loop, Local))
+        reader = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Local)}
+        inherited: dict[int, set[int]] = {}  # by position: what is carried and read in its text
         late: dict[int, int] = {}  # of what is carried, the last position that reads it
         for i, equation in enumerate(loop.body):
             late.update((n, i) for n in positions_in(equation, Carried))
@@ -158,8 +162,10 @@ class Program:
             if equation.function == "expect":
                 lines.append(text[0])
                 continue
-            carried = [n for n in positions_in(equation, Carried) if n not in before]
-            if uses[i] == 1 and i not in names and not carried and len(text[0]) < width / 2:
+            inherited[i] = {n for n in positions_in(equation, Carried) if n not in before}
+            inherited[i].update(*(inherited[n] for n in positions_in(equation, Local) if n in inherited and n not in names))
+            in_time = all(reader.get(i, 0) <= n for n in inherited[i])  # before what it reads is another one
+            if uses[i] == 1 and i not in names and in_time and len(text[0]) < width / 2:
                 inner[i] = text
                 continue
             names[i] = names.get(i) or self.free_name(f"v{equation.made}")
@@ -297,14 +303,15 @@ class Program:
         if isinstance(x, tuple):
             return ", ".join(self.index(part, read) for part in x) if x else "()"
         if isinstance(x, slice):
-            ends = ["" if end is None else f"{end}" for end in (x.start, x.stop, x.step)]
+            ends = ["" if end is None else f"{end}" for end in (x.start or None, x.stop, x.step)]
             return ":".join(ends[: 3 if ends[2] else 2])
         return self.argument(x, read)[0]
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call."""
         function, args, options = equation.function, equation.args, equation.options
-        texts = [self.argument(x, read) for x in args]
+        plain = function in SYMBOLS or function in ("minimum", "maximum")
+        texts = [self.argument(number_of(x, equation.dtype) if plain else x, read) for x in args]
 
         def at_least(text: Text, level: float) -> str:
             return text[0] if text[1] >= level else f"({text[0]})"
@@ -320,10 +327,25 @@ class Program:
             return f"{at_least(texts[0], level)} {symbol} {at_least(texts[1], right + (symbol in '+*') * 0.1)}", level
         if function == "negative" and len(texts) == 1:
             return f"-{at_least(texts[0], UNARY)}", UNARY
-        rest = [text for text, _ in texts] + [f"{key}={self.argument(x, read)[0]}" for key, x in options.items()]
+        if (function, args[1:]) in TRANSPOSED and len(equation.shape) == 2:
+            return f"{at_least(texts[0], ATOM)}.T", ATOM
+        shown = {key: short(key, x) for key, x in options.items() if (key, x) not in DEFAULTS}
+        rest = [text for text, _ in texts] + [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]
         if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
             return f"{at_least(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
         return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(rest)})", ATOM
+
+
+def number_of(x: Any, dtype: Any) -> Any:
+    """Return a number of the dtype of a result as Python's, which gives the same beside an array of that dtype."""
+    if type(x) in modules and not x.ndim and x.dtype == dtype and dtype.kind == "f" and math.isfinite(x):
+        return float(str(host.asarray(x.item(), dtype)[()]))
+    return x
+
+
+def short(key: str, x: Any) -> Any:
+    """Return an option as people write it."""
+    return x[0] if key == "axis" and isinstance(x, tuple) and len(x) == 1 else x
 
 
 def leaves(x: Any) -> Iterator[Any]:

@@ -27,7 +27,7 @@ class Replay(Generic[P, R]):
         self.traces = 0
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> R:
-        given = Given((args, options))
+        given = Given(self.function, args, options)
         known = self.calls.setdefault(given.key, [])
         for call in known:
             if call.holds():
@@ -87,6 +87,6 @@ def replay(function: Callable[P, R]) -> Replay[P, R]:
     >>> losses[-1] < losses[0]
     True
     >>> print(fast.source.splitlines()[0])
-    def step(xp, layer_weight, layer_bias, lr, momentum, weight_decay, x0, x1):
+    def step(xp, layer_weight, layer_bias, lr, momentum, weight_decay, x, y):
     """
     return Replay(function)

@@ -49,12 +49,17 @@ def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict
         args = renamed(equation.args, names)
         options = {key: renamed(x, names) for key, x in equation.options.items()}
         key = equation.function, key_of(args), *((name, key_of(x)) for name, x in options.items())
-        if key in first:
+        if key in first and read_by_any(args):
             names[equation.made] = first[key]
         else:
             first[key] = equation.made
             kept.append(replace(equation, args=args, options=options))
     return kept, names
+
+
+def read_by_any(args: Any) -> bool:
+    """Tell whether there is a value among arguments: zeros that are made twice may be two states."""
+    return next(refs(args), None) is not None
 
 
 def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Equation]:

@@ -49,7 +49,7 @@ class TracedCall:
         before = [tracing.set(tape), redraw.set(drawn)]
         try:
             swapped = self.swap(tape, source)
-            args, options = given.with_arrays(lambda i, array: source(array, lambda: self.arrays[i], f"x{i}"))
+            args, options = given.with_arrays(lambda i, array: source(array, lambda: self.arrays[i], given.names[i]))
             result = function(*args, **options)
             for optimizer in self.places.optimizers:
                 vars(optimizer).pop("current_groups", None)
