@@ -4,12 +4,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
+from keyword import iskeyword
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, read_outside, rolled
-from tinygrad_seq.replay.simplify import refs, without_repeats, without_unread
+from tinygrad_seq.replay.simplify import read_by, refs, without_repeats, without_unread
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
 
 width = 100  # no line becomes longer by writing a value where it is read
@@ -51,6 +53,10 @@ class Program:
         statements = self.needed(statements, outputs)
         self.reads = Counter(number for statement in statements for number in read_outside(statement))
         self.reads.update(outputs)
+        self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
+        self.last.update(dict.fromkeys(outputs, math.inf))
+        self.owner: dict[str, int] = {}  # of a name: the value that has it
+        self.now = 0  # which statement is being written
         self.labels = {twins.get(number, number): name for number, name in (*tape.names.items(), *names.items())}
         self.given = [source for source in tape.sources if source.number in self.reads]
         self.space = dict.fromkeys(("xp", "step", "range", "reversed", "t"))
@@ -59,18 +65,20 @@ class Program:
         self.series: dict[int, tuple[str, int]] = {}  # of values that a loop keeps in a list: its name, and which one
         self.lengths: dict[str, int] = {}  # of these lists
         self.literals: dict[Any, str] = {}
+        ends = Counter(source.name.rpartition(".")[2] for source in self.given)
         for source in self.given:
-            self.texts[source.number] = self.free_name(source.name), ATOM
+            end = source.name.rpartition(".")[2]
+            self.texts[source.number] = self.free_name(end if ends[end] == 1 else source.name), ATOM
         for number, array in tape.constants.items():
             if number in self.reads:
                 self.texts[number] = self.mention("constant", array), ATOM
         lines: list[str] = []
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
         readers = {number for statement in statements if isinstance(statement, Loop) for number in read_outside(statement)}
-        for statement in statements:
+        for self.now, statement in enumerate(statements):
             lines += self.loop(statement) if isinstance(statement, Loop) else self.line(statement, readers, outputs)
         result = "".join(f"{self.read(Ref(number))[0]}, " for number in outputs)
-        self.source = "\n".join([f"def step({head}):", *(f"    {line}" for line in lines), f"    return ({result})", ""])
+        self.source = "\n".join([f"def step({head}):", *(f"    {line}" for line in lines), f"    return {result or '()'}".rstrip(), ""])
         space = {key: value for key, value in self.space.items() if value is not None}
         exec(compile(self.source, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
@@ -87,14 +95,20 @@ class Program:
 
     # ---------------------------------------------------------------------------------------------------- names
 
-    def free_name(self, name: str) -> str:
-        """Return a name that nothing else has, and take it."""
+    def free_name(self, name: str, made: int | None = None) -> str:
+        """Return a name that nothing else has, and take it; for a value, one whose value is not read any more will do."""
         name = re.sub(r"\W+", "_", name).strip("_") or "x"
-        name = f"_{name}" if name[0].isdigit() else name
-        others = (f"{name}_{i}" for i in range(2, 1 << 30))
-        found = name if name not in self.space else next(other for other in others if other not in self.space)
+        name = f"_{name}" if name[0].isdigit() or iskeyword(name) else name
+        names = chain([name], (f"{name}_{i}" for i in count(2)))
+        found = next(each for each in names if each not in self.space or (made is not None and self.is_over(each)))
         self.space[found] = None
+        if made is not None:
+            self.owner[found] = made
         return found
+
+    def is_over(self, name: str) -> bool:
+        """Tell whether a name has a value that no statement from now on reads."""
+        return name in self.owner and self.last.get(self.owner[name], -1) < self.now
 
     def mention(self, name: str, x: Any) -> str:
         """Return a name for what has no text."""
@@ -114,7 +128,7 @@ class Program:
         if once and equation.made not in self.labels and len(text[0]) < width / 2:
             self.texts[equation.made] = text
             return
-        name = self.free_name(self.labels.get(equation.made, f"v{equation.made}"))
+        name = self.free_name(self.labels.get(equation.made, f"v{equation.made}"), equation.made)
         self.texts[equation.made] = name, ATOM
         yield f"{name} = {text[0]}"
 
@@ -126,17 +140,25 @@ class Program:
         late: dict[int, int] = {}  # of what is carried, the last position that reads it
         for i, equation in enumerate(loop.body):
             late.update((n, i) for n in positions_in(equation, Carried))
+        late_before = [n for n, i in late.items() if i > n]
         kept = {i: [n for n in made if n in self.reads] for i, made in enumerate(loop.made)}
         lists = {i: numbers for i, numbers in kept.items() if numbers and numbers != [loop.made[i][-1]]}
         names: dict[int, str] = {}
         for i, made in enumerate(loop.made):
             label = next((self.labels[number] for number in made if number in self.labels), None)
+            start = self.read(Ref(loop.starts[i]))[0] if i in loop.starts else ""
+            if start in self.owner and i not in late_before and self.last[loop.starts[i]] == self.now:
+                if not any(loop.starts[i] in read_by(equation) for equation in loop.body):
+                    names[i] = start  # goes on under its name
+                    self.owner[start] = made[-1]
+                    continue
             if label or i in loop.starts or kept[i]:
-                names[i] = self.free_name(label or f"v{made[0]}")
-        before = {n: self.free_name(f"{names[n]}_before") for n, i in late.items() if i > n}
+                names[i] = self.free_name(label or f"v{made[0]}", made[-1])
+        before = {n: self.free_name(f"{names[n]}_before") for n in late_before}
         step = self.direction(loop)
         for n, number in loop.starts.items():
-            yield f"{before.get(n, names[n])} = {self.read(Ref(number))[0]}"
+            if before.get(n, names[n]) != self.read(Ref(number))[0]:
+                yield f"{before.get(n, names[n])} = {self.read(Ref(number))[0]}"
         all_names = {i: self.free_name(f"{names[i]}_all") for i in lists}
         if all_names:
             yield ", ".join(all_names.values()) + " = " + ", ".join(["[]"] * len(all_names))
@@ -168,7 +190,7 @@ class Program:
             if uses[i] == 1 and i not in names and in_time and len(text[0]) < width / 2:
                 inner[i] = text
                 continue
-            names[i] = names.get(i) or self.free_name(f"v{equation.made}")
+            names[i] = names.get(i) or self.free_name(f"v{equation.made}", equation.made)
             inner[i] = names[i], ATOM
             lines.append(f"{names[i]} = {text[0]}")
             if i in lists:

@@ -87,6 +87,6 @@ def replay(function: Callable[P, R]) -> Replay[P, R]:
     >>> losses[-1] < losses[0]
     True
     >>> print(fast.source.splitlines()[0])
-    def step(xp, layer_weight, layer_bias, lr, momentum, weight_decay, x, y):
+    def step(xp, weight, bias, lr, momentum, weight_decay, x, y):
     """
     return Replay(function)
