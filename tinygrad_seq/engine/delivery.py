@@ -45,7 +45,7 @@ def result_of(g: Any, like: Array, recorded: bool) -> Any:
     if recorded:
         g = g.to(like.dtype)
         return make_tensor(g.array.copy(), g.node)
-    return make_tensor(modules[type(like)].array(g, dtype=like.dtype), None)
+    return make_tensor(modules[type(g)].array(g, dtype=like.dtype), None)
 
 
 def free(nodes: Iterable[Node]) -> None:

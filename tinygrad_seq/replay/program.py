@@ -55,6 +55,7 @@ class Program:
         self.reads.update(outputs)
         self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
         self.last.update(dict.fromkeys(outputs, math.inf))
+        self.inside: dict[int, set[int]] = {}  # of what is written where it is read: the values in its text
         self.owner: dict[str, int] = {}  # of a name: the value that has it
         self.now = 0  # which statement is being written
         self.labels = {twins.get(number, number): name for number, name in (*tape.names.items(), *names.items())}
@@ -104,6 +105,7 @@ class Program:
         self.space[found] = None
         if made is not None:
             self.owner[found] = made
+            self.last[made] = max(self.last.get(made, -1), self.now)
         return found
 
     def is_over(self, name: str) -> bool:
@@ -127,6 +129,9 @@ class Program:
         once = self.reads[equation.made] == 1 and equation.made not in in_loops and equation.made not in outputs
         if once and equation.made not in self.labels and len(text[0]) < width / 2:
             self.texts[equation.made] = text
+            inside = {n for number in read_by(equation) for n in self.inside.get(number, {number})}
+            self.inside[equation.made] = inside
+            self.last.update((n, max(self.last[n], self.last[equation.made])) for n in inside)
             return
         name = self.free_name(self.labels.get(equation.made, f"v{equation.made}"), equation.made)
         self.texts[equation.made] = name, ATOM
@@ -147,7 +152,8 @@ class Program:
         for i, made in enumerate(loop.made):
             label = next((self.labels[number] for number in made if number in self.labels), None)
             start = self.read(Ref(loop.starts[i]))[0] if i in loop.starts else ""
-            if start in self.owner and i not in late_before and self.last[loop.starts[i]] == self.now:
+            is_own = i in loop.starts and self.owner.get(start) == loop.starts[i]
+            if is_own and i not in late_before and self.last[loop.starts[i]] == self.now:
                 if not any(loop.starts[i] in read_by(equation) for equation in loop.body):
                     names[i] = start  # goes on under its name
                     self.owner[start] = made[-1]
