@@ -4,6 +4,7 @@ Every new total is computed before the first is assigned, and they are assigned 
 included, all leaves have their new `.grad` or all the old one.
 """
 
+import warnings
 from collections.abc import Iterable
 from threading import RLock
 from typing import Any
@@ -14,6 +15,7 @@ from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.recording import make_tensor
 
 delivering = RLock()  # threads that share parameters add to them one after the other
+deliveries = 0  # how many backwards have delivered to whatever leaves; an optimiser asks whether there was one
 
 
 def deliver(found: dict[Node, Any], recorded: bool) -> None:
@@ -26,10 +28,18 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
         if owner is not None and owner.node is not None and owner.node.requires_grad:
             given.append((owner, result_of(g, owner.array, recorded)))
     with delivering: add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
+    global deliveries
+    deliveries += 1
 
 
 def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -> None:
     """Replace each owner's `.grad` by its sum with what is given, and make the other changes, at once."""
+    if any(getattr(getattr(owner, "stored_grad", None), "stepped", False) for owner, _ in given):
+        warnings.warn(
+            "backward: an optimiser has used the gradients that are still there, and these are added to them: call "
+            "optimizer.zero_grad() before each backward (python -m tinygrad_seq explain zero-grad-forgotten)",
+            stacklevel=5,
+        )
     totals: dict[int, Any] = {}  # by owner: a leaf that was changed between its uses has had several nodes
     for owner, new in given:
         old = totals.get(id(owner), getattr(owner, "stored_grad", None))

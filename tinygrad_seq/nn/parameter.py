@@ -42,7 +42,7 @@ class Parameter(Tensor):
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""
         raise TypeError(
             f"{self.name or 'the Parameter'}: +=, -= and the like would make a plain Tensor of an nn.Parameter, and "
-            "train nothing: give it new values with p.assign(p - step)"
+            "train nothing: give it new values with p.assign(p - step) (python -m tinygrad_seq explain in-place)"
         )
 
     __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __imatmul__ = __iadd__
