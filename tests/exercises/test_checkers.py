@@ -3,11 +3,15 @@
 import re
 import textwrap
 
+import numpy as np
 import pytest
 
+import tinygrad_seq as ts
 from tinygrad_seq.engine.backend import default_device
 from tinygrad_seq.engine.primitive import registry
+from tinygrad_seq.exercises import gradients, libraries, sequences, steps
 from tinygrad_seq.exercises.__main__ import STOPS, main
+from tinygrad_seq.exercises.stop import Stop
 
 HEAD = "import numpy as np\nimport tinygrad_seq as ts\nfrom tinygrad_seq import nn\n"
 ENGINE = '''
@@ -132,18 +136,18 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("list(ts.grad(h.sum(), copies))", "list(ts.grad(h.sum(), copies))[::-1]", "order is reversed"),
         ("h @ copy.T).tanh()", "h.detach() @ copy.T).tanh()", "raised RuntimeError: grad: input 0"),
         ("copies = [ts.tensor(w_hh.numpy(), requires_grad=True) for _ in xs]", "copies = [w_hh for _ in xs]",
-         "they do not.*whole gradient"),
+         "whole gradient"),
         ("list(ts.grad(h.sum(), copies))", "[g.T for g in ts.grad(h.sum(), copies)]", "transposed"),
         ("list(ts.grad(h.sum(), copies))", "ts.grad(h.sum(), copies)[1:]", "returned 1 results; wanted: 2"),
     ],
     4: [
-        ("slope * (x + w_s * d_x), slope * (s + w_s * d_s)", "slope * x, slope * s", r"bptt\(xs=\[.*last term"),
-        ("slope * (s + w_s * d_s)", "slope * (new + w_s * d_s)", r"d w_s\n.*s_\(t-1\)"),
+        ("slope * (x + w_s * d_x), slope * (s + w_s * d_s)", "slope * x, slope * s", r"bptt\(xs = \[.*last term"),
+        ("slope * (s + w_s * d_s)", "slope * (new + w_s * d_s)", r"result 1,\n.*s_\(t-1\)"),
         ("slope * (x + w_s * d_x)", "slope * (x + d_x)", "factor w_s"),
         ("slope = 1 - new * new", "slope = 1.0", "slopes of tanh"),
         ("return d_x, d_s", "return d_s, d_x", "exchanged"),
         ("return d_x, d_s", "return -d_x, d_s", "sign is wrong"),
-        ("return d_x, d_s", "return ts.tensor(d_x), ts.tensor(d_s)", "without autograd"),
+        ("return d_x, d_s", "return ts.tensor(d_x), ts.tensor(d_s)", "type Tensor; wanted: float"),
         ("return d_x, d_s", "d_x, d_s", "returned None"),
     ],
     5: [
@@ -177,7 +181,8 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         (" / (1.0 + abs(x)) / (1.0 + abs(x)))", " / (1.0 + abs(x)))", "square is missing"),
         ("lambda g, _y, x: g / (1.0", "lambda g, _y, x: 1.0 / (1.0", "multiply by g"),
         ("@ts.primitive", "", "missing in the file.*@ts.primitive, above the function"),
-        ("softsign.vjps(", "str(", "no gradient: declare its rule"),
+        ("@ts.primitive", "", "missing in the file"),
+        ("softsign.vjps(", "str(", "x gets no gradient: .*no rule is declared"),
         ("g / (1.0 + abs(x)) / (1.0 + abs(x))", "g / (1.0 + x) / (1.0 + x)", "with the absolute value"),
         ("return x / (1.0 + abs(x))", "return x / (1.0 + x)", r"\|x\| stands in it"),
         ("g / (1.0 + abs(x)) / (1.0 + abs(x))", "g / (1.0 + np.abs(x)) / (1.0 + np.abs(x))",
@@ -187,7 +192,7 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("xp.std(x, axis=0)", "xp.var(x, axis=0)", "divided by the variance"),
         ("xp.mean(x, axis=0)", "xp.mean(x)", "mean is of all numbers"),
         ("(x - xp.mean(x, axis=0)) / xp.std(x, axis=0)", "(x - x.mean()) / x.std()", "of all numbers"),
-        ("xp.std(x, axis=0)", "np.std(x, axis=0)", "another library raised TypeError: NumPy was asked"),
+        ("xp.std(x, axis=0)", "np.std(x, axis=0)", "another library than NumPy, raised TypeError: NumPy was asked"),
         ("xp.std(x, axis=0)", "xp.std(x, axis=0, ddof=1)", "n - 1"),
         ("(x - xp.mean(x, axis=0)) / xp.std(x, axis=0)", "x - xp.mean(x, axis=0)", "not divided"),
     ],
@@ -238,6 +243,34 @@ def test_a_wrong_answer_is_told_the_cause(stop, right, wrong, says, capsys):
     assert status == 1 and text.startswith(f"stop {stop}: ") and re.search(says, text, flags=re.S), text
 
 
+NUMBERS = {"embed": 1, "elman": 2, "shares": 3, "bptt": 4, "encode_decode": 5, "clip": 6, "gru_step": 7, "softsign": 8,
+           "standardise": 9, "penalty": 11}  # fmt: skip
+ROOMS = (steps, sequences, gradients, libraries)
+FOUND = [stop for room in ROOMS for stop in vars(room).values() if type(stop) is Stop]
+MISTAKES = [(stop, *mistake) for stop in FOUND for mistake in stop.mistakes]
+
+
+def test_every_stop_is_reached():
+    assert {stop.name: STOPS[NUMBERS[stop.name]].__self__ for stop in FOUND} == {stop.name: stop for stop in FOUND}
+    assert set(NUMBERS) == {stop.name for stop in FOUND}
+
+
+@pytest.mark.parametrize("stop, old, new, why", MISTAKES)
+def test_each_mistake_is_told_apart_from_the_others(stop, old, new, why, capsys):
+    assert old in stop.source
+    text, status = said(NUMBERS[stop.name], stop.source.replace(old, new), capsys)
+    assert status == 1 and text.endswith(f"\n{why}\n"), text
+
+
+@pytest.mark.parametrize("trial", [0, 3, 19])
+def test_shares_add_up_to_the_gradient(trial):
+    xs, h, w_ih, w_hh = sequences.shares.given(trial).values()
+    total = sum(share.numpy() for share in sequences.shares.program()(xs, h, w_ih, w_hh))
+    for x in xs:
+        h = (x @ w_ih.T + h @ w_hh.T).tanh()
+    np.testing.assert_allclose(total, ts.grad(h.sum(), w_hh).numpy(), rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("source, says", [
     ("def bptt(xs, w_x, w_s):\n    return 1 +",
      r"answer\.py, line 5: this is not Python: invalid syntax\n    return 1 \+"),
@@ -247,7 +280,7 @@ def test_a_wrong_answer_is_told_the_cause(stop, right, wrong, says, capsys):
     ("bptt = 3", "'bptt' is no function"),
     ("def bptt(xs): pass", r"line 4: bptt is called with 3 arguments, but yours is bptt\(xs\)"),
     ("def bptt(xs, w_x, w_s):\n    return xs[9], 0.0",
-     r"bptt\(xs=.*raised IndexError.*\n    answer\.py, line 5: return xs\[9\]"),
+     r"bptt\(xs = .*raised IndexError.*\n    answer\.py, line 5: return xs\[9\]"),
     ("def bptt(xs, w_x, w_s):\n    return 1.0", "returned a float. Wanted: a list of 2"),
     ("def bptt(xs, w_x, w_s):\n    return 'a', 'b'", "a value of type str; wanted: float or int or number"),
     ("def bptt(xs, w_x, w_s):\n    return float('inf'), 0.0", "not finite: inf"),
@@ -279,3 +312,10 @@ def test_a_stop_without_an_exercise_is_refused(given, capsys):
     with pytest.raises(SystemExit) as ended:
         main(given)
     assert ended.value.code == 2 and "usage: python -m tinygrad_seq.exercises" in capsys.readouterr().err
+
+
+def test_a_missing_primitive_is_told_from_a_wrong_signature(capsys):
+    text, status = said(8, "def softsign(xp, x):\n    return x / (1.0 + abs(x))", capsys)
+    assert status == 1 and "Write: @ts.primitive above def softsign(xp, x):" in text
+    text, status = said(8, "def softsign(x):\n    return x / (1.0 + abs(x))", capsys)
+    assert status == 1 and re.search("softsign is a plain function|wanted", text)

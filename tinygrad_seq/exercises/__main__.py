@@ -3,17 +3,17 @@
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.exercises import engine, gradients, libraries, sequences, steps
-from tinygrad_seq.exercises.answer import Wrong, load
+from tinygrad_seq.exercises.answer import Answer, Wrong, load
 
-STOPS = {
-    0: engine.division, 1: steps.embed, 2: steps.elman, 3: sequences.shares, 4: sequences.bptt,
-    5: sequences.encode_decode, 6: gradients.clip, 7: steps.gru, 8: gradients.softsign, 9: libraries.standardise,
-    11: gradients.penalty,
+STOPS: dict[int, Callable[[Answer], str]] = {
+    0: engine.check, 1: steps.embed.check, 2: steps.elman.check, 3: sequences.shares.check, 4: sequences.bptt.check,
+    5: sequences.encode_decode.check, 6: gradients.clip.check, 7: steps.gru_step.check, 8: gradients.softsign.check,
+    9: libraries.standardise.check, 11: gradients.penalty.check,
 }  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings(), host.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            right = STOPS[given.stop].check(load(given.file))
+            right = STOPS[given.stop](load(given.file))
     except Wrong as wrong:
         print(f"stop {given.stop}: {wrong}")
         return 1

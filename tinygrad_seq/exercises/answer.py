@@ -42,6 +42,8 @@ class Answer:
             inspect.signature(found).bind(*parameters)
         except TypeError:
             line = found.__code__.co_firstlineno if hasattr(found, "__code__") else 1
+            if "xp" in inspect.signature(found).parameters:
+                wanted = f"@ts.primitive above def {name}(xp, {', '.join(parameters)}):"
             raise Wrong(
                 f"{self.path}, line {line}: {name} is called with {len(parameters)} arguments, but yours is "
                 f"{name}{inspect.signature(found)}. Write: {wanted}"
@@ -89,10 +91,12 @@ def told(error: BaseException, path: Path) -> str:
 
 
 def shown(value: Any, most: int = 3) -> str:
-    """Return numbers in a few words: up to so many as they are, more of them by their shape."""
-    if isinstance(value, list):
+    """Return a value in a few words: up to so many numbers as they are, more of them by their shape."""
+    if isinstance(value, list | tuple):
         return f"[{', '.join(map(shown, value[:3]))}{', ...' if len(value) > 3 else ''}]"
-    array = host.asarray(value)
+    if not isinstance(value, int | float | host.ndarray | host.generic | Tensor):
+        return getattr(value, "__name__", None) or type(value).__name__
+    array = numbers_in(value)
     return str(host.round(array, 6).tolist()) if array.size <= most else f"({', '.join(map(str, array.shape))})"
 
 

@@ -1,13 +1,13 @@
 """Stop 0: the reader's own engine, which is to divide. Its values and gradients are compared with the library's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.exercises.answer import Answer, Wrong, shown
-from tinygrad_seq.exercises.compare import Case, Stop
+from tinygrad_seq.exercises.compare import TRIALS, complaint, far
 
 Function = Callable[[Any, Any], Any]
 EXPRESSIONS: dict[str, Function] = {  # division comes last, so that a complaint of it is about it
@@ -37,35 +37,41 @@ CAUSES: dict[tuple[str, str], dict[str, Function]] = {  # what usual mistakes gi
 SHAPES = [((), ()), ((1, 1), (1, 1)), ((2, 2), (2, 2)), ((3, 3), (3, 3)), ((2, 3), (3,)), ((3, 1), (1, 2)), ((3,), ())]
 
 
-def cases(answer: Answer, make: Callable[[Any], Any], trial: int, generator: Any) -> Iterator[Case]:
-    """Yield values and gradients of expressions of two arrays."""
-    shapes = SHAPES[trial % len(SHAPES)]
-    arrays = [generator.choice([-1.0, 1.0], shape) * generator.uniform(0.5, 2.0, shape) for shape in shapes]
-    for name, expression in EXPRESSIONS.items():
-        if "@" not in name or (len(shapes[0]) == 2 and shapes[0] == shapes[1]):
-            yield from compared(answer, make, name, expression, arrays)
+def check(answer: Answer) -> str:
+    """Return what is right about an engine: values and gradients of expressions, for shapes that broadcast."""
+    make, worst = answer.function("Tensor", "value"), 0.0
+    for trial in range(TRIALS):
+        generator, shapes = host.random.default_rng(trial), SHAPES[trial % len(SHAPES)]
+        arrays = [generator.choice([-1.0, 1.0], shape) * generator.uniform(0.5, 2.0, shape) for shape in shapes]
+        for name, expression in EXPRESSIONS.items():
+            if "@" not in name or (len(shapes[0]) == 2 and shapes[0] == shapes[1]):
+                worst = max(worst, compared(answer, make, name, expression, arrays))
+    return f"values and gradients equal to the library's in {TRIALS} cases, largest difference {worst:.0e}"
 
 
-def compared(answer: Answer, make: Any, name: str, expression: Function, arrays: list[Any]) -> Iterator[Case]:
-    """Yield the value of one expression, and both gradients."""
+def compared(answer: Answer, make: Callable[..., Any], name: str, expression: Function, arrays: list[Any]) -> float:
+    """Return the largest difference in one expression: of its value, and of both gradients."""
     what = f"{name} with {' and '.join(f'{key} = {shown(array)}' for key, array in zip('ab', arrays))}"
     mine = [answer.call("Tensor(value)", make, array) for array in arrays]
     theirs = [tensor(array, requires_grad=True) for array in arrays]
     result, wanted = answer.call(what, expression, *mine), expression(*theirs)
     if getattr(result, "value", None) is None:
         raise Wrong(f"{what} returned {type(result).__name__}, which has no .value: return a Tensor.")
-    yield Case(f"The value of {what}", host.asarray(result.value), wanted.numpy())
     answer.call(f"({what}).sum().backward()", lambda: result.sum().backward())
-    gradients = grad(wanted.sum(), theirs)
-    for key, own, right, array in zip("ab", mine, gradients, arrays):
-        title, got, target = f"The gradient of ({what}) by {key}", getattr(own, "grad", None), right.numpy()
+    found = [result.value, *(getattr(each, "grad", None) for each in mine)]
+    targets = [wanted.numpy(), *(g.numpy() for g in grad(wanted.sum(), theirs))]
+    titles = [f"The value of {what}", *(f"The gradient of ({what}) by {key}" for key in "ab")]
+    for key, title, got, right in zip(" ab", titles, found, targets):
         if got is None:
             raise Wrong(f"{title} is None. Has the result {key} among its parents, with a rule?")
-        if host.shape(got) != target.shape:
+        if host.shape(got) != right.shape:
             hint = "sum over the axes that broadcasting repeated"
-            raise Wrong(f"{title} has the shape {host.shape(got)}, {key} itself {target.shape}: {hint}.")
+            raise Wrong(f"{title} has the shape {host.shape(got)}; wanted: {right.shape}. Does it {hint}?")
         causes = CAUSES.get((name, key), {}).items()
-        yield Case(title, host.asarray(got), target, {cause: summed(gives(*arrays), array) for cause, gives in causes})
+        named = [why for why, gives in causes if far(got, summed(gives(*arrays), arrays["ab".index(key)])) < 1e-9]
+        if not far(got, right) <= 1e-9:
+            raise complaint(title, host.asarray(got), right, "".join(named[:1]))
+    return max(map(far, found, targets))
 
 
 def summed(gradient: Any, like: Any) -> Any:
@@ -73,5 +79,3 @@ def summed(gradient: Any, like: Any) -> Any:
     x = tensor(like, requires_grad=True)
     return grad((x * tensor(gradient)).sum(), x).numpy()
 
-
-division = Stop("Tensor", ("value",), cases, "values and gradients equal to the library's")

@@ -1,135 +1,108 @@
-"""Stops 1, 2 and 7: a function of weights that a layer computes, too; its value and gradients are to be the layer's."""
+"""Stops 1, 2 and 7: the program of a layer, written out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq import nn
-from tinygrad_seq.engine.backend import host
-from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.functions.selection import take
-from tinygrad_seq.engine.functions.shapes import flip
 from tinygrad_seq.engine.graph import ancestors
-from tinygrad_seq.exercises.answer import Answer, Wrong, array_of, shown
-from tinygrad_seq.exercises.compare import Case, Stop
+from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.exercises.answer import Answer, Wrong
+from tinygrad_seq.exercises.stop import Arguments, Program, Stop
+from tinygrad_seq.nn.cell import Cell
+from tinygrad_seq.nn.gru import GRUCell
+from tinygrad_seq.nn.rnn import RNNCell
 
-Function = Callable[..., Any]
 STEP = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
 
 
-def leaves(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return Tensors of the arrays, which require a gradient if they are floating."""
-    return {name: tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()}
+def table_and_ids(trial: int, generator: Any) -> Arguments:
+    """Return a small table and ids, some of them twice."""
+    tokens, shape = 3 + trial % 3, ((3,), (2, 4), (), (0,))[trial % 4]
+    weight = tensor(generator.normal(size=(tokens, 2)), requires_grad=True)
+    return {"weight": weight, "ids": tensor(generator.integers(0, tokens, shape))}
 
 
-def compared(
-    answer: Answer, function: Function, arrays: Mapping[str, Any], wanted: Function, causes: Mapping[str, Function]
-) -> Iterator[Case]:
-    """Yield the value of the reader's function beside ours, and the gradient by every argument."""
-    what = f"{function.__name__}({', '.join(f'{key} = {shown(array)}' for key, array in arrays.items())})"
-    mine, theirs = leaves(arrays), leaves(arrays)
-    found, target = answer.call(what, function, *mine.values()), wanted(*theirs.values())
-    fitting = {cause: value_of(gives, arrays) for cause, gives in causes.items()}
-    yield Case(what, array_of(what, found, target.shape), target.numpy(), fitting)
-    keys, u = [key for key, x in mine.items() if x.requires_grad], host.random.default_rng(0).normal(size=target.shape)
-    right = grad((target * u).sum(), [theirs[key] for key in keys])
-    got = [None for _ in keys]
-    if found.requires_grad:
-        got = grad((found * u).sum(), [mine[key] for key in keys], retain_graph=True, allow_unused=True)
-    for key, g, r in zip(keys, got, right):
-        if g is None:
-            raise Wrong(f"{what} has the right value, but {key} gets no gradient: .numpy() or .detach() cuts it off.")
-        yield Case(f"The gradient of {what} by {key}", g.numpy(), r.numpy())
-    if function.__name__ == "embed" and any(n.op and n.op.name in ("take", "getitem") for n in ancestors([found.node])):
+def not_by_index(answer: Answer, function: Program, _: Any, trial: int) -> None:
+    """Refuse an `embed` that takes rows by their index."""
+    made = function(*embed.given(trial).values())
+    if any(node.op is not None and node.op.name in ("take", "getitem") for node in ancestors([made.node])):
         raise Wrong("embed: the numbers are right, but rows were taken by index. Multiply with ts.one_hot(ids, ...).")
 
 
-def value_of(function: Function, arrays: Mapping[str, Any]) -> Any:
-    """Return what a mistake would give, or NaN where it cannot be made with arrays of these shapes."""
-    try:
-        return function(*map(tensor, arrays.values())).numpy()
-    except ValueError:
-        return host.nan
-
-
-def embed_cases(answer: Answer, embed: Function, trial: int, generator: Any) -> Iterator[Case]:
-    """Yield rows of a small table, some of them twice."""
-    tokens, shape = 2 + trial % 4, ((3,), (2, 4), (), (0,))[trial % 4]
-    arrays = {"weight": generator.normal(size=(tokens, 2)), "ids": generator.integers(0, tokens, shape)}
-    causes: dict[str, Function] = {
-        "The ids count from the end: id 0 is the first row.": lambda weight, ids: take(flip(weight, 0), ids),
-        "The first row was taken for id 1: ids begin at 0.": lambda weight, ids: weight[ids - 1],
-    }
-    return compared(answer, embed, arrays, take, causes)
-
-
-def step_arrays(trial: int, generator: Any, rows: int) -> dict[str, Any]:
-    """Return the arguments of a step; `rows` blocks of the hidden size. In the first cases all sizes are 2."""
+def step(trial: int, generator: Any, blocks: int = 1) -> Arguments:
+    """Return the arguments of a step, with weights of so many blocks. In the first trials all sizes are 2."""
     batch, inputs, hidden = (2, 2, 2) if trial < 3 else generator.integers(1, 5, 3)
-    shapes = ((batch, inputs), (batch, hidden), (rows * hidden, inputs), (rows * hidden, hidden))
-    return dict(zip(STEP, (generator.normal(size=shape) for shape in (*shapes, rows * hidden, rows * hidden))))
+    rows = blocks * hidden
+    shapes = ((batch, inputs), (batch, hidden), (rows, inputs), (rows, hidden), rows, rows)
+    return {name: tensor(generator.normal(size=shape), requires_grad=True) for name, shape in zip(STEP, shapes)}
 
 
-def cell_step(kind: Callable[..., nn.Cell], **options: Any) -> Function:
+def step_of(kind: Callable[[int, int], Cell]) -> Program:
     """Return the step of a cell of the library, as a function of its weights."""
 
-    def step(x: Any, h: Any, *weights: Any) -> Any:
-        cell = kind(x.shape[1], h.shape[1], **options)
+    def law(x: Tensor, h: Tensor, *weights: Tensor) -> Any:
+        cell = kind(x.shape[1], h.shape[1])
         vars(cell).update(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights))
         return cell(x, h)
 
-    return step
+    return law
 
 
-ELMAN: dict[str, Function] = {
-    "This is the argument of tanh: the tanh is missing.": lambda x, h, w, v, b, c: x @ w.T + h @ v.T + b + c,
-    "w_hh has to be transposed: h @ w_hh.T.": lambda x, h, w, v, b, c: (x @ w.T + h @ v + b + c).tanh(),
-    "w_ih has to be transposed: x @ w_ih.T.": lambda x, h, w, v, b, c: (x @ w + h @ v.T + b + c).tanh(),
-    "Both weights have to be transposed.": lambda x, h, w, v, b, c: (x @ w + h @ v + b + c).tanh(),
-    "b_hh is missing.": lambda x, h, w, v, b, c: (x @ w.T + h @ v.T + b).tanh(),
-    "b_ih is missing.": lambda x, h, w, v, b, c: (x @ w.T + h @ v.T + c).tanh(),
-    "Both biases are missing.": lambda x, h, w, v, b, c: (x @ w.T + h @ v.T).tanh(),
-    "The old state is missing.": lambda x, h, w, v, b, c: (x @ w.T + b + c).tanh(),
-    "This is a sigmoid, not a tanh.": lambda x, h, w, v, b, c: (x @ w.T + h @ v.T + b + c).sigmoid(),
-}
-
-
-def gru_of(order: str, mixed: Callable[[Any, Any, Any], Any], bend: str = "tanh") -> Function:
-    """Return a GRU step whose blocks stand in this order ("rzn") and whose state is mixed(update, new, h)."""
-
-    def step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-        from_x = dict(zip(order, (x @ w_ih.T + b_ih).split(h.shape[1], 1)))
-        from_h = dict(zip(order, (h @ w_hh.T + b_hh).split(h.shape[1], 1)))
-        reset, update = ((from_x[gate] + from_h[gate]).sigmoid() for gate in "rz")
-        return mixed(update, getattr(from_x["n"] + reset * from_h["n"], bend)(), h)
-
-    return step
-
-
-def kept(update: Any, new: Any, h: Any) -> Any:
-    """Return the next state of a GRU."""
-    return (1.0 - update) * new + update * h
-
-
-GRU: dict[str, Function] = {
-    "The blocks are reset, update, new in this order; yours begin with update.": gru_of("zrn", kept),
-    "The blocks are reset, update, new in this order; yours end with update.": gru_of("rnz", kept),
-    "The blocks are reset, update, new in this order; yours begin with new.": gru_of("nrz", kept),
-    "update says how much of h stays: (1 - update) * new + update * h.":
-        gru_of("rzn", lambda update, new, h: update * new + (1.0 - update) * h),
-    "The reset gate acts after the product: reset * (h @ w_hn.T + b_hn).": cell_step(nn.GRUCell, reset_after=False),
-    "The new value has a tanh, not a sigmoid.": gru_of("rzn", kept, "sigmoid"),
-    "This is `new` alone: mix it with h.": gru_of("rzn", lambda update, new, h: new),
-}  # fmt: skip
-
-embed = Stop("embed", ("weight", "ids"), embed_cases, "value and gradient equal to nn.Embedding's")
+embed = Stop(
+    "embed",
+    "def embed(weight, ids): return ts.one_hot(ids, len(weight), weight.dtype) @ weight",
+    (
+        ("one_hot(ids", "one_hot(len(weight) - 1 - ids", "The ids count from the end: id 0 is the first row."),
+        ("one_hot(ids", "one_hot((ids.numpy() - 1) % len(weight)", "Ids begin at 0: id 0 is the first row."),
+    ),
+    table_and_ids,
+    "value and gradient equal to nn.Embedding's",
+    law=take,
+    more=not_by_index,
+)
 elman = Stop(
-    "elman", STEP,
-    lambda answer, f, trial, rng: compared(answer, f, step_arrays(trial, rng, 1), cell_step(nn.RNNCell), ELMAN),
+    "elman",
+    "def elman(x, h, w_ih, w_hh, b_ih, b_hh): return (x @ w_ih.T + b_ih + h @ w_hh.T + b_hh).tanh()",
+    (
+        (".tanh()", "", "This is the argument of tanh: the tanh is missing."),
+        ("w_hh.T", "w_hh", "w_hh has to be transposed: h @ w_hh.T."),
+        ("w_ih.T", "w_ih", "w_ih has to be transposed: x @ w_ih.T."),
+        (".T", "", "Both weights have to be transposed."),
+        ("+ b_hh", "", "b_hh is missing."),
+        ("+ b_ih", "", "b_ih is missing."),
+        ("+ b_ih + h @ w_hh.T + b_hh", "+ h @ w_hh.T", "Both biases are missing."),
+        ("+ h @ w_hh.T", "", "The old state is missing."),
+        (".tanh()", ".sigmoid()", "This is a sigmoid, not a tanh."),
+    ),
+    step,
     "value and gradients equal to nn.RNNCell's",
-)  # fmt: skip
-gru = Stop(
-    "gru_step", STEP,
-    lambda answer, f, trial, rng: compared(answer, f, step_arrays(trial, rng, 3), cell_step(nn.GRUCell), GRU),
+    law=step_of(RNNCell),
+)
+ORDER = "The blocks stand in the order reset, update, new; yours begin with"
+gru_step = Stop(
+    "gru_step",
+    """
+def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
+    from_x, from_h = (x @ w_ih.T + b_ih).split(h.shape[1], 1), (h @ w_hh.T + b_hh).split(h.shape[1], 1)
+    r, z, n = 0, 1, 2
+    reset, update = (from_x[r] + from_h[r]).sigmoid(), (from_x[z] + from_h[z]).sigmoid()
+    new = (from_x[n] + reset * from_h[n]).tanh()
+    return (1.0 - update) * new + update * h
+""",
+    (
+        ("0, 1, 2", "1, 0, 2", f"{ORDER} update, reset."),
+        ("0, 1, 2", "0, 2, 1", f"{ORDER} reset, new."),
+        ("0, 1, 2", "1, 2, 0", f"{ORDER} new, reset."),
+        ("0, 1, 2", "2, 1, 0", f"{ORDER} new, update."),
+        ("(1.0 - update) * new + update * h", "update * new + (1.0 - update) * h",
+         "update says how much of h stays: (1 - update) * new + update * h."),
+        ("reset * from_h[n]", "(reset * h) @ w_hh[-h.shape[1]:].T + b_hh[-h.shape[1]:]",
+         "The reset gate acts after the product: reset * (h @ w_hn.T + b_hn)."),
+        ("+ reset * from_h[n]).tanh()", "+ reset * from_h[n]).sigmoid()", "The new value has a tanh, not a sigmoid."),
+        ("return (1.0 - update) * new + update * h", "return new", "This is `new` alone: mix it with h."),
+    ),
+    lambda trial, generator: step(trial, generator, 3),
     "value and gradients equal to nn.GRUCell's",
+    law=step_of(GRUCell),
 )  # fmt: skip
