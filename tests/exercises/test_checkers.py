@@ -142,7 +142,7 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
     ],
     4: [
         ("slope * (x + w_s * d_x), slope * (s + w_s * d_s)", "slope * x, slope * s", r"bptt\(xs = \[.*last term"),
-        ("slope * (s + w_s * d_s)", "slope * (new + w_s * d_s)", r"result 1,\n.*s_\(t-1\)"),
+        ("slope * (s + w_s * d_s)", "slope * (new + w_s * d_s)", r"\)\[1\]\n.*s_\(t-1\)"),
         ("slope * (x + w_s * d_x)", "slope * (x + d_x)", "factor w_s"),
         ("slope = 1 - new * new", "slope = 1.0", "slopes of tanh"),
         ("return d_x, d_s", "return d_s, d_x", "exchanged"),

@@ -58,7 +58,7 @@ class Stop(NamedTuple):
         results = list_of(what, found, len(wanted)) if many else [found]
         values, differences = listed(wanted), []
         for i, (result, value) in enumerate(zip(results, values)):
-            title = f"{what}, result {i}," if many else what
+            title = f"{what}[{i}]" if many else what
             array = array_of(title, result, value.shape, *self.kinds)
             differences.append(far(array, value))
             if not differences[-1] <= self.sharp:
