@@ -567,6 +567,8 @@ FAULTS = [
           "test_mistakes.py"),
     Fault("gradients are never used up", "optim/optimizer.py", '(parameter.grad, "stepped", True)',
           '(parameter.grad, "stepped", False)', "test_mistakes.py"),
+    Fault("a step by hand uses nothing up", "nn/parameter.py", "self.grad.stepped = True", "pass",
+          "test_mistakes.py"),
     Fault("a step that changes nothing is not told", "optim/optimizer.py", "if not changes and", "if False and",
           "test_mistakes.py"),
     Fault("a step without a backward is a mistake", "optim/optimizer.py",

@@ -130,6 +130,17 @@ def test_a_gradient_of_before_a_step_is_warned_of_and_as_an_error_changes_nothin
         optimizer.step()
 
 
+def test_a_step_by_hand_uses_a_gradient_up():
+    w = nn.Parameter([1.0])
+    w.assign([2.0])
+    for _ in range(2):
+        w.grad = None
+        (w * w).sum().backward()
+        w.assign(w - 0.1 * w.grad)
+    with pytest.warns(UserWarning, match="zero-grad-forgotten"):
+        (w * w).sum().backward()
+
+
 def test_a_step_without_any_backward_is_no_mistake():
     """So one looks at a schedule."""
     w = nn.Parameter([1.0])

@@ -45,8 +45,8 @@ def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -
         changes.append((owner, "stored_grad", new))
     if stale:
         warnings.warn(
-            "backward: an optimiser has used the gradients that are still there, and these are added to them: call "
-            "optimizer.zero_grad() before each backward (python -m tinygrad_seq explain zero-grad-forgotten)",
+            "backward: a step has used the gradients that are still there, and these are added to them: call "
+            "zero_grad() before each backward (python -m tinygrad_seq explain zero-grad-forgotten)",
             stacklevel=5,
         )
     commit(changes)  # in their order: of several totals of one owner the last counts

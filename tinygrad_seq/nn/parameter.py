@@ -37,6 +37,8 @@ class Parameter(Tensor):
                 f"the new value {array.shape} and {array.dtype}"
             )
         self.array = array.copy()
+        if self.grad is not None:
+            self.grad.stepped = True  # used up, as by an optimiser
 
     def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""
