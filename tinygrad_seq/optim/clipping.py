@@ -45,7 +45,10 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         norm = top * power(total, 1 / norm_type)
     if not math.isfinite(norm):
         why = f"norm_type={norm_type:g} is too small for it" if math.isfinite(top) else "some gradient is not finite"
-        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm}: {why}")
+        page = "nan" if math.isnan(norm) else "exploding-gradients"
+        raise RuntimeError(
+            f"clip_grad_norm_: the norm of the gradients is {norm}: {why} (python -m tinygrad_seq explain {page})"
+        )
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
         commit([(p, "stored_grad", make_tensor(g * scale)) for p, g in held])
