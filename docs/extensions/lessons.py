@@ -6,6 +6,7 @@ shows that page below the picture, too.
 
 import re
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 
 import jupytext
@@ -26,13 +27,23 @@ def is_lesson(docname: str) -> bool:
 
 
 def notebook(page: Path):
-    """Return a page as a notebook that stands alone: with its pictures, and nothing that a notebook would run by mistake."""
+    """Return a page as a notebook that stands alone: with its pictures in it, and nothing that would run by mistake."""
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"^```(sh|py)$", "```text", text, flags=re.MULTILINE)
-    text = re.sub(r"^<details><summary>(.+)</summary>$", r"**\1**", text, flags=re.MULTILINE).replace("</details>", "")
+    text = re.sub(r"^<details><summary>(.+)</summary>$", r"**\1**", text, flags=re.MULTILINE).replace("</details>\n", "")
     made = jupytext.reads(text, fmt="md")
+    for cell in made.cells:
+        if names := pages.PICTURE.findall(cell.source):
+            cell.source = cell.source.replace("](figures/", "](attachment:")
+            cell.attachments = {name: attached(page.parent / "figures" / name) for name in names}
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return made
+
+
+def attached(picture: Path) -> dict[str, str]:
+    """Return a picture as a notebook holds it."""
+    kind = "image/svg+xml" if picture.suffix == ".svg" else "image/png"
+    return {kind: b64encode(picture.read_bytes()).decode()}
 
 
 def add(app, docname: str, source: list[str]) -> None:
