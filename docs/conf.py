@@ -13,16 +13,19 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "extensions")]
 
 import ziamath  # noqa: E402
+from source_files import linkcode_resolve  # noqa: E402, F401
 
 import tinygrad_seq  # noqa: E402
-from source_files import linkcode_resolve  # noqa: E402, F401
 
 project = "tinygrad_seq"
 author = "the tinygrad_seq authors"
 copyright = author
 version = release = tinygrad_seq.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "table_of_contents", "source_files", "docstrings", "mathml", "lessons"]
+extensions = [
+    *("myst_parser", "sphinx.ext.autodoc", "sphinx.ext.linkcode"),
+    *("table_of_contents", "source_files", "docstrings", "mathml", "lessons"),  # ours
+]
 root_doc = "docs/index"
 include_patterns = ["docs/**.md", "demos/README.md", "tinygrad_seq/**.md"]
 exclude_patterns = [".*", "site", "runs", "tests"]

@@ -72,9 +72,9 @@ def signature(app, what, name, value, options, arguments, returns):
     """Return the signature of an op as it is called: that of its forward, without the module of arrays."""
     if hasattr(value, "op"):
         found = inspect.signature(value.op.forward)
-        first, *others = found.parameters.values()
-        return str(found.replace(parameters=[p.replace(annotation=p.empty) for p in others],
-                                 return_annotation=found.empty)), None  # fmt: skip
+        _, *others = found.parameters.values()
+        parameters = [parameter.replace(annotation=parameter.empty) for parameter in others]
+        return str(found.replace(parameters=parameters, return_annotation=found.empty)), None
     return None
 
 

@@ -13,6 +13,8 @@ import jupytext
 import pages
 
 FIGURE = re.compile(r"^!\[[^]]*\]\(figures/([^)]+)\.svg\)$", re.MULTILINE)
+NOT_TO_RUN = re.compile(r"^```(sh|py)$", re.MULTILINE)
+FOLDED = re.compile(r"^<details><summary>(.+)</summary>$", re.MULTILINE)
 TITLE = re.compile(r"^# .+\n", re.MULTILINE)
 TOOLS = '\n<p class="tools"><a href="{stem}.ipynb" download>Download as a notebook</a></p>\n'
 PLAY = (
@@ -28,10 +30,8 @@ def is_lesson(docname: str) -> bool:
 
 def notebook(page: Path):
     """Return a page as a notebook that stands alone: with its pictures in it, and nothing that would run by mistake."""
-    text = page.read_text(encoding="utf-8")
-    text = re.sub(r"^```(sh|py)$", "```text", text, flags=re.MULTILINE)
-    text = re.sub(r"^<details><summary>(.+)</summary>$", r"**\1**", text, flags=re.MULTILINE).replace("</details>\n", "")
-    made = jupytext.reads(text, fmt="md")
+    text = NOT_TO_RUN.sub("```text", page.read_text(encoding="utf-8"))
+    made = jupytext.reads(FOLDED.sub(r"**\1**", text).replace("</details>\n", ""), fmt="md")
     for cell in made.cells:
         if names := pages.PICTURE.findall(cell.source):
             cell.source = cell.source.replace("](figures/", "](attachment:")

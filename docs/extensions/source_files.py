@@ -7,7 +7,6 @@ the lines that it is about.
 
 import inspect
 import sys
-
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 from shutil import copyfile

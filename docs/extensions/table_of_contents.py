@@ -20,7 +20,8 @@ def add(app, docname: str, source: list[str]) -> None:
     """Add the map, as Sphinx wants it, below the map as people read it."""
     if docname == app.config.root_doc:
         for title, pages in entries(source[0], dirname(docname)):
-            source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n" + "\n".join(f"/{p}" for p in pages) + "\n```"
+            listed = "\n".join(f"/{page}" for page in pages)
+            source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{listed}\n```"
 
 
 def open_at_the_map(app, error) -> None:

@@ -3,8 +3,8 @@
     python docs/figures/house.py            writes house.dot, and house.svg with Graphviz
     python docs/figures/house.py --check    says whether house.dot is what the imports say now
 
-An arrow leads from a room to one that imports it. An import that others imply (`nn` imports `graph`, but `ops` does, too,
-and `nn` imports `ops`) is left out: what is drawn is the transitive reduction. Where a room stands is said here.
+An arrow leads from a room to one that imports it. An import that others imply (`nn` imports `graph`, but `ops` does,
+too, and `nn` imports `ops`) is left out: what is drawn is the transitive reduction. Where a room stands is said here.
 """
 
 import ast
@@ -27,7 +27,7 @@ FLOORS = [  # from the ground up: what a floor is for, and its rows of rooms, ea
 ]
 ROOMS = {  # what is in a room; the rooms of the engine with their modules
     "arrays": ("NumPy or CuPy", "backend commit hints notebook"),
-    "graph": ("nodes, scopes", "graph scope context_decorator arguments norms freed_graph"),
+    "graph": ("nodes, scopes", "graph scope context_decorator arguments norms freed_graph leaves"),
     "ops": ("forward and rules", "recording coercion primitive ops functions"),
     "time": ("finds the same step", "timeline same_step recurrence periods loop_ends found_steps"),
     "tensor": ("a handle on a node", "tensor creation random"),
@@ -43,6 +43,7 @@ ROOMS = {  # what is in a room; the rooms of the engine with their modules
     "testing": ("the laws of an op", ""),
     "__init__": ("the table of contents", ""),
 }
+PROGRAMS = ("__main__", "exercises", "explain")  # are run, and no part of the house
 READERS = ("backprop", "drawing", "flow")  # of the graph
 COLUMN, ROW, WIDTH, HEIGHT, MARGIN = 126, 74, 112, 42, 16  # in points
 LIGHT = {"paper": "#FFFFFF", "floor": "#F5F6F8", "frame": "#DDE2E8", "room": "#FEFEFE", "ink": "#1F2933",
@@ -76,7 +77,7 @@ def imports() -> set[tuple[str, str]]:
                 for alias in node.names:  # a module, or what a module defines
                     longer = ".".join([*home, alias.name])
                     found.add((room_of(name), room_of(longer if longer in modules else ".".join(home))))
-    return {(room, other) for room, other in found if room != other}
+    return {pair for pair in found if pair[0] != pair[1] and not set(PROGRAMS) & set(pair)}
 
 
 def reduced(edges: set[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -102,7 +103,7 @@ def places() -> dict[str, tuple[float, float]]:
 
 
 def line(start: tuple[float, float], end: tuple[float, float]) -> str:
-    """Return the curve from the top of a room to the bottom of a higher one, or from side to side, as Graphviz reads it."""
+    """Return the curve from the top of a room to the bottom of a higher one, or from side to side, for Graphviz."""
     (x, y), (u, v) = start, end
     if y == v:
         points = [(x + WIDTH / 2, y), (x + WIDTH / 2 + 4, y), (u - WIDTH / 2 - 11, v), (u - WIDTH / 2 - 7, v)]
@@ -118,7 +119,8 @@ def line(start: tuple[float, float], end: tuple[float, float]) -> str:
 def drawn() -> Digraph:
     """Return the house as a graph for Graphviz, which has only to draw it."""
     at = places()
-    left, right = min(x for x, _ in at.values()) - WIDTH / 2 - MARGIN, max(x for x, _ in at.values()) + WIDTH / 2 + MARGIN
+    columns = [x for x, _ in at.values()]
+    left, right = min(columns) - WIDTH / 2 - MARGIN, max(columns) + WIDTH / 2 + MARGIN
     house = Digraph("house", engine="neato")
     house.attr(layout="nop2", bgcolor=LIGHT["paper"], fontname="Helvetica", pad="0.1")
     house.attr("node", shape="box", style="rounded,filled", fontname="Helvetica", fontsize="13", fixedsize="true",
@@ -130,7 +132,7 @@ def drawn() -> Digraph:
         bottom, top = min(heights) - HEIGHT / 2 - MARGIN, max(heights) + HEIGHT / 2 + MARGIN
         with house.subgraph(name=f"cluster_{level}") as floor:
             floor.attr(label=title, bb=f"{left:.1f},{bottom:.1f},{right:.1f},{top:.1f}", style="rounded,filled",
-                       lp=f"{left + 12 + width(title, 12) / 2:.1f},{top - 12:.1f}", fillcolor=LIGHT["floor"],
+                       lp=f"{left + 12 + 0.79 * width(title, 12) / 2:.1f},{top - 12:.1f}", fillcolor=LIGHT["floor"],
                        color=LIGHT["frame"], fontcolor=LIGHT["quiet"], fontsize="12")  # fmt: skip
             for room in (room for row in rows for room in row):
                 name = f'<<b>{room}</b><br/><font point-size="10" color="{LIGHT["quiet"]}">{ROOMS[room][0]}</font>>'
