@@ -12,6 +12,7 @@ import tinygrad_seq
 
 CODE = re.compile(r"`([^`]+)`")
 MARKUP = re.compile(r"([\\*|_])")
+RESULTS = ("Batches", "Derivation", "Drawing", "Frame", "Influence", "Items", "Primitive", "Record")  # functions make
 ROOMS = ("", "nn.", "optim.", "data.", "flow.")
 
 
@@ -69,7 +70,12 @@ def process(app, what, name, value, options, lines: list[str]) -> None:
 
 
 def signature(app, what, name, value, options, arguments, returns):
-    """Return the signature of an op as it is called: that of its forward, without the module of arrays."""
+    """Return the signature of an op as it is called: that of its forward, without the module of arrays.
+
+    What functions return has none: nobody makes it by hand.
+    """
+    if name.rpartition(".")[2] in RESULTS:
+        return "", None
     if hasattr(value, "op"):
         found = inspect.signature(value.op.forward)
         _, *others = found.parameters.values()
