@@ -93,6 +93,7 @@ def main(args):
     plot_losses(losses, [*checks, (step, nats)], "Learning to write", args.out / "loss.png")
     ((x, y),) = ts.data.bptt_batches(held_out[:13], 1, min(12, len(held_out) - 1))
     loss = nn.cross_entropy(model(x)[0], y).named("loss")
+    model.zero_grad()
     loss.backward(retain_graph=True)
     drawing = ts.draw(loss, show="gradient")  # the network unrolled, with the gradient on its way back
     for kind in ("svg", "html"):

@@ -149,6 +149,7 @@ def test_grad_is_watched_as_backward_is():
         assert ts.grad(y, w).tolist() == [np.inf]
 
 
+@pytest.mark.filterwarnings("ignore:backward. the loss is nan")
 def test_a_loss_that_is_nan_is_refused_before_backward():
     w = leaf([1.0])
     loss = (w * np.nan).sum()
@@ -194,6 +195,7 @@ def nan_flows():
     return np.isnan(y.item())
 
 
+@pytest.mark.filterwarnings("ignore:backward. the loss is nan")
 def test_outside_nan_flows():
     assert nan_flows()
     with contextlib.suppress(RuntimeError), ts.detect_anomaly():
@@ -203,6 +205,7 @@ def test_outside_nan_flows():
         assert np.isnan((leaf([0.0]) / 0.0).item())
 
 
+@pytest.mark.filterwarnings("ignore:backward. the loss is nan")
 def test_other_threads_are_not_watched():
     found = []
     with ts.detect_anomaly():

@@ -183,6 +183,7 @@ def test_values_on_a_device_are_told_too(gpu):
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("style", [{}, {"view": "rolled"}, {"params": "shared"}, {"depth": 0}, {"depth": 2}])
+@pytest.mark.filterwarnings("ignore:backward. the loss is nan")
 def test_whatever_a_graph_holds_and_however_it_is_folded_the_page_tells(gpu, device, style):
     """Ids, masks, nothing at all, single numbers, what is not finite; and after the graph was freed."""
 

@@ -7,11 +7,13 @@ graph; it is written nowhere else.
     free      the saved arrays, not the parents: a loss can still be drawn after its backward (both in delivery.py)
 """
 
+import warnings
 from collections.abc import Iterable, Sequence, Set
+from math import isfinite
 from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
-from tinygrad_seq.engine.backend import device_of, modules
+from tinygrad_seq.engine.backend import device_of, host, modules
 from tinygrad_seq.engine.delivery import deliver, free, result_of
 from tinygrad_seq.engine.freed_graph import (
     check_not_in_use,
@@ -28,6 +30,7 @@ from tinygrad_seq.engine.walk import Observer, walk
 def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: bool, create_graph: bool) -> None:
     """Add the gradient of the outputs to the `.grad` of every leaf they were made from."""
     start = starting_gradients(outputs, gradients, create_graph)
+    warn_unless_finite(outputs)
     nodes = searched(start)
     if not retain_graph:
         check_not_in_use(nodes)
@@ -73,7 +76,10 @@ def grad(
         )
     for i, source in enumerate(sources):
         if source.node is None or not source.node.requires_grad:
-            raise RuntimeError(f"grad: input {i} does not require a gradient: make it with requires_grad=True")
+            raise RuntimeError(
+                f"grad: input {i} does not require a gradient: make it with requires_grad=True "
+                "(python -m tinygrad_seq explain nothing-requires-grad)"
+            )
     start = starting_gradients(results, grad_outputs, create_graph, "grad")
     wanted = {source.node for source in sources}
     nodes = between(searched(start), wanted)
@@ -118,14 +124,16 @@ def starting_gradients(
         array, node = output.array, output.node
         if node is None or not node.requires_grad:
             raise RuntimeError(
-                f"{op}: this Tensor was not made from anything that requires a gradient, or was made under no_grad: "
-                "make a leaf with requires_grad=True"
+                f"{op}: this Tensor was not made from anything that requires a gradient, or was made under no_grad, or "
+                "from numbers (.item(), .numpy()): make a leaf with requires_grad=True "
+                "(python -m tinygrad_seq explain nothing-requires-grad)"
             )
         xp = modules[type(array)]
         if gradient is None and array.size != 1:
             raise RuntimeError(
                 f"{op}: a gradient is implied only for an output of one element, this one has shape "
-                f"{array.shape}: reduce it (.sum(), .mean()) or give gradient="
+                f"{array.shape}: reduce it (.sum(), .mean()) or give gradient= "
+                "(python -m tinygrad_seq explain loss-not-scalar)"
             )
         if not isinstance(gradient, Value):
             try:
@@ -145,6 +153,17 @@ def starting_gradients(
         gradient = gradient if recorded else gradient.array
         start[node] = start[node] + gradient if node in start else gradient
     return start
+
+
+def warn_unless_finite(outputs: Iterable[Value]) -> None:
+    """Warn of a loss that is NaN or inf, where no watch does. A GPU is not asked: the host would have to wait."""
+    for array in (output.array for output in outputs if type(current.get().recording) is bool):
+        if array.size == 1 and modules[type(array)] is host and not isfinite(array.item()):
+            warnings.warn(
+                f"backward: the loss is {array.item()}, and so its gradients teach nothing: ts.detect_anomaly() says "
+                "where that began (python -m tinygrad_seq explain nan)",
+                stacklevel=4,
+            )
 
 
 def searched(start: Iterable[Node]) -> list[Node]:

@@ -75,7 +75,8 @@ def without_history(name: str, value: Value, instead: str = PARTS) -> Array:
     """Return the array of a Tensor that leaves the graph; refuse where its gradient would be lost in silence."""
     if value.node is not None and value.node.requires_grad and current.get().recording is not False:
         raise TypeError(
-            f"{name}: the gradient of this Tensor would be lost in silence: use {instead}, or .detach() it first"
+            f"{name}: the gradient of this Tensor would be lost in silence: use {instead}, or .detach() it first "
+            "(python -m tinygrad_seq explain numpy-in-the-middle)"
         )
     return value.array
 

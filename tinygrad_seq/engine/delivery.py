@@ -4,6 +4,7 @@ Every new total is computed before the first is assigned, and they are assigned 
 included, all leaves have their new `.grad` or all the old one.
 """
 
+import warnings
 from collections.abc import Iterable
 from threading import RLock
 from typing import Any
@@ -14,10 +15,12 @@ from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.recording import make_tensor
 
 delivering = RLock()  # threads that share parameters add to them one after the other
+deliveries = 0  # how many backwards have delivered to whatever leaves; an optimiser asks whether there was one
 
 
 def deliver(found: dict[Node, Any], recorded: bool) -> None:
     """Add to `.grad`: of all leaves or of none, and nothing to one that was frozen since the forward."""
+    global deliveries
     changes: list[Change] = []
     given = []
     for node, g in found.items():
@@ -26,17 +29,26 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
         if owner is not None and owner.node is not None and owner.node.requires_grad:
             given.append((owner, result_of(g, owner.array, recorded)))
     with delivering: add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
+    deliveries += 1
 
 
 def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -> None:
     """Replace each owner's `.grad` by its sum with what is given, and make the other changes, at once."""
     totals: dict[int, Any] = {}  # by owner: a leaf that was changed between its uses has had several nodes
+    stale = False
     for owner, new in given:
         old = totals.get(id(owner), getattr(owner, "stored_grad", None))
         if old is not None:
+            stale = stale or getattr(old, "stepped", False)
             new = old + new if recorded else make_tensor(old.array + new.array, None)
         totals[id(owner)] = new
         changes.append((owner, "stored_grad", new))
+    if stale:
+        warnings.warn(
+            "backward: a step has used the gradients that are still there, and these are added to them: call "
+            "zero_grad() before each backward (python -m tinygrad_seq explain zero-grad-forgotten)",
+            stacklevel=5,
+        )
     commit(changes)  # in their order: of several totals of one owner the last counts
 
 

@@ -38,7 +38,8 @@ def undetached_state(nodes: list[Node], earlier: set[Scope | None]) -> str | Non
             forward_only = ("direction", "forward") in entries and ("direction", "reverse") not in entries
             return (
                 f"{name} was given a state of its earlier calls: cut it after each backward with state.detach(), a "
-                f"tuple part by part{', as ts.truncated does' if forward_only else ''}"
+                f"tuple part by part{', as ts.truncated does' if forward_only else ''} "
+                "(python -m tinygrad_seq explain detach-forgotten)"
             )
     return None
 
@@ -47,7 +48,7 @@ def explain_freed(nodes: list[Node]) -> str:
     """Return the message for a graph in which some nodes were freed by an earlier backward."""
     freed = [node for node in nodes if node.saved is None]
     advice = undetached_state(nodes, {call_of(node) for node in freed}) or (
-        "a state of earlier steps wants state.detach()"
+        "a state of earlier steps wants state.detach() (python -m tinygrad_seq explain backward-twice)"
     )
     return (
         f"backward: the graph was freed by an earlier backward, at {newest(freed)}. To go through it twice, pass "

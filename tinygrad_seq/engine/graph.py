@@ -67,6 +67,7 @@ class Value:
     array: Array
     node: Node | None
     stored_grad: Any
+    stepped: bool  # of a gradient: True, set where a step has used it
 
 
 def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:

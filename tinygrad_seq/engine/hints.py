@@ -89,7 +89,8 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
 def no_attribute(owner: str, name: str, elsewhere: str | None = None) -> AttributeError:
     """Return the error for a name that does not exist, with what it is called here, if that is known."""
     in_place = name.endswith("_") and not name.startswith("_")
-    hint = ATTRIBUTES.get(name) or elsewhere or (never_changes if in_place else None)
+    page = " (python -m tinygrad_seq explain in-place)"
+    hint = ATTRIBUTES.get(name) or elsewhere or (never_changes + page if in_place else None)
     return AttributeError(f"{owner} has no {name!r}" + (f"; here: {hint}" if hint else ""), name=name)
 
 

@@ -11,8 +11,9 @@ from weakref import ref
 from tinygrad_seq.engine import backend, backprop
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
-from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, leaf_after, mark_detached
+from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
 from tinygrad_seq.engine.hints import missing, never_changes, public
+from tinygrad_seq.engine.leaves import check_gradient, differentiable, in_place, warn_of_no_gradient
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
 
@@ -27,13 +28,6 @@ def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tens
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
     """Return the operator for a Tensor on the right-hand side."""
     return lambda self, other: op(other, self)
-
-
-def differentiable(method: str, x: Value) -> Node:
-    """Return the node of a Tensor that a gradient reaches; refuse any other."""
-    if x.node is None or not x.node.requires_grad:
-        raise RuntimeError(f"{method}: this Tensor does not require a gradient")
-    return x.node
 
 
 @returned_by_ops
@@ -95,16 +89,14 @@ class Tensor(Value):
     @property
     def grad(self) -> "Tensor | None":
         """Return the sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
-        return getattr(self, "stored_grad", None)
+        found: Tensor | None = getattr(self, "stored_grad", None)
+        if found is None and not self.is_leaf:
+            warn_of_no_gradient(self)
+        return found
 
     @grad.setter
     def grad(self, value: "Tensor | None") -> None:
-        if value is not None:
-            if not isinstance(value, Tensor):
-                raise TypeError(f"grad must be a Tensor or None, got {type(value).__name__}")
-            got, expected = (value.shape, value.dtype, value.device), (self.shape, self.dtype, self.device)
-            if got != expected:
-                raise ValueError(f"grad must have the Tensor's shape, dtype and device {expected}, got {got}")
+        check_gradient(self, value)
         self.stored_grad = value
 
     @property
@@ -195,6 +187,10 @@ class Tensor(Value):
     __matmul__ = method(arithmetic.matmul)
     __getitem__ = method(selection.getitem)
     __hash__ = object.__hash__
+    __iadd__ = method(in_place(elementwise.add))
+    __isub__ = method(in_place(elementwise.subtract))
+    __imul__ = method(in_place(elementwise.multiply))
+    __itruediv__ = method(in_place(elementwise.divide))
     __radd__ = reflected(elementwise.add)
     __rsub__ = reflected(elementwise.subtract)
     __rmul__ = reflected(elementwise.multiply)
@@ -211,7 +207,10 @@ class Tensor(Value):
         return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(f"{never_changes}, or fill a NumPy array first and give it to ts.tensor")
+        raise TypeError(
+            f"{never_changes}, or fill a NumPy array first and give it to ts.tensor "
+            "(python -m tinygrad_seq explain in-place)"
+        )
 
     # ----------------------------------------------------------------------- methods: each is the function of that name
     exp = method(elementwise.exp)

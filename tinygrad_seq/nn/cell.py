@@ -64,7 +64,10 @@ class Cell(Module):
         name, width = type(self).__name__, self.input_size
         check_input(name, "x", x, self.weight_ih)
         if x.ndim not in (1, 2) or x.shape[-1] != width:
-            raise ValueError(f"{name}: x must have shape (B, {width}) or ({width},), got {x.shape}")
+            raise ValueError(
+                f"{name}: x must have shape (B, {width}) or ({width},), got {x.shape} "
+                "(python -m tinygrad_seq explain wrong-shape)"
+            )
         if state is None:
             return zero_state(self, x.shape[:-1], x)
         shapes = [(*x.shape[:-1], size) for size in self.state_sizes]

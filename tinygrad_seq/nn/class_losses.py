@@ -14,7 +14,7 @@ from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indice
 from tinygrad_seq.engine.ops.indexing import scatter
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.losses import as_tensor, called, check_arguments, reduced
+from tinygrad_seq.nn.losses import as_tensor, called, check_arguments, reduced, warn_of_probabilities
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import Buffer
 
@@ -34,6 +34,7 @@ def nll_loss(
     2.5
     """
     check_arguments("nll_loss", "log_probabilities", log_probabilities, reduction)
+    warn_of_probabilities("nll_loss", "log probabilities: use log_softmax", log_probabilities)
     ids = targets_for("nll_loss", targets, log_probabilities, "integers")
     weight = class_weights("nll_loss", weight, log_probabilities)
     return loss_of_ids("nll_loss", "log_probabilities", log_probabilities, ids, weight, ignore_index, reduction)
@@ -64,6 +65,7 @@ def cross_entropy(
     """
     op = "cross_entropy"
     check_arguments(op, "logits", logits, reduction)
+    warn_of_probabilities(op, "logits, and does the softmax itself: leave it out", logits)
     smoothing = probability(op, "label_smoothing", label_smoothing)
     targets = targets_for(op, targets, logits, f"integers, or probabilities of the logits' shape {logits.shape}")
     weight = class_weights(op, weight, logits)
@@ -125,7 +127,10 @@ def targets_for(op: str, targets: Any, x: Tensor, expected: str) -> Tensor:
     floating = array.dtype.kind == "f" and expected != "integers"
     if array.dtype.kind not in "iu" and not (floating and array.shape == x.shape):
         kind = ValueError if floating and array.shape != x.shape[:-1] else TypeError
-        raise kind(f"{op}: targets must be {expected}, got {array.dtype} of shape {array.shape}")
+        raise kind(
+            f"{op}: targets must be {expected}, got {array.dtype} of shape {array.shape} "
+            "(python -m tinygrad_seq explain ids-are-floats)"
+        )
     return as_tensor(op, "targets", targets if isinstance(targets, Tensor) else array, x.device)
 
 

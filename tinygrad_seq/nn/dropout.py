@@ -3,12 +3,14 @@
 With a shared axis, the same ones all along it: over time, that is variational dropout (Gal and Ghahramani, 2016).
 """
 
+import warnings
 from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
 from tinygrad_seq.engine.backend import host, to_device
 from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.engine.scope import current
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
 
@@ -47,6 +49,16 @@ def checked_axes(op: str, shared_axis: Any) -> tuple[int, ...]:
     return ints(f"{op}: shared_axis", given)
 
 
+def warn_if_evaluating(place: str) -> None:
+    """Warn of a layer that drops under `no_grad`: nothing is trained there, so its model wants `eval()`."""
+    if current.get().recording is False:
+        warnings.warn(
+            f"{place}: drops numbers under no_grad, where nothing is trained: call model.eval() before, and "
+            "model.train() after; nn.dropout(x, p) drops always (python -m tinygrad_seq explain eval-forgotten)",
+            stacklevel=4,
+        )
+
+
 class Dropout(Module):
     """Set y = 0 with probability p and x / (1 - p) otherwise while training; y = x after `.eval()`.
 
@@ -66,7 +78,10 @@ class Dropout(Module):
         checked_axes("Dropout", shared_axis)
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.p, shared_axis=self.shared_axis) if self.training and self.p else x
+        if not self.training or not self.p:
+            return x
+        warn_if_evaluating("Dropout")
+        return dropout(x, self.p, shared_axis=self.shared_axis)
 
     def describe(self) -> str:
         return f"p={self.p}" + (f", shared_axis={self.shared_axis}" if self.shared_axis is not None else "")

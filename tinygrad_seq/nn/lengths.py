@@ -11,7 +11,7 @@ from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.state import State, each
+from tinygrad_seq.nn.state import State, each, read_as
 
 
 def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, PaddingMask | None]":
@@ -31,7 +31,8 @@ def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
     except (TypeError, ValueError):
         raise TypeError(f"{name}: lengths must be {batch} ints, one for each sequence, got {given!r:.80}") from None
     if lengths.shape != (batch,):
-        raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}")
+        hint = f", {read_as(steps, batch)}" if lengths.shape == (steps,) else ""
+        raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}{hint}")
     if batch and lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: lengths must be ints, got {lengths.dtype}: {lengths.tolist()!r:.80}")
     if ((lengths < 0) | (lengths > steps)).any():

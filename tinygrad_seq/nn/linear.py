@@ -29,7 +29,10 @@ class Linear(Module):
         outputs, inputs = self.weight.shape
         check_input("Linear", "x", x, self.weight)
         if not x.shape or x.shape[-1] != inputs:
-            raise ValueError(f"Linear: expected x of shape (..., {inputs}), got {x.shape}")
+            raise ValueError(
+                f"Linear: expected x of shape (..., {inputs}), got {x.shape} "
+                "(python -m tinygrad_seq explain wrong-shape)"
+            )
         rows = x if x.ndim == 2 else x.reshape(-1, inputs)  # one product for all positions
         y = matmul(rows, self.weight.T)
         if self.bias is not None:

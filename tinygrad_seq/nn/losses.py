@@ -1,5 +1,6 @@
 """Losses: how wrong a network is, as one number. Here are those that compare number by number, and what all share."""
 
+import warnings
 from itertools import zip_longest
 from typing import Any
 
@@ -42,6 +43,7 @@ def binary_cross_entropy_with_logits(
     """
     op = "binary_cross_entropy_with_logits"
     check_arguments(op, "logits", logits, reduction)
+    warn_of_probabilities(op, "logits, and does the sigmoid itself: leave it out", logits)
     target = targets_like(op, "logits", logits, targets)
     missed, false = softplus(-logits) * target, softplus(logits) * called("1 − targets", 1.0 - target)
     if pos_weight is not None:
@@ -60,6 +62,23 @@ def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
         raise TypeError(f"{op}: {what} must be a Tensor, got {type(x).__name__}")
     if x.dtype.kind != "f":
         raise TypeError(f"{op}: {what} must be floating, got {x.dtype}: convert with .to('float32')")
+
+
+def warn_of_probabilities(op: str, wants: str, x: Tensor) -> None:
+    """Warn of what a softmax or a sigmoid made, as the graph tells."""
+    node = x.node
+    while node is not None and node.op is not None and node.op.name in ("reshape", "transpose", "swapaxes"):
+        node = node.parents[0]
+    if node is None or node.op is None or node.op.name not in ("exp", "sigmoid"):
+        return
+    made = "a sigmoid" if node.op.name == "sigmoid" else "a softmax"
+    before = node.parents[0].op
+    if made == "a sigmoid" or (before is not None and before.name == "log_softmax"):
+        warnings.warn(
+            f"{op}: {made} made these numbers, but it takes {wants} "
+            "(python -m tinygrad_seq explain softmax-before-cross-entropy)",
+            stacklevel=3,
+        )
 
 
 def targets_like(op: str, what: str, x: Tensor, targets: Any) -> Tensor:

@@ -37,12 +37,14 @@ class Parameter(Tensor):
                 f"the new value {array.shape} and {array.dtype}"
             )
         self.array = array.copy()
+        if self.grad is not None:
+            self.grad.stepped = True  # used up, as by an optimiser
 
     def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""
         raise TypeError(
             f"{self.name or 'the Parameter'}: +=, -= and the like would make a plain Tensor of an nn.Parameter, and "
-            "train nothing: give it new values with p.assign(p - step)"
+            "train nothing: give it new values with p.assign(p - step) (python -m tinygrad_seq explain in-place)"
         )
 
     __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __imatmul__ = __iadd__

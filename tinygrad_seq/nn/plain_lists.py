@@ -23,7 +23,8 @@ def warn_of_lists(
                 module.warned_of |= {name}
                 warnings.warn(
                     f"{type(module).__name__}: what the plain {type(value).__name__} {name!r} holds is not found by "
-                    "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute",
+                    "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute "
+                    "(python -m tinygrad_seq explain plain-list)",
                     stacklevel=2,
                 )
 

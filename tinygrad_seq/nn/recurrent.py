@@ -41,7 +41,12 @@ def time_first(name: str, x: Any, batch_first: bool, width: int | None = None) -
     check_input(name, "x", x, None)
     if x.ndim < 2 or (width and (x.ndim > 3 or x.shape[-1] != width)):
         layout, last = "B, T" if batch_first else "T, B", width or "..."
-        raise ValueError(f"{name}: x must have shape ({layout}, {last}) or (T, {width or 'I'}), got {x.shape}")
+        turned = x.ndim in (2, 3) and width in x.shape[:-1] and x.shape[-1] != width
+        hint = f": x.swapaxes({x.shape.index(width)}, -1) has the features as the last axis" if turned else ""
+        raise ValueError(
+            f"{name}: x must have shape ({layout}, {last}) or (T, {width or 'I'}), got {x.shape}{hint} "
+            f"(python -m tinygrad_seq explain {'features-as-time' if turned else 'wrong-shape'})"
+        )
     batched = x.ndim > 2
     if x.shape[1 if batched and batch_first else 0] == 0:
         raise ValueError(f"{name}: x has no steps, its shape is {x.shape}")

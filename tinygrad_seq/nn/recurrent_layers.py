@@ -14,6 +14,7 @@ from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.dropout import dropout as dropped
+from tinygrad_seq.nn.dropout import warn_if_evaluating
 from tinygrad_seq.nn.lengths import without_padding
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.parameter import check_input
@@ -82,6 +83,8 @@ class RecurrentLayers(Module):
         x, mask = without_padding(name, lengths, x)
         steps = x.unstack()
         dropout = self.dropout if self.training else 0.0
+        if dropout:
+            warn_if_evaluating(name)
         finals: list[tuple[Tensor, ...]] = []
         for layer, cells in enumerate(self.cells):
             sides: list[list[Tensor]] = []
@@ -114,7 +117,7 @@ class RecurrentLayers(Module):
         if state is None:
             return [zero_state(cell, (batch,), x) for cell in flat]
         shapes = [(len(flat), batch, size) if batched else (len(flat), size) for size in flat[0].state_sizes]
-        parts = checked_state(type(self).__name__, "the first state", state, shapes, flat[0].weight_ih)
+        parts = checked_state(type(self).__name__, "the first state", state, shapes, flat[0].weight_ih, len(x))
         rows = [(part if batched else part.expand_dims(1)).unstack() for part in parts]
         return [tuple(row) if len(row) > 1 else row[0] for row in zip(*rows)]
 

@@ -41,20 +41,35 @@ def name_first(start: State, new: State) -> None:
             part.named(f"{made.name}0")
 
 
+def read_as(steps: int | None, batch: int) -> str:
+    """Return how a layer has read an input, for errors over something else that has a batch."""
+    return f"where x was read as {steps} steps of {batch} sequences (python -m tinygrad_seq explain batch-first)"
+
+
 def checked_state(
-    place: str, name: str, state: State, shapes: Sequence[Any] | None = None, weight: Tensor | None = None
+    place: str,
+    name: str,
+    state: State,
+    shapes: Sequence[Any] | None = None,
+    weight: Tensor | None = None,
+    steps: int | None = None,
 ) -> tuple[Tensor, ...]:
-    """Return the parts of a state; raise unless they are Tensors, of these shapes and of the dtype of a weight."""
+    """Return the parts of a state; raise unless they are Tensors, of these shapes and of the dtype of a weight.
+
+    `steps`: of the input, for the error.
+    """
     parts = parts_of(state)
     others = [part for part in parts if not isinstance(part, Tensor)]
     count = None if shapes is None else len(shapes)
+    page = "(python -m tinygrad_seq explain first-state)"
     if others or not parts or count not in (None, len(parts)):
         form = {None: "a Tensor, or a tuple of them", 1: "a Tensor"}.get(count, f"a tuple of {count} Tensors")
         kinds = ", ".join(type(part).__name__ for part in parts)
         found = f"({kinds})" if isinstance(state, tuple | list) else kinds
-        raise (TypeError if others else ValueError)(f"{place}: {name} must be {form}, got {found:.80}")
+        raise (TypeError if others else ValueError)(f"{place}: {name} must be {form}, got {found:.80} {page}")
     for part, shape in zip(parts, shapes or ()):
         if part.shape != shape:
-            raise ValueError(f"{place}: {name} must have shape {shape}, got {part.shape}")
+            hint = read_as(steps, shape[1]) if part.shape[1:2] == (steps,) != shape[1:2] else page
+            raise ValueError(f"{place}: {name} must have shape {shape}, got {part.shape} {hint}")
         check_input(place, name, part, weight)
     return parts

@@ -49,7 +49,10 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
             norm = unit * ((flat / unit) ** norm_type).sum() ** (1 / norm_type)
     if not xp.isfinite(norm):
         why = f"norm_type={norm_type:g} is too small for it" if xp.isfinite(top) else "some gradient is not finite"
-        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {norm.item()}: {why}")
+        page = "nan" if xp.isnan(norm) else "exploding-gradients"
+        raise RuntimeError(
+            f"clip_grad_norm_: the norm of the gradients is {norm.item()}: {why} (python -m tinygrad_seq explain {page})"
+        )
     if max_norm < math.inf:
         scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
         commit([(p, "stored_grad", make_tensor(g * scale.astype(g.dtype))) for p, g in held])

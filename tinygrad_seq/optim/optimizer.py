@@ -6,12 +6,14 @@ in `memory`.
 """
 
 import math
+import warnings
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count, starmap
 from typing import Any, ClassVar
 
+from tinygrad_seq.engine import delivery
 from tinygrad_seq.engine.backend import Array, host, modules, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.hints import public
@@ -64,6 +66,7 @@ class Optimizer:
         self.defaults = {option: self.checked(name, option, value) for option, value in options.items()}
         self.param_groups = self.checked_groups(name, [*map(one_as_list, given)] if grouped else [{"params": given}])
         self.state: dict[Parameter, dict[str, Any]] = {}
+        self.deliveries = delivery.deliveries  # as it was at the last step
 
     def checked(self, place: str, option: str, value: Any) -> Any:
         """Return an option as plain Python; raise an error that says what it should be."""
@@ -99,7 +102,9 @@ class Optimizer:
                 raise TypeError(f"{here}: a set has no order, pass the parameters in a list")
             params = checked_parameters(here, params)
             if not params:
-                raise ValueError(f"{here}: there are no parameters to optimise")
+                raise ValueError(
+                    f"{here}: there are no parameters to optimise (python -m tinygrad_seq explain plain-list)"
+                )
             for i, parameter in enumerate(params):
                 if (home := homes.setdefault(id(parameter), number)) != number:
                     raise ValueError(f"{here}: parameter {i} is in group {home} already: it would be moved twice")
@@ -155,9 +160,16 @@ class Optimizer:
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
                         f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
                     )
-                changes.append((parameter, "array", new))
+                changes += (parameter, "array", new), (parameter.grad, "stepped", True)
                 states[parameter] = state
-        commit([*changes, (self, "state", states)])
+        if not changes and self.deliveries != delivery.deliveries:
+            warnings.warn(
+                f"{type(self).__name__}.step: backward was called, but no parameter here has a gradient: give the "
+                "optimiser the parameters of the model that is trained, and call zero_grad before backward "
+                "(python -m tinygrad_seq explain step-changes-nothing)",
+                stacklevel=2,
+            )
+        commit([*changes, (self, "state", states), (self, "deliveries", delivery.deliveries)])
 
     def current_groups(self) -> list[dict[str, Any]]:
         """Return the groups as the next step reads them."""

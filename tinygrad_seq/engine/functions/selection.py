@@ -64,7 +64,10 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
     """Return ids as a Tensor on the device of the table they look up; refuse all but 0 <= id < count."""
     raw = ids.array if isinstance(ids, Value) else indices(op, ids)
     if raw.dtype.kind not in "iu":
-        raise TypeError(f"{op}: ids must be integers, got dtype {raw.dtype}")
+        raise TypeError(
+            f"{op}: ids must be integers, got dtype {raw.dtype}: convert them with .to('int64') "
+            "(python -m tinygrad_seq explain ids-are-floats)"
+        )
     if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
         raw = raw.astype("int64")
         ids = make_tensor(raw) if isinstance(ids, Value) else raw
@@ -74,7 +77,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
         position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
         raise IndexError(
             f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
-            f"there are {count} rows, ids go from 0 to {count - 1}"
+            f"there are {count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
         )
     if isinstance(beside, Value) and not isinstance(ids, Value):
         return make_tensor(to_device(raw, device_of(beside.array)))

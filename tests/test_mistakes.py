@@ -1,0 +1,263 @@
+"""The twenty mistakes that learners make most: each is an error where it is certain, one warning where it is likely, a
+page elsewhere; what its page in mistakes.md shows is what happens; and every pointer leads to a page.
+"""
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import __main__ as program
+from tinygrad_seq import explain, nn, optim
+from tinygrad_seq.engine.backend import default_device
+
+MISTAKES = {
+    "detach-forgotten": "error", "backward-twice": "error", "wrong-shape": "error", "batch-first": "page",
+    "ids-out-of-range": "error", "ids-are-floats": "error", "nan": "warning", "loss-not-scalar": "error",
+    "nothing-requires-grad": "error", "in-place": "error", "numpy-in-the-middle": "error",
+    "zero-grad-forgotten": "warning", "softmax-before-cross-entropy": "warning", "eval-forgotten": "warning",
+    "plain-list": "warning", "step-changes-nothing": "warning", "first-state": "error", "features-as-time": "error",
+    "exploding-gradients": "page", "grad-is-none": "warning",
+}  # fmt: skip
+PAGES = explain.pages()
+POINTER = re.compile(r"python -m tinygrad_seq explain ([a-z-]+)")
+package = Path(explain.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def on_a_host():
+    """A page prints what is on the CPU; and a GPU is not asked whether a loss is NaN."""
+    token = default_device.set("cpu")
+    yield
+    default_device.reset(token)
+
+
+def blocks(name):
+    """The programs of a page, each with the text block that follows it, or None."""
+    return re.findall(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)\n```$)?", PAGES[name], flags=re.M | re.S)
+
+
+def outcome(source):
+    """What comes of a program: its error, its first warning of ours, or what it prints; and its error."""
+    printed, error = io.StringIO(), None
+    with warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(printed):
+        warnings.simplefilter("always")
+        try:
+            exec(compile(source, "<page>", "exec"), {"__name__": "__page__"})
+        except Exception as raised:
+            error = raised
+    ours = [each for each in warned if each.category is UserWarning]
+    if error is not None or ours:
+        kind, what = (type(error), error) if error is not None else (UserWarning, ours[0].message)
+        return f"{kind.__name__}: {what}", error
+    return printed.getvalue().rstrip(), None
+
+
+def matches(found, shown):
+    return re.fullmatch(re.escape(shown).replace(r"\.\.\.", ".*"), found, flags=re.S) is not None
+
+
+def test_there_are_twenty():
+    assert list(PAGES) == list(MISTAKES) and len(MISTAKES) == 20
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_what_a_page_shows_is_what_happens(name):
+    programs = blocks(name)
+    assert len(programs) >= 2 and PAGES[name].count("```python") == len(programs)
+    for source, shown in programs:
+        found, _ = outcome(source)
+        assert matches(found, shown), f"{name} shows\n{shown}\nbut its program gives\n{found}"
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_wrong_program_is_answered_and_the_right_one_is_not(name):
+    programs = [source for source, _ in blocks(name)]
+    found, error = outcome(programs[0])
+    kind = "error" if error is not None else "warning" if found.startswith("UserWarning: ") else "page"
+    assert kind == MISTAKES[name]
+    assert kind == "page" or POINTER.findall(found) == [name]
+    assert not re.match(r"\w+(Error|Warning): ", outcome(programs[-1])[0])
+
+
+def test_every_pointer_leads_to_a_page_and_every_page_is_pointed_to():
+    sources = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    pointed = set(POINTER.findall(sources))
+    assert pointed <= set(MISTAKES)
+    chosen = {name for name in MISTAKES if re.search(rf"['\"]{name}['\"]", sources)}  # one of two pages
+    assert pointed | chosen == set(MISTAKES)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_page_begins_with_one_short_sentence(name):
+    first, second = PAGES[name].splitlines()[:2]
+    assert first.endswith(".") and len(first) < 100 and second == ""
+
+
+# ----------------------------------------------------------------------------------------------------- where it is none
+
+
+def test_gradients_add_up_before_a_step_in_silence():
+    w = nn.Parameter([1.0])
+    optimizer = optim.SGD([w], lr=0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        for _ in range(2):
+            (w * 3.0).sum().backward()
+        assert w.grad.tolist() == [6.0]
+        optim.clip_grad_norm_([w], 1.0)
+        optimizer.step()
+
+
+def test_a_gradient_of_before_a_step_is_warned_of_and_as_an_error_changes_nothing():
+    w = nn.Parameter([1.0])
+    optimizer = optim.SGD([w], lr=0.5)
+    (w * 3.0).sum().backward()
+    optimizer.step()
+    with pytest.raises(UserWarning, match="zero-grad-forgotten"):
+        (w * 3.0).sum().backward()
+    assert w.grad.tolist() == [3.0]
+    for forget in (optimizer.zero_grad, lambda: setattr(w, "grad", None), lambda: setattr(w, "grad", ts.ones(1))):
+        forget()
+        (w * 3.0).sum().backward()
+        optimizer.step()
+
+
+def test_a_step_by_hand_uses_a_gradient_up():
+    w = nn.Parameter([1.0])
+    w.assign([2.0])
+    for _ in range(2):
+        w.grad = None
+        (w * w).sum().backward()
+        w.assign(w - 0.1 * w.grad)
+    with pytest.warns(UserWarning, match="zero-grad-forgotten"):
+        (w * w).sum().backward()
+
+
+def test_a_step_without_any_backward_is_no_mistake():
+    """So one looks at a schedule."""
+    w = nn.Parameter([1.0])
+    optimizer = optim.SGD([w], lr=0.5)
+    schedule = optim.StepLR(optimizer, 1)
+    for _ in range(3):
+        optimizer.step()
+        schedule.step()
+    (nn.Parameter([2.0]) * 1.0).sum().backward()
+    with pytest.warns(UserWarning, match="step-changes-nothing"):
+        optimizer.step()
+    optimizer.step()  # said once
+
+
+LOGITS = np.linspace(-1.0, 1.0, 6).reshape(2, 3)
+
+
+@pytest.mark.parametrize("loss", [
+    lambda x: nn.cross_entropy(x, [0, 1]),
+    lambda x: nn.cross_entropy(x.log_softmax(), [0, 1]),
+    lambda x: nn.cross_entropy((x * 1.0).exp(), [0, 1]),
+    lambda x: nn.cross_entropy(x.softmax() * 2.0, [0, 1]),
+    lambda x: nn.cross_entropy(x, x.detach().softmax()),
+    lambda x: nn.nll_loss(x.log_softmax(), [0, 1]),
+    lambda x: nn.binary_cross_entropy_with_logits(x, x.detach().sigmoid()),
+    lambda x: nn.mse_loss(x.sigmoid(), x.detach()),
+])  # fmt: skip
+def test_logits_are_taken_in_silence(loss):
+    loss(ts.tensor(LOGITS, requires_grad=True)).backward()
+
+
+@pytest.mark.parametrize("loss", [
+    lambda x: nn.cross_entropy(x.softmax(), [0, 1]),
+    lambda x: nn.cross_entropy(nn.Softmax()(x).reshape(1, 2, 3), [[0, 1]]),
+    lambda x: nn.CrossEntropyLoss()(x.T.swapaxes(0, 1).softmax(-1), [0, 1]),
+    lambda x: nn.nll_loss(x.softmax(), [0, 1]),
+    lambda x: nn.binary_cross_entropy_with_logits(x.sigmoid(), x.detach()),
+    lambda x: nn.cross_entropy(x.sigmoid(), [0, 1]),
+])  # fmt: skip
+def test_probabilities_are_warned_of(loss):
+    with pytest.warns(UserWarning, match="softmax-before-cross-entropy"):
+        loss(ts.tensor(LOGITS, requires_grad=True))
+
+
+def test_dropout_is_warned_of_under_no_grad_alone():
+    rnn, x = nn.GRU(2, 3, num_layers=2, dropout=0.5), ts.ones(4, 1, 2)
+    rnn(x)
+    nn.Dropout(0.5)(x)
+    with ts.no_grad():
+        nn.dropout(x, 0.5)
+        nn.Dropout(0.0)(x)
+        nn.Dropout(0.5).eval()(x)
+        for layer in (rnn, nn.Dropout(0.5)):
+            with pytest.warns(UserWarning, match="eval-forgotten"):
+                layer(x)
+        rnn.eval()(x)
+
+
+def test_a_leaf_is_not_lost_under_no_grad():
+    x = ts.tensor([1.0], requires_grad=True)
+    with ts.no_grad():
+        for op in ("+=", "-=", "*=", "/="):
+            with pytest.raises(TypeError, match=r"no_grad.*explain in-place"):
+                exec(f"x {op} 2.0", {"x": x})
+        y = x * 1.0
+        y += 1.0
+        plain = ts.ones(1)
+        plain -= 0.5
+    assert (x.tolist(), y.tolist(), plain.tolist()) == ([1.0], [2.0], [0.5])
+
+
+@pytest.mark.parametrize("layer", [nn.RNN(2, 3), nn.LSTM(2, 3)])
+def test_what_has_a_batch_tells_that_time_and_batch_are_exchanged(layer):
+    x, says = ts.zeros(7, 5, 2), r"read as 7 steps of 5 sequences .*explain batch-first"
+    h = ts.zeros(1, 7, 3)
+    with pytest.raises(ValueError, match=says):
+        layer(x, h if isinstance(layer, nn.RNN) else (h, h))
+    with pytest.raises(ValueError, match=says):
+        layer(x, lengths=[2] * 7)
+
+
+def test_the_gradient_of_a_result_is_asked_for_in_silence_where_it_is_kept():
+    w = ts.tensor([2.0], requires_grad=True)
+    y = w * w
+    with pytest.warns(UserWarning, match=r"multiply .*explain grad-is-none"):
+        assert y.grad is None
+    y.retain_grad()
+    assert y.grad is None and w.grad is None and ts.ones(1).grad is None
+    y.backward()
+    assert y.grad.tolist() == [1.0]
+
+
+# ------------------------------------------------------------------------------------------------------- at a prompt
+
+
+def test_a_page_is_printed_as_plain_text(capsys):
+    assert program.main(["explain", "nan"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("nan\n===\nThe loss is NaN") and "```" not in text
+    assert "\n    import tinygrad_seq as ts\n" in text
+
+
+def test_all_pages_are_listed_with_a_line_each(capsys):
+    assert program.main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(MISTAKES)
+    assert all(PAGES[line.split()[0]].splitlines()[0] in line for line in lines)
+
+
+@pytest.mark.parametrize("given, nearest", [("detach", "detach-forgotten"), ("NaN", "nan"), ("softmax", "softmax-")])
+def test_the_nearest_name_is_told(given, nearest, capsys):
+    assert program.main(["explain", given]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and re.search(rf"no page '{given}'; the nearest is '{nearest}", captured.err)
+
+
+def test_without_a_command_it_says_what_is_here():
+    ended = subprocess.run([sys.executable, "-m", "tinygrad_seq"], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith(f"tinygrad_seq {ts.__version__}\n") and f"NumPy {np.__version__}" in ended.stdout
+    assert "cuda: " in ended.stdout and "explain [NAME]" in ended.stdout and "tinygrad_seq.exercises" in ended.stdout

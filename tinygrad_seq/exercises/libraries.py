@@ -1,0 +1,77 @@
+"""Stop 9: a program that may not know where its arrays live, run on NumPy, and on arrays that NumPy cannot use."""
+
+from typing import Any
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.exercises.answer import Answer, Wrong, array_of
+from tinygrad_seq.exercises.compare import complaint, far
+from tinygrad_seq.exercises.stop import Arguments, Program, Stop
+
+OPERATORS = "add sub mul truediv pow matmul radd rsub rmul rtruediv neg abs getitem len"
+
+
+class Elsewhere:
+    """Hold an array as a GPU does: NumPy's functions are refused. Its own methods and operators give such arrays."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("NumPy was asked to compute with an array of another library: call the functions of xp")
+
+    __array_function__ = __array__
+
+    def __getattr__(self, name: str) -> Any:
+        return elsewhere(getattr(self.held, name))
+
+
+def elsewhere(value: Any) -> Any:
+    """Return an array, or a function that gives one, as one of another library."""
+    if isinstance(value, host.ndarray | host.generic):
+        return Elsewhere(value)
+    if not callable(value) or isinstance(value, type):
+        return value
+    return lambda *given, **options: elsewhere(value(*[getattr(each, "held", each) for each in given], **options))
+
+
+for method in (f"__{name}__" for name in OPERATORS.split()):
+    setattr(Elsewhere, method, lambda self, *others, method=method: self.__getattr__(method)(*others))
+
+
+def columns(trial: int, generator: Any) -> Arguments:
+    """Return NumPy, and columns of unlike mean and deviation."""
+    return {"xp": host, "x": generator.normal(3.0, 2.0, (3 + trial // 2, 3)) * host.array([1.0, 10.0, 0.1])}
+
+
+def in_another_library(answer: Answer, function: Program, wanted: Any, trial: int) -> None:
+    """Run it on arrays that NumPy cannot use; the library is a module whose functions do."""
+    x = columns(trial, host.random.default_rng(trial))["x"]
+    what = f"standardise(xp, x {x.shape}), xp being another library than NumPy,"
+    found = answer.call(what, function, Elsewhere(host), Elsewhere(x))
+    if found is not None and not isinstance(found, Elsewhere):
+        raise Wrong(f"{what} returned an array of NumPy: compute with x, with operators and xp alone.")
+    array = array_of(what, getattr(found, "held", None), x.shape, host.ndarray)
+    if far(array, wanted) > 1e-9:
+        raise complaint(what, array, wanted)
+
+
+standardise = Stop(
+    "standardise",
+    "def standardise(xp, x): return (x - x.mean(axis=0)) / x.std(axis=0)",
+    (
+        ("std(axis=0)", "var(axis=0)", "This is divided by the variance: the root is missing."),
+        ("axis=0", "", "Mean and deviation are of all numbers here: take them over axis 0, one for each column."),
+        ("axis=0", "axis=1, keepdims=True", "Mean and deviation are of each row here: take them over axis 0."),
+        ("std(axis=0)", "std(axis=0, ddof=1)", "This has n - 1 in the deviation: xp.std divides by n."),
+        ("mean(axis=0)", "mean()", "The mean is of all numbers here: take it over axis 0, too."),
+        ("std(axis=0)", "std()", "The deviation is of all numbers here: take it over axis 0, too."),
+        ("(x - x.mean(axis=0))", "x", "The mean is not subtracted."),
+        (" / x.std(axis=0)", "", "It is not divided by the deviation."),
+    ),
+    columns,
+    "equal to (x - mean) / std on two array libraries",
+    (host.ndarray,),
+    more=in_another_library,
+)

@@ -1,0 +1,118 @@
+"""One check for the exercises: a right program, random arguments, and usual mistakes as edits of the right program.
+
+The reader's function and the right one are called with the same arguments; values have to agree, and gradients by
+whatever learns. Where they do not, each edit is tried: the one that gives the reader's numbers is the reader's mistake.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.exercises.answer import Answer, Wrong, array_of, list_of, numbers_in, shown
+from tinygrad_seq.exercises.compare import TRIALS, complaint, far
+from tinygrad_seq.nn.module import Module
+
+Program = Callable[..., Any]
+Arguments = dict[str, Any]
+
+
+class Stop(NamedTuple):
+    """Hold an exercise; what is asked beside values and gradients is in `more`."""
+
+    name: str
+    source: str  # a right program
+    mistakes: tuple[tuple[str, str, str], ...]  # (a text of the program, what stands there instead, what to say)
+    arguments: Callable[[int, Any], Arguments]  # of the trial and its random generator
+    right: str  # what to say of a right answer
+    kinds: tuple[type, ...] = (Tensor,)  # of the results
+    sharp: float = 1e-9
+    law: Program | None = None  # of the library, that gives what is wanted; if there is none, the program does
+    more: Callable[[Answer, Program, Any, int], None] | None = None
+
+    def program(self, old: str = "", new: str = "") -> Program:
+        """Return the function that the source, or an edit of it, defines."""
+        space: dict[str, Any] = {}
+        header = "import numpy as np\nimport tinygrad_seq as ts\n"
+        exec(header + (self.source.replace(old, new) if old else self.source), space)
+        found: Program = space[self.name]
+        return found
+
+    def given(self, trial: int) -> Arguments:
+        """Return the arguments of a trial, made anew."""
+        return self.arguments(trial, host.random.default_rng(trial))
+
+    def check(self, answer: Answer) -> str:
+        """Return what is right about an answer; raise Wrong if something is wrong."""
+        function = answer.function(self.name, *self.given(0))
+        worst = max(self.compared(answer, function, trial) for trial in range(TRIALS))
+        return f"{self.right} in {TRIALS} cases, largest difference {worst:.0e}"
+
+    def compared(self, answer: Answer, function: Program, trial: int) -> float:
+        """Return the largest difference in one trial, of values and gradients."""
+        mine, theirs = self.given(trial), self.given(trial)
+        what = f"{self.name}({', '.join(f'{key} = {shown(value)}' for key, value in mine.items())})"
+        found, wanted = answer.call(what, function, *mine.values()), (self.law or self.program())(*theirs.values())
+        many = isinstance(wanted, list | tuple)
+        results = list_of(what, found, len(wanted)) if many else [found]
+        values, differences = listed(wanted), []
+        for i, (result, value) in enumerate(zip(results, values)):
+            title = f"{what}[{i}]" if many else what
+            array = array_of(title, result, value.shape, *self.kinds)
+            differences.append(far(array, value))
+            if not differences[-1] <= self.sharp:
+                raise complaint(title, array, value, self.cause(trial, listed(found), None))
+        if any(far(a, b) for a, b in zip(arrays_in(mine), arrays_in(self.given(trial)))):
+            raise Wrong(f"{what} changed the arrays that it was given: return new ones, g * factor, not g *= factor.")
+        slopes = gradients(found, mine)
+        for name, slope in gradients(wanted, theirs).items():
+            title = f"The gradient of {what} by {name}"
+            if slopes.get(name) is None:
+                hint = ".numpy() or .detach() cuts it off, ts.grad lacks create_graph=True, or no rule is declared"
+                raise Wrong(f"{what} has the right value, but {name} gets no gradient: {hint}.")
+            differences.append(far(slopes[name], slope))
+            if not differences[-1] <= self.sharp:
+                raise complaint(title, slopes[name], slope, self.cause(trial, slopes[name], name))
+        if self.more is not None:
+            self.more(answer, function, wanted, trial)
+        return max(differences)
+
+    def cause(self, trial: int, found: Any, name: str | None) -> str:
+        """Return the mistake that gives these numbers: as values, or as the gradient by an argument."""
+        for old, new, why in self.mistakes:
+            arguments = self.given(trial)
+            try:
+                result = self.program(old, new)(*arguments.values())
+                same = listed(result) if name is None else gradients(result, arguments)[name]
+                pairs = zip(found, same, strict=True) if name is None else [(found, same)]
+                if all(far(a, b) <= self.sharp for a, b in pairs):
+                    return why
+            except Exception:  # this mistake cannot be made with arguments of these shapes
+                continue
+        return ""
+
+
+def listed(result: Any) -> list[Any]:
+    """Return the numbers of one result, or of several, as a list of arrays."""
+    return [numbers_in(each) for each in (result if isinstance(result, list | tuple) else [result])]
+
+
+def arrays_in(arguments: Arguments) -> list[Any]:
+    """Return the arrays among some arguments, and in their lists."""
+    values = [each for value in arguments.values() for each in (value if isinstance(value, list) else [value])]
+    return [value for value in values if isinstance(value, host.ndarray)]
+
+
+def gradients(result: Any, arguments: Arguments) -> dict[str, Any]:
+    """Return the gradient of weighted results by every parameter of a model, or else by every argument that learns."""
+    learned = {key: value for key, value in arguments.items() if isinstance(value, Tensor) and value.requires_grad}
+    for model in (value for value in arguments.values() if isinstance(value, Module)):
+        learned = dict(model.named_parameters())
+    outputs = [each for each in (result if isinstance(result, list | tuple) else [result]) if isinstance(each, Tensor)]
+    outputs, generator = [y for y in outputs if y.requires_grad], host.random.default_rng(0)
+    if not outputs or not learned:
+        return {}
+    weights = [generator.normal(size=y.shape) for y in outputs]
+    found = grad(outputs, list(learned.values()), weights, retain_graph=True, allow_unused=True)
+    return {key: g.numpy() for key, g in zip(learned, found) if g is not None}
