@@ -17,7 +17,7 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
-NOTES = frozenset({"named_at", "changes", "scope_name", "training"})  # what a module keeps to name its parts
+NOTES = frozenset({"named_at", "changes", "scope_name", "training", "deliveries"})  # for names and for warnings
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
