@@ -15,7 +15,7 @@ FLOORS = {
     "engine": 0,
     "checks": 1, "data": 1, "nn": 1, "saving": 1,
     "optim": 2,
-    "drawing": 3, "flow": 3, "testing": 3,
+    "drawing": 3, "flow": 3, "replay": 3, "testing": 3,
     "__init__": 4,
     "explain": 0, "exercises": 5, "__main__": 6,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A replayed function is never silently stale: what differs from call to call is read anew, traced again, or refused."""
+"""A replayed function is never silently stale: what differs is read anew, traced again, or refused."""
 
 import random
 import warnings

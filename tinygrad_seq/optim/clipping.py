@@ -51,7 +51,8 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         why = f"norm_type={norm_type:g} is too small for it" if xp.isfinite(top) else "some gradient is not finite"
         page = "nan" if xp.isnan(norm) else "exploding-gradients"
         raise RuntimeError(
-            f"clip_grad_norm_: the norm of the gradients is {norm.item()}: {why} (python -m tinygrad_seq explain {page})"
+            f"clip_grad_norm_: the norm of the gradients is {norm.item()}: {why} "
+            f"(python -m tinygrad_seq explain {page})"
         )
     if max_norm < math.inf:
         scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)

@@ -14,10 +14,11 @@ from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
 BY_VALUE = frozenset({"nonzero", "flatnonzero", "argwhere", "unique"})  # the shape of what they give is data
-METHODS = frozenset(
-    "all any argmax argmin argsort astype clip conj copy cumsum diagonal dot flatten max mean min prod ravel repeat reshape "
-    "round squeeze std sum swapaxes take trace transpose var".split()
-)
+METHODS = frozenset((
+    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "conj", "copy", "cumsum", "diagonal", "dot",
+    "flatten", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum",
+    "swapaxes", "take", "trace", "transpose", "var",
+))  # fmt: skip
 
 
 class Traced(host.lib.mixins.NDArrayOperatorsMixin):
@@ -38,13 +39,14 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     itemsize = property(lambda self: self.array.itemsize)
     place = property(lambda self: device_of(self.array))
     T = property(lambda self: self.transpose())
-    label = property(lambda self: None, lambda self, name: tape().names.setdefault(self.number, name))  # by `.named`
+    label = property(lambda self: None, lambda self, name: called(self, name))  # what `.named` says it is
 
     def __getattr__(self, name: str) -> Any:
         """Return a method of arrays, recorded."""
         if name not in METHODS:
             raise AttributeError(f"replay: .{name} of an array has no program form")
-        return lambda *args, **options: record(name, lambda x, *rest, **o: getattr(x, name)(*rest, **o), (self, *args), options)
+        method = lambda x, *args, **options: getattr(x, name)(*args, **options)
+        return lambda *args, **options: record(name, method, (self, *args), options)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, out: Any = None, **options: Any) -> Any:
         if method == "at":
@@ -142,8 +144,8 @@ def calculated(name: str, reflected: bool) -> Callable[..., Any]:
 def refuse(self: Any, *_: Any) -> Any:
     """Refuse to compute with a number of the first call."""
     raise TraceError(
-        "replay: Python computes with a number that is another at every call: keep it a Tensor, or return it and compute "
-        "outside of the function"
+        "replay: Python computes with a number that is another at every call: keep it a Tensor, or return it and "
+        "compute outside of the function"
     )
 
 
@@ -175,7 +177,7 @@ class Recorder:
     def asarray(self, x: Any, dtype: Any = None) -> Traced:
         """Return a number as what stands in the program's text, an array as a constant."""
         if isinstance(x, Traced):
-            return x if dtype in (None, x.dtype) else x.astype(dtype)  # type: ignore[no-any-return]
+            return x if dtype in (None, x.dtype) else x.astype(dtype)
         return lifted(tape().xp.asarray(x, dtype))
 
     array = asarray  # a value never changes, so a copy is the value itself
@@ -271,6 +273,12 @@ def with_added(x: Any, index: Any, value: Any) -> Any:
     x = x.copy()
     modules[type(x)].add.at(x, index, value)
     return x
+
+
+def called(x: Traced, name: str) -> None:
+    """Note what a value was called first."""
+    if x.number is not None:
+        tape().names.setdefault(x.number, name)
 
 
 def add_at(x: Traced, index: Any, value: Any) -> None:

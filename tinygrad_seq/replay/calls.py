@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.replay.tape import TraceError
 

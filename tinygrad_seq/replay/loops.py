@@ -56,7 +56,7 @@ class Part:
 
 @dataclass(slots=True)
 class Loop:
-    """`count` blocks of equations. Of every position, `made` has the values of all blocks, `starts` what is carried in."""
+    """Blocks of equations, `count` of them: of every position `made` has all values, `starts` what is carried in."""
 
     count: int
     body: list[Equation]
@@ -114,7 +114,7 @@ def is_view(equation: Equation) -> bool:
 
 
 def tries(equations: Sequence[Equation], period: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield where a loop may begin and end in a stretch: where the fewest values go from block to block, then smaller."""
+    """Yield where a loop may begin and end in a stretch: where few values go from block to block, then shorter ones."""
     spare = (end - start) % period
     home = {equation.made: i for i, equation in enumerate(equations[start:end])}
     last = {i: i for i in home.values()}
@@ -142,7 +142,8 @@ def loop_of(equations: Sequence[Equation], period: int, views: dict[int, tuple[A
     try:
         for same in zip(*blocks):
             args = told([equation.args for equation in same], home, starts, views)
-            options = {key: told([equation.options[key] for equation in same], home, starts, views) for key in same[0].options}
+            keys = same[0].options
+            options = {key: told([equation.options[key] for equation in same], home, starts, views) for key in keys}
             body.append(Equation(same[0].made, same[0].function, args, options, same[0].shape, same[0].dtype))
     except Uneven:
         return None

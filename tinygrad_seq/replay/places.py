@@ -5,9 +5,10 @@ for Tensors. While it is traced, their arrays are traced ones; afterwards every 
 has changed meanwhile is what the program has to change at every call.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
@@ -108,7 +109,7 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
         yield from ((value, name) for name, value in found if not isinstance(value, FunctionType) or is_own(value))
     elif isinstance(function, MethodType):
         yield from ((function.__self__, ""), (function.__func__, ""))
-    elif isinstance(function, functools.partial):
+    elif isinstance(function, partial):
         yield from ((part, "") for part in (function.func, *function.args, *function.keywords.values()))
     elif isinstance(function, set | frozenset):
         yield from ((part, "") for part in function)
@@ -211,9 +212,8 @@ class Surroundings:
         """Return where the surroundings are other ones, in words."""
         if len(self.places.before) != len(other.places.before):
             return "what the function reaches"
-        ours, others = (dict(zip((*s.moving, *s.fixed), sum(s.facts, []))) for s in (self, other))
-        pairs = zip(self.places.before, other.places.before)
-        names = [a.name for a, b in pairs if ours[a] != others[b]]
+        ours, others = (dict(zip((*s.moving, *s.fixed), chain(*s.facts))) for s in (self, other))
+        names = [a.name for a, b in zip(self.places.before, other.places.before) if ours[a] != others[b]]
         return ", ".join(names[:3]) or "a value that the function asks for"
 
 
@@ -228,7 +228,7 @@ def reader(holder: Any, keys: list[Any]) -> Callable[[], Iterable[Any]]:
         rest = [key for key in keys if key != "training"]
         return lambda: (holder.training, *map(own.get, rest))
     if hasattr(holder, "__dict__"):
-        return lambda own=vars(holder): map(own.get, keys)
+        return partial(map, vars(holder).get, keys)
     return lambda: [Place(holder, key, "").get() for key in keys]
 
 

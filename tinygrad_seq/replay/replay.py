@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tinygrad_seq.replay.calls import Given
-from tinygrad_seq.replay.program import OtherPath
+from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.tape import TraceError
 from tinygrad_seq.replay.traced_call import TracedCall
 

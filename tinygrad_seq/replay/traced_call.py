@@ -9,8 +9,9 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced
 from tinygrad_seq.replay.calls import Given
+from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.places import Place, Places, Surroundings, absent
-from tinygrad_seq.replay.program import OtherPath, Program
+from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
 
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns

@@ -1,0 +1,150 @@
+"""How a call reads as Python: operators, methods and functions of `xp`, with the brackets that are needed."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
+from keyword import iskeyword
+from typing import Any
+
+from tinygrad_seq.engine.backend import host, modules, to_device
+from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
+from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
+from tinygrad_seq.replay.tape import Equation, Ref
+
+Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
+ATOM, UNARY = 7.0, 4.5
+longest = 50  # a longer expression gets a line of its own
+LEVELS = {"**": 5, "*": 4, "/": 4, "+": 3, "-": 3, "&": 2, "|": 2, "<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1}
+SYMBOLS = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "bitwise_and": "&", "bitwise_or": "|",
+    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+    "sub": "-", "mul": "*", "truediv": "/", "pow": "**",
+}  # fmt: skip
+TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
+
+
+class OtherPath(Exception):  # noqa: N818 (no error: the function goes another way this time)
+    """Tell that a value that the function asks for is not what it was when the program was made."""
+
+
+def expect(value: Any, heard: Any) -> None:
+    """Go on only where a value is what it was."""
+    same = value == heard
+    if not (same if isinstance(same, bool) else same.all()):
+        raise OtherPath
+
+
+HELPERS: dict[str, Any] = {
+    "expect": expect, "with_item": with_item, "with_added": with_added, "to_device": to_device, "bool": bool,
+}  # fmt: skip
+
+
+class Expressions:
+    """The names in a program, and the texts of its calls."""
+
+    def __init__(self) -> None:
+        self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
+        self.literals: dict[Any, str] = {}
+
+    def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
+        """Return a name that nothing else has, or whose owner is over, and take it."""
+        name = re.sub(r"\W+", "_", name).strip("_") or "x"
+        name = f"_{name}" if name[0].isdigit() or iskeyword(name) else name
+        names = chain([name], (f"{name}_{i}" for i in count(2)))
+        found = next(each for each in names if each not in self.space or is_over(each))
+        self.space[found] = None
+        return found
+
+    def mention(self, name: str, x: Any) -> str:
+        """Return a name for what has no text."""
+        found = self.free_name(name)
+        self.space[found] = x
+        return found
+
+    def listed(self, numbers: Sequence[int]) -> str:
+        """Return the texts of values, with those of one list together; see Program."""
+        raise NotImplementedError
+
+    def argument(self, x: Any, read: Callable[[Any], Text]) -> Text:
+        """Return the text of an argument."""
+        if isinstance(x, Ref | Local | Carried | Item | Moving | Part):
+            return read(x)
+        if isinstance(x, tuple | list):
+            if len(x) > 2 and all(isinstance(part, Ref) for part in x):
+                inner = self.listed([part.number for part in x])
+                if inner.startswith("*") and "," not in inner:
+                    return inner[1:], ATOM
+            else:
+                inner = ", ".join(self.argument(part, read)[0] for part in x)
+            return (f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"), ATOM
+        if x is Ellipsis:
+            return "...", ATOM
+        if x is None or type(x) in (bool, int, str) or (type(x) is float and math.isfinite(x)):
+            return repr(x), UNARY if isinstance(x, int | float) and x < 0 else ATOM
+        if isinstance(x, host.dtype):
+            return repr(x.name), ATOM
+        if isinstance(x, slice):
+            return f"slice({x.start}, {x.stop}, {x.step})", ATOM
+        number = type(x) in modules and not x.ndim
+        key = (type(x), str(getattr(x, "dtype", "")), repr(x.item() if number else x))
+        if key not in self.literals:
+            self.literals[key] = self.mention("number" if number else "setting", x)
+        return self.literals[key], ATOM
+
+    def index(self, x: Any, read: Callable[[Any], Text]) -> str:
+        """Return the text of an index."""
+        if isinstance(x, tuple):
+            return ", ".join(self.index(part, read) for part in x) if x else "()"
+        if isinstance(x, slice):
+            ends = ["" if end is None else f"{end}" for end in (x.start or None, x.stop, x.step)]
+            return ":".join(ends[: 3 if ends[2] else 2])
+        return self.argument(x, read)[0]
+
+    def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
+        """Return the text of a call."""
+        function, args, options = equation.function, equation.args, equation.options
+        plain = function in SYMBOLS or function in ("minimum", "maximum")
+        texts = [self.argument(number_of(x, equation.dtype) if plain else x, read) for x in args]
+        if function == "getitem":
+            return f"{bracketed(texts[0], ATOM)}[{self.index(args[1], read)}]", ATOM
+        if function in SYMBOLS and len(texts) == 2 and not options:
+            symbol = SYMBOLS[function]
+            level, more = LEVELS[symbol], LEVELS[symbol] + 0.1
+            left, right = (more, level) if symbol == "**" else (level, more)
+            return f"{bracketed(texts[0], left)} {symbol} {bracketed(texts[1], right)}", level
+        if function == "negative" and len(texts) == 1:
+            return f"-{bracketed(texts[0], UNARY)}", UNARY
+        if (function, args[1:]) in TRANSPOSED and len(equation.shape) == 2:
+            return f"{bracketed(texts[0], ATOM)}.T", ATOM
+        shown = {key: short(key, x) for key, x in options.items() if (key, x) != ("keepdims", False)}
+        rest = [text for text, _ in texts] + [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]
+        if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
+            return f"{bracketed(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
+        return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(rest)})", ATOM
+
+
+def bracketed(text: Text, level: float) -> str:
+    """Return a text in brackets, unless it binds as tightly as its place asks."""
+    return text[0] if text[1] >= level else f"({text[0]})"
+
+
+def number_of(x: Any, dtype: Any) -> Any:
+    """Return a number of the dtype of a result as Python's, which gives the same beside an array of that dtype."""
+    if type(x) in modules and not x.ndim and x.dtype == dtype and dtype.kind == "f" and math.isfinite(x):
+        return float(str(host.asarray(x.item(), dtype)[()]))
+    return x
+
+
+def short(key: str, x: Any) -> Any:
+    """Return an option as people write it."""
+    return x[0] if key == "axis" and isinstance(x, tuple) and len(x) == 1 else x
+
+
+def leaves(x: Any) -> Iterator[Any]:
+    """Yield what an argument is made of."""
+    if isinstance(x, tuple | list):
+        for part in x:
+            yield from leaves(part)
+    else:
+        yield x

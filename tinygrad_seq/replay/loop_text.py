@@ -1,0 +1,135 @@
+"""A loop as text: what is carried gets its start before, what others read is kept in lists."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, leaves, longest
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part
+from tinygrad_seq.replay.simplify import read_by
+from tinygrad_seq.replay.tape import Equation, Ref
+
+
+class LoopText:
+    """The lines of one loop. Positions are those of a block."""
+
+    def __init__(self, program: Any, loop: Loop) -> None:
+        self.program, self.loop = program, loop
+        self.uses = Counter(n for equation in loop.body for n in positions_in(equation, Local))
+        self.reader = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Local)}
+        late = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Carried)}
+        self.late = {n for n, i in late.items() if i > n}  # carried, and read when the next one is there already
+        self.kept = {i: [n for n in made if n in program.reads] for i, made in enumerate(loop.made)}
+        self.start, self.by = self.direction()
+        self.names: dict[int, str] = {}
+        self.texts: dict[int, Text] = {}  # of a position: how it is read
+        self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
+        self.series: list[str] = []  # lines that make lists of values from outside
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the loop, and tell the program how its values are read from now on."""
+        program, loop = self.program, self.loop
+        for i, made in enumerate(loop.made):
+            label = next((program.labels[n] for n in made if n in program.labels), None)
+            if label or i in loop.starts or self.kept[i]:
+                self.names[i] = self.name_of_start(i) or program.name_for(made[-1], label or f"v{made[0]}")
+        before = {n: program.free_name(f"{self.names[n]}_before") for n in sorted(self.late)}
+        current = self.names | before
+        for n, number in loop.starts.items():
+            if current[n] != program.read(Ref(number))[0]:
+                yield f"{current[n]} = {program.read(Ref(number))[0]}"
+        in_lists = {i: n for i, n in self.kept.items() if n and n != [loop.made[i][-1]]}
+        lists = {i: program.free_name(f"{self.names[i]}_all") for i in in_lists}
+        if lists:
+            yield f"{', '.join(lists.values())} = {', '.join(['[]'] * len(lists))}"
+        body: list[str] = []
+        for i, equation in enumerate(loop.body):
+            body += self.line(i, equation, partial(self.read, current))
+            if i in lists:
+                body.append(f"{lists[i]}.append({self.names[i]})")
+        yield from self.series
+        end = self.start + self.by * loop.count
+        up = f"range({loop.count})" if self.start == 0 else f"range({self.start}, {end})"
+        yield f"for t in {up}:" if self.by > 0 else f"for t in reversed(range({end + 1}, {self.start + 1})):"
+        yield from (f"    {line}" for line in body)
+        yield from (f"    {name} = {self.names[n]}" for n, name in before.items())
+        for i, made in enumerate(loop.made):
+            if self.kept[i]:
+                program.texts[made[-1]] = self.names[i], ATOM
+        for i, name in lists.items():
+            program.lengths[name] = loop.count
+            program.series.update((number, (name, k)) for k, number in enumerate(loop.made[i]))
+
+    def name_of_start(self, i: int) -> str | None:
+        """Return the name of what a carried value starts from, if it can go on under it: if nobody else reads that."""
+        number = self.loop.starts.get(i)
+        if number is None or i in self.late or self.program.last[number] > self.program.now:
+            return None
+        name: str = self.program.read(Ref(number))[0]
+        read_in_body = any(number in read_by(equation) for equation in self.loop.body)
+        if self.program.owner.get(name) != number or read_in_body:
+            return None
+        self.program.give(name, self.loop.made[i][-1])
+        return name
+
+    def line(self, i: int, equation: Equation, read: Any) -> Iterator[str]:
+        """Yield the line of a position; none where its value is written where it is read."""
+        text = self.program.text(equation, read)
+        if equation.function == "expect":
+            yield text[0]
+            return
+        carried = {n for n in positions_in(equation, Carried) if n not in self.late}
+        carried.update(*(self.carried.get(n, ()) for n in positions_in(equation, Local)))
+        in_time = all(self.reader.get(i, 0) <= n for n in carried)  # before what it reads is the next one
+        if self.uses[i] == 1 and i not in self.names and in_time and len(text[0]) <= longest:
+            self.texts[i], self.carried[i] = text, carried
+            return
+        self.names.setdefault(i, "")
+        self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1], f"v{equation.made}")
+        self.texts[i] = self.names[i], ATOM
+        yield f"{self.names[i]} = {text[0]}"
+
+    def read(self, current: dict[int, str], x: Any) -> Text:
+        """Return the text of what a block reads."""
+        if isinstance(x, Local):
+            return self.texts[x.position]
+        if isinstance(x, Carried):
+            return current[x.position], ATOM
+        if isinstance(x, Part):
+            return f"{self.program.read(x.whole)[0]}[{self.moving(x.at)}]", ATOM
+        if isinstance(x, Item):
+            along = self.program.along(x.numbers)
+            if along is not None:
+                return f"{self.program.series[x.numbers[0]][0]}[{self.moving(along)}]", ATOM
+            name, line = self.program.series_name(x)
+            self.series += [line] if line else []
+            return f"{name}[{self.moving(Moving(0, 1))}]", ATOM
+        found: Text = self.program.read(x) if isinstance(x, Ref) else (self.moving(x), LEVELS["+"])
+        return found
+
+    def direction(self) -> tuple[int, int]:
+        """Return where t begins, and how it moves: as most of what the loop reads does."""
+        found: Counter[tuple[int, int]] = Counter()
+        for equation in self.loop.body:
+            for x in leaves((equation.args, *equation.options.values())):
+                at = x.at if isinstance(x, Part) else self.program.along(x.numbers) if isinstance(x, Item) else x
+                if isinstance(at, Moving) and abs(at.step) == 1:
+                    found[at.start, at.step] += 1
+        return min(found, key=lambda at: (-found[at], at)) if found else (0, 1)
+
+    def moving(self, x: Any) -> str:
+        """Return the text of an int that moves."""
+        if not isinstance(x, Moving):
+            return repr(x)
+        factor = x.step // self.by
+        offset = x.start - factor * self.start
+        if factor == -1:
+            return f"{offset} - t"
+        text = "t" if factor == 1 else f"{factor} * t"
+        return text + (f" + {offset}" if offset > 0 else f" - {-offset}" if offset else "")
+
+
+def positions_in(equation: Equation, kind: type[Local] | type[Carried]) -> Iterator[int]:
+    """Yield the positions that an equation reads, of its own block or of the one before."""
+    return (x.position for x in leaves((equation.args, *equation.options.values())) if isinstance(x, kind))
