@@ -22,8 +22,8 @@ PACKAGE = HERE.parents[1] / "tinygrad_seq"
 FLOORS = [  # from the ground up: what a floor is for, and its rows of rooms, each with its column
     ("engine", {"arrays": 0, "graph": 1, "ops": 2, "backprop": 3, "tensor": 4}, {"time": 2.1, "checkpoint": 5.3}),
     ("made of ops", {"saving": 1, "nn": 3, "checks": 4.1, "data": 5.3}),
-    ("training", {"optim": 3.3}),
-    ("readers of the graph", {"drawing": 1.6, "flow": 2.75, "testing": 4.1}),
+    ("training", {"optim": 3.38}),
+    ("readers of the graph", {"drawing": 0.85, "flow": 1.85, "replay": 2.85, "testing": 4.1}),
 ]
 ROOMS = {  # what is in a room; the rooms of the engine with their modules
     "arrays": ("NumPy or CuPy", "backend commit hints notebook"),
@@ -40,11 +40,12 @@ ROOMS = {  # what is in a room; the rooms of the engine with their modules
     "optim": ("optimisers", ""),
     "drawing": ("shows it", ""),
     "flow": ("itemises it over time", ""),
+    "replay": ("runs it as a program", ""),
     "testing": ("the laws of an op", ""),
     "__init__": ("the table of contents", ""),
 }
 PROGRAMS = ("__main__", "exercises", "explain")  # are run, and no part of the house
-READERS = ("backprop", "drawing", "flow")  # of the graph
+READERS = ("backprop", "drawing", "flow", "replay")  # of the graph
 COLUMN, ROW, WIDTH, HEIGHT, MARGIN = 126, 74, 112, 42, 16  # in points
 LIGHT = {"paper": "#FFFFFF", "floor": "#F5F6F8", "frame": "#DDE2E8", "room": "#FEFEFE", "ink": "#1F2933",
          "quiet": "#5C6875", "line": "#8A96A3", "reader": "#FFF1D6", "edge": "#D9920A", "graph": "#DCEBF7",

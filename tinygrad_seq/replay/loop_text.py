@@ -33,7 +33,7 @@ class LoopText:
         for i, made in enumerate(loop.made):
             label = next((program.labels[n] for n in made if n in program.labels), None)
             if label or i in loop.starts or self.kept[i]:
-                self.names[i] = self.name_of_start(i) or program.name_for(made[-1], label or f"v{made[0]}")
+                self.names[i] = self.name_of_start(i) or program.name_for(made[-1], label)
         before = {n: program.free_name(f"{self.names[n]}_before") for n in sorted(self.late)}
         current = self.names | before
         for n, number in loop.starts.items():
@@ -86,7 +86,7 @@ class LoopText:
             self.texts[i], self.carried[i] = text, carried
             return
         self.names.setdefault(i, "")
-        self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1], f"v{equation.made}")
+        self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1])
         self.texts[i] = self.names[i], ATOM
         yield f"{self.names[i]} = {text[0]}"
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from tinygrad_seq.replay.tape import Equation, Ref, Tape
 class Program(Expressions):
     """The text of a tape, and the function that it says: `step(xp, *given)` returns the values that are asked for."""
 
-    def __init__(self, tape: Tape, outputs: list[int], names: dict[int, str]) -> None:
+    def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str]) -> None:
         super().__init__()
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
@@ -25,13 +25,13 @@ class Program(Expressions):
         self.reads.update(outputs)
         self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
         self.last.update(dict.fromkeys(outputs, math.inf))  # of a value: the last statement that reads it
-        self.now = 0  # which statement is being written
+        self.now = self.unnamed = 0  # which statement is being written; how many values have no name of their own
         self.owner: dict[str, int] = {}  # of a name: the value that has it
         self.texts: dict[int, Text] = {}  # how a value is read
         self.inside: dict[int, set[int]] = {}  # of what is written where it is read: the values in its text
         self.series: dict[int, tuple[str, int]] = {}  # of a value that a loop keeps in a list: its name, and which one
         self.lengths: dict[str, int] = {}  # of these lists
-        self.labels = {twins.get(n, n): name for n, name in (*tape.names.items(), *names.items())}
+        self.labels = {twins.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         self.given = [source for source in tape.sources if source.number in self.reads]
         self.name_given(tape)
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
@@ -64,7 +64,9 @@ class Program(Expressions):
         def is_over(name: str) -> bool:
             return name in self.owner and self.last.get(self.owner[name], -1) < self.now
 
-        name = self.free_name(label or self.labels.get(made, f"v{made}"), is_over)
+        label = label or self.labels.get(made)
+        self.unnamed += label is None
+        name = self.free_name(label or f"v{self.unnamed}", is_over)
         self.give(name, made)
         return name
 

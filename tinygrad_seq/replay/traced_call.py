@@ -58,8 +58,7 @@ class TracedCall:
             self.check_changes(changes)
             self.result = self.maker(result)
             self.effects = [(place, self.maker(value)) for place, value in changes]
-            self.names = {value.array.number: f"d_{place.name.removesuffix('.grad')}" for place, value in changes
-                          if place.key == "stored_grad" and isinstance(value, Value)}  # fmt: skip
+            self.names = dict(named(place, value) for place, value in changes)
         finally:
             tracing.reset(before[0])
             redraw.reset(before[1])
@@ -161,6 +160,14 @@ class TracedCall:
         for place, value in changes:
             place.put(value)
         return result
+
+
+def named(place: Place, value: Any) -> tuple[int | None, str]:
+    """Return the number of a value that the function puts in a place, and what to call it there."""
+    whole, _, end = place.name.rpartition(".")
+    if place.key == "stored_grad":
+        return getattr(getattr(value, "array", None), "number", None), f"d_{whole.rpartition('.')[2]}"
+    return getattr(value, "number", None), f"new_{end}"
 
 
 def read_anew(tape: Tape, optimizer: Any, i: int, option: str, value: Any) -> Any:
