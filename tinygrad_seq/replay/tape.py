@@ -83,9 +83,13 @@ class Tape:
     def constant(self, array: Any) -> int:
         """Return the number of an array that was made outside of the tape, and is the same at every call."""
         if id(array) not in self.known:
-            self.known[id(array)] = array, self.new()
-            self.constants[self.count - 1] = array
-            self.lines[self.count - 1] = line_of_caller()
+            value = array.reshape(-1)[:1].item() if array.size else 0
+            if bool((array == value).all()):  # zeros, ones
+                self.known[id(array)] = array, self.write("full", (array.shape, value, array.dtype), {}, array)
+            else:
+                self.known[id(array)] = array, self.new()
+                self.constants[self.count - 1] = array
+                self.lines[self.count - 1] = line_of_caller()
         return self.known[id(array)][1]
 
     def check(self, number: int, heard: Any) -> None:

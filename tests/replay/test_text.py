@@ -1,0 +1,64 @@
+"""The text of a program is short, says things by their names, and is the code that runs."""
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.engine.backend import modules
+
+LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def source_of(kind, steps, size=3):
+    layer = LAYERS[kind](size, 4)
+
+    def step(x):
+        out, _ = layer(x)
+        loss = (out * out).mean()
+        layer.zero_grad()
+        loss.backward()
+        return loss.item()
+
+    fast = ts.replay(step)
+    fast(ts.zeros(steps, 2, size))
+    return fast.source
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_text_is_as_long_for_many_steps_as_for_few(kind):
+    few, many = source_of(kind, 8).splitlines(), source_of(kind, 60).splitlines()
+    assert len(few) == len(many) < {"rnn": 40, "lstm": 90, "gru": 110}[kind]
+    assert sum(line.strip().startswith("for t in") for line in many) == 2
+
+
+def test_values_have_the_names_of_the_graph():
+    text = source_of("lstm", 8)
+    for name in ("weight_ih_l0", "bias_hh_l0", "h0", "c0", "forget", "d_forget", "d_h", "d_c", "d_weight_hh_l0"):
+        assert f"{name} " in text or f"{name}," in text or f"{name}." in text, name
+    assert "c = forget * c + input * cell" in text
+    assert "for t in range(8):" in text and "for t in reversed(range(1, 7)):" in text
+
+
+def test_the_text_is_what_runs():
+    w, u = (nn.Parameter(np.eye(3, dtype="float32") * k).named(name) for k, name in ((0.5, "w"), (0.1, "u")))
+
+    def last(x):
+        h = ts.zeros(2, 3)
+        for x_t in x:
+            h = (x_t @ w + h @ u).tanh()
+        return h
+
+    x = ts.randn(12, 2, 3)
+    fast = ts.replay(last)
+    expected = fast(x).array
+    space = {}
+    exec(fast.source, space)
+    (found,) = space["step"](modules[type(expected)], w=w.array, u=u.array, x=x.array)
+    assert (found == expected).all()
+    assert len(fast.source.splitlines()) == 6, fast.source
+
+
+def test_a_source_before_the_first_call_is_an_error():
+    with pytest.raises(RuntimeError, match="has not been called yet"):
+        _ = ts.replay(lambda: 0).source
