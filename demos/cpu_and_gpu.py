@@ -63,7 +63,7 @@ def main(args):
             right[steps] = 100 * np.mean((model(bits).numpy().argmax(-1) == odd.numpy())[-1])
     print(f"of sequences four times as long as those it learned from, {right[4 * args.steps]:.1f} % right")
     score(f"Share of 500 new sequences of {args.steps} bits whose parity is right:",
-          {f"LSTM on {model.head.weight.device}": right[args.steps], "guessing": 50.0}, " %")  # fmt: skip
+          {f"LSTM on {model.head.weight.device}": right[args.steps], "guessing": 50.0}, " %", of=500)  # fmt: skip
     for hidden, batch in ((args.hidden, 16), (args.large, 256)):
         print(f"{hidden} units, {batch} sequences: {speed(hidden, batch, args):,.0f} steps a second on {args.device}")
 

@@ -1,6 +1,6 @@
 """Why do plain RNNs forget? The gradient of the last answer, on its way back through an RNN and through an LSTM.
 
-    python demos/gradient_flow.py               pictures, pages and a plot in runs/gradient_flow
+    python demos/gradient_flow.py               two pictures and two pages in runs/gradient_flow
     python demos/gradient_flow.py --steps 60    the longer the way, the less of it arrives
 
 Both networks read the same sequence and are asked at its end. Colour and width of every edge are the norm of the

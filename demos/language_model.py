@@ -88,7 +88,7 @@ def main(args):
     print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
           f"{nats / math.log(2):.3f} bits per character")  # fmt: skip
     counted = counted_loss(learned, held_out, len(vocabulary))
-    score("Held-out loss:", {"the network": nats, "counts of three characters": counted}, " nats", 3, higher=False)
+    score("Held-out loss:", {f"the {args.cell.upper()}": nats, "counts of three characters": counted}, " nats", 3, higher=False)
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
     plot_losses(losses, [*checks, (step, nats)], "Learning to write", args.out / "loss.png")
     ((x, y),) = ts.data.bptt_batches(held_out[:13], 1, min(12, len(held_out) - 1))

@@ -65,7 +65,7 @@ def main(args):
         "the whole name, read by a GRU": 100 * (guesses == y).mean(),
         "four letters, no recurrence": 100 * (four.argmax(-1) == y).mean(),
         "always America": 100 * (common == y).mean(),
-    }, " %")  # fmt: skip
+    }, " %", of=len(y))  # fmt: skip
     sure = np.argsort(-chances.max(-1))
     print("It was surest of these, all held out:")
     for i in sure[:8]:
