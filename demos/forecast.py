@@ -4,9 +4,9 @@
     python demos/forecast.py --csv prices.csv --column 2   any column of numbers of your own
 
 A GRU reads the last 24 yearly numbers; what it makes of them and a weighted sum of the same numbers, added up, is the
-next. The first 70 % of the series teach, the rest judges. It has to beat forecasts that need no network: next year is as
-this year, and linear ones, the best weighted sum of the last 9 or 24 years alone (ridge regression). Which of them wins
-is for the run to say.
+next. The first 70 % of the series teach, the rest judges. It has to beat forecasts that need no network: next year is
+as this year, and linear ones, the best weighted sum of the last 9 or 24 years alone (ridge regression). Which of them
+wins is for the run to say.
 """
 
 import csv

@@ -113,7 +113,7 @@ def adding(rng, steps, batch):
 
 
 def score(what, found, unit="", digits=1, higher=True, networks=1, of=None):
-    """Print what each reached on what it never learned from, and how much better than all baselines the best network is.
+    """Print what each reached on what it never learned from, and what the best network gains on the best baseline.
 
     The first are networks, the others their baselines. Of shares in percent, `of` is how many were judged: with it
     comes the standard error, which is large where few are.
@@ -151,13 +151,14 @@ def smooth(losses, width=25):
     return np.convolve(losses, np.ones(width) / width, "valid")
 
 
-def plot_losses(losses, held_out, title, path):
-    """Save a plot of the loss by update, as it was and smoothed, with the held-out losses (update, loss) as dots."""
+def plot_losses(losses, held_out, baseline, title, path):
+    """Save a plot of the loss by update, the held-out losses (update, loss) as dots, the baseline as a dotted line."""
     made, axes = figure(8, 4.5)
     axes.plot(losses, color=INK, alpha=0.25, linewidth=1)
     running = smooth(losses)
     axes.plot(np.arange(len(running)) + (len(losses) - len(running)) / 2, running, color=INK, label="training")
-    axes.plot(*zip(*held_out), "o-", color=ACCENT, label="held out")
+    axes.plot(*zip(*held_out), "o-", color=ACCENT, label=f"held out: {held_out[-1][1]:.2f} in the end")
+    axes.axhline(baseline[1], color=QUIET, ls=":", label=f"held out, {baseline[0]}: {baseline[1]:.2f}")
     axes.set(xlabel="update", ylabel="nats per character", title=title)
     axes.grid(alpha=0.2)
     axes.legend(frameon=False)

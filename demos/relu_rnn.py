@@ -4,7 +4,7 @@
     python demos/relu_rnn.py --csv prices.csv --column 2   any column of numbers of your own
 
 `RNN(1, 5, nonlinearity="relu")` and a linear layer: 46 numbers that learn. The first 70 % of the series teach, the rest
-judges. Beside it stand forecasts without a network: the next number is as the last, or a weighted sum of the same eight.
+judges. Beside it stand forecasts without a network: the next number is as the last, or a weighted sum of the eight.
 """
 
 import numpy as np
@@ -51,7 +51,8 @@ def main(args):
 
     made, axes = figure(10, 4)
     axes.plot(time[first:], values[first:], color="k", label="as it was")
-    axes.plot(time[first:], scale * summed + center, color=INK, ls=":", label=f"weighted sum: error {error(summed):.1f}")
+    axes.plot(time[first:], scale * summed + center, color=INK, ls=":",
+              label=f"weighted sum: error {error(summed):.1f}")  # fmt: skip
     axes.plot(time[first:], scale * found + center, color=ACCENT,
               label=f"{args.hidden} relu units: error {error(found):.1f}")  # fmt: skip
     axes.set(title=f"Each value, forecast from the {args.window} before", ylabel="value" if args.csv else "sunspots",
