@@ -1,7 +1,7 @@
 """Can a word become a point in space, and the point the word again?
 
     python demos/latent_space.py                          three quarters of a minute
-    python demos/latent_space.py --first spam --last eggs
+    python demos/latent_space.py --first list --last value
 
 An encoder reads a word, letter by letter, into one vector; a decoder writes the word from the vector alone. All that it
 knows of the word went through these numbers: they are a latent space. It is judged by words that it never read. The
@@ -107,6 +107,6 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, __doc__, quick={"updates": 2, "hidden": 4}, first=("spam", "a word to go from"),
-        last=("eggs", "a word to go to"), hidden=(128, "size of the states"), size=(24, "size of the latent space"),
+    run(main, __doc__, quick={"updates": 2, "hidden": 4}, first=("letter", "a word to go from"),
+        last=("number", "a word to go to"), hidden=(128, "size of the states"), size=(24, "size of the latent space"),
         updates=(1200, "updates of the weights"))  # fmt: skip

@@ -19,7 +19,7 @@ class Reader(nn.Module):
     """Ids of letters (B, T) and lengths (B,) -> a score for each continent (B, 5)."""
 
     def __init__(self, tokens, hidden, answers):
-        self.embedding, self.drop = nn.Embedding(tokens, 16, padding_idx=0), nn.Dropout(0.5)
+        self.embedding, self.drop = nn.Embedding(tokens, 16), nn.Dropout(0.5)
         self.reader, self.head = nn.GRU(16, hidden, batch_first=True), nn.Linear(hidden, answers)
 
     def forward(self, ids, lengths):
@@ -72,20 +72,18 @@ def main(args):
         verdict = "right" if guesses[i] == y[i] else f"it is in {continents[y[i]]}"
         print(f"  {names[i].title():20} {continents[guesses[i]]:8} {100 * chances[i].max():3.0f} %   {verdict}")
 
-    made, axes = figure(6, 5)
-    table = np.zeros((5, 5))
-    np.add.at(table, (y, guesses), 1)
-    axes.imshow(table / table.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
-    for (row, column), number in np.ndenumerate(table):
-        axes.text(
-            column, row, int(number), ha="center", va="center", color="w" if number > table[row].sum() / 2 else "k"
-        )
-    axes.set(xticks=range(5), xticklabels=continents, yticks=range(5), yticklabels=continents, xlabel="taken for",
-             ylabel="is in", title="Held-out cities, by where they are and what they were taken for")  # fmt: skip
-    made.savefig(args.out / "taken_for.png", dpi=150)
-    tokyo = vocabulary.encode("tokyo")[None]
-    ts.draw(reader(tokyo, np.array([5]))).save(args.out / "unrolled.svg")
-    return [args.out / "taken_for.png", args.out / "unrolled.svg"]
+    made, axes = figure(6.5, 5)
+    table = np.array([chances[y == c].mean(0) for c in range(len(continents))])
+    axes.imshow(table / chances.mean(0), cmap="RdBu", vmin=0.5, vmax=1.5)
+    for (row, column), chance in np.ndenumerate(table):
+        axes.text(column, row, f"{100 * chance:.0f} %", ha="center", va="center")
+    axes.set(xticks=range(5), xticklabels=continents, yticks=range(5), yticklabels=continents, ylabel="cities of",
+             xlabel="the chance they get, on average",
+             title="Held-out cities: blue, more than cities get on average; red, less")  # fmt: skip
+    made.savefig(args.out / "chances.png", dpi=150)
+    tokyo, small = vocabulary.encode("tokyo")[None], Reader(len(vocabulary), 4, len(continents)).to(args.device)
+    ts.draw(small.eval()(tokyo, np.array([5]))).save(args.out / "unrolled.svg")
+    return [args.out / "chances.png", args.out / "unrolled.svg"]
 
 
 if __name__ == "__main__":
