@@ -71,7 +71,7 @@ def main(args):
     made, (left, right) = figure(11, 4.2, 1, 2)
     for name, colour in zip(losses, (INK, ACCENT)):
         left.semilogy(smooth(losses[name]), color=colour, label=name)
-        right.semilogy(shares[name], "o-", ms=4, color=colour, label=name)
+        right.semilogy(np.ma.masked_equal(shares[name], 0.0), "o-", ms=4, color=colour, label=name)
     left.axhline(1 / 6, color=QUIET, ls=":", label="always 1")
     left.set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
     right.set(title="What the answer owes to each use of the weight", xlabel="step of the use", ylabel="gradient")
