@@ -3,8 +3,8 @@
     python demos/many_to_one.py                a minute
 
 A GRU reads the name letter by letter; its last state is all that the answer sees. With 374 names it can only learn how
-names sound (the -abad of Asia, the Spanish of America), so it is often wrong, as you would be. So that it learns no name
-by heart, a fifth of the letters is hidden from it while it learns. Five times a few networks learn, each time with
+names sound (the -abad of Asia, the Spanish of America), so it is often wrong, as you would be. So that it learns no
+name by heart, a fifth of the letters is hidden from it while it learns. Five times a few networks learn, each time with
 another fifth of the cities held out. Beside them stands one_to_one.py: four letters and no memory.
 """
 
@@ -82,7 +82,8 @@ def main(args):
         axes.text(column, row, f"{100 * chance:.0f} %", ha="center", va="center")
     axes.set(xticks=range(5), xticklabels=continents, yticks=range(5), yticklabels=continents, ylabel="cities of",
              xlabel="the chance they get, on average",
-             title="Held-out cities, and where the network would look for them\n(blue: more than for all cities on average)")  # fmt: skip
+             title="Held-out cities, and where the network would look for them\n"
+                   "(blue: more than for all cities on average)")  # fmt: skip
     made.savefig(args.out / "chances.png", dpi=150)
     tokyo, small = vocabulary.encode("tokyo")[None], Reader(len(vocabulary), 4, len(continents)).to(args.device)
     ts.draw(small.eval()(tokyo, np.array([5]))).save(args.out / "unrolled.svg")
