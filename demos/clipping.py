@@ -52,13 +52,13 @@ def main(args):
         longest = max(monitor.norms)
         print(f"{name}: {monitor.clipped} of {len(monitor.norms)} gradients clipped, the longest was {longest:.3g}")
         left.semilogy(smooth(losses), color=colour, label=name)
-        right.semilogy(monitor.norms, color=colour, lw=1, label=name)
+        right.semilogy(range(1, 1 + len(monitor.norms[:50])), monitor.norms[:50], "o-", color=colour, ms=4, label=name)
     score(f"Squared error on 1000 new sequences of {args.steps} numbers:",
           errors | {"always 1": float(np.mean((1.0 - y_new) ** 2))}, digits=4, higher=False)  # fmt: skip
     left.axhline(1 / 6, color=QUIET, ls=":", label="always 1")
     left.set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
     right.axhline(1.0, color=QUIET, ls=":", label="where it is clipped")
-    right.set(title="Length of the gradient, before it is clipped", xlabel="update")
+    right.set(title="Length of the first gradients, before they are clipped", xlabel="update")
     for axes in (left, right):
         axes.legend(frameon=False)
     made.savefig(args.out / "clipping.png", dpi=150)

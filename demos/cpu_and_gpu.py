@@ -35,10 +35,10 @@ def examples(rng, steps, batch, device):
     return ts.tensor(bits[..., None].astype("float32"), device=device), ts.tensor(odd, device=device)
 
 
-def speed(hidden, batch, args, steps=20):
+def speed(hidden, batch, device, args, steps=20):
     """Return how many steps of time, of all sequences, are learned from in a second."""
-    model = Parity(hidden).to(args.device)
-    bits, odd = examples(args.rng, steps, batch, args.device)
+    model = Parity(hidden).to(device)
+    bits, odd = examples(args.rng, steps, batch, device)
     best = np.inf
     for _ in range(args.repeats + 1):  # the first is slower: it warms up
         start = time.perf_counter()
@@ -56,27 +56,35 @@ def main(args):
         return nn.cross_entropy(model(bits), odd)
 
     losses = train(model, loss_of, args.updates, lr=0.02)
-    right = {}
+    shares = {}
     for steps in (args.steps, 4 * args.steps):
         bits, odd = examples(np.random.default_rng(args.seed + 1), steps, 500, args.device)
         with ts.no_grad():
-            right[steps] = 100 * np.mean((model(bits).numpy().argmax(-1) == odd.numpy())[-1])
-    print(f"of sequences four times as long as those it learned from, {right[4 * args.steps]:.1f} % right")
+            shares[steps] = 100 * np.mean((model(bits).numpy().argmax(-1) == odd.numpy())[-1])
+    print(f"of sequences four times as long as those it learned from, {shares[4 * args.steps]:.1f} % right")
     score(f"Share of 500 new sequences of {args.steps} bits whose parity is right:",
-          {f"LSTM on {model.head.weight.device}": right[args.steps], "guessing": 50.0}, " %")  # fmt: skip
+          {f"LSTM on {model.head.weight.device}": shares[args.steps], "guessing": 50.0}, " %", of=500)  # fmt: skip
+    speeds = {}
     for hidden, batch in ((args.hidden, 16), (args.large, 256)):
-        print(f"{hidden} units, {batch} sequences: {speed(hidden, batch, args):,.0f} steps a second on {args.device}")
+        for device in dict.fromkeys(("cpu", args.device)):
+            name = f"{hidden} units, {batch} sequences, {device}"
+            speeds[name] = speed(hidden, batch, device, args)
+            print(f"{name}: {speeds[name]:,.0f} steps a second")
 
     if args.device != "cpu":
         print(f"each gradient on {args.device}: how far from the CPU's, relative to its largest number")
         ts.compare_devices(model.to("cpu"), examples(args.rng, args.steps, 64, "cpu")[0], device=args.device)
         model.to(args.device)
 
-    made, axes = figure(7, 4)
-    axes.plot(smooth(losses), color=INK, label=f"LSTM on {args.device}")
-    axes.axhline(np.log(2), color=QUIET, ls=":", label="guessing")
-    axes.set(title="Learning parity", xlabel="update", ylabel="nats at each bit", ylim=(0, 0.8))
-    axes.legend(frameon=False)
+    made, (left, right) = figure(11, 4, 1, 2)
+    left.plot(smooth(losses), color=INK, label=f"LSTM on {args.device}")
+    left.axhline(np.log(2), color=QUIET, ls=":", label="guessing")
+    left.set(title="Learning parity", xlabel="update", ylabel="nats at each bit", ylim=(0, 0.8))
+    left.legend(frameon=False)
+    right.barh(list(speeds), list(speeds.values()), color=[QUIET if "cpu" in name else INK for name in speeds])
+    for row, steps in enumerate(speeds.values()):
+        right.text(steps, row, f" {steps:,.0f}", va="center")
+    right.set(title="Steps of time learned from in a second", xlim=(0, 1.25 * max(speeds.values())), xticks=[])
     made.savefig(args.out / "parity.png", dpi=150)
     bits, odd = examples(args.rng, 3, 1, args.device)
     ts.draw(nn.cross_entropy(model(bits), odd).named("loss")).save(args.out / "unrolled.svg")

@@ -87,7 +87,7 @@ def main(args):
             shown = [(text, WRITE.decode(answers[:, i])) for i, text in enumerate(test[3][:8])]
     for text, answer in shown:
         print(f"  {text:30} {answer}")
-    score(f"Share of {args.judged} held-out texts whose date is right to the last digit:", right, " %")
+    score(f"Share of {args.judged} held-out texts whose date is right to the last digit:", right, " %", of=args.judged)
     draw(models["with attention"], args)
     return [args.out / "attention.png", args.out / "unrolled.svg"]
 

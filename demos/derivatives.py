@@ -10,7 +10,7 @@ that may not react to everything takes less of the noise for the signal.
 """
 
 import numpy as np
-from lesson import run, score, train
+from lesson import ACCENT, INK, QUIET, figure, run, score, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -21,7 +21,7 @@ def derivatives(order, at=0.5, device="cpu"):
     x = ts.tensor(at, requires_grad=True, device=device).named("x")
     found = [x.tanh().named("tanh x")]
     for n in range(1, order + 1):
-        found.append(ts.grad(found[-1], x, create_graph=True).named("tanh" + "′" * n + " x"))
+        found.append(ts.grad(found[-1].sum(), x, create_graph=True).named("tanh" + "′" * n + " x"))
     return x, found
 
 
@@ -46,6 +46,24 @@ def examples(rng, count, noise, steps=8):
     return x, (y + noise * rng.normal(size=count)).astype("float32")
 
 
+def plot(args, truth, answers, errors):
+    """Save the derivatives of tanh as curves, and the answers of both networks over the truth; return the path."""
+    made, (left, right) = figure(11, 4.5, 1, 2)
+    at = np.linspace(-3, 3, 121)
+    _, found = derivatives(args.order, at, args.device)
+    for n, value in enumerate(found):
+        left.plot(at, value.numpy(), color=INK, alpha=1 - 0.8 * n / len(found), label=value.name)
+    left.set(title="tanh, and each the gradient of the one before", xlabel="x")
+    for (name, some), colour in zip(answers.items(), (INK, ACCENT)):
+        right.plot(truth[:300], some[:300], ".", color=colour, alpha=0.6, label=f"{name}: {errors[name]:.3f}")
+    right.axline((0, 0), slope=1, color=QUIET, ls=":")
+    right.set(title="Answers to new sequences", xlabel="without noise", ylabel="the network's answer")
+    for axes in (left, right):
+        axes.legend(frameon=False)
+    made.savefig(args.out / "derivatives.png", dpi=150)
+    return args.out / "derivatives.png"
+
+
 def main(args):
     x, found = derivatives(args.order, device=args.device)
     written = []
@@ -60,7 +78,7 @@ def main(args):
     x_new, y_new = examples(args.rng, 1000, noise=0.0)
     x = ts.tensor(x, requires_grad=True, device=args.device)
     y, x_new = ts.tensor(y, device=args.device), ts.tensor(x_new, device=args.device)
-    errors = {}
+    errors, answers = {}, {}
     for name, weight in (("with a penalty on the gradient", args.penalty), ("without", 0.0)):
         ts.manual_seed(args.seed)
         model = Reader(16).to(args.device)
@@ -70,10 +88,11 @@ def main(args):
 
         train(model, loss_of, args.updates, lr=0.02, name=name)
         with ts.no_grad():
-            errors[name] = float(np.mean((model(x_new).numpy() - y_new) ** 2))
+            answers[name] = model(x_new).numpy()
+        errors[name] = float(np.mean((answers[name] - y_new) ** 2))
     score("Squared error on 1000 new sequences without noise:",
           errors | {"always the mean": float(y_new.var())}, digits=3, higher=False)  # fmt: skip
-    return written
+    return [*written, plot(args, y_new, answers, errors)]
 
 
 if __name__ == "__main__":

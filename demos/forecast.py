@@ -3,9 +3,10 @@
     python demos/forecast.py                               a quarter of a minute
     python demos/forecast.py --csv prices.csv --column 2   any column of numbers of your own
 
-A GRU reads the last 24 yearly numbers and says the next. The first 70 % of the series teach it, the rest judges. It has
-to beat forecasts that need no network: next year is as this year, and linear ones, the best weighted sum of the last
-9 or 24 years (ridge regression). Which of them wins is for the run to say.
+A GRU reads the last 24 yearly numbers; what it makes of them and a weighted sum of the same numbers, added up, is the
+next. The first 70 % of the series teach, the rest judges. It has to beat forecasts that need no network: next year is
+as this year, and linear ones, the best weighted sum of the last 9 or 24 years alone (ridge regression). Which of them
+wins is for the run to say.
 """
 
 import csv
@@ -18,7 +19,7 @@ from tinygrad_seq import nn
 
 
 class Forecaster(nn.Module):
-    """Values (B, W) -> the next one (B,): the last one, and what a GRU and a linear layer think that changes."""
+    """Values (B, W) -> the next one (B,): a weighted sum of them, and what a GRU adds to it."""
 
     def __init__(self, window, hidden):
         self.reader, self.head = nn.GRU(1, hidden, batch_first=True), nn.Linear(hidden, 1)
@@ -29,16 +30,20 @@ class Forecaster(nn.Module):
         return (self.linear(x) + self.head(self.drop(last[0])))[:, 0].named("forecast")
 
 
-def column(path, number):
-    """Return a column of a CSV file, counted from 1; rows without a number there are left out."""
-    values = []
-    with open(path, encoding="utf-8", newline="") as file:
-        for row in csv.reader(file):
-            try:
-                values.append(float(row[number - 1]))
-            except (ValueError, IndexError):
-                continue
-    return np.array(values, dtype="float32")
+def series(args):
+    """Return the numbers, how many of them teach, and when they were: the sunspots, or a column of a CSV file."""
+    values, start = ts.data.sunspots(), 1700
+    if args.csv:
+        values, start = [], 0
+        with open(args.csv, encoding="utf-8", newline="") as file:
+            for row in csv.reader(file):
+                try:
+                    values.append(float(row[args.column - 1]))
+                except (ValueError, IndexError):  # a heading, or nothing
+                    continue
+    if len(values) < 4 * args.window:
+        raise ValueError(f"the series has {len(values)} numbers, too few for windows of {args.window}")
+    return np.array(values, dtype="float32"), int(0.7 * len(values)), start + np.arange(len(values))
 
 
 def linear(x, y, x_new):
@@ -48,12 +53,9 @@ def linear(x, y, x_new):
 
 
 def main(args):
-    series = column(args.csv, args.column) if args.csv else ts.data.sunspots()
-    if len(series) < 4 * args.window:
-        raise ValueError(f"the series has {len(series)} numbers, too few for windows of {args.window}")
-    first = int(0.7 * len(series))
-    center, scale = series[:first].mean(), series[:first].std() + 1e-9
-    x, y = ts.data.windows((series - center) / scale, args.window)
+    values, first, time = series(args)
+    center, scale = values[:first].mean(), values[:first].std() + 1e-9
+    x, y = ts.data.windows((values - center) / scale, args.window)
     count = first - args.window  # the windows whose next number is among those to learn from
     x, y, x_new, y_new = x[:count], y[:count, 0], x[count:], y[count:, 0]
 
@@ -79,14 +81,13 @@ def main(args):
     score(f"Typical error (root of the mean square) over {len(y_new)} held-out values:", errors, higher=False)
 
     made, axes = figure(11, 4.5)
-    time = np.arange(len(series)) + (0 if args.csv else 1700)
-    axes.plot(time[:first], series[:first], color=QUIET, lw=1, label="to learn from")
-    axes.plot(time[first:], series[first:], color="k", lw=1.5, label="held out")
+    axes.plot(time[:first], values[:first], color=QUIET, lw=1, label="to learn from")
+    axes.plot(time[first:], values[first:], color="k", lw=1.5, label="held out")
     for (name, guess), colour in zip(list(found.items())[:2], (ACCENT, INK)):
         axes.plot(time[first:], scale * guess + center, color=colour, lw=1.5, ls="-" if colour == ACCENT else ":",
                   label=f"{name}: error {errors[name]:.1f}")  # fmt: skip
-    axes.set(title="The next value, forecast from the values before", ylabel="value" if args.csv else "sunspots",
-             xlabel="" if args.csv else "year", xlim=(time[first] - 60, time[-1] + 1))  # fmt: skip
+    axes.set(title=f"Each value, forecast from the {args.window} before", ylabel="value" if args.csv else "sunspots",
+             xlabel="row" if args.csv else "year", xlim=(time[first] - 60, time[-1] + 1))  # fmt: skip
     axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     made.savefig(args.out / "forecast.png", dpi=150)
     return [args.out / "forecast.png"]

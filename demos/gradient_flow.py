@@ -1,6 +1,6 @@
 """Why do plain RNNs forget? The gradient of the last answer, on its way back through an RNN and through an LSTM.
 
-    python demos/gradient_flow.py               pictures, pages and a plot in runs/gradient_flow
+    python demos/gradient_flow.py               two pictures and two pages in runs/gradient_flow
     python demos/gradient_flow.py --steps 60    the longer the way, the less of it arrives
 
 Both networks read the same sequence and are asked at its end. Colour and width of every edge are the norm of the
@@ -47,7 +47,9 @@ def main(args):
     written = []
     for name, layer in (("vanishing_rnn", vanishing(args.rng)), ("healthy_lstm", healthy(args.rng))):
         drawing, norms = flow(layer, x, args.device)
-        print(f"{name}: at the last state |gradient| is {norms[-1]:.1e}, at the first {norms[0]:.1e}")
+        print(f"\n{name}: |gradient| of the loss at the state of every step, and its power of ten")
+        for t in reversed(range(args.steps)):
+            print(f"  t = {t:<4} {norms[t]:7.1e}  {'█' * max(0, round(2 * (12 + np.log10(norms[t] + 1e-300))))}")
         for kind in ("svg", "html"):
             written.append(args.out / f"{name}.{kind}")
             drawing.save(written[-1])

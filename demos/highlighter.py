@@ -26,8 +26,8 @@ CLASSES = ("space", "keyword", "name", "number", "string", "comment", "operator"
 TERMINAL = ("0", "1;35", "0", "36", "32", "2;3", "34")
 PAGE = ("inherit", "#a626a4", "#383a42", "#986801", "#2e7d32", "#8a8f98", "#2e86ab")
 PAGE_TEXT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Coloured by a network</title>
-<style>i {{ font-style: normal }} {style} .wrong {{ background: #ffd0c8 }} body {{ margin: 2em }}</style>
-<p>On a red ground the tokenizer says otherwise.</p><pre>{code}</pre></html>"""
+<style>i {{ font-style: normal }} {style} .wrong {{ background: #ffd0c8 }} body {{ margin: 2em; font: 1em sans-serif }}
+</style><p>Coloured by a network; on a red ground the tokenizer says otherwise.</p><pre>{code}</pre></html>"""
 LEARNED = ["argparse", "ast", "dataclasses", "enum", "fractions", "functools", "gettext", "heapq", "inspect", "locale",
            "optparse", "random", "shutil", "smtplib", "statistics", "subprocess", "tarfile", "textwrap", "threading",
            "typing", "ipaddress"]  # fmt: skip

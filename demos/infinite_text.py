@@ -82,7 +82,7 @@ def main(args):
         print(f"{way}: {held[way]:.1f} MB at most, {seconds:.0f} seconds, {right[way]:.1f} % right")
     print(f"everything kept: {held['everything kept']:.1f} MB at most, and the same gradient as checkpointed")
     score(f"Share of 500 new sequences of {args.steps} whose first symbol is named:",
-          right | {"guessing": 100 / SYMBOLS}, " %")  # fmt: skip
+          right | {"guessing": 100 / SYMBOLS}, " %", of=500)  # fmt: skip
 
     made, (left, middle) = figure(11, 4, 1, 2)
     colours = {"everything kept": QUIET, "checkpointed": GREEN, "truncated": ACCENT}

@@ -1,6 +1,6 @@
 """Many to many, in step: can a network learn to write English, character by character?
 
-    python demos/language_model.py                    about two minutes on two cores
+    python demos/language_model.py                    a minute and a half on two cores
     python demos/language_model.py --text book.txt    any other text
     python demos/language_model.py --resume           go on where Ctrl-C stopped
 
@@ -88,9 +88,11 @@ def main(args):
     print(f"\n--- after {step} steps it writes:\n{sample[:600]}\n\nheld-out loss: {nats:.3f} nats = "
           f"{nats / math.log(2):.3f} bits per character")  # fmt: skip
     counted = counted_loss(learned, held_out, len(vocabulary))
-    score("Held-out loss:", {"the network": nats, "counts of three characters": counted}, " nats", 3, higher=False)
+    score("Held-out loss:", {f"the {args.cell.upper()}": nats, "counts of three characters": counted},
+          " nats", 3, higher=False)  # fmt: skip
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
-    plot_losses(losses, [*checks, (step, nats)], "Learning to write", args.out / "loss.png")
+    plot_losses(losses, [*checks, (step, nats)], ("counts of three characters", counted), "Learning to write",
+                args.out / "loss.png")  # fmt: skip
     ((x, y),) = ts.data.bptt_batches(held_out[:13], 1, min(12, len(held_out) - 1))
     loss = nn.cross_entropy(model(x)[0], y).named("loss")
     model.zero_grad()
@@ -104,7 +106,7 @@ def main(args):
 if __name__ == "__main__":
     run(main, __doc__, quick={"hidden": 8, "steps": 4, "batch": 4, "window": 8},
         text=("", "a text file to learn from (default: Python's reference manual)"), hidden=(256, "size of the state"),
-        cell={"flag": "--cell", "choices": CELLS, "default": "lstm"}, steps=(1000, "updates of the weights"),
-        batch=(32, "streams read side by side"), window=(64, "characters between two updates"),
+        cell={"flag": "--cell", "choices": CELLS, "default": "gru"}, steps=(1000, "updates of the weights"),
+        batch=(16, "streams read side by side"), window=(64, "characters between two updates"),
         lr=(4e-3, "learning rate at the start; it falls along a cosine"),
         resume={"flag": "--resume", "action": "store_true", "help": "go on from the checkpoint"})  # fmt: skip

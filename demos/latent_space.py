@@ -1,7 +1,7 @@
 """Can a word become a point in space, and the point the word again?
 
     python demos/latent_space.py                          three quarters of a minute
-    python demos/latent_space.py --first spam --last eggs
+    python demos/latent_space.py --first list --last value
 
 An encoder reads a word, letter by letter, into one vector; a decoder writes the word from the vector alone. All that it
 knows of the word went through these numbers: they are a latent space. It is judged by words that it never read. The
@@ -12,7 +12,7 @@ between two words lie others, and words that look alike are neighbours.
 import re
 
 import numpy as np
-from lesson import endless, figure, run, score, train
+from lesson import ACCENT, INK, endless, figure, run, score, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -80,7 +80,8 @@ def main(args):
     with ts.no_grad():
         ends = model.encode(*numbers([args.first, args.last]))
         way = ts.stack([ends[0] * (1 - k / 8) + ends[1] * (k / 8) for k in range(9)])
-    print(f"from {args.first} to {args.last}: " + ", ".join(dict.fromkeys(model.write(way))))
+    between = f"from {args.first} to {args.last}: " + ", ".join(dict.fromkeys(model.write(way)))
+    print(between)
     points = codes.numpy()
     flat = (points - points.mean(0)) @ np.linalg.svd(points - points.mean(0))[2][:2].T  # its two longest directions
     near = ((points[:, None] - points) ** 2).sum(-1) + 1e9 * np.eye(len(points))
@@ -88,14 +89,17 @@ def main(args):
         print(f"closest to {held_out[i]}: " + ", ".join(held_out[j] for j in near[i].argsort()[:5]))
 
     made, axes = figure(9, 7)
-    colours = {letter: f"C{n % 10}" for n, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
-    for word, place in zip(held_out[:120], flat):
-        axes.text(*place, word, color=colours[word[0]], ha="center", va="center", fontsize=9)
+    flat /= np.ptp(flat, axis=0)
+    shown = []
+    for i, place in enumerate(flat):
+        if all(abs(place[0] - flat[j, 0]) > 0.09 or abs(place[1] - flat[j, 1]) > 0.025 for j in shown):  # room for it
+            shown.append(i)
+            axes.text(*place, held_out[i], color=INK if written[i] == held_out[i] else ACCENT, ha="center", va="center")
     axes.spines[:].set_visible(False)
-    low, high = flat[:120].min(0) - 0.1, flat[:120].max(0) + 0.1
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[],
+    low, high = flat.min(0) - 0.04, flat.max(0) + 0.04
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], xlabel=between,
              title=f"Held-out words in the latent space, {args.size} dimensions seen from the side where they are "
-                   "widest\n(a colour for each first letter)")  # fmt: skip
+                   "widest\n(red: does not come back to the last letter)")  # fmt: skip
     made.savefig(args.out / "space.png", dpi=130)
     small, (ids, lengths) = Autoencoder(4, 2).to(args.device), numbers(["spam"])
     ts.draw(small.decode(small.encode(ids, lengths), ids[:-1])[0], steps=(6, 0)).save(args.out / "unrolled.svg")
@@ -103,6 +107,6 @@ def main(args):
 
 
 if __name__ == "__main__":
-    run(main, __doc__, quick={"updates": 2, "hidden": 4}, first=("spam", "a word to go from"),
-        last=("eggs", "a word to go to"), hidden=(128, "size of the states"), size=(24, "size of the latent space"),
+    run(main, __doc__, quick={"updates": 2, "hidden": 4}, first=("letter", "a word to go from"),
+        last=("number", "a word to go to"), hidden=(128, "size of the states"), size=(24, "size of the latent space"),
         updates=(1200, "updates of the weights"))  # fmt: skip

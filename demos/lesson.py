@@ -36,7 +36,7 @@ def run(main, doc, quick=(), **options):
     args = parser.parse_args()
     if args.quick:
         vars(args).update(quick)
-    start = time.process_time()
+    start = time.time(), time.process_time()
     try:
         for option in options:
             if type(getattr(args, option)) is int and getattr(args, option) < 1:
@@ -55,7 +55,8 @@ def run(main, doc, quick=(), **options):
     print()
     for path in written:
         print(f"written: {path}")
-    print(f"({time.process_time() - start:.0f} seconds of processor time)")
+    wall, processor = time.time() - start[0], time.process_time() - start[1]
+    print(f"({wall:.0f} seconds, {processor:.0f} of processor time)")
 
 
 def train(model, loss_of, updates, lr=0.01, weight_decay=0.0, max_norm=1.0, name="training"):
@@ -111,18 +112,25 @@ def adding(rng, steps, batch):
     return np.stack([values, marks], -1).astype("float32"), (values * marks).sum(0).astype("float32")
 
 
-def score(what, found, unit="", digits=1, higher=True):
-    """Print what each reached on what it never learned from; the first is the network, the others its baselines."""
-    wide = max(map(len, found))
+def score(what, found, unit="", digits=1, higher=True, networks=1, of=None):
+    """Print what each reached on what it never learned from, and what the best network gains on the best baseline.
+
+    The first are networks, the others their baselines. Of shares in percent, `of` is how many were judged: with it
+    comes the standard error, which is large where few are.
+    """
+    wide, spread = max(map(len, found)), dict.fromkeys(found, 0.0)
     print(f"\n{what}")
     for name, value in found.items():
-        print(f"  {name:{wide}}  {value:.{digits}f}{unit}")
-    (network, value), *others = found.items()
-    name, best = (max if higher else min)(others, key=lambda other: other[1])
-    margin = value - best if higher else best - value
+        if of:
+            spread[name] = (value * (100 - value) / of) ** 0.5
+        print(f"  {name:{wide}}  {value:.{digits}f}{unit}" + (f" ± {spread[name]:.{digits}f}" if of else ""))
+    best, names = max if higher else min, list(found)
+    network, baseline = best(names[:networks], key=found.get), best(names[networks:], key=found.get)
+    margin = (found[network] - found[baseline]) * (1 if higher else -1)
     verdict = "better" if margin > 0 else "WORSE"
     points = " percentage points" if unit == " %" else unit
-    print(f"{network}: {abs(margin):.{digits}f}{points} {verdict} than {name}")
+    chance = ", which may be chance" if abs(margin) < spread[network] + spread[baseline] else ""
+    print(f"{network}: {abs(margin):.{digits}f}{points} {verdict} than {baseline}{chance}")
     return margin
 
 
@@ -143,13 +151,14 @@ def smooth(losses, width=25):
     return np.convolve(losses, np.ones(width) / width, "valid")
 
 
-def plot_losses(losses, held_out, title, path):
-    """Save a plot of the loss by update, as it was and smoothed, with the held-out losses (update, loss) as dots."""
+def plot_losses(losses, held_out, baseline, title, path):
+    """Save a plot of the loss by update, the held-out losses (update, loss) as dots, the baseline as a dotted line."""
     made, axes = figure(8, 4.5)
     axes.plot(losses, color=INK, alpha=0.25, linewidth=1)
     running = smooth(losses)
     axes.plot(np.arange(len(running)) + (len(losses) - len(running)) / 2, running, color=INK, label="training")
-    axes.plot(*zip(*held_out), "o-", color=ACCENT, label="held out")
+    axes.plot(*zip(*held_out), "o-", color=ACCENT, label=f"held out: {held_out[-1][1]:.2f} in the end")
+    axes.axhline(baseline[1], color=QUIET, ls=":", label=f"held out, {baseline[0]}: {baseline[1]:.2f}")
     axes.set(xlabel="update", ylabel="nats per character", title=title)
     axes.grid(alpha=0.2)
     axes.legend(frameon=False)

@@ -58,7 +58,8 @@ def main(args):
         best = scores[i].softmax().numpy().argsort()[::-1][:3]
         guesses = ", ".join(repr(vocabulary.tokens[n]) for n in best)
         print(f"  {vocabulary.decode(x_new[i])!r} -> {guesses}; it was {vocabulary.tokens[y_new[i, 0]]!r}")
-    plot_losses(losses, [(len(losses), nats)], "The next of 20 characters", args.out / "loss.png")
+    title = f"The character after {args.window}"
+    plot_losses(losses, [(len(losses), nats)], ("counts of pairs", counted), title, args.out / "loss.png")
     ts.draw(model(x[:1])).save(args.out / "unrolled.svg")
     return [args.out / "loss.png", args.out / "unrolled.svg"]
 

@@ -9,7 +9,7 @@ asked how surprised they are by the names that they never saw, in nats for each 
 """
 
 import numpy as np
-from lesson import cities, endless, run, score, train
+from lesson import ACCENT, cities, endless, figure, run, score, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -30,14 +30,35 @@ class Writer(nn.Module):
 
 
 def make_up(model, continent, vocabulary, rng, temperature=0.7):
-    """Return a name: a letter is drawn, read, and the next one drawn, until a full stop."""
-    text, state = "^", None
+    """Return a name, drawn letter by letter until a full stop, and what chance each letter had at each place."""
+    text, state, chances = "^", None, []
     with ts.no_grad():
         while text[-1] != "." and len(text) < 25:
             scores, state = model(np.array([continent]), vocabulary.encode(text[-1])[:, None], state)
             p = (scores[-1, 0] / temperature).softmax().numpy().astype("float64")
-            text += vocabulary.tokens[rng.choice(len(p), p=p / p.sum())]
-    return text[1:].rstrip(".").title()
+            chances.append(p / p.sum())
+            text += vocabulary.tokens[rng.choice(len(p), p=chances[-1])]
+    return text[1:], chances
+
+
+def draw(made_up, vocabulary, path):
+    """Below each letter of a name the four likeliest there, darker if likelier, in red if it was drawn."""
+    longest = max(len(some[0][1]) for some in made_up.values())
+    made, rows = figure(0.6 + 0.4 * longest, 0.4 + 1.8 * len(made_up), len(made_up), 1, squeeze=False)
+    for axes, (continent, ((name, chances), *_)) in zip(rows[:, 0], made_up.items()):
+        best = np.argsort(chances, 1)[:, :-5:-1]  # (places, 4)
+        axes.imshow(np.take_along_axis(np.array(chances), best, 1).T, cmap="Blues", vmin=0, vmax=1)
+        for (place, rank), token in np.ndenumerate(best):
+            letter = vocabulary.tokens[token]
+            colour = ACCENT if letter == name[place] else "w" if chances[place][token] > 0.6 else "k"
+            axes.text(place, rank, letter.replace(" ", "␣"), ha="center", va="center", color=colour,
+                      weight="bold" if letter == name[place] else "normal")  # fmt: skip
+        axes.set(xlim=(-0.5, longest - 0.5), yticks=[], ylabel=continent)
+        axes.set_xticks(range(len(name)), name.title(), fontsize=14)
+        axes.tick_params(length=0, labeltop=True, labelbottom=False)
+        axes.spines[:].set_visible(False)
+    made.suptitle("What could come next (red: drawn)")
+    made.savefig(path, dpi=120)
 
 
 def main(args):
@@ -58,7 +79,8 @@ def main(args):
     train(model, loss_of, args.updates, lr=0.005, weight_decay=0.3)
     with ts.no_grad():
         surprise = loss_of(ids[held_out], where[held_out]).item()
-        wrong = loss_of(ids[held_out], (where[held_out] + 1) % len(continents)).item()
+        others = [(where[held_out] + k) % len(continents) for k in range(1, len(continents))]
+        wrong = np.mean([loss_of(ids[held_out], other).item() for other in others])
 
     pairs = np.full((len(vocabulary), len(vocabulary)), 0.3)  # as if each had been seen a little
     np.add.at(pairs, (ids[learned, :-1], ids[learned, 1:]), 1)
@@ -66,19 +88,25 @@ def main(args):
     real = ids[held_out, 1:] > 0
     counted = -np.log(chance[ids[held_out, :-1][real], ids[held_out, 1:][real] - 1]).mean()
     score(f"Surprise at each letter of {len(held_out)} held-out names, in nats:", {
-        "the network": surprise, "the network, told the next continent": wrong, "counts of pairs of letters": counted,
+        "the network": surprise, "the network, told another continent": wrong, "counts of pairs of letters": counted,
     }, " nats", digits=3, higher=False)  # fmt: skip
 
-    known, lines = set(names), []
-    for number, continent in enumerate(continents):
-        if args.continent in ("", continent):
-            made_up = [make_up(model, number, vocabulary, args.rng) for _ in range(args.count)]
-            lines.append(f"{continent}: " + ", ".join(name + "*" * (name.lower() in known) for name in made_up))
-    print("\n".join(lines) + "\n(* exists)\n")
+    known = set(names)
+    made_up = {
+        continent: [make_up(model, number, vocabulary, args.rng) for _ in range(args.count)]
+        for number, continent in enumerate(continents)
+        if args.continent in ("", continent)
+    }
+    lines = [
+        f"{continent}: " + ", ".join(name.strip(".").title() + "*" * (name[:-1] in known) for name, _ in some)
+        for continent, some in made_up.items()
+    ]
+    print("\n".join(lines) + "\n(* exists)")
+    draw(made_up, vocabulary, args.out / "letters.png")
     (args.out / "names.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    small = Writer(5, len(vocabulary), 4).to(args.device)
+    small = Writer(5, len(vocabulary), 4).to(args.device).eval()
     ts.draw(small(where[:1], ids[:1, :5].T)[0]).save(args.out / "unrolled.svg")
-    return [args.out / "names.txt", args.out / "unrolled.svg"]
+    return [args.out / "letters.png", args.out / "names.txt", args.out / "unrolled.svg"]
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main(args):
     score(f"Share of {len(y)} held-out cities put on the right continent:", {
         f"the first {args.letters} letters": 100 * (guesses == y).mean(),
         "always America": 100 * (common == y).mean(),
-    }, " %")  # fmt: skip
+    }, " %", of=len(y))  # fmt: skip
     for name in ("Kinshasa", "Toronto", "Tokyo", "Oslo"):
         where = names.index(name.lower())
         print(f"  {name} is in {continents[y[where]]}; held out, it was taken for one in {continents[guesses[where]]}")

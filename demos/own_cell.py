@@ -47,11 +47,13 @@ def main(args):
     h = ts.tensor(args.rng.normal(size=(2, 3)), requires_grad=True, device=args.device)
     print(f"its gradient is that of finite differences: {ts.gradcheck(lambda x, h: exact(x, h)[0], [x, h])}")
 
-    errors, losses = {}, {}
+    errors, losses, shares = {}, {}, {}
     x_new, y_new = adding(np.random.default_rng(args.seed + 1), args.steps, 1000)
-    for name, recurrent in (
-        ("minimal gated unit", nn.Recurrent(MinimalGatedUnit(2, args.hidden))),
-        ("plain RNN", nn.RNN(2, args.hidden)),
+    x_new = ts.tensor(x_new, device=args.device)
+    gated, plain = nn.Recurrent(MinimalGatedUnit(2, args.hidden)), nn.RNN(2, args.hidden)
+    for name, recurrent, weight in (
+        ("minimal gated unit", gated, gated.cell.gate.weight),
+        ("plain RNN", plain, plain.weight_hh_l0),
     ):
         model = Adder(recurrent, args.hidden).to(args.device)
 
@@ -60,21 +62,20 @@ def main(args):
             return nn.mse_loss(model(ts.tensor(x, device=args.device)), ts.tensor(y, device=args.device))
 
         losses[name] = train(model, loss_of, args.updates, lr=0.01, name=name)
-        with ts.no_grad():
-            errors[name] = float(np.mean((model(ts.tensor(x_new, device=args.device)).numpy() - y_new) ** 2))
-        if name != "plain RNN":
-            shares = ts.flow.itemize(loss_of(), recurrent.cell.gate.weight)
+        answers = model(x_new)
+        errors[name] = float(np.mean((answers.numpy() - y_new) ** 2))
+        shares[name] = ts.flow.itemize(answers.mean(), weight).norms
     score(f"Squared error on 1000 new sequences of {args.steps} numbers:",
           errors | {"always 1": float(np.mean((1.0 - y_new) ** 2))}, digits=4, higher=False)  # fmt: skip
 
-    _, (left, right) = figure(11, 4.2, 1, 2)
-    for (name, found), colour in zip(losses.items(), (INK, ACCENT)):
-        left.semilogy(smooth(found), color=colour, label=name)
+    made, (left, right) = figure(11, 4.2, 1, 2)
+    for name, colour in zip(losses, (INK, ACCENT)):
+        left.semilogy(smooth(losses[name]), color=colour, label=name)
+        right.semilogy(np.ma.masked_equal(shares[name], 0.0), "o-", ms=4, color=colour, label=name)
     left.axhline(1 / 6, color=QUIET, ls=":", label="always 1")
     left.set(title="Adding two marked numbers", xlabel="update", ylabel="squared error")
+    right.set(title="What the answer owes to each use of the weight", xlabel="step of the use", ylabel="gradient")
     left.legend(frameon=False)
-    made = shares.plot(right)
-    right.set_title("Who taught the gate: its gradient, by step")
     made.savefig(args.out / "own_cell.png", dpi=150)
     return [args.out / "own_cell.png", args.out / "unrolled.svg"]
 

@@ -4,12 +4,12 @@
     python demos/relu_rnn.py --csv prices.csv --column 2   any column of numbers of your own
 
 `RNN(1, 5, nonlinearity="relu")` and a linear layer: 46 numbers that learn. The first 70 % of the series teach, the rest
-judges. Beside it stands the plainest forecast: the next number is as the last. (forecast.py takes more care.)
+judges. Beside it stand forecasts without a network: the next number is as the last, or a weighted sum of the eight.
 """
 
 import numpy as np
-from forecast import column
-from lesson import ACCENT, endless, figure, run, score, train
+from forecast import linear, series
+from lesson import ACCENT, INK, endless, figure, run, score, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -28,11 +28,10 @@ class Ninth(nn.Module):
 
 
 def main(args):
-    series = column(args.csv, args.column) if args.csv else ts.data.sunspots()
-    first = int(0.7 * len(series))
-    center, scale = series[:first].mean(), series[:first].std() + 1e-9
-    x, y = ts.data.windows((series - center) / scale, args.window)
-    x, count = x[..., None], first - args.window
+    values, first, time = series(args)
+    center, scale = values[:first].mean(), values[:first].std() + 1e-9
+    x, y = ts.data.windows((values - center) / scale, args.window)
+    x, count = x[..., None], first - args.window  # the windows whose next number is among those to learn from
     model = Ninth(args.hidden).to(args.device)
     print(model.summary())
     batches = endless(x[:count], y[:count], size=32, rng=args.rng)
@@ -44,16 +43,21 @@ def main(args):
     train(model, loss_of, args.updates, lr=0.02)
     with ts.no_grad():
         found = model(ts.tensor(x[count:], device=args.device)).numpy()
+    summed = linear(x[:count, :, 0], y[:count], x[count:, :, 0])
     error = lambda guess: scale * np.sqrt(np.mean((guess - y[count:]) ** 2))
     score(f"Typical error (root of the mean square) over {len(found)} held-out values:",
-          {f"{args.hidden} relu units": error(found), "as the value before": error(x[count:, -1])},
-          higher=False)  # fmt: skip
+          {f"{args.hidden} relu units": error(found), f"linear, of the last {args.window}": error(summed),
+           "as the value before": error(x[count:, -1])}, higher=False)  # fmt: skip
 
     made, axes = figure(10, 4)
-    axes.plot(scale * y[count:] + center, color="k", label="as it was")
-    axes.plot(scale * found + center, color=ACCENT, label=f"said by {args.hidden} relu units")
-    axes.set(title="The ninth of nine numbers, held out", xlabel="held-out values in order", ylabel="value")
-    axes.legend(frameon=False)
+    axes.plot(time[first:], values[first:], color="k", label="as it was")
+    axes.plot(time[first:], scale * summed + center, color=INK, ls=":",
+              label=f"weighted sum: error {error(summed):.1f}")  # fmt: skip
+    axes.plot(time[first:], scale * found + center, color=ACCENT,
+              label=f"{args.hidden} relu units: error {error(found):.1f}")  # fmt: skip
+    axes.set(title=f"Each value, forecast from the {args.window} before", ylabel="value" if args.csv else "sunspots",
+             xlabel="row" if args.csv else "year")  # fmt: skip
+    axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.15))
     made.savefig(args.out / "ninth.png", dpi=150)
     ts.draw(model(ts.tensor(x[:1], device=args.device)), steps=(8, 0)).save(args.out / "unrolled.svg")
     return [args.out / "ninth.png", args.out / "unrolled.svg"]

@@ -72,11 +72,9 @@ def main(args):
         with ts.no_grad():
             losses[name] = nn.cross_entropy(model(x_new), y_new).item()
     common = np.bincount(y, minlength=tokens) + 1.0
-    losses["nothing: how common each letter is"] = -np.log(common / common.sum())[y_new].mean()
-    print(f"\nHow surprised the same network is at {len(y_new)} held-out letters, reading:")
-    for name in ("an embedding in 2 dimensions", "one-hot"):
-        print(f"  {name}: {losses.pop(name):.3f} nats")
-    score("and beside what says less:", losses, " nats", digits=3, higher=False)
+    losses["nothing, knowing how common each is"] = -np.log(common / common.sum())[y_new].mean()
+    score(f"How surprised the same network is at each of {len(y_new)} held-out letters, reading:",
+          losses, " nats", digits=3, higher=False, networks=3)  # fmt: skip
 
     places = models["an embedding in 2 dimensions"].reader.weight.numpy()
     made, axes = figure(6.5, 6)
