@@ -308,13 +308,13 @@ def itemised():
 
 
 def nan_path():
-    """Where did the NaN come from? The way that the anomaly found, in colour."""
-    w, h = nn.Parameter(np.eye(2)).named("W"), ts.tensor([[4.0, 5.0]], dtype="float64").named("h0")
+    """Where did the infinity come from? The way that the anomaly found, in colour: exp of exp of exp."""
+    w, h = nn.Parameter(2 * np.eye(2)).named("W"), ts.tensor([[0.5, 0.1]], dtype="float64").named("h0")
     try:
         with ts.detect_anomaly():
-            for t in range(4):
+            for t in range(10):
                 with ts.scope(step=t):
-                    h = ((h @ w) - 0.5).log().named("h")
+                    h = (h @ w).exp().named("h")
     except RuntimeError as error:
         return ts.draw(error.output, show=error.path)
 

@@ -13,7 +13,7 @@ from tinygrad_seq.drawing.view.model import Cluster, View, within
 
 Units = dict[str, list[Cluster]]  # by the id of a cluster, or of the first card of a loop: that cluster, or all cards
 Loops = Mapping[str, list[Cluster]]  # by the id of a card: its loop
-picking = ("unstack", "split", "[ ]")  # symbols of ops that may give every step another part
+picking = ("unstack", "split")  # symbols of ops that may give every step another part, as an index does
 remembered = 4  # so many units, the latest, are known to have made a value
 
 
@@ -71,7 +71,7 @@ def followed_in(
     for item in items:
         for source in reads.get(item.id, ()):
             card = home.get(item.id, ("", ""))[1]
-            if card and (symbols.get(source) in picking[:2] or item.symbol == picking[2]):
+            if card and (symbols.get(source) in picking or item.symbol.startswith("[")):
                 steps_of[source, loop_of[card][0].id].add(card)
 
     made_of: dict[str, dict[str, bool]] = {}  # of an item: units, and whether their last step has a share in it

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tinygrad_seq.drawing.layout.model import PlacedItem
 from tinygrad_seq.drawing.layout.sequences import sequences_of
 from tinygrad_seq.drawing.layout.text_size import sizes_of
-from tinygrad_seq.drawing.view.model import Cluster, Edge, View, leaves, within
+from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View, leaves, within
 
 Key = Hashable  # names a part within its template
 ItemKey = tuple[Key, int]  # names an item: by what is the same in every step, and a number for those that are alike
@@ -156,7 +156,7 @@ class Tree:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
         here, numbers = chain[-1], defaultdict[Key, Iterator[int]](count)
         for item in sorted(cluster.items, key=lambda item: item.role in leaves):
-            alike: Key = (item.symbol, item.label, item.shape if here.template.kind == "grad" else "")
+            alike: Key = (*written(item), item.shape if here.template.kind == "grad" else "")
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
                 alike = (item.role, item.label, reader if home[-1] is here else "")
@@ -215,7 +215,7 @@ class Tree:
             source.step_edges.setdefault(key, set()).add("out")
             target.step_edges.setdefault(target_key, set()).update(["in", "back"] if left is entered else ["in"])
             return edge, [], across
-        if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
+        if edge.through_time and edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
         if edge.role == "cut":
             target.step_edges.setdefault(target_key, set()).add("cut")
@@ -289,10 +289,15 @@ def step_classes(view: View) -> dict[str, Key]:
     return found
 
 
+def written(item: Item) -> tuple[str, str]:
+    """Return what is written on an op that is the same in every step: all but the index of what it picks."""
+    return "[ ]" if item.symbol.startswith("[") else item.symbol, item.label
+
+
 def ops_in(card: Cluster) -> Counter[Key]:
     """Count the ops in a step that are written the same, at the same place in it."""
     return Counter(
-        (inner.id.removeprefix(card.id), item.symbol, item.label)
+        (inner.id.removeprefix(card.id), *written(item))
         for inner in list(within(card))
         for item in inner.items
         if item.role not in leaves

@@ -3,6 +3,7 @@
 Plain data, which every renderer draws in its own way. Only what the view knows is said.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part]
     left, top, right, bottom = box
     limit = max(right - left, 560.0)
     title = list(place_title(titles(view, sequences), left, top - 26, limit))
-    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 300)))
+    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 260)))
     if view.scale is not None:
         legend += place_colour_bar(view.scale, left + limit, bottom + 34)
     lefts, tops, rights, bottoms = zip(box, *(around for _, around in title + legend))
@@ -74,7 +75,8 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
-    modules = dict.fromkeys(cluster.label for cluster in view.top.inner if cluster.key == "module")
+    places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
+    modules = dict.fromkeys(re.sub(r" \(\d+\)$", "", place.label) for place in places if place.key == "module")
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     rolled = any(edge.role == "delay" for edge in view.edges)
     steps, hidden = longest(view, sequences, ("step", "gap")), sum(longest(view, sequences, ("gap",)))
@@ -82,6 +84,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     if len(steps) > 1 and (len(steps) > 4 or any(edge.role == "cut" for edge in view.edges)):
         count = f"{sum(steps)} steps in {len(steps)} windows"
     alike = "" if any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop) else "identical "
+    gradients = any(edge.role == "gradient" for edge in view.edges)
     title = [
         shortened(" → ".join(modules), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
@@ -91,6 +94,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         f"{len(layers)} layers" if len(layers) > 1 else "",
         f"{hidden} {alike}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
+        "brown: the recorded backward, from right to left" if steps and gradients else "",
     ]
     return ", ".join(filter(None, title)), " · ".join(filter(None, below))
 
@@ -135,7 +139,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
 def about(row: LegendRow, scale: Scale | None) -> str:
     """Say the shape of a parameter, how often it is used, and its gradient."""
     grad = "grad" if prod(row.shape) == 1 else "|grad|"
-    unknown = "" if scale is None else "not computed"
+    unknown = "" if scale is None or scale.low is not None else "not computed"
     size = unknown if row.gradient is None else f"{row.gradient:.2g}".replace("-", "−")
     words = [
         " × ".join(map(str, row.shape)),
@@ -153,7 +157,7 @@ def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Par
         return
     count, wide = 40, 200.0
     around = (right - wide, y - 8, right + 20, y + 24)
-    yield Text(right - wide - 10, y + 4, shortened(scale.label, 40), 11, anchor="end"), around
+    yield Text(right, y - 14, shortened(scale.label, 40), 11, anchor="end"), around
     for i in range(count):
         rest = wide * (1 - i / count)  # each lies over the one before, so that no seam shows
         yield Sample(right - rest / 2, y, rest, tint(i / (count - 1))), around

@@ -12,9 +12,9 @@ from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
-from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts, handovers, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, several
+from tinygrad_seq.drawing.view.labels import DraftItem, initial_state, several
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import Numbers, together
@@ -65,6 +65,7 @@ class EdgeBuilder:
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
+        self.handovers = handovers(graph)
         self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...], str], DraftItem] = {}  # by visit, leaves, and user
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
@@ -111,7 +112,9 @@ class EdgeBuilder:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
-        role, label, entry = "state" if delay else "data", "", None
+        is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
+        is_state = (delay and not is_sum) or (node, argument) in self.handovers
+        role, label, entry = "state" if is_state else "data", "", None
         if facts.gradient:  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.of[source].gradient else "data"
         if delay and self.elision.rolled:
