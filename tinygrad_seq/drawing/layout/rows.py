@@ -12,6 +12,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Parts,
     TemplateLayout,
     gutter,
+    margin,
     mirrored,
     position,
 )  # fmt: skip
@@ -40,7 +41,9 @@ def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> Templa
         at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
     loops = sum(left is entered for _, (_, left, entered) in row.across)
     side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
-    gutters = [number * step - gutter / 2 for number in range(1, max(len(parts), 2))] if not row.repeated else []
+    gutters = [number * step - gutter / 2 for number in range(1, len(parts))]
+    gutters += [len(parts) * step - gutter + margin / 2]  # in the margin of the frame around
+    gutters = [] if row.repeated or loops else gutters  # rolled ones may stand side by side
     return TemplateLayout(row, parts, at, Box(side, len(parts) * step - gutter + side, high, below, gutters=gutters))
 
 

@@ -88,6 +88,7 @@ class Tree:
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
         self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
+        self.lacking: dict[str, Counter[Key]] = {}  # by first step: ops that only later ones have
         self.place_clusters(view)
         self.twins = view.twins
         self.read_often = self.read_in_several_cards(view.edges) if self.sequences else set()
@@ -132,6 +133,9 @@ class Tree:
         self, row: Chain, cards: list[Cluster], classes: dict[str, Key], oldest: dict[str, float]
     ) -> Iterator[tuple[Chain, Cluster]]:
         """Yield the placements of the cards of a row."""
+        steps = sorted((card for card in cards if card.key != "gap"), key=lambda card: oldest[card.id])
+        for first, second in zip(steps[:1], steps[1:]):  # the first may lack a beginning
+            self.lacking[first.id] = ops_in(second) - ops_in(first)
         for column, card in enumerate(cards):
             kind = "gap" if card.key == "gap" else "card"
             key = (kind, classes.get(card.id, column))
@@ -155,12 +159,15 @@ class Tree:
     def add_items(self, chain: Chain, cluster: Cluster, readers: dict[str, str]) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
         here, numbers = chain[-1], defaultdict[Key, Iterator[int]](count)
+        steps = [outer.cluster.id for outer in chain if outer.cluster is not None and outer.cluster.id in self.lacking]
+        step = steps[0] if steps and here.template.kind != "grad" else ""  # that is a first one
         for item in sorted(cluster.items, key=lambda item: item.role in leaves):
             alike: Key = (*written(item), item.shape if here.template.kind == "grad" else "")
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
                 alike = (item.role, item.label, reader if home[-1] is here else "")
-            key = (alike, next(numbers[alike]))
+            lacking = self.lacking[step][cluster.id.removeprefix(step), *written(item)] if step else 0
+            key = (alike, next(numbers[alike]) + lacking)
             self.homes[item.id] = chain, key
             here.template.items[key] = max(
                 here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],

@@ -51,7 +51,8 @@ def build(
     values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
     clusters = cluster_tree(graph, elision, titles)
-    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label, said, elision.rolled), strict=True):
+    items = items_of(drafts, graph, titles, values, told.label, said, elision.rolled)
+    for draft, item in zip(drafts, items, strict=True):
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}
