@@ -250,7 +250,7 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
-    label, frame = any(template.labels), 0.0 if template.kind == "top" else margin
+    label, frame = any(template.labels), 0.0 if template.kind in ("top", "unit") else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
     left = max(box.left - x for x, _, box in solid) + frame
     right = max(x + box.right for x, _, box in solid) + frame

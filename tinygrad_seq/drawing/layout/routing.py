@@ -36,7 +36,9 @@ def laid_out(view: View) -> Layout:
         if cluster is not None and cluster is not view.top:
             clusters.append(PlacedCluster(cluster, x - box.left, y - box.above, x + box.right, y + box.below))
         for item in cluster.items if cluster is not None else ():
-            by, down = layout.at[End(tree.homes[item.id][1])]
+            chain, key = tree.homes[item.id]
+            layout, x, y = spots[chain[-1]]
+            by, down = layout.at[End(key)]
             items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))

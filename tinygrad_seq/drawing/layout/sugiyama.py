@@ -127,22 +127,39 @@ def arrange(
         dummies = {Box(3, 3, *heights.get(rank, (0, 0)), group, dummy=True): rank for rank in between}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
+    wide = {ranks[box]: box.gutters for box in boxes if box.gutters}
+    through: dict[Box, float] = {}  # by dummy in the row of a wide box, x of the gutter that it will stand in
+    for chain in chains:
+        place = chain[0][1]
+        for box, _ in chain[1:-1]:
+            if chain[0][0].gutters and ranks[box] in wide:
+                place = through[box] = first_right(wide[ranks[box]], place)
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
-    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down)
+    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
     x = assign_x(rows, up, down)
     y = assign_y(rows, up, x)
     return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
 
 
-def reduce_crossings(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> list[list[Box]]:
+def first_right(gutters: Sequence[float], x: float) -> float:
+    """Return the first gutter that is not left of x, or else the last."""
+    return gutters[min(bisect_left(gutters, x), len(gutters) - 1)]
+
+
+def reduce_crossings(
+    rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
+) -> list[list[Box]]:
     """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best."""
     share: dict[Box, float] = {}  # how far along its row a box is
 
     def spread(row: list[Box]) -> None:
-        share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
+        if any(box in through for box in row):  # the lines in the gutters stand between those that leave the columns
+            share.update((box, 0.5 + 1e-6 * through.get(box, 0.0)) for box in row)
+        else:
+            share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
 
     def barycentre(box: Box, near: list[tuple[Box, float, float]]) -> float:
         return sum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
@@ -222,7 +239,7 @@ def through_gutters(
         if not box.gutters:
             wishes = [x[other] + to for other, _, to in down[box]] or [x[box]]
             wish = sum(wishes) / len(wishes)
-            taken[gutters[min(bisect_left(gutters, wish), len(gutters) - 1)]].append((wish, number))
+            taken[first_right(gutters, wish)].append((wish, number))
     return {
         row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter < gutters[-1] else 12) / len(found))
         for gutter, found in taken.items()
