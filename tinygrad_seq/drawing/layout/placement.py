@@ -12,7 +12,7 @@ from math import inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout
+from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, words_in
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
@@ -42,10 +42,12 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     done: Layouts = {}
     inner_first = list(tree.templates.values())[::-1]
     cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
+    gaps = [gap for (row, _), gap in tree.templates.items() if gap.kind == "gap" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
-            shared = () if template.repeated else (done[card].box.left + done[card].box.right for card in cards)
-            done[template] = row_layout(template, done, max(shared, default=0.0), tree)
+            shared = [] if template.repeated else [done[card].box.left + done[card].box.right for card in cards]
+            gap = 0.0 if template.repeated else max(map(words_in, gaps), default=0.0)
+            done[template] = row_layout(template, done, max(shared, default=0.0), gap, tree)
         elif template.kind != "gap":  # a gap is laid out by its row
             lay_out = sequence_layout if template.kind == "sequence" else cluster_layout
             done[template] = lay_out(template, {key: done[part] for key, part in template.parts.items()})

@@ -1,7 +1,7 @@
 """The layout of what stands side by side: the cards of a loop, and loops that follow each other in time."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import inf
 
 from tinygrad_seq.drawing.layout.model import XY
@@ -20,8 +20,8 @@ from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 
 
-def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> TemplateLayout:
-    """Return the layout of a row: cards side by side, equally large."""
+def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, tree: Tree) -> TemplateLayout:
+    """Return the layout of a row: cards side by side, equally large, and narrow gaps."""
     kinds = dict.fromkeys(row.parts.values())
     cards = {card: done[card] for card in kinds if card.kind == "card"}
     states = [ends for edge, ends in row.across if edge.role == "state"]
@@ -32,19 +32,26 @@ def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> Templa
     for card, layout in cards.items():
         left, right, below = wide / 2 - layout.middle, layout.middle + wide / 2, layout.box.below
         cards[card] = replace(layout, box=Box(left, right, high - below, below))
-    shapes = cards | {gap: gap_layout(gap, cards, wide, high, tree) for gap in kinds if gap.kind == "gap"}
+    between = max([share_of_gap, *(words_in(gap) for gap in kinds if gap.kind == "gap")])
+    shapes = cards | {gap: gap_layout(gap, cards, between, high, tree) for gap in kinds if gap.kind == "gap"}
     parts = {key: shapes[card] for key, card in row.parts.items()}
-    step = wide + gutter
-    at = {End(part=key): (i * step + card.box.left, -card.box.below) for i, (key, card) in enumerate(parts.items())}
+    rights = list(accumulate(card.box.left + card.box.right + gutter for card in parts.values()))
+    lefts = dict(zip(parts, [0.0, *rights]))
+    at = {End(part=key): (lefts[key] + card.box.left, -card.box.below) for key, card in parts.items()}
     for link in row.links:
         end, own = link if link[0].part else link[::-1]
         at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
     loops = sum(left is entered for _, (_, left, entered) in row.across)
     side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
-    gutters = [number * step - gutter / 2 for number in range(1, len(parts))]
-    gutters += [len(parts) * step - gutter + margin / 2]  # in the margin of the frame around
+    right = rights[-1] - gutter
+    gutters = [*(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # the last in the margin of the frame around
     gutters = [] if row.repeated or loops else gutters  # rolled ones may stand side by side
-    return TemplateLayout(row, parts, at, Box(side, len(parts) * step - gutter + side, high, below, gutters=gutters))
+    return TemplateLayout(row, parts, at, Box(side, right + side, high, below, gutters=gutters))
+
+
+def words_in(gap: Template) -> float:
+    """Return the width that a gap needs."""
+    return max(sized.width for sized in gap.items.values()) + 36
 
 
 def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
@@ -56,7 +63,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
             card = cards[chain[level].template]
             home, x, y = position(card, chain[level + 1 :])
-            at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
+            aside, least = x + home.at[End(twin)][0] - card.middle, (wide - gap.items[key].width) / 2 - 12
+            at[End(key)] = (min(max(aside, -least), least), y + home.at[End(twin)][1] - card.box.below)
     alone = [End(key) for key in passing if End(key) not in at]
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
@@ -66,7 +74,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for end, other in (link, link[::-1]):
             if end.side:
                 alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
-                at[end] = (alike[0] if alike else at[other][0], 0.0)
+                x = alike[0] if alike else at[other][0]
+                at[end] = (x if abs(x) < wide / 2 - 12 else at.get(other, (0.0, 0.0))[0], 0.0)
     return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0))
 
 
@@ -108,8 +117,8 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
         return at[End(part=end.part)][0] + parts[end.part].at[end.inside][0] if end.part else -inf
 
     for key, found in sources.items():
-        for number, start in enumerate(sorted(found, key=port, reverse=True)):  # so that ways do not cross
-            down, depth = middles[key] + 6 * (number - (len(found) - 1) / 2), 3.0 + 7 * (len(found) - number) - feet[key]
+        for number, start in enumerate(sorted(found, key=port)):  # so that ways do not cross
+            down, depth = middles[key] + 6 * ((len(found) - 1) / 2 - number), 10.0 + 7 * number - feet[key]
             if start.part and columns[start.part] < columns[key]:
                 over = [(port(start), depth)]
             elif start.part:
