@@ -46,12 +46,19 @@ def connected(
                 builder.add_op(node, argument, builder.drawn[node])
             else:
                 into_gaps.append((node, argument))
-    for node, argument in into_gaps:  # to the box; or if the same value goes on from the gap, to where it does
-        gap, source = elision.hidden[node][0], graph.of[node.parents[argument]].source
+    entering: list[tuple[Node, int, tuple[Card, int]]] = []
+    cut: set[tuple[Card, int]] = set()  # values that pass through a gap in which their history ends
+    for node, argument in into_gaps:
+        gap, given = elision.hidden[node][0], graph.of[node.parents[argument]]
+        source = given.source
         if source not in elision.hidden or elision.hidden[source][0] is not gap:
             place = place_of(source, gap.shown.loop, graph.timeline) if source.op is not None else None
-            goes_on = builder.passing.get((gap, gap.places.get(place, -1)))
-            builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
+            entering.append((node, argument, (gap, gap.places.get(place, -1))))
+        elif given.cut:
+            cut.add(elision.hidden[source])
+    for node, argument, where in entering:  # to the box; or if the same value goes on from the gap, to where it does
+        goes_on = builder.passing.get(where)
+        builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id, where in cut)
     for node in outputs:
         if node.op is None:
             builder.proxy(graph.timeline.top, node, node, 0)
@@ -108,7 +115,7 @@ class EdgeBuilder:
             proxy = self.proxy(visit, leaf, node, argument, "" if shared else self.drawn[node])
             self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Detached) else proxy.role)
 
-    def add_op(self, node: Node, argument: int, target: str) -> None:
+    def add_op(self, node: Node, argument: int, target: str, is_cut: bool = False) -> None:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
@@ -122,7 +129,7 @@ class EdgeBuilder:
             level = [around for around, _ in facts.positions].index(step)
             entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
             role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
-        if given.cut:
+        if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
         if source in self.elision.hidden:
