@@ -407,7 +407,7 @@ def test_an_arrowhead_is_of_the_colour_of_its_line_in_the_dark_too(role):
     text = Picture(draw(output()).view).text
     for part, style in (("line", "stroke"), ("head", "fill")):
         found = re.findall(rf":root\[data-theme=dark\] \.edge\.{role} \.{part}{{{style}:(#\w+)", text)
-        assert found == [palette.gradient if role == "gradient" else palette.state]
+        assert found == [palette.dark_edges[role]]
 
 
 def test_light_and_dark():
