@@ -53,7 +53,8 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
         chain, key = tree.homes[name]
         path = tuple(placement.key for placement in chain[chain.index(card) + 1 :])
         layout, x, y = spots[card]
-        walls = tuple([obstacles(spots[here][0], card in tree.with_first_state) for here in chain[chain.index(card) :]])
+        around = chain[chain.index(card) :]
+        walls = tuple([obstacles(spots[here][0], here in tree.with_first_state) for here in around])
         return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, walls)]
 
     alike = Counter((edge.source, edge.target) for edge, _, _ in tree.paths)

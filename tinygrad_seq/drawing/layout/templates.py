@@ -183,7 +183,7 @@ class Tree:
             lacking = self.lacking[step][cluster.id.removeprefix(step), *written(item)] if step else 0
             key = (alike, next(numbers[alike]) + lacking)
             self.homes[item.id] = chain, key
-            self.with_first_state.update(chain if item.role == "initial" else ())
+            self.with_first_state.update({here} if item.role == "initial" else ())
             here.template.items[key] = max(
                 here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],
                 key=lambda sized: (sized.width, sized.height),
