@@ -120,7 +120,8 @@ class EdgeBuilder:
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
         is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
-        is_state = (delay and not is_sum) or (node, argument) in self.handovers
+        is_state = delay and (not is_sum or self.graph.of[source].role == "state")
+        is_state = is_state or (node, argument) in self.handovers
         role, label, entry = "state" if is_state else "data", "", None
         if facts.gradient:  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.of[source].gradient else "data"
