@@ -126,5 +126,7 @@ def test_an_index_says_what_it_picks(said, view):
             h = (h + x[t]).tanh()
     symbols = [item.symbol for item in items(draw(h, view=view).view) if item.symbol.startswith("[")]
     assert symbols == (["[ ]"] if view == "rolled" else ["[0]", "[1]", "[2]"])
-    placed = [at for at in draw(h).placed.items if at.item.symbol.startswith("[")]
-    assert len({at.y for at in placed}) == 1  # and stands at the same place in each
+    placed = draw(h).placed
+    cards = sorted(at.left for at in placed.clusters)
+    found = sorted((at.x, at.y) for at in placed.items if at.item.symbol.startswith("["))
+    assert len({(round(x - left), y) for left, (x, y) in zip(cards, found, strict=True)}) == 1  # the same place in each
