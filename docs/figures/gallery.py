@@ -63,12 +63,12 @@ def expression():
 def mlp_of_neurons():
     """A network of single numbers, neuron by neuron: two inputs, three hidden neurons, one output."""
     values = [ts.tensor(x).named(f"x{i}") for i, x in enumerate((2.0, -1.0))]
-    for layer, width in enumerate((3, 1)):
+    for layer, (weights, biases) in enumerate((("uvw", "abc"), ("z", "d"))):
         with ts.scope(layer=layer):
             found = []
-            for n in range(width):
-                w = [nn.Parameter(0.1 * (i + n)).named(f"w{n}{i}") for i in range(len(values))]
-                total = nn.Parameter(0.0).named(f"b{n}")
+            for n, (name, bias) in enumerate(zip(weights, biases)):
+                w = [nn.Parameter(0.3 * n + 0.2 * i - 0.1).named(f"{name}{i}") for i in range(len(values))]
+                total = nn.Parameter(0.1).named(bias)
                 for w_i, x_i in zip(w, values):
                     total = total + w_i * x_i
                 found.append(total.tanh().named(f"n{n}"))
@@ -87,8 +87,15 @@ def cross_entropy():
 
 def mlp():
     """Embedding, hidden layer, logits, loss: no step anywhere."""
-    net = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 10))
-    return ts.draw(nn.cross_entropy(net([1, 2, 3]), [4, 5, 6]).named("loss"))
+
+    class Bigram(nn.Module):
+        def __init__(self):
+            self.embed, self.hidden, self.head = nn.Embedding(10, 4), nn.Linear(4, 8), nn.Linear(8, 10)
+
+        def forward(self, ids):
+            return self.head(self.hidden(self.embed(ids)).tanh())
+
+    return ts.draw(nn.cross_entropy(Bigram()([1, 2, 3]), [4, 5, 6]).named("loss"))
 
 
 def tree():
@@ -130,13 +137,19 @@ def from_scratch():
 
 
 def names():
-    """Which language is a name from? Letter and state side by side, one product; the answer is the last step's."""
-    i2h, i2o = nn.Linear(12, 8), nn.Linear(12, 3)
-    h = ts.zeros(1, 8)
-    for letter in ts.zeros(5, 1, 4):
-        combined = ts.concatenate([letter, h], 1)
-        h, out = i2h(combined), i2o(combined)
-    return ts.draw(nn.cross_entropy(out, [1]).named("loss"))
+    """Which language is a name from? Letter and state side by side, one product; no scope names the steps."""
+
+    class Names(nn.Module):
+        def __init__(self):
+            self.embed, self.i2h, self.h2o = nn.Embedding(26, 4), nn.Linear(12, 8), nn.Linear(8, 3)
+
+        def forward(self, letters):
+            h = ts.zeros(1, 8)
+            for letter in letters:
+                h = self.i2h(ts.concatenate([self.embed([letter]), h], 1)).tanh()
+            return self.h2o(h)
+
+    return ts.draw(nn.cross_entropy(Names()([0, 13, 13, 0]), [1]).named("loss"))
 
 
 def joined_input():
@@ -154,8 +167,8 @@ def characters():
     for t, (x, y) in enumerate(zip([1, 2, 3, 3], [2, 3, 3, 4])):
         with ts.scope(step=t):
             h = (embed[[x]] + h @ w_h).tanh().named("h")
-            loss = loss + nn.cross_entropy(h @ w_y + b.named("b_y"), [y])
-    return ts.draw(loss.named("loss"))
+            loss = (loss + nn.cross_entropy(h @ w_y + b.named("b_y"), [y])).named("loss")
+    return ts.draw(loss)
 
 
 def minimal_gated_unit():
@@ -185,16 +198,23 @@ def leaky():
 
 def words_of_characters():
     """Words are read letter by letter, and the sentence word by word: a loop in every step of a loop."""
-    letters, sentence = nn.RNNCell(4, 6), nn.RNNCell(6, 8)
-    state = ts.zeros(1, 8).named("h0")
-    for t, word in enumerate(("the", "cat", "sat")):
-        with ts.scope(step=t):
-            h = ts.zeros(1, 6).named("h0")
-            for i, _ in enumerate(word):
-                with ts.scope(step=i):
-                    h = letters(ts.zeros(1, 4), h)
-            state = sentence(h, state)
-    return ts.draw(state.named("sentence"))
+
+    class Reader(nn.Module):
+        def __init__(self):
+            self.letters, self.words = nn.RNNCell(4, 6), nn.RNNCell(6, 8)
+
+        def forward(self, sentence):
+            state = ts.zeros(1, 8).named("h0")
+            for t, word in enumerate(sentence):
+                with ts.scope(step=t):
+                    h = ts.zeros(1, 6).named("h0")
+                    for i, _ in enumerate(word):
+                        with ts.scope(step=i):
+                            h = self.letters(ts.zeros(1, 4), h)
+                    state = self.words(h, state)
+            return state.named("sentence")
+
+    return ts.draw(Reader()(("to", "be", "or")))
 
 
 # ---------------------------------------------------------------------------------------------- windows and two loops
@@ -211,60 +231,81 @@ def windows(count, steps):
 
 
 def windows_by_hand():
-    """Three windows of three steps; each has its loss."""
+    """Three windows of two steps; each has its loss."""
     lstm, state, losses = nn.RNN(4, 8), None, []
     for _ in range(3):
-        out, state = lstm(ts.zeros(3, 2, 4), state)
+        out, state = lstm(ts.zeros(2, 2, 4), state)
         losses.append((out * out).mean())
         state = state.detach()
     return ts.draw((losses[0] + losses[1] + losses[2]).named("loss"))
 
 
-def translation():
+def translation(view="unrolled"):
     """An encoder reads, a decoder writes; what it should have written goes in (teacher forcing)."""
-    source, target = nn.Embedding(10, 4), nn.Embedding(12, 4)
-    encoder, decoder, head = nn.GRU(4, 8), nn.GRU(4, 8), nn.Linear(8, 12)
-    _, thought = encoder(source([[1], [2], [3]]))
-    out, _ = decoder(target([[0], [4], [5]]), thought)
-    return ts.draw(nn.cross_entropy(head(out), [[4], [5], [1]]).named("loss"))
+
+    class Translator(nn.Module):
+        def __init__(self):
+            self.source, self.target = nn.Embedding(10, 4), nn.Embedding(12, 4)
+            self.encoder, self.decoder, self.head = nn.RNN(4, 8), nn.RNN(4, 8), nn.Linear(8, 12)
+
+        def forward(self, read, written):
+            _, thought = self.encoder(self.source(read))
+            return self.head(self.decoder(self.target(written), thought)[0])
+
+    logits = Translator()([[1], [2], [3]], [[0], [4]])
+    return ts.draw(nn.cross_entropy(logits, [[4], [1]]).named("loss"), view=view)
 
 
 def attention():
     """Every step of a decoder looks at all states of the encoder."""
-    encoder, cell, head = nn.RNN(4, 8), nn.RNNCell(12, 8), nn.Linear(8, 5)
-    states, h = encoder(ts.zeros(3, 1, 4))
-    states, h, found = states.swapaxes(0, 1), h[0], []
-    for t, y in enumerate(ts.zeros(3, 1, 4)):
-        with ts.scope(step=t):
-            scores = (states @ h.expand_dims(-1)).named("scores")
-            context = (scores.softmax(1) * states).sum(1).named("context")
-            h = cell(ts.concatenate([y, context], 1), h)
-            found.append(head(h).named("y"))
-    return ts.draw(ts.stack(found).named("out"))
+
+    class Attention(nn.Module):
+        def __init__(self):
+            self.encoder, self.decoder, self.head = nn.RNN(4, 8), nn.RNNCell(12, 8), nn.Linear(8, 5)
+
+        def forward(self, read, written):
+            out, h = self.encoder(read)
+            states, h, found = out.swapaxes(0, 1).named("states"), h[0], []
+            for t, x in enumerate(written):
+                with ts.scope(step=t):
+                    scores = (states @ h.expand_dims(-1)).named("scores")
+                    context = (scores.softmax(1) * states).sum(1).named("context")
+                    h = self.decoder(ts.concatenate([x, context], 1), h)
+                    found.append(self.head(h).named("y"))
+            return ts.stack(found).named("out")
+
+    return ts.draw(Attention()(ts.zeros(3, 1, 4), ts.zeros(2, 1, 4)))
 
 
 def attention_over_steps():
     """Attention that is written state by state: a line from every step of the encoder to every step of the decoder."""
-    encoder, cell = nn.RNNCell(4, 8), nn.RNNCell(8, 8)
-    h, states = ts.zeros(1, 8), []
-    with ts.scope(module="encoder"):
-        for t, x in enumerate(ts.zeros(3, 1, 4)):
-            with ts.scope(step=t):
-                h = encoder(x, h)
-                states.append(h)
-    with ts.scope(module="decoder"):
-        for t in range(2):
-            with ts.scope(step=t):
-                scores = ts.concatenate([(h * state).sum(1, keepdims=True) for state in states], 1)
-                shares = scores.softmax(1).split(1, 1)
-                h = cell(shares[0] * states[0] + shares[1] * states[1] + shares[2] * states[2], h)
-    return ts.draw(h.named("out"))
+
+    class Attention(nn.Module):
+        def __init__(self):
+            self.encoder, self.decoder = nn.RNNCell(4, 8), nn.RNNCell(8, 8)
+
+        def forward(self, read, steps):
+            h, states = ts.zeros(1, 8), []
+            for t, x in enumerate(read):
+                with ts.scope(step=t):
+                    h = self.encoder(x, h)
+                    states.append(h)
+            for t in range(steps):
+                with ts.scope(step=t):
+                    scores = [(h * state).sum(1, keepdims=True).named("score") for state in states]
+                    shares = ts.concatenate(scores, 1).softmax(1).named("shares").split(1, 1)
+                    first, second, third = (share * state for share, state in zip(shares, states))
+                    h = self.decoder((first + second + third).named("context"), h)
+            return h.named("out")
+
+    return ts.draw(Attention()(ts.zeros(3, 1, 4), 2))
 
 
 def tied_weights():
     """The embedding is the output layer, too."""
     embed, rnn = nn.Embedding(10, 8), nn.RNN(8, 8)
     out, _ = rnn(embed([[1], [2], [3]]))
+    embed.weight.named("embedding")
     return ts.draw(nn.cross_entropy(out @ embed.weight.T, [[2], [3], [4]]).named("loss"))
 
 
@@ -308,13 +349,13 @@ def itemised():
 
 
 def nan_path():
-    """Where did the NaN come from? The way that the anomaly found, in colour."""
-    w, h = nn.Parameter(np.eye(2)).named("W"), ts.tensor([[4.0, 5.0]], dtype="float64").named("h0")
+    """Where did the infinity come from? The way that the anomaly found, in colour: exp of exp of exp."""
+    w, h = nn.Parameter(2 * np.eye(2)).named("W"), ts.tensor([[0.5, 0.1]], dtype="float64").named("h0")
     try:
         with ts.detect_anomaly():
-            for t in range(4):
+            for t in range(10):
                 with ts.scope(step=t):
-                    h = ((h @ w) - 0.5).log().named("h")
+                    h = (h @ w).exp().named("h")
     except RuntimeError as error:
         return ts.draw(error.output, show=error.path)
 
@@ -336,7 +377,7 @@ GALLERY = {
     "leaky": leaky,
     "words_of_characters": words_of_characters,
     "truncated": partial(windows, 2, 2),
-    "three_windows": partial(windows, 3, 3),
+    "three_windows": partial(windows, 3, 2),
     "windows_by_hand": windows_by_hand,
     "translation": translation,
     "attention": attention,
@@ -350,8 +391,9 @@ GALLERY = {
     **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},
     "dropout": partial(layer, "gru", num_layers=2, dropout=0.5),
     "lstm_1000": lambda: ts.draw(draw_unrolled.NETWORKS["lstm"](1000)),
-    "lstm_100_both": partial(layer, "lstm", 100, num_layers=2, bidirectional=True),
+    "lstm_100_both": partial(layer, "lstm", 100, bidirectional=True),
     **{f"{kind}_rolled": partial(layer, kind, 100, "rolled") for kind in CELLS},
+    "translation_rolled": partial(translation, "rolled"),
     "lstm_rolled_layers": partial(layer, "lstm", 100, "rolled", num_layers=2, bidirectional=True),
     "vanishing": partial(gradient, "vanishing"),
     "healthy": partial(gradient, "healthy"),

@@ -202,11 +202,13 @@ def test_the_demos_derivatives_are_those_of_tanh(derivatives):
     np.testing.assert_allclose([value.item() for value in found], expected, rtol=1e-5)
 
 
-def test_each_derivative_is_drawn_inside_the_last(derivatives):
-    _, found = derivatives(3)
+def test_gradients_of_gradients_stand_in_one_frame_and_every_line_in_it_rises(derivatives):
+    _, found = derivatives(4)
     for n, value in enumerate(found):
-        nested = [len(c.id.split("grad-")) - 1 for c in clusters(draw(value).view)]
-        assert max(nested) == n
+        drawing = draw(value)
+        assert [c.key for c in clusters(drawing.view)[1:]] == ["grad"] * (n > 0)
+        at = {placed.item.id: placed.y for placed in drawing.placed.items}
+        assert all(at[edge.source] >= at[edge.target] for edge in drawing.view.edges)
 
 
 def test_a_weight_that_is_doubled_again_and_again_costs_a_step_each_time():

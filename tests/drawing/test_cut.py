@@ -68,6 +68,18 @@ def test_steps_that_all_cut_are_the_same_step_again():
     assert any("identical" in label for label in steps_shown(view)[0])
 
 
+@pytest.mark.parametrize("every", [1, 2, 3, 30])
+def test_a_gap_with_a_cut_in_it_is_entered_by_one(every):
+    """The state goes on through the gap, and the gradient does not."""
+    states = []
+    by_hand(24, lambda t, h: states.append(h) or (h.detach() if t % every == every - 1 else h))
+    view = draw(sum(states[1:], states[0]).sum(), steps=(min(every, 4) + 1, 1)).view
+    (gap,) = (cluster for cluster in view.loops[0] if cluster.key == "gap")
+    inside = {item.id: item.label for item in gap.items}
+    found = {edge.role for edge in view.edges if inside.get(edge.target) == "h" and edge.through_time}
+    assert found == ({"cut"} if every < 24 else {"state"})
+
+
 def test_a_weight_that_was_detached():
     w = nn.Parameter(numbers(3, 3)).named("w")
     turned = w.transpose()

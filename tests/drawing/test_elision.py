@@ -9,6 +9,7 @@ from pictures import by_hand, items, loops_in_steps, lstm, needs_graphviz, numbe
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.picture import WIDEST
 from tinygrad_seq.engine.graph import ancestors
 from tinygrad_seq.engine.same_step import classify_steps
 from tinygrad_seq.engine.timeline import Timeline
@@ -95,8 +96,17 @@ def test_two_loops_in_one_place_stay_apart():
 
 
 def test_loops_in_steps_and_ops_between_them():
-    drawing = draw(loops_in_steps(12, 3))
+    drawing = draw(loops_in_steps(12, 3), steps=(3, 1))
     assert steps_shown(drawing.view)[0] == ["t = 0", "t = 1", "t = 2", "8 identical steps", "t = 11"]
+
+
+@pytest.mark.parametrize("inner", [1, 3, 5])
+def test_fewer_steps_are_drawn_where_loops_make_a_picture_too_wide(inner):
+    last = loops_in_steps(12, inner)
+    wide, drawing = draw(last, steps=(3, 1)), draw(last)
+    asked = (3, 1) if wide.width <= WIDEST else (1, 1)
+    assert drawing.json == draw(last, steps=asked).json and (inner == 1) == (asked == (3, 1))
+    assert draw(by_hand(30)).width < WIDEST  # one loop always is
 
 
 def test_same_again_is_about_ops_wiring_and_time():

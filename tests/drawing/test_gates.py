@@ -68,7 +68,35 @@ def test_a_state_that_nobody_named_is_a_state_and_a_sum_of_losses_is_none(steps,
             new = (ts.tensor(numbers(2, 3, seed=t)) @ w + h @ u).tanh()
             h = h + new if residual else new
             loss = loss + (h * h).mean()
-    drawn = items(draw(loss * 1.0, steps=(9, 9)).view)
+    view = draw(loss * 1.0, steps=(9, 9)).view
+    drawn = items(view)
+    between = {(edge.role, edge.target) for edge in view.edges if edge.through_time}
+    sums = {item.id for item in drawn if item.symbol == "+" and item.role == "op"}
+    assert {role for role, target in between if target not in sums} == {"state"}
+    assert {role for role, target in between if target in sums} <= {"data"}
     states = [item for item in drawn if item.role == "state"]
     assert len(states) == steps and {item.symbol for item in states} <= {"tanh", "+"}
     assert sum(item.symbol == "+" for item in states) == steps * residual
+
+
+@given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), form=st.sampled_from(["as it is", "[0]", "[-1]", "× 1"]))
+def test_the_way_of_a_thought_to_its_decoder_is_that_of_a_state(kinds, form):
+    """From the last step of the encoder to the first of the decoder, whatever puts the state in another form."""
+    reader, writer = (KINDS[kind].layer(2, 3, **KINDS[kind].options) for kind in kinds)
+    out, thought = reader(ts.tensor(numbers(3, 1, 2)))
+    hidden = thought[0] if isinstance(thought, tuple) else thought
+    forms = {"as it is": hidden, "[0]": hidden[0].reshape(1, 1, 3), "[-1]": out[-1].reshape(1, 1, 3)}
+    hidden = forms.get(form, hidden * 1.0)
+    view = draw(writer(ts.tensor(numbers(3, 1, 2)), (hidden, hidden) if kinds[1] == "lstm" else hidden)[0]).view
+    into = {(edge.source, edge.target): edge.role for edge in view.edges if edge.role in ("data", "state")}
+    first = view.loops[1][0].id
+    entering = [source for (source, target), role in into.items() if target.startswith(first) and role == "state"]
+    assert entering
+    way, seen = list(entering), set()
+    while way:
+        id = way.pop()
+        before = [source for (source, target), role in into.items() if target == id and role == "state"]
+        seen.add(id)
+        way += [source for source in before if source not in seen and not source.startswith(first)]
+    reached = any(id.startswith(view.loops[0][-1].id) for id in seen)
+    assert reached == (form in ("as it is", "[0]"))  # not through all outputs, nor through what computes

@@ -20,7 +20,7 @@ def test_a_picture_of_the_gallery_can_be_read(name):
     assert list(faults(picture(name).placed)) == []
 
 
-def drawn(seed):
+def drawn(seed, backward):
     """A random program, in a random style."""
     rng = random.Random(seed)
     program = [
@@ -32,10 +32,14 @@ def drawn(seed):
     ]
     view, params = rng.choice(["unrolled", "rolled"]), rng.choice(["proxies", "shared"])
     steps, depth = (rng.randint(0, 2), rng.randint(0, 2)), rng.choice([None, None, 1, 2])
-    return draw(run(program)[0], view=view, params=params, steps=steps, depth=depth)
+    loss, _weights = run(program)  # which hold the gradients
+    if backward:
+        loss.backward(create_graph=True)
+    return draw(loss, view=view, params=params, steps=steps, depth=depth, backward=backward)
 
 
 @pytest.mark.parametrize("seeds", [range(25), pytest.param(range(25, 300), marks=pytest.mark.slow)], ids=str)
-def test_a_picture_of_a_random_program_can_be_read(seeds):
-    found = {seed: list(faults(drawn(seed).placed)) for seed in seeds}
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_picture_of_a_random_program_can_be_read(seeds, backward):
+    found = {seed: list(faults(drawn(seed, backward).placed)) for seed in seeds}
     assert {seed: wrong for seed, wrong in found.items() if wrong} == {}

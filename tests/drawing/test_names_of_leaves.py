@@ -141,5 +141,5 @@ def test_what_is_made_of_a_first_state_is_called_so():
         with ts.scope(step=t):
             h = 0.9 * h + mix(ts.concatenate([ts.tensor(numbers(2, 2, seed=t)), h], -1)).tanh()
     drawn = items(draw(h.sum()).view)
-    assert {item.label for item in drawn if item.role == "initial"} == {"× of start", "concat of start"}
+    assert {item.label for item in drawn if item.role == "initial"} == {"0.9 × start", "[x, start]"}
     assert sum(item.role == "input" for item in drawn) == 2

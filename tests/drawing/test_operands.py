@@ -3,11 +3,12 @@
 import operator
 from collections import defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import KINDS
-from pictures import needs_graphviz, numbers
+from pictures import items, needs_graphviz, numbers
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -104,3 +105,28 @@ def test_graphviz_draws_the_numbers(tmp_path):
     assert drawing.dot.count("headlabel=") == 2 == drawing.dot.count("head_lp=")
     assert draw([b - a, a - b], layout="dot").dot.count("head_lp") == 0
     drawing.save(tmp_path / "x.png")
+
+
+picks = {
+    "0": 0, "−1": -1, "1:3": slice(1, 3), "::2": slice(None, None, 2), "…, 0": (..., 0), "None": None,
+    ":, 1": (slice(None), 1), "ids": [0, 2], "rows, ids": ([0, 1], [1, 0]), "mask": np.array([True, False, True]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", picks)
+@pytest.mark.parametrize("view", ["unrolled", "rolled"])
+def test_an_index_says_what_it_picks(said, view):
+    """On the op and in its tooltip; one step that stands for many has none."""
+    x = ts.tensor(numbers(3, 3), requires_grad=True)
+    (item,) = (item for item in items(draw(x[picks[said]].sum()).view) if item.symbol.startswith("["))
+    assert item.symbol == f"[{said}]" and f"getitem [{said}]" in item.tooltip
+    h = ts.zeros(3)
+    for t in range(3):
+        with ts.scope(step=t):
+            h = (h + x[t]).tanh()
+    symbols = [item.symbol for item in items(draw(h, view=view).view) if item.symbol.startswith("[")]
+    assert symbols == (["[ ]"] if view == "rolled" else ["[0]", "[1]", "[2]"])
+    placed = draw(h).placed
+    cards = sorted(at.left for at in placed.clusters)
+    found = sorted((at.x, at.y) for at in placed.items if at.item.symbol.startswith("["))
+    assert len({(round(x - left), y) for left, (x, y) in zip(cards, found, strict=True)}) == 1  # the same place in each

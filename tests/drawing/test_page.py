@@ -313,7 +313,7 @@ def test_a_path_is_played_as_one_and_no_gradient_is_spoken_of():
     with pytest.raises(RuntimeError) as caught, ts.detect_anomaly():
         (x / x).sum()
     found = within(draw(caught.value.output, show=caught.value.path).html)
-    assert found["second"] == found["scale"] == "path"
+    assert found["second"] == found["scale"] == "the way to the first NaN or inf"
     assert [found["items"][i]["value"] for (i,) in found["backward"]] == [1, 2]
 
 

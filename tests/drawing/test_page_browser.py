@@ -48,11 +48,15 @@ def files(tmp_path_factory):
     deep = ts.nn.GRU(3, 4, num_layers=2, bidirectional=True)
     both = (deep(ts.tensor(np.ones((9, 2, 3), "float32")))[0] ** 2).sum()
     thirty = (layer(ts.tensor(np.ones((30, 2, 3), "float32")))[0] ** 2).sum().named("loss")
+    embed, head = ts.nn.Embedding(9, 3), ts.nn.Linear(8, 9)
+    logits = head(layer(embed([[1]] * 30))[0])[-3:].tanh().exp().log().sigmoid() * 2.0 + 1.0
+    words = ts.nn.cross_entropy(logits, [[1]] * 3).named("loss")
     for loss in (both, thirty):
         loss.backward(retain_graph=True)
     drawings = {
         "lstm": draw(short),
         "thirty": draw(thirty, show="gradient"),
+        "words": draw(words),
         "both": draw(both),
         "shared": draw(thirty, params="shared"),
         "log": draw(short, show=ts.flow.record(short)),
@@ -485,6 +489,17 @@ def test_what_is_opened_can_be_read_and_the_panel_hides_nothing(reader, files, w
         panel, stage = reader.panel.rect, reader.stage.rect
         assert stage["x"] + stage["width"] <= panel["x"] or stage["y"] + stage["height"] <= panel["y"] + 1
         assert last["x"] + last["width"] <= stage["x"] + stage["width"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("name", ["thirty", "words"])
+def test_what_is_larger_than_its_window_opens_at_its_first_step(reader, files, name, width, height):
+    with reader.seen("DeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 700):
+        reader.driver.get(files[name])
+        card = reader.driver.find_element(By.CSS_SELECTOR, "#stage .cluster[id$='step-0'] rect").rect
+        stage = reader.stage.rect
+        assert stage["x"] <= card["x"] < stage["x"] + stage["width"] / 3
+        assert stage["y"] <= card["y"] < stage["y"] + stage["height"] / 3
 
 
 def test_two_fingers_zoom(reader):

@@ -88,7 +88,7 @@ def test_loops_in_loops_run_to_the_right():
     placed = Placed(picture("words_of_characters"))
     assert len(placed.view.loops) == 4
     assert all(placed.left_to_right(loop) for loop in placed.view.loops)
-    assert not placed.drawing.placed.sequences
+    assert not placed.drawing.placed.sequences and "3 steps of 2 each" in placed.drawing.svg
 
 
 @pytest.mark.parametrize("name", ["attention", "attention_over_steps"])
@@ -98,6 +98,67 @@ def test_attention_leads_from_an_encoder_on_the_left(name):
     reader, writer = sorted(placed.view.loops, key=lambda loop: not loop[0].id.startswith(first))
     assert placed.left_to_right(reader) and placed.left_to_right(writer)
     assert placed.clusters[reader[-1].id].right < placed.clusters[writer[0].id].left
+
+
+@pytest.mark.parametrize("name", ["attention", "attention_over_steps"])
+def test_every_look_back_rises(name):
+    """What a decoder reads of all states stands below it, and no line on the way there leads down."""
+    drawing = picture(name)
+    placed = Placed(drawing)
+    ((first, _),) = drawing.placed.sequences
+    reader, writer = sorted(placed.view.loops, key=lambda loop: not loop[0].id.startswith(first))
+    assert placed.clusters[writer[0].id].bottom < placed.clusters[reader[0].id].top
+    steps = tuple(f"{step.id}{end}" for step in writer for end in "#/")
+    for at in drawing.placed.edges:
+        if at.edge.target.startswith(steps) and not at.edge.source.startswith(steps):
+            heights = [y for _, y, _ in at.points]
+            assert heights == sorted(heights, reverse=True)
+
+
+@given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), steps=st.integers(2, 4))
+@settings(max_examples=15, deadline=None)
+def test_a_rolled_encoder_stands_left_of_its_decoder_too(kinds, steps):
+    reader, writer = (KINDS[kind].layer(2, 3, **KINDS[kind].options) for kind in kinds)
+    _, thought = reader(ts.zeros(steps, 1, 2))
+    hidden = thought[0] if isinstance(thought, tuple) else thought
+    out = writer(ts.zeros(3, 1, 2), (hidden, hidden) if kinds[1] == "lstm" else hidden)[0]
+    placed = Placed(draw(out, view="rolled"))
+    assert all(len(loop) == 1 for loop in placed.view.loops) and len(placed.drawing.placed.sequences) == 1
+    (before,), (after,) = placed.view.loops
+    assert placed.clusters[before.id].right < placed.clusters[after.id].left
+    assert f", {steps} + 3 steps, rolled" in placed.drawing.svg
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("layers", [1, 2])
+def test_forward_stands_before_reverse_and_runs_beside_its_cards(kind, layers):
+    options = KINDS[kind].options
+    out = KINDS[kind].layer(2, 3, num_layers=layers, bidirectional=True, **options)(ts.zeros(3, 1, 2))[0]
+    placed = Placed(draw(out))
+    read = grouped((edge.target, edge.source) for edge in placed.view.edges)
+    for joined in (found for target, found in read.items() if placed.items[target].item.symbol == "concat"):
+        assert "forward" in read[joined[0]][0] and "reverse" in read[joined[1]][0]
+        assert placed.items[joined[0]].x < placed.items[joined[1]].x
+    cards = [placed.clusters[card.id] for loop in placed.view.loops for card in loop if "reverse" in card.id]
+    for at in placed.drawing.placed.edges:
+        if "forward" in at.edge.source and "forward" not in at.edge.target:
+            for x, y, _ in at.points:
+                assert not any(card.left < x < card.right and card.top < y < card.bottom for card in cards)
+
+
+@given(count=st.integers(1, 3), chain=st.integers(1, 4))
+@settings(max_examples=10, deadline=None)
+def test_what_is_made_of_a_loop_stays_above_it(count, chain):
+    layer, state, losses = nn.RNN(2, 3), None, []
+    for _ in range(count):
+        out, state = layer(ts.zeros(2, 1, 2), state)
+        for _ in range(chain):
+            out = out.tanh()
+        losses.append(out.sum())
+        state = state.detach()
+    placed = Placed(draw(ts.stack(losses).named("loss")))
+    xs = {round(at.x) for at in placed.items.values() if at.item.symbol == "tanh" and "step" not in at.item.id}
+    assert len(xs) == count
 
 
 @pytest.mark.parametrize("name", [name for name in GALLERY if not re.search("backward|tanh|1000|rolled", name)])

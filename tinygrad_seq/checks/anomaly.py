@@ -51,7 +51,8 @@ def largest(array: Any) -> float:
 class Trail(dict[Node, int]):
     """Hold nodes with their numbers along a path, as `ts.draw(..., show=...)` takes them."""
 
-    label = "path"  # what a picture calls the numbers
+    label = "the way to the first NaN or inf"  # what a picture calls the numbers
+    ordered = True
 
 
 def trail_to(node: Node) -> Trail:

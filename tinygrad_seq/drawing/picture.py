@@ -30,6 +30,7 @@ from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.notebook import mimebundle
 from tinygrad_seq.saving.atomic_file import write_file
 
+WIDEST = 2600  # points, where no steps are asked for: on a screen of 1,600 pixels its words are 7 high
 LARGEST_FRAME = 2_000_000  # characters of a page in a notebook, which keeps every output
 
 
@@ -51,6 +52,11 @@ class Drawing:
     def placed(self) -> Layout:
         """Where everything stands."""
         return laid_out(self.view)
+
+    @property
+    def width(self) -> float:
+        """How wide the picture is."""
+        return size(self.placed)[0]
 
     @cached_property
     def dot(self) -> str:
@@ -121,7 +127,7 @@ def draw(
     output: Value | Sequence[Value],
     *,
     view: str = "unrolled",
-    steps: tuple[int, int] = (3, 1),
+    steps: tuple[int, int] | None = None,
     depth: int | None = None,
     params: str = "proxies",
     show: str | Mapping[Any, float] | None = "auto",
@@ -133,6 +139,7 @@ def draw(
 
     Every op stands in the cluster of its scope. `view="unrolled"`: of a long loop over time, the first a and the last b
     steps (`steps=(a, b)`) in full, and one box for the steps between where they were checked to be the same step again.
+    None: (3, 1), or (1, 1) if that picture would be too wide to be read.
     `view="rolled"`: one step for all that are the same, whose state leads back to it, "t−1". In both a step that
     differs is drawn. Steps are those that a scope names (`ts.scope(step=t)`), and those that are found: the same block
     of ops at least three times, each reading the one before; `find=False` takes named ones only. `depth=n`: what lies
@@ -170,7 +177,7 @@ def draw(
     if not outputs:
         raise ValueError("draw: expected at least one Tensor, got none")
     try:
-        first, last = map(index, steps)
+        first, last = map(index, (3, 1) if steps is None else steps)
         depth = None if depth is None else index(depth)
     except (TypeError, ValueError):
         raise TypeError(
@@ -193,10 +200,16 @@ def draw(
     rolled, shared = view == "rolled", params == "shared"
     asked = show == "values" or (show == "auto" and is_small(roots))
     said = printed(roots, outputs) if asked else {}
-    seen = build(
-        roots, (first, last), rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said
-    )
-    return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
+
+    def drawn(counts: tuple[int, int]) -> Drawing:
+        seen = build(
+            roots, counts, rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said
+        )
+        return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
+
+    drawing = drawn((first, last))
+    side_by_side = max(map(len, drawing.view.loops), default=0) > 2 and len(drawing.view.loops) > 1
+    return drawn((1, 1)) if steps is None and side_by_side and drawing.width > WIDEST else drawing
 
 
 def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from math import inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout
+from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, words_in
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
@@ -30,7 +30,7 @@ from tinygrad_seq.drawing.view.model import leaves
 
 beside_op = ("initial", "constant", "saved", "weight")  # roles of leaves that stand beside the op that reads them
 drop = 20.0  # a first state stands this far below the way of a state that comes back
-elementwise = {"+", "−", "×", "÷"}
+elementwise = {"+", "−", "×", "÷", "where"}
 
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
@@ -42,10 +42,12 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     done: Layouts = {}
     inner_first = list(tree.templates.values())[::-1]
     cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
+    gaps = [gap for (row, _), gap in tree.templates.items() if gap.kind == "gap" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
-            shared = () if template.repeated else (done[card].box.left + done[card].box.right for card in cards)
-            done[template] = row_layout(template, done, max(shared, default=0.0), tree)
+            shared = [] if template.repeated else [done[card].box.left + done[card].box.right for card in cards]
+            gap = 0.0 if template.repeated else max(map(words_in, gaps), default=0.0)
+            done[template] = row_layout(template, done, max(shared, default=0.0), gap, tree)
         elif template.kind != "gap":  # a gap is laid out by its row
             lay_out = sequence_layout if template.kind == "sequence" else cluster_layout
             done[template] = lay_out(template, {key: done[part] for key, part in template.parts.items()})
@@ -57,6 +59,8 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
     lane = lane_of(template, reads, beside) if template.kind == "card" else []
+    on_lane = {(key, 1) for key in lane[:-1]} | {(key, -1) for key in lane[1:]}
+    beside = grouped((side, leaf) for side, found in beside.items() if side not in on_lane for leaf in found)
     boxes = boxes_of(template, parts, reads, beside, lane)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held)
@@ -84,7 +88,9 @@ def leaves_beside(template: Template) -> Beside:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
             side = -1 if start.item in template.left else 1
             found.setdefault(start.item, (end.item, side))
-    alone = {leaf for leaf in found if readers[leaf] == 1 or roles[leaf] == "initial"}
+    between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
+    alone = {leaf for leaf, (op, _) in found.items() if readers[leaf] == 1 or roles[leaf] == "initial"}
+    alone -= {leaf for leaf, (op, side) in found.items() if op in between and side > 0}
     return grouped((side, leaf) for leaf, side in found.items() if leaf in alone)
 
 
@@ -106,13 +112,18 @@ def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
     items, step_edges = {key: sized.item for key, sized in template.items.items()}, template.step_edges
     plain = {key: item for key, item in items.items() if item.symbol in elementwise and item.role != "gate"}
     ways = [[key] for key, item in plain.items() if item.role == "state" or "out" in step_edges.get(key, ())]
-    for _ in range(4):
-        for way in ways:
-            passing = any(items[other].role == "passing" for other in reads[way[0]])
-            if passing or "in" in step_edges.get(way[0], ()) or beside[way[0], -1]:
-                return way
+    found: list[list[ItemKey]] = []
+    for _ in range(5):
+        entered = [
+            way
+            for way in ways
+            if "in" in step_edges.get(way[0], ())
+            or beside[way[0], -1]
+            or any(items[other].role == "passing" for other in reads[way[0]])
+        ]
+        found = entered or found  # the longest; the first of these
         ways = [[other, *way] for way in ways for other in reads[way[0]] if other in plain][:50]
-    return []
+    return found[0] if found else []
 
 
 def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lane: list[ItemKey]) -> dict[End, Box]:
@@ -124,12 +135,13 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
     }
     newest = max((template.ages[End(key)] for key in template.items), default=0.0)
     held = {leaf for side in beside.values() for leaf in side}
+    order = order_of_joined(template, reads)
     boxes: dict[End, Box] = {}
     for key, sized in template.items.items():
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
-            group = -1.0 if before or "in" in step_edges else float("out" in step_edges)
+            group = 1.0 if "out" in step_edges else -1.0 if before or "in" in step_edges else order.get(key, 0.0)
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
@@ -145,6 +157,17 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
     boxes |= {end: Box(2, 2, port=1 if end.side == "top" else -1) for end in ports}
     ages |= {end: inf * boxes[end].port for end in ports} | ages_before_parts(template, ages)
     return dict(sorted(boxes.items(), key=lambda entry: ages[entry[0]]))
+
+
+def order_of_joined(template: Template, reads: Reads) -> dict[ItemKey, float]:
+    """Return where in their row results stand that one op joins, -1/2 to 1/2: forward, then reverse."""
+    read = Counter(start.item for start, _ in template.links)
+    found: dict[ItemKey, float] = {}
+    for key, joined in reads.items():
+        own = all(read[other] == 1 and template.items[other].item.role not in leaves for other in joined)
+        if key and template.items[key].item.symbol == "concat" and own and len(joined) > 1:
+            found |= {other: i / (len(joined) - 1) - 0.5 for i, other in enumerate(joined)}
+    return found
 
 
 def ages_before_parts(template: Template, ages: dict[End, float]) -> dict[End, float]:
@@ -229,10 +252,11 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
-    label, frame = any(template.labels), 0.0 if template.kind == "top" else margin
+    label, frame = any(template.labels), 0.0 if template.kind in ("top", "unit") else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
-    left = max(box.left - x for x, _, box in solid) + frame
-    right = max(x + box.right for x, _, box in solid) + frame
+    wide = [*solid, *((x, y, box) for box, (x, y) in xy.items() if box.dummy)]  # lines stay in the frame, too
+    left = max(box.left - x for x, _, box in wide) + frame
+    right = max(x + box.right for x, _, box in wide) + frame
     left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
     above = max(box.above - y for _, y, box in solid) + (header if label else frame)
     below = max(y + box.below for _, y, box in solid) + frame

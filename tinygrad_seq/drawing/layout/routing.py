@@ -36,7 +36,9 @@ def laid_out(view: View) -> Layout:
         if cluster is not None and cluster is not view.top:
             clusters.append(PlacedCluster(cluster, x - box.left, y - box.above, x + box.right, y + box.below))
         for item in cluster.items if cluster is not None else ():
-            by, down = layout.at[End(tree.homes[item.id][1])]
+            chain, key = tree.homes[item.id]
+            layout, x, y = spots[chain[-1]]
+            by, down = layout.at[End(key)]
             items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
@@ -51,7 +53,9 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
         chain, key = tree.homes[name]
         path = tuple(placement.key for placement in chain[chain.index(card) + 1 :])
         layout, x, y = spots[card]
-        return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, obstacles)]
+        around = chain[chain.index(card) :]
+        walls = tuple([obstacles(spots[here][0], here in tree.with_first_state) for here in around])
+        return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, walls)]
 
     alike = Counter((edge.source, edge.target) for edge, _, _ in tree.paths)
     tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
@@ -106,6 +110,9 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls
         return rounded([first[:2], *layout.bends[link], (x, y)])
     if way == "h" and not obstacles(layout, True).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
         first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
+    if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below
+        level = obstacles(layout, True).leaving((x, max(first[1], y), way), 1.0)[1] + 8
+        return rounded([first[:2], (first[0], level), (x, level), (x, y)])
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset
@@ -165,7 +172,7 @@ def feedback_route(start: Point, end: Point, level: float, aside: float) -> list
 
 
 def way_out(
-    layout: TemplateLayout, path: tuple[Key, ...], key: ItemKey, side: int, over: int, obstacles: Walls
+    layout: TemplateLayout, path: tuple[Key, ...], key: ItemKey, side: int, over: int, inside: tuple[Obstacles, ...]
 ) -> list[Point]:
     """Return the way from an item in a card to the border of it, in the coordinates of the card: straight if that is
     free, else up (-1) or down (1) into the nearest corridor that is. `path` leads through the parts to the item.
@@ -182,11 +189,11 @@ def way_out(
     straight: list[Point] = [(x + side * item.width / 2, y, "h"), (border, y, "h")]
     if home.template.kind == "gap":
         return straight
-    walls = [(obstacles(layout, False), left, top) for layout, left, top in around]
+    walls = [(wall, left, top) for wall, (_, left, top) in zip(inside, around)]
     ends = [left + (layout.box.right if side > 0 else -layout.box.left) for layout, left, _ in around]
 
-    def is_free(start: float, level: float) -> bool:
-        pieces = zip(walls, [*ends[1:], start], ends)
+    def is_free(start: float, level: float, among: slice = slice(None)) -> bool:
+        pieces = list(zip(walls, [*ends[1:], start], ends))[among]
         return all(
             (b - a) * side < 2 or wall.is_level_free(a - left + side, b - left, level - top)
             for (wall, left, top), a, b in pieces
@@ -201,9 +208,11 @@ def way_out(
     if is_free(x, foot + over * 10) and wall.is_free(start, end):
         return usual
     corridors = [(below + above) / 2 + top for below, above in zip(wall.bottoms, wall.tops[1:])]
+    corridors += [wall.tops[0] + top - 6, wall.bottoms[-1] + top + 6]
     levels = [foot + over * 10, y - over * (item.height / 2 + 10), *corridors]
-    for level in sorted(levels, key=lambda level: abs(level - y)):
-        foot = y + copysign(item.height / 2, level - y)
-        if is_free(x, level) and wall.is_upright_free(x - left, foot - top, level - top):
-            return rounded([(x, foot), (x, level), (border, level)])
+    for among in (slice(None), slice(-1, None)):  # else where at least its own part is
+        for level in sorted(levels, key=lambda level: abs(level - y)):
+            foot = y + copysign(item.height / 2, level - y)
+            if is_free(x, level, among) and wall.is_upright_free(x - left, foot - top, level - top):
+                return rounded([(x, foot), (x, level), (border, level)])
     return usual

@@ -1,7 +1,7 @@
 """The layout of what stands side by side: the cards of a loop, and loops that follow each other in time."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import inf
 
 from tinygrad_seq.drawing.layout.model import XY
@@ -12,6 +12,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Parts,
     TemplateLayout,
     gutter,
+    margin,
     mirrored,
     position,
 )  # fmt: skip
@@ -19,8 +20,8 @@ from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 
 
-def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> TemplateLayout:
-    """Return the layout of a row: cards side by side, equally large."""
+def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, tree: Tree) -> TemplateLayout:
+    """Return the layout of a row: cards side by side, equally large, and narrow gaps."""
     kinds = dict.fromkeys(row.parts.values())
     cards = {card: done[card] for card in kinds if card.kind == "card"}
     states = [ends for edge, ends in row.across if edge.role == "state"]
@@ -31,17 +32,26 @@ def row_layout(row: Template, done: Layouts, share: float, tree: Tree) -> Templa
     for card, layout in cards.items():
         left, right, below = wide / 2 - layout.middle, layout.middle + wide / 2, layout.box.below
         cards[card] = replace(layout, box=Box(left, right, high - below, below))
-    shapes = cards | {gap: gap_layout(gap, cards, wide, high, tree) for gap in kinds if gap.kind == "gap"}
+    between = max([share_of_gap, *(words_in(gap) for gap in kinds if gap.kind == "gap")])
+    shapes = cards | {gap: gap_layout(gap, cards, between, high, tree) for gap in kinds if gap.kind == "gap"}
     parts = {key: shapes[card] for key, card in row.parts.items()}
-    step = wide + gutter
-    at = {End(part=key): (i * step + card.box.left, -card.box.below) for i, (key, card) in enumerate(parts.items())}
+    rights = list(accumulate(card.box.left + card.box.right + gutter for card in parts.values()))
+    lefts = dict(zip(parts, [0.0, *rights]))
+    at = {End(part=key): (lefts[key] + card.box.left, -card.box.below) for key, card in parts.items()}
     for link in row.links:
         end, own = link if link[0].part else link[::-1]
         at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
     loops = sum(left is entered for _, (_, left, entered) in row.across)
     side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
-    gutters = [number * step - gutter / 2 for number in range(1, max(len(parts), 2))] if not row.repeated else []
-    return TemplateLayout(row, parts, at, Box(side, len(parts) * step - gutter + side, high, below, gutters=gutters))
+    right = rights[-1] - gutter
+    gutters = [*(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # the last in the margin of the frame around
+    gutters = [] if row.repeated or loops else gutters  # rolled ones may stand side by side
+    return TemplateLayout(row, parts, at, Box(side, right + side, high, below, gutters=gutters))
+
+
+def words_in(gap: Template) -> float:
+    """Return the width that a gap needs."""
+    return max(sized.width for sized in gap.items.values()) + 36
 
 
 def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
@@ -53,7 +63,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
             card = cards[chain[level].template]
             home, x, y = position(card, chain[level + 1 :])
-            at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
+            aside, least = x + home.at[End(twin)][0] - card.middle, (wide - gap.items[key].width) / 2 - 12
+            at[End(key)] = (min(max(aside, -least), least), y + home.at[End(twin)][1] - card.box.below)
     alone = [End(key) for key in passing if End(key) not in at]
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
@@ -63,13 +74,15 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for end, other in (link, link[::-1]):
             if end.side:
                 alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
-                at[end] = (alike[0] if alike else at[other][0], 0.0)
+                x = alike[0] if alike else at[other][0]
+                at[end] = (x if abs(x) < wide / 2 - 12 else at.get(other, (0.0, 0.0))[0], 0.0)
     return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0))
 
 
 def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
-    """Return the layout of a sequence: its parts side by side. What comes from an earlier part, or from above, leads
-    down in front of a part and enters it from below, each source on a way of its own.
+    """Return the layout of a sequence: its parts side by side. One that reads several values of earlier parts stands
+    higher than these, and the ways lead to it between them, each source on a level of its own. What comes from above,
+    or from a later part, leads down in front of a part and enters it from below.
     """
     heights = [part.box.above + part.box.below for part in parts.values()]
     heights = [max(heights) if height > 0.8 * max(heights) else height for height in heights]
@@ -80,18 +93,23 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     columns = {key: column for column, key in enumerate(parts)}
     around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
     sources = {key: list(dict.fromkeys(start for start, _ in around[key])) for key in parts}
+    rises = {key: any(s.part and columns[s.part] < columns[key] for s in found) for key, found in sources.items()}
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []
     middles: dict[Key, float] = {}  # of the room in front of a part
-    x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
+    feet: dict[Key, float] = {}  # how high a part stands
+    x, left, top, bottom, foot = 0.0, 0.0, 0.0, 0.0, 0.0
     for key, part in parts.items():
-        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
+        falling = sum(not (start.part and rises[key]) for start in sources[key])
+        wide = max(gutter if at else 0.0, 16.0 + 6 * falling if falling else 0.0)
         if not at:
             left = part.box.left + wide  # the first stands as it would alone
             x = -left
+        foot = feet[key] = top + 20.0 + 7 * len(sources[key]) if rises[key] else foot
+        top = max(top, foot + part.box.above + part.box.below)
         middles[key] = x + wide / 2
-        at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
+        at[End(part=key)] = (x + wide + part.box.left, -foot - part.box.below)
         gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters)]
         x += wide + part.box.left + part.box.right
 
@@ -99,18 +117,17 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
         return at[End(part=end.part)][0] + parts[end.part].at[end.inside][0] if end.part else -inf
 
     for key, found in sources.items():
-        for number, start in enumerate(sorted(found, key=port, reverse=True)):  # so that ways do not cross
-            down, depth = middles[key] + 6 * (number - (len(found) - 1) / 2), 3.0 + 7 * (len(found) - number)
-            over: list[XY] = []
-            if start.part:
-                first, last = sorted((columns[start.part], columns[key]))
-                back = columns[start.part] >= columns[key]
-                level = max(heights[first : last + back]) + 10.0 + 7 * number
-                over, top = [(port(start), -level), (down, -level)], max(top, level + 8)
+        for number, start in enumerate(sorted(found, key=port)):  # so that ways do not cross
+            down, depth = middles[key] + 6 * ((len(found) - 1) / 2 - number), 10.0 + 7 * number - feet[key]
+            if start.part and columns[start.part] < columns[key]:
+                over = [(port(start), depth)]
+            elif start.part:
+                top += 8
+                over = [(port(start), -top), (down, -top), (down, depth)]
             else:
-                at[start] = (down, 0.0)
+                at[start], over = (down, 0.0), [(down, depth)]
             ways = (link for link in around[key] if link[0] == start)
-            bends |= {link: [*over, (down, depth), (port(link[1]), depth)] for link in ways}
+            bends |= {link: [*over, (port(link[1]), depth)] for link in ways}
             bottom = max(bottom, depth + 8)
     ends = (ends for link in sequence.links if link not in bends for ends in (link, link[::-1]))
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}

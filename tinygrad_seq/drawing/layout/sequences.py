@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.model import Cluster, View, within
+from tinygrad_seq.drawing.view.model import Cluster, Item, View, leaves, within
 
 Units = dict[str, list[Cluster]]  # by the id of a cluster, or of the first card of a loop: that cluster, or all cards
 Loops = Mapping[str, list[Cluster]]  # by the id of a card: its loop
-picking = ("unstack", "split", "[ ]")  # symbols of ops that may give every step another part
+picking = ("unstack", "split")  # symbols of ops that may give every step another part, as an index does
 remembered = 4  # so many units, the latest, are known to have made a value
 
 
@@ -24,6 +24,7 @@ def sequences_of(view: View, oldest: Mapping[str, float]) -> dict[str, list[str]
     loop_of = {card.id: loop for loop in view.loops for card in loop}
     last = {max(loop, key=lambda card: oldest[card.id]).id for loop in view.loops}
     reads = grouped((edge.target, edge.source) for edge in view.edges if edge.role != "delay")
+    states = {(edge.source, edge.target) for edge in view.edges if edge.role == "state"}
     with_loops: set[str] = set()
     found: dict[str, list[str]] = {}
     for place in reversed(list(within(view.top))):
@@ -35,7 +36,7 @@ def sequences_of(view: View, oldest: Mapping[str, float]) -> dict[str, list[str]
             with_loops.add(place.id)
         if len(units) > 1:
             ordered = dict(sorted(units.items(), key=lambda unit: oldest[unit[0]]))
-            follows = followed_in(place, ordered, loop_of, last, reads)
+            follows = followed_in(place, ordered, loop_of, last, reads, states)
             after = {before: unit for unit, before in follows.items()}
             for unit in ordered:
                 if unit in after and unit not in follows:
@@ -45,12 +46,40 @@ def sequences_of(view: View, oldest: Mapping[str, float]) -> dict[str, list[str]
     return found
 
 
+def between(place: Cluster, units: Sequence[list[Cluster]], reads: Mapping[str, Sequence[str]]) -> list[list[Item]]:
+    """Return for each unit of a sequence the results beside it that only later units read: they stand between these."""
+    if len(units) < 2:
+        return [[] for _ in units]
+    unit_of = {
+        item.id: number
+        for number, clusters in enumerate(units)
+        for cluster in clusters
+        for inner in within(cluster)
+        for item in inner.items
+    }
+    results = sorted((item for item in place.items if item.role not in leaves), key=lambda item: item.ordinal)
+    made: dict[str, int] = {}  # by result, the latest unit that it is made of
+    for item in results:
+        made[item.id] = max((unit_of.get(id, made.get(id, -1)) for id in reads.get(item.id, ())), default=-1)
+    first: dict[str, int] = defaultdict(lambda: len(units))  # by what is read, the earliest unit that reads it
+    for reader in [*unit_of, *(item.id for item in reversed(results))]:
+        number = unit_of.get(reader, first[reader] if made.get(reader, -1) < first[reader] < len(units) else -1)
+        for id in reads.get(reader, ()):
+            first[id] = min(first[id], number)
+    found: list[list[Item]] = [[] for _ in units]
+    for item in results:
+        if 0 <= made[item.id] < first[item.id] < len(units):
+            found[made[item.id]].append(item)
+    return found
+
+
 def followed_in(
     place: Cluster,
     units: Units,
     loop_of: Loops,
     last: Set[str],
     reads: Mapping[str, Sequence[str]],
+    states: Set[tuple[str, str]],  # edges by which a state is read
 ) -> dict[str, str]:
     """Return the unit of a place that each unit follows."""
     number = {name: i for i, name in enumerate(units)}
@@ -71,7 +100,7 @@ def followed_in(
     for item in items:
         for source in reads.get(item.id, ()):
             card = home.get(item.id, ("", ""))[1]
-            if card and (symbols.get(source) in picking[:2] or item.symbol == picking[2]):
+            if card and (symbols.get(source) in picking or item.symbol.startswith("[")):
                 steps_of[source, loop_of[card][0].id].add(card)
 
     made_of: dict[str, dict[str, bool]] = {}  # of an item: units, and whether their last step has a share in it
@@ -79,6 +108,7 @@ def followed_in(
     for item in items:
         name, card = home.get(item.id, ("", ""))
         came: dict[str, bool] = {}
+        handed = {other for id in reads.get(item.id, ()) if (id, item.id) in states for other in made_of.get(id, ())}
         for source in reads.get(item.id, ()):
             whole = not card or len(steps_of.get((source, loop_of[card][0].id), ())) < 2
             for other, is_last in made_of.get(source, {}).items():
@@ -88,6 +118,7 @@ def followed_in(
                 if other != name:
                     steps = entered[other, name]
                     steps[card] = steps.get(card, False) or is_last
+                    longest[name] += other in handed  # of a rolled loop, one step stands for all
             came = {name: card in last}
         latest = sorted(came, key=lambda other: number[other])[-remembered:]
         made_of[item.id] = {other: came[other] for other in latest}

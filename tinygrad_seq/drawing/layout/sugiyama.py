@@ -95,7 +95,9 @@ def raise_lane(ranks: Ranks, boxes: Sequence[Box], edges: Sequence[BoxEdge], lan
     below = [ranks[source] + depth[box] + 1 for box in depth for source in reads[box] if source not in depth]
     others = [ranks[box] for box in boxes if box not in depth and not box.port]
     top = max([*(below or [max(ranks[box] for box in lane)]), *others])
-    return ranks | {box: top - down for box, down in depth.items()} | {box: top + 1 for box in boxes if box.port > 0}
+    ranks = ranks | {box: top - down for box, down in depth.items()} | {box: top + 1 for box in boxes if box.port > 0}
+    readers = grouped((source, ranks[target]) for (source, _), (target, _) in edges if source.leaf)
+    return ranks | {leaf: min(found) - 1 for leaf, found in readers.items()}
 
 
 def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box]) -> Ranks:
@@ -125,22 +127,39 @@ def arrange(
         dummies = {Box(3, 3, *heights.get(rank, (0, 0)), group, dummy=True): rank for rank in between}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
+    wide = {ranks[box]: box.gutters for box in boxes if box.gutters}
+    through: dict[Box, float] = {}  # by dummy in the row of a wide box, x of the gutter that it will stand in
+    for chain in chains:
+        place = chain[0][1]
+        for box, _ in chain[1:-1]:
+            if chain[0][0].gutters and ranks[box] in wide:
+                place = through[box] = first_right(wide[ranks[box]], place)
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
-    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down)
+    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
     x = assign_x(rows, up, down)
     y = assign_y(rows, up, x)
     return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
 
 
-def reduce_crossings(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> list[list[Box]]:
+def first_right(gutters: Sequence[float], x: float) -> float:
+    """Return the first gutter that is not left of x, or else the last."""
+    return gutters[min(bisect_left(gutters, x), len(gutters) - 1)]
+
+
+def reduce_crossings(
+    rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
+) -> list[list[Box]]:
     """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best."""
     share: dict[Box, float] = {}  # how far along its row a box is
 
     def spread(row: list[Box]) -> None:
-        share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
+        if any(box in through for box in row):  # the lines in the gutters stand between those that leave the columns
+            share.update((box, 0.5 + 1e-6 * through.get(box, 0.0)) for box in row)
+        else:
+            share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
 
     def barycentre(box: Box, near: list[tuple[Box, float, float]]) -> float:
         return sum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
@@ -177,12 +196,16 @@ def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) ->
 
 
 def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Box, float]:
-    """Return x of every box, after sweeps up and down, the last ones with the neighbours on both sides."""
+    """Return x of every box, after sweeps up and down, the last ones with the neighbours on both sides; above columns
+    with those below, so that what is made of a column stays above it.
+    """
     x = {box: 0.0 for row in rows for box in row}
+    columns = next((number for number, row in enumerate(rows) if any(box.gutters for box in row)), len(rows))
     for sweep in range(12):
-        sides = (down, up) if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
-        for row in rows if sweep % 2 == 0 else reversed(rows):
+        for number, row in enumerate(rows) if sweep % 2 == 0 else reversed([*enumerate(rows)]):
             gutters = next((box.gutters for box in row if box.gutters), None)
+            both = (down, up) if number < columns else (down,)
+            sides = both if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
             near = {box: [entry for side in sides for entry in side[box]] for box in row}
             x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, down, x))
     return x
@@ -210,16 +233,15 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
 def through_gutters(
     row: list[Box], gutters: Sequence[float], down: Neighbours, x: dict[Box, float]
 ) -> dict[Box, float]:
-    """Return x of the dummy boxes in the row of a wide box: each in the gutter closest to what is below it."""
+    """Return x of the dummy boxes in the row of a wide box: each in the first gutter right of what is below it."""
     taken: dict[float, list[tuple[float, int]]] = defaultdict(list)
     for number, box in enumerate(row):
         if not box.gutters:
             wishes = [x[other] + to for other, _, to in down[box]] or [x[box]]
             wish = sum(wishes) / len(wishes)
-            after = bisect_left(gutters, wish)
-            taken[min(gutters[max(after - 1, 0) : after + 1], key=lambda at: abs(at - wish))].append((wish, number))
+            taken[first_right(gutters, wish)].append((wish, number))
     return {
-        row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, 36 / len(found))
+        row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter < gutters[-1] else 12) / len(found))
         for gutter, found in taken.items()
         for i, (_, number) in enumerate(sorted(found))
     }

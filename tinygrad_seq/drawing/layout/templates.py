@@ -7,7 +7,7 @@ a port in its upper border and enters one by a port in its lower border (by the 
 an older op, or over from an earlier part of a sequence). From card to card of a row it goes sideways.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
@@ -15,8 +15,10 @@ from math import inf
 from typing import NamedTuple
 
 from tinygrad_seq.drawing.layout.model import PlacedItem
-from tinygrad_seq.drawing.layout.sequences import sequences_of
+from tinygrad_seq.drawing.layout.sequences import between, sequences_of
+from tinygrad_seq.drawing.layout.step_classes import Contents, ops_in, step_classes, written
 from tinygrad_seq.drawing.layout.text_size import sizes_of
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Cluster, Edge, View, leaves, within
 
 Key = Hashable  # names a part within its template
@@ -44,7 +46,7 @@ Link = tuple[End, End]  # a piece of an edge within one template
 class Template:
     """What is in a distinct cluster or in a row of cards. `Tree` fills it; later passes only read it."""
 
-    kind: str  # "top", "frame", "card", "row", "sequence", "gap", "grad" (a recorded backward)
+    kind: str  # "top", "frame", "card", "row", "sequence", "unit" (of a sequence), "gap", "grad" (a recorded backward)
     repeated: bool  # a step, or inside one: can have many placements
     labels: dict[str, None] = field(default_factory=dict)
     items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
@@ -88,6 +90,8 @@ class Tree:
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
         self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
+        self.with_first_state: set[Placement] = set()
+        self.lacking: dict[str, Contents] = {}  # by first step: ops that only later ones have
         self.place_clusters(view)
         self.twins = view.twins
         self.read_often = self.read_in_several_cards(view.edges) if self.sequences else set()
@@ -106,10 +110,11 @@ class Tree:
         classes, oldest = step_classes(view), oldest_ops(view)
         self.sequences = sequences_of(view, oldest)
         later_units = {id for ids in self.sequences.values() for id in ids[1:]}
+        reads = grouped((edge.target, edge.source) for edge in view.edges if self.sequences and edge.role != "delay")
         stack = [(self.chains[0], view.top)]
         while stack:
             outer, cluster = stack.pop()
-            self.add_items(outer, cluster, readers)
+            with_units: dict[str, Chain] = {}  # by item, the unit that it stands in
             frames = {inner.id: inner for inner in cluster.inner if inner.id not in loop_of}
             loops = {loop_of[inner.id][0].id: loop_of[inner.id] for inner in cluster.inner if inner.id in loop_of}
             keys: dict[str, Key] = {id: ("in", id.removeprefix(cluster.id)) for id in frames}
@@ -118,20 +123,29 @@ class Tree:
                 around, units = outer, self.sequences.get(first, [first])
                 if len(units) > 1:
                     around = self.place(outer, "sequence", ("sequence", keys[first]), oldest[first])
-                for column, id in enumerate(units):
+                members = [loops.get(id) or [frames[id]] for id in units]
+                for column, (id, also) in enumerate(zip(units, between(cluster, members, reads))):
+                    unit = around
+                    if also:  # results that later units read stand with what they are made of
+                        unit = self.place(around, "unit", ("unit", keys[id]), oldest[id], None, column)
+                        with_units |= {item.id: unit for item in also}
                     if id in frames:
                         inner = frames[id]
                         kind = "grad" if inner.key == "grad" else "frame"
-                        stack.append((self.place(around, kind, keys[id], oldest[id], inner, column), inner))
+                        stack.append((self.place(unit, kind, keys[id], oldest[id], inner, column), inner))
                     else:
                         first_op = min(oldest[card.id] for card in loops[id] if card.key != "gap")
-                        row = self.place(around, "row", keys[id], first_op, None, column)
+                        row = self.place(unit, "row", keys[id], first_op, None, column)
                         stack += self.place_cards(row, loops[id], classes, oldest)
+            self.add_items(outer, cluster, readers, with_units)
 
     def place_cards(
         self, row: Chain, cards: list[Cluster], classes: dict[str, Key], oldest: dict[str, float]
     ) -> Iterator[tuple[Chain, Cluster]]:
         """Yield the placements of the cards of a row."""
+        steps = sorted((card for card in cards if card.key != "gap"), key=lambda card: oldest[card.id])
+        if len(steps) > 1:  # the first may lack a beginning
+            self.lacking[steps[0].id] = ops_in(steps[1]) - ops_in(steps[0])
         for column, card in enumerate(cards):
             kind = "gap" if card.key == "gap" else "card"
             key = (kind, classes.get(card.id, column))
@@ -152,16 +166,24 @@ class Tree:
         self.chains.append((*outer, placement))
         return self.chains[-1]
 
-    def add_items(self, chain: Chain, cluster: Cluster, readers: dict[str, str]) -> None:
+    def add_items(
+        self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]
+    ) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
-        here, numbers = chain[-1], defaultdict[Key, Iterator[int]](count)
+        numbers = defaultdict[Key, Iterator[int]](count)
+        steps = [outer.cluster.id for outer in around if outer.cluster is not None and outer.cluster.id in self.lacking]
+        step = steps[0] if steps and cluster.key != "grad" else ""  # that is a first one
         for item in sorted(cluster.items, key=lambda item: item.role in leaves):
-            alike: Key = (item.symbol, item.label, item.shape if here.template.kind == "grad" else "")
+            chain = with_units.get(item.id if item.role not in leaves else readers.get(item.id, ""), around)
+            here = chain[-1]
+            alike: Key = (*written(item), item.shape if here.template.kind == "grad" else "")
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
                 alike = (item.role, item.label, reader if home[-1] is here else "")
-            key = (alike, next(numbers[alike]))
+            lacking = self.lacking[step][cluster.id.removeprefix(step), *written(item)] if step else 0
+            key = (alike, next(numbers[alike]) + lacking)
             self.homes[item.id] = chain, key
+            self.with_first_state.update({here} if item.role == "initial" else ())
             here.template.items[key] = max(
                 here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],
                 key=lambda sized: (sized.width, sized.height),
@@ -207,7 +229,8 @@ class Tree:
             source.left[key] = None
         levels = [i for i in range(1, depth + 1) if up[i - 1].template.kind == "row"]  # of cards around both
         if edge.role != "delay" and up[depth - 1].template.kind == "sequence":
-            straight = edge.source not in self.read_often and goes_on(up[depth:], down[depth:])
+            alone = edge.role in ("state", "cut") or edge.source not in self.read_often
+            straight = alone and goes_on(up[depth:], down[depth:])
             levels = [depth] if straight else []
         if levels and (levels[-1] == depth or edge.role == "delay"):
             row, left, entered = across = up[levels[-1] - 1], up[levels[-1]], down[levels[-1]]
@@ -215,7 +238,7 @@ class Tree:
             source.step_edges.setdefault(key, set()).add("out")
             target.step_edges.setdefault(target_key, set()).update(["in", "back"] if left is entered else ["in"])
             return edge, [], across
-        if edge.role == "state" and up[-1] is down[-1] and not source.repeated:
+        if edge.through_time and edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
         if edge.role == "cut":
             target.step_edges.setdefault(target_key, set()).add("cut")
@@ -272,28 +295,3 @@ def oldest_ops(view: View) -> dict[str, float]:
         ages = [item.ordinal for item in cluster.items if item.ordinal >= 0 and item.role not in leaves]
         found[cluster.id] = min([inf, *ages, *(found[inner.id] for inner in cluster.inner)])
     return {name: age if age < inf else -1.0 for name, age in found.items()}
-
-
-def step_classes(view: View) -> dict[str, Key]:
-    """Return what tells the templates of steps apart, by the id of the step: which ops are in it, and how many.
-
-    Where the largest step has about two thirds of all kinds of ops of its loop, or more, one template holds them all,
-    and says None: a first step that does a little more, or less, stands exactly like the others.
-    """
-    found: dict[str, Key] = {}
-    for loop in view.loops:
-        contents = {card.id: ops_in(card) for card in loop if card.key != "gap"}
-        largest, all_ops = max(map(len, contents.values()), default=0), set().union(*contents.values())
-        alike = len(all_ops) <= 1.5 * largest + 2
-        found |= {id: None if alike else frozenset(ops.items()) for id, ops in contents.items()}
-    return found
-
-
-def ops_in(card: Cluster) -> Counter[Key]:
-    """Count the ops in a step that are written the same, at the same place in it."""
-    return Counter(
-        (inner.id.removeprefix(card.id), item.symbol, item.label)
-        for inner in list(within(card))
-        for item in inner.items
-        if item.role not in leaves
-    )

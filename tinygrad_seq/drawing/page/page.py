@@ -64,7 +64,7 @@ def colours() -> str:
     """Return the palette of all pictures as custom properties, each for a light and a dark page."""
     names = ("ink", "quiet", "line", "paper", "card", "card_edge", "ground", "frame", "state")
     day = {name.replace("_", "-"): getattr(palette, name) for name in names} | {"input": palette.fills["input"]}
-    night = palette.dark | {palette.state: "#62BCE6", palette.fills["input"]: "#FF8A5C"}
+    night = palette.dark | {palette.state: palette.dark_edges["state"], palette.fills["input"]: "#FF8A5C"}
     pairs = [f"--{name}: light-dark({light}, {night.get(light, light)})" for name, light in day.items()]
     return ":root { " + "; ".join(pairs) + " }"
 

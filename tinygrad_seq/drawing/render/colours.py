@@ -48,19 +48,23 @@ weights = (  # white words stand out on each
 )  # fmt: skip
 
 dark = {  # what is another colour on a dark page
-    ink: "#E6EAEE",
-    quiet: "#A3AEB9",
-    line: "#76828E",
+    ink: "#EEF2F5",
+    quiet: "#B6C1CB",
+    line: "#A3B0BC",
     paper: "#13171C",
-    card: "#1C2229",
-    card_edge: "#3A444E",
-    ground: "#171C22",
-    frame: "#2A323A",
-    "#D5E7EF": "#213B48",
-    "#EAF2F6": "#1B2D37",
-    "#1D566E": "#9CCBE0",
-    "#E8EBEE": "#2A323A",
+    card: "#1E252D",
+    card_edge: "#5B6976",
+    ground: "#181E25",
+    frame: "#323C47",
+    "#D5E7EF": "#1D4256",
+    "#EAF2F6": "#1D4256",
+    "#1D566E": "#C4E6F5",
+    "#E8EBEE": "#3B4651",
+    "#F3EADF": "#43372A",
+    "#7A4A1B": "#EBCBA6",
 }
+raised = "#323D48"  # an op there, which is as white as paper on a light page
+dark_edges = {"state": "#62BCE6", "delay": "#62BCE6", "gradient": "#E3A66B"}  # brighter than the boxes of that colour
 
 
 def of_role(role: str, row: int = -1) -> tuple[str, str]:

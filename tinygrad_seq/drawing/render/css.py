@@ -38,6 +38,10 @@ def sheet() -> str:
     light |= {f".w{row} rect": f"fill:{fill}" for row, fill in enumerate(palette.weights)}
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
+    for role, colour in palette.dark_edges.items():
+        dark |= {f".edge.{role} .line": f"stroke:{colour}", f".edge.{role} .head": f"fill:{colour}"}
+    for role in ("op", "named"):
+        dark[f".node.{role} rect,.pill.{role} rect"] = f"fill:{palette.raised};stroke:{palette.dark[palette.line]}"
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"
 
     def rules(table: dict[str, str], root: str = "") -> str:

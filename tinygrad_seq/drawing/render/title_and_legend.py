@@ -3,6 +3,7 @@
 Plain data, which every renderer draws in its own way. Only what the view knows is said.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from math import ceil, floor, log10, prod
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render.colours import odd, of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
-from tinygrad_seq.drawing.view.model import LegendRow, Scale, View, within
+from tinygrad_seq.drawing.view.model import Cluster, LegendRow, Scale, View, within
 
 Sequences = Sequence[Sequence[str]]  # as in a layout
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -55,7 +56,7 @@ def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part]
     left, top, right, bottom = box
     limit = max(right - left, 560.0)
     title = list(place_title(titles(view, sequences), left, top - 26, limit))
-    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 300)))
+    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 260)))
     if view.scale is not None:
         legend += place_colour_bar(view.scale, left + limit, bottom + 34)
     lefts, tops, rights, bottoms = zip(box, *(around for _, around in title + legend))
@@ -74,14 +75,22 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
-    modules = dict.fromkeys(cluster.label for cluster in view.top.inner if cluster.key == "module")
+    places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
+    modules = dict.fromkeys(re.sub(r" \(\d+\)$", "", place.label) for place in places if place.key == "module")
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     rolled = any(edge.role == "delay" for edge in view.edges)
-    steps, hidden = longest(view, sequences, ("step", "gap")), sum(longest(view, sequences, ("gap",)))
+    cards = {cluster.id for loop in view.loops for cluster in loop}
+    inner = [loop for loop in view.loops if any(path in cards for path in places_around(loop))]
+    outer = [loop for loop in view.loops if loop not in inner]
+    steps, hidden = longest(outer, sequences, ("step", "gap")), sum(longest(outer, sequences, ("gap",)))
     count = f"{' + '.join(map(str, steps))} step{'s' * (sum(steps) > 1)}"
+    if inner:
+        each = sorted({length(loop) for loop in inner})
+        count += f" of {' to '.join(map(str, dict.fromkeys((each[0], each[-1]))))} each"
     if len(steps) > 1 and (len(steps) > 4 or any(edge.role == "cut" for edge in view.edges)):
         count = f"{sum(steps)} steps in {len(steps)} windows"
     alike = "" if any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop) else "identical "
+    gradients = any(edge.role == "gradient" for edge in view.edges)
     title = [
         shortened(" → ".join(modules), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
@@ -91,22 +100,32 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         f"{len(layers)} layers" if len(layers) > 1 else "",
         f"{hidden} {alike}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
+        "brown: the recorded backward, from right to left" if steps and gradients else "",
     ]
     return ", ".join(filter(None, title)), " · ".join(filter(None, below))
 
 
-def longest(view: View, sequences: Sequences, keys: tuple[str, ...]) -> list[int]:
+def places_around(loop: Sequence[Cluster]) -> list[str]:
+    """Return the ids of the places around a loop, the outermost first."""
+    return list(accumulate(loop[0].id.split("/"), lambda path, name: f"{path}/{name}"))[:-1]
+
+
+def length(loop: Sequence[Cluster], keys: tuple[str, ...] = ("step", "gap")) -> int:
+    """Count the steps of a loop in clusters of these keys."""
+    return sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
+
+
+def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tuple[str, ...]) -> list[int]:
     """Count the steps of the longest loop, or of each loop of the longest sequence, in clusters of these keys."""
-    first = {id: ids[0] for ids in sequences for id in ids}
-    found: dict[str, dict[str, Counter[str]]] = {}  # by sequence, its loops, and the place that each is in
-    for loop in view.loops:
-        place = loop[0].id.rpartition("/")[0]
-        around = accumulate(loop[0].id.split("/"), lambda path, name: f"{path}/{name}")
-        unit = next((path for path in around if path in first), place)
-        counts = found.setdefault(first.get(unit, unit), {}).setdefault(unit, Counter())
-        length = sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
-        counts[place] = max(counts[place], length)
-    counted = ([max(places.values()) for places in units.values()] for units in found.values())
+    place_of = {id: (ids[0], number) for ids in sequences for number, id in enumerate(ids)}
+    found: dict[str, Counter[tuple[int, str]]] = {}  # by sequence, the longest loop of each of its units
+    for loop in loops:
+        paths = [*places_around(loop), loop[0].id]
+        unit = next((path for path in paths if path in place_of), paths[-2])
+        sequence, number = place_of.get(unit, (unit, 0))
+        counts = found.setdefault(sequence, Counter())
+        counts[number, unit] = max(counts[number, unit], length(loop, keys))
+    counted = ([count for _, count in sorted(counts.items())] for counts in found.values())
     return max(counted, key=sum, default=[])
 
 
@@ -135,7 +154,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
 def about(row: LegendRow, scale: Scale | None) -> str:
     """Say the shape of a parameter, how often it is used, and its gradient."""
     grad = "grad" if prod(row.shape) == 1 else "|grad|"
-    unknown = "" if scale is None else "not computed"
+    unknown = "" if scale is None or scale.low is not None else "not computed"
     size = unknown if row.gradient is None else f"{row.gradient:.2g}".replace("-", "−")
     words = [
         " × ".join(map(str, row.shape)),
@@ -153,7 +172,7 @@ def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Par
         return
     count, wide = 40, 200.0
     around = (right - wide, y - 8, right + 20, y + 24)
-    yield Text(right - wide - 10, y + 4, shortened(scale.label, 40), 11, anchor="end"), around
+    yield Text(right, y - 14, shortened(scale.label, 40), 11, anchor="end"), around
     for i in range(count):
         rest = wide * (1 - i / count)  # each lies over the one before, so that no seam shows
         yield Sample(right - rest / 2, y, rest, tint(i / (count - 1))), around

@@ -51,11 +51,13 @@ def build(
     values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
     clusters = cluster_tree(graph, elision, titles)
-    for draft, item in zip(drafts, items_of(drafts, graph, titles, values, told.label, said), strict=True):
+    items = items_of(drafts, graph, titles, values, told.label, said, elision.rolled)
+    for draft, item in zip(drafts, items, strict=True):
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}
     loops = [[full[step] for step in loop if step in full] for loop in timeline.loops]
+    shown = [*values.values(), *(edge.value for edge in edges)]
     visited = told.of or [node for node in reversed(graph.of) if node.requires_grad]
     return View(
         top=clusters[timeline.top],
@@ -63,6 +65,6 @@ def build(
         loops=list(filter(None, loops)),
         legend=legend(graph, titles, drafts),
         twins=twins_of(graph, elision, ops, others),
-        scale=None if numbers is None else scale(told.label, [*values.values(), *(edge.value for edge in edges)]),
+        scale=None if numbers is None else scale(told.label, shown, told.ordered),
         backward=walk_order(visited, drawn, feet, edges),
     )

@@ -12,9 +12,9 @@ from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
-from tinygrad_seq.drawing.view.graph_facts import GraphFacts, initial_state
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts, handovers, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, several
+from tinygrad_seq.drawing.view.labels import DraftItem, initial_state, several
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import Numbers, together
@@ -46,12 +46,19 @@ def connected(
                 builder.add_op(node, argument, builder.drawn[node])
             else:
                 into_gaps.append((node, argument))
-    for node, argument in into_gaps:  # to the box; or if the same value goes on from the gap, to where it does
-        gap, source = elision.hidden[node][0], graph.of[node.parents[argument]].source
+    entering: list[tuple[Node, int, tuple[Card, int]]] = []
+    cut: set[tuple[Card, int]] = set()  # values that pass through a gap in which their history ends
+    for node, argument in into_gaps:
+        gap, given = elision.hidden[node][0], graph.of[node.parents[argument]]
+        source = given.source
         if source not in elision.hidden or elision.hidden[source][0] is not gap:
             place = place_of(source, gap.shown.loop, graph.timeline) if source.op is not None else None
-            goes_on = builder.passing.get((gap, gap.places.get(place, -1)))
-            builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id)
+            entering.append((node, argument, (gap, gap.places.get(place, -1))))
+        elif given.cut:
+            cut.add(elision.hidden[source])
+    for node, argument, where in entering:  # to the box; or if the same value goes on from the gap, to where it does
+        goes_on = builder.passing.get(where)
+        builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id, where in cut)
     for node in outputs:
         if node.op is None:
             builder.proxy(graph.timeline.top, node, node, 0)
@@ -65,6 +72,7 @@ class EdgeBuilder:
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
+        self.handovers = handovers(graph)
         self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...], str], DraftItem] = {}  # by visit, leaves, and user
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
@@ -107,11 +115,14 @@ class EdgeBuilder:
             proxy = self.proxy(visit, leaf, node, argument, "" if shared else self.drawn[node])
             self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Detached) else proxy.role)
 
-    def add_op(self, node: Node, argument: int, target: str) -> None:
+    def add_op(self, node: Node, argument: int, target: str, is_cut: bool = False) -> None:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
-        role, label, entry = "state" if delay else "data", "", None
+        is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
+        is_state = delay and (not is_sum or self.graph.of[source].role == "state")
+        is_state = is_state or (node, argument) in self.handovers
+        role, label, entry = "state" if is_state else "data", "", None
         if facts.gradient:  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.of[source].gradient else "data"
         if delay and self.elision.rolled:
@@ -119,7 +130,7 @@ class EdgeBuilder:
             level = [around for around, _ in facts.positions].index(step)
             entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
             role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
-        if given.cut:
+        if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
         if source in self.elision.hidden:

@@ -33,14 +33,14 @@ def folded(view: View, depth: int) -> View:
 
 
 def one_item(cluster: Cluster) -> Item:
-    """Return what stands for a cluster; its number is that of what was made last in it."""
+    """Return what stands for a cluster, as old as its first op; its number is that of what was made last in it."""
     inside = list(within(cluster))
     ops = [item for each in inside for item in each.items if item.role not in (*leaves, "middle", "passing")]
     count = len(ops) + sum(each.ops for each in inside)
     label = f"{cluster.label} · {count} op{'s' * (count != 1)}"
     role = "output" if any(item.role == "output" for item in ops) else "named"
-    last = max(ops, key=lambda item: item.ordinal, default=Item("", "", "", "", "", -1))
-    return Item(cluster.id, role, "", label, label, last.ordinal, value=last.value)
+    ops = sorted(ops, key=lambda item: item.ordinal) or [Item("", "", "", "", "", -1)]
+    return Item(cluster.id, role, "", label, label, ops[0].ordinal, value=ops[-1].value)
 
 
 def joined(edges: list[Edge], home: dict[str, str]) -> list[Edge]:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import (
+    carrying,
     input_name,
     joining,
     not_inputs,
@@ -15,7 +16,6 @@ from tinygrad_seq.drawing.view.conventions import (
     slicing,
     squashing,
     states,
-    symbols,
     weighing,
 )
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -54,7 +54,7 @@ class GraphFacts:
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     states: Set[str]  # names of states
     carried: Mapping[Read, str]  # the same, by where steps read them from other steps; "" without a name
-    inner: Mapping[Read, str]  # names of results, by where their own step reads them
+    inner: Mapping[Read, Node]  # results, by where their own step reads them
     way: Mapping[int, int]  # of each loop: above 0 where its states go to later steps, below where to earlier ones
     length: Mapping[ScopeVisit, int]  # of each step: its ops without those of a recorded backward, which come after
 
@@ -98,17 +98,16 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         )
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {}
-    inner: dict[Read, str] = {}
+    inner: dict[Read, Node] = {}
     way: Counter[int] = Counter()
     for node, facts in of.items():
         for argument, later in enumerate(() if facts.gradient else facts.delays):
             parent = node.parents[argument]
-            if later is not None and not of[parent].cut:
+            if later is not None and not of[parent].cut and not is_running_sum(node, parent, of, length):
                 way[later[0].loop] += 1 if later[1] > 0 else -1
                 carried |= dict.fromkeys(reads_of(node, argument, of, length), parent.name or "")
-            elif parent.op is not None and parent not in proxies and facts.positions:
-                made = parent.name or symbols.get(parent.op.name, parent.op.name)
-                inner |= dict.fromkeys(reads_of(node, argument, of, length), made)
+            elif later is None and parent.op is not None and parent not in proxies and facts.positions:
+                inner |= dict.fromkeys(reads_of(node, argument, of, length), parent)
     names = states.union(filter(None, carried.values()))
     passed_on = states_of(of, length)
     gates = gates_of(of, timeline, outputs, names, passed_on)
@@ -149,6 +148,27 @@ def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], pro
     return node.parents[0] if part and node not in outputs and node not in proxies else node
 
 
+def handovers(graph: GraphFacts) -> set[tuple[Node, int]]:
+    """Return the arguments by which an op hands a first state over, to the step where the next one reads that of the
+    step before: of the op there, and of what only puts it in another form on its way (`carrying`).
+    """
+    found: set[tuple[Node, int]] = set()
+    on_the_way: set[Node] = set()
+    for node in reversed(graph.of):
+        positions = graph.of[node].positions
+        for i, parent in enumerate(node.parents if node.op is not None and not graph.of[node].gradient else ()):
+            from_outside = positions and all(step is not positions[-1][0] for step, _ in graph.of[parent].positions)
+            if parent.op is None or not (node in on_the_way or (from_outside and not graph.of[node].delays[i])):
+                continue
+            reads = (read for later in (1, -1) for read in reads_of(node, i, graph.of, graph.length, later))
+            if node in on_the_way or any(read in graph.carried for read in reads):
+                found.add((node, i))
+                loops = [step.loop for other in parent.parents for step, _ in graph.of[other].positions[-1:]]
+                if parent.op.name in carrying and len(set(loops)) == len(loops):
+                    on_the_way.add(parent)
+    return found
+
+
 def delay(maker: Positions, reader: Positions) -> Delay | None:
     """Return the step of the reader that a value enters from another step of the loop, and from how far back."""
     made = {step.loop: step.order for step, _ in maker}
@@ -157,6 +177,13 @@ def delay(maker: Positions, reader: Positions) -> Delay | None:
         if back:
             return step, back
     return None
+
+
+def is_running_sum(node: Node, parent: Node, of: Mapping[Node, NodeFacts], length: Mapping[ScopeVisit, int]) -> bool:
+    """Tell whether an op only adds to what the same op of another step has made, such as a sum of losses."""
+    (here, at), (there, other) = of[node].positions[-1], of[parent].positions[-1]
+    is_same_place = at == other or at - length[here] == other - length[there]
+    return node.op.name == parent.op.name == "add" and here.loop == there.loop and is_same_place
 
 
 def states_of(of: dict[Node, NodeFacts], length: Mapping[ScopeVisit, int]) -> set[Node]:
@@ -172,8 +199,7 @@ def states_of(of: dict[Node, NodeFacts], length: Mapping[ScopeVisit, int]) -> se
         place
         for node, facts in of.items()
         for parent, later in zip(node.parents, () if facts.gradient else facts.delays)
-        if later is not None and parent in places
-        if node.op.name != "add" or places[node].isdisjoint(places[parent])
+        if later is not None and parent in places and not is_running_sum(node, parent, of, length)
         for place in places[parent]
     }
     return {node for node, place in places.items() if not (of[node].gradient or place.isdisjoint(read_later))}
@@ -246,22 +272,3 @@ def begins_with(leaf: Node, user: Node, facts: NodeFacts, given: Set[Node]) -> b
     if user.op.name in joining and not leaf.static and all(len(x.shape) == len(leaf.shape) for x in user.parents):
         return True
     return all(parent in given or later is not None for parent, later in zip(user.parents, facts.delays))
-
-
-def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:
-    """Return what a state before the first step is called: where the next step reads "h" from this one, "h0"."""
-    if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
-        return leaf.name
-    if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
-        return None
-    for later in (1, -1):
-        for read in reads_of(user, argument, graph.of, graph.length, later):
-            if read in graph.carried:
-                return f"{graph.carried[read]}0" if graph.carried[read] else "start"
-    for step, _ in graph.of[user].positions[-1:]:
-        later = 1 if graph.way.get(step.loop, 0) > 0 else -1
-        is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)
-        for read in reads_of(user, argument, graph.of, graph.length, later) if is_first else ():
-            if read in graph.inner:  # nothing is recorded of what is made of a constant state
-                return f"{graph.inner[read]} of start"
-    return None

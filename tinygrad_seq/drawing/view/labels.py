@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import symbols
-from tinygrad_seq.drawing.view.graph_facts import GraphFacts
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.drawing.view.rules import Rule
@@ -112,15 +112,20 @@ def items_of(
     values: Mapping[str, float | None],
     number: str,
     printed: Mapping[Node, str],
+    rolled: bool,
 ) -> list[Item]:
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
     said = {draft.id: printed[draft.node] for draft in drafts if draft.node in printed and len(draft.leaves) < 2}
-    given = ((values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, "")) for draft in drafts)
     return [
-        item_of(draft, graph.of[draft.node].ordinal, paths[draft.visit], *what) for draft, what in zip(drafts, given)
-    ]
+        item_of(
+            draft, graph.of[draft.node].ordinal, paths[draft.visit],
+            symbol(draft.node, index=not (rolled and graph.of[draft.node].positions)),  # one step for many has no index
+            values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, ""),
+        )
+        for draft in drafts
+    ]  # fmt: skip
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
@@ -132,25 +137,82 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
     return " / ".join(reversed(words)) if words else None
 
 
-def item_of(draft: DraftItem, ordinal: int, path: str | None, value: float | None, told: str, said: str) -> Item:
-    """Return the item of an op, of a proxy, or of a value on its way."""
+def item_of(
+    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str
+) -> Item:
+    """Return the item of an op, of a proxy, or of a value on its way; `op`: its symbol."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
     if role == "passing":
-        label = label or symbol(node)
+        label = label or op
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
-    sign, text = "" if leaves else symbol(node), "\n".join(shapes.values())
+    sign, text = "" if leaves else op, "\n".join(shapes.values())
     numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
     return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers)
 
 
-def symbol(node: Node) -> str:
-    """Return the op as on a blackboard."""
+def symbol(node: Node, index: bool = False) -> str:
+    """Return the op as on a blackboard; `index`: with what it picks, "[2]"."""
+    if node.op is None:
+        return ""
+    if index and node.op.name == "getitem" and node.static:
+        return f"[{shortened(index_text(node.static['index']), 14)}]"
     derived = "′" if isinstance(node, Rule) and len(node.of.parents) == 1 and node.op is node.of.op else ""
     return symbols.get(node.op.name, str(node.op.name)) + derived
+
+
+def index_text(index: Any) -> str:
+    """Return an index in a few words: "-1", ":, 1:3", "rows, ids"."""
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [i for i, part in enumerate(parts) if hasattr(part, "dtype")]
+    words = []
+    for i, part in enumerate(parts):
+        if isinstance(part, slice):
+            ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
+            words.append(":".join(ends[: 2 + bool(ends[2])]))
+        elif i in arrays:  # of several arrays the last says what is picked in each row
+            words.append("mask" if part.dtype.kind == "b" else "ids" if i == arrays[-1] else "rows")
+        else:
+            words.append("…" if part is Ellipsis else str(part))
+    return ", ".join(words).replace("-", "−")
+
+
+def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:
+    """Return what a state before the first step is called: where the next step reads "h" from this one, "h0"."""
+    if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
+        return leaf.name
+    if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
+        return None
+    for later in (1, -1):
+        for read in reads_of(user, argument, graph.of, graph.length, later):
+            if read in graph.carried:
+                return before_first(graph.carried[read])
+    for step, _ in graph.of[user].positions[-1:]:
+        later = 1 if graph.way.get(step.loop, 0) > 0 else -1
+        is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)
+        for read in reads_of(user, argument, graph.of, graph.length, later) if is_first else ():
+            if read in graph.inner:  # nothing is recorded of what is made of a constant state
+                return made_of_start(graph, graph.inner[read])
+    return None
+
+
+def before_first(name: str) -> str:
+    """Return what a state of this name is called before the first step."""
+    return f"{name}0" if name else "start"
+
+
+def made_of_start(graph: GraphFacts, later: Node) -> str:
+    """Return what an op would say of the first state: "[x, h0]", where a later step makes it of its own."""
+    words = []
+    for delay, parent in zip(graph.of[later].delays, later.parents):
+        leaf = parent.name or symbol(parent) or kind_of_leaf(parent, graph.of[parent].role)
+        words.append(leaf if delay is None else before_first(parent.name or ""))
+    if later.op.name == "concatenate":
+        return f"[{', '.join(words)}]"
+    return f" {symbol(later)} ".join(words) if len(words) == 2 else f"{symbol(later)} {', '.join(words)}"
 
 
 def kind_of_leaf(node: Node, role: str) -> str:
@@ -176,6 +238,8 @@ def tooltip(node: Node, role: str, shape: str, path: str | None) -> str:
     """Return everything there is to say about a node without its values."""
     data = "parameter or variable" if node.requires_grad else "constant" if role == "constant" else "input"
     leaf = "detached: no gradient goes on from here" if isinstance(node, Detached) else data
-    kind = leaf if node.op is None else node.op.name
+    kind = leaf if node.op is None else str(node.op.name)
+    if node.op is not None and node.op.name == "getitem" and node.static:
+        kind += f" [{index_text(node.static['index'])}]"
     lines = (node.name, kind, shape, path, node.line)
     return printable("\n".join(line for line in lines if line is not None))

@@ -31,6 +31,7 @@ class Numbers:
     label: str
     of: Mapping[Node, float]
     uses: Mapping[tuple[Node, Node], float] | None = None
+    ordered: bool = False  # they count along a way: 1, 2, 3
 
 
 def grad_norm(node: Node) -> float | None:
@@ -93,7 +94,7 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
             of[node] = float(value)
         except (TypeError, ValueError):
             raise TypeError(f"draw: show must map Nodes or Tensors to numbers, got {value!r:.60}") from None
-    return Numbers(str(getattr(mapping, "label", "value")), of)
+    return Numbers(str(getattr(mapping, "label", "value")), of, ordered=getattr(mapping, "ordered", False))
 
 
 def together(values: Iterable[float | None]) -> float | None:
@@ -102,13 +103,15 @@ def together(values: Iterable[float | None]) -> float | None:
     return known[0] if len(known) == 1 else hypot(*known) if known else None
 
 
-def scale(label: str, numbers: Iterable[float | None]) -> Scale:
+def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) -> Scale:
     """Return a scale of powers of ten around the known numbers: at least six, so that a healthy gradient looks healthy,
-    at most twelve.
+    at most twelve. Numbers that count reach from the first to the last.
     """
     known = [number for number in numbers if number is not None]
     if not known:
         return Scale(label)
+    if ordered:
+        return Scale(label, min(known), max(known))
     positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
     high = ceil(log10(max(positive)) - 1e-9)
     low = min(high - 6, max(high - 12, floor(log10(min(positive)) + 1e-9)))

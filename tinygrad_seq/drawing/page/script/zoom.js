@@ -24,12 +24,13 @@ const setZoom = (next, fits, x = stage.clientWidth / 2, y = stage.clientHeight /
 };
 const fit = () => setZoom(Math.min(whole(), 1.6), true);
 const zoomBy = (factor, x, y) => setZoom(zoom * factor, false, x, y);
-const open = () => { // what cannot be read as a whole begins at its left end and its top
+const open = () => { // what cannot be read as a whole begins at its first step, or else at its left end and its top
   fit();
   if (zoom < readable) setZoom(readable, false);
-  const begin = shapes[frames[0]?.[0]], card = begin && cards.find(({ id }) => inside(begin.id, id));
-  const hidden = card && (card.bottom - frame.y) * zoom > stage.clientHeight;
-  stage.scrollTo(0, hidden ? (card.top - frame.y - 40) * zoom : 0); // where the play begins
+  const around = frames.flat().map((i) => cards.find(({ id }) => inside(shapes[i].id, id))), card = around.find(Boolean);
+  const from = (start, end, size) => ((end * zoom > size) ? (start - 40) * zoom : 0); // stays, if all of it is seen
+  stage.scrollTo(card ? from(card.left - frame.x, card.right - frame.x, stage.clientWidth) : 0,
+    card ? from(card.top - frame.y, card.bottom - frame.y, stage.clientHeight) : 0);
 };
 const reveal = (i) => {
   if (!shapes[i].isConnected) {
