@@ -49,6 +49,7 @@ class Tensor(Value):
     __array__ = numpy_calls.array
     __array_function__ = numpy_calls.function
     __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
+    name = property(lambda self: None if self.node is None else self.node.name)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,15 +104,13 @@ class Tensor(Value):
     def T(self) -> "Tensor":  # noqa: N802
         return self.transpose()
 
-    name = property(lambda self: None if self.node is None else self.node.name)
-
     def named(self, name: str) -> "Tensor":
         """Name the node behind this Tensor, and return the Tensor. A named value is kept until the graph is freed."""
         node = self.node or leaf(self, False)
         node.name = str(name)
         node.output = self.array if node.saved else node.output
-        if hasattr(self.array, "label"):  # a traced one, which says it in its program
-            self.array.label = node.name
+        if hasattr(self.array, "label"):
+            self.array.label = node.name  # a traced one, see replay
         return self
 
     def numpy(self) -> Any:
@@ -158,7 +157,7 @@ class Tensor(Value):
         differentiable("retain_grad", self).owner_ref = ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
-        """Call `hook(gradient)` when this gradient is complete, to replace it if the hook returns something.
+        """Call `hook(gradient)` when it is complete, to replace it by what that returns, if anything.
 
         Returns a function that removes the hook.
         """
