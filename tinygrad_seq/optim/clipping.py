@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from tinygrad_seq.engine.backend import Array
-from tinygrad_seq.engine.commit import commit
+from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative, power
@@ -17,6 +17,16 @@ def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Pa
     if not found and isinstance(parameters, Iterator):
         warnings.warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped", stacklevel=3)
     return [(parameter, parameter.grad.array) for parameter in found if parameter.grad is not None]
+
+
+def replace(clipped: Iterable[tuple[Parameter, Array]]) -> None:
+    """Give parameters other gradients, which are as old as those before."""
+    changes: list[Change] = []
+    for parameter, g in clipped:
+        new = make_tensor(g)
+        new.stale = getattr(parameter.grad, "stale", "")
+        changes.append((parameter, "stored_grad", new))
+    commit(changes)
 
 
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
@@ -51,7 +61,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         )
     scale = max_norm / (norm + 1e-6)
     if scale < 1:
-        commit([(p, "stored_grad", make_tensor(g * scale)) for p, g in held])
+        replace([(p, g * scale) for p, g in held])
     return norm
 
 
@@ -67,4 +77,4 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     """
     clip_value = nonnegative("clip_grad_value_", "clip_value", clip_value)
     held = with_gradients("clip_grad_value_", parameters)
-    commit([(p, "stored_grad", make_tensor(g.clip(-clip_value, clip_value))) for p, g in held])
+    replace([(p, g.clip(-clip_value, clip_value)) for p, g in held])
