@@ -88,6 +88,8 @@ FAULTS = [
     Fault("the last node of a leaf counts", "engine/delivery.py",
           'totals.get(id(owner), getattr(owner, "stored_grad", None))',
           'getattr(owner, "stored_grad", None)', "test_hooks.py"),
+    Fault("backwards through one forward carry a state on", "engine/freed_graph.py", "node.serial > since and ", "",
+          "test_carried.py"),
     Fault("a hook frees the graph in use", "engine/freed_graph.py", "for used in in_use.get():", "for used in ():",
           "test_hooks.py"),
     Fault("hooks lost with the node of their leaf", "engine/graph.py", "= before.name, before.hooks",

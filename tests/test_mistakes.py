@@ -337,6 +337,11 @@ def test_the_nearest_name_is_told(given, nearest, capsys):
     assert captured.out == "" and re.search(rf"no page '{given}'; the nearest is '{nearest}", captured.err)
 
 
+def test_a_name_that_is_near_no_page_leads_to_the_list(capsys):
+    assert program.main(["explain", "zzz"]) == 1
+    assert capsys.readouterr().err == "explain: there is no page 'zzz'; without a name it lists all\n"
+
+
 def test_without_a_command_it_says_what_is_here():
     ended = subprocess.run([sys.executable, "-m", "tinygrad_seq"], capture_output=True, text=True, check=True)
     assert ended.stdout.startswith(f"tinygrad_seq {ts.__version__}\n") and f"NumPy {np.__version__}" in ended.stdout
