@@ -116,14 +116,20 @@ def test_gradients_add_up_before_a_step_in_silence():
         optimizer.step()
 
 
-def test_a_gradient_of_before_a_step_is_warned_of_and_as_an_error_changes_nothing():
+@pytest.mark.parametrize("clip", [lambda w: None, lambda w: optim.clip_grad_norm_(w, 1.0),
+                                  lambda w: optim.clip_grad_value_(w, 1.0)])  # fmt: skip
+def test_a_gradient_of_before_a_step_is_warned_of_and_as_an_error_changes_nothing(clip):
     w = nn.Parameter([1.0])
-    optimizer = optim.SGD([w], lr=0.5)
+    optimizer = optim.SGD([w], lr=0.5, momentum=0.9)
     (w * 3.0).sum().backward()
     optimizer.step()
-    with pytest.raises(UserWarning, match="zero-grad-forgotten"):
+    before = w.tolist(), optimizer.state_dict()
+    for _ in range(2):
         (w * 3.0).sum().backward()
-    assert w.grad.tolist() == [3.0]
+        clip([w])
+    with pytest.raises(UserWarning, match="zero-grad-forgotten"):
+        optimizer.step()
+    assert (w.tolist(), optimizer.state_dict()) == before
     for forget in (optimizer.zero_grad, lambda: setattr(w, "grad", None), lambda: setattr(w, "grad", ts.ones(1))):
         forget()
         (w * 3.0).sum().backward()
@@ -137,8 +143,70 @@ def test_a_step_by_hand_uses_a_gradient_up():
         w.grad = None
         (w * w).sum().backward()
         w.assign(w - 0.1 * w.grad)
-    with pytest.warns(UserWarning, match="zero-grad-forgotten"):
-        (w * w).sum().backward()
+    (w * w).sum().backward()
+    before = w.tolist()
+    with pytest.raises(UserWarning, match=r"^assign: .*zero-grad-forgotten"):
+        w.assign(w - 0.1 * w.grad)
+    assert w.tolist() == before
+
+
+def linear_and_optimiser():
+    layer = nn.Linear(2, 1)
+    return layer, optim.SGD(layer.parameters(), lr=0.1)
+
+
+def forget_all(*optimisers):
+    for optimiser in optimisers:
+        optimiser.zero_grad()
+
+
+def test_a_gan_is_no_mistake():
+    """The generator's backward adds to used gradients of the discriminator, which are forgotten before its step."""
+    (judge, of_judge), forger = linear_and_optimiser(), nn.Linear(2, 2)
+    of_forger = optim.SGD(forger.parameters(), lr=0.1)
+    for _ in range(3):
+        of_judge.zero_grad()
+        made = forger(ts.ones(4, 2))
+        judge(made.detach()).mean().backward()
+        judge(ts.ones(4, 2)).mean().backward()
+        of_judge.step()
+        of_forger.zero_grad()
+        judge(made).mean().backward()
+        of_forger.step()
+
+
+def test_a_gradient_by_the_input_after_training_is_no_mistake():
+    layer, optimizer = linear_and_optimiser()
+    for _ in range(3):
+        x = ts.tensor([[1.0, 2.0]], requires_grad=True)
+        layer(x).mean().backward()  # an attack: this adds to what the last step has used
+        optimizer.zero_grad()
+        layer(x.detach() + x.grad).mean().backward()
+        optimizer.step()
+
+
+def test_weights_that_are_exchanged_for_a_while_are_no_mistake():
+    layer, optimizer = linear_and_optimiser()
+    mean = layer.state_dict()
+    for _ in range(2):
+        optimizer.zero_grad()
+        layer(ts.ones(4, 2)).mean().backward()
+        own = layer.state_dict()
+        for values in (mean, own):
+            for name, weight in layer.named_parameters():
+                weight.assign(values[name])
+        layer(ts.ones(4, 2)).mean().backward()
+        optimizer.step()
+
+
+def test_parts_that_take_turns_are_no_mistake():
+    """All optimisers step, in any order; the part that was not used has no gradient."""
+    (one, of_one), (other, of_other) = linear_and_optimiser(), linear_and_optimiser()
+    for layer in (one, one, one, other, other, one):
+        forget_all(of_one, of_other)
+        layer(ts.ones(4, 2)).mean().backward()
+        of_other.step()
+        of_one.step()
 
 
 def test_a_step_without_any_backward_is_no_mistake():
@@ -152,7 +220,7 @@ def test_a_step_without_any_backward_is_no_mistake():
     (nn.Parameter([2.0]) * 1.0).sum().backward()
     with pytest.warns(UserWarning, match="step-changes-nothing"):
         optimizer.step()
-    optimizer.step()  # said once
+    optimizer.step()  # said once for a backward
 
 
 LOGITS = np.linspace(-1.0, 1.0, 6).reshape(2, 3)
@@ -197,6 +265,18 @@ def test_dropout_is_warned_of_under_no_grad_alone():
             with pytest.warns(UserWarning, match="eval-forgotten"):
                 layer(x)
         rnn.eval()(x)
+
+
+def test_dropout_that_was_told_to_drop_is_no_mistake():
+    """To sample with dropout: the model is evaluated, its dropout layers are not."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5)).eval()
+    with ts.no_grad():
+        model[1].train()
+        model(ts.ones(1, 2))
+        model[1].eval()
+        model.train()
+        with pytest.warns(UserWarning, match="eval-forgotten"):
+            model(ts.ones(1, 2))
 
 
 def test_a_leaf_is_not_lost_under_no_grad():
@@ -255,6 +335,11 @@ def test_the_nearest_name_is_told(given, nearest, capsys):
     assert program.main(["explain", given]) == 1
     captured = capsys.readouterr()
     assert captured.out == "" and re.search(rf"no page '{given}'; the nearest is '{nearest}", captured.err)
+
+
+def test_a_name_that_is_near_no_page_leads_to_the_list(capsys):
+    assert program.main(["explain", "zzz"]) == 1
+    assert capsys.readouterr().err == "explain: there is no page 'zzz'; without a name it lists all\n"
 
 
 def test_without_a_command_it_says_what_is_here():

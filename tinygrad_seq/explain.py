@@ -28,8 +28,8 @@ def page(name: str) -> str:
     """
     known = pages()
     if name not in known:
-        near = get_close_matches(name, known, 1, 0.3) or sorted(known)[:1]
-        raise LookupError(f"explain: there is no page {name!r}; the nearest is {near[0]!r}")
+        near = [f"the nearest is {found!r}" for found in get_close_matches(name.lower(), known, 1, 0.3)]
+        raise LookupError(f"explain: there is no page {name!r}; {(*near, 'without a name it lists all')[0]}")
     lines, inside = [name, "=" * len(name)], False
     for line in known[name].splitlines():
         if line.startswith("```"):

@@ -182,6 +182,10 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("lambda g, _y, x: g / (1.0", "lambda g, _y, x: 1.0 / (1.0", "multiply by g"),
         ("@ts.primitive", "", "missing in the file.*@ts.primitive, above the function"),
         ("@ts.primitive", "", "missing in the file"),
+        ("_y, x: g / (1.0 + abs(x)) / (1.0 + abs(x))", "y, x: g * (y / x) ** 2",
+         r"by x, where that of the result is \[0.1\],\n    got     \[nan\]\n    wanted  \[0.1\]"),
+        ("g / (1.0 + abs(x)) / (1.0 + abs(x))", "g * (_y / x) ** 2",
+         r"The gradient of softsign.* raised TypeError: .*\n    answer\.py, line"),
         ("softsign.vjps(", "str(", "x gets no gradient: .*no rule is declared"),
         ("g / (1.0 + abs(x)) / (1.0 + abs(x))", "g / (1.0 + x) / (1.0 + x)", "with the absolute value"),
         ("return x / (1.0 + abs(x))", "return x / (1.0 + x)", r"\|x\| stands in it"),
@@ -236,6 +240,61 @@ def test_a_right_answer_is_praised(stop, capsys):
     assert status == 0 and re.fullmatch(rf"stop {stop}: right: .* in 20 cases, largest difference \S+\n", text), text
 
 
+OTHERS = [
+    (1, """
+        def embed(weight, ids):
+            rows = [ts.one_hot(int(i), len(weight), weight.dtype) @ weight for i in ids.numpy().reshape(-1)]
+            found = ts.stack(rows) if rows else ts.zeros(0, 2, dtype=weight.dtype)
+            return found.reshape(*ids.shape, weight.shape[1])
+    """),
+    (1, """
+        def embed(weight, ids):
+            return (ts.one_hot(ids, len(weight), weight.dtype)[..., None] * weight).sum(-2)
+    """),
+    (4, """
+        def bptt(xs, w_x, w_s):
+            s = [0.0]
+            for x in xs:
+                s.append(np.tanh(w_x * x + w_s * s[-1]))
+            T, found = len(xs), [0.0, 0.0]
+            for k in range(1, T + 1):
+                term = w_s ** (k - 1) * np.prod([1 - s[t] ** 2 for t in range(T - k + 1, T + 1)])
+                found = [found[0] + term * xs[T - k], found[1] + term * s[T - k]]
+            return found
+    """),
+    (9, """
+        def standardise(xp, x):
+            return xp.stack([(each - each.mean()) / (each.std() + 1e-8) for each in x.T], axis=1)
+    """),
+    (9, """
+        def standardise(xp, x):
+            out = xp.empty_like(x)
+            for j in range(x.shape[1]):
+                out[:, j] = x[:, j] - x[:, j].mean()
+                out[:, j] = out[:, j] / xp.linalg.norm(out[:, j]) * len(x) ** 0.5
+            return out
+    """),
+]
+
+
+@pytest.mark.parametrize("stop, source", OTHERS)
+def test_another_way_is_right_too(stop, source, capsys):
+    text, status = said(stop, source, capsys)
+    assert status == 0, text
+
+
+def test_what_autograd_computes_is_not_by_hand(capsys):
+    text, status = said(4, """
+        def bptt(xs, w_x, w_s):
+            weights = [ts.tensor(w, dtype="float64", requires_grad=True) for w in (w_x, w_s)]
+            s = 0.0
+            for x in xs:
+                s = ts.tanh(weights[0] * x + weights[1] * s)
+            return [g.item() for g in ts.grad(s, weights)]
+    """, capsys)  # fmt: skip
+    assert status == 1 and "plain Python numbers" in text
+
+
 @pytest.mark.parametrize("stop, right, wrong, says", [(stop, *row) for stop, rows in WRONG.items() for row in rows])
 def test_a_wrong_answer_is_told_the_cause(stop, right, wrong, says, capsys):
     assert right in RIGHT[stop]
@@ -281,7 +340,7 @@ def test_shares_add_up_to_the_gradient(trial):
     ("def bptt(xs): pass", r"line 4: bptt is called with 3 arguments, but yours is bptt\(xs\)"),
     ("def bptt(xs, w_x, w_s):\n    return xs[9], 0.0",
      r"bptt\(xs = .*raised IndexError.*\n    answer\.py, line 5: return xs\[9\]"),
-    ("def bptt(xs, w_x, w_s):\n    return 1.0", "returned a float. Wanted: a list of 2"),
+    ("def bptt(xs, w_x, w_s):\n    return 1.0", "a value of type float. Wanted: a list of 2"),
     ("def bptt(xs, w_x, w_s):\n    return 'a', 'b'", "a value of type str; wanted: float or int or number"),
     ("def bptt(xs, w_x, w_s):\n    return float('inf'), 0.0", "not finite: inf"),
     ("def bptt(xs, w_x, w_s):\n    return np.zeros(2), 0.0", "type ndarray; wanted: float"),

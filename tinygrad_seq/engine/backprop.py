@@ -160,8 +160,8 @@ def warn_unless_finite(outputs: Iterable[Value]) -> None:
     for array in (output.array for output in outputs if type(current.get().recording) is bool):
         if array.size == 1 and modules[type(array)] is host and not isfinite(array.item()):
             warnings.warn(
-                f"backward: the loss is {array.item()}, and so its gradients teach nothing: ts.detect_anomaly() says "
-                "where that began (python -m tinygrad_seq explain nan)",
+                f"backward: the loss is {array.item()}, and a step with its gradients can spoil every parameter: "
+                "ts.detect_anomaly() says where it began (python -m tinygrad_seq explain nan)",
                 stacklevel=4,
             )
 

@@ -35,21 +35,28 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
 def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -> None:
     """Replace each owner's `.grad` by its sum with what is given, and make the other changes, at once."""
     totals: dict[int, Any] = {}  # by owner: a leaf that was changed between its uses has had several nodes
-    stale = False
     for owner, new in given:
         old = totals.get(id(owner), getattr(owner, "stored_grad", None))
         if old is not None:
-            stale = stale or getattr(old, "stepped", False)
             new = old + new if recorded else make_tensor(old.array + new.array, None)
+            new.stale = getattr(old, "used", "") or getattr(old, "stale", "")
         totals[id(owner)] = new
         changes.append((owner, "stored_grad", new))
-    if stale:
-        warnings.warn(
-            "backward: a step has used the gradients that are still there, and these are added to them: call "
-            "zero_grad() before each backward (python -m tinygrad_seq explain zero-grad-forgotten)",
-            stacklevel=5,
-        )
     commit(changes)  # in their order: of several totals of one owner the last counts
+
+
+def warn_if_stale(place: str, gradients: Iterable[Any]) -> None:
+    """Warn of a step with gradients that hold an older one, which such a step has used already.
+
+    Only the step can tell: a backward may also add to what is forgotten before it is used, as in a GAN the generator's
+    does to the gradients of the discriminator.
+    """
+    if any(getattr(g, "stale", "") == place.rpartition(".")[2] for g in gradients):
+        warnings.warn(
+            f"{place}: the gradients of an earlier step are still part of these: call zero_grad() before each "
+            "backward (python -m tinygrad_seq explain zero-grad-forgotten)",
+            stacklevel=3,
+        )
 
 
 def result_of(g: Any, like: Array, recorded: bool) -> Any:

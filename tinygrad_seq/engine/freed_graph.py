@@ -9,7 +9,7 @@ a backward goes through it: by a hook, which is refused, or by another thread.
 import warnings
 from contextvars import ContextVar
 
-from tinygrad_seq.engine.graph import Node, between, by_serial
+from tinygrad_seq.engine.graph import Node, between, by_serial, new_serial
 from tinygrad_seq.engine.scope import Scope, place_of
 
 in_use: ContextVar[tuple[list[Node], ...]] = ContextVar("in_use", default=())  # by walks whose hook we are in
@@ -26,13 +26,16 @@ def call_of(node: Node) -> Scope | None:
     return found
 
 
-def undetached_state(nodes: list[Node], earlier: set[Scope | None]) -> str | None:
-    """Return a sentence that names a layer whose state was not detached since earlier calls, or None."""
+def undetached_state(nodes: list[Node], earlier: set[Scope | None], since: int = 0) -> str | None:
+    """Return a sentence that names a layer whose state was not detached since earlier calls, or None.
+
+    `since`: a serial number; calls that were made before are no later calls.
+    """
     earlier = earlier - {None}
     paths = {call.path() for call in earlier if call is not None}
     for node in reversed(between(nodes, [node for node in nodes if call_of(node) in earlier])):
         call = call_of(node)
-        if call is not None and call not in earlier and call.path() in paths:
+        if node.serial > since and call is not None and call not in earlier and call.path() in paths:
             name = ".".join(str(value) for key, value in call.path() if key == "module")
             entries = {entry for node in nodes if call_of(node) is call for entry in node.scope.path()}
             forward_only = ("direction", "forward") in entries and ("direction", "reverse") not in entries
@@ -57,12 +60,16 @@ def explain_freed(nodes: list[Node]) -> str:
 
 
 def warn_if_kept_before(nodes: list[Node]) -> None:
-    """Warn of a backward that keeps its graph, and goes again through calls that an earlier one kept."""
+    """Warn of a backward that keeps its graph, and goes again through calls that an earlier one kept.
+
+    Only if it comes from calls that were made since: several backwards may go through one forward.
+    """
     calls = {call for node in nodes if (call := call_of(node)) is not None}
-    kept: set[Scope | None] = {call for call in calls if getattr(call, "kept", False)}
-    message = undetached_state(nodes, kept) if kept else None
+    kept: dict[Scope | None, int] = {call: call.kept for call in calls if hasattr(call, "kept")}
+    message = undetached_state(nodes, set(kept), max(kept.values())) if kept else None
+    now = new_serial()
     for call in calls:
-        call.kept = True
+        call.kept = now
     if message is not None:
         warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
 

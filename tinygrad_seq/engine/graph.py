@@ -67,7 +67,8 @@ class Value:
     array: Array
     node: Node | None
     stored_grad: Any
-    stepped: bool  # of a gradient: True, set where a step has used it
+    used: str  # of a gradient: which call made a step with it, "step" or "assign"
+    stale: str  # of a gradient: the same, of an older one that it was added to
 
 
 def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:

@@ -19,13 +19,13 @@ class Scope:
     """One link of the chain: `key=value` inside `outer`. Without a key it says only how ops are recorded.
 
     `recording` says whether ops made here are: a bool, or a watch (see anomaly.py). `maker`: the id of the `with` that
-    added the link. These never change. `kept` is a note of freed_graph.py: True once a backward has kept a graph that
-    was made here, and not set before.
+    added the link. These never change. `kept` is a note of freed_graph.py: when a backward last kept a graph that was
+    made here, as a serial number; not set before.
     """
 
     __slots__ = ("outer", "key", "value", "recording", "maker", "kept")
 
-    kept: bool
+    kept: int
 
     def __init__(self, outer: "Scope | None", key: str, value: Any, recording: Any, maker: int = 0) -> None:
         self.outer = outer

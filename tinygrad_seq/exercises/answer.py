@@ -125,7 +125,7 @@ def array_of(what: str, value: Any, shape: tuple[int, ...], *kinds: type) -> Any
 def list_of(what: str, value: Any, length: int) -> list[Any]:
     """Return a result that is a list, or a tuple, of this length."""
     if not isinstance(value, list | tuple):
-        returned = "None. Is a `return` missing?" if value is None else f"a {type(value).__name__}."
+        returned = "None. Is a `return` missing?" if value is None else f"a value of type {type(value).__name__}."
         raise Wrong(f"{what} returned {returned} Wanted: a list of {length}.")
     if len(value) != length:
         raise Wrong(f"{what} returned {len(value)} results; wanted: {length}.")

@@ -30,8 +30,11 @@ def general_cause(found: Any, wanted: Any) -> str:
     factor = float((found * wanted).sum() / ((wanted * wanted).sum() or 1.0))
     if not host.any(found):
         return "All numbers are 0: is something cut off, or never added?"
-    if far(found, factor * wanted) < 1e-9:
-        return "The sign is wrong." if abs(factor + 1) < 1e-9 else f"It is {factor:.4g} times what was wanted."
+    if abs(factor + 1) < 1e-9 and far(found, -wanted) < 1e-9:
+        return "The sign is wrong."
+    if found.size > 1 and far(found, factor * wanted) < 1e-9:
+        return f"It is {factor:.4g} times what was wanted."
     if far(found.T, wanted) < 1e-9:
         return "It is transposed."
-    return "So small a difference is float32: use the dtype of the arguments." if far(found, wanted) < 1e-5 else ""
+    small = "So small a difference is float32, or a number like 1e-8 that was added."
+    return small if far(found, wanted) < 1e-5 else ""

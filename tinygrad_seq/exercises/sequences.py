@@ -5,8 +5,10 @@ from typing import Any
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.graph import new_serial
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.exercises.stop import Arguments, Stop
+from tinygrad_seq.exercises.answer import Answer, Wrong
+from tinygrad_seq.exercises.stop import Arguments, Program, Stop
 
 
 def sequence(trial: int, generator: Any) -> Arguments:
@@ -29,6 +31,14 @@ def by_the_engine(xs: list[float], *numbers: float) -> Any:
     for x in xs:
         s = (w_x * x + w_s * s).tanh()
     return list(grad(s, weights))
+
+
+def without_autograd(answer: Answer, function: Program, _: Any, trial: int) -> None:
+    """Refuse a `bptt` that records ops."""
+    before = new_serial()
+    function(*bptt.given(trial).values())
+    if new_serial() > before + 1:
+        raise Wrong("bptt: the numbers are right, but the library made them: write it in plain Python numbers.")
 
 
 def networks(trial: int, generator: Any) -> Arguments:
@@ -69,6 +79,7 @@ def shares(xs, h, w_ih, w_hh):
         ("return found", "return [sum(found) / len(found)] * len(found)",
          "This is the gradient divided by the number of steps: the shares differ."),
         ("return found", "return [g.T for g in found]", "Each share is transposed: copy w_hh, not w_hh.T."),
+        ("copy.T", "copy", "w_hh has to be transposed: h @ copy.T."),
     ),
     sequence,
     "each share equal to the engine's, and so their sum to the gradient,",
@@ -100,6 +111,7 @@ def bptt(xs, w_x, w_s):
     "equal to the engine's gradients",
     (float, int, host.number),
     law=by_the_engine,
+    more=without_autograd,
 )  # fmt: skip
 encode_decode = Stop(
     "encode_decode",
@@ -124,6 +136,8 @@ def encode_decode(encoder, decoder, xs, start, steps):
         ("in xs:", "in xs[::-1]:", "The inputs were read from the last to the first."),
         ("in xs:", "in xs[:-1]:", "The last input was not read."),
         ("decoder(y, h)", "encoder(y, h)", "The encoder was used for the outputs."),
+        ("encoder(x, h)", "encoder(h, x)", "encoder takes (x, h): the two are exchanged."),
+        ("decoder(y, h)", "decoder(h, y)", "decoder takes (x, h): the two are exchanged."),
         ("y, h = start", "h, y = start", "start is (first input of the decoder, first state of the encoder)."),
         ("answers = []", "answers, y = [], x", "The first input of the decoder is start[0], not the last x."),
     ),

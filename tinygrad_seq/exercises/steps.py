@@ -25,8 +25,10 @@ def table_and_ids(trial: int, generator: Any) -> Arguments:
 
 def not_by_index(answer: Answer, function: Program, _: Any, trial: int) -> None:
     """Refuse an `embed` that takes rows by their index."""
-    made = function(*embed.given(trial).values())
-    if any(node.op is not None and node.op.name in ("take", "getitem") for node in ancestors([made.node])):
+    weight, ids = embed.given(trial).values()
+    made = function(weight, ids)
+    users = [node for node in ancestors([made.node] if made.requires_grad else []) if weight.node in node.parents]
+    if any(node.op is not None and node.op.name in ("take", "getitem") for node in users):
         raise Wrong("embed: the numbers are right, but rows were taken by index. Multiply with ts.one_hot(ids, ...).")
 
 
@@ -74,6 +76,9 @@ elman = Stop(
         ("+ b_ih + h @ w_hh.T + b_hh", "+ h @ w_hh.T", "Both biases are missing."),
         ("+ h @ w_hh.T", "", "The old state is missing."),
         (".tanh()", ".sigmoid()", "This is a sigmoid, not a tanh."),
+        ("x @ w_ih.T + b_ih + h @", "h @ w_ih.T + b_ih + x @", "x and h are exchanged: w_ih is for x, w_hh for h."),
+        ("x @ w_ih.T + b_ih + h @ w_hh.T", "w_ih @ x + b_ih + w_hh @ h", "A sample is a row here: x @ w_ih.T."),
+        ("b_ih + h", "b_ih).tanh() + (h", "There is one tanh, of the whole sum."),
     ),
     step,
     "value and gradients equal to nn.RNNCell's",
@@ -99,6 +104,8 @@ def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
          "update says how much of h stays: (1 - update) * new + update * h."),
         ("reset * from_h[n]", "(reset * h) @ w_hh[-h.shape[1]:].T + b_hh[-h.shape[1]:]",
          "The reset gate acts after the product: reset * (h @ w_hn.T + b_hn)."),
+        ("reset * from_h[n]", "reset * (from_h[n] - b_hh[-h.shape[1]:]) + b_hh[-h.shape[1]:]",
+         "The reset gate multiplies the bias, too: reset * (h @ w_hn.T + b_hn)."),
         ("+ reset * from_h[n]).tanh()", "+ reset * from_h[n]).sigmoid()", "The new value has a tanh, not a sigmoid."),
         ("return (1.0 - update) * new + update * h", "return new", "This is `new` alone: mix it with h."),
     ),

@@ -65,15 +65,17 @@ class Stop(NamedTuple):
                 raise complaint(title, array, value, self.cause(trial, listed(found), None))
         if any(far(a, b) for a, b in zip(arrays_in(mine), arrays_in(self.given(trial)))):
             raise Wrong(f"{what} changed the arrays that it was given: return new ones, g * factor, not g *= factor.")
-        slopes = gradients(found, mine)
+        slopes = answer.call(f"The gradient of {what}", gradients, found, mine)
+        weights = ", ".join(map(shown, coming_back(found)))
         for name, slope in gradients(wanted, theirs).items():
-            title = f"The gradient of {what} by {name}"
-            if slopes.get(name) is None:
+            title = f"The gradient of {what} by {name}, where that of the result is {weights},"
+            if slopes.get(name) is None and slope.any():
                 hint = ".numpy() or .detach() cuts it off, ts.grad lacks create_graph=True, or no rule is declared"
                 raise Wrong(f"{what} has the right value, but {name} gets no gradient: {hint}.")
-            differences.append(far(slopes[name], slope))
+            got = slopes.get(name, 0.0 * slope)
+            differences.append(far(got, slope))
             if not differences[-1] <= self.sharp:
-                raise complaint(title, slopes[name], slope, self.cause(trial, slopes[name], name))
+                raise complaint(title, got, slope, self.cause(trial, got, name))
         if self.more is not None:
             self.more(answer, function, wanted, trial)
         return max(differences)
@@ -104,15 +106,20 @@ def arrays_in(arguments: Arguments) -> list[Any]:
     return [value for value in values if isinstance(value, host.ndarray)]
 
 
+def coming_back(result: Any) -> list[Any]:
+    """Return a gradient for each result: random numbers, one digit behind the point."""
+    generator = host.random.default_rng(0)
+    return [host.asarray(generator.normal(size=numbers.shape)).round(1) for numbers in listed(result)]
+
+
 def gradients(result: Any, arguments: Arguments) -> dict[str, Any]:
     """Return the gradient of weighted results by every parameter of a model, or else by every argument that learns."""
     learned = {key: value for key, value in arguments.items() if isinstance(value, Tensor) and value.requires_grad}
     for model in (value for value in arguments.values() if isinstance(value, Module)):
         learned = dict(model.named_parameters())
     outputs = [each for each in (result if isinstance(result, list | tuple) else [result]) if isinstance(each, Tensor)]
-    outputs, generator = [y for y in outputs if y.requires_grad], host.random.default_rng(0)
+    outputs = [y for y in outputs if y.requires_grad]
     if not outputs or not learned:
         return {}
-    weights = [generator.normal(size=y.shape) for y in outputs]
-    found = grad(outputs, list(learned.values()), weights, retain_graph=True, allow_unused=True)
+    found = grad(outputs, list(learned.values()), coming_back(outputs), retain_graph=True, allow_unused=True)
     return {key: g.numpy() for key, g in zip(learned, found) if g is not None}

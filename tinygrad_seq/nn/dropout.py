@@ -49,12 +49,12 @@ def checked_axes(op: str, shared_axis: Any) -> tuple[int, ...]:
     return ints(f"{op}: shared_axis", given)
 
 
-def warn_if_evaluating(place: str) -> None:
-    """Warn of a layer that drops under `no_grad`: nothing is trained there, so its model wants `eval()`."""
-    if current.get().recording is False:
+def warn_if_evaluating(layer: Module) -> None:
+    """Warn of a layer that drops under `no_grad`, where nothing is trained, unless `train()` told it to."""
+    if current.get().recording is False and not layer.told:
         warnings.warn(
-            f"{place}: drops numbers under no_grad, where nothing is trained: call model.eval() before, and "
-            "model.train() after; nn.dropout(x, p) drops always (python -m tinygrad_seq explain eval-forgotten)",
+            f"{type(layer).__name__}: drops numbers under no_grad, where nothing is trained: call model.eval() before, "
+            "and model.train() after; nn.dropout(x, p) drops always (python -m tinygrad_seq explain eval-forgotten)",
             stacklevel=4,
         )
 
@@ -80,7 +80,7 @@ class Dropout(Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
-        warn_if_evaluating("Dropout")
+        warn_if_evaluating(self)
         return dropout(x, self.p, shared_axis=self.shared_axis)
 
     def describe(self) -> str:

@@ -39,6 +39,7 @@ class Module:
     """
 
     training = True
+    told = False  # whether train() was called on this very module, not on one around it
     name = ""  # the attribute it was assigned to; of several, the one under which it is listed
     scope_name = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
     changes = 0  # counts the modules that were assigned or deleted, anywhere
@@ -120,7 +121,7 @@ class Module:
 
     def train(self, mode: bool = True) -> "Module":
         """Set training mode, in which dropout drops."""
-        commit((module, "training", mode) for module in self.modules())
+        commit([(self, "told", mode), *((module, "training", mode) for module in self.modules())])
         return self
 
     def eval(self) -> "Module":

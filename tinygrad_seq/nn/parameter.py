@@ -7,6 +7,7 @@ assigning another Tensor in its place.
 from typing import Any, NoReturn, TypeAlias
 
 from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
 from tinygrad_seq.engine.tensor import Tensor
 
@@ -36,9 +37,10 @@ class Parameter(Tensor):
                 f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
                 f"the new value {array.shape} and {array.dtype}"
             )
-        self.array = array.copy()
         if self.grad is not None:
-            self.grad.stepped = True  # used up, as by an optimiser
+            warn_if_stale("assign", [self.grad])
+            self.grad.used = "assign"  # as by an optimiser
+        self.array = array.copy()
 
     def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""

@@ -84,7 +84,7 @@ class RecurrentLayers(Module):
         steps = x.unstack()
         dropout = self.dropout if self.training else 0.0
         if dropout:
-            warn_if_evaluating(name)
+            warn_if_evaluating(self)
         finals: list[tuple[Tensor, ...]] = []
         for layer, cells in enumerate(self.cells):
             sides: list[list[Tensor]] = []

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from tinygrad_seq.engine.backend import Array, modules, quiet
-from tinygrad_seq.engine.commit import commit
+from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative
@@ -17,6 +17,16 @@ def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Pa
     if not found and isinstance(parameters, Iterator):
         warnings.warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped", stacklevel=3)
     return [(parameter, parameter.grad.array) for parameter in found if parameter.grad is not None]
+
+
+def replace(clipped: Iterable[tuple[Parameter, Array]]) -> None:
+    """Give parameters other gradients, which are as old as those before."""
+    changes: list[Change] = []
+    for parameter, g in clipped:
+        new = make_tensor(g)
+        new.stale = getattr(parameter.grad, "stale", "")
+        changes.append((parameter, "stored_grad", new))
+    commit(changes)
 
 
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
@@ -56,7 +66,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         )
     if max_norm < math.inf:
         scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
-        commit([(p, "stored_grad", make_tensor(g * scale.astype(g.dtype))) for p, g in held])
+        replace([(p, g * scale.astype(g.dtype)) for p, g in held])
     return norm.item()  # type: ignore[no-any-return]
 
 
@@ -72,4 +82,4 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     """
     clip_value = nonnegative("clip_grad_value_", "clip_value", clip_value)
     held = with_gradients("clip_grad_value_", parameters)
-    commit([(p, "stored_grad", make_tensor(g.clip(-clip_value, clip_value))) for p, g in held])
+    replace([(p, g.clip(-clip_value, clip_value)) for p, g in held])

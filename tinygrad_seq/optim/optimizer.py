@@ -58,6 +58,8 @@ class Optimizer:
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
     stepped = False  # whether `step` was ever called: a schedule warns if not
+    effective = 0  # how many steps of all optimisers have changed something
+    idle: tuple[int, int] | None = None  # what both counts were at the last step, if that changed nothing
 
     def __init__(self, parameters: Parameters, **options: Any) -> None:
         name = type(self).__name__
@@ -66,7 +68,6 @@ class Optimizer:
         self.defaults = {option: self.checked(name, option, value) for option, value in options.items()}
         self.param_groups = self.checked_groups(name, [*map(one_as_list, given)] if grouped else [{"params": given}])
         self.state: dict[Parameter, dict[str, Any]] = {}
-        self.deliveries = delivery.deliveries  # as it was at the last step
 
     def checked(self, place: str, option: str, value: Any) -> Any:
         """Return an option as plain Python; raise an error that says what it should be."""
@@ -160,16 +161,20 @@ class Optimizer:
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
                         f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
                     )
-                changes += (parameter, "array", new), (parameter.grad, "stepped", True)
+                changes += (parameter, "array", new), (parameter.grad, "used", "step")
                 states[parameter] = state
-        if not changes and self.deliveries != delivery.deliveries:
+        delivery.warn_if_stale(f"{type(self).__name__}.step", [change[0] for change in changes[1::2]])
+        if changes:
+            Optimizer.effective += 1
+        idle = None if changes else (Optimizer.effective, delivery.deliveries)
+        if idle and self.idle and idle[0] == self.idle[0] and idle[1] > self.idle[1]:  # no other one steps meanwhile
             warnings.warn(
                 f"{type(self).__name__}.step: backward was called, but no parameter here has a gradient: give the "
                 "optimiser the parameters of the model that is trained, and call zero_grad before backward "
                 "(python -m tinygrad_seq explain step-changes-nothing)",
                 stacklevel=2,
             )
-        commit([*changes, (self, "state", states), (self, "deliveries", delivery.deliveries)])
+        commit([*changes, (self, "state", states), (self, "idle", idle)])
 
     def current_groups(self) -> list[dict[str, Any]]:
         """Return the groups as the next step reads them."""
