@@ -190,6 +190,27 @@ def test_what_is_returned_is_not_overwritten():
     assert kept[0].tolist() == [1.0, 2.0, 3.0] and kept[1].tolist() == [2.0, 4.0, 6.0] and kept[2]["sum"].item() == 6.0
 
 
+def test_a_buffer_that_is_replaced_stays_a_buffer():
+    class Mean(nn.Module):
+        def __init__(self):
+            self.running = nn.Buffer(ts.zeros(3))
+
+        def forward(self, x):
+            self.running = self.running * 0.5 + x * 0.5
+            return x - self.running
+
+    one, other = Mean(), Mean()
+    fast = ts.replay(one)
+    for scale in (1.0, 2.0, 3.0):
+        assert fast(x * scale).tolist() == other(x * scale).tolist()
+    assert type(one.running) is nn.Buffer and one.running.tolist() == other.running.tolist()
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="replay: expected a function, got int 3"):
+        ts.replay(3)
+
+
 def test_the_ninth_trace_warns_and_says_why():
     fast = ts.replay(lambda x, k: x * k)
     with warnings.catch_warnings(record=True) as caught:

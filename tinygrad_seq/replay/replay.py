@@ -89,4 +89,6 @@ def replay(function: Callable[P, R]) -> Replay[P, R]:
     >>> print(fast.source.splitlines()[0])
     def step(xp, weight, bias, lr, momentum, weight_decay, x, y):
     """
+    if not callable(function):
+        raise TypeError(f"replay: expected a function, got {type(function).__name__} {function!r:.60}")
     return Replay(function)

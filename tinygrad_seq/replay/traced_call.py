@@ -6,7 +6,6 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules, quiet
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
-from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
@@ -111,8 +110,8 @@ class TracedCall:
             i = self.outputs.index(x.number)
             return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
         if isinstance(x, Value) and id(x) not in self.places.tensors:
-            array = self.maker(x.array)
-            return lambda values: make_tensor(array(values))
+            array, cls = self.maker(x.array), type(x)
+            return lambda values: tensor_of(cls, array(values))
         if isinstance(x, tuple | list):
             parts, kind = [self.maker(part) for part in x], type(x)
             made: Maker = lambda values: [part(values) for part in parts]
@@ -160,6 +159,13 @@ class TracedCall:
         for place, value in changes:
             place.put(value)
         return result
+
+
+def tensor_of(kind: type[Value], array: Any) -> Value:
+    """Return a Tensor of some kind, such as a Buffer, which nothing is recorded of."""
+    made = kind.__new__(kind)
+    made.array, made.node = array, None
+    return made
 
 
 def named(place: Place, value: Any) -> tuple[int | None, str]:
