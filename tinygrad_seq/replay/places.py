@@ -13,12 +13,13 @@ from types import CellType, CodeType, FunctionType, MethodType, ModuleType, None
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
-NOTES = frozenset({"named_at", "changes", "scope_name", "training", "deliveries"})  # for names and for warnings
+NOTES = frozenset({"named_at", "changes", "scope_name", "training", "idle"})  # for names and for warnings
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
@@ -67,6 +68,14 @@ class Place:
             self.holder.cell_contents = value
         else:
             object.__setattr__(self.holder, self.key, value)
+
+
+def put_all(changes: list[tuple[Place, Any]]) -> None:
+    """Put something in many places: attributes at once, as `commit` does, then the rest."""
+    items = [(place, x) for place, x in changes if isinstance(place.holder, dict | list | CellType)]
+    commit((place.holder, place.key, x) for place, x in changes if not isinstance(place.holder, dict | list | CellType))
+    for place, x in items:
+        place.put(x)
 
 
 def inside(x: Any) -> Iterator[tuple[Any, str]]:
@@ -125,8 +134,7 @@ class Places:
 
     def __init__(self, *roots: Any) -> None:
         self.before: dict[Place, Any] = {}
-        self.tensors: dict[int, tuple[Value, str]] = {}
-        self.modules: list[Module] = []
+        self.tensors: set[int] = set()  # by id; `holders` keeps them
         self.optimizers: list[Optimizer] = []
         self.holders: list[tuple[Any, str]] = []
         seen: dict[int, Any] = {}
@@ -136,9 +144,7 @@ class Places:
                 continue
             seen[id(x)] = x
             if isinstance(x, Value):
-                self.tensors[id(x)] = x, getattr(x, "name", None) or name
-            if isinstance(x, Module):
-                self.modules.append(x)
+                self.tensors.add(id(x))
             if isinstance(x, Optimizer):
                 self.optimizers.append(x)
             self.holders.append((x, name))
@@ -167,7 +173,6 @@ class Places:
         """Put back what was there before."""
         for place, _ in list(self.changed()):
             place.put(self.before.get(place, absent))
-
 
     def facts(self, places: Iterable[Place]) -> list[Any]:
         """Return what must be so again for a program to hold: shapes, settings, and which things are there."""

@@ -9,7 +9,7 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.places import Place, Places, Surroundings, absent
+from tinygrad_seq.replay.places import Place, Places, Surroundings, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
 
@@ -144,7 +144,7 @@ class TracedCall:
         return self.surroundings.hold()
 
     def __call__(self, arrays: list[Any]) -> Any:
-        """Run the program; make the changes, all at once, and return the result."""
+        """Run the program; make the changes when all is computed, and return the result."""
         self.arrays = arrays
         states = [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
         try:
@@ -156,8 +156,7 @@ class TracedCall:
             raise
         changes = [(place.now(), make(values)) for place, make in self.effects]
         result = self.result(values)
-        for place, value in changes:
-            place.put(value)
+        put_all(changes)
         return result
 
 
