@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from agreement import assert_agree
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.engine.backend import to_host
 
 SIZE = 3
 pytestmark = pytest.mark.filterwarnings("ignore")  # what they compute may well overflow
@@ -68,11 +68,11 @@ def test_random_programs(plan, seed):
         with np.errstate(all="ignore"):
             loss, gradients = program(plan, (xs * scale).unstack())
             again, replayed = fast(xs * scale)
-        np.testing.assert_array_equal(to_host(loss.array), to_host(again.array))
+        assert_agree(loss, again)
         for one, other in zip(gradients, replayed):
             assert (one is None) == (other is None)
             if one is not None:
-                np.testing.assert_array_equal(to_host(one.array), to_host(other.array))
+                assert_agree(one, other)
 
 
 @pytest.mark.slow
@@ -90,4 +90,4 @@ def test_long_random_programs(seed):
     for one, other in zip([loss, *gradients], [again, *replayed]):
         assert (one is None) == (other is None)
         if one is not None:
-            np.testing.assert_array_equal(to_host(one.array), to_host(other.array))
+            assert_agree(one, other)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from agreement import assert_agree
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.engine.backend import to_host
 from tinygrad_seq.replay import replay
 
 T, B, I, H, V = 5, 3, 4, 6, 7  # noqa: E741
@@ -28,18 +28,14 @@ def assert_same(build, calls=4, **options):
     (told, eager, grads, _), (again, replayed, regrads, step) = trained(build, calls, **options)
     for a, b in zip(told, again):
         for one, other in zip(*(part if isinstance(part, tuple) else (part,) for part in (a, b))):
-            np.testing.assert_array_equal(numbers(one), numbers(other))
+            assert_agree(one, other)
     for a, b in zip(eager, replayed):
-        np.testing.assert_array_equal(numbers(a), numbers(b))
+        assert_agree(a, b)
     for a, b in zip(grads, regrads):
         assert (a is None) == (b is None)
         if a is not None:
-            np.testing.assert_array_equal(a.numpy(), b.numpy())
+            assert_agree(a, b)
     return step
-
-
-def numbers(x):
-    return to_host(x.array if isinstance(x, ts.Tensor) else x) if not isinstance(x, float) else x
 
 
 def classifier(rng, make, optimizer=ts.optim.Adam, clip=None, **settings):

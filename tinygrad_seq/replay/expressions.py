@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, count
 from keyword import iskeyword
 from typing import Any
@@ -11,6 +11,7 @@ from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
 from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.together import TRANSPOSED
 
 Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
 ATOM, UNARY = 7.0, 4.5
@@ -21,7 +22,6 @@ SYMBOLS = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
     "sub": "-", "mul": "*", "truediv": "/", "pow": "**",
 }  # fmt: skip
-TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
 
 
 class OtherPath(Exception):  # noqa: N818 (no error: the function goes another way this time)
@@ -139,12 +139,3 @@ def number_of(x: Any, dtype: Any) -> Any:
 def short(key: str, x: Any) -> Any:
     """Return an option as people write it."""
     return x[0] if key == "axis" and isinstance(x, tuple) and len(x) == 1 else x
-
-
-def leaves(x: Any) -> Iterator[Any]:
-    """Yield what an argument is made of."""
-    if isinstance(x, tuple | list):
-        for part in x:
-            yield from leaves(part)
-    else:
-        yield x

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, leaves, longest
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part
+from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, longest
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, leaves
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 

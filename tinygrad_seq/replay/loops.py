@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_seq.engine.periods import stretches
-from tinygrad_seq.replay.simplify import key_of, read_by, refs
+from tinygrad_seq.replay.simplify import read_by, refs
 from tinygrad_seq.replay.tape import Equation, Ref
 
 least_blocks = 3
-least_equations = 8  # that a loop takes the place of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,70 +65,9 @@ class Loop:
 Statement = Equation | Loop
 
 
-def rolled(equations: list[Equation]) -> list[Statement]:
-    """Return the equations with loops in place of what repeats, the longest first."""
-    numbers: dict[Any, int] = {}
-    tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
-    views = {equation.made: equation.args for equation in equations if is_view(equation)}
-    taken = [False] * len(equations)
-    loops: dict[int, tuple[int, Loop]] = {}
-    found = {(start - end, period, start) for period, start, end in stretches(tokens, least_blocks)}
-    for length, period, start in sorted(found):
-        block = equations[start : start + period]
-        if not any(taken[start : start - length]) and not all(map(is_view, block)):
-            for begin, end in tries(equations, period, start, start - length):
-                loop = loop_of(equations[begin:end], period, views)
-                if loop is not None:
-                    loops[begin] = end, loop
-                    taken[begin:end] = [True] * (end - begin)
-                    break
-    result: list[Statement] = []
-    at = 0
-    while at < len(equations):
-        end, statement = loops.get(at, (at + 1, equations[at]))
-        result.append(statement)
-        at = end
-    return result
-
-
-def token(equation: Equation) -> Any:
-    """Return what an equation has in common with the same one in another block."""
-    args, options = shape_of(equation.args, is_view(equation)), shape_of(list(equation.options.items()), False)
-    return equation.function, equation.shape, equation.dtype, args, options
-
-
-def shape_of(x: Any, moves: bool) -> Any:
-    """Return an argument with all values alike, and ints where they move."""
-    if isinstance(x, Ref):
-        return Ref
-    if isinstance(x, tuple | list):
-        return type(x), *(shape_of(part, moves) for part in x)
-    return int if moves and type(x) is int else key_of(x)
-
-
 def is_view(equation: Equation) -> bool:
     """Tell whether an equation is x[t]."""
     return equation.function == "getitem" and type(equation.args[1]) is int and isinstance(equation.args[0], Ref)
-
-
-def tries(equations: Sequence[Equation], period: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield where a loop may begin and end in a stretch: where few values go from block to block, then shorter ones."""
-    spare = (end - start) % period
-    home = {equation.made: i for i, equation in enumerate(equations[start:end])}
-    last = {i: i for i in home.values()}
-    last.update((home[n], i) for i, equation in enumerate(equations[start:end]) for n in read_by(equation) if n in home)
-    middle = period * ((end - start) // period // 2)
-
-    def crossing(at: int) -> int:
-        cut = middle + at
-        return sum(i < cut <= last[i] for i in range(max(cut - 2 * period, 0), cut))
-
-    count = (end - start) // period
-    for at in sorted(range(spare + 1), key=crossing)[:2]:
-        for first, after in ((0, 0), (1, 0), (0, 1), (1, 1), (2, 1), (2, 2)):
-            begin, blocks = start + at + first * period, count - first - after
-            if blocks >= least_blocks and blocks * period >= least_equations:
-                yield begin, begin + blocks * period
 
 
 def loop_of(equations: Sequence[Equation], period: int, views: dict[int, tuple[Any, ...]]) -> Loop | None:
@@ -200,6 +137,15 @@ def moved(numbers: list[int]) -> Any:
     return numbers[0] if steps == {0} else Moving(numbers[0], steps.pop())
 
 
+def made_by(statement: Statement) -> Iterator[int]:
+    """Yield the values that a statement makes."""
+    if isinstance(statement, Equation):
+        yield statement.made
+    else:
+        for numbers in statement.made:
+            yield from numbers
+
+
 def read_outside(statement: Statement) -> Iterator[int]:
     """Yield the values from outside that a statement reads."""
     if isinstance(statement, Equation):
@@ -218,3 +164,12 @@ def read_outside(statement: Statement) -> Iterator[int]:
                 yield x.whole.number
             else:
                 yield from refs(x)
+
+
+def leaves(x: Any) -> Iterator[Any]:
+    """Yield what an argument is made of."""
+    if isinstance(x, tuple | list):
+        for part in x:
+            yield from leaves(part)
+    else:
+        yield x

@@ -8,9 +8,11 @@ from typing import Any
 
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.loop_text import LoopText
-from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside, rolled
+from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by, without_repeats, without_unread
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
+from tinygrad_seq.replay.together import PASSES, Pass
 
 
 class Program(Expressions):
@@ -20,7 +22,9 @@ class Program(Expressions):
         super().__init__()
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
-        statements = needed(rolled(without_unread(equations, outputs)), outputs)
+        equations = done_together(tape, without_unread(equations, outputs), outputs, twins)
+        outputs = [twins.get(number, number) for number in outputs]
+        statements = needed(rolled(equations, tape.new), outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
         self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
@@ -133,6 +137,18 @@ class Program(Expressions):
             return self.literals[x.numbers], ""
         name = self.literals[x.numbers] = self.free_name("series")
         return name, f"{name} = [{self.listed(x.numbers)}]"
+
+
+def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twins: dict[int, int]) -> list[Equation]:
+    """Return the equations after all passes; what is computed twice then is computed once."""
+    shapes = {source.number: source.shape for source in tape.sources}
+    shapes.update((number, array.shape) for number, array in tape.constants.items())
+    time: dict[int, int] = {}
+    for improve in PASSES:
+        equations, more = without_repeats(improve(Pass(equations, shapes, tape.new, time)))
+        twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)
+        equations = without_unread(equations, [twins.get(number, number) for number in outputs])
+    return equations
 
 
 def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:

@@ -1,11 +1,15 @@
 """Passes over equations: what is computed twice is computed once, and what nobody reads is left out."""
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tinygrad_seq.engine.backend import modules
 from tinygrad_seq.replay.tape import Equation, Ref
+
+T = TypeVar("T")
 
 
 def refs(x: Any) -> Iterator[int]:
@@ -71,3 +75,25 @@ def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Eq
             wanted.update(read_by(equation))
             kept.append(equation)
     return kept[::-1]
+
+
+def in_order(items: list[T], made: Callable[[T], Iterable[int]], read: Callable[[T], Iterable[int]]) -> list[T] | None:
+    """Return items so that each comes after what it reads, else as they were; None where that cannot be."""
+    maker = {number: i for i, item in enumerate(items) for number in made(item)}
+    readers = defaultdict(list)
+    waiting = []
+    for i, item in enumerate(items):
+        needed = {maker[number] for number in read(item) if number in maker} - {i}
+        waiting.append(len(needed))
+        for k in needed:
+            readers[k].append(i)
+    ready = [i for i, count in enumerate(waiting) if not count]
+    result = []
+    while ready:
+        i = heapq.heappop(ready)
+        result.append(items[i])
+        for k in readers[i]:
+            waiting[k] -= 1
+            if not waiting[k]:
+                heapq.heappush(ready, k)
+    return result if len(result) == len(items) else None

@@ -49,6 +49,7 @@ class Source:
     number: int
     read: Callable[[], Any]
     name: str
+    shape: tuple[int, ...] = ()
 
 
 @dataclass
@@ -75,9 +76,9 @@ class Tape:
         self.equations.append(Equation(self.new(), function, args, options, shape, dtype))
         return self.equations[-1].made
 
-    def source(self, read: Callable[[], Any], name: str) -> int:
+    def source(self, read: Callable[[], Any], name: str, shape: tuple[int, ...] = ()) -> int:
         """Add a value that every call reads anew."""
-        self.sources.append(Source(self.new(), read, name))
+        self.sources.append(Source(self.new(), read, name, shape))
         return self.sources[-1].number
 
     def constant(self, array: Any) -> int:

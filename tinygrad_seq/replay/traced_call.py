@@ -40,7 +40,7 @@ class TracedCall:
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
             if tape.xp is host:
                 tape.xp = modules[type(array)]
-            return Traced(array, tape.source(read, name))
+            return Traced(array, tape.source(read, name, array.shape))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))

@@ -1,0 +1,230 @@
+"""The first and the last step belong into their loop, although they lack a term.
+
+In a backward pass no gradient comes from after the last step, and nobody asks for one before the first. So these steps
+have fewer equations than the others. What they lack is zero, or is computed and not read.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Uneven, is_view, leaves, made_by, read_outside
+from tinygrad_seq.replay.simplify import key_of
+from tinygrad_seq.replay.tape import Equation, Ref
+
+LINEAR = frozenset({"add", "dot", "multiply", "negative", "subtract", "reshape", "getitem", "transpose"})
+
+
+class Edge:
+    """The step before a loop begins, or after it has ended, as far as its equations are found."""
+
+    def __init__(self, loop: Loop, maker: dict[int, Equation], step: int) -> None:
+        self.loop, self.maker, self.step = loop, maker, step
+        self.role: dict[int, int] = {}  # of a position: the value that it has in this step
+        self.zero: set[int] = set()  # positions that are zero in this step
+        self.starts: dict[int, int | None] = {}  # of what is carried in: its value before this step, None for zero
+        self.items: dict[Item, int] = {}  # of a series: the value of this step
+        self.even = False  # whether a series has to go on as its numbers do
+        self.searching = False  # whether only values that are known may be read
+        self.parts: set[Part] = set()  # that are there in this step
+        self.zeros: list[tuple[int, tuple[int, ...], Any]] = []  # new values: zeros, with shape and dtype
+
+    def known(self, table: dict[Any, Any], key: Any, number: int | None) -> None:
+        """Note what something is in this step; it cannot be two things."""
+        if table.setdefault(key, number) != number:
+            raise Uneven
+
+    def match(self, said: Any, x: Any) -> None:
+        """Match an argument, as the loop says it, with what stands in this step."""
+        if isinstance(said, tuple | list) and isinstance(x, tuple | list) and len(said) == len(x):
+            for pair in zip(said, x):
+                self.match(*pair)
+        elif isinstance(said, Local | Carried | Item | Part):
+            if not isinstance(x, Ref):
+                raise Uneven
+            if isinstance(said, Local):
+                if said.position in self.zero or (self.searching and said.position not in self.role):
+                    raise Uneven
+                self.known(self.role, said.position, x.number)
+            elif isinstance(said, Carried):
+                self.known(self.starts, said.position, x.number)
+            elif isinstance(said, Item):
+                if self.even and x.number != self.value(said):
+                    raise Uneven
+                self.known(self.items, said, x.number)
+            else:
+                made = self.maker.get(x.number)
+                if made is None or not is_view(made) or made.args != (said.whole, self.moved(said.at)):
+                    raise Uneven
+                self.parts.add(said)
+        elif key_of(x) != key_of(self.moved(said)):
+            raise Uneven
+
+    def moved(self, x: Any) -> Any:
+        """Return an int that moves as it is in this step."""
+        if not isinstance(x, Moving):
+            return x
+        at = x.start + self.step * x.step
+        if at < 0:
+            raise Uneven
+        return at
+
+    def tried(self, action: Callable[..., None], *args: Any) -> bool:
+        """Do something, or nothing of it where it does not fit."""
+        before = [dict(self.role), set(self.zero), dict(self.starts), dict(self.items), set(self.parts)]
+        try:
+            action(*args)
+        except Uneven:
+            self.role, self.zero, self.starts, self.items, self.parts = before  # type: ignore[assignment]
+            return False
+        return True
+
+    def play(self, position: int, number: int) -> None:
+        """Match the equation of a position with that of a value; of a sum, one term may be missing."""
+        body, made = self.loop.body[position], self.maker.get(number)
+        if made is not None and self.tried(self.fit, position, made):
+            return
+        if body.function != "add":
+            raise Uneven
+        for there, missing in (body.args, body.args[::-1]):
+            if self.tried(self.lacks, there, missing, number):
+                return
+        raise Uneven
+
+    def play_all(self) -> None:
+        """Find the equations of the step before the first, from what that step carries over."""
+        done: set[int] = set()
+        while todo := [position for position in self.role if position not in done]:
+            for position in todo:
+                self.play(position, self.role[position])
+                done.add(position)
+
+    def search(self, readers: dict[int, list[Equation]]) -> None:
+        """Find the equations of positions that are not found yet, by what they read; series go on evenly if they can."""
+        self.even = self.searching = True
+        while True:
+            found = [position for position in range(len(self.loop.body)) if self.find(position, readers)]
+            if not found and not self.even:
+                return
+            self.even = bool(found)
+
+    def find(self, position: int, readers: dict[int, list[Equation]]) -> bool:
+        """Find the equation of a position, if it is not found yet."""
+        if position in self.role or position in self.zero:
+            return False
+        read = next((self.value(x) for x in leaves(self.loop.body[position].args) if isinstance(x, Local | Carried | Item)), None)
+        free = (found for found in readers.get(read, ()) if found.made in self.maker) if read is not None else ()
+        taken = set(self.role.values())
+        return any(found.made not in taken and self.tried(self.fit, position, found) for found in free)
+
+    def value(self, x: Local | Carried | Item) -> int | None:
+        """Return the value of a position in this step, of what is carried into it, or of a series that goes on evenly."""
+        if isinstance(x, Item):
+            near, far = self.ends(x)
+            return near + (near - far)
+        return (self.role if isinstance(x, Local) else self.starts).get(x.position)
+
+    def ends(self, x: Item) -> tuple[int, ...]:
+        """Return the two values of a series that are nearest to this step."""
+        return x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
+
+    def fit(self, position: int, made: Equation) -> None:
+        """Let an equation be that of a position."""
+        body = self.loop.body[position]
+        if (body.function, body.shape, body.dtype) != (made.function, made.shape, made.dtype):
+            raise Uneven
+        self.match((body.args, *body.options.items()), (made.args, *made.options.items()))
+        self.known(self.role, position, made.made)
+
+    def grown(self, new: Callable[[], int]) -> Loop:
+        """Return the loop with this step."""
+        loop, first = self.loop, self.step < 0
+        if not self.role:
+            raise Uneven
+
+        def said(x: Any) -> Any:
+            if isinstance(x, tuple | list):
+                return type(x)(map(said, x))
+            if isinstance(x, Item):
+                if x not in self.items:
+                    raise Uneven
+                return Item((self.items[x], *x.numbers) if first else (*x.numbers, self.items[x]))
+            if isinstance(x, Part):
+                if x not in self.parts:
+                    raise Uneven
+                return Part(x.whole, said(x.at))
+            if isinstance(x, Moving):
+                at = self.moved(x)
+                return Moving(at if first else x.start, x.step)
+            return x
+
+        body = [replace(equation, args=said(equation.args)) for equation in loop.body]
+        for position, equation in enumerate(loop.body):
+            if position not in self.role and (equation.function == "expect" or any(map(is_moving, leaves(equation.args)))):
+                raise Uneven
+        starts = loop.starts
+        if first:
+            starts = {}
+            for position in loop.starts:
+                number = self.starts[position] if position in self.starts else self.nothing(position, new)
+                starts[position] = self.nothing(position, new) if number is None else number
+        made = []
+        for position, numbers in enumerate(loop.made):
+            number = self.role[position] if position in self.role else new()
+            made.append((number, *numbers) if first else (*numbers, number))
+        result = Loop(loop.count + 1, body, made, starts)
+        if not set(made_by(result)).isdisjoint(read_outside(result)):
+            raise Uneven
+        return result
+
+    def nothing(self, position: int, new: Callable[[], int]) -> int:
+        """Return a zero of the shape of a position."""
+        body = self.loop.body[position]
+        self.zeros.append((new(), body.shape, body.dtype))
+        return self.zeros[-1][0]
+
+    def lacks(self, there: Any, missing: Any, number: int) -> None:
+        """Match one term of a sum with a value, and let the other one be zero."""
+        self.match(there, Ref(number))
+        self.vanish(missing)
+
+    def vanish(self, x: Any) -> None:
+        """Let an argument be zero in this step: what is carried in is, and what is linear in that."""
+        if isinstance(x, Carried):
+            self.known(self.starts, x.position, None)
+            return
+        if not isinstance(x, Local) or x.position in self.role or self.loop.body[x.position].function not in LINEAR:
+            raise Uneven
+        body = self.loop.body[x.position]
+        self.zero.add(x.position)
+        if body.function in ("add", "subtract"):
+            for part in body.args:
+                self.vanish(part)
+        elif not any(self.tried(self.vanish, part) for part in body.args):
+            raise Uneven
+
+
+def is_moving(x: Any) -> bool:
+    """Tell whether an argument is an int that moves."""
+    return isinstance(x, Moving)
+
+
+def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equation]], new: Callable[[], int]) -> Loop:
+    """Return a loop with the steps before and after it whose equations are there; they are free no longer."""
+    for is_first in (True, True, False, False):
+        edge = Edge(loop, free, -1 if is_first else loop.count)
+        try:
+            if is_first:
+                edge.role.update(loop.starts)
+                edge.play_all()
+            else:
+                edge.starts.update((position, loop.made[position][-1]) for position in loop.starts)
+            edge.search(readers)
+            loop = edge.grown(new)
+        except Uneven:
+            continue
+        for number in edge.role.values():
+            free.pop(number, None)
+        for number, shape, dtype in edge.zeros:
+            free[number] = Equation(number, "zeros", (shape, dtype), {}, shape, dtype)
+    return loop

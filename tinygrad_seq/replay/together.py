@@ -1,0 +1,302 @@
+"""Passes over equations: what is done at every step with one array is done once for all steps.
+
+    x[0] @ W, x[1] @ W, ...                     the rows of all x[t], times W: one product
+    h[0].T @ dz[0] + h[1].T @ dz[1] + ...       one product of all rows
+    tanh(y[0]), tanh(y[1]), ...                 tanh(y)
+
+Sums are rounded in another order, so results agree with those of the graph to rounding, no longer bit for bit.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tinygrad_seq.replay.simplify import in_order, key_of, read_by
+from tinygrad_seq.replay.tape import Equation, Ref
+
+least = 3  # what is done less often stays as it is
+TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
+ELEMENTWISE = frozenset((
+    "absolute", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal", "less", "less_equal", "log",
+    "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt", "subtract", "tanh",
+    "where",
+))  # fmt: skip
+Shapes = dict[int, tuple[int, ...]]
+
+
+class Pass:
+    """Equations that are read, and those that stand instead of some of them."""
+
+    def __init__(
+        self,
+        equations: list[Equation],
+        shapes: dict[int, tuple[int, ...]],
+        new: Callable[[], int],
+        time: dict[int, int],
+    ) -> None:
+        self.equations, self.new, self.time = equations, new, time  # time: when gradients of steps belong
+        self.maker = {equation.made: equation for equation in equations}
+        self.shapes = shapes | {equation.made: equation.shape for equation in equations}
+        self.reads = Counter(n for equation in equations for n in read_by(equation))
+        self.instead: dict[int, list[Equation]] = {}
+        self.here: list[Equation] = []  # what stands instead of the equation that is looked at
+
+    def at(self, number: int) -> None:
+        """Let the equations that are made next stand instead of the one of a value."""
+        self.here = self.instead.setdefault(number, [])
+
+    def make(self, function: str, shape: tuple[int, ...], dtype: Any, *args: Any, **options: Any) -> Ref:
+        """Add an equation."""
+        self.here.append(Equation(self.new(), function, args, options, shape, dtype))
+        self.maker[self.here[-1].made], self.shapes[self.here[-1].made] = self.here[-1], shape
+        return Ref(self.here[-1].made)
+
+    def result(self) -> list[Equation]:
+        """Return the equations with those that stand instead, in an order in which each is made before it is read."""
+        new = [made for each in self.equations for made in self.instead.get(each.made, [each])]
+        return in_order(new, lambda equation: (equation.made,), read_by) or self.equations
+
+    def of(self, x: Any) -> Equation | None:
+        """Return the equation that makes an argument."""
+        return self.maker.get(x.number) if isinstance(x, Ref) else None
+
+    def view(self, number: int) -> tuple[Ref, int] | None:
+        """Return x and t where a value is x[t]."""
+        made = self.maker.get(number)
+        if made is None or made.function != "getitem" or type(made.args[1]) is not int or made.args[1] < 0:
+            return None
+        return (made.args[0], made.args[1]) if isinstance(made.args[0], Ref) else None
+
+    def rows(self, numbers: Sequence[int]) -> Ref:
+        """Return matrices below each other; of all x[t], as x in another shape."""
+        like, n = self.maker[numbers[0]], len(numbers)
+        shape = n * like.shape[0], like.shape[1]
+        whole = self.whole(numbers)
+        if whole is not None:
+            return self.make("reshape", shape, like.dtype, whole, shape)
+        return self.make("concatenate", shape, like.dtype, tuple(map(Ref, numbers)), 0)
+
+    def whole(self, numbers: Sequence[int]) -> Ref | None:
+        """Return x where the values are x[0], x[1], ..., to its end."""
+        views = [self.view(number) for number in numbers]
+        x = views[0] and views[0][0]
+        if x is None or self.shapes[x.number][0] != len(views):
+            return None
+        return x if views == [(x, t) for t in range(len(views))] else None
+
+
+# ---------------------------------------------------------------------------------------------------------------- sums
+
+
+def sums(work: Pass) -> list[Equation]:
+    """Add up over steps at once: products of two values of each step, and sums over the rows of one."""
+    inner = {n for equation in work.equations for n in sums_in(work, equation)}
+    found = []
+    for chain in work.equations:
+        if is_sum(chain) and chain.made not in inner:
+            kinds = defaultdict(list)
+            for leaf in leaves(work, chain):
+                kind, read = kind_of_term(work, leaf)
+                kinds[kind].append((leaf, read))
+            many = [kind for kind, terms in kinds.items() if kind and len(terms) >= least]
+            if len(many) == 1:
+                found.append((chain, kinds.pop(many[0]), [leaf for terms in kinds.values() for leaf, _ in terms]))
+    for _, terms, _ in found:
+        views = [work.view(read[0]) for _, read in terms]
+        if len(terms[0][1]) == 2 and all(views):  # products with x[t]
+            work.time.update((read[-1], view[1]) for (_, read), view in zip(terms, views))  # type: ignore[index]
+        else:
+            work.time.update((read[-1], -read[-1]) for _, read in terms if read[-1] not in work.time)
+    for chain, terms, rest in found:
+        work.at(chain.made)
+        steps = sorted((read for _, read in terms), key=lambda read: work.time[read[-1]])
+        columns = [work.rows(numbers) for numbers in zip(*steps)]
+        shapes = [work.shapes[column.number] for column in columns]
+        if len(columns) == 2:
+            turned = work.make("transpose", shapes[0][::-1], chain.dtype, columns[0], (1, 0))
+            work.make("dot", chain.shape, chain.dtype, turned, columns[1])
+        else:
+            total = work.make("sum", shapes[0][1:], chain.dtype, columns[0], axis=0)
+            work.make("reshape", chain.shape, chain.dtype, total, chain.shape)
+        for leaf in rest:
+            work.make("add", chain.shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
+        work.here[-1].made = chain.made
+    return work.result()
+
+
+def sums_in(work: Pass, equation: Equation) -> list[int]:
+    """Return the sums that a sum adds, and nobody else reads."""
+    found = [work.of(x) for x in equation.args if is_sum(equation) and work.reads[x.number] == 1]
+    return [inner.made for inner in found if inner and is_sum(inner) and inner.shape == equation.shape]
+
+
+def is_sum(equation: Equation) -> bool:
+    """Tell whether an equation adds two values."""
+    return equation.function == "add" and len(equation.args) == 2 and all(isinstance(x, Ref) for x in equation.args)
+
+
+def leaves(work: Pass, chain: Equation) -> list[int]:
+    """Return what a chain of sums adds."""
+    found, stack = [], [chain]
+    while stack:
+        equation = stack.pop()
+        inner = sums_in(work, equation)
+        found += [n for n in read_by(equation) if n not in inner]
+        stack += [work.maker[number] for number in inner]
+    return found
+
+
+def kind_of_term(work: Pass, leaf: int) -> tuple[Any, tuple[int, ...]]:
+    """Return what kind of term of a sum over time a value is, and the values that it is made of; None for others."""
+    made = work.maker.get(leaf)
+    if made is None or made.dtype is None or made.dtype.kind != "f":
+        return None, ()
+    of = [work.maker.get(n) for n in read_by(made)]
+    if made.function == "dot" and work.reads[leaf] == 1 and all(of):
+        turned, right = of
+        left = work.of(turned.args[0]) if (turned.function, turned.args[1:]) in TRANSPOSED else None
+        return (("dot", left.shape, right.shape), (left.made, right.made)) if left else (None, ())
+    if made.function == "reshape" and work.reads[leaf] == 1 and of[0] and of[0].function == "sum":
+        whole = work.of(of[0].args[0])
+        by_rows = of[0].options.get("axis") in (0, (0,)) and work.reads[of[0].made] == 1
+        return (("sum", made.shape), (whole.made,)) if whole and by_rows and len(whole.shape) == 2 else (None, ())
+    return (("sum", made.shape), (leaf,)) if len(made.shape) == 2 and made.shape[0] == 1 else (None, ())
+
+
+# ------------------------------------------------------------------------------------------------------------ products
+
+
+def products(work: Pass) -> list[Equation]:
+    """Multiply all rows by a matrix at once, where none of them depends on another's product."""
+    groups = defaultdict(list)
+    for equation in work.equations:
+        if equation.function == "dot":
+            left = work.of(equation.args[0])
+            if left is not None and len(left.shape) == len(equation.shape) == 2:
+                groups[equation.args[1], left.shape, equation.dtype].append(equation)
+    many = [group for group in groups.values() if len(group) >= least]
+    bit = {equation.made: 1 << i for i, group in enumerate(many) for equation in group}
+    after: dict[int, int] = defaultdict(int)  # of a value: a bit for every group that it depends on
+    recurrent = 0
+    for equation in work.equations:
+        bits = 0
+        for number in read_by(equation):
+            bits |= after[number]
+        recurrent |= bits & bit.get(equation.made, 0)
+        after[equation.made] = bits | bit.get(equation.made, 0)
+    for group in many:
+        if bit[group[0].made] & recurrent:
+            continue
+        group.sort(key=lambda equation: in_time(work, equation.args[0].number))
+        first, n = group[0], len(group)
+        work.at(min(equation.made for equation in group))
+        rows = work.rows([equation.args[0].number for equation in group])
+        dot = work.make("dot", (n * first.shape[0], first.shape[1]), first.dtype, rows, first.args[1])
+        whole = work.make("reshape", (n, *first.shape), first.dtype, dot, (n, *first.shape))
+        take_apart(work, whole, group)
+    return work.result()
+
+
+def in_time(work: Pass, number: int) -> int:
+    """Return where a value is in time: x[t] at t, others as what they are multiplied with or as they were made."""
+    view = work.view(number)
+    return view[1] if view else work.time.get(number, number)
+
+
+def take_apart(work: Pass, whole: Ref, steps: list[Equation]) -> None:
+    """Let values of steps be x[0], x[1], ... of one x."""
+    for t, equation in enumerate(steps):
+        work.instead.setdefault(equation.made, [])
+        work.here.append(replace(equation, function="getitem", args=(whole, t), options={}))
+
+
+# --------------------------------------------------------------------------------------------------------- elementwise
+
+
+def regrouped(work: Pass) -> list[Equation]:
+    """Add what is the same at all steps to x[t] first: (x[t] + h) + b is (x[t] + b) + h."""
+    for equation in work.equations:
+        inner = work.of(equation.args[0]) if is_sum(equation) and not is_view_of(work, equation.args[1]) else None
+        if inner is not None and is_sum(inner) and work.reads[inner.made] == 1 and inner.shape == equation.shape:
+            left, right = inner.args
+            if (
+                isinstance(left, Ref)
+                and work.view(left.number)
+                and not (isinstance(right, Ref) and work.view(right.number))
+            ):
+                work.at(equation.made)
+                first = work.make("add", equation.shape, equation.dtype, left, equation.args[1])
+                work.here.append(replace(equation, args=(first, right)))
+    return work.result()
+
+
+def is_view_of(work: Pass, x: Any) -> bool:
+    """Tell whether an argument is x[t] of some x."""
+    return isinstance(x, Ref) and work.view(x.number) is not None
+
+
+def elements(work: Pass) -> list[Equation]:
+    """Compute elementwise on all of x where that is done on every x[t]."""
+    lanes: dict[int, tuple[Any, int]] = {}  # of a value: what it is of which arrays at t, and t
+    groups: dict[Any, dict[int, Equation]] = defaultdict(dict)
+    sizes: dict[Any, int] = {}
+    for equation in work.equations:
+        view = work.view(equation.made)
+        if view is not None:
+            lanes[equation.made] = view
+            sizes[view[0]] = work.shapes[view[0].number][0]
+        elif equation.function in ELEMENTWISE or is_part(equation):
+            of = [lanes.get(x.number) if isinstance(x, Ref) else None for x in equation.args]
+            inner = [x.number for x, lane in zip(equation.args, of) if lane]
+            steps = {(lane[1], sizes[lane[0]]) for lane in of if lane}
+            if len(steps) == 1 and {len(work.shapes[n]) for n in inner} == {len(equation.shape)}:
+                ((t, size),) = steps
+                whats = (lane[0] if lane else key_of(x) for x, lane in zip(equation.args, of))
+                key = equation.function, *whats, equation.shape, str(equation.dtype)
+                lanes[equation.made] = key, t
+                sizes[key] = size
+                groups[key][t] = equation
+    wholes: dict[Any, Ref] = {}
+    for key, group in groups.items():
+        first, size = next(iter(group.values())), sizes[key]
+        of = [lanes.get(x.number) if isinstance(x, Ref) else None for x in first.args]
+        known = all(isinstance(lane[0], Ref) or lane[0] in wholes for lane in of if lane)
+        if len(group) == size >= least and known:
+            args = [x if lane is None else wholes.get(lane[0], lane[0]) for x, lane in zip(first.args, of)]
+            if is_part(first):
+                args[1] = slice(None), *args[1]
+            work.at(first.made)
+            wholes[key] = work.make(first.function, (size, *first.shape), first.dtype, *args, **first.options)
+            take_apart(work, wholes[key], [group[t] for t in range(size)])
+    return work.result()
+
+
+def is_part(equation: Equation) -> bool:
+    """Tell whether an equation is x[a:b, c:d, ...]."""
+    index = equation.args[1] if equation.function == "getitem" else None
+    return isinstance(index, tuple) and all(isinstance(part, slice) for part in index)
+
+
+def without_views(work: Pass) -> list[Equation]:
+    """Let the stack of all x[t] be x."""
+    for equation in work.equations:
+        if equation.function == "stack" and equation.args[1:] == (0,) and isinstance(equation.args[0], tuple):
+            whole = work.whole([ref.number for ref in equation.args[0] if isinstance(ref, Ref)])
+            if whole is not None:
+                work.at(equation.made)
+                work.make("reshape", equation.shape, equation.dtype, whole, equation.shape)
+                work.here[-1].made = equation.made
+    return work.result()
+
+
+def reshaped_once(work: Pass) -> list[Equation]:
+    """Put in another shape at once what is put in one shape after another."""
+    for equation in work.equations:
+        inner = work.of(equation.args[0]) if equation.function == "reshape" else None
+        if inner is not None and inner.function == "reshape":
+            equation.args = inner.args[0], *equation.args[1:]
+    return work.equations
+
+
+PASSES: Iterable[Callable[[Pass], list[Equation]]] = sums, products, regrouped, elements, without_views, reshaped_once
