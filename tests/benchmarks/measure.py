@@ -128,7 +128,7 @@ def contest(cell: str, size: tuple[int, ...], device: str = "cpu") -> dict[str, 
     given, layer, x = problem(cell, size, device)
     step = library_step(layer, x)
     ours = {name: way(step) for name, way in WAYS.items() if name != "compiled" or device == "cpu"}
-    found = {"by hand": by_hand.opt(cell, given), "naive": by_hand.naive(cell, given)} | ours
+    found = {"NumPy by hand": by_hand.opt(cell, given), "NumPy naive": by_hand.naive(cell, given)} | ours
     if torch is not None:
         found["PyTorch nn"] = peers.torch_layer(cell, given)
     if jax is not None:
@@ -144,13 +144,13 @@ def replay(sizes: list[str]) -> None:
     for size in sizes:
         for cell in CELLS:
             times = rounds(contest(cell, SIZES[size]))
-            report(f"{size} {cell}", times, "by hand")
+            report(f"{size} {cell}", times, "NumPy by hand")
             for name, found in times.items():
-                ratios = [mine / its for mine, its in zip(found, times["by hand"], strict=True)]
+                ratios = [mine / its for mine, its in zip(found, times["NumPy by hand"], strict=True)]
                 rows.setdefault((size, name), []).append(f"{statistics.median(ratios):.2f}")
     print("\n| time over NumPy by hand | | LSTM | GRU | RNN |\n|---|---|---|---|---|")
     for (size, name), cells in rows.items():
-        if name != "by hand":
+        if name != "NumPy by hand":
             print(f"| {size} | {name} | {' | '.join(cells)} |")
 
 
