@@ -1,6 +1,7 @@
 """Many to many, in step: can a network learn to write English, character by character?
 
     python demos/language_model.py                    a minute and a half on two cores
+    python demos/language_model.py --replay           the training step as a program; --compile compiles it
     python demos/language_model.py --text book.txt    any other text
     python demos/language_model.py --resume           go on where Ctrl-C stopped
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from characters import CELLS, LanguageModel, counted_loss, held_out_loss, write
-from lesson import plot_losses, run, score
+from lesson import PROGRAM, as_program, plot_losses, run, score
 from tqdm import tqdm
 
 import tinygrad_seq as ts
@@ -38,6 +39,15 @@ def main(args):
     ts.manual_seed(args.seed)
     model = LanguageModel(len(vocabulary), args.hidden, args.cell).to(args.device)
     reader, optimizer = ts.truncated(model), ts.optim.Adam(model.parameters(), lr=args.lr)
+
+    def update(x, y):
+        loss = nn.cross_entropy(reader(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        ts.optim.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss.item()
+
     step, losses, checks = 0, [], []
     if saved:
         model.load_state_dict(saved["model"])
@@ -58,21 +68,16 @@ def main(args):
     print(f"{len(text):,} characters, {len(vocabulary)} different; a network of "
           f"{sum(p.size for p in model.parameters()):,} numbers: {model}", flush=True)  # fmt: skip
     stop, size = [], args.batch * args.window
+    update = as_program(update, args, "characters", size)
     before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))  # finish the step, then stop
     with tqdm(total=args.steps * size, initial=step * size, unit="char", unit_scale=True, dynamic_ncols=True,
               mininterval=0.5 if sys.stderr.isatty() else 10) as bar:  # fmt: skip
         while step < args.steps and not stop:
             if step % len(windows) == 0:
                 reader.state = None  # the streams are read to their end: from the start again
-            x, y = windows[step % len(windows)]
-            loss = nn.cross_entropy(reader(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            ts.optim.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.lr = args.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
-            optimizer.step()
+            losses.append(update(*windows[step % len(windows)]))
             step += 1
-            losses.append(loss.item())
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
             bar.update(size)
             if step in (args.steps // 20, args.steps // 4, args.steps // 2):
@@ -108,5 +113,5 @@ if __name__ == "__main__":
         text=("", "a text file to learn from (default: Python's reference manual)"), hidden=(256, "size of the state"),
         cell={"flag": "--cell", "choices": CELLS, "default": "gru"}, steps=(1000, "updates of the weights"),
         batch=(16, "streams read side by side"), window=(64, "characters between two updates"),
-        lr=(4e-3, "learning rate at the start; it falls along a cosine"),
+        lr=(4e-3, "learning rate at the start; it falls along a cosine"), **PROGRAM,
         resume={"flag": "--resume", "action": "store_true", "help": "go on from the checkpoint"})  # fmt: skip

@@ -4,14 +4,20 @@ A demo is a function of its settings. `run` reads them, seeds everything, and sa
 """
 
 import argparse
+import statistics
 import sys
 import time
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
 import tinygrad_seq as ts
 
+PROGRAM = {
+    "replay": {"flag": "--replay", "action": "store_true", "help": "run the training step as a program, ts.replay"},
+    "compile": {"flag": "--compile", "action": "store_true", "help": "and that program compiled (extra compile)"},
+}
 INK, ACCENT, GREEN, VIOLET, QUIET = "#2e86ab", "#e4572e", "#3a9d5d", "#7a5195", "#8a949e"
 
 
@@ -28,7 +34,7 @@ def run(main, doc, quick=(), **options):
             default, meaning = given
             shown = f" (default: {default})" if default != "" else ""
             given = {"flag": f"--{option}", "type": type(default), "default": default, "help": meaning + shown}
-        parser.add_argument(given.pop("flag"), **given)
+        parser.add_argument(given["flag"], **{key: x for key, x in given.items() if key != "flag"})
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn by chance (default: 0)")
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:N" (default: cpu)')
     parser.add_argument("--out", type=Path, default=Path("runs") / name, help=f"folder (default: runs/{name})")
@@ -59,26 +65,58 @@ def run(main, doc, quick=(), **options):
     print(f"({wall:.0f} seconds, {processor:.0f} of processor time)")
 
 
-def train(model, loss_of, updates, lr=0.01, weight_decay=0.0, max_norm=1.0, name="training"):
+def as_program(step, args, what="updates", count=1):
+    """Return a training step as --replay or --compile want it; without them, as it is.
+
+    The first four calls are made as before, to say after eight how many times as fast the program is.
+    """
+    if not args.replay and not args.compile:
+        return step
+    from tqdm import tqdm
+
+    program = ts.replay(step, compile=True) if args.compile else ts.replay(step)
+    seconds = []
+
+    def timed(*batch):
+        start = time.perf_counter()
+        result = (step if len(seconds) < 4 else program)(*batch)
+        seconds.append(time.perf_counter() - start)
+        if len(seconds) == 8:
+            before, now = statistics.median(seconds[1:4]), statistics.median(seconds[5:])
+            tqdm.write(f"{count / now:,.0f} {what} a second, {before / now:.1f} times as many as without a program")
+        return result
+
+    return timed
+
+
+def train(
+    model, loss_of, updates, lr=0.01, weight_decay=0.0, max_norm=1.0, name="training", batches=None, program=None
+):
     """Update the weights so many times with Adam, whose learning rate falls along a cosine; return the losses.
 
-    loss_of() is the loss of the next batch. The gradient is clipped to length max_norm.
+    loss_of() is the loss of the next batch; with `batches`, an iterator, it is loss_of(*batch). The gradient is clipped
+    to length max_norm. `program` makes another form of the step, such as `ts.replay`.
     """
     from tqdm import tqdm
 
     optimizer = ts.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     schedule = ts.optim.CosineAnnealingLR(optimizer, updates, 0.02 * lr)
-    losses = []
+    batches, losses = batches or repeat(()), []
+
+    def step(*batch):
+        loss = loss_of(*batch)
+        optimizer.zero_grad()
+        loss.backward()
+        ts.optim.clip_grad_norm_(model.parameters(), max_norm)
+        optimizer.step()
+        return loss.item()
+
+    step = program(step) if program else step
     model.train()
     with tqdm(range(updates), desc=name, leave=False, mininterval=0.5 if sys.stderr.isatty() else 10) as bar:
         for _ in bar:
-            loss = loss_of()
-            optimizer.zero_grad()
-            loss.backward()
-            ts.optim.clip_grad_norm_(model.parameters(), max_norm)
-            optimizer.step()
+            losses.append(step(*next(batches)))
             schedule.step()
-            losses.append(loss.item())
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
     model.eval()
     return losses

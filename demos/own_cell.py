@@ -1,6 +1,7 @@
 """What does it take to try a cell from a paper? Ten lines of equations; the rest is there already.
 
     python demos/own_cell.py                   three quarters of a minute
+    python demos/own_cell.py --replay          the training step as a program; --compile compiles it
 
 The minimal gated unit (Zhou, Wu, Zhang and Zhou, 2016) has one gate, where an LSTM has three. As a map from x_t and
 h_{t-1} to h_t it is run over sequences by `nn.Recurrent`, drawn with its names, checked against finite differences, and
@@ -8,8 +9,11 @@ its gradient split by step, with no further work. Then it is tried on the adding
 1997): two numbers of a sequence are marked, the answer is their sum. A plain RNN tries it, too.
 """
 
+from functools import partial
+from itertools import count
+
 import numpy as np
-from lesson import ACCENT, INK, QUIET, adding, figure, run, score, smooth, train
+from lesson import ACCENT, INK, PROGRAM, QUIET, adding, as_program, figure, run, score, smooth, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -50,6 +54,7 @@ def main(args):
     errors, losses, shares = {}, {}, {}
     x_new, y_new = adding(np.random.default_rng(args.seed + 1), args.steps, 1000)
     x_new = ts.tensor(x_new, device=args.device)
+    batches = (map(partial(ts.tensor, device=args.device), adding(args.rng, args.steps, 32)) for _ in count())
     gated, plain = nn.Recurrent(MinimalGatedUnit(2, args.hidden)), nn.RNN(2, args.hidden)
     for name, recurrent, weight in (
         ("minimal gated unit", gated, gated.cell.gate.weight),
@@ -57,11 +62,8 @@ def main(args):
     ):
         model = Adder(recurrent, args.hidden).to(args.device)
 
-        def loss_of(model=model):
-            x, y = adding(args.rng, args.steps, 32)
-            return nn.mse_loss(model(ts.tensor(x, device=args.device)), ts.tensor(y, device=args.device))
-
-        losses[name] = train(model, loss_of, args.updates, lr=0.01, name=name)
+        losses[name] = train(model, lambda x, y, model=model: nn.mse_loss(model(x), y), args.updates, name=name,
+                             batches=batches, program=partial(as_program, args=args))  # fmt: skip
         answers = model(x_new)
         errors[name] = float(np.mean((answers.numpy() - y_new) ** 2))
         shares[name] = ts.flow.itemize(answers.mean(), weight).norms
@@ -82,4 +84,4 @@ def main(args):
 
 if __name__ == "__main__":
     run(main, __doc__, quick={"updates": 2, "hidden": 4, "steps": 4}, steps=(40, "numbers in a sequence"),
-        hidden=(32, "size of the state"), updates=(700, "updates of the weights"))  # fmt: skip
+        hidden=(32, "size of the state"), updates=(700, "updates of the weights"), **PROGRAM)  # fmt: skip

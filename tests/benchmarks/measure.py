@@ -1,7 +1,8 @@
-"""How fast the library is: against hand-written NumPy (and PyTorch's ops, where it is installed) in the same run.
+"""How fast the library is: beside NumPy written by hand, and PyTorch and JAX where they are installed, in one run.
 
-    python tests/benchmarks/measure.py                     all of it, a few minutes
+    python tests/benchmarks/measure.py                     all of it, half an hour
     python tests/benchmarks/measure.py steps --size tiny   one part, one size
+    python tests/benchmarks/measure.py replay              eager, replayed, compiled, by hand and the peers, as a table
 
 One thread. Competitors take turns in rounds, so that a machine that slows down slows all of them; what is printed is
 the median of the ratios within a round, with its quartiles, and the ratio of the fastest times.
@@ -9,6 +10,8 @@ the median of the ratios within a round, with its quartiles, and the ratio of th
 
 import argparse
 import gc
+import importlib.util
+import inspect
 import os
 import statistics
 import time
@@ -17,23 +20,27 @@ from collections.abc import Callable
 from functools import partial
 
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before NumPy is imported
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ.pop("OPENBLAS_CORETYPE", None)  # these would slow down NumPy's products, but not PyTorch's
+os.environ.pop("OPENBLAS_L2_SIZE", None)
 
 import by_hand
 import numpy as np
+import peers
+from peers import jax, torch
 
 import tinygrad_seq as ts
 from tinygrad_seq.engine.ops import indexing
 
-try:
-    import torch
-except ImportError:
-    torch = None
-else:
-    torch.set_num_threads(1)
-
-SIZES = {"tiny": (32, 1, 16, 16), "small": (64, 16, 32, 64), "medium": (100, 32, 64, 128), "large": (64, 64, 256, 512)}
+SIZES = {
+    "tiny": (32, 1, 16, 16), "small": (64, 16, 32, 64), "medium": (100, 32, 64, 128), "large": (64, 64, 256, 512),
+    "long": (4000, 1, 32, 32),
+}  # fmt: skip
 CELLS = {"lstm": ts.nn.LSTM, "gru": ts.nn.GRU, "rnn": ts.nn.RNN}
 Step = Callable[[], object]
+WAYS: dict[str, Callable[[Step], Step]] = {"eager": lambda step: step, "replayed": ts.replay}
+if "compile" in inspect.signature(ts.replay).parameters and importlib.util.find_spec("numba"):
+    WAYS["compiled"] = partial(ts.replay, compile=True)
 
 
 # ------------------------------------------------------------------------------------------------------------- timing
@@ -74,12 +81,15 @@ def report(what: str, times: dict[str, list[float]], base: str) -> None:
 # ------------------------------------------------------------------------------------------------------ recurrent steps
 
 
-def problem(cell: str, size: tuple[int, ...]) -> tuple[dict[str, np.ndarray], ts.nn.Module, ts.Tensor]:
+def problem(
+    cell: str, size: tuple[int, ...], device: str = "cpu"
+) -> tuple[dict[str, np.ndarray], ts.nn.Module, ts.Tensor]:
     """The same step for everybody: the arrays of the hand-written one, and the layer and input of the library."""
     steps, batch, inputs, hidden = size
     ts.manual_seed(0)
-    layer = CELLS[cell](inputs, hidden)
-    x = ts.tensor(0.1 * np.random.default_rng(0).standard_normal((steps, batch, inputs)), "float32", requires_grad=True)
+    layer = CELLS[cell](inputs, hidden).to(device)
+    values = 0.1 * np.random.default_rng(0).standard_normal((steps, batch, inputs)).astype("float32")
+    x = ts.tensor(values, requires_grad=True, device=device)
     weight_ih, weight_hh = layer.weight_ih_l0.numpy(), layer.weight_hh_l0.numpy()
     given = {"x": x.numpy().copy(), "Wx": weight_ih.T.copy(), "Wh": weight_hh.T.copy()}
     given["b"], bias_hh = layer.bias_ih_l0.numpy().copy(), layer.bias_hh_l0.numpy().copy()
@@ -91,47 +101,57 @@ def problem(cell: str, size: tuple[int, ...]) -> tuple[dict[str, np.ndarray], ts
 
 
 def library_step(layer: ts.nn.Module, x: ts.Tensor, lengths: list[int] | None = None) -> Step:
-    def step() -> None:
+    def step() -> float:
         x.grad = None
         layer.zero_grad()
         out, _ = layer(x, lengths=lengths)
-        (out * out).mean().backward()
+        loss = (out * out).mean()
+        loss.backward()
+        return loss.item()
 
     return step
 
 
-def torch_step(cell: str, given: dict[str, np.ndarray]) -> Step:
-    """The same textbook equations from PyTorch's ops."""
-    tensors = {name: torch.tensor(array, requires_grad=True) for name, array in given.items()}
-    batch, hidden = given["x"].shape[1], given["Wh"].shape[0]
+def check(competitors: dict[str, Step], gradients: Callable[[str, object], dict[str, object]]) -> None:
+    """Let each make one step, and compare the gradients that it leaves with those of the first."""
+    wanted = None
+    for name, step in competitors.items():
+        found = gradients(name, step())
+        wanted = wanted or {key: np.array(found[key]) for key in ("x", "Wh")}
+        for key, right in wanted.items():
+            tolerance = 1e-4 * np.abs(right).max()
+            np.testing.assert_allclose(np.asarray(found[key]), right, rtol=0, atol=tolerance, err_msg=f"{name} {key}")
 
-    def one_step(x, h, c):
-        a, b = x @ tensors["Wx"], h @ tensors["Wh"]
-        if cell == "gru":
-            x_r, x_z, x_n = (a + tensors["b"]).split(hidden, 1)
-            h_r, h_z, h_n = (b + tensors["bh"]).split(hidden, 1)
-            reset, update = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-            new = torch.tanh(x_n + reset * h_n)
-            return new + update * (h - new), c
-        a = a + b + tensors["b"]
-        if cell == "rnn":
-            return torch.tanh(a), c
-        i, f, g, o = a.split(hidden, 1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
 
-    def step() -> None:
-        for tensor in tensors.values():
-            tensor.grad = None
-        h = c = torch.zeros(batch, hidden)
-        outputs = []
-        for x in tensors["x"].unbind(0):
-            h, c = one_step(x, h, c)
-            outputs.append(h)
-        out = torch.stack(outputs)
-        (out * out).mean().backward()
+def contest(cell: str, size: tuple[int, ...], device: str = "cpu") -> dict[str, Step]:
+    """Return all that take part in the race, with gradients that were found equal."""
+    given, layer, x = problem(cell, size, device)
+    step = library_step(layer, x)
+    ours = {name: way(step) for name, way in WAYS.items() if name != "compiled" or device == "cpu"}
+    found = {"NumPy by hand": by_hand.opt(cell, given), "NumPy naive": by_hand.naive(cell, given)} | ours
+    if torch is not None:
+        found["PyTorch nn"] = peers.torch_layer(cell, given)
+    if jax is not None:
+        found["JAX scan"] = peers.jax_scan(cell, given)
+    mine = lambda: {"x": x.grad.numpy(), "Wh": layer.weight_hh_l0.grad.numpy().T}
+    check(found, lambda name, result: mine() if name in ours else result[1])
+    return found
 
-    return step
+
+def replay(sizes: list[str]) -> None:
+    """Eager, replayed and compiled, over NumPy by hand at its best; at the end as a table."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for size in sizes:
+        for cell in CELLS:
+            times = rounds(contest(cell, SIZES[size]))
+            report(f"{size} {cell}", times, "NumPy by hand")
+            for name, found in times.items():
+                ratios = [mine / its for mine, its in zip(found, times["NumPy by hand"], strict=True)]
+                rows.setdefault((size, name), []).append(f"{statistics.median(ratios):.2f}")
+    print("\n| time over NumPy by hand | | LSTM | GRU | RNN |\n|---|---|---|---|---|")
+    for (size, name), cells in rows.items():
+        if name != "NumPy by hand":
+            print(f"| {size} | {name} | {' | '.join(cells)} |")
 
 
 def steps(sizes: list[str]) -> None:
@@ -147,7 +167,7 @@ def steps(sizes: list[str]) -> None:
                 np.testing.assert_allclose(ours_hh, gradients["Wh"], rtol=0, atol=1e-4 * scale)
             competitors = {"naive": naive, "optimised": optimised, "tinygrad_seq": ours}
             if torch is not None:
-                competitors["torch ops"] = torch_step(cell, given)
+                competitors["torch ops"] = peers.torch_ops(cell, given)
             report(f"{size} {cell}", rounds(competitors), "naive")
 
 
@@ -216,17 +236,50 @@ def chain(_: list[str], length: int = 1000) -> None:
 
 
 def memory(_: list[str]) -> None:
-    """What a step adds at its highest, T=1000 B=32 H=128; NumPy's arrays and Python's objects both count."""
+    """What a step holds at its highest, T=1000 B=32 H=128; NumPy's arrays and Python's objects both count.
+
+    So do the buffers that it keeps from step to step; what making it took (the trace of a program) does not.
+    """
     for cell in CELLS:
         given, layer, x = problem(cell, (1000, 32, 128, 128))
-        peaks = []
-        for step in (by_hand.naive(cell, given), library_step(layer, x)):
+        ours = library_step(layer, x)
+        makers = {"naive": partial(by_hand.naive, cell, given), "by hand": partial(by_hand.opt, cell, given)}
+        makers |= {name: partial(way, ours) for name, way in WAYS.items()}
+        peaks = {}
+        for name, make in makers.items():
+            x.grad = None
+            layer.zero_grad()
             gc.collect()
             tracemalloc.start()
+            step = make()
             step()
-            peaks.append(tracemalloc.get_traced_memory()[1] / 2**20)
+            gc.collect()
+            tracemalloc.reset_peak()
+            step()
+            peaks[name] = tracemalloc.get_traced_memory()[1] / 2**20
             tracemalloc.stop()
-        print(f"memory {cell:7} naive {peaks[0]:.0f} MB | tinygrad_seq {peaks[1]:.0f} MB, {peaks[1] / peaks[0]:.2f}")
+            del step
+        print(f"memory {cell:7} " + " | ".join(
+            f"{name} {peak:.0f} MB, {peak / peaks['naive']:.2f} {peak / peaks['by hand']:.2f}"
+            for name, peak in peaks.items()), flush=True)  # fmt: skip
+
+
+def tracing(_: list[str]) -> None:
+    """Seconds until a program is made (its first call, less a later one), B=1 H=32: linear in T?"""
+    for cell in CELLS:
+        for steps in (500, 1000, 2000):
+            _, layer, x = problem(cell, (steps, 1, 32, 32))
+            cells = []
+            for name, way in WAYS.items():
+                step = way(library_step(layer, x))
+                gc.collect()
+                seconds = []
+                for _ in range(2):
+                    start = time.perf_counter()
+                    step()
+                    seconds.append(time.perf_counter() - start)
+                cells.append(f"{name} {seconds[0] - seconds[1]:.2f} s")
+            print(f"tracing {cell:6} T={steps:<6} " + " | ".join(cells[1:]), flush=True)
 
 
 def embedding(_: list[str]) -> None:
@@ -308,13 +361,18 @@ def insight(_: list[str]) -> None:
         report(f"monitor {cell}", rounds({name: partial(ten_steps, way) for name, way in ways.items()}), "clipping")
 
 
-PARTS = {part.__name__: part for part in (steps, options, chain, memory, checkpoints, embedding, length, insight)}
+PARTS = {
+    part.__name__: part
+    for part in (steps, options, replay, chain, memory, tracing, checkpoints, embedding, length, insight)
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], help="which figures (default: all)")
     parser.add_argument("--size", nargs="*", choices=list(SIZES), default=list(SIZES), help="of the recurrent steps")
     arguments = parser.parse_args()
-    print(f"NumPy {np.__version__}, PyTorch {torch.__version__ if torch is not None else 'not installed'}, one thread")
+    versions = [f"{name} {'not installed' if found is None else found.__version__}"
+                for name, found in (("NumPy", np), ("PyTorch", torch), ("JAX", jax))]  # fmt: skip
+    print(", ".join([*versions, "one thread"]))
     for name in arguments.part or PARTS:
         PARTS[name](arguments.size)
