@@ -1,11 +1,14 @@
 """A program: equations as the text of a Python function over `xp`, as a person would write it."""
 
+import builtins
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_seq.replay.compiled import module_of
+from tinygrad_seq.replay.element_loop import ElementLoop, NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
@@ -18,13 +21,21 @@ from tinygrad_seq.replay.together import PASSES, Pass
 class Program(Expressions):
     """The text of a tape, and the function that it says: `step(xp, *given)` returns the values that are asked for."""
 
-    def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str]) -> None:
+    def __init__(
+        self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False
+    ) -> None:
         super().__init__()
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
         equations = done_together(tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
+        self.shapes = shapes_of(tape) | {each.made: each.shape for each in equations}
+        for loop in statements:
+            if isinstance(loop, Loop):
+                self.shapes.update((n, body.shape) for body, made in zip(loop.body, loop.made) for n in made)
+        self.functions: list[str] = []  # of compiled loops
+        self.arrays: set[str] = set()  # series that are arrays
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
         self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
@@ -43,14 +54,31 @@ class Program(Expressions):
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
         for self.now, statement in enumerate(statements):
-            written = LoopText(self, statement).lines() if isinstance(statement, Loop) else self.line(statement)
+            written = self.loop_lines(statement, compile) if isinstance(statement, Loop) else self.line(statement)
             lines += [f"    {line}" for line in written]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
-        self.source = "\n".join([*lines, ""])
+        text = "\n".join([*lines, ""])
+        self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
-        exec(compile(self.source, "<replay>", "exec"), space)
+        if self.functions:
+            space.update(vars(module_of(self.functions, self.dtype)))
+        exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
+
+    def loop_lines(self, loop: Loop, compile: bool) -> list[str]:
+        """Return the lines of a loop: of arrays, or the call of a function of loops over elements, if it has that form."""
+        if not compile:
+            return list(LoopText(self, loop).lines())
+        before = dict(self.space), dict(self.literals)
+        try:
+            elements = ElementLoop(self, loop)
+            lines = list(elements.lines())
+            self.dtype = elements.dtype
+        except NoElements as error:
+            self.space, self.literals = before
+            return [f"# not compiled: {error} has no form over elements", *LoopText(self, loop).lines()]
+        return lines
 
     def name_given(self, tape: Tape) -> None:
         """Name what the program is given: by the end of where it is, if nothing else ends so."""
@@ -113,8 +141,10 @@ class Program(Expressions):
         """Return the texts of values, with those of one list together."""
         texts, at = [], 0
         while at < len(numbers):
-            end = at + 2
-            while end <= len(numbers) and (way := self.along(numbers[at:end])) and abs(way.step) == 1:
+            end, way = at + 2, self.along(numbers[at : at + 2])
+            while way and abs(way.step) == 1 and end <= len(numbers) and self.along(numbers[end - 2 : end]) == Moving(
+                way.start + way.step * (end - 2 - at), way.step
+            ):
                 end += 1
             if end - at > 3:
                 texts.append("*" + self.run(numbers[at], numbers[end - 2]))
@@ -123,6 +153,17 @@ class Program(Expressions):
                 texts.append(self.read(Ref(numbers[at]))[0])
                 at += 1
         return ", ".join(texts)
+
+    def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
+        """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""
+        parts = equation.args[0] if equation.function in ("stack", "concatenate") and equation.args[1:] == (0,) else ()
+        numbers = [part.number for part in parts if isinstance(part, Ref)]
+        if len(numbers) > 1 and all(self.series.get(n, ("", 0))[0] in self.arrays for n in numbers):
+            way = self.along(numbers)
+            if way is not None and abs(way.step) == 1:
+                whole = self.run(numbers[0], numbers[-1])
+                return (whole if equation.function == "stack" else f"{whole}.reshape({equation.shape})"), ATOM
+        return super().text(equation, read)
 
     def run(self, first: int, last: int) -> str:
         """Return the text of neighbouring values in the list of a loop."""
@@ -139,15 +180,20 @@ class Program(Expressions):
         return name, f"{name} = [{self.listed(x.numbers)}]"
 
 
+def shapes_of(tape: Tape) -> dict[int, tuple[int, ...]]:
+    """Return the shapes of what a program is given."""
+    shapes = {source.number: source.shape for source in tape.sources}
+    return shapes | {number: array.shape for number, array in tape.constants.items()}
+
+
 def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twins: dict[int, int]) -> list[Equation]:
     """Return the equations after all passes; what is computed twice then is computed once."""
-    shapes = {source.number: source.shape for source in tape.sources}
-    shapes.update((number, array.shape) for number, array in tape.constants.items())
+    shapes = shapes_of(tape)
     time: dict[int, int] = {}
     for improve in PASSES:
-        equations, more = without_repeats(improve(Pass(equations, shapes, tape.new, time)))
-        twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)
-        equations = without_unread(equations, [twins.get(number, number) for number in outputs])
+        equations = without_unread(improve(Pass(equations, shapes, tape.new, time)), outputs)
+    equations, more = without_repeats(equations)
+    twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)
     return equations
 
 

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from tinygrad_seq.replay.compiled import check_numba
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.tape import TraceError
@@ -20,8 +21,8 @@ class Replay(Generic[P, R]):
     `source` is the text of the program that ran last, a Python function over `xp`, which is NumPy or CuPy.
     """
 
-    def __init__(self, function: Callable[P, R]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[P, R], compile: bool = False) -> None:
+        self.function, self.compile = function, compile
         self.calls: dict[Any, list[TracedCall]] = {}
         self.last: TracedCall | None = None
         self.traces = 0
@@ -38,7 +39,7 @@ class Replay(Generic[P, R]):
                 self.last = call
                 return result  # type: ignore[no-any-return]
         try:
-            call = TracedCall(self.function, given)
+            call = TracedCall(self.function, given, self.compile)
         except TraceError:
             if not any(call.holds() for call in known):
                 raise
@@ -56,21 +57,34 @@ class Replay(Generic[P, R]):
     @property
     def source(self) -> str:
         """Return the text of the program that ran last."""
+        return self.ran_last().program.source
+
+    @property
+    def array_source(self) -> str:
+        """Return that text over whole arrays, which is shorter where loops are compiled."""
+        call = self.ran_last()
+        return call.array_source or call.program.source
+
+    def ran_last(self) -> TracedCall:
+        """Return the kind of call that ran last."""
         if self.last is None:
             raise RuntimeError("replay: the function has not been called yet: call it first, then read .source")
-        return self.last.program.source
+        return self.last
 
 
-def replay(function: Callable[P, R]) -> Replay[P, R]:
+def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     """Return a function as a program: it is traced at its first call, and later calls run array code without a graph.
 
     The function is an ordinary training step, or any other: forward, `backward()`, clipping, an optimiser's step. What
     it returns (Tensors, in tuples, lists and dicts; a number by `.item()`) and what it changes (parameters, gradients,
     the state of optimisers, of `ts.truncated` and of the caller's own objects) is what the function itself would
-    return and change, bit for bit. Read anew at every call: arguments that are Tensors or arrays, all Tensors that the
+    return and change. Read anew at every call: arguments that are Tensors or arrays, all Tensors that the
     function reaches, learning rates and other options, draws of dropout. Another shape, dtype or Python argument,
     another setting of a model (`.eval()`), and a check that comes out otherwise (an id out of range, a norm that is not
-    finite) trace again. Raises TraceError, and changes nothing, for what has no program form: numbers that Python
+    finite) trace again. Products of all steps with one matrix are one product, and sums over time one sum, so numbers
+    agree with those of the graph to rounding. With `compile=True` the loops over time are compiled by Numba (the extra
+    `compile`), which pays where steps are small: `source` is what is compiled, `array_source` the shorter text over
+    arrays. The first call takes seconds then; machine code is kept in a cache on disk. Raises TraceError, and changes nothing, for what has no program form: numbers that Python
     computes with, `.numpy()`, lists that grow, arrays that are others at every call.
 
     >>> import tinygrad_seq as ts
@@ -91,4 +105,6 @@ def replay(function: Callable[P, R]) -> Replay[P, R]:
     """
     if not callable(function):
         raise TypeError(f"replay: expected a function, got {type(function).__name__} {function!r:.60}")
-    return Replay(function)
+    if compile:
+        check_numba()
+    return Replay(function, compile)

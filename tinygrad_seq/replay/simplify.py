@@ -21,9 +21,11 @@ def refs(x: Any) -> Iterator[int]:
             yield from refs(part)
 
 
-def read_by(equation: Equation) -> Iterator[int]:
-    """Yield the values that an equation reads."""
-    return refs((equation.args, *equation.options.values()))
+def read_by(equation: Equation) -> tuple[int, ...]:
+    """Return the values that an equation reads."""
+    if equation.reads is None:
+        equation.reads = tuple(refs((equation.args, *equation.options.values())))
+    return equation.reads
 
 
 def renamed(x: Any, names: dict[int, int]) -> Any:
@@ -50,20 +52,16 @@ def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict
     first: dict[Any, int] = {}
     kept = []
     for equation in equations:
-        args = renamed(equation.args, names)
-        options = {key: renamed(x, names) for key, x in equation.options.items()}
-        key = equation.function, key_of(args), *((name, key_of(x)) for name, x in options.items())
-        if key in first and read_by_any(args):
+        if not names.keys().isdisjoint(read_by(equation)):
+            options = {key: renamed(x, names) for key, x in equation.options.items()}
+            equation = replace(equation, args=renamed(equation.args, names), options=options)
+        key = equation.function, key_of(equation.args), *((name, key_of(x)) for name, x in equation.options.items())
+        if key in first and read_by(equation):  # zeros that are made twice may be two states
             names[equation.made] = first[key]
         else:
             first[key] = equation.made
-            kept.append(replace(equation, args=args, options=options))
+            kept.append(equation)
     return kept, names
-
-
-def read_by_any(args: Any) -> bool:
-    """Tell whether there is a value among arguments: zeros that are made twice may be two states."""
-    return next(refs(args), None) is not None
 
 
 def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Equation]:

@@ -40,6 +40,7 @@ class Equation:
     options: dict[str, Any]
     shape: tuple[int, ...] = ()
     dtype: Any = None
+    reads: tuple[int, ...] | None = field(default=None, init=False, repr=False, compare=False)  # see `read_by`
 
 
 @dataclass(slots=True)

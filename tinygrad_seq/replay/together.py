@@ -8,7 +8,7 @@ Sums are rounded in another order, so results agree with those of the graph to r
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +54,8 @@ class Pass:
 
     def result(self) -> list[Equation]:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
+        if not self.instead:
+            return self.equations
         new = [made for each in self.equations for made in self.instead.get(each.made, [each])]
         return in_order(new, lambda equation: (equation.made,), read_by) or self.equations
 
@@ -238,38 +240,45 @@ def is_view_of(work: Pass, x: Any) -> bool:
 
 def elements(work: Pass) -> list[Equation]:
     """Compute elementwise on all of x where that is done on every x[t]."""
-    lanes: dict[int, tuple[Any, int]] = {}  # of a value: what it is of which arrays at t, and t
-    groups: dict[Any, dict[int, Equation]] = defaultdict(dict)
-    sizes: dict[Any, int] = {}
+    numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
+    lanes: dict[int, tuple[int, int]] = {}  # of a value: which of these it is, and t
+    sizes: dict[int, int] = {}
+    wholes: dict[int, Ref] = {}
+    groups: dict[int, dict[int, Equation]] = defaultdict(dict)
     for equation in work.equations:
         view = work.view(equation.made)
         if view is not None:
-            lanes[equation.made] = view
-            sizes[view[0]] = work.shapes[view[0].number][0]
+            kind = numbers.setdefault(view[0], len(numbers))
+            wholes[kind], sizes[kind] = view[0], work.shapes[view[0].number][0]
+            lanes[equation.made] = kind, view[1]
         elif equation.function in ELEMENTWISE or is_part(equation):
-            of = [lanes.get(x.number) if isinstance(x, Ref) else None for x in equation.args]
-            inner = [x.number for x, lane in zip(equation.args, of) if lane]
-            steps = {(lane[1], sizes[lane[0]]) for lane in of if lane}
-            if len(steps) == 1 and {len(work.shapes[n]) for n in inner} == {len(equation.shape)}:
+            of = [lanes[n] for n in read_by(equation) if n in lanes]
+            steps = {(t, sizes[kind]) for kind, t in of}
+            ranks = {len(work.shapes[n]) for n in read_by(equation) if n in lanes}
+            if len(steps) == 1 and ranks == {len(equation.shape)}:
                 ((t, size),) = steps
-                whats = (lane[0] if lane else key_of(x) for x, lane in zip(equation.args, of))
-                key = equation.function, *whats, equation.shape, str(equation.dtype)
-                lanes[equation.made] = key, t
-                sizes[key] = size
-                groups[key][t] = equation
-    wholes: dict[Any, Ref] = {}
-    for key, group in groups.items():
-        first, size = next(iter(group.values())), sizes[key]
-        of = [lanes.get(x.number) if isinstance(x, Ref) else None for x in first.args]
-        known = all(isinstance(lane[0], Ref) or lane[0] in wholes for lane in of if lane)
+                whats = (lanes[x.number][0] if is_in(x, lanes) else key_of(x) for x in equation.args)
+                key = equation.function, *whats, equation.shape, equation.dtype
+                kind = numbers.setdefault(key, len(numbers))
+                sizes[kind] = size
+                lanes[equation.made] = kind, t
+                groups[kind][t] = equation
+    for kind, group in groups.items():
+        first, size = next(iter(group.values())), sizes[kind]
+        known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
         if len(group) == size >= least and known:
-            args = [x if lane is None else wholes.get(lane[0], lane[0]) for x, lane in zip(first.args, of)]
+            args = [wholes[lanes[x.number][0]] if is_in(x, lanes) else x for x in first.args]
             if is_part(first):
                 args[1] = slice(None), *args[1]
             work.at(first.made)
-            wholes[key] = work.make(first.function, (size, *first.shape), first.dtype, *args, **first.options)
-            take_apart(work, wholes[key], [group[t] for t in range(size)])
+            wholes[kind] = work.make(first.function, (size, *first.shape), first.dtype, *args, **first.options)
+            take_apart(work, wholes[kind], [group[t] for t in range(size)])
     return work.result()
+
+
+def is_in(x: Any, values: Container[int]) -> bool:
+    """Tell whether an argument is one of some values."""
+    return isinstance(x, Ref) and x.number in values
 
 
 def is_part(equation: Equation) -> bool:
@@ -295,8 +304,9 @@ def reshaped_once(work: Pass) -> list[Equation]:
     for equation in work.equations:
         inner = work.of(equation.args[0]) if equation.function == "reshape" else None
         if inner is not None and inner.function == "reshape":
-            equation.args = inner.args[0], *equation.args[1:]
-    return work.equations
+            work.at(equation.made)
+            work.here.append(replace(equation, args=(inner.args[0], *equation.args[1:])))
+    return work.result()
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = sums, products, regrouped, elements, without_views, reshaped_once

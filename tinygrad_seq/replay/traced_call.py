@@ -19,14 +19,15 @@ Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a
 class TracedCall:
     """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
 
-    def __init__(self, function: Callable[..., Any], given: Given) -> None:
+    def __init__(self, function: Callable[..., Any], given: Given, compile: bool = False) -> None:
         self.places = Places(function, *given.others)
         self.arrays = given.arrays
         self.outputs: list[int] = []
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given)
         self.check_again(tape, Tape(), function, given)
-        self.program = Program(tape, self.outputs, self.names)
+        self.array_source = Program(tape, self.outputs, self.names).source if compile else None
+        self.program = Program(tape, self.outputs, self.names, compile)
         self.reads = [source.read for source in self.program.given]
         self.xp, self.surroundings = tape.xp, Surroundings(self.places, [place for place, _ in self.effects])
 

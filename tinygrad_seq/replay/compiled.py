@@ -1,0 +1,51 @@
+"""Compile loops over elements with Numba, once on a machine: the machine code is kept in a cache on disk."""
+
+import hashlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+HEAD = '''"""Loops of a replayed function, written and compiled by tinygrad_seq."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from tinygrad_seq.replay.vector_math import functions
+
+exp, log, tanh = (getattr(functions("{dtype}"), name) for name in ("exp", "log", "tanh"))
+compiled = njit(error_model="numpy", fastmath={{"contract"}}, cache=True)
+'''
+
+
+def check_numba() -> None:
+    """Raise where Numba, or what its products of matrices need, is not installed."""
+    missing = [name for name in ("numba", "scipy") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"replay: compile=True needs {' and '.join(missing)}: install it with pip install 'tinygrad-seq[compile]', "
+            "or leave compile=True out"
+        )
+
+
+def module_of(functions: list[str], dtype: str) -> ModuleType:
+    """Return a module with these functions, compiled at their first call or read from the cache."""
+    text = "\n\n".join([HEAD.format(dtype=dtype), *(f"@compiled\n{function}" for function in functions)]) + "\n"
+    own = (Path(__file__).with_name("vector_math.py").read_bytes(), text.encode())
+    name = f"tinygrad_seq_{hashlib.sha256(b''.join(own)).hexdigest()[:20]}"
+    if name not in sys.modules:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_seq"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.py"
+        if not path.exists():
+            new = path.with_suffix(f".{os.getpid()}")
+            new.write_text(text)
+            new.replace(path)  # at once, beside another process that does the same
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
