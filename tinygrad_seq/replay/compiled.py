@@ -4,8 +4,12 @@ import hashlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from tinygrad_seq.engine.backend import host
 
 HEAD = '''"""Loops of a replayed function, written and compiled by tinygrad_seq."""
 
@@ -49,3 +53,12 @@ def module_of(functions: list[str], dtype: str) -> ModuleType:
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
+
+
+def on_contiguous(module: ModuleType) -> dict[str, Any]:
+    """Return the loops of a module, which copy an array first that has gaps: products of matrices are slow on these."""
+
+    def wrapped(loop: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arrays: loop(*map(host.ascontiguousarray, arrays))
+
+    return {name: wrapped(loop) for name, loop in vars(module).items() if name.startswith("loop")}

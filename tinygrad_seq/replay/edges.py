@@ -8,7 +8,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Uneven, is_view, leaves, made_by, read_outside
+from tinygrad_seq.replay.loops import (
+    Carried,
+    Item,
+    Local,
+    Loop,
+    Moving,
+    Part,
+    Uneven,
+    is_view,
+    leaves,
+    made_by,
+    read_outside,
+)
 from tinygrad_seq.replay.simplify import key_of
 from tinygrad_seq.replay.tape import Equation, Ref
 
@@ -100,7 +112,7 @@ class Edge:
                 done.add(position)
 
     def search(self, readers: dict[int, list[Equation]]) -> None:
-        """Find the equations of positions that are not found yet, by what they read; series go on evenly if they can."""
+        """Find equations of other positions, by what they read; first those with which series go on evenly."""
         self.even = self.searching = True
         while True:
             found = [position for position in range(len(self.loop.body)) if self.find(position, readers)]
@@ -112,13 +124,14 @@ class Edge:
         """Find the equation of a position, if it is not found yet."""
         if position in self.role or position in self.zero:
             return False
-        read = next((self.value(x) for x in leaves(self.loop.body[position].args) if isinstance(x, Local | Carried | Item)), None)
+        inner = (x for x in leaves(self.loop.body[position].args) if isinstance(x, Local | Carried | Item))
+        read = next(map(self.value, inner), None)
         free = (found for found in readers.get(read, ()) if found.made in self.maker) if read is not None else ()
         taken = set(self.role.values())
         return any(found.made not in taken and self.tried(self.fit, position, found) for found in free)
 
     def value(self, x: Local | Carried | Item) -> int | None:
-        """Return the value of a position in this step, of what is carried into it, or of a series that goes on evenly."""
+        """Return the value of a position in this step, of what is carried into it, or of an even series."""
         if isinstance(x, Item):
             near, far = self.ends(x)
             return near + (near - far)
@@ -160,7 +173,8 @@ class Edge:
 
         body = [replace(equation, args=said(equation.args)) for equation in loop.body]
         for position, equation in enumerate(loop.body):
-            if position not in self.role and (equation.function == "expect" or any(map(is_moving, leaves(equation.args)))):
+            needed = equation.function == "expect" or any(map(is_moving, leaves(equation.args)))
+            if needed and position not in self.role:
                 raise Uneven
         starts = loop.starts
         if first:

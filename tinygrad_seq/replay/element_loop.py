@@ -5,18 +5,21 @@ of the innermost loop that reads it. Each such loop writes one buffer, so that L
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.expressions import ATOM
 from tinygrad_seq.replay.loop_text import LoopText
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, leaves
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part
+from tinygrad_seq.replay.nest import Nest, indexed, plus, written
 from tinygrad_seq.replay.tape import Equation, Ref
 from tinygrad_seq.replay.together import TRANSPOSED
 
 FORMS = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "negative": "-{}",
     "tanh": "tanh({})", "exp": "exp({})", "log": "log({})", "sqrt": "math.sqrt({})", "absolute": "abs({})",
+    "abs": "abs({})", "clip": "{0} if {0} != {0} else min(max({0}, {1}), {2})",
     "sin": "math.sin({})", "cos": "math.cos({})", "where": "{1} if {0} else {2}", "sign": "np.sign({})",
     "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
     "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
@@ -25,6 +28,7 @@ FORMS = {
 VIEWS = frozenset({"getitem", "reshape", "transpose", "swapaxes", "broadcast_to", "ascontiguousarray", "copy"})
 WHOLE = frozenset({"dot", "sum", "concatenate"})
 Index = tuple[tuple[str, int], ...]  # of an element: a variable and what is added to it, in every dimension
+Shape = tuple[int, ...]
 
 
 class NoElements(Exception):  # noqa: N818 (no error: the loop stays as it is)
@@ -38,7 +42,8 @@ class ElementLoop(LoopText):
         super().__init__(program, loop)
         dtypes = {body.dtype.name for body in loop.body if body.dtype is not None and body.dtype.kind == "f"}
         for body in loop.body:
-            if body.function not in FORMS and body.function not in VIEWS and body.function not in WHOLE:
+            known = body.function in FORMS or body.function in VIEWS or body.function in WHOLE
+            if not known or not body.options.keys() <= ({"axis", "keepdims"} if body.function == "sum" else set()):
                 raise NoElements(body.function)
         if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
             raise NoElements(f"arithmetic in {', '.join(sorted(dtypes))}")
@@ -63,7 +68,7 @@ class ElementLoop(LoopText):
         body = self.loop.body[x.position] if isinstance(x, Local) else None
         return body.args[0] if body and (body.function, body.args[1:]) in TRANSPOSED else x
 
-    # ------------------------------------------------------------------------------------------------------ the function
+    # --------------------------------------------------------------------------------------------------- the function
 
     def lines(self) -> Iterator[str]:
         """Yield the line that calls the function, which is added to the program's, and say how its values are read."""
@@ -76,7 +81,7 @@ class ElementLoop(LoopText):
         self.longer = {i for i in series if i in loop.starts}
         head: list[str] = []
         for i, made in self.names.items():
-            shape, kind = loop.body[i].shape, loop.body[i].dtype.name.replace("bool", "bool_")
+            shape, kind = loop.body[i].shape, kind_of(loop.body[i])
             if i in series:
                 shape = loop.count + (i in self.longer), *shape
             head.append(f"{made} = np.empty({shape}, np.{kind})")
@@ -92,6 +97,8 @@ class ElementLoop(LoopText):
         self.flush()
         self.body += [f"{made}, {made}_next = {made}_next, {made}" for i, made in self.names.items() if self.rolls(i)]
         returned = [self.names[i] for i, numbers in self.kept.items() if numbers]
+        if not returned:
+            raise NoElements("a loop of which nothing is read")
         time = [] if (self.start, self.by) == (0, 1) else [f"t = {self.start} {'+' if self.by > 0 else '-'} k"]
         first = "t" if not time else "k"
         self.body = [line.replace("<k>", first) for line in self.body]
@@ -103,8 +110,7 @@ class ElementLoop(LoopText):
             f"    return {', '.join(returned)}",
         ]))  # fmt: skip
         yield from self.series
-        arguments = ", ".join(f"xp.ascontiguousarray({text})" for text in self.given.values())
-        yield f"{', '.join(returned)} = {name}({arguments})" if returned else f"{name}({arguments})"
+        yield f"{', '.join(returned)} = {name}({', '.join(self.given.values())})"
         for i, numbers in self.kept.items():
             if i in series:
                 offset = int(i in self.longer)
@@ -155,15 +161,16 @@ class ElementLoop(LoopText):
         is_series = in_series and in_series != [self.loop.made[x.position][-1]]
         return name, [plus("<k>", int(x.position in self.longer))] if is_series else []
 
-    def shape(self, x: Any) -> tuple[int, ...]:
+    def shape(self, x: Any) -> Shape:
         """Return the shape of a value in one step."""
         if isinstance(x, Local | Carried):
             return self.loop.body[x.position].shape
+        shapes: dict[int, Shape] = self.program.shapes
         if isinstance(x, Part):
-            return self.program.shapes[x.whole.number][1:]
-        return self.program.shapes[x.numbers[0] if isinstance(x, Item) else x.number]
+            return shapes[x.whole.number][1:]
+        return shapes[x.numbers[0] if isinstance(x, Item) else x.number]
 
-    # -------------------------------------------------------------------------------------------------------- statements
+    # ----------------------------------------------------------------------------------------------------- statements
 
     def store(self, i: int, equation: Equation) -> None:
         """Write the lines that compute the value of a position."""
@@ -177,13 +184,13 @@ class ElementLoop(LoopText):
             for part in equation.args[0]:
                 shape = self.shape(part)
                 offsets = [offset if dimension == axis % len(shape) else 0 for dimension in range(len(shape))]
-                self.nest(shape, name, at, offsets, lambda nest, index, part=part, shape=shape: self.element(nest, part, index, shape))
+                self.nest(shape, name, at, offsets, partial(self.element, x=part, shape=shape))
                 offset += shape[axis]
         elif equation.function == "sum":
             self.total(i, equation)
         else:
             shape = equation.shape
-            self.nest(shape, name, at, [0] * len(shape), lambda nest, index: self.computed(nest, equation, index))
+            self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
 
     def matrix(self, x: Any) -> str:
         """Return the text of an operand of a product."""
@@ -195,25 +202,26 @@ class ElementLoop(LoopText):
         self.flush()
         x, shape = equation.args[0], self.shape(equation.args[0])
         axis = equation.options.get("axis")
-        axes = range(len(shape)) if axis is None else [a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
+        asked = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = [each % len(shape) for each in asked]
         stays = bool(equation.options.get("keepdims"))
         name, at = self.place(Local(i))
-        self.body.append(f"{indexed(name, [*at, '...'])} = 0" if equation.shape else f"{indexed(name, at or ['()'])} = 0")
+        self.body.append(f"{indexed(name, [*at, '...'] if equation.shape else at or ['()'])} = 0")
         nest = Nest(shape)
         index = tuple((variable, 0) for variable in nest.variables)
         value = self.element(nest, x, index, shape)
         to = [("0" if k in axes else variable) for k, variable in enumerate(nest.variables) if stays or k not in axes]
         nest.lines.append(f"{indexed(name, [*at, *to] or ['()'])} += {value}")
-        self.body += nest.text()
+        self.body += written([nest])
 
-    def nest(self, shape: tuple[int, ...], name: str, at: list[str], offsets: list[int], value: Callable[..., str]) -> None:
+    def nest(self, shape: Shape, name: str, at: list[str], offsets: list[int], value: Callable[..., str]) -> None:
         """Add a loop over elements that writes a buffer."""
         if self.nests and self.nests[0].shape[:-1] != shape[:-1]:
             self.flush()
         nest = Nest(shape)
         nest.at_once = {each.target for each in self.nests}
         index = tuple((variable, 0) for variable in nest.variables)
-        text = value(nest, index)
+        text = value(nest, index=index)
         if nest.other_rows:  # reads rows of another buffer that are not written yet
             self.flush()
         to = [plus(variable, offset) for variable, offset in zip(nest.variables, offsets)]
@@ -223,28 +231,12 @@ class ElementLoop(LoopText):
 
     def flush(self) -> None:
         """Write the loops over elements that are waiting, those over the same rows together."""
-        if self.nests:
-            rows: dict[str, str] = {}
-            names = {}
-            first = self.nests[0]
-            depth = max(len(first.shape) - 1, 0)
-            lines = []
-            for nest in self.nests:
-                for row, short in nest.rows.items():
-                    names[id(nest), short] = rows.setdefault(row, f"r{len(rows)}")
-            for nest in self.nests:
-                renames = {short: names[id(nest), short] for short in nest.rows.values()}
-                inner = [replaced(line, renames) for line in nest.lines]
-                lines += [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in inner)] if nest.shape else inner
-            for k in range(depth):
-                self.body.append("    " * k + f"for {first.variables[k]} in range({first.shape[k]}):")
-            self.body += ["    " * depth + f"{short} = {row}" for row, short in rows.items()]
-            self.body += ["    " * depth + line for line in lines]
-            self.nests = []
+        self.body += written(self.nests)
+        self.nests = []
 
-    # ---------------------------------------------------------------------------------------------------------- elements
+    # ------------------------------------------------------------------------------------------------------- elements
 
-    def element(self, nest: "Nest", x: Any, index: Index, shape: tuple[int, ...]) -> str:
+    def element(self, nest: "Nest", x: Any, index: Index, shape: Shape) -> str:
         """Return the text of one element of an argument, at an index into that shape, to which it is broadcast."""
         if not isinstance(x, Ref | Local | Carried | Item | Part):
             return self.number(x)
@@ -254,7 +246,8 @@ class ElementLoop(LoopText):
         if isinstance(x, Local) and x.position not in self.stored:
             return self.computed(nest, self.loop.body[x.position], index)
         name, at = self.place(x)
-        if isinstance(x, Local) and name in nest.at_once and [v for v, _ in index[:-1]] != nest.variables[: len(index) - 1]:
+        rows = [variable for variable, _ in index[:-1]]
+        if isinstance(x, Local) and name in nest.at_once and rows != nest.variables[: len(rows)]:
             nest.other_rows = True
         return nest.load(name, [*at, *(plus(*each) for each in index)])
 
@@ -263,7 +256,7 @@ class ElementLoop(LoopText):
         if type(x) in modules and not x.ndim:
             x = x.item()
         if type(x) is float:
-            return f"np.{self.dtype}({x!r})" if abs(x) < host.inf else f"np.{self.dtype}(np.{x!r})".replace("-inf", "inf) * (-1")
+            return f"np.{self.dtype}({x!r})" if abs(x) < host.inf else f'np.{self.dtype}(float("{x}"))'
         if type(x) in (int, bool):
             return repr(x)
         raise NoElements(f"an argument {type(x).__name__}")
@@ -276,7 +269,7 @@ class ElementLoop(LoopText):
             if function == "power" and equation.args[1] in (2, 2.0):
                 return nest.named(f"{parts[0]} * {parts[0]}")
             text = FORMS[function].format(*parts)
-            return nest.named(f"np.{equation.dtype.name.replace('bool', 'bool_')}({text})" if function == "astype" else text)
+            return nest.named(f"np.{kind_of(equation)}({text})" if function == "astype" else text)
         shape = self.shape(x)
         if function == "broadcast_to" or function in ("ascontiguousarray", "copy"):
             return self.element(nest, x, index, equation.shape)
@@ -295,7 +288,7 @@ class ElementLoop(LoopText):
             return self.element(nest, x, tuple(("0", 0) if size == 1 else left.pop(0) for size in shape), shape)
         return self.element(nest, x, self.part(equation, index, shape), shape)
 
-    def part(self, equation: Equation, index: Index, shape: tuple[int, ...]) -> Index:
+    def part(self, equation: Equation, index: Index, shape: Shape) -> Index:
         """Return where in x an element of x[a:b, c, ...] is."""
         asked = equation.args[1] if isinstance(equation.args[1], tuple) else (equation.args[1],)
         left, found = list(index), []
@@ -312,60 +305,9 @@ class ElementLoop(LoopText):
         return (*found, *left)
 
 
-class Nest:
-    """Loops over the elements of a buffer: rows of arrays that are read get a name, and so does every value."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-        self.variables = [*"abcdefgh"[: len(shape) - 1], "j"] if shape else []
-        self.rows: dict[str, str] = {}
-        self.lines: list[str] = []
-        self.known: dict[str, str] = {}
-        self.target = ""
-        self.at_once: set[str] = set()
-        self.other_rows = False
-
-    def load(self, name: str, at: list[str]) -> str:
-        """Return the text of an element of an array."""
-        if not at:
-            return f"{name}[()]"
-        if len(at) == 1:
-            return f"{name}[{at[0]}]"
-        short = self.rows.setdefault(indexed(name, at[:-1]), f"§{len(self.rows)}§")
-        return f"{short}[{at[-1]}]"
-
-    def named(self, text: str) -> str:
-        """Return a name for a value that is computed."""
-        if text not in self.known:
-            self.known[text] = f"x{len(self.known)}"
-            self.lines.append(f"{self.known[text]} = {text}")
-        return self.known[text]
-
-    def text(self) -> Iterator[str]:
-        """Yield the lines."""
-        for depth, (variable, size) in enumerate(zip(self.variables, self.shape)):
-            yield "    " * depth + f"for {variable} in range({size}):"
-        names = {short: row for row, short in self.rows.items()}
-        yield from ("    " * len(self.shape) + replaced(line, names) for line in self.lines)
-
-
-def replaced(line: str, names: dict[str, str]) -> str:
-    """Return a line with other names in it."""
-    for name, other in names.items():
-        line = line.replace(name, other)
-    return line
-
-
-def indexed(name: str, at: list[str]) -> str:
-    """Return the text of a part of an array."""
-    return f"{name}[{', '.join(at)}]" if at else name
-
-
-def plus(variable: str, offset: int) -> str:
-    """Return the text of an index."""
-    if variable == "0":
-        return str(offset)
-    return variable if not offset else f"{variable} + {offset}"
+def kind_of(equation: Equation) -> str:
+    """Return the name of a dtype in NumPy."""
+    return str(equation.dtype.name).replace("bool", "bool_")
 
 
 def is_kind(x: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_seq.replay.compiled import module_of
+from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.element_loop import ElementLoop, NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.loop_text import LoopText
@@ -34,7 +34,8 @@ class Program(Expressions):
         for loop in statements:
             if isinstance(loop, Loop):
                 self.shapes.update((n, body.shape) for body, made in zip(loop.body, loop.made) for n in made)
-        self.functions: list[str] = []  # of compiled loops
+        self.functions: list[str] = []  # of compiled loops, and the dtype that they compute in
+        self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
@@ -62,19 +63,21 @@ class Program(Expressions):
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
-            space.update(vars(module_of(self.functions, self.dtype)))
+            space.update(on_contiguous(module_of(self.functions, self.dtype)))
         exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
 
     def loop_lines(self, loop: Loop, compile: bool) -> list[str]:
-        """Return the lines of a loop: of arrays, or the call of a function of loops over elements, if it has that form."""
+        """Return the lines of a loop over arrays, or the call of a function of loops over elements."""
         if not compile:
             return list(LoopText(self, loop).lines())
         before = dict(self.space), dict(self.literals)
         try:
             elements = ElementLoop(self, loop)
             lines = list(elements.lines())
-            self.dtype = elements.dtype
+            self.dtype = self.dtype or elements.dtype
+            if elements.dtype != self.dtype:
+                raise NoElements(f"{elements.dtype} beside {self.dtype}")
         except NoElements as error:
             self.space, self.literals = before
             return [f"# not compiled: {error} has no form over elements", *LoopText(self, loop).lines()]

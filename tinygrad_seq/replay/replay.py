@@ -4,8 +4,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from tinygrad_seq.replay.compiled import check_numba
 from tinygrad_seq.replay.calls import Given
+from tinygrad_seq.replay.compiled import check_numba
 from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.tape import TraceError
 from tinygrad_seq.replay.traced_call import TracedCall
@@ -78,14 +78,18 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     The function is an ordinary training step, or any other: forward, `backward()`, clipping, an optimiser's step. What
     it returns (Tensors, in tuples, lists and dicts; a number by `.item()`) and what it changes (parameters, gradients,
     the state of optimisers, of `ts.truncated` and of the caller's own objects) is what the function itself would
-    return and change. Read anew at every call: arguments that are Tensors or arrays, all Tensors that the
-    function reaches, learning rates and other options, draws of dropout. Another shape, dtype or Python argument,
-    another setting of a model (`.eval()`), and a check that comes out otherwise (an id out of range, a norm that is not
-    finite) trace again. Products of all steps with one matrix are one product, and sums over time one sum, so numbers
-    agree with those of the graph to rounding. With `compile=True` the loops over time are compiled by Numba (the extra
-    `compile`), which pays where steps are small: `source` is what is compiled, `array_source` the shorter text over
-    arrays. The first call takes seconds then; machine code is kept in a cache on disk. Raises TraceError, and changes nothing, for what has no program form: numbers that Python
-    computes with, `.numpy()`, lists that grow, arrays that are others at every call.
+    return and change. Products of all steps with one matrix are one product, and sums over time one sum, so numbers
+    agree with those of the graph to rounding. Read anew at every call: arguments that are Tensors or arrays, all
+    Tensors that the function reaches, learning rates and other options, draws of dropout. Another shape, dtype or
+    Python argument, another setting of a model (`.eval()`), and a check that comes out otherwise (an id out of range, a
+    norm that is not finite) trace again.
+
+    With `compile=True` the loops over time become loops over elements, compiled by Numba (the extra `compile`), which
+    pays where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays. The first
+    call takes seconds then; the machine code is kept in a cache on disk.
+
+    Raises TraceError, and changes nothing, for what has no program form: numbers that Python computes with, `.numpy()`,
+    lists that grow, arrays that are others at every call; ImportError where Numba is asked for and missing.
 
     >>> import tinygrad_seq as ts
     >>> layer = ts.nn.Linear(2, 1)

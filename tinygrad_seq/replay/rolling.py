@@ -56,11 +56,13 @@ class Search:
             last = cut + (end - cut) // period * period
             if last < cut + 3 * period:
                 return len(self.equations)
-            first, final = self.loop(cut, cut + 3 * period, period, free), self.loop(last - 3 * period, last, period, free)
-            if first is None or final is None:
+            ends = (cut, cut + 3 * period), (last - 3 * period, last)
+            tried = [self.loop(*limits, period, free) for limits in ends]
+            outside = self.equations[max(start - period, 0) : cut], self.equations[last : end + period]
+            if not all(tried):
                 return len(self.equations)
-            outside = (self.equations[max(start - period, 0) : cut], first[1]), (self.equations[last : end + period], final[1])
-            return sum(equation.made in left for equations, left in outside for equation in equations)
+            left = sum(equation.made in one[1] for one, near in zip(tried, outside) for equation in near)  # type: ignore[index]
+            return left + parts_of_steps(*tried[0])  # type: ignore[misc]
 
         cuts = sorted(cuts_of(self.equations, period, start, end), key=left_out)
         tried = (self.loop(*limits, period, free) for cut in cuts[:2] for limits in tries(cut, end, period))
@@ -75,6 +77,12 @@ class Search:
         for number in made_by(loop):
             left.pop(number)
         return widened(loop, left, self.readers, self.new), left
+
+
+def parts_of_steps(loop: Loop, left: Free) -> int:
+    """Return how many values that a loop starts from are made as it makes the next ones."""
+    starts = ((left.get(number), loop.body[position]) for position, number in loop.starts.items())
+    return sum(made is not None and made.function == body.function for made, body in starts)
 
 
 def token(equation: Equation) -> Any:

@@ -10,7 +10,7 @@ Sums are rounded in another order, so results agree with those of the graph to r
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from tinygrad_seq.replay.simplify import in_order, key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -107,12 +107,12 @@ def sums(work: Pass) -> list[Equation]:
     for _, terms, _ in found:
         views = [work.view(read[0]) for _, read in terms]
         if len(terms[0][1]) == 2 and all(views):  # products with x[t]
-            work.time.update((read[-1], view[1]) for (_, read), view in zip(terms, views))  # type: ignore[index]
+            work.time.update((max(read), view[1]) for (_, read), view in zip(terms, views))  # type: ignore[index]
         else:
-            work.time.update((read[-1], -read[-1]) for _, read in terms if read[-1] not in work.time)
+            work.time.update((max(read), -max(read)) for _, read in terms if max(read) not in work.time)
     for chain, terms, rest in found:
         work.at(chain.made)
-        steps = sorted((read for _, read in terms), key=lambda read: work.time[read[-1]])
+        steps = sorted((read for _, read in terms), key=lambda read: work.time[max(read)])
         columns = [work.rows(numbers) for numbers in zip(*steps)]
         shapes = [work.shapes[column.number] for column in columns]
         if len(columns) == 2:
@@ -154,14 +154,17 @@ def kind_of_term(work: Pass, leaf: int) -> tuple[Any, tuple[int, ...]]:
     made = work.maker.get(leaf)
     if made is None or made.dtype is None or made.dtype.kind != "f":
         return None, ()
-    of = [work.maker.get(n) for n in read_by(made)]
-    if made.function == "dot" and work.reads[leaf] == 1 and all(of):
-        turned, right = of
-        left = work.of(turned.args[0]) if (turned.function, turned.args[1:]) in TRANSPOSED else None
-        return (("dot", left.shape, right.shape), (left.made, right.made)) if left else (None, ())
-    if made.function == "reshape" and work.reads[leaf] == 1 and of[0] and of[0].function == "sum":
-        whole = work.of(of[0].args[0])
-        by_rows = of[0].options.get("axis") in (0, (0,)) and work.reads[of[0].made] == 1
+    inner = work.of(made.args[0])
+    once = work.reads[leaf] == 1
+    if once and inner is not None and (made.function, made.args[1:]) in TRANSPOSED and inner.function == "dot":
+        kind, read = kind_of_term(work, inner.made)  # (AᵀB)ᵀ is BᵀA
+        return (kind and ("dot", *kind[:0:-1])), read[::-1]
+    if once and inner is not None and made.function == "dot" and (inner.function, inner.args[1:]) in TRANSPOSED:
+        left, right = work.of(inner.args[0]), work.of(made.args[1])
+        return (("dot", left.shape, right.shape), (left.made, right.made)) if left and right else (None, ())
+    if once and inner is not None and made.function == "reshape" and inner.function == "sum":
+        whole = work.of(inner.args[0])
+        by_rows = inner.options.get("axis") in (0, (0,)) and work.reads[inner.made] == 1
         return (("sum", made.shape), (whole.made,)) if whole and by_rows and len(whole.shape) == 2 else (None, ())
     return (("sum", made.shape), (leaf,)) if len(made.shape) == 2 and made.shape[0] == 1 else (None, ())
 
@@ -267,16 +270,16 @@ def elements(work: Pass) -> list[Equation]:
         first, size = next(iter(group.values())), sizes[kind]
         known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
         if len(group) == size >= least and known:
-            args = [wholes[lanes[x.number][0]] if is_in(x, lanes) else x for x in first.args]
+            args: list[Any] = [wholes[lanes[x.number][0]] if is_in(x, lanes) else x for x in first.args]
             if is_part(first):
-                args[1] = slice(None), *args[1]
+                args[1] = slice(None), *first.args[1]
             work.at(first.made)
             wholes[kind] = work.make(first.function, (size, *first.shape), first.dtype, *args, **first.options)
             take_apart(work, wholes[kind], [group[t] for t in range(size)])
     return work.result()
 
 
-def is_in(x: Any, values: Container[int]) -> bool:
+def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
     """Tell whether an argument is one of some values."""
     return isinstance(x, Ref) and x.number in values
 

@@ -26,6 +26,8 @@ class TracedCall:
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given)
         self.check_again(tape, Tape(), function, given)
+        if compile and tape.xp is not host:
+            raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
         self.program = Program(tape, self.outputs, self.names, compile)
         self.reads = [source.read for source in self.program.given]

@@ -1,0 +1,136 @@
+"""A compiled program computes what the function does; what cannot be compiled stays as it is, and says so."""
+
+import importlib
+
+import numpy as np
+import pytest
+from agreement import assert_agree
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.engine.backend import to_host
+from tinygrad_seq.replay.tape import TraceError
+
+pytest.importorskip("numba", reason="compiled programs need Numba: pip install 'tinygrad-seq[compile]'")
+pytest.importorskip("scipy", reason="Numba's products of matrices need SciPy")
+compiled = importlib.import_module("tinygrad_seq.replay.compiled")
+slow = pytest.mark.slow
+MODELS = {
+    "gru": lambda: nn.GRU(3, 4),
+    "lstm": lambda: nn.LSTM(3, 4),
+    "rnn": lambda: nn.RNN(3, 4),
+    "relu": lambda: nn.RNN(3, 4, nonlinearity="relu"),
+    "projected": lambda: nn.LSTM(3, 4, proj_size=2),
+    "deep": lambda: nn.GRU(3, 4, num_layers=2, bidirectional=True),
+    "own cell": lambda: nn.Recurrent(Leaky(3, 4)),
+}
+
+
+@pytest.fixture(autouse=True)
+def only_together(passes, request):
+    if passes == "as_written":
+        pytest.skip("loops are compiled in the same way")
+    if request.config.getoption("device") != "cpu" and "gpu" not in request.fixturenames:
+        pytest.skip("compiled programs run on the CPU")
+
+
+class Leaky(nn.Module):
+    def __init__(self, inputs, hidden):
+        self.hidden_size = hidden
+        self.mix = nn.Linear(inputs + hidden, hidden)
+
+    def forward(self, x, h):
+        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
+
+
+@pytest.mark.parametrize("kind", ["gru", *(pytest.param(kind, marks=slow) for kind in list(MODELS)[1:])])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=slow)])
+def test_layers(kind, dtype):
+    ts.manual_seed(0)
+    models = [MODELS[kind]().to(dtype) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    steps = []
+    for model in models:
+        optimizer = ts.optim.Adam(model.parameters(), lr=0.01)
+
+        def step(x, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (model(x)[0] ** 2).mean()
+            loss.backward()
+            ts.optim.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+            return loss.item()
+
+        steps.append(step)
+    fast = ts.replay(steps[1], compile=True)
+    for seed in range(4):
+        x = ts.tensor(np.random.default_rng(seed).normal(size=(6, 2, 3)).astype(dtype))
+        assert_agree(steps[0](x), fast(x))
+    for one, other in zip(*(model.parameters() for model in models)):
+        assert_agree(one, other)
+    assert "not compiled" not in fast.source and fast.source.count("np.dot(") >= 2
+    assert "for j in range" not in fast.array_source
+
+
+@slow
+def test_every_form_is_numpys():
+    forms = [
+        lambda h, x: (h + x).tanh(),
+        lambda h, x: ts.where(h > x, h, x * 0.5),
+        lambda h, x: ts.minimum(h, x) - ts.maximum(x, h) / 3.0,
+        lambda h, x: ((h * x).abs() + 1.0).sqrt() + (-h).exp().log() * 0.5,
+        lambda h, x: h.sin() * x.cos() + h**2,
+        lambda h, x: ts.where(h <= 0.1, h * 1.5, x).clip(-2.0, 2.0),
+        lambda h, x: h.transpose() + x[:, :1],
+        lambda h, x: ts.concatenate([h[1:], x[:1]]) + h.sum(0) * 0.1,
+        lambda h, x: h.reshape(1, 3, 3)[0] * (x != 0.0).to("float32"),
+    ]
+
+    def run(xs):
+        states = []
+        for form in forms:
+            h = xs[0]
+            for x in xs.unstack():
+                h = form(h, x)
+            states.append(h)
+        return tuple(states)
+
+    fast = ts.replay(run, compile=True)
+    xs = np.random.default_rng(0).normal(size=(7, 3, 3)).astype("float32")
+    for change in (0.0, 1.0, np.nan, np.inf, -np.inf):
+        xs[3, 1, 1] = change
+        with np.errstate(all="ignore"):
+            for one, other in zip(run(ts.tensor(xs)), fast(ts.tensor(xs))):
+                np.testing.assert_allclose(to_host(other.array), to_host(one.array), rtol=1e-5, atol=1e-6)
+    left = [line for line in fast.source.splitlines() if "not compiled" in line]
+    assert fast.source.count("def loop") == len(forms), left
+
+
+def test_what_has_no_form_stays_and_says_so():
+    def run(x):
+        h = x[0]
+        for _ in range(8):
+            h = h * 0.5 - h.max()
+        return h
+
+    fast = ts.replay(run, compile=True)
+    x = ts.randn(2, 5)
+    assert_agree(run(x), fast(x))
+    assert "# not compiled: max" in fast.source and "def loop" not in fast.source
+
+
+def test_the_same_loops_are_compiled_once():
+    text = ["def loop(x):\n    return x"]
+    assert compiled.module_of(text, "float32") is compiled.module_of(list(text), "float32")
+    assert compiled.module_of(text, "float64") is not compiled.module_of(text, "float32")
+
+
+def test_a_missing_numba_is_said(monkeypatch):
+    monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: None if name == "numba" else object())
+    with pytest.raises(ImportError, match=r"replay: compile=True needs numba: install it"):
+        ts.replay(lambda: 0, compile=True)
+
+
+def test_elsewhere_is_an_error(gpu):
+    with pytest.raises(TraceError, match="compiles for the CPU"):
+        ts.replay(lambda x: x * 2.0, compile=True)(ts.ones(3, device="cuda"))

@@ -1,0 +1,64 @@
+"""Loops over the elements of a buffer, as text."""
+
+class Nest:
+    """Loops over the elements of a buffer: rows of arrays that are read get a name, and so does every value."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.variables = [*"abcdefgh"[: len(shape) - 1], "j"] if shape else []
+        self.rows: dict[str, str] = {}
+        self.lines: list[str] = []
+        self.known: dict[str, str] = {}
+        self.target = ""
+        self.at_once: set[str] = set()
+        self.other_rows = False
+
+    def load(self, name: str, at: list[str]) -> str:
+        """Return the text of an element of an array."""
+        if not at:
+            return f"{name}[()]"
+        if len(at) == 1 or any(part.split()[0] == "j" for part in at[:-1]):
+            return indexed(name, at)
+        short = self.rows.setdefault(indexed(name, at[:-1]), f"§{len(self.rows)}§")
+        return f"{short}[{at[-1]}]"
+
+    def named(self, text: str) -> str:
+        """Return a name for a value that is computed."""
+        if text not in self.known:
+            self.known[text] = f"x{len(self.known)}"
+            self.lines.append(f"{self.known[text]} = {text}")
+        return self.known[text]
+
+
+def written(nests: list[Nest]) -> list[str]:
+    """Return the lines of nests over the same rows: one loop over these, and in it one over the elements of each."""
+    if not nests:
+        return []
+    rows: dict[str, str] = {}
+    inner: list[str] = []
+    for nest in nests:
+        names = {short: rows.setdefault(row, f"r{len(rows)}") for row, short in nest.rows.items()}
+        lines = [replaced(line, names) for line in nest.lines]
+        inner += [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in lines)] if nest.shape else lines
+    outer = [f"for {variable} in range({size}):" for variable, size in zip(nests[0].variables[:-1], nests[0].shape)]
+    inner = [*(f"{short} = {row}" for row, short in rows.items()), *inner]
+    return ["    " * k + line for k, line in enumerate(outer)] + ["    " * len(outer) + line for line in inner]
+
+
+def replaced(line: str, names: dict[str, str]) -> str:
+    """Return a line with other names in it."""
+    for name, other in names.items():
+        line = line.replace(name, other)
+    return line
+
+
+def indexed(name: str, at: list[str]) -> str:
+    """Return the text of a part of an array."""
+    return f"{name}[{', '.join(at)}]" if at else name
+
+
+def plus(variable: str, offset: int) -> str:
+    """Return the text of an index."""
+    if variable == "0":
+        return str(offset)
+    return variable if not offset else f"{variable} + {offset}"
