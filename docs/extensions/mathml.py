@@ -9,7 +9,7 @@ SLASH = re.compile(r"<mo>(&#x0002F;)</mo>")
 SIGN = re.compile(r"(<mo[^>]*>(?!&#x00029;)[^<]+</mo>)<mo>(&#x02212;)</mo>")  # a minus after an operator or (
 BARS = re.compile(r'<mo(?: stretchy="false")?>(&#x02016;|&#x0007C;)</mo>(.*?)<mo(?: stretchy="false")?>\1</mo>')
 NAME = "<mi>(?:tanh|log|exp|sin|cos|max|min)</mi>"
-FUNCTION = re.compile(rf"((?<!<msu[bp]>){NAME}|<msup>{NAME}<mn>.</mn></msup>)(?=<m(?:i|n|sub|row|frac)>)")  # without a bracket
+FUNCTION = re.compile(rf"((?<!<msu[bp]>){NAME}|<msup>{NAME}<mn>.</mn></msup>)(?=<m(?:i|n|sub|row|frac)>)")  # no bracket
 
 
 def mathml(formula: str, display: str = "inline") -> str:
