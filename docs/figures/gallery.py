@@ -187,6 +187,19 @@ def minimal_gated_unit():
     return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4))[0].named("out"))
 
 
+def chinese():
+    """An LSTM whose gates and states have Chinese names, as in docs/zh/terms.md."""
+    x, w, u = ts.ones(2, 1, 4), weight(4, 32, name="W"), weight(8, 32, name="U")
+    h, c = ts.zeros(1, 8), ts.zeros(1, 8)
+    for t in range(2):
+        with ts.scope(module="长短期记忆网络", step=t):
+            i, f, g, o = (x[t].named("输入") @ w + h @ u).split(8, axis=1)
+            i, f, o = i.sigmoid().named("输入门"), f.sigmoid().named("遗忘门"), o.sigmoid().named("输出门")
+            c = (f * c + i * g.tanh().named("候选记忆元")).named("记忆元")
+            h = (o * c.tanh()).named("隐状态")
+    return ts.draw(h.sum().named("损失"))
+
+
 def leaky():
     """A leaky cell: most of the state stays."""
     w, u, h = weight(4, 8, name="W"), weight(8, 8, name="U"), ts.zeros(2, 8).named("h0")
@@ -374,6 +387,7 @@ GALLERY = {
     "joined_input": joined_input,
     "characters": characters,
     "minimal_gated_unit": minimal_gated_unit,
+    "chinese": chinese,
     "leaky": leaky,
     "words_of_characters": words_of_characters,
     "truncated": partial(windows, 2, 2),
