@@ -1,4 +1,4 @@
-"""What the site adds to a page of the learning path: a notebook of it, and pictures to play with.
+"""What the site adds to a page of the learning path: a notebook of it, pictures to play with, and its language.
 
 The page runs while the site is built. Where it saves `name.html` beside the picture `name.svg` that it shows, the site
 shows that page below the picture, too.
@@ -74,6 +74,13 @@ def add(app, docname: str, source: list[str]) -> None:
     source[0] = TITLE.sub(lambda found: found[0] + TOOLS.format(stem=page.stem, label=download), text, count=1)
 
 
+def speak(app, docname: str, template: str, context: dict, doctree) -> None:
+    """Say which language a page is in: a browser chooses the forms of characters by it."""
+    if docname.startswith("docs/zh/"):
+        context["language"] = "zh-CN"
+
+
 def setup(app):
     app.connect("source-read", add)
+    app.connect("html-page-context", speak)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
