@@ -27,7 +27,7 @@ extensions = [
     *("table_of_contents", "source_files", "docstrings", "mathml", "lessons"),  # ours
 ]
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "demos/README.md", "tinygrad_seq/**.md"]
+include_patterns = ["README.md", "docs/**.md", "demos/README.md", "tinygrad_seq/**.md"]
 exclude_patterns = [".*", "site", "runs", "tests"]
 
 myst_enable_extensions = ["dollarmath"]

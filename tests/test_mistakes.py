@@ -150,6 +150,17 @@ def test_a_step_by_hand_uses_a_gradient_up():
     assert w.tolist() == before
 
 
+def test_a_projection_between_the_parts_of_a_batch_is_no_mistake():
+    w = nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([w], lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        for _ in range(3):
+            (w * w).sum().backward()
+            w.assign(w / w.norm())
+        optimizer.step()
+
+
 def linear_and_optimiser():
     layer = nn.Linear(2, 1)
     return layer, optim.SGD(layer.parameters(), lr=0.1)

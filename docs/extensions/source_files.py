@@ -29,7 +29,7 @@ class Links(SphinxPostTransform):
     def run(self, **kwargs) -> None:
         for link in list(self.document.findall(addnodes.download_reference)):
             place = link["reftarget"]
-            place = normpath(place[1:] if place.startswith("/") else f"{dirname(self.env.docname)}/{place}")
+            place = normpath(place if place.startswith("/") else f"{dirname(self.env.docname)}/{place}").lstrip("/")
             link.replace_self(nodes.reference("", "", *link.children, refuri=self.address(place), internal=True))
         for image in list(self.document.findall(nodes.image)):
             if not isinstance(image.parent, nodes.reference):

@@ -184,7 +184,21 @@ def minimal_gated_unit():
             new = self.new(ts.concatenate([x, forget * h], -1)).tanh().named("new")
             return ((1.0 - forget) * h + forget * new).named("h")
 
-    return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4))[0].named("out"))
+    return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4))[0])
+
+
+def chinese():
+    """An LSTM whose gates and states have Chinese names, as in docs/zh/terms.md."""
+    x, h, c = ts.ones(2, 1, 4), ts.zeros(1, 8), ts.zeros(1, 8)
+    w, u = weight(4, 32, name="W"), weight(8, 32, name="U")
+    for t in range(2):
+        with ts.scope(module="长短期记忆网络", step=t):
+            i, f, g, o = (x[t].named("输入") @ w + h @ u).split(8, axis=1)
+            i, f = i.sigmoid().named("输入门"), f.sigmoid().named("遗忘门")
+            g, o = g.tanh().named("候选记忆元"), o.sigmoid().named("输出门")
+            c = (f * c + i * g).named("记忆元")
+            h = (o * c.tanh()).named("隐状态")
+    return ts.draw(h.sum().named("损失"))
 
 
 def leaky():
@@ -374,6 +388,7 @@ GALLERY = {
     "joined_input": joined_input,
     "characters": characters,
     "minimal_gated_unit": minimal_gated_unit,
+    "chinese": chinese,
     "leaky": leaky,
     "words_of_characters": words_of_characters,
     "truncated": partial(windows, 2, 2),

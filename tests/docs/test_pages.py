@@ -15,6 +15,7 @@ text = (root / "README.md").read_text(encoding="utf-8")
 sys.path.append(str(root / "docs"))
 
 import pages  # noqa: E402
+import translations  # noqa: E402
 
 PAGES = sorted([root / "README.md", *(root / "docs").rglob("*.md")])
 STOPS = pages.stops()
@@ -51,12 +52,18 @@ def squeezed(text):
     return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
-HOSTED = [page for page in PAGES if page.name not in ("README.md", "gpu.md") and page not in STOPS]  # gpu.md: a device
+TRANSLATIONS = list(translations.translations())  # their code is that of other pages
+NOT_HOSTED = {root / "README.md", root / "docs" / "gpu.md", *STOPS, *TRANSLATIONS}  # gpu.md: a device
+HOSTED = [page for page in PAGES if page not in NOT_HOSTED]
 
 
 @pytest.mark.parametrize("page", HOSTED, ids=lambda p: p.name)
 def test_a_page_runs(page, tmp_path):
+    """What it saves under the name of a figure that it shows is that figure."""
     pages.run(page, tmp_path)
+    shown = set(re.findall(r"figures/([^/)]+)\)", page.read_text(encoding="utf-8")))
+    made = [path for path in tmp_path.glob("*.svg") if path.name in shown]
+    assert [path for path in made if not same_picture(path, root / "docs" / "figures" / path.name)] == []
 
 
 @pytest.mark.parametrize("page", STOPS, ids=lambda p: p.stem)

@@ -22,6 +22,7 @@ from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.layout.routing import laid_out
 from tinygrad_seq.drawing.layout.templates import Tree
+from tinygrad_seq.drawing.layout.text_size import look_of, width
 from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render import svg as render
 from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, LegendRow, Scale, View, leaves
@@ -291,6 +292,13 @@ def test_names_are_text(name):
     label = label if len(label) < 25 else label[:23] + "…"
     assert any(label in "".join(words.itertext()) for words in tree.iter(space + "text"))
     assert max(len("".join(words.itertext())) for words in tree.iter(space + "text")) < 70
+
+
+@given(st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), max_size=8))
+def test_a_chinese_character_is_as_wide_as_it_is_high(name):
+    """Twice a small letter, in every font; a box holds the name that stands in it."""
+    assert len(name) * 12 <= width(name, 12) <= 1.2 * len(name) * 12
+    assert look_of("state", "tanh", name)[0] >= len(name) * 12
 
 
 @pytest.mark.parametrize("name", awkward)

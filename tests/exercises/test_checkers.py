@@ -98,6 +98,16 @@ RIGHT = {
         softsign.vjps(lambda g, _y, x: g / (1.0 + abs(x)) / (1.0 + abs(x)))
     """,
     9: "def standardise(xp, x):\n    return (x - xp.mean(x, axis=0)) / xp.std(x, axis=0)",
+    10: """
+        from tinygrad_seq.engine.graph import ancestors
+
+        def run(output, values):
+            known = {}
+            for node in ancestors([output.node]):
+                inputs = [known[parent] for parent in node.parents]
+                known[node] = node.op.forward(np, *inputs) if node.op else values[node.name]
+            return known[output.node]
+    """,
     11: """
         def penalty(model, x):
             slope = ts.grad(model(x).sum(), x, create_graph=True)
@@ -199,6 +209,13 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("xp.std(x, axis=0)", "np.std(x, axis=0)", "another library than NumPy, raised TypeError: NumPy was asked"),
         ("xp.std(x, axis=0)", "xp.std(x, axis=0, ddof=1)", "n - 1"),
         ("(x - xp.mean(x, axis=0)) / xp.std(x, axis=0)", "x - xp.mean(x, axis=0)", "not divided"),
+    ],
+    10: [
+        ("in node.parents]", "in node.parents[::-1]]",
+         r"run\(output = \S+, values = {w: \S+, b: .*order of node.parents"),
+        ("values[node.name]", "node.static['value']", "recorded run: read `values`"),
+        ("values[node.name]", "values[node]", r"raised KeyError.*\n    answer\.py, line"),
+        ("return known[output.node]", "return known", "type dict; wanted: float"),
     ],
     11: [
         (", create_graph=True", "", "create_graph=True"),
@@ -303,7 +320,7 @@ def test_a_wrong_answer_is_told_the_cause(stop, right, wrong, says, capsys):
 
 
 NUMBERS = {"embed": 1, "elman": 2, "shares": 3, "bptt": 4, "encode_decode": 5, "clip": 6, "gru_step": 7, "softsign": 8,
-           "standardise": 9, "penalty": 11}  # fmt: skip
+           "standardise": 9, "run": 10, "penalty": 11}  # fmt: skip
 ROOMS = (steps, sequences, gradients, libraries)
 FOUND = [stop for room in ROOMS for stop in vars(room).values() if type(stop) is Stop]
 MISTAKES = [(stop, *mistake) for stop in FOUND for mistake in stop.mistakes]
@@ -366,7 +383,7 @@ def test_a_missing_import_is_told(tmp_path, capsys):
     assert re.search(r"NameError.*\n.*line 3.*\n.*missing in the file\?  import numpy as np", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("given", [["10", "answer.py"], ["x", "answer.py"], ["4"]])
+@pytest.mark.parametrize("given", [["12", "answer.py"], ["x", "answer.py"], ["4"]])
 def test_a_stop_without_an_exercise_is_refused(given, capsys):
     with pytest.raises(SystemExit) as ended:
         main(given)

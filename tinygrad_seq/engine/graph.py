@@ -67,6 +67,7 @@ class Value:
     array: Array
     node: Node | None
     stored_grad: Any
+    read: bool  # of a gradient: somebody asked for it, as a step by hand does
     used: str  # of a gradient: which call made a step with it, "step" or "assign"
     stale: str  # of a gradient: the same, of an older one that it was added to
 

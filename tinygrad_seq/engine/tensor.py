@@ -91,7 +91,9 @@ class Tensor(Value):
     def grad(self) -> "Tensor | None":
         """Return the sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
         found: Tensor | None = getattr(self, "stored_grad", None)
-        if found is None and not self.is_leaf:
+        if found is not None:
+            found.read = True
+        elif not self.is_leaf:
             warn_of_no_gradient(self)
         return found
 

@@ -13,7 +13,7 @@ from tinygrad_seq.exercises.answer import Answer, Wrong, load
 STOPS: dict[int, Callable[[Answer], str]] = {
     0: engine.check, 1: steps.embed.check, 2: steps.elman.check, 3: sequences.shares.check, 4: sequences.bptt.check,
     5: sequences.encode_decode.check, 6: gradients.clip.check, 7: steps.gru_step.check, 8: gradients.softsign.check,
-    9: libraries.standardise.check, 11: gradients.penalty.check,
+    9: libraries.standardise.check, 10: libraries.run.check, 11: gradients.penalty.check,
 }  # fmt: skip
 
 

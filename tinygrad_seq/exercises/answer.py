@@ -94,6 +94,8 @@ def shown(value: Any, most: int = 3) -> str:
     """Return a value in a few words: up to so many numbers as they are, more of them by their shape."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(shown, value[:3]))}{', ...' if len(value) > 3 else ''}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {shown(each)}' for key, each in value.items())}}}"
     if not isinstance(value, int | float | host.ndarray | host.generic | Tensor):
         return getattr(value, "__name__", None) or type(value).__name__
     array = numbers_in(value)

@@ -1,9 +1,12 @@
-"""Stop 9: a program that may not know where its arrays live, run on NumPy, and on arrays that NumPy cannot use."""
+"""Stops 9 and 10: programs over arrays. One may not know where its arrays live; one runs a graph with other numbers."""
 
+from math import tanh
 from types import ModuleType
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.exercises.answer import Answer, Wrong, array_of
 from tinygrad_seq.exercises.compare import complaint, far
 from tinygrad_seq.exercises.stop import Arguments, Program, Stop
@@ -65,6 +68,24 @@ def in_another_library(answer: Answer, function: Program, wanted: Any, trial: in
         raise complaint(what, array, wanted)
 
 
+def recorded(trial: int, generator: Any) -> Arguments:
+    """Return what a small recurrence has computed, and other numbers for its leaves."""
+    names = ["w", "b", "s", *(f"x{t}" for t in range(1 + trial % 4))]
+    before, after = generator.uniform(0.5, 1.5, (2, len(names))).round(2).tolist()
+    w, b, s, *xs = (tensor(value, requires_grad=True).named(name) for name, value in zip(names, before))
+    for x in xs:
+        s = (w * s - x).tanh() / b
+    return {"output": s, "values": dict(zip(names, after))}
+
+
+def by_hand(_: Tensor, values: dict[str, float]) -> Any:
+    """Return what the recurrence gives for these numbers."""
+    w, b, s, *xs = values.values()
+    for x in xs:
+        s = tanh(w * s - x) / b
+    return s
+
+
 standardise = Stop(
     "standardise",
     "def standardise(xp, x): return (x - x.mean(axis=0)) / x.std(axis=0)",
@@ -84,3 +105,29 @@ standardise = Stop(
     1e-5,  # as many add a small number to the deviation
     more=in_another_library,
 )
+run = Stop(
+    "run",
+    """
+from tinygrad_seq.engine.graph import ancestors
+
+def run(output, values):
+    known = {}
+    for node in ancestors([output.node]):
+        if node.op is None:
+            known[node] = values[node.name]
+        else:
+            known[node] = getattr(np, node.op.name)(*(known[parent] for parent in node.parents))
+    return known[output.node]
+""",
+    (
+        ("values[node.name]", "node.static['value']", "These are the numbers of the recorded run: read `values`."),
+        ("in node.parents)", "in node.parents[::-1])", "The operands stand in the order of node.parents."),
+        ("getattr(np, node.op.name)(", "(lambda *x: x[0] if len(x) == 1 else getattr(np, node.op.name)(*x))(",
+         "The tanh is missing: every op counts."),
+    ),
+    recorded,
+    "the graph gives what its formula gives",
+    (float, int, host.number, host.ndarray),
+    1e-5,  # a library may compute in float32
+    by_hand,
+)  # fmt: skip

@@ -37,9 +37,10 @@ class Parameter(Tensor):
                 f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
                 f"the new value {array.shape} and {array.dtype}"
             )
-        if self.grad is not None:
-            warn_if_stale("assign", [self.grad])
-            self.grad.used = "assign"  # as by an optimiser
+        gradient: Any = getattr(self, "stored_grad", None)
+        if getattr(gradient, "read", False):  # a step by hand; what is assigned without it is none
+            warn_if_stale("assign", [gradient])
+            gradient.used = "assign"
         self.array = array.copy()
 
     def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
