@@ -8,14 +8,16 @@ from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
-from tinygrad_seq.replay.element_loop import ElementLoop, NoElements
+from tinygrad_seq.replay.element_forms import NoElements
+from tinygrad_seq.replay.element_loop import ElementLoop
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.passes import Pass
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by, without_repeats, without_unread
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
-from tinygrad_seq.replay.together import PASSES, Pass
+from tinygrad_seq.replay.together import PASSES
 
 
 class Program(Expressions):

@@ -1,0 +1,73 @@
+"""What a pass over equations needs: who makes a value, how often it is read, and what stands instead of it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinygrad_seq.replay.simplify import in_order, read_by
+from tinygrad_seq.replay.tape import Equation, Ref
+
+Shapes = dict[int, tuple[int, ...]]
+
+
+class Pass:
+    """Equations that are read, and those that stand instead of some of them."""
+
+    def __init__(
+        self,
+        equations: list[Equation],
+        shapes: dict[int, tuple[int, ...]],
+        new: Callable[[], int],
+        time: dict[int, int],
+    ) -> None:
+        self.equations, self.new, self.time = equations, new, time  # time: when gradients of steps belong
+        self.maker = {equation.made: equation for equation in equations}
+        self.shapes = shapes | {equation.made: equation.shape for equation in equations}
+        self.reads = Counter(n for equation in equations for n in read_by(equation))
+        self.instead: dict[int, list[Equation]] = {}
+        self.here: list[Equation] = []  # what stands instead of the equation that is looked at
+
+    def at(self, number: int) -> None:
+        """Let the equations that are made next stand instead of the one of a value."""
+        self.here = self.instead.setdefault(number, [])
+
+    def make(self, function: str, shape: tuple[int, ...], dtype: Any, *args: Any, **options: Any) -> Ref:
+        """Add an equation."""
+        self.here.append(Equation(self.new(), function, args, options, shape, dtype))
+        self.maker[self.here[-1].made], self.shapes[self.here[-1].made] = self.here[-1], shape
+        return Ref(self.here[-1].made)
+
+    def result(self) -> list[Equation]:
+        """Return the equations with those that stand instead, in an order in which each is made before it is read."""
+        if not self.instead:
+            return self.equations
+        new = [made for each in self.equations for made in self.instead.get(each.made, [each])]
+        return in_order(new, lambda equation: (equation.made,), read_by) or self.equations
+
+    def of(self, x: Any) -> Equation | None:
+        """Return the equation that makes an argument."""
+        return self.maker.get(x.number) if isinstance(x, Ref) else None
+
+    def view(self, number: int) -> tuple[Ref, int] | None:
+        """Return x and t where a value is x[t]."""
+        made = self.maker.get(number)
+        if made is None or made.function != "getitem" or type(made.args[1]) is not int or made.args[1] < 0:
+            return None
+        return (made.args[0], made.args[1]) if isinstance(made.args[0], Ref) else None
+
+    def rows(self, numbers: Sequence[int]) -> Ref:
+        """Return matrices below each other; of all x[t], as x in another shape."""
+        like, n = self.maker[numbers[0]], len(numbers)
+        shape = n * like.shape[0], like.shape[1]
+        whole = self.whole(numbers)
+        if whole is not None:
+            return self.make("reshape", shape, like.dtype, whole, shape)
+        return self.make("concatenate", shape, like.dtype, tuple(map(Ref, numbers)), 0)
+
+    def whole(self, numbers: Sequence[int]) -> Ref | None:
+        """Return x where the values are x[0], x[1], ..., to its end."""
+        views = [self.view(number) for number in numbers]
+        x = views[0] and views[0][0]
+        if x is None or self.shapes[x.number][0] != len(views):
+            return None
+        return x if views == [(x, t) for t in range(len(views))] else None
