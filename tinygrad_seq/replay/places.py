@@ -19,6 +19,7 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
+slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
 ITEMS = (dict, list, CellType)  # what is in there is no attribute
 NOTES = frozenset({"named_at", "changes", "scope_name", "training", "idle"})  # for names and for warnings
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
@@ -46,6 +47,8 @@ class Place:
             return self.holder.get(self.key, absent)
         if isinstance(self.holder, list | tuple):
             return self.holder[self.key] if self.key < len(self.holder) else absent
+        if self.key == "stored_grad":
+            return gradient(self.holder)
         return content(self.holder) if isinstance(self.holder, CellType) else getattr(self.holder, self.key, absent)
 
     def put(self, value: Any) -> None:
@@ -69,6 +72,14 @@ def content(cell: CellType) -> Any:
         return cell.cell_contents
     except ValueError:  # it is empty
         return absent
+
+
+def gradient(x: Value) -> Any:
+    """Return the gradient that a Tensor keeps, or None."""
+    try:
+        return slot(x)
+    except AttributeError:  # it never had one
+        return None
 
 
 def put_all(changes: list[tuple[Any, Any, Any]]) -> None:

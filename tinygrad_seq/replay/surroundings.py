@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import modules
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.replay.places import ATOMS, NOTES, Place, Places, absent, content, is_object
+from tinygrad_seq.replay.places import ATOMS, NOTES, Place, Places, absent, content, gradient, is_object
 
 
 class Surroundings:
@@ -48,9 +48,9 @@ class Surroundings:
             return False
         if seen != self.seen or (counts != self.counts and self.names_now() != self.names):
             return False
-        kept = [self.values[i] for i in self.watched]
+        kept = list(map(self.values.__getitem__, self.watched))
         others = set(compress(self.watched, map(is_not, kept, self.kept)))
-        if any(fact(self.values[i], self.is_number[i]) != self.facts[i] for i in others):
+        if others and any(fact(self.values[i], self.is_number[i]) != self.facts[i] for i in others):
             return False
         if not self.things.isdisjoint(others) and self.same_things() != self.same:
             return False
@@ -89,7 +89,7 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
     of thing; of Tensors, whether a gradient is wanted, and the hooks; of lists and dicts, the length. And of objects,
     how many attributes they have. Before it comes which places need no other look.
     """
-    space: dict[str, Any] = {"absent": absent, "content": content}
+    space: dict[str, Any] = {"absent": absent, "content": content, "gradient": gradient}
     values, equal, counts, traits = [], [], [], set()
 
     def mention(x: Any) -> str:
@@ -103,7 +103,9 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
             text = f"content({holder})"
         elif isinstance(place.holder, dict | list | tuple):
             text = f"{holder}[{key}]" if value is not absent else f"{holder}.get({key}, absent)"
-        elif value is absent or place.key == "stored_grad" or not place.key.isidentifier() or iskeyword(place.key):
+        elif place.key == "stored_grad":
+            text = f"gradient({holder})"
+        elif value is absent or not place.key.isidentifier() or iskeyword(place.key):
             text = f"getattr({holder}, {key}, absent)"
         else:
             text = f"{holder}.{place.key}"

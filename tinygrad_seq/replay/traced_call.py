@@ -164,7 +164,7 @@ class TracedCall:
 def tensor_of(kind: type[Value], array: Any) -> Value:
     """Return a Tensor of some kind, such as a Buffer, which nothing is recorded of."""
     made = kind.__new__(kind)
-    made.array, made.node = array, None
+    made.array, made.node, made.stored_grad = array, None, None
     return made
 
 
