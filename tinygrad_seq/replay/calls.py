@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from tinygrad_seq.engine.backend import modules
@@ -36,27 +37,32 @@ class Given:
     """The arguments of a call. Two calls with equal keys differ in the values of `arrays` only."""
 
     def __init__(self, function: Callable[..., Any], args: Any, options: Any) -> None:
-        self.args = args, options
-        self.names: list[str] = []  # of the arrays, as the function calls them
+        self.function, self.args = function, (args, options)
+        self.ways: list[tuple[Any, str]] = []  # of the arrays: in which argument, and where in there
         self.arrays: list[Any] = []
         self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
-        parameters = iter(names_of(function))
         self.key = (
-            tuple(self.key_of(x, next(parameters, "x")) for x in args),
-            tuple((name, self.key_of(x, name)) for name, x in options.items()),
+            tuple([self.key_of(x, i) for i, x in enumerate(args)]),
+            tuple([(name, self.key_of(x, name)) for name, x in options.items()]),
         )
 
-    def key_of(self, x: Any, name: str) -> Any:
+    @cached_property
+    def names(self) -> list[str]:
+        """Return what the function calls the arrays."""
+        known = dict(enumerate(names_of(self.function)))
+        return [f"{known.get(i, 'x') if isinstance(i, int) else i}{rest}" for i, rest in self.ways]
+
+    def key_of(self, x: Any, i: Any, rest: str = "") -> Any:
         """Return what a program takes for granted of an argument; collect its arrays."""
         if is_input(x) or is_array(x):
             array = x.array if isinstance(x, Value) else x
             self.arrays.append(array)
-            self.names.append(name)
+            self.ways.append((i, rest))
             return type(x), array.shape, array.dtype
         if isinstance(x, tuple | list):
-            return type(x), *(self.key_of(part, f"{name}_{i}") for i, part in enumerate(x))
+            return type(x), *(self.key_of(part, i, f"{rest}_{k}") for k, part in enumerate(x))
         if isinstance(x, dict):
-            return dict, *((key, self.key_of(part, f"{name}_{key}")) for key, part in x.items())
+            return dict, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in x.items())
         if isinstance(x, bool | int | float | str | None):
             return type(x), x
         self.others.append(x)

@@ -9,8 +9,9 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.places import Place, Places, Surroundings, absent, put_all
+from tinygrad_seq.replay.places import Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
+from tinygrad_seq.replay.surroundings import Surroundings
 from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
 
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
@@ -30,8 +31,9 @@ class TracedCall:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
         self.program = Program(tape, self.outputs, self.names, compile)
-        self.reads = [source.read for source in self.program.given]
         self.xp, self.surroundings = tape.xp, Surroundings(self.places, [place for place, _ in self.effects])
+        reads: list[Any] = [source.read for source in self.program.given]
+        self.reads = [self.surroundings.at.get(getattr(read, "__self__", read), read) for read in reads]
 
     # --------------------------------------------------------------------------------------------------- the first call
 
@@ -142,31 +144,30 @@ class TracedCall:
 
     def holds(self) -> bool:
         """Tell whether everything that the program takes for granted is as it was."""
-        for optimizer in self.places.optimizers:
-            optimizer.current_groups()  # an option that makes no sense is an error, as in the step itself
         return self.surroundings.hold()
 
     def __call__(self, arrays: list[Any]) -> Any:
         """Run the program; make the changes when all is computed, and return the result."""
-        self.arrays = arrays
+        self.arrays, now = arrays, self.surroundings.values
         states = [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
         try:
             with quiet(all="ignore"):
-                values = self.program.step(self.xp, *[read() for read in self.reads])
+                values = self.program.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
         except OtherPath:
             for generator, state in states:
                 generator.bit_generator.state = state
             raise
-        changes = [(place.now(), make(values)) for place, make in self.effects]
+        changes = [(self.surroundings.holder(place), place.key, make(values)) for place, make in self.effects]
         result = self.result(values)
         put_all(changes)
+        self.surroundings.values = ()  # keep nothing of what was there before
         return result
 
 
 def tensor_of(kind: type[Value], array: Any) -> Value:
     """Return a Tensor of some kind, such as a Buffer, which nothing is recorded of."""
     made = kind.__new__(kind)
-    made.array, made.node = array, None
+    made.array, made.node, made.stored_grad = array, None, None
     return made
 
 
