@@ -5,6 +5,7 @@ nothing had been, and answer what cannot work (no GPU, no file, no Graphviz) wit
 """
 
 import importlib.util
+import inspect
 import os
 import re
 import signal
@@ -84,6 +85,17 @@ def test_the_same_seed_is_the_same_run_and_another_is_another(text, finished, tm
     first, second = ts.load(finished[0] / "checkpoint"), ts.load(out / "checkpoint")
     assert same(first, second) == (seed == 0)
     assert (first["losses"] == second["losses"]) == (seed == 0)
+
+
+@pytest.mark.parametrize("way", ["--replay", pytest.param("--compile", marks=pytest.mark.slow)])
+def test_a_program_trains_as_the_graph_does_and_says_what_it_gains(text, finished, tmp_path, way):
+    if way == "--compile" and "compile" not in inspect.signature(ts.replay).parameters:
+        pytest.skip("ts.replay does not compile")
+    done = run("--text", text, *TINY, way, out=tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^[\d,]+ characters a second, \d+\.\d times as many as without a program$", done.stdout, re.M)
+    first, second = ts.load(finished[0] / "checkpoint"), ts.load(tmp_path / "out" / "checkpoint")
+    assert first["losses"] == pytest.approx(second["losses"], rel=1e-5)
 
 
 @pytest.mark.parametrize("cell, gates", [("rnn", 1), ("lstm", 4)])
