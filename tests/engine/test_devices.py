@@ -118,10 +118,10 @@ def test_index_arrays_from_the_host_are_taken(gpu):
 def test_gradients_arrive_on_the_leafs_device_and_foreign_ones_are_refused(gpu):
     x = ts.tensor([1.0, 2.0], device="cuda", requires_grad=True)
     y = x * 2.0
-    with pytest.raises(ValueError, match=r"cuda:0.*cpu|cpu.*cuda:0"):
+    with pytest.raises(TypeError, match=r"backward: the gradient is on cpu, its output on cuda:0"):
         y.backward(ts.tensor([1.0, 1.0], device="cpu"))
     assert x.grad is None
-    with pytest.raises(ValueError, match="cuda:0"):
+    with pytest.raises(TypeError, match="grad: the gradient is on cpu, its Tensor on cuda:0"):
         x.grad = ts.tensor([1.0, 1.0], device="cpu")
     y.backward(ts.tensor([1.0, 1.0], device="cuda"))
     assert x.grad.device == "cuda:0"

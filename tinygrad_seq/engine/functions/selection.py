@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_seq.engine.arguments import T, ints, shape_of
-from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_default_device, to_device
+from tinygrad_seq.engine.backend import (
+    as_dtype,
+    device_of,
+    host,
+    ids_checked,
+    modules,
+    on_device_of,
+    to_default_device,
+    to_device,
+)
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import indexing
@@ -34,7 +43,8 @@ def index_part(part: Any) -> Any:
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
-    return array if isinstance(part, Value) else array.copy()
+    with on_device_of(array):
+        return array if isinstance(part, Value) else array.copy()
 
 
 def indices(op: str, given: Any) -> Any:
@@ -69,16 +79,20 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
             "(python -m tinygrad_seq explain ids-are-floats)"
         )
     if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
-        raw = raw.astype("int64")
+        with on_device_of(raw):
+            raw = raw.astype("int64")
         ids = make_tensor(raw) if isinstance(ids, Value) else raw
-    wrong = (raw < 0) | (raw >= count)
-    if wrong.any():
-        first = int(wrong.reshape(-1).argmax())
-        position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
-        raise IndexError(
-            f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
-            f"there are {count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
-        )
+    asked = ids_checked.get() or modules[type(raw)] is host
+    with on_device_of(raw):
+        wrong = (raw < 0) | (raw >= count) if asked else None
+        if asked and wrong.any():
+            first = int(wrong.reshape(-1).argmax())
+            position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
+            last = count - 1
+            raise IndexError(
+                f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
+                f"there are {count} rows, ids go from 0 to {last} (python -m tinygrad_seq explain ids-out-of-range)"
+            )
     if isinstance(beside, Value) and not isinstance(ids, Value):
         return make_tensor(to_device(raw, device_of(beside.array)))
     return ids
@@ -97,4 +111,5 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
     array = ids.array if isinstance(ids, Value) else to_default_device(host.array(ids, dtype="int64"))
-    return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
+    with on_device_of(array):
+        return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
