@@ -30,7 +30,7 @@ host = np  # for what lives on the host whatever the device: index arithmetic, r
 float32, float64, int32, int64, bool_ = map(np.dtype, ("float32", "float64", "int32", "int64", "bool"))
 default_dtype = float32
 default_device: ContextVar[str] = ContextVar("default_device", default="cpu")  # of what is made
-uploaded: ContextVar[Any] = ContextVar("uploaded", default=None)  # what takes an array that came to a device: see replay
+uploaded: ContextVar[Any] = ContextVar("uploaded", default=None)  # what takes what came to a device: see replay
 ids_checked: ContextVar[bool] = ContextVar("ids_checked", default=True)  # those on a GPU, too: see cuda.py
 anywhere: AbstractContextManager[None] = nullcontext()
 gpu: Any = None  # CuPy, once somebody has asked for it
@@ -65,13 +65,13 @@ def cupy() -> Any:
 
 def on_device_of(array: Array) -> AbstractContextManager[Any]:
     """Return the context in which CuPy computes on the device of an array; for one on the host it does nothing."""
-    device = array.device
-    return anywhere if device == "cpu" else device  # type: ignore[no-any-return]  # CuPy's Device is such a context
+    device: Any = array.device
+    return anywhere if device == "cpu" else device  # CuPy's Device is such a context
 
 
 def use_device_of(x: Any) -> None:
     """Let CuPy compute on the device of an array or a Tensor from now on; nothing changes for what has none."""
-    device = getattr(getattr(x, "array", x), "device", "cpu")
+    device: Any = getattr(getattr(x, "array", x), "device", "cpu")
     if device != "cpu":
         device.use()
 

@@ -163,10 +163,8 @@ def unary(op: Primitive) -> Callable[..., Any]:
         array = x.array
         xp = modules[type(array)]
         try:
-            if xp is not host:
-                out = compute_there(forward, xp, (array,), static)
-            else:
-                out = forward(xp, array, **static) if static else forward(xp, array)
+            if xp is not host: out = compute_there(forward, xp, (array,), static)  # noqa: E701
+            else: out = forward(xp, array, **static) if static else forward(xp, array)  # noqa: E701
         except Exception as error:
             raise explain(op.name, (array,), error) from error
         parent = x.node

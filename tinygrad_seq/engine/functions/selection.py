@@ -82,20 +82,24 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
         with on_device_of(raw):
             raw = raw.astype("int64")
         ids = make_tensor(raw) if isinstance(ids, Value) else raw
-    asked = ids_checked.get() or modules[type(raw)] is host
-    with on_device_of(raw):
-        wrong = (raw < 0) | (raw >= count) if asked else None
-        if asked and wrong.any():
-            first = int(wrong.reshape(-1).argmax())
-            position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
-            last = count - 1
-            raise IndexError(
-                f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
-                f"there are {count} rows, ids go from 0 to {last} (python -m tinygrad_seq explain ids-out-of-range)"
-            )
+    if ids_checked.get() or modules[type(raw)] is host:
+        with on_device_of(raw):
+            check_range(op, raw, count)
     if isinstance(beside, Value) and not isinstance(ids, Value):
         return make_tensor(to_device(raw, device_of(beside.array)))
     return ids
+
+
+def check_range(op: str, ids: Any, count: int) -> None:
+    """Raise IndexError, which names the first wrong one, unless 0 <= id < count for all ids; waits for a device."""
+    wrong = (ids < 0) | (ids >= count)
+    if wrong.any():
+        first = int(wrong.reshape(-1).argmax())
+        position = tuple(int(i) for i in host.unravel_index(first, ids.shape))
+        raise IndexError(
+            f"{op}: id {int(ids.reshape(-1)[first])} at position {position} is out of range: "
+            f"there are {count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
+        )
 
 
 @public
