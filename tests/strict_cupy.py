@@ -376,8 +376,8 @@ class MemoryPool:
 def default_rng(seed=None):
     """CuPy's Generator: other distributions than NumPy's, and another stream for the same seed."""
     host = np.random.default_rng(None if seed is None else [*np.atleast_1d(seed), 20])
-    return Module("cupy.random.Generator", **{name: function(name, parameters, getattr(host, name), ())
-                                              for name, parameters in API["generator"].items()})
+    return Generator("cupy.random.Generator", **{name: function(name, parameters, getattr(host, name), ())
+                                                 for name, parameters in API["generator"].items()})
 
 
 def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
@@ -410,6 +410,7 @@ class Module(types.ModuleType):
         return self.__dict__.setdefault(name, made)
 
 
+Generator = type("Generator", (Module,), {"__module__": "cupy.random._generator_api"})
 CUDARuntimeError = type("CUDARuntimeError", (RuntimeError,), {})
 runtime = Module("cupy.cuda.runtime", getDeviceCount=lambda: DEVICES, CUDARuntimeError=CUDARuntimeError)
 cuda = Module("cupy.cuda", is_available=lambda: True, Device=Device, runtime=runtime)

@@ -361,10 +361,28 @@ def test_ids_out_of_range_are_an_error_and_the_check_can_be_left_out(gpu):
                   lambda: nn.cross_entropy(ts.zeros(2, 3, device="cuda"), ids), lambda: table([0, 3])):
         with pytest.raises(IndexError, match="id 3 at position"):
             wrong()
+    x = ts.ones(2, 3, device="cuda")
+    for index in ([2], [-3], (0, [3]), (slice(None), np.array([[0], [-4]]))):
+        with pytest.raises(IndexError, match=r"getitem: .*\(2, 3\)"):
+            x[index]
+    assert x[[-2, 1]].shape == (2, 3) and x[:, [-3, 2]].shape == (2, 2)
     with ts.cuda.unchecked_ids():
         assert table(ids).shape == (2, 2)
         with pytest.raises(IndexError, match="id 3 at position"):
             table([0, 3])  # these are on the host
+
+
+def test_a_generator_of_the_gpu_draws_the_masks_of_dropout_there(gpu):
+    with ts.device("cuda"):
+        x = ts.ones(50, 40)
+    cupy = backend.cupy()
+    before = gpu and gpu["uploads"]
+    masks = [nn.dropout(x, 0.25, generator=cupy.random.default_rng(3)) for _ in range(2)]
+    assert gpu is None or gpu["uploads"] == before
+    assert masks[0].tolist() == masks[1].tolist() and masks[0].device == "cuda:0"
+    assert 0.2 < float((masks[0] == 0.0).to("float32").mean()) < 0.3
+    with pytest.raises(TypeError, match="randn: generator must be"):
+        ts.randn(2, generator=cupy.random.default_rng(3))
 
 
 # ---------------------------------------------------------------- laws of what a step costs

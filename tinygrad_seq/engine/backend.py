@@ -69,6 +69,11 @@ def on_device_of(array: Array) -> AbstractContextManager[Any]:
     return anywhere if device == "cpu" else device  # CuPy's Device is such a context
 
 
+def draws_on_gpu(generator: Any) -> bool:
+    """Return whether a random generator is CuPy's."""
+    return gpu is not None and type(generator).__module__.startswith("cupy.")
+
+
 def use_device_of(x: Any) -> None:
     """Let CuPy compute on the device of an array or a Tensor from now on; nothing changes for what has none."""
     device: Any = getattr(getattr(x, "array", x), "device", "cpu")

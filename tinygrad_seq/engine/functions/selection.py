@@ -23,7 +23,19 @@ from tinygrad_seq.engine.recording import make_tensor
 def getitem(x: T, index: Any) -> T:
     """Return x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
     parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
+    if isinstance(x, Value) and device_of(x.array) != "cpu":
+        check_index(x.array.shape, parts if isinstance(parts, tuple) else (parts,))
     return indexing.getitem(x, index=parts)
+
+
+def check_index(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
+    """Raise IndexError for an index array on the host that leads out of an array on a GPU: CuPy wraps it around."""
+    for axis, (size, part) in enumerate(zip(shape, parts)):
+        is_mask = hasattr(part, "dtype") and part.dtype.kind == "b"
+        if part is None or part is Ellipsis or is_mask:
+            return  # from here on a part's place does not tell its axis
+        if type(part) is host.ndarray and part.size and not -size <= part.min() <= part.max() < size:
+            raise IndexError(f"getitem: an index of axis {axis} is out of range for the shape {shape}: {part!s:.60}")
 
 
 def index_part(part: Any) -> Any:
