@@ -105,12 +105,12 @@ def compute_there(forward: Callable[..., Any], xp: Any, arrays: Sequence[Any], s
 
 def parse_device(device: str) -> int | None:
     """Return the number of the GPU that a device string names, or None for the CPU."""
-    if device == "cpu":
+    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if (kind, colon) == ("cpu", ""):
         return None
-    kind, colon, number = str(device).partition(":")
     if kind == "cuda" and (number.isdecimal() or not colon):
         return int(number or 0)
-    raise ValueError(f'device {device!r} is not known: use "cpu", "cuda" or "cuda:N"')
+    raise ValueError(f'device {device!r:.60} is not known: use "cpu", "cuda" or "cuda:N"')
 
 
 def names_device(target: Any) -> bool:
@@ -138,7 +138,7 @@ def to_host(array: Array) -> np.ndarray[Any, Any]:
 
 def to_device(array: Array, device: str) -> Array:
     """Return the array on that device: itself if it is there already, else a copy."""
-    if device_of(array) == (f"{device}:0" if device == "cuda" else device):
+    if isinstance(device, str) and device_of(array) == (f"{device}:0" if device == "cuda" else device):
         return array
     if hasattr(modules.get(type(array)), "moved"):  # an array that is traced (see replay)
         return modules[type(array)].moved(array, device)
