@@ -7,16 +7,12 @@ cannot grow old. `LEFT_OUT` does not run: what would undo the double, what fails
 memory of the double itself, and what takes long and meets no device.
 """
 
-WRAPS = "CuPy wraps an index out of range around in silence (docs/gpu.md)"
 DICE = "it compares bits of a sum of repeats, whose order a device leaves open: the double rolls dice"
 PRINTS = "what it prints says which device a Tensor is on"
 NUMBERS = "a picture shows the value of a constant where that is in host memory, and asks no device for it"
-FIRST = "CuPy's dot refuses what is traced behind a constant that the function made (docs/gpu.md)"
 SPEED = "it measures the double, not the package"
 
 FAILS: dict[str, str] = {
-    "replay/test_text.py::test_the_text_is_what_runs": FIRST,
-    "engine/test_errors.py::test_wrong_input_is_said[IndexError-getitem-\\\\(2, 3\\\\)-<lambda>2]": WRAPS,
     "docs/test_pages.py::test_a_stop_of_the_learning_path_runs_and_makes_its_figures"
     "[11_the_gradient_of_the_gradient]": NUMBERS,
     "drawing/test_dot_text.py::test_the_figures_in_docs_are_what_is_drawn": NUMBERS,

@@ -26,19 +26,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--device", choices=["cpu", "double"], default="cpu",
+    parser.addoption("--device", choices=["cpu", "double", "double:1"], default="cpu",
                      help="where Tensors are made unless a test says otherwise: NumPy, or the strict double of CuPy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
-    if config.getoption("device") == "double":
+    if config.getoption("device") != "cpu":
         strict_cupy.install()
-        default_device.set("cuda")
+        default_device.set(config.getoption("device").replace("double", "cuda"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items if config.getoption("device") == "double" else ():
+    for item in items if config.getoption("device") != "cpu" else ():
         if reason := reason_for(item.nodeid, LEFT_OUT):
             item.add_marker(pytest.mark.skip(reason=reason))
         elif reason := reason_for(item.nodeid, FAILS):
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])
 def gpu(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The counters of the double, or None for a real device."""
-    double = request.config.getoption("device") == "double"
+    double = request.config.getoption("device") != "cpu"
     if request.param == "real":
         if double or importlib.util.find_spec("cupy") is None or not __import__("cupy").cuda.is_available():
             pytest.skip("no CuPy or no GPU here")

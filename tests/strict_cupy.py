@@ -8,14 +8,17 @@ Where in doubt it is stricter. It also refuses `cupy.sum(numpy_array)`, NumPy's 
 indices in `take`, `== None`, ufuncs of two results, writing to a broadcast view, and precedence by priority alone.
 `counts` tells what costs time on a device: kernels, uploads, downloads, synchronizations (each at least), and the bytes
 of all arrays made, temporaries too.
-It knows nothing of kernel numerics, streams, memory pools or speed.
+There are DEVICES devices. Every thread begins on number 0, what it makes is on its current one, and a kernel takes the
+arrays of that one only: CuPy would read those of another through a slow path where there is one, and fail elsewhere.
+The memory pool of a device says how many bytes its arrays hold now. Streams only let the host wait.
+It knows nothing of kernel numerics, of work that is still queued, of fragmented memory or of speed.
 """
 
-import dataclasses
 import importlib.machinery
 import json
 import operator
 import sys
+import threading
 import types
 from collections import Counter
 from pathlib import Path
@@ -36,8 +39,21 @@ HOSTS = {  # where CuPy does something else than NumPy
     "take_along_axis": lambda a, indices, axis: np.take_along_axis(
         a, indices % max(a.size if axis is None else a.shape[axis], 1), axis)}
 
+DEVICES = 2
+
 counts = Counter()
+held = Counter()  # by device: the bytes of all arrays that are alive
 dice = np.random.default_rng(20)
+
+
+class Here(threading.local):
+    """The device that this thread works on, and those that it comes back to."""
+
+    def __init__(self):
+        self.device, self.left = 0, []
+
+
+here = Here()
 
 
 def fresh(host, base=None):
@@ -46,8 +62,20 @@ def fresh(host, base=None):
         raise ValueError(f"Unsupported dtype {host.dtype}")
     array = object.__new__(ndarray)
     array._host, array.base = host, base
-    counts["bytes"] += host.nbytes if base is None else 0
+    array._device = here.device if base is None else base._device
+    if base is None:
+        counts["bytes"] += host.nbytes
+        held[array._device] += host.nbytes
     return array
+
+
+def launched(*arrays):
+    """Count a kernel; refuse arrays that are not on the current device."""
+    counts["kernels"] += 1
+    for array in arrays:
+        if type(array) is ndarray and array._device != here.device:
+            raise ValueError(f"The device where the array resides ({array._device}) is different from the current "
+                             f"device ({here.device}). Peer access is unavailable between these devices.")
 
 
 def upload(values, dtype=None, order="K"):
@@ -73,7 +101,7 @@ def wrapped(result, sources=()):
             return source
         if host.base is not None and (host.size == 0 or np.may_share_memory(host, source._host)):
             return fresh(host, source if source.base is None else source.base)
-    counts["kernels"] += 1
+    launched(*sources)
     return fresh(host)
 
 
@@ -92,7 +120,7 @@ def stored(result, out, casting="same_kind"):
         raise TypeError("return arrays must be of ArrayType")
     if out.shape != result.shape:
         raise ValueError("Out shape is mismatched")
-    counts["kernels"] += 1
+    launched(out)
     np.copyto(out._host, result, casting=casting)
     return out
 
@@ -137,6 +165,7 @@ class ufunc:  # noqa: N801
             if type(value) is not ndarray and type(value) not in SCALARS:
                 raise TypeError(f"Unsupported type {type(value)}")
         inputs = [value._host if type(value) is ndarray else value for value in args[:self.nin]]
+        launched(*args)
         kinds = tuple([type(value) if type(value) in PYTHON_SCALARS else value.dtype for value in inputs])
         made = self._chosen.get(kinds) or self._choose(kinds)
         with np.errstate(all="ignore"):
@@ -144,8 +173,8 @@ class ufunc:  # noqa: N801
             result = np.asarray(result, dtype or made)
         out = args[self.nin] if len(args) > self.nin else out
         if out is not None:
+            counts["kernels"] -= 1  # it is the same one
             return stored(result, out, casting)
-        counts["kernels"] += 1
         return fresh(result)
 
     def _choose(self, kinds):
@@ -193,8 +222,9 @@ def host_index(array, index):
 
 def scatter(array, items, values, store):
     """Store values at the places an index names, in an order nobody may rely on."""
-    values = (values if type(values) is ndarray else upload(values))._host
-    counts["kernels"] += 1
+    values = values if type(values) is ndarray else upload(values)
+    launched(array, values)
+    values = values._host
     places, flat = np.arange(array.size).reshape(array.shape)[items], array._host.ravel()
     order = dice.permutation(places.size)
     with np.errstate(all="ignore"):
@@ -206,16 +236,41 @@ def scatter(array, items, values, store):
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801
     """cupy.ndarray, its memory on the host. Operators are NumPy ufuncs, which `__array_ufunc__` makes CuPy's again."""
 
-    __slots__ = ("__weakref__", "_host", "base")
+    __slots__ = ("__weakref__", "_device", "_host", "base")
     __array_priority__ = 100
     __hash__ = None
-    device = property(lambda self: Device(0))
+    device = property(lambda self: Device(self._device))
     flags = property(lambda self: types.SimpleNamespace(
         owndata=self.base is None,
         **{order: getattr(self._host.flags, order) for order in ("c_contiguous", "f_contiguous")}))
 
     def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C"):
-        self._host, self.base = fresh(garbage(np.empty(shape, dtype, order)))._host, None
+        self._host, self._device, self.base = garbage(np.empty(shape, dtype, order)), here.device, None
+        held[self._device] += self._host.nbytes
+
+    def __del__(self):
+        if getattr(self, "base", self) is None:
+            held[self._device] -= self._host.nbytes
+
+    def __reduce__(self):
+        return array, (self.get(),)  # read back, it is on whichever device is the current one
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        with self.device:
+            return self.copy()
+
+    def copy(self, order="C"):
+        """A copy on the current device."""
+        if self._device == here.device:
+            launched()
+            return fresh(np.array(self._host, order=order))
+        if not (self.flags.c_contiguous or self.flags.f_contiguous):
+            raise NotImplementedError("CuPy cannot copy non-contiguous array between devices.")
+        counts["moves"] += 1
+        return fresh(np.array(self._host, order="K"))
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` instead.")
@@ -239,7 +294,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801
         items, gathers = host_index(self, index)
         if not gathers:
             return wrapped(self._host[items], (self,))
-        counts["kernels"] += 1
+        launched(self, *(index if isinstance(index, tuple) else (index,)))
         return fresh(np.array(self._host[items], order="C"))
 
     def __setitem__(self, index, value):
@@ -252,7 +307,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801
     def fill(self, value):
         if type(value) is not ndarray and np.ndim(value) > 0:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
-        counts["kernels"] += 1
+        launched(self, value)
         with np.errstate(all="ignore"):
             np.copyto(self._host, value._host if type(value) is ndarray else np.asarray(value), casting="unsafe")
 
@@ -275,32 +330,60 @@ for name, parameters in API["ndarray"]["methods"].items():
 ndarray.__module__ = ufunc.__module__ = "cupy"
 
 
-@dataclasses.dataclass(frozen=True)
 class Device:
-    """The only device there is, number 0."""
+    """One of the devices, by number; without one, that which this thread works on."""
 
-    id: int = 0
+    def __init__(self, device=None):
+        self.id = here.device if device is None else int(device)
+
+    def __eq__(self, other):
+        return isinstance(other, Device) and self.id == other.id
+
+    __hash__ = None
+    mem_info = property(lambda self: (2**30 - held[self.id], 2**30))  # free bytes, and all
 
     def __enter__(self):
-        if self.id != 0:
-            raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+        before = here.device
+        self.use()
+        here.left.append(before)
+        return self
 
     def __exit__(self, *_):
-        pass
+        here.device = here.left.pop()
+
+    def use(self):
+        if not 0 <= self.id < DEVICES:
+            raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+        here.device = self.id
+        return self
 
     def synchronize(self):
         counts["synchronizations"] += 1
 
 
+class MemoryPool:
+    """The memory of the current device: what its arrays hold, and nothing that is kept for later."""
+
+    def used_bytes(self):
+        return held[here.device]
+
+    total_bytes = used_bytes
+
+    def free_all_blocks(self):
+        pass
+
+
 def default_rng(seed=None):
     """CuPy's Generator: other distributions than NumPy's, and another stream for the same seed."""
     host = np.random.default_rng(None if seed is None else [*np.atleast_1d(seed), 20])
-    return Module("cupy.random.Generator", **{name: function(name, parameters, getattr(host, name), ())
-                                              for name, parameters in API["generator"].items()})
+    return Generator("cupy.random.Generator", **{name: function(name, parameters, getattr(host, name), ())
+                                                 for name, parameters in API["generator"].items()})
 
 
 def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
     if type(obj) is ndarray:
+        if obj._device != here.device:
+            obj, copy = obj.copy(order or "K"), None
         return obj.astype(obj.dtype if dtype is None else dtype, order or "K", copy=copy)
     return upload(obj, dtype, order or "K")
 
@@ -327,12 +410,14 @@ class Module(types.ModuleType):
         return self.__dict__.setdefault(name, made)
 
 
+Generator = type("Generator", (Module,), {"__module__": "cupy.random._generator_api"})
 CUDARuntimeError = type("CUDARuntimeError", (RuntimeError,), {})
-runtime = Module("cupy.cuda.runtime", getDeviceCount=lambda: 1, CUDARuntimeError=CUDARuntimeError)
+runtime = Module("cupy.cuda.runtime", getDeviceCount=lambda: DEVICES, CUDARuntimeError=CUDARuntimeError)
 cuda = Module("cupy.cuda", is_available=lambda: True, Device=Device, runtime=runtime)
 random = Module("cupy.random", default_rng=default_rng)
 cupy = Module(
     "cupy", __version__=API["cupy"], ndarray=ndarray, ufunc=ufunc, cuda=cuda, random=random, array=array,
+    get_default_memory_pool=MemoryPool,
     asarray=lambda a, dtype=None, order=None, *, copy=None, blocking=False: array(a, dtype, copy, order),
     asnumpy=lambda a: a.get() if type(a) is ndarray else np.asarray(a),
     get_array_module=lambda *args: cupy if any(type(value) is ndarray for value in args) else np)

@@ -12,10 +12,12 @@ from tinygrad_seq.checks.anomaly import detect_anomaly
 from tinygrad_seq.checks.devices import compare_devices
 from tinygrad_seq.checks.gradcheck import gradcheck, gradgradcheck
 from tinygrad_seq.drawing import Drawing, diff, draw
+from tinygrad_seq.engine import cuda
 from tinygrad_seq.engine.backend import bool_, float32, float64, int32, int64
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.checkpoint import checkpoint
 from tinygrad_seq.engine.creation import arange, eye, full, ones, ones_like, tensor, zeros, zeros_like
+from tinygrad_seq.engine.device import device
 from tinygrad_seq.engine.functions.arithmetic import clip, matmul
 from tinygrad_seq.engine.functions.einsum import einsum
 from tinygrad_seq.engine.functions.reductions import (

@@ -35,7 +35,7 @@ def test_a_demo_is_short_and_asks_one_question(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DEMOS)
 def test_a_demo_says_where_its_results_are(name, monkeypatch, tmp_path, capsys, pytestconfig):
-    device = "cuda" if pytestconfig.getoption("device") == "double" else "cpu"
+    device = pytestconfig.getoption("device").replace("double", "cuda")
     run(name, monkeypatch, "--quick", "--device", device, "--seed", 3, "--out", tmp_path / "out")
     printed = capsys.readouterr().out
     written = re.findall(r"^written: (.+)$", printed, re.MULTILINE)

@@ -5,9 +5,15 @@ device adds scattered values in any order. Nothing is copied from the device on 
 arrays; only ops that must refuse wrong ids look at them. Arguments on two devices are one TypeError that names both.
 """
 
+import copy
+import pickle
+import subprocess
+import sys
+import types
 
 import numpy as np
 import pytest
+import strict_cupy
 from draws import generators
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +21,8 @@ from laws import as_list, assert_near, host, leaves, like, wanted
 from op_table import ROWS
 
 import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.engine import backend
 
 TABLE = [row for row in ROWS if row.op != "transfer"]  # which changes the device, see below
 
@@ -118,10 +126,10 @@ def test_index_arrays_from_the_host_are_taken(gpu):
 def test_gradients_arrive_on_the_leafs_device_and_foreign_ones_are_refused(gpu):
     x = ts.tensor([1.0, 2.0], device="cuda", requires_grad=True)
     y = x * 2.0
-    with pytest.raises(ValueError, match=r"cuda:0.*cpu|cpu.*cuda:0"):
+    with pytest.raises(TypeError, match=r"backward: the gradient is on cpu, its output on cuda:0"):
         y.backward(ts.tensor([1.0, 1.0], device="cpu"))
     assert x.grad is None
-    with pytest.raises(ValueError, match="cuda:0"):
+    with pytest.raises(TypeError, match="grad: the gradient is on cpu, its Tensor on cuda:0"):
         x.grad = ts.tensor([1.0, 1.0], device="cpu")
     y.backward(ts.tensor([1.0, 1.0], device="cuda"))
     assert x.grad.device == "cuda:0"
@@ -134,3 +142,295 @@ def test_what_does_not_exist_is_said(gpu):
         ts.tensor([1.0], device="tpu")
 
 
+def test_a_context_says_where_tensors_are_made(gpu):
+    @ts.device("cuda")
+    def there():
+        return ts.zeros(2).device
+
+    with ts.device("cuda"):
+        made = [ts.zeros(2), ts.randn(2), ts.arange(3), ts.tensor([1.0]), *nn.LSTM(1, 1).parameters()]
+        assert {x.device for x in made} == {"cuda:0"} and ts.zeros(1, device="cpu").device == "cpu"
+        with ts.device("cpu"):
+            assert ts.zeros(2).device == "cpu"
+        assert ts.zeros(2).device == there() == "cuda:0"
+    with pytest.raises(KeyError), ts.device("cpu"):
+        raise KeyError
+    with pytest.raises(ValueError, match="tpu"):
+        ts.device("tpu")
+    with pytest.raises(RuntimeError, match="cuda:7"), ts.device("cuda:7"):
+        pass
+
+
+def test_a_package_that_is_not_asked_imports_no_cupy():
+    code = "import sys, tinygrad_seq as ts; ts.randn(2).sum(); assert 'cupy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (ModuleNotFoundError("no", name="cupy"), "CuPy, which is not installed: pip install"),
+    (ModuleNotFoundError("no", name="fastrlock"), "CuPy is installed, but fastrlock is not"),
+    (ImportError("libcudart.so.12"), "CuPy is installed, but cannot be imported: libcudart.so.12"),
+    ("cudaErrorInsufficientDriver", "this machine has no driver for NVIDIA GPUs, or too old a one"),
+    ("cudaErrorNoDevice: none", "this machine has no NVIDIA GPU"),
+])
+def test_what_is_missing_is_said_in_one_error(monkeypatch, error, said):
+    module = types.SimpleNamespace(ndarray=type("ndarray", (), {}), cuda=types.SimpleNamespace(
+        runtime=types.SimpleNamespace(CUDARuntimeError=strict_cupy.CUDARuntimeError)))
+
+    def fails(*_):
+        raise error if isinstance(error, Exception) else strict_cupy.CUDARuntimeError(error)
+
+    module.cuda.runtime.getDeviceCount = fails
+    imported = fails if isinstance(error, Exception) else lambda name: module
+    monkeypatch.setattr(backend.importlib, "import_module", imported)
+    assert (ts.cuda.is_available(), ts.cuda.device_count()) == (False, 0)
+    for ask in (lambda: ts.zeros(2, device="cuda"), ts.cuda.synchronize, lambda: nn.Linear(1, 1).to("cuda")):
+        with pytest.raises(RuntimeError, match=said):
+            ask()
+
+
+def test_a_device_can_be_asked(gpu):
+    assert ts.cuda.is_available() and ts.cuda.device_count() >= 1
+    ts.cuda.synchronize()
+    before = ts.cuda.memory("cuda").used
+    held = ts.ones(1000, device="cuda")
+    found = ts.cuda.memory()
+    assert found.used >= before + 4000 and 0 < found.free <= found.total and held.device == "cuda:0"
+    with pytest.raises(ValueError, match='memory: device must be "cuda"'):
+        ts.cuda.memory("cpu")
+    with pytest.raises(RuntimeError, match="cuda:7"):
+        ts.cuda.memory("cuda:7")
+
+
+# ---------------------------------------------------------------- a second GPU
+
+def trained(device, steps=3):
+    """The numbers of a small training with ids, lengths, dropout, clipping and two optimisers, all on one device."""
+    ts.manual_seed(0)
+    table, net, head = nn.Embedding(5, 3, padding_idx=0), nn.LSTM(3, 4, num_layers=2, dropout=0.5), nn.Linear(4, 5)
+    parts = [part.to(device) for part in (table, net, head)]
+    optimizers = [ts.optim.Adam(net.parameters(), amsgrad=True), ts.optim.SGD(
+        [*table.parameters(), *head.parameters()], lr=0.1, momentum=0.9)]
+    ids = np.array([[1, 2], [0, 4], [1, 0]])
+    for _ in range(steps):
+        out, _ = net(table(ts.tensor(ids, device=device)), lengths=[3, 2])
+        loss = nn.cross_entropy(head(out), ts.tensor(ids, device=device), ignore_index=0)
+        for part in parts:
+            part.zero_grad()
+        loss.backward()
+        ts.optim.clip_grad_norm_([p for part in parts for p in part.parameters()], 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+    return [*(p for part in parts for p in part.parameters()), loss], optimizers
+
+
+def test_work_on_a_second_gpu_needs_no_context(gpu):
+    if ts.cuda.device_count() < 2:
+        pytest.skip("there is one GPU here")
+    for there, here in zip(trained("cuda:1")[0], trained("cpu")[0], strict=True):
+        assert there.device == "cuda:1"
+        np.testing.assert_allclose(there.numpy(), here.numpy(), rtol=1e-4, atol=1e-6)
+    assert ts.zeros(1, device="cuda").device == "cuda:0"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+@given(data=st.data())
+def test_every_op_works_on_a_second_gpu(gpu, row, data):
+    if ts.cuda.device_count() < 2:
+        pytest.skip("there is one GPU here")
+    case, rng = data.draw(row.cases), data.draw(generators)
+    here, _ = on("cpu", row, case)
+    upstream = like(rng, host(here)) if row.smooth else None
+    for place, there in zip(on("cpu", row, case, upstream), on("cuda:1", row, case, upstream), strict=True):
+        assert {tensor.device for tensor in there} <= {"cuda:1"}
+        assert_near(host(there), host(place))
+
+
+def test_a_graph_may_span_devices(gpu):
+    places = ["cpu", "cuda:0", "cuda:1"][:1 + ts.cuda.device_count()]
+    found = []
+    for chain in (["cpu"] * len(places), places, places[::-1]):
+        x = ts.tensor([1.0, 2.0], device=chain[0], requires_grad=True)
+        y = x * x
+        for place in chain[1:]:
+            y = y.to(place)
+            y = y * y + x.to(place) * 3.0 + x.to(place).sum()
+        y.sum().backward()
+        found.append(x.grad.tolist())
+        assert x.grad.device == x.device
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_optimisers_state_follows_its_parameters(gpu):
+    _, (optimizer, *_) = trained("cuda:0")
+    net_parameters = optimizer.param_groups[0]["params"]
+    target = f"cuda:{ts.cuda.device_count() - 1}"
+    for place in (target, "cpu", "cuda:0"):
+        for p in net_parameters:
+            p.array, p.grad = p.to(place).array, None
+            p.grad = ts.ones_like(p)
+        optimizer.step()
+        assert all(p.device == place for p in net_parameters)
+        kept = [value for value in optimizer.state[net_parameters[0]].values() if hasattr(value, "shape")]
+        assert {backend.device_of(value) for value in kept} == {place}
+
+
+def test_copies_and_pickles_stay_where_they_are(gpu):
+    device = f"cuda:{ts.cuda.device_count() - 1}"
+    x = nn.Parameter([1.0, 2.0], device=device)
+    (x * x).sum().backward()
+    for twin in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert (twin.device, twin.tolist(), twin.grad.device, twin.grad.tolist()) == (device, [1, 2], device, [2, 4])
+    layer = pickle.loads(pickle.dumps(nn.LSTM(1, 2).to(device)))
+    assert {p.device for p in layer.parameters()} == {device}
+
+
+# ---------------------------------------------------------------- files, batches, mistakes
+
+def test_a_file_is_loaded_onto_either(gpu, tmp_path):
+    parameters, (adam, _) = trained("cuda")
+    ts.save({"w": parameters[0], "some": [1, (ts.arange(2), "text")], "adam": adam.state_dict()}, tmp_path / "state")
+    for device, found in (("cpu", "cpu"), ("cuda", "cuda:0")):
+        state = ts.load(tmp_path / "state", device=device)
+        assert state["w"].device == state["some"][1][0].device == found and state["some"][1][1] == "text"
+        np.testing.assert_array_equal(state["w"].numpy(), parameters[0].numpy())
+        adam.load_state_dict(state["adam"])
+    assert type(ts.load(tmp_path / "state")["w"]) is np.ndarray
+    for wrong, error in (("tpu", ValueError), ("cuda:9", RuntimeError)):
+        with pytest.raises(error, match=wrong):
+            ts.load(tmp_path / "state", device=wrong)
+
+
+def test_batches_come_on_a_device(gpu):
+    batches = ts.data.batches(np.arange(5), np.ones((5, 2), "float32"), size=2).to("cuda")
+    found = list(batches)
+    assert (found[0][0].device, found[0][0].tolist(), found[0][1].dtype) == ("cuda:0", [0, 1], np.float32)
+    assert batches.to("cpu") is batches and next(iter(batches))[0].device == "cpu"
+    with pytest.raises(ValueError, match="tpu"):
+        batches.to("tpu")
+
+
+
+def HERE(*values):  # noqa: N802
+    return ts.tensor(values or [1.0, 2.0], device="cpu")
+
+
+MIXED = {
+    "assign": lambda x: nn.Parameter(x).assign(HERE()),
+    "grad": lambda x: setattr(nn.Parameter(x), "grad", HERE()),
+    "backward": lambda x: (nn.Parameter(x) * 2.0).backward(HERE()),
+    "ts.grad": lambda x: (lambda p: ts.grad(p * 2.0, p, HERE()))(nn.Parameter(x)),
+    "mse_loss": lambda x: nn.mse_loss(x, HERE()),
+    "l1": lambda x: nn.binary_cross_entropy_with_logits(x, HERE(0.0, 1.0)),
+    "cross_entropy": lambda x: nn.cross_entropy(ts.stack([x, x]), HERE(0, 1)),
+    "weight": lambda x: nn.cross_entropy(ts.stack([x, x]), [0, 1], weight=HERE()),
+    "take": lambda x: ts.take(HERE(), ts.tensor([0], device="cuda")),
+    "number": lambda x: x * ts.tensor(2.0, device="cpu"),
+    "concatenate": lambda x: ts.concatenate([x, HERE()]),
+    "linear": lambda x: nn.Linear(2, 1).to("cpu")(x),
+    "lstm": lambda x: nn.LSTM(2, 1).to("cpu")(x.reshape(1, 1, 2)),
+    "state": lambda x: nn.RNN(2, 1).to("cuda")(x.reshape(1, 1, 2), ts.zeros(1, 1, 1, device="cpu")),
+    "clip": lambda x: ts.optim.clip_grad_norm_([with_grad(x), with_grad(HERE())], 1.0),
+}
+
+
+def with_grad(x):
+    p = nn.Parameter(x, device=x.device)
+    p.grad = ts.ones_like(p)
+    return p
+
+
+@pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
+def test_mixing_devices_is_one_error_that_names_both(gpu, mixed):
+    with pytest.raises(TypeError, match=r"(?s)^\w.*: .*(cpu.*cuda:0|cuda:0.*cpu)"):
+        mixed(ts.tensor([1.0, 2.0], device="cuda"))
+
+
+def test_two_gpus_are_not_mixed_either(gpu):
+    if ts.cuda.device_count() < 2:
+        pytest.skip("there is one GPU here")
+    x, y = ts.ones(2, device="cuda:0"), ts.ones(2, device="cuda:1")
+    for mixed in (lambda: x + y, lambda: ts.stack([x, y]), lambda: x @ y, lambda: ts.where(x > 0, y, 1.0)):
+        with pytest.raises(TypeError, match=r"cuda:0 and cuda:1"):
+            mixed()
+
+
+def test_ids_out_of_range_are_an_error_and_the_check_can_be_left_out(gpu):
+    table, ids = nn.Embedding(3, 2).to("cuda"), ts.tensor([0, 3], device="cuda")
+    for wrong in (lambda: table(ids), lambda: ts.take(table.weight, ids), lambda: ts.one_hot(ids, 3),
+                  lambda: nn.cross_entropy(ts.zeros(2, 3, device="cuda"), ids), lambda: table([0, 3])):
+        with pytest.raises(IndexError, match="id 3 at position"):
+            wrong()
+    x = ts.ones(2, 3, device="cuda")
+    for index in ([2], [-3], (0, [3]), (slice(None), np.array([[0], [-4]]))):
+        with pytest.raises(IndexError, match=r"getitem: .*\(2, 3\)"):
+            x[index]
+    assert x[[-2, 1]].shape == (2, 3) and x[:, [-3, 2]].shape == (2, 2)
+    with ts.cuda.unchecked_ids():
+        assert table(ids).shape == (2, 2)
+        with pytest.raises(IndexError, match="id 3 at position"):
+            table([0, 3])  # these are on the host
+
+
+def test_a_generator_of_the_gpu_draws_the_masks_of_dropout_there(gpu):
+    with ts.device("cuda"):
+        x = ts.ones(50, 40)
+    cupy = backend.cupy()
+    before = gpu and gpu["uploads"]
+    masks = [nn.dropout(x, 0.25, generator=cupy.random.default_rng(3)) for _ in range(2)]
+    assert gpu is None or gpu["uploads"] == before
+    assert masks[0].tolist() == masks[1].tolist() and masks[0].device == "cuda:0"
+    assert 0.2 < float((masks[0] == 0.0).to("float32").mean()) < 0.3
+    with pytest.raises(TypeError, match="randn: generator must be"):
+        ts.randn(2, generator=cupy.random.default_rng(3))
+
+
+# ---------------------------------------------------------------- laws of what a step costs
+
+def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu):
+    if gpu is None:
+        pytest.skip("only the double counts copies")
+    table, net, head = nn.Embedding(7, 3).to("cuda"), nn.LSTM(3, 4).to("cuda"), nn.Linear(4, 7).to("cuda")
+    parameters = [p for part in (table, net, head) for p in part.parameters()]
+    optimizer, ids = ts.optim.Adam(parameters), ts.tensor([[1, 2], [3, 4]], device="cuda")
+
+    def step(clip):
+        optimizer.zero_grad()
+        before = gpu["downloads"], gpu["uploads"]
+        nn.mse_loss(head(net(table(ids))[0]), ts.one_hot(ids, 7)).backward()
+        if clip:
+            ts.optim.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        return gpu["downloads"] - before[0], gpu["uploads"] - before[1]
+
+    with ts.device("cuda"):
+        step(True)  # makes what is made once
+        assert step(True) == (3, 0)  # Embedding, one_hot, the norm
+        assert step(False) == (2, 0)
+        with ts.cuda.unchecked_ids():
+            assert step(False) == (0, 0)
+
+
+def test_an_lstm_launches_at_most_53_kernels_a_step(gpu):
+    if gpu is None:
+        pytest.skip("only the double counts kernels")
+    layer, made = nn.LSTM(3, 4).to("cuda"), []
+    for steps in (10, 20):
+        x = ts.ones(steps, 2, 3, device="cuda")
+        layer(x)[0].sum().backward()  # makes what is made once, and the .grad that is added to
+        before = gpu["kernels"]
+        layer(x)[0].sum().backward()
+        made.append(gpu["kernels"] - before)
+    assert made[1] - made[0] <= 53 * 10
+
+
+def test_a_constant_made_in_a_replayed_function(gpu):
+    w = nn.Parameter(np.eye(3, dtype="float32"), device="cuda")
+    step = ts.replay(lambda: ts.ones(2, 3) @ w + ts.zeros(3))
+    with ts.device("cuda"):
+        assert step().tolist() == step().tolist() == [[1.0] * 3] * 2
+    if ts.cuda.device_count() > 1:
+        v = nn.Parameter([1.0], device="cuda:1")
+        there = ts.replay(lambda x: (x * v).sum())
+        for _ in range(2):
+            assert there(ts.tensor([3.0], device="cuda:1")).device == "cuda:1"

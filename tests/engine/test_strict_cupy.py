@@ -9,6 +9,7 @@ import copy
 import importlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -328,12 +329,62 @@ def test_masks_wait_and_host_indices_are_copied(x, counts):
 
 # ---------------------------------------------------------------- devices and random numbers
 
-def test_there_is_one_device(x):
-    assert cp.cuda.runtime.getDeviceCount() == 1 and x.device.id == 0 and x.device == cp.cuda.Device(0)
-    with cp.cuda.Device(0):
+def test_there_are_two_devices(x):
+    assert cp.cuda.runtime.getDeviceCount() == 2 and x.device.id == 0 and x.device == cp.cuda.Device(0)
+    with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="invalid device"), cp.cuda.Device(2):
         pass
-    with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="invalid device"), cp.cuda.Device(1):
-        pass
+    with cp.cuda.Device(1):
+        y = cp.ones(2)
+        with cp.cuda.Device(0):
+            assert cp.zeros(2).device.id == 0
+        assert (y.device.id, (y + y).device.id, y[:1].device.id, cp.cuda.Device().id) == (1, 1, 1, 1)
+    assert cp.cuda.Device().id == 0
+
+
+ELSEWHERE = {
+    "ufunc": lambda x, y: cp.exp(y),
+    "operator": lambda x, y: x + y,
+    "function": lambda x, y: cp.concatenate([x, y]),
+    "method": lambda x, y: y.sum(),
+    "cast": lambda x, y: y.astype("float32"),
+    "fill": lambda x, y: y.fill(1.0),
+    "from there": lambda x, y: x.__setitem__(0, y),
+    "gather": lambda x, y: y[[0, 1]],
+    "scatter": lambda x, y: cp.add.at(y, cp.asarray([0]), 1.0),
+    "out": lambda x, y: cp.exp(x, out=y),
+}
+
+
+@pytest.mark.parametrize("launch", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_kernel_takes_arrays_of_the_current_device_only(launch):
+    x = cp.ones(2)
+    with cp.cuda.Device(1):
+        y = cp.ones(2)
+    with pytest.raises(ValueError, match=r"array resides \(1\) is different from the current device \(0\)"):
+        launch(x, y)
+    with y.device, pytest.raises(ValueError, match=r"array resides \(0\) is different from the current device \(1\)"):
+        launch(y, x)
+
+
+def test_a_copy_and_what_is_read_back_are_on_the_current_device(x):
+    with cp.cuda.Device(1):
+        assert [moved.device.id for moved in (x.copy(), cp.asarray(x), cp.array(x), copy.copy(x))] == [1] * 4
+        assert pickle.loads(pickle.dumps(x)).device.id == 1 and copy.deepcopy(x).device.id == 0
+        assert x.T[1].device.id == 0 and x.get().tolist() == cp.asarray(x).get().tolist()  # views and the host may
+        with pytest.raises(NotImplementedError, match="cannot copy non-contiguous array"):
+            cp.asarray(x[:, 1])
+
+
+def test_the_pool_says_what_is_held():
+    pool = cp.get_default_memory_pool()
+    before = pool.used_bytes()
+    held = [cp.ones(10), cp.ones(10)[2:]]
+    assert pool.used_bytes() == before + 160
+    with cp.cuda.Device(1):
+        held += [cp.ones(5)]
+        assert pool.used_bytes() >= 40
+    held.clear()
+    assert pool.used_bytes() == before
 
 
 def test_the_generator_has_fewer_distributions_and_another_stream():
@@ -475,7 +526,7 @@ def test_the_double_has_no_name_the_wheel_lacks():
     for name in dir(np):
         if not name.startswith("_") and hasattr(cp, name):
             assert hasattr(real, name), name
-    plumbing = {"__slots__", "__slotnames__", "__weakref__", "_host", "__module__", "__imatmul__"}
+    plumbing = {"__del__", "__slots__", "__slotnames__", "__weakref__", "_device", "_host", "__module__", "__imatmul__"}
     assert set(dir(cp.ndarray)) - set(dir(real.ndarray)) <= plumbing
 
 

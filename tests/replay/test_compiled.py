@@ -1,6 +1,7 @@
 """A compiled program computes what the function does; what cannot be compiled stays as it is, and says so."""
 
 import importlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ from agreement import assert_agree
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.engine.backend import to_host
-from tinygrad_seq.replay.tape import TraceError
 
 pytest.importorskip("numba", reason="compiled programs need Numba: pip install 'tinygrad-seq[compile]'")
 pytest.importorskip("scipy", reason="Numba's products of matrices need SciPy")
 compiled = importlib.import_module("tinygrad_seq.replay.compiled")
+tape = importlib.import_module("tinygrad_seq.replay.tape")
 traced_call = importlib.import_module("tinygrad_seq.replay.traced_call")
 slow = pytest.mark.slow
 MODELS = {
@@ -133,6 +134,9 @@ def test_a_missing_numba_is_said(monkeypatch):
 
 
 def test_elsewhere_is_an_error(monkeypatch):
-    monkeypatch.setattr(traced_call, "host", object())  # so NumPy is another library
-    with pytest.raises(TraceError, match="is for the CPU"):
+    class Elsewhere(tape.Tape):
+        xp = property(lambda self: SimpleNamespace(**vars(np)), lambda self, xp: None)  # another library
+
+    monkeypatch.setattr(traced_call, "Tape", Elsewhere)
+    with pytest.raises(tape.TraceError, match="is for the CPU"):
         ts.replay(lambda x: x * 2.0, compile=True)(ts.ones(3))

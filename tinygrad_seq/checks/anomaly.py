@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.backend import host, modules, on_device_of
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.scope import Scope, ScopeContext, current, linked, place_of, step_of
 from tinygrad_seq.engine.walk import Observer, Use
@@ -30,13 +30,15 @@ waiting: ContextVar["BadValue | None"] = ContextVar("waiting", default=None)
 
 def bad(array: Any) -> bool:
     """Return whether an array holds a NaN or an inf."""
-    return array.dtype.kind == "f" and not bool(modules[type(array)].isfinite(array).all())
+    with on_device_of(array):
+        return array.dtype.kind == "f" and not bool(modules[type(array)].isfinite(array).all())
 
 
 def first_bad(array: Any) -> str:
     """Return the first bad element of an array, and where it is, in words."""
-    flat = array.reshape(-1)
-    first = int((~modules[type(array)].isfinite(flat)).argmax())
+    with on_device_of(array):
+        flat = array.reshape(-1)
+        first = int((~modules[type(array)].isfinite(flat)).argmax())
     index = [int(i) for i in host.unravel_index(first, array.shape)]
     return f"{float(flat[first])}" + (f" at {index} of {array.shape}" if array.shape else "")
 
@@ -45,7 +47,8 @@ def largest(array: Any) -> float:
     """Return the largest absolute value: inf for a bad array, -1 for one that was not kept, is empty or holds ints."""
     if array is None or array.dtype.kind != "f" or not array.size:
         return -1.0
-    return host.inf if bad(array) else float(abs(array).max())
+    with on_device_of(array):
+        return host.inf if bad(array) else float(abs(array).max())
 
 
 class Trail(dict[Node, int]):

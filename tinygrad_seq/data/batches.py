@@ -6,8 +6,9 @@ from typing import Any
 
 from tinygrad_seq.data.arrays import as_array
 from tinygrad_seq.engine.arguments import at_least, flag
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backend import host, to_device
 from tinygrad_seq.engine.commit import Change, commit
+from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.random import chosen
 
 
@@ -30,6 +31,7 @@ class Batches:
     # how many batches the last pass has given, and from which state of the generator its order was drawn
     progress: dict[str, Any] = field(default_factory=lambda: {"given": 0, "order": None})
     resumes: bool = False  # whether the next pass is the rest of that one
+    device: str | None = None  # where the batches are made Tensors, if they are
 
     def __len__(self) -> int:
         count = len(self.arrays[0])
@@ -47,8 +49,24 @@ class Batches:
         while progress["given"] < len(self):
             part = order[progress["given"] * self.size :][: self.size]
             progress["given"] += 1
-            yield tuple(array[part] for array in self.arrays)
+            batch = tuple(array[part] for array in self.arrays)
+            yield batch if self.device is None else tuple(tensor(array, device=self.device) for array in batch)
         progress.update(given=0, order=None)
+
+    def to(self, device: str) -> "Batches":
+        """Give batches as Tensors on a device from now on, each uploaded when its turn comes; return these batches.
+
+        `device` is "cpu", "cuda" or "cuda:N". Raises ValueError for another name, RuntimeError where there is no such
+        GPU.
+
+        >>> import tinygrad_seq as ts
+        >>> for (x,) in ts.data.batches([1.0, 2.0], size=2).to("cpu"):
+        ...     print(x)
+        tensor([1., 2.])
+        """
+        to_device(host.zeros(0), device)
+        self.device = device
+        return self
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the last pass that began has come to, and the state of the generator, for `ts.save`.

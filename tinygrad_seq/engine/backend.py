@@ -4,15 +4,22 @@ An array is computed on by the module it comes from, so the type of an array say
 `modules[type(array)]` is the whole dispatch: one dictionary look-up per op. CuPy joins the table the first time
 somebody asks for a GPU; a program that never does never imports it. There is no fall back: asking for a GPU where
 there is none is an error that says what is missing.
+
+CuPy computes on the current device of a thread, which is number 0 unless somebody said otherwise. So whoever computes
+on raw arrays does it `on_device_of` one of them; ops, the walk and optimisers do.
 """
 
 import importlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from functools import cache
-from typing import Any, TypeAlias
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: nothing in the engine cares which
 Raw: TypeAlias = float | list[Any] | tuple[Any, ...] | np.ndarray[Any, Any]  # what may stand in place of a Tensor
 
@@ -23,31 +30,87 @@ host = np  # for what lives on the host whatever the device: index arithmetic, r
 float32, float64, int32, int64, bool_ = map(np.dtype, ("float32", "float64", "int32", "int64", "bool"))
 default_dtype = float32
 default_device: ContextVar[str] = ContextVar("default_device", default="cpu")  # of what is made
+uploaded: ContextVar[Any] = ContextVar("uploaded", default=None)  # what takes what came to a device: see replay
+ids_checked: ContextVar[bool] = ContextVar("ids_checked", default=True)  # those on a GPU, too: see cuda.py
+anywhere: AbstractContextManager[None] = nullcontext()
+gpu: Any = None  # CuPy, once somebody has asked for it
 quiet = np.errstate  # CuPy never warns, so this context is NumPy's alone
 
 
 def cupy() -> Any:
-    """Return the CuPy module, imported when first asked for; say why where it cannot work."""
+    """Return the CuPy module, imported when first asked for; say what is missing where it cannot work."""
+    global gpu
     try:
         module = importlib.import_module("cupy")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != "cupy":
+            raise RuntimeError(f'device "cuda": CuPy is installed, but {error.name} is not, which it needs') from error
         raise RuntimeError(
             'device "cuda" needs CuPy, which is not installed: pip install "tinygrad-seq[cuda12]" (or cuda13)'
         ) from error
-    if not module.cuda.is_available():
-        raise RuntimeError('device "cuda": CuPy is installed, but it finds no NVIDIA GPU or driver on this machine')
-    modules[module.ndarray] = module
+    except ImportError as error:
+        raise RuntimeError(f'device "cuda": CuPy is installed, but cannot be imported: {error}') from error
+    if module.ndarray not in modules:
+        try:
+            count = module.cuda.runtime.getDeviceCount()
+        except module.cuda.runtime.CUDARuntimeError as error:  # cudaErrorNoDevice, cudaErrorInsufficientDriver
+            what = "NVIDIA GPU" if "NoDevice" in str(error) else "driver for NVIDIA GPUs, or too old a one"
+            raise RuntimeError(f'device "cuda": CuPy is installed, but this machine has no {what} ({error})') from error
+        if not count:
+            raise RuntimeError('device "cuda": CuPy is installed, but this machine has no NVIDIA GPU')
+        modules[module.ndarray] = module
+    gpu = module
     return module
+
+
+def on_device_of(array: Array) -> AbstractContextManager[Any]:
+    """Return the context in which CuPy computes on the device of an array; for one on the host it does nothing."""
+    device: Any = array.device
+    return anywhere if device == "cpu" else device  # CuPy's Device is such a context
+
+
+def draws_on_gpu(generator: Any) -> bool:
+    """Return whether a random generator is CuPy's."""
+    return gpu is not None and type(generator).__module__.startswith("cupy.")
+
+
+def use_device_of(x: Any) -> None:
+    """Let CuPy compute on the device of an array or a Tensor from now on; nothing changes for what has none."""
+    device: Any = getattr(getattr(x, "array", x), "device", "cpu")
+    if device != "cpu":
+        device.use()
+
+
+def keeping_device(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function, after which CuPy computes on the same device as before."""
+
+    @wraps(function)
+    def kept(*args: P.args, **options: P.kwargs) -> R:
+        if gpu is None:
+            return function(*args, **options)
+        with gpu.cuda.Device():
+            return function(*args, **options)
+
+    return kept
+
+
+def compute_there(forward: Callable[..., Any], xp: Any, arrays: Sequence[Any], static: dict[str, Any]) -> Any:
+    """Return what a forward makes of arrays on a device: all on one, which CuPy computes on meanwhile."""
+    device = next(x.device for x in arrays if hasattr(x, "device"))
+    if any(x.device != device for x in arrays if type(x) in modules and not isinstance(x, np.generic)):
+        raise TypeError("its arguments are on different devices")
+    with anywhere if device == "cpu" else device:  # of traced arrays on the host
+        return forward(xp, *arrays, **static)
 
 
 def parse_device(device: str) -> int | None:
     """Return the number of the GPU that a device string names, or None for the CPU."""
-    if device == "cpu":
+    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if (kind, colon) == ("cpu", ""):
         return None
-    kind, colon, number = str(device).partition(":")
     if kind == "cuda" and (number.isdecimal() or not colon):
         return int(number or 0)
-    raise ValueError(f'device {device!r} is not known: use "cpu", "cuda" or "cuda:N"')
+    raise ValueError(f'device {device!r:.60} is not known: use "cpu", "cuda" or "cuda:N"')
 
 
 def names_device(target: Any) -> bool:
@@ -57,9 +120,15 @@ def names_device(target: Any) -> bool:
 
 def device_of(array: Array) -> str:
     """Return where an array is: "cpu" or "cuda:N"."""
-    if modules.get(type(array)) is np:
-        return "cpu"
-    return getattr(array, "place", None) or f"cuda:{array.device.id}"
+    device = array.device
+    return "cpu" if device == "cpu" else f"cuda:{device.id}"
+
+
+def check_device(op: str, name: str, array: Array, beside: str, other: Array) -> None:
+    """Raise TypeError, which names both, unless an argument is on the device of what it stands beside."""
+    found, wanted = device_of(array), device_of(other)
+    if found != wanted:
+        raise TypeError(f'{op}: {name} is on {found}, {beside} on {wanted}: move it with .to("{wanted}")')
 
 
 def to_host(array: Array) -> np.ndarray[Any, Any]:
@@ -69,19 +138,38 @@ def to_host(array: Array) -> np.ndarray[Any, Any]:
 
 def to_device(array: Array, device: str) -> Array:
     """Return the array on that device: itself if it is there already, else a copy."""
-    number = parse_device(device)
-    if device_of(array) == (device if number is None else f"cuda:{number}"):
+    if isinstance(device, str) and device_of(array) == (f"{device}:0" if device == "cuda" else device):
         return array
     if hasattr(modules.get(type(array)), "moved"):  # an array that is traced (see replay)
         return modules[type(array)].moved(array, device)
+    there, retell = copied_to(array, device), uploaded.get()
+    if there is array or retell is None or device_of(there) == "cpu":
+        return there
+    with on_device_of(there):
+        return retell(there)
+
+
+def copied_to(array: Array, device: str) -> Array:
+    """Return the array on that device, as `to_device` does; nobody is told."""
+    number = parse_device(device)
+    if device_of(array) == (device if number is None else f"cuda:{number}"):
+        return array
     if number is None:
         return to_host(array)
+    there = gpu_at(number)
+    with on_device_of(array):
+        array = array if modules[type(array)] is np else gpu.ascontiguousarray(array)  # CuPy moves nothing else
+    with there:
+        return gpu.asarray(array)
+
+
+def gpu_at(number: int) -> Any:
+    """Return the GPU of a number, a context in which CuPy computes on it; raise RuntimeError where there is none."""
     module = cupy()
     count = module.cuda.runtime.getDeviceCount()
     if number >= count:
         raise RuntimeError(f'device "cuda:{number}" does not exist: this machine has {count} GPU(s), counted from 0')
-    with module.cuda.Device(number):
-        return module.asarray(array)
+    return module.cuda.Device(number)
 
 
 def to_default_device(array: Array) -> Array:

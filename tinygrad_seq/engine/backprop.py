@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
-from tinygrad_seq.engine.backend import device_of, host, modules
+from tinygrad_seq.engine.backend import check_device, host, modules, on_device_of
 from tinygrad_seq.engine.delivery import deliver, free, result_of
 from tinygrad_seq.engine.freed_graph import (
     check_not_in_use,
@@ -137,21 +137,23 @@ def starting_gradients(
             )
         if not isinstance(gradient, Value):
             try:
-                given = xp.ones(array.shape) if gradient is None else xp.array(gradient)
-                if given.dtype.kind not in "fiub":  # the imaginary part would be lost
-                    raise TypeError
-                made = make_tensor(given.astype(array.dtype))
+                with on_device_of(array):
+                    given = xp.ones(array.shape) if gradient is None else xp.array(gradient)
+                    if given.dtype.kind not in "fiub":  # the imaginary part would be lost
+                        raise TypeError
+                    made = make_tensor(given.astype(array.dtype))
                 if gradient is None:
                     leaf(made, False).static = {"value": 1.0}  # for pictures of a recorded backward
                 gradient = made
             except (TypeError, ValueError):
                 raise TypeError(f"{op}: cannot use {gradient!r:.60} as a gradient of shape {array.shape}") from None
-        found, wanted = ((a.shape, device_of(a)) for a in (gradient.array, array))
-        if found != wanted:
-            raise ValueError(f"{op}: the gradient has shape and device {found}, its output {wanted}")
+        check_device(op, "the gradient", gradient.array, "its output", array)
+        if gradient.array.shape != array.shape:
+            raise ValueError(f"{op}: the gradient has shape {gradient.array.shape}, its output {array.shape}")
         gradient = gradient.to(array.dtype)
         gradient = gradient if recorded else gradient.array
-        start[node] = start[node] + gradient if node in start else gradient
+        with on_device_of(array):
+            start[node] = start[node] + gradient if node in start else gradient
     return start
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, to_host
+from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, on_device_of, to_host
 from tinygrad_seq.engine.graph import Value, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
@@ -24,9 +24,13 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
         raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
     if type(raw) is float or type(raw) is int:
         try:
-            made = make_tensor(cached_scalar(raw, str(raw) if raw == 0 else "", dtype, xp))
-            if xp is not host:  # what a picture says of it, and how steps are told apart, is not read from the device
-                leaf(made, False).static = {"value": raw}
+            zero = str(raw) if raw == 0 else ""
+            if xp is host:
+                return make_tensor(cached_scalar(raw, zero, dtype, xp))
+            with on_device_of(array):
+                made = make_tensor(cached_scalar(raw, zero, dtype, xp, device_of(array)))
+            # What a picture says of it, and how steps are told apart, is not read from the device.
+            leaf(made, False).static = {"value": raw}
             return made
         except OverflowError:
             raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
@@ -49,14 +53,16 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
         dtype = dtype or "float32"
     elif local.ndim or local.dtype.kind == "b":
         dtype = None  # an array keeps its dtype, and a truth value stays one
-    return make_tensor(xp.array(local, dtype=dtype))
+    with on_device_of(array):
+        return make_tensor(xp.array(local, dtype=dtype))
 
 
 @lru_cache(maxsize=1024, typed=True)
-def cached_scalar(value: float, zero: str, dtype: Any, xp: Any) -> Array:
+def cached_scalar(value: float, zero: str, dtype: Any, xp: Any, place: str = "cpu") -> Array:
     """Return a number as a 0-d array, made once: NumPy computes faster with those than with Python numbers.
 
-    `zero` is the text of a value of 0: 0.0 and -0.0 are equal, and would share one entry of the cache.
+    `zero` is the text of a value of 0: 0.0 and -0.0 are equal, and would share one entry of the cache. `place`: the
+    device that is CuPy's current one.
     """
     return xp.asarray(value, dtype)
 
@@ -83,7 +89,7 @@ def without_history(name: str, value: Value, instead: str = PARTS) -> Array:
 
 def explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
     """Return the error of a forward again, with a sentence that names the op and the shapes of its arguments."""
-    devices = [device_of(array) for array in arrays if type(array) in modules and array.shape]
+    devices = [device_of(array) for array in arrays if type(array) in modules and not isinstance(array, host.generic)]
     if len(set(devices)) > 1:
         return TypeError(
             f"{name}: its arguments are on different devices, {' and '.join(devices)}: move one with .to(...)"

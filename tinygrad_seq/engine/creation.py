@@ -10,6 +10,7 @@ from tinygrad_seq.engine.backend import (
     default_dtype,
     host,
     modules,
+    on_device_of,
     to_default_device,
     to_device,
 )
@@ -49,11 +50,12 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     elif not isinstance(data, Tensor):
         source = to_default_device(source)
     kind = source.dtype.newbyteorder("=") if dtype is None else as_dtype(dtype)  # files may hold the other byte order
-    if kind.kind in "iu" and kind != source.dtype and source.dtype.kind != "b" and source.size:
-        limits = host.iinfo(kind)
-        if not (source.min() >= limits.min and source.max() <= limits.max):  # NaN neither
-            raise ValueError(f"tensor: the data reaches from {source.min()} to {source.max()}, beyond {kind}")
-    array = modules[type(source)].array(source, dtype=kind)
+    with on_device_of(source):
+        if kind.kind in "iu" and kind != source.dtype and source.dtype.kind != "b" and source.size:
+            limits = host.iinfo(kind)
+            if not (source.min() >= limits.min and source.max() <= limits.max):  # NaN neither
+                raise ValueError(f"tensor: the data reaches from {source.min()} to {source.max()}, beyond {kind}")
+        array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
     made: Tensor = make_tensor(array)
     if requires_grad:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from threading import RLock
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, modules
+from tinygrad_seq.engine.backend import Array, modules, on_device_of
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.recording import make_tensor
@@ -38,7 +38,8 @@ def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -
     for owner, new in given:
         old = totals.get(id(owner), getattr(owner, "stored_grad", None))
         if old is not None:
-            new = old + new if recorded else make_tensor(old.array + new.array, None)
+            with on_device_of(new.array):
+                new = old + new if recorded else make_tensor(old.array + new.array, None)
             new.stale = getattr(old, "used", "") or getattr(old, "stale", "")
         totals[id(owner)] = new
         changes.append((owner, "stored_grad", new))
@@ -63,8 +64,10 @@ def result_of(g: Any, like: Array, recorded: bool) -> Any:
     """Return a gradient as a Tensor in the dtype of what it belongs to, which shares memory with nothing."""
     if recorded:
         g = g.to(like.dtype)
-        return make_tensor(g.array.copy(), g.node)
-    return make_tensor(modules[type(g)].array(g, dtype=like.dtype), None)
+    with on_device_of(like):
+        if recorded:
+            return make_tensor(g.array.copy(), g.node)
+        return make_tensor(modules[type(g)].array(g, dtype=like.dtype), None)
 
 
 def free(nodes: Iterable[Node]) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of
+from tinygrad_seq.engine.backend import check_device
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.scope import current
 
@@ -38,9 +38,10 @@ def check_gradient(x: Value, gradient: Any) -> None:
         return
     if not isinstance(gradient, Value):
         raise TypeError(f"grad must be a Tensor or None, got {type(gradient).__name__}")
-    got, expected = ((value.array.shape, value.array.dtype, device_of(value.array)) for value in (gradient, x))
+    check_device("grad", "the gradient", gradient.array, "its Tensor", x.array)
+    got, expected = ((value.array.shape, value.array.dtype) for value in (gradient, x))
     if got != expected:
-        raise ValueError(f"grad must have the Tensor's shape, dtype and device {expected}, got {got}")
+        raise ValueError(f"grad must have the Tensor's shape and dtype {expected}, got {got}")
 
 
 def in_place(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

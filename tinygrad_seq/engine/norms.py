@@ -7,20 +7,20 @@ gradient that vanishes must not become zero sooner because its square did.
 import math
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, quiet, to_host
+from tinygrad_seq.engine.backend import host, on_device_of, quiet, to_host
 
 
 def norm(g: Any) -> float:
     """Return the Euclidean norm of an array, or of a list of arrays (None: nothing) taken together as one vector."""
     if isinstance(g, list):
         return math.hypot(*[norm(part) for part in g if part is not None])
-    flat = g.astype("float64").reshape(-1)
-    with quiet(over="ignore"):
+    with quiet(over="ignore"), on_device_of(g):
+        flat = g.astype("float64").reshape(-1)
         squared = float(flat @ flat)
-    if 1e-280 < squared < math.inf or not flat.size:
-        return math.sqrt(squared)
-    largest = float(abs(flat).max())
-    return largest * norm(flat / largest) if 0.0 < largest < math.inf else largest
+        if 1e-280 < squared < math.inf or not flat.size:
+            return math.sqrt(squared)
+        largest = float(abs(flat).max())
+        return largest * norm(flat / largest) if 0.0 < largest < math.inf else largest
 
 
 def gain(jacobian: Any) -> float:

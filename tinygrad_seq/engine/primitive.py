@@ -19,7 +19,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, overload
 
-from tinygrad_seq.engine.backend import Raw, host, modules
+from tinygrad_seq.engine.backend import Raw, compute_there, host, modules, on_device_of
 from tinygrad_seq.engine.coercion import coerce, explain
 from tinygrad_seq.engine.graph import Detached, Node, Value, leaf
 from tinygrad_seq.engine.recording import keep_detached, record_output, unrecorded
@@ -161,8 +161,10 @@ def unary(op: Primitive) -> Callable[..., Any]:
         if not isinstance(x, Value):
             return compute(op, (x,), static)
         array = x.array
+        xp = modules[type(array)]
         try:
-            out = forward(modules[type(array)], array, **static) if static else forward(modules[type(array)], array)
+            if xp is not host: out = compute_there(forward, xp, (array,), static)  # noqa: E701
+            else: out = forward(xp, array, **static) if static else forward(xp, array)  # noqa: E701
         except Exception as error:
             raise explain(op.name, (array,), error) from error
         parent = x.node
@@ -193,12 +195,13 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
             if xp is None:
                 return compute(op, (x, y), nothing)
             try:  # where most rules end up
-                return forward(xp, x, y)
+                return forward(xp, x, y) if xp is host else compute_there(forward, xp, (x, y), nothing)
             except Exception as error:
                 raise explain(op.name, (x, y), error) from error
         a, b = x.array, y.array
+        xp = modules[type(a)]
         try:
-            out = forward(modules[type(a)], a, b)
+            out = forward(xp, a, b) if xp is host else compute_there(forward, xp, (a, b), nothing)
         except Exception as error:
             raise explain(op.name, (a, b), error) from error
         first, second = x.node, y.node
@@ -242,9 +245,8 @@ def general(op: Primitive) -> Callable[..., Any]:
         arrays = [x.array for x in args]
         xp = modules[type(arrays[0])]
         try:
-            if any(modules[type(array)] is not xp for array in arrays):
-                raise TypeError("arguments on different devices")
-            out = forward(xp, *arrays, **static)
+            on_host = all(modules[type(array)] is host for array in arrays)
+            out = forward(xp, *arrays, **static) if on_host else compute_there(forward, xp, arrays, static)
         except Exception as error:
             raise explain(op.name, arrays, error) from error
         here = current_scope()
@@ -272,7 +274,7 @@ def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
             kinds = list | tuple if xp else list | tuple | int | float
             xp = xp or host
             args = [xp.asarray(x) if isinstance(x, kinds) else x for x in args]
-        return op.forward(xp, *args, **static)
+        return op.forward(xp, *args, **static) if xp is host else compute_there(op.forward, xp, args, static)
     except Exception as error:
         raise explain(op.name, args, error) from error
 
@@ -291,8 +293,10 @@ def gather_parts(joint: Node, uses: list[tuple[Node, Any]]) -> list[Any]:
         gradients[node.static["index"]] = g  # type: ignore[index]
     if len(uses) == len(gradients) or not joint.op.zeros_for_unused:
         return gradients
-    xp = modules[type(g.array if isinstance(g, Value) else g)]
-    return [xp.zeros(shape, joint.dtype) if g is None else g for g, shape in zip(gradients, joint.shape, strict=True)]
+    array = g.array if isinstance(g, Value) else g
+    xp = modules[type(array)]
+    with on_device_of(array):
+        return [xp.zeros(s, joint.dtype) if g is None else g for g, s in zip(gradients, joint.shape, strict=True)]
 
 
 Primitive.part = part.op

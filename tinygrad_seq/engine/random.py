@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from tinygrad_seq.engine.arguments import ints
-from tinygrad_seq.engine.backend import as_dtype, host, to_default_device, to_device
+from tinygrad_seq.engine.backend import as_dtype, draws_on_gpu, host, to_default_device, to_device
 from tinygrad_seq.engine.creation import size_of, tensor
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
@@ -86,6 +86,8 @@ def default() -> Any:
 
 def chosen(op: str, generator: Any) -> Any:
     """Return the generator to draw from: the one given, or the one that `manual_seed` sets."""
+    if op == "dropout" and draws_on_gpu(generator):
+        return generator
     if not isinstance(generator, host.random.Generator | None):
         raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
     return generator or default()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from weakref import ReferenceType
 
-from tinygrad_seq.engine.backend import host, modules, to_host
+from tinygrad_seq.engine.backend import host, modules, on_device_of, to_host
 from tinygrad_seq.engine.graph import Node, Value, by_serial
 from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.scope import Scope
@@ -135,8 +135,9 @@ def alike(now: Any, before: Any) -> bool:
     if now.shape != before.shape or now.dtype != before.dtype:
         return False
     xp, rounding = modules[type(before)], float(host.finfo(now.dtype).eps) ** 0.5
-    largest = xp.where(xp.isfinite(before), abs(before), 0.0).max() if before.size else 0.0
-    return bool(xp.allclose(now, before, rounding, rounding * float(largest), equal_nan=True))
+    with on_device_of(before):
+        largest = xp.where(xp.isfinite(before), abs(before), 0.0).max() if before.size else 0.0
+        return bool(xp.allclose(now, before, rounding, rounding * float(largest), equal_nan=True))
 
 
 def tensors(result: Any) -> Iterator[Any]:

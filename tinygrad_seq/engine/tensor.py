@@ -281,10 +281,13 @@ class Tensor(Value):
         """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""
         if not self.is_leaf:
             raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
-        return self.array, self.requires_grad, self.name, None if self.grad is None else self.grad.detach()
+        gradient = None if self.grad is None else self.grad.detach()
+        return self.array, self.requires_grad, self.name, gradient, self.device
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.array, requires_grad, name, self.stored_grad = state
+        self.array, requires_grad, name, self.stored_grad, *device = state
+        if device:  # CuPy reads an array back to its current device
+            self.array = backend.to_device(self.array, *device)
         self.node = None
         if requires_grad or name is not None:
             leaf(self, requires_grad).name = name

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Set
 from itertools import count
 from typing import Any, NamedTuple
 
+from tinygrad_seq.engine.backend import host, keeping_device, use_device_of
 from tinygrad_seq.engine.freed_graph import in_use
 from tinygrad_seq.engine.graph import Node, Value
-from tinygrad_seq.engine.ops.shape import sum_to
+from tinygrad_seq.engine.ops.shape import sum_to, transfer
 from tinygrad_seq.engine.primitive import Primitive, part
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope, current
@@ -34,6 +35,7 @@ class GradientOf(NamedTuple):
         return "recorded"  # all of a place are drawn in one cluster
 
 
+@keeping_device
 def walk(
     nodes: list[Node],
     start: dict[Node, Any],
@@ -65,6 +67,8 @@ def walk(
         # Merged uses: all users of this node have run, so the uses that wait for it are complete.
         if waiting and node in waiting:
             for op, uses in waiting.pop(node).items():
+                if type(uses[0][1]) is not host.ndarray:
+                    use_device_of(uses[0][1])
                 merged = op.merge(node, uses)
                 if op is not part.op and getattr(merged, "shape", None) != node.shape:
                     raise misfit(op, 0, node, merged)
@@ -73,6 +77,8 @@ def walk(
                 g = merged if g is None else g + merged
         if g is None:
             continue
+        if type(g) is not host.ndarray:
+            use_device_of(g)
         if ends and node in ends:
             found[node] = g
             continue
@@ -126,6 +132,8 @@ def walk(
 
             # Accumulation: in place only where the old sum was made here, so that nobody else holds it.
             old = gradients[parent]
+            if old is not None and op is transfer.op and not recorded:
+                use_device_of(old)
             if old is None:
                 gradients[parent] = contribution
             elif parent in summed and old.dtype is contribution.dtype:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_seq.engine.arguments import ints, probability
-from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backend import modules, on_device_of
 from tinygrad_seq.engine.functions.reductions import log_softmax
 from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indices
 from tinygrad_seq.engine.ops.indexing import scatter
@@ -99,15 +99,17 @@ def loss_of_ids(
     if x.shape[:-1] != targets.shape:
         raise ValueError(f"{op}: {what} {x.shape} want targets of shape {x.shape[:-1]}, got {targets.shape}")
     classes, xp = x.shape[-1], modules[type(x.array)]
-    counted = targets.array != ignore_index
-    checked_ids(op, make_tensor(xp.where(counted, targets.array, 0)), classes)
-    (positions,) = xp.nonzero(counted.reshape(-1))
-    ids = targets.array.reshape(-1)[positions]
     rows = x.reshape(-1, classes)
+    with on_device_of(x.array):
+        counted = targets.array != ignore_index
+        checked_ids(op, make_tensor(xp.where(counted, targets.array, 0)), classes)
+        (positions,) = xp.nonzero(counted.reshape(-1))
+        ids = targets.array.reshape(-1)[positions]
+        numbers = xp.arange(len(ids))
     if len(positions) < len(rows):
         rows = getitem(rows, make_tensor(positions))
     log_probability = log_of(rows)
-    loss = -getitem(log_probability, (make_tensor(xp.arange(len(ids))), make_tensor(ids)))
+    loss = -getitem(log_probability, (make_tensor(numbers), make_tensor(ids)))
     weights = None if weight is None else called("weights", getitem(weight, make_tensor(ids)))
     if weights is not None:
         loss = loss * weights

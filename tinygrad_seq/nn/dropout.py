@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
-from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.backend import on_device_of, to_device
 from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
@@ -20,7 +20,8 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
 
     Along a `shared_axis`, or several, all are left out or none. What is left out is multiplied by 0, as in PyTorch: an
     infinity or NaN there becomes NaN, forward and backward. The draws are made on the host, so that a seed leaves out
-    the same numbers on every device. Raises IndexError for an axis that x does not have.
+    the same numbers on every device; a `generator` of CuPy (`cupy.random.default_rng(seed)`) draws large masks on the
+    GPU, other numbers than NumPy's. Raises IndexError for an axis that x does not have.
 
     >>> import tinygrad_seq as ts
     >>> sorted(set(ts.nn.dropout(ts.ones(1000), 0.5).tolist()))
@@ -33,9 +34,9 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
 
     def draw(random: Any) -> Any:
-        kept = random.random(shape) >= p
-        scale = host.asarray(kept / (1 - p) if p < 1 else host.zeros(shape), dtype=x.dtype)
-        return to_device(scale, x.device)
+        with on_device_of(x.array):
+            kept = random.random(shape) >= p
+            return to_device((kept / (1 - p) if p < 1 else kept * 0.0).astype(x.dtype), x.device)
 
     factors: Tensor = make_tensor(drawn("dropout", generator, draw)).named("mask")
     return x * factors

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinygrad_seq.engine.arguments import at_least
-from tinygrad_seq.engine.backend import as_dtype, modules
+from tinygrad_seq.engine.backend import as_dtype, on_device_of
 from tinygrad_seq.engine.creation import tensor, zeros
 from tinygrad_seq.engine.functions.selection import checked_ids, one_hot
 from tinygrad_seq.engine.ops import indexing
@@ -31,7 +31,8 @@ class Embedding(Module):
         self.padding_idx = row_number(padding_idx, num_embeddings)
         self.weight = normal_(Parameter(zeros(num_embeddings, embedding_dim)))
         if self.padding_idx is not None:
-            self.weight.array[self.padding_idx] = 0.0  # ours alone so far
+            with on_device_of(self.weight.array):
+                self.weight.array[self.padding_idx] = 0.0  # ours alone so far
 
     @classmethod
     def from_pretrained(cls, weight: Any, freeze: bool = True, padding_idx: int | None = None) -> "Embedding":
@@ -57,7 +58,8 @@ class Embedding(Module):
         rows = indexing.take(self.weight, checked)
         if self.padding_idx is None:
             return rows
-        learned: Tensor = make_tensor(modules[type(checked.array)].expand_dims(checked.array != self.padding_idx, -1))
+        with on_device_of(checked.array):
+            learned: Tensor = make_tensor((checked.array != self.padding_idx)[..., None])
         return where(learned, rows, rows.detach())
 
     def describe(self) -> str:

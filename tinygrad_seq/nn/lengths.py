@@ -7,7 +7,7 @@ the output is zero where nothing was real. Each is a `where`, whose gradient sto
 
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, to_device
+from tinygrad_seq.engine.backend import host, modules, on_device_of, to_device
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -17,7 +17,11 @@ from tinygrad_seq.nn.state import State, each, read_as
 def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, PaddingMask | None]":
     """Return x (T, B, ...) with zeros in its padding, and the mask; x itself and None where every step is real."""
     found = None if lengths is None else checked_lengths(name, lengths, *x.shape[:2])
-    if found is None or (found == len(x)).all():
+    if found is None:
+        return x, None
+    with on_device_of(found):
+        full = bool((found == len(x)).all())
+    if full:
         return x, None
     mask = PaddingMask(found, x)
     return mask.zero_padding(x), mask
@@ -35,7 +39,9 @@ def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
         raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}{hint}")
     if batch and lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: lengths must be ints, got {lengths.dtype}: {lengths.tolist()!r:.80}")
-    if ((lengths < 0) | (lengths > steps)).any():
+    with on_device_of(lengths):
+        outside = bool(((lengths < 0) | (lengths > steps)).any())
+    if outside:
         wrong = [f"lengths[{b}] is {length}" for b, length in enumerate(lengths.tolist()) if not 0 <= length <= steps]
         found = ", ".join(wrong[:5])
         raise ValueError(f"{name}: lengths must lie between 0 and the number of steps, {steps}, but {found}")
@@ -47,12 +53,13 @@ class PaddingMask:
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
         xp = modules[type(lengths)]
-        real = xp.arange(len(x))[:, None] < lengths
-        masks = to_device(real[:, :, None], x.device)
         asked = xp is host  # elsewhere, asking whether all rows of a step are real would wait for the answer
+        with on_device_of(lengths):
+            real = xp.arange(len(x))[:, None] < lengths
+            begun = None if asked and lengths.all() else to_device(lengths[:, None] > 0, x.device)  # (B, 1)
+        masks = to_device(real[:, :, None], x.device)
         self.real = make_tensor(masks)  # (T, B, 1)
         self.steps = [None if asked and row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1)
-        begun = None if asked and lengths.all() else to_device(lengths[:, None] > 0, x.device)  # (B, 1)
         self.begun = None if begun is None else make_tensor(begun)
 
     def zero_padding(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ assigning another Tensor in its place.
 
 from typing import Any, NoReturn, TypeAlias
 
+from tinygrad_seq.engine.backend import check_device, on_device_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
@@ -32,6 +33,7 @@ class Parameter(Tensor):
         """Replace the array by another of the same shape and dtype, outside the graph."""
         dtype = self.dtype if isinstance(value, float | list | tuple) else None
         array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
+        check_device("assign", "the new value", array, self.name or "the Parameter", self.array)
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(
                 f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
@@ -41,7 +43,8 @@ class Parameter(Tensor):
         if getattr(gradient, "read", False):  # a step by hand; what is assigned without it is none
             warn_if_stale("assign", [gradient])
             gradient.used = "assign"
-        self.array = array.copy()
+        with on_device_of(array):
+            self.array = array.copy()
 
     def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""

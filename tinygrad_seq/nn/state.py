@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from tinygrad_seq.engine.backend import default_dtype, modules
+from tinygrad_seq.engine.backend import default_dtype, modules, on_device_of
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
@@ -30,7 +30,8 @@ def zero_state(cell: Module, batch: tuple[int, ...], like: Tensor) -> State:
         name = type(cell).__name__
         raise ValueError(f"{name} has no hidden_size to make its first state of: give the state, or set hidden_size")
     xp, dtype = modules[type(like.array)], like.dtype if like.dtype.kind == "f" else default_dtype
-    zeros = tuple(make_tensor(xp.zeros((*batch, size), dtype)) for size in sizes)
+    with on_device_of(like.array):
+        zeros = tuple(make_tensor(xp.zeros((*batch, size), dtype)) for size in sizes)
     return zeros if len(zeros) > 1 else zeros[0]
 
 

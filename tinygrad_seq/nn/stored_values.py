@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, as_dtype, host, names_device, to_device, to_host
+from tinygrad_seq.engine.backend import Array, as_dtype, host, names_device, on_device_of, to_device, to_host
 from tinygrad_seq.engine.commit import Change
 from tinygrad_seq.engine.graph import Value, leaf_after
 from tinygrad_seq.engine.recording import make_tensor
@@ -19,7 +19,8 @@ def moved(place: str, stored: Iterable[Stored], target: Any) -> list[Change]:
     def there(array: Array) -> Array:
         if to_place:
             return to_device(array, target)
-        return array.astype(as_dtype(target), copy=False) if array.dtype.kind == "f" else array
+        with on_device_of(array):
+            return array.astype(as_dtype(target), copy=False) if array.dtype.kind == "f" else array
 
     changes: list[Change] = []
     for each in stored:

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 
-from tinygrad_seq.engine.backend import Array, modules, quiet
+from tinygrad_seq.engine.backend import Array, anywhere, check_device, modules, on_device_of, quiet
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
@@ -47,6 +47,15 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     if norm_type == 0:
         raise ValueError("clip_grad_norm_: norm_type must be positive, or inf, got 0")
     held = with_gradients("clip_grad_norm_", parameters)
+    for parameter, g in held:
+        name = f"the gradient of {parameter.name or 'a parameter'}"
+        check_device("clip_grad_norm_", name, g, "the first one", held[0][1])
+    with on_device_of(held[0][1]) if held else anywhere:
+        return clipped_norm(held, max_norm, norm_type)
+
+
+def clipped_norm(held: list[tuple[Parameter, Array]], max_norm: float, norm_type: float) -> float:
+    """Scale gradients, which are all on CuPy's current device, as `clip_grad_norm_` says; return the norm before."""
     sizes = [abs(g).reshape(-1) for _, g in held if g.size]
     if not sizes:
         return 0.0
@@ -57,17 +66,18 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
         with quiet(over="ignore", invalid="ignore"):
             unit = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
             norm = unit * ((flat / unit) ** norm_type).sum() ** (1 / norm_type)
-    if not xp.isfinite(norm):
+    number = norm.item()  # the one look at the device; in a program (see replay) the look is a check of its own
+    if not (math.isfinite(number) if type(number) is float else xp.isfinite(norm)):
         why = f"norm_type={norm_type:g} is too small for it" if xp.isfinite(top) else "some gradient is not finite"
         page = "nan" if xp.isnan(norm) else "exploding-gradients"
         raise RuntimeError(
-            f"clip_grad_norm_: the norm of the gradients is {norm.item()}: {why} "
+            f"clip_grad_norm_: the norm of the gradients is {number}: {why} "
             f"(python -m tinygrad_seq explain {page})"
         )
     if max_norm < math.inf:
         scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
         replace([(p, g * scale.astype(g.dtype)) for p, g in held])
-    return norm.item()  # type: ignore[no-any-return]
+    return number  # type: ignore[no-any-return]
 
 
 def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
@@ -82,4 +92,8 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     """
     clip_value = nonnegative("clip_grad_value_", "clip_value", clip_value)
     held = with_gradients("clip_grad_value_", parameters)
-    replace([(p, g.clip(-clip_value, clip_value)) for p, g in held])
+    clipped = []
+    for parameter, g in held:
+        with on_device_of(g):
+            clipped.append((parameter, g.clip(-clip_value, clip_value)))
+    replace(clipped)

@@ -14,8 +14,9 @@ from itertools import count, starmap
 from typing import Any, ClassVar
 
 from tinygrad_seq.engine import delivery
-from tinygrad_seq.engine.backend import Array, host, modules, to_device, to_host
+from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
+from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
@@ -152,10 +153,11 @@ class Optimizer:
         for i, (parameter, o) in enumerate((parameter, group) for group in groups for parameter in group["params"]):
             if parameter.grad is not None:
                 x, state = parameter.array, dict(states.get(parameter, {}))
-                for name in state.keys() & set(self.memory):  # state follows a parameter that was moved or cast
-                    if type(state[name]) is not type(x) or state[name].dtype != x.dtype:
-                        state[name] = to_device(state[name], parameter.device).astype(x.dtype)
-                new = array_of(self.update(*self.decayed(x, parameter.grad.array, o), state, o))
+                with on_device_of(x):
+                    for name in state.keys() & set(self.memory):  # state follows a parameter that was moved or cast
+                        kept = to_device(state[name], parameter.device)
+                        state[name] = kept if kept.dtype == x.dtype else kept.astype(x.dtype)
+                    new = array_of(self.update(*self.decayed(x, parameter.grad.array, o), state, o))
                 if type(new) is not type(x) or (new.shape, new.dtype) != (x.shape, x.dtype):
                     raise TypeError(
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
@@ -255,10 +257,11 @@ class Optimizer:
         self.check_order(place, saved_as)
         options = [self.checked_options(place, options) for options in given]
         for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
-            for name, value in state.items():
+            for name, given in state.items():
+                value = given.array if isinstance(given, Value) else given
                 array = name in self.memory and type(value) in modules
                 if array and value.shape == parameter.shape and value.dtype.kind == "f":
-                    state[name] = to_device(host.array(value), parameter.device)
+                    state[name] = to_device(host.array(to_host(value)), parameter.device)
                 elif name != "t" or type(value) is not int or value < 0:
                     raise ValueError(
                         f"{place}: {name!r} of shape {getattr(value, 'shape', value)} is not what this optimiser keeps "

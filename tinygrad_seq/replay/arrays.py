@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of, host, modules, to_device
+from tinygrad_seq.engine.backend import copied_to, host, modules
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
@@ -37,7 +37,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     strides = property(lambda self: self.array.strides)
     nbytes = property(lambda self: self.array.nbytes)
     itemsize = property(lambda self: self.array.itemsize)
-    place = property(lambda self: device_of(self.array))
+    device = property(lambda self: self.array.device)
     T = property(lambda self: self.transpose())
     label = property(lambda self: None, lambda self, name: called(self, name))  # what `.named` says it is
 
@@ -184,7 +184,7 @@ class Recorder:
 
     def moved(self, x: Traced, device: str) -> Any:
         """Return an array on another device."""
-        return record("to_device", to_device, (x, device), {})
+        return record("to_device", copied_to, (x, device), {})
 
     def asnumpy(self, x: Traced) -> Any:
         """Refuse: the values would be those of the first call."""

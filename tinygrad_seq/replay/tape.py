@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backend import anywhere, host
 
 package = str(Path(__file__).parents[1])
 
@@ -64,6 +64,7 @@ class Tape:
     names: dict[int, str] = field(default_factory=dict)  # what values were called
     lines: dict[int, str] = field(default_factory=dict)  # where constants came in
     xp: Any = host  # the module that computes, NumPy or CuPy
+    device: Any = anywhere  # the context in which it does, see on_device_of
     count: int = 0
 
     def new(self) -> int:

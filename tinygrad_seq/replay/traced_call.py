@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, quiet
+from tinygrad_seq.engine.backend import host, modules, on_device_of, quiet, uploaded
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
-from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced
+from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.places import Place, Places, absent, put_all
@@ -26,12 +26,14 @@ class TracedCall:
         self.outputs: list[int] = []
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given)
-        self.check_again(tape, Tape(), function, given)
+        with tape.device:
+            self.check_again(tape, Tape(), function, given)
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
         self.program = Program(tape, self.outputs, self.names, compile)
-        self.xp, self.surroundings = tape.xp, Surroundings(self.places, [place for place, _ in self.effects])
+        self.xp, self.device = tape.xp, tape.device
+        self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
         reads: list[Any] = [source.read for source in self.program.given]
         self.reads = [self.surroundings.at.get(getattr(read, "__self__", read), read) for read in reads]
 
@@ -44,14 +46,20 @@ class TracedCall:
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
             if tape.xp is host:
-                tape.xp = modules[type(array)]
+                tape.xp, tape.device = modules[type(array)], on_device_of(array)
+            elif modules[type(array)] is tape.xp and array.device != tape.device:
+                raise TraceError("replay: the function computes on several GPUs, a program on one")
             return Traced(array, tape.source(read, name, array.shape))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
-            return source(draw(generator), lambda: draw(generator), "draws")
+            token = uploaded.set(None)
+            draws = draw(generator)
+            uploaded.reset(token)
+            return source(draws, lambda: draw(generator), "draws")
 
         before = [tracing.set(tape), redraw.set(drawn)]
+        token = uploaded.set(lifted)  # a constant that is made on a device is one of the tape's
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(lambda i, array: source(array, lambda: self.arrays[i], given.names[i]))
@@ -66,6 +74,7 @@ class TracedCall:
         finally:
             tracing.reset(before[0])
             redraw.reset(before[1])
+            uploaded.reset(token)
             for optimizer in self.places.optimizers:
                 vars(optimizer).pop("current_groups", None)
             self.places.restore()
@@ -151,7 +160,7 @@ class TracedCall:
         self.arrays, now = arrays, self.surroundings.values
         states = [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
         try:
-            with quiet(all="ignore"):
+            with quiet(all="ignore"), self.device:
                 values = self.program.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
         except OtherPath:
             for generator, state in states:

@@ -12,6 +12,8 @@ import os
 import zipfile
 from typing import Any, BinaryIO
 
+from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.saving.atomic_file import replacing
 from tinygrad_seq.saving.npy import BLOCK, blocks_of, header_of, read_npy
 from tinygrad_seq.saving.safetensors import package, read_safetensors, write_safetensors
@@ -53,10 +55,12 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
             raise ValueError("save: the state contains itself, or is nested too deeply") from None
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     """Return what `save` wrote, arrays as NumPy arrays; of a `.safetensors` file, a dict of arrays by dotted name.
 
-    Raises FileNotFoundError, or ValueError for a file that is damaged or is not one of ours.
+    With a `device` ("cpu", "cuda", "cuda:N") arrays come as Tensors there, wherever they were when they were saved. A
+    `load_state_dict` wants none: it puts values where the parameters are. Raises FileNotFoundError, ValueError for a
+    file that is damaged or is not one of ours, or for no device, and RuntimeError where there is no such GPU.
 
     >>> import tempfile, os, tinygrad_seq as ts
     >>> path = os.path.join(tempfile.mkdtemp(), "state")
@@ -65,17 +69,29 @@ def load(path: str | os.PathLike[str]) -> Any:
     (1, None)
     """
     path = path_of("load", path)
+    if device is not None:
+        to_device(host.zeros(0), device)  # before anything is read
     read: Any = read_archive
     if path.endswith(".safetensors"):
         package()  # raises if it is missing, whatever the file is
         read = read_safetensors
     with open(path, "rb") as file:
         try:
-            return read(file)
+            state = read(file)
         except MemoryError:
             raise
         except Exception as error:  # a damaged file can fail in any way
             raise ValueError(f"load: {path!r} is not a file that ts.save wrote, or is damaged: {error}") from error
+    return state if device is None else placed(state, device)
+
+
+def placed(state: Any, device: str) -> Any:
+    """Return a state with Tensors on a device in place of arrays."""
+    if isinstance(state, dict):
+        return {key: placed(value, device) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)([placed(value, device) for value in state])
+    return tensor(state, device=device) if type(state) is host.ndarray and state.dtype.kind in "fiub" else state
 
 
 def write_archive(state: Any, file: BinaryIO) -> None:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from tinygrad_seq.engine.arguments import shape_of
-from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.backend import host, modules, on_device_of
 from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.functions.reductions import sum
 from tinygrad_seq.engine.functions.selection import getitem
@@ -84,7 +84,9 @@ def diagonal(x: Any, names: Names) -> tuple[Any, Names]:
         x = transpose(x, first, second, *rest)
         if shape_of(x)[0] != shape_of(x)[1]:
             raise ValueError(f"einsum: {repeated!r} is twice in one operand, with lengths {shape_of(x)[:2]}")
-        along = modules[type(x.array if isinstance(x, Value) else x)].arange(shape_of(x)[0])
+        array = x.array if isinstance(x, Value) else x
+        with on_device_of(array):
+            along = modules[type(array)].arange(shape_of(x)[0])
         x = getitem(x, (along, along))
         names = repeated + "".join(names[axis] for axis in rest)
     return x, names

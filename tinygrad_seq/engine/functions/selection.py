@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_seq.engine.arguments import T, ints, shape_of
-from tinygrad_seq.engine.backend import as_dtype, device_of, host, modules, to_default_device, to_device
+from tinygrad_seq.engine.backend import (
+    as_dtype,
+    device_of,
+    host,
+    ids_checked,
+    modules,
+    on_device_of,
+    to_default_device,
+    to_device,
+)
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import indexing
@@ -14,7 +23,19 @@ from tinygrad_seq.engine.recording import make_tensor
 def getitem(x: T, index: Any) -> T:
     """Return x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
     parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
+    if isinstance(x, Value) and device_of(x.array) != "cpu":
+        check_index(x.array.shape, parts if isinstance(parts, tuple) else (parts,))
     return indexing.getitem(x, index=parts)
+
+
+def check_index(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
+    """Raise IndexError for an index array on the host that leads out of an array on a GPU: CuPy wraps it around."""
+    for axis, (size, part) in enumerate(zip(shape, parts)):
+        is_mask = hasattr(part, "dtype") and part.dtype.kind == "b"
+        if part is None or part is Ellipsis or is_mask:
+            return  # from here on a part's place does not tell its axis
+        if type(part) is host.ndarray and part.size and not -size <= part.min() <= part.max() < size:
+            raise IndexError(f"getitem: an index of axis {axis} is out of range for the shape {shape}: {part!s:.60}")
 
 
 def index_part(part: Any) -> Any:
@@ -34,7 +55,8 @@ def index_part(part: Any) -> Any:
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
-    return array if isinstance(part, Value) else array.copy()
+    with on_device_of(array):
+        return array if isinstance(part, Value) else array.copy()
 
 
 def indices(op: str, given: Any) -> Any:
@@ -69,19 +91,27 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
             "(python -m tinygrad_seq explain ids-are-floats)"
         )
     if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
-        raw = raw.astype("int64")
+        with on_device_of(raw):
+            raw = raw.astype("int64")
         ids = make_tensor(raw) if isinstance(ids, Value) else raw
-    wrong = (raw < 0) | (raw >= count)
-    if wrong.any():
-        first = int(wrong.reshape(-1).argmax())
-        position = tuple(int(i) for i in host.unravel_index(first, raw.shape))
-        raise IndexError(
-            f"{op}: id {int(raw.reshape(-1)[first])} at position {position} is out of range: "
-            f"there are {count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
-        )
+    if ids_checked.get() or modules[type(raw)] is host:
+        with on_device_of(raw):
+            check_range(op, raw, count)
     if isinstance(beside, Value) and not isinstance(ids, Value):
         return make_tensor(to_device(raw, device_of(beside.array)))
     return ids
+
+
+def check_range(op: str, ids: Any, count: int) -> None:
+    """Raise IndexError, which names the first wrong one, unless 0 <= id < count for all ids; waits for a device."""
+    wrong = (ids < 0) | (ids >= count)
+    if wrong.any():
+        first = int(wrong.reshape(-1).argmax())
+        position = tuple(int(i) for i in host.unravel_index(first, ids.shape))
+        raise IndexError(
+            f"{op}: id {int(ids.reshape(-1)[first])} at position {position} is out of range: "
+            f"there are {count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
+        )
 
 
 @public
@@ -97,4 +127,5 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
     ids = checked_ids("one_hot", ids, count)
     array = ids.array if isinstance(ids, Value) else to_default_device(host.array(ids, dtype="int64"))
-    return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))
+    with on_device_of(array):
+        return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))

@@ -10,7 +10,7 @@ come first: g * p alone can overflow where g * (p * x) does not.
 from functools import cache
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backend import device_of, host
 from tinygrad_seq.engine.primitive import primitive
 
 # ------------------------------------------------------------------------------------------------------------ choice
@@ -187,7 +187,7 @@ def tanh(xp: Any, x: Any) -> Any:
 tanh.vjps(lambda g, y, _x: g - g * y * y)
 
 @cache
-def ceiling_and_one(xp: Any, dtype: Any) -> tuple[Any, Any]:
+def ceiling_and_one(xp: Any, dtype: Any, device: str) -> tuple[Any, Any]:
     """Return 0-d arrays, which NumPy adds fast: an x where sigmoid(x) rounds to 1 and e**x is finite, and 1."""
     result = host.exp(host.zeros(1, dtype)).dtype
     return xp.asarray(10 if result.itemsize == 2 else 80, dtype), xp.asarray(1, result)
@@ -200,7 +200,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     >>> ts.sigmoid(ts.tensor([0.0, 100.0]))
     tensor([0.5, 1. ])
     """
-    ceiling, one = ceiling_and_one(xp, x.dtype)
+    ceiling, one = ceiling_and_one(xp, x.dtype, "cpu" if xp is host else device_of(x))
     e = xp.exp(xp.minimum(x, ceiling))
     return e / (e + one)  # keeps all its digits in the lower tail
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))

@@ -1,0 +1,78 @@
+"""What there is to ask of GPUs: `ts.cuda`. CuPy is imported when one of these is called, and not before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from tinygrad_seq.engine import backend
+
+
+class Memory(NamedTuple):
+    """Bytes of a GPU: in arrays, kept by CuPy for arrays (those included), free on the card, and all of the card."""
+
+    used: int
+    kept: int
+    free: int
+    total: int
+
+
+def device_count() -> int:
+    """Return how many GPUs there are: 0 where CuPy, a driver or a GPU is missing.
+
+    >>> import tinygrad_seq as ts
+    >>> ts.cuda.device_count() > 0 or not ts.cuda.is_available()
+    True
+    """
+    try:
+        return int(backend.cupy().cuda.runtime.getDeviceCount())
+    except RuntimeError:
+        return 0
+
+
+def is_available() -> bool:
+    """Return whether `device="cuda"` works here; `ts.zeros(1, device="cuda")` says what is missing where not."""
+    return device_count() > 0
+
+
+def gpu(op: str, device: str) -> Any:
+    """Return a GPU by its name; raise ValueError for another name, RuntimeError where there is none."""
+    number = backend.parse_device(device)
+    if number is None:
+        raise ValueError(f'{op}: device must be "cuda" or "cuda:N", got {device!r}')
+    return backend.gpu_at(number)
+
+
+def synchronize(device: str = "cuda") -> None:
+    """Wait until a GPU has done all that it was told to: Python goes on meanwhile, so a clock wants this.
+
+    Raises RuntimeError where there is no such GPU.
+    """
+    gpu("synchronize", device).synchronize()
+
+
+def memory(device: str = "cuda") -> Memory:
+    """Return the memory of a GPU, in bytes: `used` in arrays, `kept` by CuPy for arrays, `free` and `total`.
+
+    Raises RuntimeError where there is no such GPU.
+    """
+    with gpu("memory", device) as there:
+        pool = backend.gpu.get_default_memory_pool()
+        return Memory(pool.used_bytes(), pool.total_bytes(), *there.mem_info)
+
+
+@contextmanager
+def unchecked_ids() -> Iterator[None]:
+    """Take ids that lie on a GPU as they are: the check that they are in range waits for the device.
+
+    An id out of range then wraps around in silence. Ids on the host are always checked: that costs no wait.
+
+    >>> import tinygrad_seq as ts
+    >>> with ts.cuda.unchecked_ids():
+    ...     ts.take(ts.eye(2), [1]).tolist()
+    [[0.0, 1.0]]
+    """
+    token = backend.ids_checked.set(False)
+    try:
+        yield
+    finally:
+        backend.ids_checked.reset(token)
