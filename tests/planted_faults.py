@@ -275,7 +275,7 @@ FAULTS = [
     Fault("two GPUs mixed in silence", "engine/backend.py", "if any(x.device != device",
           "if False and any(x.device != device", "test_devices.py -k two_gpus"),
     Fault("a constant of another GPU", "engine/coercion.py", "dtype, xp, device_of(array))", "dtype, xp)",
-          "test_devices.py -k second_gpu_needs"),
+          "test_devices.py -k span_devices"),
     Fault("ids on a device not checked", "engine/functions/selection.py", "if ids_checked.get() or", "if",
           "test_devices.py -k ids_out"),
     Fault("the norm read twice", "optim/clipping.py", 'if not (math.isfinite(number) if type(number) is float else ',

@@ -353,6 +353,8 @@ def test_two_gpus_are_not_mixed_either(gpu):
     for mixed in (lambda: x + y, lambda: ts.stack([x, y]), lambda: x @ y, lambda: ts.where(x > 0, y, 1.0)):
         with pytest.raises(TypeError, match=r"cuda:0 and cuda:1"):
             mixed()
+    with pytest.raises(TypeError, match="different devices"):  # CuPy itself might copy in silence
+        backend.compute_there(lambda xp, a, b: a, None, (x.array, y.array), {})
 
 
 def test_ids_out_of_range_are_an_error_and_the_check_can_be_left_out(gpu):

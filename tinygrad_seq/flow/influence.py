@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, quiet
+from tinygrad_seq.engine.backend import host, keeping_device, modules, quiet, use_device_of
 from tinygrad_seq.engine.backprop import searched
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import gain
@@ -84,6 +84,7 @@ def runs(numbers: list[int]) -> list[list[int]]:
     return found
 
 
+@keeping_device
 def influence(losses: Any, states: Any) -> Influence:
     """Return the map of |dL_t / dh_k| for every loss t and state k: exactly zero if the state does not reach the loss.
 
@@ -119,6 +120,7 @@ def influence(losses: Any, states: Any) -> Influence:
     inside = set(nodes)
     carried = handed_on(nodes) | where.keys() & inside
     xp = modules[type(results[0].array)]
+    use_device_of(results[0])
     if sliced or any(node.hooks is not None for node in nodes):
         count = sum(prod(end.shape) for end in ends if end in inside)
         each = "" if count == len(ends) else ", one for each element"
