@@ -161,9 +161,8 @@ def unary(op: Primitive) -> Callable[..., Any]:
         if not isinstance(x, Value):
             return compute(op, (x,), static)
         array = x.array
-        xp = modules[type(array)]
         try:
-            if xp is not host: out = compute_there(forward, xp, (array,), static)  # noqa: E701
+            if (xp := modules[type(array)]) is not host: out = compute_there(forward, xp, (array,), static)  # noqa: E701
             else: out = forward(xp, array, **static) if static else forward(xp, array)  # noqa: E701
         except Exception as error:
             raise explain(op.name, (array,), error) from error
@@ -199,9 +198,8 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
             except Exception as error:
                 raise explain(op.name, (x, y), error) from error
         a, b = x.array, y.array
-        xp = modules[type(a)]
         try:
-            out = forward(xp, a, b) if xp is host else compute_there(forward, xp, (a, b), nothing)
+            out = forward(xp, a, b) if (xp := modules[type(a)]) is host else compute_there(forward, xp, (a, b), nothing)
         except Exception as error:
             raise explain(op.name, (a, b), error) from error
         first, second = x.node, y.node
