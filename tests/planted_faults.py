@@ -481,8 +481,6 @@ FAULTS = [
           "if False else", "test_operands.py"),
     Fault("attention that comes from above", "drawing/layout/rows.py", "if rises[key] else foot", "if False else foot",
           "test_time_axis.py"),
-    Fault("reverse before forward", "drawing/layout/placement.py", "i / (len(joined) - 1) - 0.5",
-          "0.5 - i / (len(joined) - 1)", "test_time_axis.py"),
     Fault("losses that drift from their columns", "drawing/layout/sugiyama.py", "if number < columns else (down,)",
           "if True else (down,)", "test_time_axis.py"),
     Fault("pictures as wide as may be", "drawing/picture.py", "drawing.width > WIDEST", "False", "test_elision.py"),

@@ -131,14 +131,14 @@ def test_a_rolled_encoder_stands_left_of_its_decoder_too(kinds, steps):
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("layers", [1, 2])
-def test_forward_stands_before_reverse_and_runs_beside_its_cards(kind, layers):
+def test_forward_stands_below_reverse_and_runs_beside_its_cards(kind, layers):
     options = KINDS[kind].options
     out = KINDS[kind].layer(2, 3, num_layers=layers, bidirectional=True, **options)(ts.zeros(3, 1, 2))[0]
     placed = Placed(draw(out))
     read = grouped((edge.target, edge.source) for edge in placed.view.edges)
     for joined in (found for target, found in read.items() if placed.items[target].item.symbol == "concat"):
         assert "forward" in read[joined[0]][0] and "reverse" in read[joined[1]][0]
-        assert placed.items[joined[0]].x < placed.items[joined[1]].x
+        assert placed.items[joined[0]].y > placed.items[joined[1]].y
     cards = [placed.clusters[card.id] for loop in placed.view.loops for card in loop if "reverse" in card.id]
     for at in placed.drawing.placed.edges:
         if "forward" in at.edge.source and "forward" not in at.edge.target:

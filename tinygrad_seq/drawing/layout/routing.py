@@ -13,7 +13,7 @@ from math import copysign, inf, sqrt
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
-from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
+from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates, over_time
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -39,7 +39,8 @@ def laid_out(view: View) -> Layout:
             chain, key = tree.homes[item.id]
             layout, x, y = spots[chain[-1]]
             by, down = layout.at[End(key)]
-            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
+            wide = layout.template.items[key].width if item.symbol in over_time else tree.sizes[item.id].width
+            items.append(replace(tree.sizes[item.id], width=wide, x=x + by, y=y + down))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
@@ -113,6 +114,8 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls
     if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below
         level = obstacles(layout, True).leaving((x, max(first[1], y), way), 1.0)[1] + 8
         return rounded([first[:2], (first[0], level), (x, level), (x, y)])
+    if first[2] == "v":
+        first = (first[0] + layout.x_offsets.get((end, start), 0.0), *first[1:])
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset

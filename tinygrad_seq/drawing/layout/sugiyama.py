@@ -31,6 +31,7 @@ class Box:
     port: int = 0  # in the border: -1 at the bottom, 1 at the top
     leaf: bool = False  # stands right below its reader and raises nothing
     dummy: bool = False
+    middle: float | None = None  # of what reaches over columns: the x where it stands
 
 
 BoxEnd = tuple[Box, float]  # and how far from its anchor an edge meets it
@@ -208,6 +209,8 @@ def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Bo
             sides = both if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
             near = {box: [entry for side in sides for entry in side[box]] for box in row}
             x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, down, x))
+    for row, near in zip((*rows[:1], *rows[-1:]), (up, down)):  # ports: right below and above what they lead to
+        x.update(settled({box: near[box] for box in row}, x) if all(box.port for box in row) else {})
     return x
 
 
@@ -217,7 +220,7 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
     spaces = [a.right + b.left + (4 if a.dummy or b.dummy else space) for a, b in pairwise(near)]
     offsets = list(accumulate(spaces, initial=0.0))
     for box, offset in zip(near, offsets):
-        wish, weight = x[box], 0.01
+        wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)
         for other, at, to in near[box]:
             heavy = 4.0 if box.dummy and other.dummy else 2.0 if box.dummy or other.dummy else 1.0
             wish, weight = (wish * weight + (x[other] + to - at) * heavy) / (weight + heavy), weight + heavy

@@ -15,7 +15,7 @@ from math import inf
 from typing import NamedTuple
 
 from tinygrad_seq.drawing.layout.model import PlacedItem
-from tinygrad_seq.drawing.layout.sequences import between, sequences_of
+from tinygrad_seq.drawing.layout.sequences import between, picking, sequences_of
 from tinygrad_seq.drawing.layout.step_classes import Contents, ops_in, step_classes, written
 from tinygrad_seq.drawing.layout.text_size import sizes_of
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -166,9 +166,7 @@ class Tree:
         self.chains.append((*outer, placement))
         return self.chains[-1]
 
-    def add_items(
-        self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]
-    ) -> None:
+    def add_items(self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
         numbers = defaultdict[Key, Iterator[int]](count)
         steps = [outer.cluster.id for outer in around if outer.cluster is not None and outer.cluster.id in self.lacking]
@@ -252,14 +250,15 @@ class Tree:
         entering = [("in", into, down, level) for level in range(depth, len(down))]
         over = tuple(placement.column for placement in up[depth:]) if same else ()
         home, key_for_all = self.homes[self.twins.get(edge.source, edge.source)]
-        ends = [End(key)]
+        ends, parted = [End(key)], self.sizes[edge.source].item.symbol in picking
         for way, side, chain, level in leaving + entering:
             crossed = chain[level].template
             if way == "in" and any(placement.template.kind == "sequence" for placement in chain[depth - 1 : level]):
                 side = "bottom"
             alike = (home[-1].template, key_for_all, over)  # in all steps
             name: Key = alike if crossed.repeated else edge.source
-            port = (way, name, chain[level + 1].key if crossed.is_level else "")  # in a row one for each card
+            cards = [place.key for place in chain[level + 1 :] if crossed.is_level or (parted and place.column >= 0)]
+            port = (way, name, *cards[:1])  # in a row one for each card
             border = [End(side=side, port=port), End(part=chain[level].key, side=side, port=port)]
             ends += border if way == "out" else border[::-1]
         ends.append(End(target_key))
