@@ -117,7 +117,7 @@ def tree():
 
 def backwards():
     """A step of an RNN by hand, and its recorded backward."""
-    x, h = ts.tensor([[0.5, -0.5]]).named("x"), ts.zeros(1, 3).named("h0")
+    x, h = ts.tensor([[1.0, 0.5]]).named("x"), ts.zeros(1, 3).named("h0")
     w_x, w_h = (ts.nn.Parameter(np.full((n, 3), 0.1, "float32")).named(name) for n, name in ((2, "W_x"), (3, "W_h")))
     for t in range(2):
         with ts.scope(step=t):
@@ -327,7 +327,8 @@ def layer(kind, steps=3, view="unrolled", lengths=None, **options):
 def backward_of(kind, steps=2):
     """A layer, and its recorded backward."""
     net = CELLS[kind](4, 8)
-    loss = net(sequence(steps))[0][-1].sum().named("loss")
+    state = net(sequence(steps))[1]
+    loss = (state[0] if kind == "lstm" else state).sum().named("loss")
     loss.backward(create_graph=True)
     return ts.draw(loss, backward=True)
 

@@ -68,7 +68,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held, bars)
     ranks = ranks_of(template, boxes, edges, lane)
-    xy, dummies = sugiyama.arrange(list(boxes.values()), edges.values(), ranks)
+    xy, dummies = sugiyama.arrange(list(boxes.values()), edges.values(), ranks, grads_in(template, boxes))
     at = {end: (xy[box][0] - anchor(end, parts), xy[box][1]) for end, box in boxes.items()}
     bends = {
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
@@ -89,7 +89,8 @@ def leaves_beside(template: Template) -> Beside:
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
-            side = -1 if start.item in template.left else 1
+            edges = template.step_edges.get(end.item, set())
+            side = -1 if start.item in template.left or edges == {"out"} else 1
             found.setdefault(start.item, (end.item, side))
     between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
     alone = {leaf for leaf, (op, _) in found.items() if readers[leaf] == 1 or roles[leaf] == "initial"}
@@ -226,7 +227,7 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     ranks = sugiyama.assign_ranks(ordered, upward)
     if template.kind == "top" and not template.parts:
         return sugiyama.as_tree(ranks, upward)
-    grads = [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
+    grads = grads_in(template, boxes)
     if lane:
         others = [box for box in ordered if box not in grads]
         raised = sugiyama.raise_lane(ranks, others, list(edges.values()), [boxes[End(key)] for key in lane])
@@ -234,6 +235,11 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
         if all(raised[source] < raised[target] for source, target in rising if target in others):
             ranks = raised
     return sugiyama.raise_above_older(ranks, ordered, grads)
+
+
+def grads_in(template: Template, boxes: dict[End, Box]) -> list[Box]:
+    """Return the recorded backward of what is in a cluster: it stands above that."""
+    return [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
 
 
 def positions_beside(template: Template, beside: Beside, at: dict[End, XY]) -> dict[End, XY]:

@@ -114,7 +114,7 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
 
 
 def arrange(
-    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks
+    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box] = ()
 ) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
     """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up."""
     heights = {ranks[box]: (box.above, box.below) for box in boxes if box.gutters}
@@ -141,6 +141,11 @@ def arrange(
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
     rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
     x = assign_x(rows, up, down)
+    for roof in roofs:  # what is below stands below its middle, not below the lines that pass it
+        below = [box for box in x if ranks[box] < ranks[roof]]
+        left, right = min([x[box] - box.left for box in below]), max([x[box] + box.right for box in below])
+        by = x[roof] + (roof.right - roof.left - left - right) / 2
+        x |= {box: x[box] + by for box in below}
     y = assign_y(rows, up, x)
     return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
 

@@ -71,7 +71,7 @@ def of_role(role: str, row: int = -1) -> tuple[str, str]:
     """The colour of a shape, and of the text on it. After the last colour of weights they come again."""
     if role == "gradient":
         return gradient, paper
-    return weights[row % len(weights)] if role == "weight" else fills[role], texts.get(role, ink)
+    return weights[row % len(weights)] if row >= 0 else fills.get(role, ink), texts.get(role, ink)
 
 
 cold_to_hot = ("#2F77BF", "#6372C4", "#8E66B0", "#D24E66", "#D6432A")  # as bright on a dark page as on a light one

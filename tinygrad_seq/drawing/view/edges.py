@@ -197,6 +197,10 @@ class EdgeBuilder:
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
                 edge = replace(edge, source=id, role="state", through_time=False, label="")
             found.append(edge)
+        of_leaf = {leaf: colour for leaves, colour in self.colours.items() for leaf in leaves}
+        for i, draft in enumerate(self.ops):
+            if isinstance(draft.node, Rule) and draft.node.leaf is not None:  # a share in the gradient of a weight
+                self.ops[i] = replace(draft, colour=of_leaf.get(draft.node.leaf, -1))
         hidden = self.elision.hidden.items()
         drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
         return found, [*self.proxies.values(), *self.passing.values(), *entries.values()], drawn

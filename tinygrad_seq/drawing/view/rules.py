@@ -4,13 +4,14 @@ The ops that a rule recorded, and the sums that complete the gradient which it b
 gradient that is (see walk.py). What a rule reads of the forward's results stands beside it, by name: a saved value.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from itertools import takewhile
 from math import prod
 
-from tinygrad_seq.drawing.view.conventions import preparing, rearranging
+from tinygrad_seq.drawing.view.conventions import preparing, rearranging, symbols
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.ops.elementwise import add
@@ -24,6 +25,7 @@ class Rule(Node):
 
     ops: list[Node]  # that were recorded for it
     of: Node  # the op, or the leaf
+    leaf: Node | None  # of what is added up to the gradient of a leaf: that
 
 
 def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[Node], dict[Node, str]]:
@@ -51,15 +53,35 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
             new[node] = copy(node)
             new[node].parents = tuple([new.get(parent, parent) for parent in node.parents])
     leaves = {grad_of(leaf): leaf for leaf in nodes if leaf.op is None}
+    readers = Counter(parent for node in dict.fromkeys([*rules, *new.values()]) for parent in node.parents)
     called: dict[Node, str] = {}
     for node, name in names.items():
         root = new.get(node, node)
-        if isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
+        shares = [] if readers[root] else summands(root, readers)
+        if shares and all(share.name is None for share in shares):
+            called |= dict.fromkeys(shares, name)  # their sum is not drawn, but said
+            for share in shares:
+                share.leaf = leaves.get(node)
+        elif isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
             made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial), prepared)
             made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / len(rules), root.scope  # type: ignore[assignment]
-            root = made
-        called[root] = name
+            called[made] = name
+        else:
+            called[root] = name
     return [*(new.get(root, root) for root in roots if root not in names), *called], called
+
+
+def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
+    """Return the rules whose sum the gradient of a leaf is, where nothing else reads them: its share at every use."""
+    found, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, Rule) or readers[node] > (node is not root):
+            return []
+        is_sum = node.op is add.op and (node.of.op is None or len(node.parents) > 1)
+        found += [] if is_sum else [node]
+        stack += node.parents if is_sum else ()
+    return found
 
 
 def grad_of(leaf: Node) -> Node | None:
@@ -104,7 +126,7 @@ def pieces(ops: list[Node]) -> list[list[Node]]:
 def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> Rule:
     """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
     rule = Rule()
-    rule.of, rule.ops = of, ops
+    rule.of, rule.ops, rule.leaf = of, ops, None
     is_sum = of in prepared or all(node.op is add.op for node in ops)
     rule.op = add.op if is_sum else of.op if len(ops) > 1 else ops[0].op
     is_one_of_several = len(of.parents) > 1 and not is_sum  # gives the gradient of an argument
@@ -152,7 +174,9 @@ def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
 def saved_name(node: Node, rule: Rule) -> str:
     """Return what to call a result of the forward beside a rule, and of which step it is, if of another."""
     there, here = step_of(node.scope), step_of(rule.scope)
-    name = node.name or str(node.op.name)
+    made_of = [parent.name for parent in node.parents]
+    name = f" {symbols.get(node.op.name)} ".join(made_of) if len(made_of) > 1 and all(made_of) else node.op.name
+    name = node.name or name
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
