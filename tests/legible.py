@@ -1,10 +1,12 @@
 """What is wrong with a picture, in sentences: its lines, boxes and words as they are drawn, measured.
 
 A line may cross a line, and the frame of a cluster. It may not run through a box that it does not begin or end at, nor
-through words. Words stay in their box, and lie on no other words and no other box.
+through words; nor along upon a line from elsewhere, nor arrive where another does. Words stay in their box, and lie on
+no other words and no other box.
 """
 
-from itertools import pairwise
+from collections import Counter, defaultdict
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -23,6 +25,8 @@ def faults(layout):
     return [
         *through_boxes(strokes, boxes, "node"),
         *through_boxes(strokes, {name: box for name, box in words.items() if name[0] != "-"}, "label"),
+        *upon_each_other(strokes),
+        *on_one_spot(strokes),
         *leaving(layout),
         *overlapping(boxes | words),
     ]
@@ -94,6 +98,29 @@ def through_boxes(strokes, boxes, kind):
             if ((left + by < x) & (x < right - by) & (top + by < y) & (y < bottom - by)).any():
                 about = f"{drawn.edge.source} -> {drawn.edge.target} ({drawn.edge.role}) through {names[number]}"
                 yield f"line through {'its own ' if own else ''}{kind}", about
+
+
+def upon_each_other(strokes):
+    """Lines of different sources that run upon each other for more than about 24 pixels."""
+    sources = defaultdict(set)
+    for drawn in strokes:
+        for x, y in samples(drawn)[1:-3]:
+            sources[round(x / 2), round(y / 2)].add(drawn.edge.source)
+    shared = Counter(pair for found in sources.values() if len(found) > 1 for pair in combinations(sorted(found), 2))
+    for (a, b), count in shared.items():
+        if count > 12:
+            yield "lines upon each other", f"those from {a} and from {b}: {count} places"
+
+
+def on_one_spot(strokes):
+    """Arrows into a node that come in at the same place."""
+    heads = defaultdict(list)
+    for drawn in strokes:
+        heads[drawn.edge.target].append((drawn.head[0], drawn.edge.source))
+    for target, found in heads.items():
+        for ((x, y), a), ((to_x, to_y), b) in combinations(found[:40], 2):
+            if abs(x - to_x) + abs(y - to_y) < 2.5:
+                yield "arrows on one spot", f"{a} and {b} -> {target}"
 
 
 def leaving(layout):

@@ -1,5 +1,4 @@
-"""Schedules: the learning rate is a formula of time, whatever was saved and loaded on the way.
-"""
+"""Schedules: the learning rate is a formula of time, whatever was saved and loaded on the way."""
 
 import math
 

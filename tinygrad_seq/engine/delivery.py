@@ -29,7 +29,7 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
         if owner is not None and owner.node is not None and owner.node.requires_grad:
             given.append((owner, result_of(g, owner.array, recorded)))
     with delivering:
-        add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
+        add(given, recorded, changes)
     deliveries += 1
 
 

@@ -95,10 +95,7 @@ class RecurrentLayers(Module):
                     side, final = unroll(cell.unrolled(), steps, starts[len(finals)], reverse=back, mask=mask)
                     sides.append(stack(side) if len(cells) > 1 else side)
                 finals.append(parts_of(final))
-            if len(sides) > 1:
-                out = concatenate(sides, -1)
-            else:
-                out = stack(sides[0]) if is_last or dropout else sides[0]
+            out = concatenate(sides, -1) if len(sides) > 1 else stack(sides[0]) if is_last or dropout else sides[0]
             if dropout and not is_last:
                 out = dropped(out, dropout)
         last = tuple(stack(parts) for parts in zip(*finals))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import copysign, inf, sqrt
 
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
@@ -75,7 +75,24 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
             points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
-    return numbered(side_by_side(found))
+    return numbered(spread(side_by_side(found)))
+
+
+def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
+    """Return the edges with those that come in at one place beside each other, in the order of where they come from."""
+    ends = grouped(((placed.edge.target, placed.points[-1]), i) for i, placed in enumerate(edges))
+    found = list(edges)
+    for (_, (x, y, way)), numbers in ends.items():
+        last: dict[int, int] = {}  # by edge, how many points its last straight piece has
+        for i in numbers if len(numbers) > 1 else ():
+            straight = takewhile(lambda p: abs(p[0] - x if way == "v" else p[1] - y) < 1, edges[i].points[:0:-1])  # noqa: B023
+            last[i] = len(list(straight))
+        before = {i: edges[i].points[-1 - count] for i, count in last.items()}
+        for place, i in enumerate(sorted(before, key=lambda i: before[i][way != "v"])):
+            by, points = 6.0 * (place - (len(last) - 1) / 2), edges[i].points
+            moved: list[Point] = [(a + by, b, to) if way == "v" else (a, b + by, to) for a, b, to in points[-last[i] :]]
+            found[i] = replace(edges[i], points=[*points[: -last[i]], *moved])
+    return found
 
 
 def side_by_side(edges: list[PlacedEdge]) -> list[PlacedEdge]:

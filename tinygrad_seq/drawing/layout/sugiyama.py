@@ -143,8 +143,8 @@ def arrange(
     x = assign_x(rows, up, down)
     for roof in roofs:  # what is below stands below its middle, not below the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
-        left, right = min([x[box] - box.left for box in below]), max([x[box] + box.right for box in below])
-        by = x[roof] + (roof.right - roof.left - left - right) / 2
+        ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
+        by = x[roof] + (roof.right - roof.left - min(ends) - max(ends)) / 2
         x |= {box: x[box] + by for box in below}
     y = assign_y(rows, up, x)
     return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]

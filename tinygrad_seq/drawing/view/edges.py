@@ -87,7 +87,7 @@ class EdgeBuilder:
         weight, one beside each item that uses it.
         """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
-        where = visit, leaves, beside if role == "weight" else ""
+        where = visit, leaves, beside if role in ("weight", "constant") else ""
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
             argument = user.of.parents.index(node)
             user = user.of
@@ -133,6 +133,11 @@ class EdgeBuilder:
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
+        if facts.gradient and role == "data" and not {node, source} & self.elision.hidden.keys():
+            visit, name = self.graph.timeline.visit_of[self.elision.twins[node]], source.name or str(source.op.name)
+            id, role = f"{visit.id}#leaf{self.counts[visit]}", "saved"
+            start = self.proxies.setdefault((visit, (source,), target), DraftItem(id, role, visit, source, name)).id
+            self.counts[visit] += start == id
         if source in self.elision.hidden:
             gap, number = where = self.elision.hidden[source]
             start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"

@@ -117,7 +117,11 @@ def items_of(
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    said = {draft.id: printed[draft.node] for draft in drafts if draft.node in printed and len(draft.leaves) < 2}
+    said = {
+        draft.id: printed[draft.node]
+        for draft in drafts
+        if draft.node in printed and len(draft.leaves) < 2 and draft.role != "saved"
+    }
     return [
         item_of(
             draft, graph.of[draft.node].ordinal, paths[draft.visit],
@@ -149,7 +153,7 @@ def item_of(
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
-    sign, text = "" if leaves else op, "\n".join(shapes.values())
+    sign, text = "" if leaves or role == "saved" else op, "\n".join(shapes.values())
     numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
     return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers)
 

@@ -174,9 +174,9 @@ def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
 def saved_name(node: Node, rule: Rule) -> str:
     """Return what to call a result of the forward beside a rule, and of which step it is, if of another."""
     there, here = step_of(node.scope), step_of(rule.scope)
-    made_of = [parent.name for parent in node.parents]
-    name = f" {symbols.get(node.op.name)} ".join(made_of) if len(made_of) > 1 and all(made_of) else node.op.name
-    name = node.name or name
+    made_of = [parent.name or "" for parent in node.parents]
+    sign = symbols.get(node.op.name, "")
+    name = node.name or (f" {sign} ".join(made_of) if len(made_of) > 1 and all(made_of) else str(node.op.name))
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
