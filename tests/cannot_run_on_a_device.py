@@ -30,7 +30,8 @@ LEFT_OUT: dict[str, str] = {
     "engine/test_forward.py::test_recording_changes_no_value[scatter_rows]": DICE,
     "engine/test_ownership.py::test_a_training_loop_does_not_grow": SPEED,
     "engine/test_raw_recorded.py::test_raw_and_recorded_agree_bit_for_bit": DICE,
-    "engine/test_strict_cupy.py::test_install_is_what_import_finds_and_uninstall_restores": "it takes the double out, which has to stay for the session",
+    "engine/test_strict_cupy.py::test_install_is_what_import_finds_and_uninstall_restores":
+        "it takes the double out, which has to stay for the session",
     "engine/test_threads.py::test_four_threads_train_as_one_does": DICE,
     "engine/test_threads.py::test_gradients_of_one_model_asked_for_at_once_do_not_mix": DICE,
     "flow/test_flow_record.py::test_uses_of_every_kind_are_replayed_bit_for_bit": DICE,

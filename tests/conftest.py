@@ -26,12 +26,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--device",
-        choices=["cpu", "double"],
-        default="cpu",
-        help="where Tensors are made unless a test says otherwise: NumPy, or the strict double of CuPy",
-    )
+    parser.addoption("--device", choices=["cpu", "double"], default="cpu",
+                     help="where Tensors are made unless a test says otherwise: NumPy, or the strict double of CuPy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

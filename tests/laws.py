@@ -15,19 +15,8 @@ import tinygrad_seq as ts
 from tinygrad_seq.testing import as_list, assert_near, assert_same, floats, leaves, like, wanted
 from tinygrad_seq.testing import host_arrays as host
 
-__all__ = [
-    "as_list",
-    "assert_near",
-    "assert_same",
-    "constants",
-    "floats",
-    "host",
-    "leaves",
-    "like",
-    "over",
-    "shares_memory",
-    "wanted",
-]
+__all__ = ["as_list", "assert_near", "assert_same", "constants", "floats", "host", "leaves", "like", "over",
+           "shares_memory", "wanted"]
 
 
 def over(rows: Sequence[Any]) -> Callable[[Any], Any]:

@@ -21,45 +21,11 @@ import numpy as np
 CHARACTERS = "?bhilqBHILQefdFD"  # every dtype CuPy has, as NumPy's one-letter codes
 MODULES = {"cupy": cupy, "cupy.random": cupy.random}
 ROLES = {  # what no signature says; parameters that must be device arrays, or hold several, and two kinds of function
-    "arrays": [
-        "A",
-        "a",
-        "a1",
-        "a2",
-        "arr",
-        "arr1",
-        "arr2",
-        "array",
-        "ary",
-        "b",
-        "condition",
-        "dst",
-        "m",
-        "prototype",
-        "v",
-        "val",
-        "x",
-        "x1",
-        "x2",
-        "y",
-        "z",
-    ],
+    "arrays": ["A", "a", "a1", "a2", "arr", "arr1", "arr2", "array", "ary", "b", "condition", "dst", "m", "prototype",
+               "v", "val", "x", "x1", "x2", "y", "z"],
     "joined": ["*args", "*arys", "tup"],
-    "host_answers": [
-        "can_cast",
-        "common_type",
-        "iscomplexobj",
-        "isfortran",
-        "isrealobj",
-        "isscalar",
-        "may_share_memory",
-        "min_scalar_type",
-        "ndim",
-        "result_type",
-        "shape",
-        "shares_memory",
-        "size",
-    ],
+    "host_answers": ["can_cast", "common_type", "iscomplexobj", "isfortran", "isrealobj", "isscalar",
+                     "may_share_memory", "min_scalar_type", "ndim", "result_type", "shape", "shares_memory", "size"],
     "synchronizing": ["argwhere", "compress", "extract", "flatnonzero", "nonzero", "unique"],
 }
 
@@ -79,7 +45,7 @@ def parameters(function):
         heading = (function.__doc__ or "").split("\n")[0]  # Cython writes the signature there
         if "(" not in heading:
             return None
-        inside = heading[heading.index("(") + 1 : heading.rindex(")")]
+        inside = heading[heading.index("(") + 1:heading.rindex(")")]
         names = [part.split("=")[0].split()[-1] for part in inside.split(", ") if part]
         return ", ".join(name for name in names if name != "self")
     names = []
@@ -113,10 +79,8 @@ def at_dtypes(function):
     """The dtypes ufunc.at takes with an integer-array index."""
     index = on_host(np.array([0, 1]))
     return "".join(
-        character
-        for character in CHARACTERS
-        if launches(function.at, on_host(np.zeros(3, character)), index, on_host(np.zeros(2, character)))
-    )
+        character for character in CHARACTERS
+        if launches(function.at, on_host(np.zeros(3, character)), index, on_host(np.zeros(2, character))))
 
 
 def snapshot():
@@ -129,29 +93,18 @@ def snapshot():
     return {
         "cupy": cupy.__version__,
         "at": {name: dtypes for name, value in binary.items() if (dtypes := at_dtypes(value))},
-        "functions": {
-            module: {
-                name: parameters(value)
-                for name, value in public(owner).items()
-                if is_function(value) and not (owner is cupy and name in same)
-            }
-            for module, owner in MODULES.items()
-        },
+        "functions": {module: {name: parameters(value) for name, value in public(owner).items()
+                               if is_function(value) and not (owner is cupy and name in same)}
+                      for module, owner in MODULES.items()},
         "generator": {name: parameters(value) for name, value in public(cupy.random.Generator).items()},
-        "ndarray": {
-            "attributes": sorted(name for name in dir(cupy.ndarray) if name not in methods),
-            "methods": {name: parameters(value) for name, value in methods.items()},
-        },
-        "others": sorted(
-            name for name, value in names.items() if name not in same and name not in ufuncs and not is_function(value)
-        ),
+        "ndarray": {"attributes": sorted(name for name in dir(cupy.ndarray) if name not in methods),
+                    "methods": {name: parameters(value) for name, value in methods.items()}},
+        "others": sorted(name for name, value in names.items()
+                         if name not in same and name not in ufuncs and not is_function(value)),
         "roles": ROLES,
         "same": same,
-        "scalars": "".join(
-            character
-            for character in CHARACTERS
-            if launches(row.__array_ufunc__, np.exp, "__call__", np.dtype(character).type(0))
-        ),
+        "scalars": "".join(character for character in CHARACTERS
+                           if launches(row.__array_ufunc__, np.exp, "__call__", np.dtype(character).type(0))),
         "ufuncs": {name: " ".join(value.types) for name, value in ufuncs.items()},
     }
 

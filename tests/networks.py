@@ -100,9 +100,8 @@ class Run:
 
 
 @st.composite
-def runs(
-    draw, kinds=tuple(KINDS), layers=small, bidirectional=either, bias=either, longest=4, batch_first=False, proj=False
-):
+def runs(draw, kinds=tuple(KINDS), layers=small, bidirectional=either, bias=either, longest=4, batch_first=False,
+         proj=False):
     """A float64 layer of any kind and size, its numbers from a drawn seed. `proj`: LSTMs may project, too."""
     kind, seed = KINDS[draw(st.sampled_from(kinds))], draw(seeds)
     steps, batch = draw(st.integers(1, longest)), draw(small)
@@ -111,15 +110,8 @@ def runs(
     if proj and kind.layer is nn.LSTM:
         kind = Kind(kind.layer, kind.cell, {"proj_size": draw(st.integers(0, hidden - 1))})
     ts.manual_seed(seed)
-    layer = kind.layer(
-        inputs,
-        hidden,
-        num_layers=count,
-        bias=relu or draw(bias),
-        bidirectional=both,
-        batch_first=batch_first,
-        **kind.options,
-    ).to("float64")
+    layer = kind.layer(inputs, hidden, num_layers=count, bias=relu or draw(bias), bidirectional=both,
+                       batch_first=batch_first, **kind.options).to("float64")
     rng = np.random.default_rng(seed)
     if relu:
         calm(layer, rng)

@@ -34,9 +34,7 @@ HOSTS = {  # where CuPy does something else than NumPy
     "empty_like": lambda *args, **keywords: garbage(np.empty_like(*args, **keywords)),
     "take": lambda a, indices, axis=None: np.take(a, indices, axis, mode="wrap"),
     "take_along_axis": lambda a, indices, axis: np.take_along_axis(
-        a, indices % max(a.size if axis is None else a.shape[axis], 1), axis
-    ),
-}
+        a, indices % max(a.size if axis is None else a.shape[axis], 1), axis)}
 
 counts = Counter()
 dice = np.random.default_rng(20)
@@ -112,9 +110,8 @@ def function(name, parameters, host, array_names=ROLES["arrays"]):
     def call(*args, out=None, **keywords):
         bound = bind(*args, **keywords) if out is None else bind(*args, out=out, **keywords)
         must_be_arrays = bound[first] if joined else [bound[first]] if arrays_only else ()
-        if any(type(value) is not ndarray for value in must_be_arrays) or any(
-            isinstance(bound[part], (list, tuple)) for part in arrays
-        ):
+        if (any(type(value) is not ndarray for value in must_be_arrays)
+                or any(isinstance(bound[part], (list, tuple)) for part in arrays)):
             raise TypeError(f"cupy.{name} takes cupy.ndarray objects only")
         counts["synchronizations"] += name in ROLES["synchronizing"] or (name == "where" and bound["x"] is None)
         sources = []
@@ -123,7 +120,6 @@ def function(name, parameters, host, array_names=ROLES["arrays"]):
         with np.errstate(all="ignore"):
             result = host(*args, **keywords)
         return wrapped(result, sources) if out is None else stored(result, out)
-
     return call
 
 
@@ -137,10 +133,10 @@ class ufunc:  # noqa: N801
     def __call__(self, *args, out=None, dtype=None, casting="same_kind"):
         if len(args) not in (self.nin, self.nin + 1):
             raise TypeError(f"Wrong number of arguments for 'cupy_{self.name}': {len(args)}")
-        for value in args[: self.nin]:
+        for value in args[:self.nin]:
             if type(value) is not ndarray and type(value) not in SCALARS:
                 raise TypeError(f"Unsupported type {type(value)}")
-        inputs = [value._host if type(value) is ndarray else value for value in args[: self.nin]]
+        inputs = [value._host if type(value) is ndarray else value for value in args[:self.nin]]
         kinds = tuple([type(value) if type(value) in PYTHON_SCALARS else value.dtype for value in inputs])
         made = self._chosen.get(kinds) or self._choose(kinds)
         with np.errstate(all="ignore"):
@@ -214,12 +210,9 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801
     __array_priority__ = 100
     __hash__ = None
     device = property(lambda self: Device(0))
-    flags = property(
-        lambda self: types.SimpleNamespace(
-            owndata=self.base is None,
-            **{order: getattr(self._host.flags, order) for order in ("c_contiguous", "f_contiguous")},
-        )
-    )
+    flags = property(lambda self: types.SimpleNamespace(
+        owndata=self.base is None,
+        **{order: getattr(self._host.flags, order) for order in ("c_contiguous", "f_contiguous")}))
 
     def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C"):
         self._host, self.base = fresh(garbage(np.empty(shape, dtype, order)))._host, None
@@ -233,7 +226,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801
         ours = getattr(cupy, host_ufunc.__name__, None)
         call = ours if method == "__call__" else getattr(ours, method, None)
         if "out" in keywords:
-            (keywords["out"],) = keywords["out"]
+            keywords["out"], = keywords["out"]
         return call(*inputs, **keywords) if call else NotImplemented
 
     def __len__(self):
@@ -302,10 +295,8 @@ class Device:
 def default_rng(seed=None):
     """CuPy's Generator: other distributions than NumPy's, and another stream for the same seed."""
     host = np.random.default_rng(None if seed is None else [*np.atleast_1d(seed), 20])
-    return Module(
-        "cupy.random.Generator",
-        **{name: function(name, parameters, getattr(host, name), ()) for name, parameters in API["generator"].items()},
-    )
+    return Module("cupy.random.Generator", **{name: function(name, parameters, getattr(host, name), ())
+                                              for name, parameters in API["generator"].items()})
 
 
 def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
@@ -331,9 +322,8 @@ class Module(types.ModuleType):
             made = function(name, parameters, HOSTS.get(name, getattr(np, name)))
         else:
             known = parameters is not None or (self is cupy and (loops is not None or name in API["others"]))
-            raise AttributeError(
-                f"module {self.__name__!r} has no attribute {name!r}" + known * " here, but CuPy has it"
-            )
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}"
+                                 + known * " here, but CuPy has it")
         return self.__dict__.setdefault(name, made)
 
 
@@ -342,17 +332,10 @@ runtime = Module("cupy.cuda.runtime", getDeviceCount=lambda: 1, CUDARuntimeError
 cuda = Module("cupy.cuda", is_available=lambda: True, Device=Device, runtime=runtime)
 random = Module("cupy.random", default_rng=default_rng)
 cupy = Module(
-    "cupy",
-    __version__=API["cupy"],
-    ndarray=ndarray,
-    ufunc=ufunc,
-    cuda=cuda,
-    random=random,
-    array=array,
+    "cupy", __version__=API["cupy"], ndarray=ndarray, ufunc=ufunc, cuda=cuda, random=random, array=array,
     asarray=lambda a, dtype=None, order=None, *, copy=None, blocking=False: array(a, dtype, copy, order),
     asnumpy=lambda a: a.get() if type(a) is ndarray else np.asarray(a),
-    get_array_module=lambda *args: cupy if any(type(value) is ndarray for value in args) else np,
-)
+    get_array_module=lambda *args: cupy if any(type(value) is ndarray for value in args) else np)
 modules, displaced = {module.__name__: module for module in (cupy, cuda, runtime, random)}, {}
 for name, module in modules.items():
     module.__spec__ = importlib.machinery.ModuleSpec(name, None)  # what importlib.util.find_spec answers

@@ -5,6 +5,7 @@ device adds scattered values in any order. Nothing is copied from the device on 
 arrays; only ops that must refuse wrong ids look at them. Arguments on two devices are one TypeError that names both.
 """
 
+
 import numpy as np
 import pytest
 from draws import generators
@@ -68,32 +69,9 @@ def _parts(static):
             yield from part if isinstance(part, tuple) else (part,)
 
 
-SEVERAL = {
-    "add",
-    "subtract",
-    "multiply",
-    "divide",
-    "power",
-    "maximum",
-    "minimum",
-    "where",
-    "x + y",
-    "x * y",
-    "x ** y",
-    "equal",
-    "less",
-    "operator eq",
-    "operator lt",
-    "ties",
-    "concatenate",
-    "stack",
-    "matmul",
-    "operator @",
-    "scatter",
-    "take",
-    "scatter_rows",
-    "a recurrent step",
-}
+SEVERAL = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "where", "x + y", "x * y", "x ** y",
+           "equal", "less", "operator eq", "operator lt", "ties", "concatenate", "stack", "matmul", "operator @",
+           "scatter", "take", "scatter_rows", "a recurrent step"}
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE if row.name in SEVERAL], ids=str)
@@ -154,3 +132,5 @@ def test_what_does_not_exist_is_said(gpu):
         ts.tensor([1.0], device="cuda:7")
     with pytest.raises(ValueError, match="tpu"):
         ts.tensor([1.0], device="tpu")
+
+

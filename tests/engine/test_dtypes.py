@@ -38,20 +38,9 @@ def test_two_tensors_promote_as_in_numpy(of, left, right):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(
-    "number",
-    [
-        2,
-        2.0,
-        np.float64(2),
-        np.float32(2),
-        np.int64(2),
-        np.array(2.0),
-        np.array(2),
-        0,
-        0.0,
-    ],
-)
+@pytest.mark.parametrize("number", [
+    2, 2.0, np.float64(2), np.float32(2), np.int64(2), np.array(2.0), np.array(2), 0, 0.0,
+])
 def test_a_number_takes_the_floating_dtype(number, dtype):
     x = ts.tensor(np.ones(2, dtype))
     for result in (x + number, number + x, x * number, number * x, x - number, number - x, number / x, x**number):
@@ -90,23 +79,11 @@ def test_the_sign_of_zero_survives():
     assert [np.signbit((x * zero).item()) for zero in (0.0, -0.0, 0.0, -0.0)] == [False, True, False, True]
 
 
-@pytest.mark.parametrize(
-    "data, dtype",
-    [
-        (1.0, "float32"),
-        ([1.0, 2.0], "float32"),
-        ([1, 2.5], "float32"),
-        (1, "int64"),
-        ([1, 2], "int64"),
-        ([True], "bool"),
-        (True, "bool"),
-        (np.float64([1.0]), "float64"),
-        ([], "float32"),
-        (np.float32([1.0]), "float32"),
-        (np.int32([1]), "int32"),
-        (np.array([1.0], ">f4"), "float32"),
-    ],
-)
+@pytest.mark.parametrize("data, dtype", [
+    (1.0, "float32"), ([1.0, 2.0], "float32"), ([1, 2.5], "float32"), (1, "int64"), ([1, 2], "int64"),
+    ([True], "bool"), (True, "bool"), (np.float64([1.0]), "float64"), ([], "float32"),
+    (np.float32([1.0]), "float32"), (np.int32([1]), "int32"), (np.array([1.0], ">f4"), "float32"),
+])
 def test_what_a_new_tensor_is_made_of(data, dtype):
     assert ts.tensor(data).dtype == dtype
     assert ts.tensor(data, dtype="float64").dtype == "float64"
@@ -183,28 +160,12 @@ def test_half_precision_sums_over_rows_and_over_what_was_broadcast():
 
 @pytest.mark.parametrize("recorded", [False, True])
 @pytest.mark.parametrize("dtype, large", [("float16", 2.0**15), ("float32", 2.0**127)])
-@pytest.mark.parametrize(
-    "function, point",
-    [
-        (lambda x: x**2, 2.0**-8),
-        (lambda x: x**3.0, 0.25),
-        (lambda x: x**-1.0, 4.0),
-        (lambda x: 32.0 / x, 8.0),
-        (lambda p: 1.25**p, 5.0),
-        (ts.tanh, 1.0),
-        (ts.sigmoid, 3.0),
-        (ts.sqrt, 1.0),
-        (ts.cos, 0.25),
-        (ts.log, 4.0),
-        (elementwise.softplus, -3.0),
-        (ts.mean, [4.0] * 4),
-        (lambda x: ts.max(x * 0.5), [4.0] * 4),
-        (ts.softmax, [1, 4]),
-        (lambda x: ts.maximum(x, 1.0), 1.0),
-        (lambda x: ts.logsumexp(x, 0), [4.0] * 4),
-        (lambda x: ts.var(x), [1.0, 1.5]),
-    ],
-)
+@pytest.mark.parametrize("function, point", [
+    (lambda x: x**2, 2.0**-8), (lambda x: x**3.0, 0.25), (lambda x: x**-1.0, 4.0), (lambda x: 32.0 / x, 8.0),
+    (lambda p: 1.25**p, 5.0), (ts.tanh, 1.0), (ts.sigmoid, 3.0), (ts.sqrt, 1.0), (ts.cos, 0.25), (ts.log, 4.0),
+    (elementwise.softplus, -3.0), (ts.mean, [4.0] * 4), (lambda x: ts.max(x * 0.5), [4.0] * 4), (ts.softmax, [1, 4]),
+    (lambda x: ts.maximum(x, 1.0), 1.0), (lambda x: ts.logsumexp(x, 0), [4.0] * 4), (lambda x: ts.var(x), [1.0, 1.5]),
+])
 def test_a_large_gradient_that_becomes_small_does_not_overflow_before(function, point, dtype, large, recorded):
     """As with a scaled loss. What comes in is multiplied by the slope, not by a part of it first."""
     made = []

@@ -30,10 +30,8 @@ def test_a_gradient_has_the_shape_and_dtype_of_its_leaf(row, data):
     kinds = [data.draw(st.sampled_from([np.float32, np.float64])) if floats(a) else a.dtype for a in case.arrays]
     tensors = leaves([array.astype(kind) for array, kind in zip(case.arrays, kinds, strict=True)])
     outputs = as_list(row.function(*tensors, **case.static))
-    upstream = [
-        ts.tensor(u, dtype=output.dtype, device=output.device)
-        for u, output in zip(like(rng, host(outputs)), outputs, strict=True)
-    ]
+    upstream = [ts.tensor(u, dtype=output.dtype, device=output.device)
+                for u, output in zip(like(rng, host(outputs)), outputs, strict=True)]
     for recorded in (True, False):
         gradients = ts.grad(outputs, wanted(tensors), upstream, create_graph=recorded)
         for leaf, gradient in zip(wanted(tensors), gradients, strict=True):

@@ -29,43 +29,40 @@ def slope_at(function, *points):
     return [None if gradient is None else gradient.tolist() for gradient in found]
 
 
-@pytest.mark.parametrize(
-    "function, points, slopes",
-    [
-        (ts.relu, [[-1.0, 0.0, 1.0]], [[0.0, 0.0, 1.0]]),
-        (ts.abs, [[-2.0, 0.0, 2.0]], [[-1.0, 0.0, 1.0]]),
-        (ts.maximum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]),
-        (ts.minimum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
-        (ts.max, [[1.0, 3.0, 3.0, 3.0, 3.0]], [[0.0, 0.25, 0.25, 0.25, 0.25]]),
-        (ts.min, [[1.0, 1.0, 3.0]], [[0.5, 0.5, 0.0]]),
-        (ts.max, [[1.0, NAN]], [[0.0, 1.0]]),
-        (ts.min, [[NAN, 1.0, NAN]], [[0.5, 0.0, 0.5]]),
-        (lambda x: ts.max(x, axis=1), [[[1.0, 1.0], [1.0, 2.0]]], [[[0.5, 0.5], [0.0, 1.0]]]),
-        (lambda x: ts.clip(x, low=0.0, high=1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]),
-        (lambda x: ts.clip(x, low=0.0), [[-1.0, 0.0, 9.0]], [[0.0, 1.0, 1.0]]),
-        (lambda x: ts.clip(x, high=1.0), [[-9.0, 1.0, 2.0]], [[1.0, 1.0, 0.0]]),
-        (lambda x: ts.clip(x, low=None, high=None), [[-9.0, 2.0]], [[1.0, 1.0]]),
-        (lambda x: ts.clip(x, low=1.0, high=1.0), [[0.0, 1.0, 2.0]], [[0.0, 1.0, 0.0]]),
-        (ts.relu, [[NAN]], [[1.0]]),
-        (ts.abs, [[NAN]], [[0.0]]),
-        (lambda x: ts.clip(x, low=0.0, high=1.0), [[NAN, INF]], [[0.0, 0.0]]),
-        (lambda x: ts.where(x > 0.0, x, -x), [[NAN, 0.0]], [[-1.0, -1.0]]),
-        (ts.norm, [[0.0, 0.0]], [[0.0, 0.0]]),
-        (lambda x: ts.norm(x, 1), [[-2.0, 0.0, 3.0, NAN]], [[-1.0, 0.0, 1.0, 0.0]]),
-        (lambda x: ts.norm(x, 3, axis=1), [[[0.0, -2.0], [0.0, 0.0]]], [[[0.0, -1.0], [0.0, 0.0]]]),
-        (lambda x: ts.norm(x, INF), [[2.0, -2.0, 1.0]], [[0.5, -0.5, 0.0]]),
-        (ts.norm, [[1e200, 0.0]], [[1.0, 0.0]]),
-        (lambda x: ts.norm(x, 4), [[-1e-200, 0.0]], [[-1.0, 0.0]]),
-        (lambda x: x**0.0, [[0.0, 2.0]], [[0.0, 0.0]]),
-        (lambda x: x**1.0, [[0.0, -2.0]], [[1.0, 1.0]]),
-        (lambda x: x**2.0, [[0.0, -3.0]], [[0.0, -6.0]]),
-        (ts.maximum, [[NAN, 1.0], [2.0, NAN]], [[1.0, 1.0], [1.0, 1.0]]),
-        (ts.minimum, [[NAN, NAN], [2.0, NAN]], [[1.0, 1.0], [1.0, 1.0]]),
-        (ts.power, [[0.0], [0.0]], [[0.0], [0.0]]),
-        (ts.power, [[0.0], [2.0]], [[0.0], [0.0]]),
-        (lambda x: ts.where(x > 0.0, x, -x), [[-2.0, 3.0]], [[-1.0, 1.0]]),
-    ],
-)
+@pytest.mark.parametrize("function, points, slopes", [
+    (ts.relu, [[-1.0, 0.0, 1.0]], [[0.0, 0.0, 1.0]]),
+    (ts.abs, [[-2.0, 0.0, 2.0]], [[-1.0, 0.0, 1.0]]),
+    (ts.maximum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]),
+    (ts.minimum, [[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
+    (ts.max, [[1.0, 3.0, 3.0, 3.0, 3.0]], [[0.0, 0.25, 0.25, 0.25, 0.25]]),
+    (ts.min, [[1.0, 1.0, 3.0]], [[0.5, 0.5, 0.0]]),
+    (ts.max, [[1.0, NAN]], [[0.0, 1.0]]),
+    (ts.min, [[NAN, 1.0, NAN]], [[0.5, 0.0, 0.5]]),
+    (lambda x: ts.max(x, axis=1), [[[1.0, 1.0], [1.0, 2.0]]], [[[0.5, 0.5], [0.0, 1.0]]]),
+    (lambda x: ts.clip(x, low=0.0, high=1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]),
+    (lambda x: ts.clip(x, low=0.0), [[-1.0, 0.0, 9.0]], [[0.0, 1.0, 1.0]]),
+    (lambda x: ts.clip(x, high=1.0), [[-9.0, 1.0, 2.0]], [[1.0, 1.0, 0.0]]),
+    (lambda x: ts.clip(x, low=None, high=None), [[-9.0, 2.0]], [[1.0, 1.0]]),
+    (lambda x: ts.clip(x, low=1.0, high=1.0), [[0.0, 1.0, 2.0]], [[0.0, 1.0, 0.0]]),
+    (ts.relu, [[NAN]], [[1.0]]),
+    (ts.abs, [[NAN]], [[0.0]]),
+    (lambda x: ts.clip(x, low=0.0, high=1.0), [[NAN, INF]], [[0.0, 0.0]]),
+    (lambda x: ts.where(x > 0.0, x, -x), [[NAN, 0.0]], [[-1.0, -1.0]]),
+    (ts.norm, [[0.0, 0.0]], [[0.0, 0.0]]),
+    (lambda x: ts.norm(x, 1), [[-2.0, 0.0, 3.0, NAN]], [[-1.0, 0.0, 1.0, 0.0]]),
+    (lambda x: ts.norm(x, 3, axis=1), [[[0.0, -2.0], [0.0, 0.0]]], [[[0.0, -1.0], [0.0, 0.0]]]),
+    (lambda x: ts.norm(x, INF), [[2.0, -2.0, 1.0]], [[0.5, -0.5, 0.0]]),
+    (ts.norm, [[1e200, 0.0]], [[1.0, 0.0]]),
+    (lambda x: ts.norm(x, 4), [[-1e-200, 0.0]], [[-1.0, 0.0]]),
+    (lambda x: x**0.0, [[0.0, 2.0]], [[0.0, 0.0]]),
+    (lambda x: x**1.0, [[0.0, -2.0]], [[1.0, 1.0]]),
+    (lambda x: x**2.0, [[0.0, -3.0]], [[0.0, -6.0]]),
+    (ts.maximum, [[NAN, 1.0], [2.0, NAN]], [[1.0, 1.0], [1.0, 1.0]]),
+    (ts.minimum, [[NAN, NAN], [2.0, NAN]], [[1.0, 1.0], [1.0, 1.0]]),
+    (ts.power, [[0.0], [0.0]], [[0.0], [0.0]]),
+    (ts.power, [[0.0], [2.0]], [[0.0], [0.0]]),
+    (lambda x: ts.where(x > 0.0, x, -x), [[-2.0, 3.0]], [[-1.0, 1.0]]),
+])
 def test_at_kinks_and_ties(function, points, slopes):
     assert slope_at(function, *points) == slopes
 
@@ -107,10 +104,8 @@ CLOSED = {  # functions, and points where no gradient passes
     "max": (lambda x: ts.max(ts.stack([x, ts.full(2, 9.0)]), axis=0), [-1.0, 2.0]),
     "min": (lambda x: ts.min(ts.stack([x, ts.full(2, -9.0)]), axis=0), [-1.0, 2.0]),
     "max of a NaN": (lambda x: ts.max(ts.stack([x, ts.full(2, NAN)]), axis=0), [-1.0, 2.0]),
-    **{
-        f"norm {ord}": (lambda x, ord=ord: ts.norm(ts.expand_dims(x, 0), ord, axis=0), [0.0, -0.0])
-        for ord in (1, 2, 1.5, 3, INF)
-    },
+    **{f"norm {ord}": (lambda x, ord=ord: ts.norm(ts.expand_dims(x, 0), ord, axis=0), [0.0, -0.0])
+       for ord in (1, 2, 1.5, 3, INF)},
     "where": (lambda x: ts.where(x > 0.0, 1.0, ts.where(x <= 0.0, 0.0, x)), [-1.0, 0.0, 1.0]),
     "x ** 0": (lambda x: x**0, [-1.0, 0.0, 2.0, INF, NAN, 5e-324, 1e-200]),
     "0 ** x": (lambda x: 0.0**x, [0.0, 1.0, 2.5]),
@@ -157,29 +152,14 @@ def test_the_power_zero_is_flat_at_every_number(dtype, data, p):
         assert ts.grad(first.sum(), x).tolist() == [0.0] * 3
 
 
-@pytest.mark.parametrize(
-    "function, point, value, slope",
-    [
-        (ts.log, 0.0, -INF, INF),
-        (ts.sqrt, 0.0, 0.0, INF),
-        (ts.log, -1.0, NAN, -1.0),
-        (ts.sqrt, -1.0, NAN, NAN),
-        (ts.log, NAN, NAN, NAN),
-        (ts.sqrt, NAN, NAN, NAN),
-        (lambda x: 1.0 / x, 0.0, INF, -INF),
-        (lambda x: x**-1.0, 0.0, INF, -INF),
-        (lambda x: x / x, 0.0, NAN, NAN),
-        (lambda x: x**0.5, 0.0, 0.0, INF),
-        (lambda x: x**1.5, 0.0, 0.0, 0.0),
-        (lambda x: x**0.5, -1.0, NAN, NAN),
-        (ts.exp, INF, INF, INF),
-        (ts.exp, -INF, 0.0, 0.0),
-        (ts.tanh, NAN, NAN, NAN),
-        (ts.sigmoid, NAN, NAN, NAN),
-        (ts.tanh, INF, 1.0, 0.0),
-        (ts.sigmoid, -INF, 0.0, 0.0),
-    ],
-)
+@pytest.mark.parametrize("function, point, value, slope", [
+    (ts.log, 0.0, -INF, INF), (ts.sqrt, 0.0, 0.0, INF),
+    (ts.log, -1.0, NAN, -1.0), (ts.sqrt, -1.0, NAN, NAN), (ts.log, NAN, NAN, NAN), (ts.sqrt, NAN, NAN, NAN),
+    (lambda x: 1.0 / x, 0.0, INF, -INF), (lambda x: x**-1.0, 0.0, INF, -INF), (lambda x: x / x, 0.0, NAN, NAN),
+    (lambda x: x**0.5, 0.0, 0.0, INF), (lambda x: x**1.5, 0.0, 0.0, 0.0), (lambda x: x**0.5, -1.0, NAN, NAN),
+    (ts.exp, INF, INF, INF), (ts.exp, -INF, 0.0, 0.0), (ts.tanh, NAN, NAN, NAN), (ts.sigmoid, NAN, NAN, NAN),
+    (ts.tanh, INF, 1.0, 0.0), (ts.sigmoid, -INF, 0.0, 0.0),
+])
 @pytest.mark.filterwarnings("ignore:backward. the loss is")
 def test_at_poles(function, point, value, slope):
     with np.errstate(all="ignore"):

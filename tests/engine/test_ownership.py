@@ -58,14 +58,9 @@ def watched_by_hooks(loss, x):
 
 
 @pytest.mark.parametrize("use", [lambda loss, x: None, walked, walked_twice, recorded, refused, watched_by_hooks])
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda x: ts.tanh(x * x),
-        lambda x: ts.stack(ts.unstack(x * 2.0)) * x,
-        lambda x: (x * x)[1:] * x[0],
-    ],
-)
+@pytest.mark.parametrize("make", [
+    lambda x: ts.tanh(x * x), lambda x: ts.stack(ts.unstack(x * 2.0)) * x, lambda x: (x * x)[1:] * x[0],
+])
 def test_a_dropped_graph_dies_at_once(no_collector, make, use):
     x = leaf(1.0, 2.0, 3.0)
     loss = make(x)
@@ -232,36 +227,33 @@ def test_a_new_tensor_is_a_copy():
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-@pytest.mark.parametrize(
-    "use, given, after",
-    [
-        (lambda x, a: x * a, np.array([2.0, 3.0]), [2.0, 3.0]),
-        (lambda x, a: a * x, np.array([2.0, 3.0]), [2.0, 3.0]),
-        (lambda x, a: x * a, np.array(2.0), [2.0, 2.0]),
-        (lambda x, a: ts.where(a, x * 2.0, x), np.array([True, False]), [2.0, 1.0]),
-        (lambda x, a: x[a], np.array([1, 1]), [0.0, 2.0]),
-        (lambda x, a: x[a], [1, 1], [0.0, 2.0]),
-        (lambda x, a: x[a], np.array([True, False]), [1.0, 0.0]),
-        (lambda x, a: x[(slice(None), None)][a, 0], np.array([1, 1]), [0.0, 2.0]),
-        (lambda x, a: ts.take(x, a), np.array([1, 1]), [0.0, 2.0]),
-        (lambda x, a: ts.split(x, a)[0] * 3.0, [1, 1], [3.0, 0.0]),
-        (lambda x, a: ts.stack([x, a]) * 2.0, np.array([2.0, 3.0]), [2.0, 2.0]),
-        (lambda x, a: ts.matmul(x, a), np.array([[2.0], [3.0]]), [2.0, 3.0]),
-        (lambda x, a: ts.pad(x, a)[0] + ts.pad(x, a)[1], [1, 1], [1.0, 0.0]),
-        (lambda x, a: x[a:], np.array(1), [0.0, 1.0]),
-        (lambda x, a: x[:a], np.array(1), [1.0, 0.0]),
-        (lambda x, a: x[::a], np.array(2), [1.0, 0.0]),
-        (lambda x, a: x[None, ..., a : a + 1], np.array(1), [0.0, 1.0]),
-        (lambda x, a: x[a], np.array(1), [0.0, 1.0]),
-        (lambda x, a: ts.reshape(x, a)[0], [2, 1], [1.0, 0.0]),
-        (lambda x, a: ts.broadcast_to(x, a)[0], [1, 2], [1.0, 1.0]),
-        (lambda x, a: ts.transpose(x[None], a)[1], [1, 0], [0.0, 1.0]),
-        (lambda x, a: ts.sum(x[None], a), [0, 1], [1.0, 1.0]),
-        (lambda x, a: ts.flip(x, a)[0], [0], [0.0, 1.0]),
-        (lambda x, a: ts.clip(x, a), np.array(1.5), [0.0, 1.0]),
-        (lambda x, a: x**a, np.array(2.0), [2.0, 4.0]),
-    ],
-)
+@pytest.mark.parametrize("use, given, after", [
+    (lambda x, a: x * a, np.array([2.0, 3.0]), [2.0, 3.0]),
+    (lambda x, a: a * x, np.array([2.0, 3.0]), [2.0, 3.0]),
+    (lambda x, a: x * a, np.array(2.0), [2.0, 2.0]),
+    (lambda x, a: ts.where(a, x * 2.0, x), np.array([True, False]), [2.0, 1.0]),
+    (lambda x, a: x[a], np.array([1, 1]), [0.0, 2.0]),
+    (lambda x, a: x[a], [1, 1], [0.0, 2.0]),
+    (lambda x, a: x[a], np.array([True, False]), [1.0, 0.0]),
+    (lambda x, a: x[(slice(None), None)][a, 0], np.array([1, 1]), [0.0, 2.0]),
+    (lambda x, a: ts.take(x, a), np.array([1, 1]), [0.0, 2.0]),
+    (lambda x, a: ts.split(x, a)[0] * 3.0, [1, 1], [3.0, 0.0]),
+    (lambda x, a: ts.stack([x, a]) * 2.0, np.array([2.0, 3.0]), [2.0, 2.0]),
+    (lambda x, a: ts.matmul(x, a), np.array([[2.0], [3.0]]), [2.0, 3.0]),
+    (lambda x, a: ts.pad(x, a)[0] + ts.pad(x, a)[1], [1, 1], [1.0, 0.0]),
+    (lambda x, a: x[a:], np.array(1), [0.0, 1.0]),
+    (lambda x, a: x[:a], np.array(1), [1.0, 0.0]),
+    (lambda x, a: x[::a], np.array(2), [1.0, 0.0]),
+    (lambda x, a: x[None, ..., a : a + 1], np.array(1), [0.0, 1.0]),
+    (lambda x, a: x[a], np.array(1), [0.0, 1.0]),
+    (lambda x, a: ts.reshape(x, a)[0], [2, 1], [1.0, 0.0]),
+    (lambda x, a: ts.broadcast_to(x, a)[0], [1, 2], [1.0, 1.0]),
+    (lambda x, a: ts.transpose(x[None], a)[1], [1, 0], [0.0, 1.0]),
+    (lambda x, a: ts.sum(x[None], a), [0, 1], [1.0, 1.0]),
+    (lambda x, a: ts.flip(x, a)[0], [0], [0.0, 1.0]),
+    (lambda x, a: ts.clip(x, a), np.array(1.5), [0.0, 1.0]),
+    (lambda x, a: x**a, np.array(2.0), [2.0, 4.0]),
+])
 def test_what_is_changed_between_forward_and_backward_changes_nothing(use, given, after, create_graph):
     given = given.copy()
     x = leaf(1.0, 2.0, device="cpu")

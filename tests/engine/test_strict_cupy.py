@@ -35,7 +35,6 @@ def counts():
 
 # ---------------------------------------------------------------- installing
 
-
 def test_install_is_what_import_finds_and_uninstall_restores():
     before = sys.modules.get("cupy")
     installed = strict_cupy.install()
@@ -111,7 +110,6 @@ def test_assigning_host_data_to_a_slice_is_refused_as_in_cupy(x):
 
 # ---------------------------------------------------------------- names and keywords
 
-
 @pytest.mark.parametrize("name", ["errstate", "insert", "unstack", "vecdot", "erf", "seterr", "block"])
 def test_absent_names_are_attribute_errors(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
@@ -155,7 +153,6 @@ def test_out_dtype_and_casting_are_accepted(x):
 
 
 # ---------------------------------------------------------------- results
-
 
 def test_reductions_are_0d_device_arrays(x):
     for reduced in (x.sum(), cp.mean(x), x.argmax(), cp.isfinite(x).all(), cp.allclose(x, x), x[0].dot(x[0]), x[0, 0]):
@@ -213,19 +210,9 @@ def test_upload_and_download_copy(x):
 def test_operators_agree_with_numpy(x):
     a, b = x.get(), x.get()[::-1] - 3.0
     y = cp.asarray(b)
-    for apply in (
-        lambda u, v: u + v,
-        lambda u, v: u - v,
-        lambda u, v: u * v,
-        lambda u, v: 2 / (1 + u * u),
-        lambda u, v: u**2,
-        lambda u, v: -u,
-        lambda u, v: abs(v),
-        lambda u, v: u @ v.T,
-        lambda u, v: u < v,
-        lambda u, v: u // 3 % 2,
-        lambda u, v: (u > 1) & ~(v > 1),
-    ):
+    for apply in (lambda u, v: u + v, lambda u, v: u - v, lambda u, v: u * v, lambda u, v: 2 / (1 + u * u),
+                  lambda u, v: u ** 2, lambda u, v: -u, lambda u, v: abs(v), lambda u, v: u @ v.T, lambda u, v: u < v,
+                  lambda u, v: u // 3 % 2, lambda u, v: (u > 1) & ~(v > 1)):
         assert np.array_equal(apply(x, y).get(), apply(a, b))
     assert [row.shape for row in x] == [(4,)] * 3
 
@@ -248,7 +235,6 @@ def test_an_operand_may_ask_to_take_over(x):
 
 
 # ---------------------------------------------------------------- indices
-
 
 def test_integer_arrays_wrap_and_plain_integers_raise(x):
     a = x.get()
@@ -316,7 +302,6 @@ def test_scatter_takes_the_dtypes_cupy_has_atomics_for():
 
 # ---------------------------------------------------------------- what it costs
 
-
 def test_counts_of_kernels_copies_and_waits(counts):
     device = cp.asarray(np.ones((2, 2)))
     assert counts == Counter(uploads=1, bytes=32)
@@ -343,7 +328,6 @@ def test_masks_wait_and_host_indices_are_copied(x, counts):
 
 # ---------------------------------------------------------------- devices and random numbers
 
-
 def test_there_is_one_device(x):
     assert cp.cuda.runtime.getDeviceCount() == 1 and x.device.id == 0 and x.device == cp.cuda.Device(0)
     with cp.cuda.Device(0):
@@ -362,7 +346,6 @@ def test_the_generator_has_fewer_distributions_and_another_stream():
 
 
 # ---------------------------------------------------------------- the contract with the real wheel
-
 
 def real_cupy():
     """The real CuPy, or why there is none to compare with."""
@@ -404,9 +387,8 @@ class World:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # NumPy deprecates the real __array__, which refuses just the same
-                result = eval(
-                    text, {"np": np, "x": self.x, "a": self.a, "xp": self.xp, "array": self.array, "Deferred": Deferred}
-                )
+                result = eval(text, {"np": np, "x": self.x, "a": self.a, "xp": self.xp, "array": self.array,
+                                     "Deferred": Deferred})
         except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
             name = type(error).__name__
             assert name != "CUDARuntimeError", f"{text} needs a device: it proves nothing"
@@ -414,16 +396,11 @@ class World:
         if type(result) is not self.xp.ndarray:
             return result
         strides = [stride for length, stride in zip(result.shape, result.strides) if length > 1]
-        return {
-            "shape": result.shape,
-            "strides": strides,
-            "dtype": result.dtype,
-            "values": self.values(result).tolist(),
-            "contiguous": (result.flags.c_contiguous, result.flags.f_contiguous),
-            "owned": result.flags.owndata,
-            "is x": result is self.x,
-            "base is x": result.base is self.x,
-        }
+        return {"shape": result.shape, "strides": strides, "dtype": result.dtype,
+                "values": self.values(result).tolist(),
+                "contiguous": (result.flags.c_contiguous, result.flags.f_contiguous),
+                "owned": result.flags.owndata,
+                "is x": result is self.x, "base is x": result.base is self.x}
 
 
 VIEWS = """x | x[1:] | x[1:][1:] | x[::2, 1] | x[::-1] | x[:, ::-2] | x[1] | x[-1, -4] | x[None] | x[..., None, 1]
@@ -527,11 +504,6 @@ def test_the_snapshot_is_what_the_installed_wheel_says(tmp_path):
         pytest.skip(f"CuPy {real.__version__} is installed, the snapshot is of {strict_cupy.API['cupy']}")
     script = Path(__file__).parents[1] / "make_cupy_api.py"
     code = f"import json, runpy; print(json.dumps(runpy.run_path({str(script)!r})['snapshot']()))"
-    made = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    made = subprocess.run([sys.executable, "-c", code], env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True,
+                          capture_output=True, text=True)
     assert json.loads(made.stdout) == strict_cupy.API

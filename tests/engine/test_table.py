@@ -34,20 +34,10 @@ def test_a_row_records_its_primitive(row, data):
     assert row.op in recorded
 
 
-@pytest.mark.parametrize(
-    "alias, name",
-    [
-        ("sub", "subtract"),
-        ("mul", "multiply"),
-        ("div", "divide"),
-        ("pow", "power"),
-        ("neg", "negative"),
-        ("cat", "concatenate"),
-        ("unbind", "unstack"),
-        ("permute", "transpose"),
-        ("view", "reshape"),
-    ],
-)
+@pytest.mark.parametrize("alias, name", [
+    ("sub", "subtract"), ("mul", "multiply"), ("div", "divide"), ("pow", "power"), ("neg", "negative"),
+    ("cat", "concatenate"), ("unbind", "unstack"), ("permute", "transpose"), ("view", "reshape"),
+])
 def test_familiar_spellings_are_aliases(alias, name):
     assert getattr(ts, alias) is getattr(ts, name)
 

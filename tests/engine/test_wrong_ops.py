@@ -1,4 +1,5 @@
-"""Ops of one's own, declared wrongly: each mistake is a sentence that names the op, as early as it can be told."""
+"""Ops of one's own, declared wrongly: each mistake is a sentence that names the op, as early as it can be told.
+"""
 
 import re
 
@@ -18,15 +19,9 @@ def result(forward):
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
-@pytest.mark.parametrize(
-    "forward, got",
-    [
-        (lambda x: None, "NoneType"),
-        (lambda x: (x, x), "tuple"),
-        (lambda x: 3.0, "float"),
-        (lambda x: [x, None], "None"),
-    ],
-)
+@pytest.mark.parametrize("forward, got", [
+    (lambda x: None, "NoneType"), (lambda x: (x, x), "tuple"), (lambda x: 3.0, "float"), (lambda x: [x, None], "None"),
+])
 def test_a_forward_returns_arrays(forward, got, requires_grad):
     x = ts.ones(2).to("float64")
     x.requires_grad = requires_grad
@@ -35,16 +30,10 @@ def test_a_forward_returns_arrays(forward, got, requires_grad):
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-@pytest.mark.parametrize(
-    "rule, got",
-    [
-        (lambda g, _y, _x: None, "None"),
-        (lambda g, _y, _x: 2.0, "2.0"),
-        (lambda g, _y, _x: [g], "tensor|array"),
-        (lambda g, _y, _x: g.sum(), r"\(\)"),
-        (lambda g, _y, _x: g.reshape(3, 1), r"\(3, 1\)"),
-    ],
-)
+@pytest.mark.parametrize("rule, got", [
+    (lambda g, _y, _x: None, "None"), (lambda g, _y, _x: 2.0, "2.0"), (lambda g, _y, _x: [g], "tensor|array"),
+    (lambda g, _y, _x: g.sum(), r"\(\)"), (lambda g, _y, _x: g.reshape(3, 1), r"\(3, 1\)"),
+])
 def test_a_rule_gives_a_gradient_of_its_argument(rule, got, create_graph):
     @ts.primitive
     def wrong(xp, x):
@@ -59,37 +48,23 @@ def test_a_rule_gives_a_gradient_of_its_argument(rule, got, create_graph):
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-@pytest.mark.parametrize(
-    "shape, wrong",
-    [
-        ((2, 3), (3, 2)),
-        ((2, 3), (6,)),
-        ((2, 3), (6, 1)),
-        ((6,), (2, 3)),
-        ((1,), ()),
-        ((1, 3), (3,)),
-        ((), (2,)),
-        ((2, 1), (1, 2)),
-        ((0, 3), (3, 0)),
-        ((2, 2), (1, 4)),
-    ],
-)
+@pytest.mark.parametrize("shape, wrong", [
+    ((2, 3), (3, 2)), ((2, 3), (6,)), ((2, 3), (6, 1)), ((6,), (2, 3)), ((1,), ()), ((1, 3), (3,)), ((), (2,)),
+    ((2, 1), (1, 2)), ((0, 3), (3, 0)), ((2, 2), (1, 4)),
+])
 @pytest.mark.parametrize("kind", ["vjps", "joint_vjp", "merged_vjp"])
 def test_a_gradient_of_another_shape_is_refused_though_its_size_fits(kind, shape, wrong, create_graph):
     """Only what broadcasting repeated is summed: (2,) for (). A merged rule knows the shape, and sums itself."""
-
     @ts.primitive
     def bent(xp, x):
         return x * 1.0
 
     filled = ts.tensor(np.ones(wrong)), np.ones(wrong)
-    getattr(bent, kind)(
-        {
-            "vjps": lambda g, _y, _x: filled[not isinstance(g, ts.Tensor)],
-            "joint_vjp": lambda g, _y, _x: [filled[not isinstance(g, ts.Tensor)]],
-            "merged_vjp": lambda parent, uses: filled[not isinstance(uses[0][1], ts.Tensor)],
-        }[kind]
-    )
+    getattr(bent, kind)({
+        "vjps": lambda g, _y, _x: filled[not isinstance(g, ts.Tensor)],
+        "joint_vjp": lambda g, _y, _x: [filled[not isinstance(g, ts.Tensor)]],
+        "merged_vjp": lambda parent, uses: filled[not isinstance(uses[0][1], ts.Tensor)],
+    }[kind])
     x, y = (ts.tensor(np.ones(shape), requires_grad=True) for _ in "xy")
     loss = (bent(x) * y).sum()
     if kind != "merged_vjp" and not shape:
@@ -116,15 +91,9 @@ def test_a_joint_rule_gives_a_gradient_for_each_argument(joint):
     assert x.grad is None
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        [lambda g: g],
-        [lambda g, y, x: g],
-        [lambda g, y, x, scale, more: g],
-        [lambda g, y, x, scale: g] * 2,
-    ],
-)
+@pytest.mark.parametrize("rules", [
+    [lambda g: g], [lambda g, y, x: g], [lambda g, y, x, scale, more: g], [lambda g, y, x, scale: g] * 2,
+])
 def test_a_rule_takes_what_it_is_given(rules):
     @ts.primitive
     def wrong(xp, x, *, scale):
@@ -137,7 +106,6 @@ def test_a_rule_takes_what_it_is_given(rules):
 @pytest.mark.parametrize("kind", ["int64", "bool", "uint8"])
 def test_a_result_that_is_not_floating_has_no_slope(kind):
     """Alone and as one of several outputs, first or last; the others are as if it was not there."""
-
     @ts.primitive
     def counted(xp, x):
         return x.astype(kind)
@@ -165,7 +133,6 @@ def test_a_result_that_is_not_floating_has_no_slope(kind):
 
 def test_an_op_has_an_array():
     with pytest.raises(TypeError, match=r"^primitive: .*one array"):
-
         @ts.primitive
         def nothing(xp):
             return 3

@@ -14,7 +14,7 @@ from tinygrad_seq.exercises.__main__ import STOPS, main
 from tinygrad_seq.exercises.stop import Stop
 
 HEAD = "import numpy as np\nimport tinygrad_seq as ts\nfrom tinygrad_seq import nn\n"
-ENGINE = """
+ENGINE = '''
 class Tensor:
     def __init__(self, value, parents=(), rules=()):
         self.value, self.parents, self.rules, self.grad = np.array(value, dtype=float), parents, rules, None
@@ -43,7 +43,7 @@ class Tensor:
 def sum_to(g, shape):
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
     return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
-"""
+'''
 RIGHT = {
     0: ENGINE,
     1: "def embed(weight, ids):\n    return ts.one_hot(ids, len(weight), weight.dtype) @ weight",
@@ -241,25 +241,17 @@ def test_a_right_answer_is_praised(stop, capsys):
 
 
 OTHERS = [
-    (
-        1,
-        """
+    (1, """
         def embed(weight, ids):
             rows = [ts.one_hot(int(i), len(weight), weight.dtype) @ weight for i in ids.numpy().reshape(-1)]
             found = ts.stack(rows) if rows else ts.zeros(0, 2, dtype=weight.dtype)
             return found.reshape(*ids.shape, weight.shape[1])
-    """,
-    ),
-    (
-        1,
-        """
+    """),
+    (1, """
         def embed(weight, ids):
             return (ts.one_hot(ids, len(weight), weight.dtype)[..., None] * weight).sum(-2)
-    """,
-    ),
-    (
-        4,
-        """
+    """),
+    (4, """
         def bptt(xs, w_x, w_s):
             s = [0.0]
             for x in xs:
@@ -269,26 +261,19 @@ OTHERS = [
                 term = w_s ** (k - 1) * np.prod([1 - s[t] ** 2 for t in range(T - k + 1, T + 1)])
                 found = [found[0] + term * xs[T - k], found[1] + term * s[T - k]]
             return found
-    """,
-    ),
-    (
-        9,
-        """
+    """),
+    (9, """
         def standardise(xp, x):
             return xp.stack([(each - each.mean()) / (each.std() + 1e-8) for each in x.T], axis=1)
-    """,
-    ),
-    (
-        9,
-        """
+    """),
+    (9, """
         def standardise(xp, x):
             out = xp.empty_like(x)
             for j in range(x.shape[1]):
                 out[:, j] = x[:, j] - x[:, j].mean()
                 out[:, j] = out[:, j] / xp.linalg.norm(out[:, j]) * len(x) ** 0.5
             return out
-    """,
-    ),
+    """),
 ]
 
 

@@ -157,9 +157,8 @@ def test_the_graph_gives_what_bptt_gives_by_hand(kind, data):
     upstream = [run.rng.normal(size=y.shape) for y in outputs]
     found = gradients(outputs, upstream, *parameters, *leaves)
 
-    values, expected = BY_HAND[kind](
-        [p.numpy() for p in parameters], run.x, [s[0] for s in run.states], [upstream[0], *(g[0] for g in upstream[1:])]
-    )
+    values, expected = BY_HAND[kind]([p.numpy() for p in parameters], run.x, [s[0] for s in run.states],
+                                     [upstream[0], *(g[0] for g in upstream[1:])])
     assert_equal_to_rounding([outputs[0].numpy(), *(y.numpy()[0] for y in outputs[1:])], values)
     states = len(run.states)
     assert_equal_to_rounding([*found[:-states], *(g[0] for g in found[-states:])], expected)

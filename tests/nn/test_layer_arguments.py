@@ -24,51 +24,34 @@ def recurrent(answer, *state):
     return nn.Recurrent(Still(answer))(ts.zeros(5, 2, 3), *state)
 
 
-@pytest.mark.parametrize(
-    "kind, says, call",
-    [
-        (TypeError, "Linear: in_features must be an int.*'3'", lambda: nn.Linear("3", 4)),
-        (TypeError, "Linear: out_features must be an int.*None", lambda: nn.Linear(3, None)),
-        (TypeError, "RNNCell: hidden_size must be an int.*4.5", lambda: nn.RNN(3, 4.5)),
-        (TypeError, "GRU: num_layers must be an int.*1.5", lambda: nn.GRU(3, 4, num_layers=1.5)),
-        (TypeError, "LSTM: dropout must be a number.*None", lambda: nn.LSTM(3, 4, 2, dropout=None)),
-        (TypeError, "LSTMCell: proj_size must be an int.*'a'", lambda: nn.LSTM(3, 4, proj_size="a")),
-        (TypeError, "Embedding: num_embeddings must be an int.*'5'", lambda: nn.Embedding("5", 3)),
-        (TypeError, "OneHot: num_classes must be an int.*3.5", lambda: nn.OneHot(3.5)),
-        (TypeError, "dropout: generator.*default_rng.*str", lambda: nn.dropout(ts.ones(3), 0.5, generator="a")),
-        (TypeError, "normal_: generator.*default_rng.*int", lambda: nn.init.normal_(nn.Parameter([1.0]), generator=3)),
-        (TypeError, "uniform_: a must be a number.*'a'", lambda: nn.init.uniform_(nn.Parameter([1.0]), "a")),
-        (TypeError, "constant_: val must be a number.*list", lambda: nn.init.constant_(nn.Parameter([1.0]), [1])),
-        (
-            TypeError,
-            "orthogonal_: gain must be a number",
-            lambda: nn.init.orthogonal_(nn.Linear(2, 2).weight, gain="a"),
-        ),
-        (
-            TypeError,
-            "label_smoothing must be a number.*None",
-            lambda: nn.cross_entropy(ts.zeros(2, 3), [0, 1], label_smoothing=None),
-        ),
-        (
-            TypeError,
-            "cross_entropy: ignore_index: expected ints.*'sum'",
-            lambda: nn.CrossEntropyLoss("sum")(ts.zeros(2, 3), [0, 1]),
-        ),
-        (TypeError, "cross_entropy: targets must be integers.*bool", lambda: nn.cross_entropy(ts.zeros(1, 3), [True])),
-        (TypeError, "from_keras: .*get_weights.*None", lambda: nn.from_keras(nn.Linear(2, 2), None)),
-        (ValueError, "Recurrent: the first state.*tuple", lambda: recurrent(lambda h: h, ())),
-        (ValueError, "Recurrent: Still must return.*ndarray", lambda: recurrent(lambda h: np.zeros((2, 4)))),
-        (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
-        (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradgradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
-        (
-            TypeError,
-            "batches: generator.*default_rng",
-            lambda: ts.data.batches([1], size=1, shuffle=True, generator="a"),
-        ),
-        (TypeError, "Own: 'parts' is a method", lambda: Own("parts")),
-        (TypeError, "Own: 'forward' is a method", lambda: Own("forward")),
-    ],
-)
+@pytest.mark.parametrize("kind, says, call", [
+    (TypeError, "Linear: in_features must be an int.*'3'", lambda: nn.Linear("3", 4)),
+    (TypeError, "Linear: out_features must be an int.*None", lambda: nn.Linear(3, None)),
+    (TypeError, "RNNCell: hidden_size must be an int.*4.5", lambda: nn.RNN(3, 4.5)),
+    (TypeError, "GRU: num_layers must be an int.*1.5", lambda: nn.GRU(3, 4, num_layers=1.5)),
+    (TypeError, "LSTM: dropout must be a number.*None", lambda: nn.LSTM(3, 4, 2, dropout=None)),
+    (TypeError, "LSTMCell: proj_size must be an int.*'a'", lambda: nn.LSTM(3, 4, proj_size="a")),
+    (TypeError, "Embedding: num_embeddings must be an int.*'5'", lambda: nn.Embedding("5", 3)),
+    (TypeError, "OneHot: num_classes must be an int.*3.5", lambda: nn.OneHot(3.5)),
+    (TypeError, "dropout: generator.*default_rng.*str", lambda: nn.dropout(ts.ones(3), 0.5, generator="a")),
+    (TypeError, "normal_: generator.*default_rng.*int", lambda: nn.init.normal_(nn.Parameter([1.0]), generator=3)),
+    (TypeError, "uniform_: a must be a number.*'a'", lambda: nn.init.uniform_(nn.Parameter([1.0]), "a")),
+    (TypeError, "constant_: val must be a number.*list", lambda: nn.init.constant_(nn.Parameter([1.0]), [1])),
+    (TypeError, "orthogonal_: gain must be a number", lambda: nn.init.orthogonal_(nn.Linear(2, 2).weight, gain="a")),
+    (TypeError, "label_smoothing must be a number.*None",
+     lambda: nn.cross_entropy(ts.zeros(2, 3), [0, 1], label_smoothing=None)),
+    (TypeError, "cross_entropy: ignore_index: expected ints.*'sum'",
+     lambda: nn.CrossEntropyLoss("sum")(ts.zeros(2, 3), [0, 1])),
+    (TypeError, "cross_entropy: targets must be integers.*bool", lambda: nn.cross_entropy(ts.zeros(1, 3), [True])),
+    (TypeError, "from_keras: .*get_weights.*None", lambda: nn.from_keras(nn.Linear(2, 2), None)),
+    (ValueError, "Recurrent: the first state.*tuple", lambda: recurrent(lambda h: h, ())),
+    (ValueError, "Recurrent: Still must return.*ndarray", lambda: recurrent(lambda h: np.zeros((2, 4)))),
+    (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
+    (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradgradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
+    (TypeError, "batches: generator.*default_rng", lambda: ts.data.batches([1], size=1, shuffle=True, generator="a")),
+    (TypeError, "Own: 'parts' is a method", lambda: Own("parts")),
+    (TypeError, "Own: 'forward' is a method", lambda: Own("forward")),
+])
 def test_wrong_arguments_are_said(kind, says, call):
     with pytest.raises(kind, match=f"(?s){says}") as caught:
         call()

@@ -66,12 +66,8 @@ def cases(draw, shapes=shapes):
 @given(case=cases(), reduction=reductions, smoothing=smoothings, weighted=st.booleans())
 def test_the_loss_and_its_gradient_are_the_formula(case, reduction, smoothing, weighted):
     logits, targets, ignored = case
-    options = {
-        "ignore_index": ignored,
-        "reduction": reduction,
-        "label_smoothing": smoothing,
-        "weight": weights_of(logits) if weighted else None,
-    }
+    options = {"ignore_index": ignored, "reduction": reduction, "label_smoothing": smoothing,
+               "weight": weights_of(logits) if weighted else None}
     x = leaf(logits)
     loss = nn.cross_entropy(x, ts.tensor(targets), **options)
     value, gradient = formula(logits, targets, **options)
@@ -225,13 +221,8 @@ def test_extreme_logits_are_finite_exact_and_silent(dtype, seed, shape, classes,
 
 
 @pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
-@given(
-    case=cases(shapes=npst.array_shapes(min_dims=1, max_dims=2, min_side=2, max_side=3)),
-    smoothing=smoothings,
-    at=st.integers(0, 4),
-    reduction=st.sampled_from(["mean", "sum"]),
-    weighted=st.booleans(),
-)
+@given(case=cases(shapes=npst.array_shapes(min_dims=1, max_dims=2, min_side=2, max_side=3)), smoothing=smoothings,
+       at=st.integers(0, 4), reduction=st.sampled_from(["mean", "sum"]), weighted=st.booleans())
 def test_an_ignored_position_counts_for_nothing_whatever_it_holds(junk, case, smoothing, at, reduction, weighted):
     """The loss is that of the other positions alone: a masked class or an overflow in the padding must not reach it."""
     logits, targets, _ = case

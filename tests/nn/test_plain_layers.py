@@ -4,6 +4,7 @@ And every layer, a loss and an optimiser's step on a GPU: the same numbers as on
 host on the way. The GPU is the strict double of CuPy, and (marked `gpu`) a real one where there is one.
 """
 
+
 import numpy as np
 import pytest
 from hypothesis import given

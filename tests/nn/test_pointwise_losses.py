@@ -53,16 +53,8 @@ def test_binary_cross_entropy_is_its_formula(gpu, seed, shape, reduction, soft, 
     x, z = rng.normal(size=shape) * 3, rng.random(shape)
     z = np.asarray(z if soft else np.round(z))
     for device in ("cpu", "cuda"):
-        assert_is(
-            binary,
-            nn.binary_cross_entropy_with_logits,
-            nn.BCEWithLogitsLoss,
-            np.asarray(x),
-            z,
-            reduction,
-            device,
-            pos_weight=weight,
-        )
+        assert_is(binary, nn.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss, np.asarray(x), z, reduction,
+                  device, pos_weight=weight)
 
 
 @given(seed=seeds, shape=shapes, reduction=reductions)
@@ -70,10 +62,8 @@ def test_binary_is_cross_entropy_of_two_classes(seed, shape, reduction):
     rng = np.random.default_rng(seed)
     x, z = leaf(rng.normal(size=shape)), np.asarray(rng.integers(0, 2, shape))
     two = ts.stack([x * 0.0, x], axis=-1)
-    assert_near(
-        [nn.binary_cross_entropy_with_logits(x, z, reduction=reduction).numpy()],
-        [nn.cross_entropy(two, z, reduction=reduction).numpy()],
-    )
+    assert_near([nn.binary_cross_entropy_with_logits(x, z, reduction=reduction).numpy()],
+                [nn.cross_entropy(two, z, reduction=reduction).numpy()])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

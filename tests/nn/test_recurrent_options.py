@@ -203,14 +203,10 @@ def test_a_parameter_put_in_anothers_place_is_used(layer):
     assert twin.weight_hh_l1 is twin.weight_hh_l0 is not made.weight_hh_l0
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "RNN(2, 3, nonlinearity='relu')",
-        "LSTM(2, 3, num_layers=2, bias=False, dropout=0.5, proj_size=1)",
-        "GRU(2, 3, batch_first=True, bidirectional=True, reset_after=False)",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "RNN(2, 3, nonlinearity='relu')", "LSTM(2, 3, num_layers=2, bias=False, dropout=0.5, proj_size=1)",
+    "GRU(2, 3, batch_first=True, bidirectional=True, reset_after=False)",
+])
 def test_a_repr_is_the_call_that_makes_it(text):
     assert repr(eval(text, vars(nn))) == text
 

@@ -88,50 +88,32 @@ def assert_follows(make, formula, seed, shapes):
     "lr": sizes, "betas": st.tuples(st.floats(0, 0.99), st.floats(0, 0.999)), "eps": st.sampled_from([1e-8, 1e-3]),
     "weight_decay": decays, "amsgrad": st.booleans()}))  # fmt: skip
 def test_adam_is_its_formula(make, decoupled, seed, shapes, options):
-    assert_follows(
-        lambda p: make(p, **options),
-        lambda x, g, state: adam(x, g, state, decoupled=decoupled, **options),
-        seed,
-        shapes,
-    )
+    assert_follows(lambda p: make(p, **options),
+                   lambda x, g, state: adam(x, g, state, decoupled=decoupled, **options), seed, shapes)
 
 
 @given(seed=seeds, shapes=shapes, options=st.fixed_dictionaries({
     "lr": sizes, "alpha": st.floats(0.1, 0.99), "eps": st.sampled_from([1e-8, 1e-3]), "weight_decay": decays,
     "momentum": st.sampled_from([0.0, 0.9]), "centered": st.booleans()}))  # fmt: skip
 def test_rmsprop_is_its_formula(seed, shapes, options):
-    assert_follows(
-        lambda p: optim.RMSprop(p, **options), lambda x, g, state: rmsprop(x, g, state, **options), seed, shapes
-    )
+    assert_follows(lambda p: optim.RMSprop(p, **options), lambda x, g, state: rmsprop(x, g, state, **options), seed,
+                   shapes)
 
 
 @given(seed=seeds, shapes=shapes, options=st.fixed_dictionaries({
     "lr": sizes, "lr_decay": decays, "weight_decay": decays, "initial_accumulator_value": st.floats(0, 2),
     "eps": st.sampled_from([1e-10, 1e-3])}))  # fmt: skip
 def test_adagrad_is_its_formula(seed, shapes, options):
-    assert_follows(
-        lambda p: optim.Adagrad(p, **options), lambda x, g, state: adagrad(x, g, state, **options), seed, shapes
-    )
+    assert_follows(lambda p: optim.Adagrad(p, **options), lambda x, g, state: adagrad(x, g, state, **options), seed,
+                   shapes)
 
 
-@given(
-    seed=seeds,
-    shapes=shapes,
-    lr=sizes,
-    momentum=st.sampled_from([0.0, 0.5, 0.9]),
-    dampening=st.floats(0, 1),
-    decay=decays,
-    nesterov=st.booleans(),
-)
+@given(seed=seeds, shapes=shapes, lr=sizes, momentum=st.sampled_from([0.0, 0.5, 0.9]), dampening=st.floats(0, 1),
+       decay=decays, nesterov=st.booleans())
 def test_sgd_is_its_formula(seed, shapes, lr, momentum, dampening, decay, nesterov):
     nesterov = nesterov and momentum > 0
-    options = {
-        "lr": lr,
-        "momentum": momentum,
-        "dampening": 0.0 if nesterov else dampening,
-        "weight_decay": decay,
-        "nesterov": nesterov,
-    }
+    options = {"lr": lr, "momentum": momentum, "dampening": 0.0 if nesterov else dampening, "weight_decay": decay,
+               "nesterov": nesterov}
     assert_follows(lambda p: optim.SGD(p, **options), lambda x, g, state: sgd(x, g, state, **options), seed, shapes)
 
 

@@ -1,4 +1,5 @@
-"""Schedules: the learning rate is a formula of time, whatever was saved and loaded on the way."""
+"""Schedules: the learning rate is a formula of time, whatever was saved and loaded on the way.
+"""
 
 import math
 

@@ -55,12 +55,8 @@ def test_optimisers(name, data, seed, shape):
     options = data.draw(st.fixed_dictionaries({}, optional=OPTIONS[name]))
     if options.get("nesterov"):
         options["momentum"], options["dampening"] = options.get("momentum") or 0.9, 0.0
-    twenty_steps(
-        lambda p: [getattr(optim, name)(p, **options)],
-        lambda p: [getattr(torch.optim, name)(p, **options)],
-        seed,
-        shape,
-    )
+    twenty_steps(lambda p: [getattr(optim, name)(p, **options)], lambda p: [getattr(torch.optim, name)(p, **options)],
+                 seed, shape)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -102,15 +98,10 @@ def test_schedules(seed, lr, size, gamma, lowest):
 
         return make
 
-    for options in [
-        ("StepLR", size, gamma),
-        ("CosineAnnealingLR", size, lowest),
-        ("ExponentialLR", gamma),
-        ("LambdaLR", lambda t: gamma / (t + size)),
-    ]:
-        twenty_steps(
-            with_schedule(optim, optim, *options), with_schedule(torch.optim, torch.optim.lr_scheduler, *options), seed
-        )
+    for options in [("StepLR", size, gamma), ("CosineAnnealingLR", size, lowest), ("ExponentialLR", gamma),
+                    ("LambdaLR", lambda t: gamma / (t + size))]:
+        twenty_steps(with_schedule(optim, optim, *options),
+                     with_schedule(torch.optim, torch.optim.lr_scheduler, *options), seed)
 
 
 @given(seed=seeds, norm=st.sampled_from([1.0, 2.0, 3.5, float("inf")]), limit=st.sampled_from([0.1, 1.0, 100.0]))

@@ -120,19 +120,11 @@ def test_functions(name):
 
 
 @pytest.mark.parametrize("coming", [INF, -INF, NAN])
-@pytest.mark.parametrize(
-    "name, twin",
-    [
-        *[
-            (name, None)
-            for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "max", "min")
-        ],
-        ("clip", lambda x: torch.clamp(x, -1.0, 1.0)),
-        ("power 0", lambda x: x**0),
-        ("power 2", lambda x: x**2),
-        ("maximum", lambda x: torch.maximum(x, torch.tensor(1.0).double())),
-    ],
-)
+@pytest.mark.parametrize("name, twin", [
+    *[(name, None) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "max", "min")],
+    ("clip", lambda x: torch.clamp(x, -1.0, 1.0)), ("power 0", lambda x: x**0), ("power 2", lambda x: x**2),
+    ("maximum", lambda x: torch.maximum(x, torch.tensor(1.0).double())),
+])
 def test_infinities_and_nan_that_come_in(name, twin, coming):
     """Both choose 0 or both multiply; but PyTorch multiplies by abs'(0), and our g - g y y for tanh is inf - inf."""
     of = {"clip": lambda x: ts.clip(x, -1.0, 1.0), "power 0": lambda x: x**0, "power 2": lambda x: x**2,
@@ -174,14 +166,10 @@ def test_exponentials(p):
     agree(f"{p!r} ** x", lambda x: p**x, lambda x: p**x, [FEW])
 
 
-@pytest.mark.parametrize(
-    "name, of",
-    [
-        ("log", lambda xp, x: xp.where(x > 0.0, xp.log(x), 0.0)),
-        ("sqrt", lambda xp, x: xp.where(x > 0.0, xp.sqrt(x), x)),
-        ("quotient", lambda xp, x: xp.where(x == 0.0, x, 1.0 / x)),
-    ],
-)
+@pytest.mark.parametrize("name, of", [
+    ("log", lambda xp, x: xp.where(x > 0.0, xp.log(x), 0.0)), ("sqrt", lambda xp, x: xp.where(x > 0.0, xp.sqrt(x), x)),
+    ("quotient", lambda xp, x: xp.where(x == 0.0, x, 1.0 / x)),
+])
 def test_where_beside_a_pole(name, of):
     """What is not taken sends back 0 times an infinity or NaN: NaN here too. Guard the input instead."""
     agree(name, lambda x: of(ts, x), lambda x: of(torch, x), [FEW])
@@ -189,12 +177,8 @@ def test_where_beside_a_pole(name, of):
 
 def test_where_of_infinities():
     condition = np.isfinite(PAIRS[0])
-    agree(
-        "where",
-        lambda x, y: ts.where(ts.tensor(condition), x, y),
-        lambda x, y: torch.where(torch.tensor(condition), x, y),
-        PAIRS,
-    )
+    agree("where", lambda x, y: ts.where(ts.tensor(condition), x, y),
+          lambda x, y: torch.where(torch.tensor(condition), x, y), PAIRS)
 
 
 REDUCTIONS = {

@@ -66,21 +66,14 @@ def test_quotients_of_integers(dtype):
     assert (kind_of(ours), ours.tolist()) == (kind_of(theirs), theirs.tolist())
 
 
-@pytest.mark.parametrize(
-    "name, twin, dtypes",
-    [
-        ("sum", "sum", ["bool", "int32", "int64"]),  # NumPy sums uint8 in uint64
-        ("max", "amax", DTYPES),
-        ("min", "amin", DTYPES),
-        ("argmax", "argmax", DTYPES[1:]),  # PyTorch has none of truths
-    ],
-)
+@pytest.mark.parametrize("name, twin, dtypes", [
+    ("sum", "sum", ["bool", "int32", "int64"]),  # NumPy sums uint8 in uint64
+    ("max", "amax", DTYPES), ("min", "amin", DTYPES), ("argmax", "argmax", DTYPES[1:]),  # PyTorch has none of truths
+])
 def test_reductions_of_integers(name, twin, dtypes):
     for dtype in dtypes:
         a = np.array([[1, 3, 3], [2, 0, 1]], dtype)
         x, tx = ts.tensor(a), torch.tensor(a)
-        for ours, theirs in [
-            (getattr(ts, name)(x), getattr(torch, twin)(tx)),
-            (getattr(ts, name)(x, axis=1), getattr(torch, twin)(tx, 1)),
-        ]:
+        for ours, theirs in [(getattr(ts, name)(x), getattr(torch, twin)(tx)),
+                             (getattr(ts, name)(x, axis=1), getattr(torch, twin)(tx, 1))]:
             assert (kind_of(ours), ours.tolist()) == (kind_of(theirs), theirs.tolist())

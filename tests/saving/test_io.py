@@ -134,8 +134,6 @@ strange = st.sampled_from([
     np.zeros(2, "f4"), ts.ones(2), ts.nn.Parameter(1.0), float("nan"), float("nan"), Pair(1, 2.0), Pair(ts.ones(1), 2),
     Alone([1]), Alone([1]), OrderedDict(b=1, a=2), defaultdict(list, a=[1]), Counter("aab"),
 ])  # fmt: skip
-
-
 def hashes(value):
     try:
         return hash(value) is not None

@@ -202,7 +202,9 @@ def draw(
     said = printed(roots, outputs) if asked else {}
 
     def drawn(counts: tuple[int, int]) -> Drawing:
-        seen = build(roots, counts, rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said)
+        seen = build(
+            roots, counts, rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said
+        )
         return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
 
     drawing = drawn((first, last))

@@ -83,7 +83,9 @@ def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str 
 
 
 @public
-def full(shape: Any, value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def full(
+    shape: Any, value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make a Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
 
     >>> import tinygrad_seq as ts
@@ -96,7 +98,9 @@ def full(shape: Any, value: float, dtype: Any = None, device: str | None = None,
 
 
 @public
-def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make zeros, of a shape given as ints or as one tuple.
 
     >>> import tinygrad_seq as ts
@@ -107,7 +111,9 @@ def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None, requir
 
 
 @public
-def ones(*shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make ones, of a shape given as ints or as one tuple.
 
     >>> import tinygrad_seq as ts

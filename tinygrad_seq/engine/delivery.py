@@ -28,8 +28,7 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
         owner = node.owner
         if owner is not None and owner.node is not None and owner.node.requires_grad:
             given.append((owner, result_of(g, owner.array, recorded)))
-    with delivering:
-        add(given, recorded, changes)
+    with delivering: add(given, recorded, changes)  # noqa: E701 (an interrupt comes before a line, so here with no lock)
     deliveries += 1
 
 

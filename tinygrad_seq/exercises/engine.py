@@ -78,3 +78,4 @@ def summed(gradient: Any, like: Any) -> Any:
     """Return a gradient, summed over what broadcasting repeated, in the shape of an argument."""
     x = tensor(like, requires_grad=True)
     return grad((x * tensor(gradient)).sum(), x).numpy()
+

@@ -166,7 +166,9 @@ class Tree:
         self.chains.append((*outer, placement))
         return self.chains[-1]
 
-    def add_items(self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]) -> None:
+    def add_items(
+        self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]
+    ) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
         numbers = defaultdict[Key, Iterator[int]](count)
         steps = [outer.cluster.id for outer in around if outer.cluster is not None and outer.cluster.id in self.lacking]

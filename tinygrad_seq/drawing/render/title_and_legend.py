@@ -100,9 +100,8 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         f"{len(layers)} layers" if len(layers) > 1 else "",
         f"{hidden} {alike}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
-        "brown: the recorded backward, from right to left; ∂ of a weight is a step’s share of it"
-        if steps and gradients
-        else "",
+        "brown: the recorded backward, from right to left" if steps and gradients else "",
+        "∂ of a weight: the share of a step, which all add up" if steps and gradients else "",
     ]
     return ", ".join(filter(None, title)), " · ".join(filter(None, below))
 

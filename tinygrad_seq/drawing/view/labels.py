@@ -117,11 +117,8 @@ def items_of(
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    said = {
-        draft.id: printed[draft.node]
-        for draft in drafts
-        if draft.node in printed and len(draft.leaves) < 2 and draft.role != "saved"
-    }
+    whole = (draft for draft in drafts if len(draft.leaves) < 2 and draft.role != "saved")
+    said = {draft.id: printed[draft.node] for draft in whole if draft.node in printed}
     return [
         item_of(
             draft, graph.of[draft.node].ordinal, paths[draft.visit],

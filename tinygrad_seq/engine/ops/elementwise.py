@@ -15,7 +15,6 @@ from tinygrad_seq.engine.primitive import primitive
 
 # ------------------------------------------------------------------------------------------------------------ choice
 
-
 @primitive
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     """Return x where the condition holds, else y.
@@ -25,8 +24,6 @@ def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     tensor([1., 0.])
     """
     return xp.where(condition, x, y)
-
-
 where.vjps(
     None,
     lambda g, _z, condition, _x, _y: where(condition, g, 0.0),
@@ -34,7 +31,6 @@ where.vjps(
 )
 
 # -------------------------------------------------------------------------------------------------------- arithmetic
-
 
 @primitive
 def add(xp: Any, x: Any, y: Any) -> Any:
@@ -45,10 +41,7 @@ def add(xp: Any, x: Any, y: Any) -> Any:
     tensor([4., 5.])
     """
     return x + y
-
-
 add.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
-
 
 @primitive
 def subtract(xp: Any, x: Any, y: Any) -> Any:
@@ -59,10 +52,7 @@ def subtract(xp: Any, x: Any, y: Any) -> Any:
     tensor([2., 1.])
     """
     return x - y
-
-
 subtract.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)
-
 
 @primitive
 def multiply(xp: Any, x: Any, y: Any) -> Any:
@@ -73,10 +63,7 @@ def multiply(xp: Any, x: Any, y: Any) -> Any:
     tensor([3., 8.])
     """
     return x * y
-
-
 multiply.vjps(lambda g, _z, _x, y: g * y, lambda g, _z, x, _y: g * x)
-
 
 @primitive
 def divide(xp: Any, x: Any, y: Any) -> Any:
@@ -89,10 +76,7 @@ def divide(xp: Any, x: Any, y: Any) -> Any:
     if xp.result_type(x, y).kind != "f":
         return xp.divide(x, y, dtype="float32", casting="unsafe")
     return x / y
-
-
 divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * (z / y))
-
 
 @primitive
 def negative(xp: Any, x: Any) -> Any:
@@ -103,10 +87,7 @@ def negative(xp: Any, x: Any) -> Any:
     tensor([-1.,  2.])
     """
     return -x
-
-
 negative.vjps(lambda g, _y, _x: -g)
-
 
 @primitive
 def power(xp: Any, x: Any, p: Any) -> Any:
@@ -135,12 +116,9 @@ def power_base(g: Any, _z: Any, x: Any, p: Any) -> Any:
 def power_exponent(g: Any, z: Any, x: Any, p: Any) -> Any:
     zero = (x == 0.0) * (p >= 0.0)
     return where(zero, 0.0, g) * (z * log(where(zero, 1.0, x)))
-
-
 power.vjps(power_base, power_exponent)
 
 # --------------------------------------------------------------------------------------------------------- functions
-
 
 @primitive
 def exp(xp: Any, x: Any) -> Any:
@@ -151,10 +129,7 @@ def exp(xp: Any, x: Any) -> Any:
     tensor([1., 1.])
     """
     return xp.exp(x)
-
-
 exp.vjps(lambda g, y, _x: g * y)
-
 
 @primitive
 def log(xp: Any, x: Any) -> Any:
@@ -165,10 +140,7 @@ def log(xp: Any, x: Any) -> Any:
     tensor([0.       , 0.6931472])
     """
     return xp.log(x)
-
-
 log.vjps(lambda g, _y, x: g / x)
-
 
 @primitive
 def sqrt(xp: Any, x: Any) -> Any:
@@ -179,10 +151,7 @@ def sqrt(xp: Any, x: Any) -> Any:
     tensor([2., 3.])
     """
     return xp.sqrt(x)
-
-
 sqrt.vjps(lambda g, y, _x: g / (y + y))
-
 
 @primitive
 def sin(xp: Any, x: Any) -> Any:
@@ -194,7 +163,6 @@ def sin(xp: Any, x: Any) -> Any:
     """
     return xp.sin(x)
 
-
 @primitive
 def cos(xp: Any, x: Any) -> Any:
     """Return cos x, in radians.
@@ -204,11 +172,8 @@ def cos(xp: Any, x: Any) -> Any:
     tensor([1., 1.])
     """
     return xp.cos(x)
-
-
 sin.vjps(lambda g, _y, x: g * cos(x))
 cos.vjps(lambda g, _y, x: -g * sin(x))
-
 
 @primitive
 def tanh(xp: Any, x: Any) -> Any:
@@ -219,17 +184,13 @@ def tanh(xp: Any, x: Any) -> Any:
     tensor([0., 1.])
     """
     return xp.tanh(x)
-
-
 tanh.vjps(lambda g, y, _x: g - g * y * y)
-
 
 @cache
 def ceiling_and_one(xp: Any, dtype: Any) -> tuple[Any, Any]:
     """Return 0-d arrays, which NumPy adds fast: an x where sigmoid(x) rounds to 1 and e**x is finite, and 1."""
     result = host.exp(host.zeros(1, dtype)).dtype
     return xp.asarray(10 if result.itemsize == 2 else 80, dtype), xp.asarray(1, result)
-
 
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
@@ -242,19 +203,13 @@ def sigmoid(xp: Any, x: Any) -> Any:
     ceiling, one = ceiling_and_one(xp, x.dtype)
     e = xp.exp(xp.minimum(x, ceiling))
     return e / (e + one)  # keeps all its digits in the lower tail
-
-
 sigmoid.vjps(lambda g, y, _x: g * (y - y * y))
-
 
 @primitive
 def softplus(xp: Any, x: Any) -> Any:
     """Return log(1 + e**x), which is -log(1 - sigmoid(x)): a smooth relu, and a part of binary losses."""
     return xp.logaddexp(x, x.dtype.type(0))
-
-
 softplus.vjps(lambda g, _y, x: g * sigmoid(x))
-
 
 @primitive
 def relu(xp: Any, x: Any) -> Any:
@@ -265,10 +220,7 @@ def relu(xp: Any, x: Any) -> Any:
     tensor([0., 2.])
     """
     return xp.maximum(x, 0)
-
-
 relu.vjps(lambda g, y, _x: where(y, g, 0.0))
-
 
 @primitive
 def abs(xp: Any, x: Any) -> Any:
@@ -279,12 +231,9 @@ def abs(xp: Any, x: Any) -> Any:
     tensor([1., 2.])
     """
     return xp.abs(x)
-
-
 abs.vjps(lambda g, _y, x: where(x > 0.0, g, where(x < 0.0, -g, 0.0)))
 
 # ------------------------------------------------------------------------------------------------------------ bounds
-
 
 @primitive
 def maximum(xp: Any, x: Any, y: Any) -> Any:
@@ -295,10 +244,7 @@ def maximum(xp: Any, x: Any, y: Any) -> Any:
     tensor([3., 4.])
     """
     return xp.maximum(x, y)
-
-
 maximum.vjps(lambda g, _z, x, y: larger(g, x, y), lambda g, _z, x, y: larger(g, y, x))
-
 
 @primitive
 def minimum(xp: Any, x: Any, y: Any) -> Any:
@@ -309,15 +255,12 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
     tensor([1., 3.])
     """
     return xp.minimum(x, y)
-
-
 minimum.vjps(lambda g, _z, x, y: larger(g, y, x), lambda g, _z, x, y: larger(g, x, y))
 
 
 def larger(g: Any, x: Any, y: Any) -> Any:
     """Return g where x > y, half of it at a tie, and all of it where x or y is NaN."""
     return where(x < y, 0.0, where(x == y, g * 0.5, g))
-
 
 @primitive
 def clip(xp: Any, x: Any, *, low: float | None, high: float | None) -> Any:
@@ -329,6 +272,4 @@ def clip_rule(g: Any, _y: Any, x: Any, low: float | None, high: float | None) ->
     if low is not None:
         g = where(x >= low, g, 0.0)
     return g if high is None else where(x <= high, g, 0.0)
-
-
 clip.vjps(clip_rule)

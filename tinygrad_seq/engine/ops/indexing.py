@@ -18,13 +18,10 @@ from tinygrad_seq.engine.recording import make_tensor
 def getitem(xp: Any, x: Any, *, index: Any) -> Any:
     """Return x[index], with NumPy's meaning of every kind of index. A basic index gives a view."""
     return x[index]
-
-
 @getitem.merged_vjp
 def getitem_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
     indices = tuple(node.static["index"] for node, _ in uses)  # type: ignore[index]
     return scatter(*[g for _, g in uses], shape=parent.shape, indices=indices)
-
 
 @primitive
 def scatter(xp: Any, *pieces: Any, shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
@@ -36,8 +33,6 @@ def scatter(xp: Any, *pieces: Any, shape: tuple[int, ...], indices: tuple[Any, .
         else:
             xp.add.at(result, index, piece)
     return result
-
-
 scatter.joint_vjp(lambda g, _y, *_pieces, shape, indices: [getitem(g, index=index) for index in indices])
 
 
@@ -46,12 +41,10 @@ def is_basic(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts)
 
-
 @primitive
 def take(xp: Any, x: Any, ids: Any) -> Any:
     """Return rows of x: x[ids], of shape (*ids.shape, *x.shape[1:])."""
     return x[ids]
-
 
 @primitive
 def scatter_rows(xp: Any, rows: Any, ids: Any, *, count: int) -> Any:
@@ -65,10 +58,7 @@ def scatter_rows(xp: Any, rows: Any, ids: Any, *, count: int) -> Any:
     result = xp.zeros((count, *tail), rows.dtype)
     xp.add.at(result, ids, rows)
     return result
-
-
 scatter_rows.vjps(lambda g, _y, _rows, ids, count: take(g, ids), None)
-
 
 @take.merged_vjp
 def take_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:

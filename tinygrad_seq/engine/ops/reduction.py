@@ -17,21 +17,16 @@ def kept(x: Any, shape: tuple[int, ...], axis: Axes) -> Any:
     """Return a reduction's result (or its gradient) with the reduced axes back, as length one: ready to broadcast."""
     return reshape(x, shape=tuple(1 if i in axis else n for i, n in enumerate(shape)))
 
-
 @primitive
 def reduce_sum(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     """Return the sum over the axes."""
     return total(x, axis, keepdims)
-
-
 reduce_sum.vjps(lambda g, _y, _x, axis, keepdims: broadcast_to(kept(g, _x.shape, axis), shape=_x.shape))
-
 
 @primitive
 def reduce_max(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
     """Return the largest over the axes; ties share the gradient evenly."""
     return x.max(axis=axis, keepdims=keepdims)
-
 
 @primitive
 def reduce_min(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
@@ -42,11 +37,8 @@ def reduce_min(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
 def extreme_rule(g: Any, y: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     share = ties(x, kept(y, x.shape, axis), axis=axis)
     return where(share, kept(g, x.shape, axis) * share, 0.0)
-
-
 reduce_max.vjps(extreme_rule)
 reduce_min.vjps(extreme_rule)
-
 
 @primitive
 def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
@@ -54,7 +46,6 @@ def ties(xp: Any, x: Any, y: Any, *, axis: Axes) -> Any:
     here = ((x == y) | ((x != x) & (y != y))).astype(x.dtype)  # where the extreme is NaN, the NaNs are it
     count = here.sum(axis=axis, keepdims=True, dtype=xp.result_type(x.dtype, "float32"))  # float16 stops at 2048
     return (here / count).astype(x.dtype, copy=False)
-
 
 @primitive
 def argmax(xp: Any, x: Any, *, axis: int | None) -> Any:
@@ -83,8 +74,6 @@ def norm_rule(g: Any, y: Any, x: Any, ord: float, axis: Axes, keepdims: bool) ->
         return where(y == 0.0, 0.0, g) * share  # at 0 the gradient is 0, whatever comes in
     slope = g * power(where(x == 0.0, 1.0, abs(share)), ord - 1.0)
     return where(x == 0.0, 0.0, where(x > 0.0, slope, -slope))  # NaN stays NaN
-
-
 norm.vjps(norm_rule)
 
 
@@ -92,7 +81,6 @@ def highest(xp: Any, x: Any, axis: Axes) -> Any:
     """Return the shift that keeps exponentials from overflowing: the largest, or 0 where that is infinite."""
     top = x.max(axis=axis, keepdims=True)
     return xp.where(xp.isfinite(top), top, 0)
-
 
 @primitive
 def logsumexp(xp: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
@@ -107,16 +95,11 @@ def logsumexp_rule(g: Any, y: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     share = exp(x - kept(y, x.shape, axis))  # the softmax, but for the rounding of y, which is coarse far from 0
     total = reduce_sum(share, axis=axis, keepdims=True)
     return kept(g, x.shape, axis) * (share / where(total > 0.0, total, 1.0))  # NaN where y is infinite
-
-
 logsumexp.vjps(logsumexp_rule)
-
 
 @primitive
 def log_softmax(xp: Any, x: Any, *, axis: Axes) -> Any:
     """Return x - logsumexp(x). The largest is subtracted first, so that the tails are accurate."""
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
-
-
 log_softmax.vjps(lambda g, y, _x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True))

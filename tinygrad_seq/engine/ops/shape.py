@@ -11,38 +11,28 @@ from tinygrad_seq.engine.primitive import primitive
 def reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Return the same elements in another shape; one axis may be -1."""
     return x.reshape(shape)
-
-
 reshape.vjps(lambda g, _y, _x, shape: reshape(g, shape=_x.shape))
-
 
 @primitive
 def transpose(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     """Return a view with the axes in another order."""
     return x.transpose(axes)
-
-
 transpose.vjps(lambda g, _y, _x, axes: transpose(g, axes=inverse(axes)))
 
 
 def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
-
 @primitive
 def contiguous(xp: Any, x: Any) -> Any:
     """Return the array with its rows together in memory: a transposed weight made so once is faster in every step."""
     return xp.ascontiguousarray(x).reshape(x.shape)
-
-
 contiguous.vjps(lambda g, _y, _x: g)
-
 
 @primitive
 def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Repeat along new axes and axes of length one."""
     return xp.broadcast_to(x, shape)
-
 
 @lru_cache(maxsize=1024)
 def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -59,39 +49,27 @@ def total(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
         return x.sum(axis=axis, keepdims=keepdims)
     return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
 
-
 @primitive
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """Sum over what broadcasting to x's shape repeated: the gradient of every broadcast, applied by the engine."""
     return total(x, repeated(x.shape, shape)).reshape(shape)
-
-
 broadcast_to.vjps(lambda g, _y, _x, shape: sum_to(g, shape=_x.shape))
 sum_to.vjps(lambda g, _y, _x, shape: broadcast_to(g, shape=_x.shape))
-
 
 @primitive
 def flip(xp: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
     """Reverse the order along these axes: how a backward direction reads its sequence."""
     return xp.flip(x, axis)
-
-
 flip.vjps(lambda g, _y, _x, axis: flip(g, axis=axis))
-
 
 @primitive
 def cast(xp: Any, x: Any, *, dtype: Any) -> Any:
     """Return the same numbers in another dtype; a gradient goes through floating ones."""
     return x.astype(dtype)
-
-
 cast.vjps(lambda g, _y, _x, dtype: cast(g, dtype=_x.dtype))
-
 
 @primitive
 def transfer(xp: Any, x: Any, *, device: str, back: str) -> Any:
     """Return the same numbers on another device; the gradient goes the way back."""
     return to_device(x, device)
-
-
 transfer.vjps(lambda g, _y, _x, device, back: transfer(g, device=back, back=device))
