@@ -184,12 +184,13 @@ def minimal_gated_unit():
             new = self.new(ts.concatenate([x, forget * h], -1)).tanh().named("new")
             return ((1.0 - forget) * h + forget * new).named("h")
 
-    return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4))[0].named("out"))
+    start = ts.zeros(2, 8, requires_grad=True).named("h0")
+    return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4), start)[0].named("out"))
 
 
 def leaky():
     """A leaky cell: most of the state stays."""
-    w, u, h = weight(4, 8, name="W"), weight(8, 8, name="U"), ts.zeros(2, 8).named("h0")
+    w, u, h = weight(4, 8, name="W"), weight(8, 8, name="U"), ts.zeros(2, 8, requires_grad=True).named("h0")
     for t, x in enumerate(ts.zeros(4, 2, 4)):
         with ts.scope(step=t):
             h = (0.9 * h + 0.1 * (x @ w + h @ u).tanh()).named("h")
@@ -278,14 +279,14 @@ def attention():
 
 
 def attention_over_steps():
-    """Attention that is written state by state: a line from every step of the encoder to every step of the decoder."""
+    """Attention that is written state by state: every step of the decoder reads the state of every step before it."""
 
     class Attention(nn.Module):
         def __init__(self):
             self.encoder, self.decoder = nn.RNNCell(4, 8), nn.RNNCell(8, 8)
 
         def forward(self, read, steps):
-            h, states = ts.zeros(1, 8), []
+            h, states, found = ts.zeros(1, 8), [], []
             for t, x in enumerate(read):
                 with ts.scope(step=t):
                     h = self.encoder(x, h)
@@ -296,7 +297,8 @@ def attention_over_steps():
                     shares = ts.concatenate(scores, 1).softmax(1).named("shares").split(1, 1)
                     first, second, third = (share * state for share, state in zip(shares, states))
                     h = self.decoder((first + second + third).named("context"), h)
-            return h.named("out")
+                    found.append(h)
+            return ts.stack(found).named("out")
 
     return ts.draw(Attention()(ts.zeros(3, 1, 4), 2))
 

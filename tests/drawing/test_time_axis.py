@@ -100,7 +100,7 @@ def test_attention_leads_from_an_encoder_on_the_left(name):
     assert placed.clusters[reader[-1].id].right < placed.clusters[writer[0].id].left
 
 
-@pytest.mark.parametrize("name", ["attention", "attention_over_steps"])
+@pytest.mark.parametrize("name", ["attention"])
 def test_every_look_back_rises(name):
     """What a decoder reads of all states stands below it, and no line on the way there leads down."""
     drawing = picture(name)

@@ -28,7 +28,7 @@ from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
-beside_op = ("initial", "constant", "saved", "weight")  # roles of leaves that stand beside the op that reads them
+beside_op = ("initial", "constant", "saved", "weight", "passing")  # roles of what stands beside the op that reads it
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
 over_time = ("stack", "unstack")  # as wide as the steps that they join or part
@@ -88,7 +88,7 @@ def leaves_beside(template: Template) -> Beside:
     readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
-        if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
+        if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in (*leaves, "passing"):
             edges = template.step_edges.get(end.item, set())
             side = -1 if start.item in template.left or edges == {"out"} else 1
             found.setdefault(start.item, (end.item, side))

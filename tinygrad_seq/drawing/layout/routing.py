@@ -80,7 +80,8 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
 
 def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
     """Return the edges with those that come in at one place beside each other, in the order of where they come from."""
-    ends = grouped(((placed.edge.target, placed.points[-1]), i) for i, placed in enumerate(edges))
+    tips = [(round(x, 3), round(y, 3), way) for x, y, way in (placed.points[-1] for placed in edges)]
+    ends = grouped(((placed.edge.target, tip), i) for i, (placed, tip) in enumerate(zip(edges, tips)))
     found = list(edges)
     for (_, (x, y, way)), numbers in ends.items():
         last: dict[int, int] = {}  # by edge, how many points its last straight piece has

@@ -22,6 +22,7 @@ from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
 
 EdgeKey = tuple[str, str, str, str, int]  # source, target, role, label; and which argument, -1 for one of several steps
+Place = tuple[ScopeVisit, tuple[Node, ...], str]  # of a proxy: visit, leaves, and user
 Read = tuple[Node, Node, ScopeVisit | None]  # an op, its argument; of a delay, the step that the state comes back to
 
 
@@ -73,7 +74,9 @@ class EdgeBuilder:
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
         self.handovers = handovers(graph)
-        self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...], str], DraftItem] = {}  # by visit, leaves, and user
+        self.looked_at = looked_at(graph)
+        self.proxies: dict[Place, DraftItem] = {}
+        self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
@@ -83,19 +86,26 @@ class EdgeBuilder:
         self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids} | boxes
 
     def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int, beside: str = "") -> DraftItem:
-        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of a
-        weight, one beside each item that uses it.
+        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of
+        all but an input, one beside each item that uses it.
         """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
-        where = visit, leaves, beside if role in ("weight", "constant") else ""
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
             argument = user.of.parents.index(node)
             user = user.of
+        if role in ("input", "constant") and (visit, leaves) not in self.starts:
+            self.starts[visit, leaves] = initial_state(self.graph, node, user, argument)
+        state = self.starts.get((visit, leaves))
+        role = "initial" if state else role
+        colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
+        return self.placed((visit, leaves, "" if role == "input" else beside), role, node, state, colour)
+
+    def placed(self, where: Place, role: str, node: Node, name: str | None, colour: int = -1) -> DraftItem:
+        """Return the proxy in a place, made at its first use."""
         if where not in self.proxies:
-            state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
-            colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
-            id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
-            self.proxies[where] = DraftItem(id, role, visit, node, state, leaves, colour)
+            visit, leaves, _ = where
+            id = f"{visit.id}#leaf{self.counts[visit]}"
+            self.proxies[where] = DraftItem(id, role, visit, node, name, leaves, colour)
             self.counts[visit] += 1
         return self.proxies[where]
 
@@ -133,11 +143,13 @@ class EdgeBuilder:
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
-        if facts.gradient and role == "data" and not {node, source} & self.elision.hidden.keys():
+        if role == "data" and not {node, source} & self.elision.hidden.keys():
             visit, name = self.graph.timeline.visit_of[self.elision.twins[node]], source.name or str(source.op.name)
-            id, role = f"{visit.id}#leaf{self.counts[visit]}", "saved"
-            start = self.proxies.setdefault((visit, (source,), target), DraftItem(id, role, visit, source, name)).id
-            self.counts[visit] += start == id
+            if facts.gradient:
+                role, start = "saved", self.placed((visit, (), f"{start} {target}"), "saved", source, name).id
+            elif source in self.looked_at and not self.elision.rolled:
+                name += f", {several([step for step, _ in self.graph.of[source].positions[-1:]])}"
+                role, start = "passing", self.placed((visit, (), f"{start} {target}"), "passing", source, name).id
         if source in self.elision.hidden:
             gap, number = where = self.elision.hidden[source]
             start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"
@@ -209,3 +221,15 @@ class EdgeBuilder:
         hidden = self.elision.hidden.items()
         drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
         return found, [*self.proxies.values(), *self.passing.values(), *entries.values()], drawn
+
+
+def looked_at(graph: GraphFacts) -> set[Node]:
+    """Return what is made in a step, and read at least twice in each of several steps of a later loop."""
+    reads: defaultdict[Node, Counter[ScopeVisit]] = defaultdict(Counter)
+    for node, facts in graph.of.items():
+        for parent in node.parents if facts.drawn and facts.positions and not facts.gradient else ():
+            source = graph.of[parent].source
+            loops = {step.loop for step, _ in graph.of[source].positions}
+            if loops and loops.isdisjoint(step.loop for step, _ in facts.positions):
+                reads[source][facts.positions[-1][0]] += 1
+    return {source for source, steps in reads.items() if len(steps) > 1 and min(steps.values()) > 1}
