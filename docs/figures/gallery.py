@@ -215,7 +215,7 @@ def words_of_characters():
                     state = self.words(h, state)
             return state.named("sentence")
 
-    return ts.draw(Reader()(("to", "be", "or")))
+    return ts.draw(Reader()(("to", "be")))
 
 
 # ---------------------------------------------------------------------------------------------- windows and two loops
@@ -265,12 +265,12 @@ def attention():
             self.encoder, self.decoder, self.head = nn.RNN(4, 8), nn.RNNCell(12, 8), nn.Linear(8, 5)
 
         def forward(self, read, written):
-            out, h = self.encoder(read)
-            states, h, found = out.swapaxes(0, 1).named("states"), h[0], []
+            states = self.encoder(read)[0].named("states")
+            h, found = states[-1], []
             for t, x in enumerate(written):
                 with ts.scope(step=t):
-                    scores = (states @ h.expand_dims(-1)).named("scores")
-                    context = (scores.softmax(1) * states).sum(1).named("context")
+                    scores = (states * h).sum(2, keepdims=True).named("scores")
+                    context = (scores.softmax(0) * states).sum(0).named("context")
                     h = self.decoder(ts.concatenate([x, context], 1), h)
                     found.append(self.head(h).named("y"))
             return ts.stack(found).named("out")
@@ -363,6 +363,8 @@ def nan_path():
         return ts.draw(error.output, show=error.path)
 
 
+LARGE = ("deep_bidirectional_lstm", "many_to_many_after_reading")  # on one sheet with two steps
+
 GALLERY = {
     "values": neuron,
     "micrograd": expression,
@@ -387,10 +389,11 @@ GALLERY = {
     "attention_over_steps": attention_over_steps,
     "tied_weights": tied_weights,
     **{name: lambda make=make: ts.draw(make(3)) for name, make in draw_unrolled.NETWORKS.items()},
+    **{name: lambda name=name: ts.draw(draw_unrolled.NETWORKS[name](2)) for name in LARGE},
     **{f"{kind}_2_layers": partial(layer, kind, num_layers=2) for kind in ("lstm", "gru")},  # of the RNN: stacked
     **{f"{kind}_3_layers": partial(layer, kind, num_layers=3) for kind in CELLS},
     **{f"{kind}_both": partial(layer, kind, bidirectional=True) for kind in ("lstm", "gru")},
-    **{f"{kind}_both_2_layers": partial(layer, kind, bidirectional=True, num_layers=2) for kind in ("rnn", "gru")},
+    "rnn_both_2_layers": partial(layer, "rnn", 2, bidirectional=True, num_layers=2),
     **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},
     "dropout": partial(layer, "gru", num_layers=2, dropout=0.5),
     "lstm_1000": lambda: ts.draw(draw_unrolled.NETWORKS["lstm"](1000)),

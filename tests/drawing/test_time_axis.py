@@ -86,9 +86,9 @@ def test_what_picks_a_step_of_a_sequence_is_a_layer():
 
 def test_loops_in_loops_run_to_the_right():
     placed = Placed(picture("words_of_characters"))
-    assert len(placed.view.loops) == 4
+    assert len(placed.view.loops) == 3
     assert all(placed.left_to_right(loop) for loop in placed.view.loops)
-    assert not placed.drawing.placed.sequences and "3 steps of 2 each" in placed.drawing.svg
+    assert not placed.drawing.placed.sequences and "2 steps of 2 each" in placed.drawing.svg
 
 
 @pytest.mark.parametrize("name", ["attention", "attention_over_steps"])

@@ -82,7 +82,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
 
 def leaves_beside(template: Template) -> Beside:
     """Return the leaves beside the op that reads them: a first state, or a first operand, on its left. What several ops
-    read stands below them, but for a first state, which stands beside the first.
+    read stands below them.
     """
     roles = {key: sized.item.role for key, sized in template.items.items()}
     readers = Counter(start.item for start, _ in template.links)
@@ -93,9 +93,8 @@ def leaves_beside(template: Template) -> Beside:
             side = -1 if start.item in template.left or edges == {"out"} else 1
             found.setdefault(start.item, (end.item, side))
     between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
-    alone = {leaf for leaf, (op, _) in found.items() if readers[leaf] == 1 or roles[leaf] == "initial"}
-    alone -= {leaf for leaf, (op, side) in found.items() if op in between and side > 0}
-    return grouped((side, leaf) for leaf, side in found.items() if leaf in alone)
+    alone = [leaf for leaf, (op, side) in found.items() if readers[leaf] == 1 and (side < 0 or op not in between)]
+    return grouped((found[leaf], leaf) for leaf in alone)
 
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from math import copysign, inf, sqrt
 
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
@@ -75,37 +75,27 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
             points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
-    return numbered(spread(side_by_side(found)))
+    return numbered(spread(found))
 
 
 def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
-    """Return the edges with those that come in at one place beside each other, in the order of where they come from."""
+    """Return the edges with those that come in at one place beside each other, in the order of where they come from:
+    their last straight piece, or all of those that run the same way, as in x × x.
+    """
+    alike = Counter(tuple(placed.points) for placed in edges)
     tips = [(round(x, 3), round(y, 3), way) for x, y, way in (placed.points[-1] for placed in edges)]
-    ends = grouped(((placed.edge.target, tip), i) for i, (placed, tip) in enumerate(zip(edges, tips)))
+    arriving = grouped(((placed.edge.target, tip), i) for i, (placed, tip) in enumerate(zip(edges, tips)))
     found = list(edges)
-    for (_, (x, y, way)), numbers in ends.items():
-        last: dict[int, int] = {}  # by edge, how many points its last straight piece has
+    for (_, tip), numbers in arriving.items():
+        axis, bent = int(tip[2] == "h"), {}  # by edge, how many points its bent part has
         for i in numbers if len(numbers) > 1 else ():
-            straight = takewhile(lambda p: abs(p[0] - x if way == "v" else p[1] - y) < 1, edges[i].points[:0:-1])  # noqa: B023
-            last[i] = len(list(straight))
-        before = {i: edges[i].points[-1 - count] for i, count in last.items()}
-        for place, i in enumerate(sorted(before, key=lambda i: before[i][way != "v"])):
-            by, points = 6.0 * (place - (len(last) - 1) / 2), edges[i].points
-            moved: list[Point] = [(a + by, b, to) if way == "v" else (a, b + by, to) for a, b, to in points[-last[i] :]]
-            found[i] = replace(edges[i], points=[*points[: -last[i]], *moved])
-    return found
-
-
-def side_by_side(edges: list[PlacedEdge]) -> list[PlacedEdge]:
-    """Return the edges with those that run the same way, as in x × x, beside each other."""
-    alike: Counter[tuple[Point, ...]] = Counter(tuple(placed.points) for placed in edges)
-    seen: Counter[tuple[Point, ...]] = Counter()
-    found = []
-    for placed in edges:
-        way = tuple(placed.points)
-        aside, seen[way] = apart * (seen[way] - (alike[way] - 1) / 2), seen[way] + 1
-        points: list[Point] = [(x + aside, y, to) if to == "v" else (x, y + aside, to) for x, y, to in way]
-        found.append(replace(placed, points=points) if aside else placed)
+            points = edges[i].points
+            turns = [k for k, p in enumerate(points) if abs(p[:2][axis] - tip[:2][axis]) > 1]
+            bent[i] = 0 if alike[tuple(points)] > 1 else max([0, *turns]) + 1
+        for place, i in enumerate(sorted(bent, key=lambda i: edges[i].points[max(bent[i] - 1, 0)][axis])):
+            by, points = apart * (place - (len(bent) - 1) / 2), edges[i].points
+            moved: list[Point] = [(x, y + by, to) if axis else (x + by, y, to) for x, y, to in points[bent[i] :]]
+            found[i] = replace(edges[i], points=[*points[: bent[i]], *moved])
     return found
 
 

@@ -62,10 +62,6 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
             called |= dict.fromkeys(shares, name)  # their sum is not drawn, but said
             for share in shares:
                 share.leaf = leaves.get(node)
-        elif isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
-            made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial), prepared)
-            made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / len(rules), root.scope  # type: ignore[assignment]
-            called[made] = name
         else:
             called[root] = name
     return [*(new.get(root, root) for root in roots if root not in names), *called], called
