@@ -214,7 +214,8 @@ def test_gradients_of_gradients_stand_in_one_frame_and_every_line_in_it_rises(de
         drawing = draw(value)
         assert [c.key for c in clusters(drawing.view)[1:]] == ["grad"] * (n > 0)
         at = {placed.item.id: placed.y for placed in drawing.placed.items}
-        beside = ("saved", "constant")
+        beside, inside = ("saved", "constant"), gradients(drawing.view)
+        assert all((edge.source in inside) == (edge.target in inside) for edge in drawing.view.edges)
         assert all(at[edge.source] >= at[edge.target] for edge in drawing.view.edges if edge.role not in beside)
 
 

@@ -35,7 +35,8 @@ def test_one_step_and_one_delay_for_each_state(kind, states, layers, both, steps
     assert Counter(edge.label for edge in delays(view)) == Counter(
         {"t−1": states * layers} | ({"t+1": states * layers} if both else {})
     )
-    assert [item.label for item in items(view) if item.role == "initial"].count("h0") == places * (1 + (kind is nn.GRU))  # beside each use
+    starts = Counter(item.label for item in items(view) if item.role == "initial")
+    assert starts["h0"] == places * (1 + (kind is nn.GRU))  # beside each use
 
 
 def test_a_delay_leads_from_the_state_to_what_reads_it_and_says_so_in_dot():

@@ -146,6 +146,36 @@ def test_forward_stands_below_reverse_and_runs_beside_its_cards(kind, layers):
                 assert not any(card.left < x < card.right and card.top < y < card.bottom for card in cards)
 
 
+@given(kind=st.sampled_from(list(KINDS)), layers=st.integers(1, 2), both=st.booleans(), steps=st.integers(2, 5))
+@settings(max_examples=12, deadline=None)
+def test_stacks_reach_over_all_steps_and_lines_to_them_stay_in_their_columns(kind, layers, both, steps):
+    options = KINDS[kind].options | {"num_layers": layers, "bidirectional": both}
+    x = ts.zeros(steps, 1, 2, requires_grad=True)
+    placed = Placed(draw(KINDS[kind].layer(2, 3, **options)(x)[0], steps=(3, 1)))
+    card_of = {item.id: card for loop in placed.view.loops for card in loop for item in card.items}
+    seen = 0
+    for at in placed.drawing.placed.edges:
+        for step, joined, (x, _, _) in (
+            (at.edge.source, at.edge.target, at.points[-1]),
+            (at.edge.target, at.edge.source, at.points[0]),
+        ):
+            if step in card_of and placed.items[joined].item.symbol in ("stack", "unstack"):
+                card, seen = placed.clusters[card_of[step].id], seen + 1
+                assert card.left < x < card.right
+    assert seen >= 2 * min(steps, 5)
+
+
+def test_what_is_looked_at_again_and_again_stands_beside_each_use():
+    placed = Placed(picture("attention_over_steps"))
+    _, writer = placed.view.loops
+    names = [f"h, t = {t}" for t in range(3)]
+    for step in writer:
+        assert sorted(item.label for item in step.items if item.role == "passing") == sorted(2 * names)
+    inside = {item.id for step in writer for item in step.items}
+    roles = {edge.role for edge in placed.view.edges if edge.target in inside and edge.source not in inside}
+    assert roles == {"state"}
+
+
 @given(count=st.integers(1, 3), chain=st.integers(1, 4))
 @settings(max_examples=10, deadline=None)
 def test_what_is_made_of_a_loop_stays_above_it(count, chain):

@@ -83,18 +83,21 @@ def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
     their last straight piece, or all of those that run the same way, as in x × x.
     """
     alike = Counter(tuple(placed.points) for placed in edges)
-    tips = [(round(x, 3), round(y, 3), way) for x, y, way in (placed.points[-1] for placed in edges)]
-    arriving = grouped(((placed.edge.target, tip), i) for i, (placed, tip) in enumerate(zip(edges, tips)))
+    tips = [placed.points[-1] for placed in edges]
+    near = ((placed.edge.target, round(x / 5), round(y / 5), way) for placed, (x, y, way) in zip(edges, tips))
     found = list(edges)
-    for (_, tip), numbers in arriving.items():
-        axis, bent = int(tip[2] == "h"), {}  # by edge, how many points its bent part has
+    for (*_, way), numbers in grouped(zip(near, range(len(edges)))).items():
+        axis, bent = int(way == "h"), {}  # by edge, how many points its bent part has
         for i in numbers if len(numbers) > 1 else ():
             points = edges[i].points
-            turns = [k for k, p in enumerate(points) if abs(p[:2][axis] - tip[:2][axis]) > 1]
+            turns = [k for k, p in enumerate(points) if abs(p[:2][axis] - tips[i][:2][axis]) > 1]
             bent[i] = 0 if alike[tuple(points)] > 1 else max([0, *turns]) + 1
         for place, i in enumerate(sorted(bent, key=lambda i: edges[i].points[max(bent[i] - 1, 0)][axis])):
             by, points = apart * (place - (len(bent) - 1) / 2), edges[i].points
-            moved: list[Point] = [(x, y + by, to) if axis else (x + by, y, to) for x, y, to in points[bent[i] :]]
+            moved: list[Point] = [
+                (x, y + by, to) if (to if bent[i] == 0 else way) == "h" else (x + by, y, to)
+                for x, y, to in points[bent[i] :]
+            ]
             found[i] = replace(edges[i], points=[*points[: bent[i]], *moved])
     return found
 

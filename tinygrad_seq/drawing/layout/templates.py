@@ -15,7 +15,7 @@ from math import inf
 from typing import NamedTuple
 
 from tinygrad_seq.drawing.layout.model import PlacedItem
-from tinygrad_seq.drawing.layout.sequences import between, picking, sequences_of
+from tinygrad_seq.drawing.layout.sequences import between, sequences_of
 from tinygrad_seq.drawing.layout.step_classes import Contents, ops_in, step_classes, written
 from tinygrad_seq.drawing.layout.text_size import sizes_of
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -252,15 +252,14 @@ class Tree:
         entering = [("in", into, down, level) for level in range(depth, len(down))]
         over = tuple(placement.column for placement in up[depth:]) if same else ()
         home, key_for_all = self.homes[self.twins.get(edge.source, edge.source)]
-        ends, parted = [End(key)], self.sizes[edge.source].item.symbol in picking
+        ends = [End(key)]
         for way, side, chain, level in leaving + entering:
             crossed = chain[level].template
             if way == "in" and any(placement.template.kind == "sequence" for placement in chain[depth - 1 : level]):
                 side = "bottom"
             alike = (home[-1].template, key_for_all, over)  # in all steps
             name: Key = alike if crossed.repeated else edge.source
-            cards = [place.key for place in chain[level + 1 :] if crossed.is_level or (parted and place.column >= 0)]
-            port = (way, name, *cards[:1])  # in a row one for each card
+            port = (way, name, chain[level + 1].key if crossed.is_level else "")  # in a row one for each card
             border = [End(side=side, port=port), End(part=chain[level].key, side=side, port=port)]
             ends += border if way == "out" else border[::-1]
         ends.append(End(target_key))
