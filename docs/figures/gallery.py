@@ -190,7 +190,7 @@ def minimal_gated_unit():
 
 def leaky():
     """A leaky cell: most of the state stays."""
-    w, u, h = weight(4, 8, name="W"), weight(8, 8, name="U"), ts.zeros(2, 8, requires_grad=True).named("h0")
+    w, u, h = weight(4, 8, name="W"), weight(8, 8, name="U"), ts.zeros(2, 8).named("h0")
     for t, x in enumerate(ts.zeros(4, 2, 4)):
         with ts.scope(step=t):
             h = (0.9 * h + 0.1 * (x @ w + h @ u).tanh()).named("h")
