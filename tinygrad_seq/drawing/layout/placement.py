@@ -262,8 +262,7 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     rising: dict[ItemKey, list[tuple[float, Link]]] = defaultdict(list)
     for link, ((source, leaving), (target, entering)) in edges.items():
         (x, y), (to_x, to_y), item = xy[source], xy[target], link[1].item
-        if link[0].item:
-            offsets[link[::-1]] = leaving
+        offsets[link[::-1]] = 0.0 if link[0].part else leaving
         if item and entering:
             offsets[link] = entering
         elif item and y < to_y:

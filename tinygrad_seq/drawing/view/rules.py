@@ -58,12 +58,11 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     for node, name in names.items():
         root = new.get(node, node)
         shares = [] if readers[root] else summands(root, readers)
-        if shares and all(share.name is None for share in shares):
-            called |= dict.fromkeys(shares, name)  # their sum is not drawn, but said
-            for share in shares:
-                share.leaf = leaves.get(node)
-        else:
-            called[root] = name
+        if any(share.name is not None for share in shares):
+            shares = []
+        called |= dict.fromkeys(shares, name) if shares else {root: name}  # the sum of shares is not drawn, but said
+        for share in shares:
+            share.leaf = leaves.get(node)
     return [*(new.get(root, root) for root in roots if root not in names), *called], called
 
 
