@@ -89,8 +89,8 @@ def leaves_beside(template: Template) -> Beside:
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
         if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in (*leaves, "passing"):
-            edges = template.step_edges.get(end.item, set())
-            side = -1 if start.item in template.left or edges == {"out"} else 1
+            is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
+            side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))
     between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
     alone = [leaf for leaf, (op, side) in found.items() if readers[leaf] == 1 and (side < 0 or op not in between)]
