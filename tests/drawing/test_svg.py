@@ -82,7 +82,8 @@ def check(view):
     assert len(picture.nodes) == len(shown) and len(picture.edges) == len(view.edges)
     for item in shown:
         group = picture.nodes[item.id]
-        assert item.role in group.get("class").split() and group.find(space + "title").text == (item.tooltip or None)
+        role = item.role if item.colour < 0 else "weight"  # the share in the gradient of a weight looks like the weight
+        assert role in group.get("class").split() and group.find(space + "title").text == (item.tooltip or None)
     ends = {(edge.source, edge.target, edge.role) for edge in view.edges}
     assert {(g.get("data-source"), g.get("data-target"), g.get("class")[5:]) for g in picture.edges} == ends
     boxes = {item.id: picture.box(item.id) for item in shown}

@@ -79,7 +79,7 @@ def item_text(placed: PlacedItem, scale: Scale | None) -> str:
     colour, thick = palette.heat(item.value, scale)
     if colour:
         style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
-    role = escape(item.role) + (f" weight w{item.colour % len(palette.weights)}" if item.colour >= 0 else "")
+    role = f"weight w{item.colour % len(palette.weights)}" if item.colour >= 0 else escape(item.role)
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)
     if placed.symbol:
         body += f'<text x="{short(x)}" y="{short(y + 4)}" font-size="12" text-anchor="middle">'

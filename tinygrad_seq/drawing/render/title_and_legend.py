@@ -91,6 +91,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         count = f"{sum(steps)} steps in {len(steps)} windows"
     alike = "" if any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop) else "identical "
     gradients = any(edge.role == "gradient" for edge in view.edges)
+    shares = any(item.role == "output" and item.colour >= 0 for place in within(view.top) for item in place.items)
     title = [
         shortened(" → ".join(modules), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
@@ -101,7 +102,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         f"{hidden} {alike}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
         "brown: the recorded backward, from right to left" if steps and gradients else "",
-        "∂ of a weight: the share of a step, which all add up" if steps and gradients else "",
+        "∂ of a weight: the share of a step, which all add up" if shares else "",
     ]
     return ", ".join(filter(None, title)), " · ".join(filter(None, below))
 
