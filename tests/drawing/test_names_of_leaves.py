@@ -130,9 +130,11 @@ def test_an_input_stays_an_input_where_sequences_end_early(kind, lengths):
     """The steps of a batch of unlike lengths hold other ops: the places in them tell little, the weights more."""
     layer = KINDS[kind].layer(2, 3, **KINDS[kind].options)
     out, _ = layer(ts.tensor(numbers(max(lengths), len(lengths), 2)), lengths=lengths)
-    drawn = items(draw(out.sum(), steps=(9, 9)).view)
+    view = draw(out.sum(), steps=(9, 9)).view
+    drawn = items(view)
     assert sum(item.label == "x" and item.role == "input" for item in drawn) == max(lengths)
-    assert sum(item.label == "h0" for item in drawn) == (2 if kind.startswith("gru") else 1)  # beside each use
+    starts = {item.id for item in drawn if item.label == "h0"}
+    assert 0 < len(starts) == sum(edge.source in starts for edge in view.edges)  # one beside each use
 
 
 def test_what_is_made_of_a_first_state_is_called_so():
