@@ -99,10 +99,7 @@ def through_boxes(strokes, boxes, kind):
 def leaving(layout):
     """Words that leave their box."""
     for placed in layout.items:
-        if placed.symbol:
-            lines = [(width(placed.symbol, 9) + 4 + sum(width(w, size) for w, size, _ in placed.words), 12.0, 4.0)]
-        else:
-            lines = [(width(word, size), size, down) for word, size, down in placed.words]
+        lines = [(width(word, size), size, down) for word, size, down in placed.words]
         for wide, size, down in lines:
             if wide > placed.width + 2 or down > placed.height / 2 or down - 0.7 * size < -placed.height / 2:
                 yield "words leave a box", placed.item.id

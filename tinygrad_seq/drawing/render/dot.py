@@ -133,16 +133,13 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
 
 
 def label(place: PlacedItem) -> str:
-    """Return the words on an item: its symbol small before its label, or else its lines.
+    """Return the words on an item, line by line.
 
     Words stand at the foot of their row, so a row is as high as the next base line is below its own; the last is as
     high as the one before it.
     """
-    words, feet = place.words, [foot for _, _, foot in place.words]
-    if place.symbol:
-        return table([(sized(place.symbol, 9) + sized("\xa0" + " ".join(word for word, _, _ in words), 12), 16)])
-    heights = [after - foot for foot, after in pairwise(feet)]
-    rows = zip(words, [*heights, *(heights[-1:] or [0])])
+    heights = [after - foot for (_, _, foot), (_, _, after) in pairwise(place.words)]
+    rows = zip(place.words, [*heights, *(heights[-1:] or [0])])
     return table((sized(word, points), height) for (word, points, _), height in rows)
 
 

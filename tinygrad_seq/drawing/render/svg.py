@@ -81,12 +81,7 @@ def item_text(placed: PlacedItem, scale: Scale | None) -> str:
         style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
     role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else escape(item.role)
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)
-    if placed.symbol:
-        body += f'<text x="{short(x)}" y="{short(y + 4)}" font-size="12" text-anchor="middle">'
-        line = escape(" ".join(word for word, _, _ in text))
-        body += f'<tspan font-size="9">{escape(placed.symbol)}</tspan> {line}</text>'
-    else:
-        body += "".join(words(x, y + down, word, size) for word, size, down in text)
+    body += "".join(words(x, y + down, word, size) for word, size, down in text)
     return f'<g class="node {role}" id="{escape(item.id)}"><title>{escape(item.tooltip)}</title>{body}</g>'
 
 

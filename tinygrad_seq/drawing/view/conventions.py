@@ -17,8 +17,9 @@ carrying = rearranging | {"stack", "unstack", "split", "part", "getitem", "resha
 not_inputs = ("mask", "weight", "bias", "pos_weight", "1 −")  # how names of constants begin
 preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}  # done once, before the steps
 remade = preparing - {"split", "part", "getitem"}  # of a weight in every step, as a cell does that is called alone
+same_numbers = frozenset({"stack", "unstack", "split", "part", "getitem", "reshape"})  # where they give just as many
 symbols = {
-    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "power": "^",
+    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "matmul": "@", "power": "^",
     "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",
     "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
     "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",

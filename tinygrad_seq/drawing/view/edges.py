@@ -14,9 +14,9 @@ from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, handovers, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, initial_state, several
+from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several
 from tinygrad_seq.drawing.view.model import Edge
-from tinygrad_seq.drawing.view.rules import Rule
+from tinygrad_seq.drawing.view.rules import Rule, stand_in
 from tinygrad_seq.drawing.view.values import Numbers, together
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
@@ -46,6 +46,8 @@ def connected(
                 builder.add_op(node, argument, builder.drawn[node])
             else:
                 into_gaps.append((node, argument))
+        if facts.drawn and node not in elision.hidden and elision.twins[node] is node:
+            builder.add_index(node)
     entering: list[tuple[Node, int, tuple[Card, int]]] = []
     cut: set[tuple[Card, int]] = set()  # values that pass through a gap in which their history ends
     for node, argument in into_gaps:
@@ -78,6 +80,8 @@ class EdgeBuilder:
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
         self.reads: defaultdict[EdgeKey, list[Read]] = defaultdict(list)
+        self.picks: list[DraftItem] = []  # arrays by which ops pick, and the lines from these
+        self.lines: list[Edge] = []
         ids = {draft.node: draft.id for draft in ops}
         boxes = {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}
         self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids} | boxes
@@ -114,6 +118,15 @@ class EdgeBuilder:
         for leaf in leaves:
             proxy = self.proxy(visit, leaf, node, argument, "" if shared else self.drawn[node])
             self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Detached) else proxy.role)
+
+    def add_index(self, node: Node) -> None:
+        """Add the arrays by which an op picks: ids, targets or a mask."""
+        for name, array in index_arrays(node):
+            leaf = stand_in(node, node, name)
+            leaf.shape, leaf.dtype = array.shape, array.dtype
+            visit, role = self.graph.timeline.visit_of[node], "constant" if name == "mask" else "input"
+            self.picks.append(DraftItem(f"{self.drawn[node]}[{name}]", role, visit, leaf, leaves=(leaf,)))
+            self.lines.append(Edge(self.picks[-1].id, self.drawn[node], role))
 
     def add_op(self, node: Node, argument: int, target: str, is_cut: bool = False) -> None:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
@@ -199,4 +212,5 @@ class EdgeBuilder:
             found.append(edge)
         hidden = self.elision.hidden.items()
         drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
-        return found, [*self.proxies.values(), *self.passing.values(), *entries.values()], drawn
+        others = [*self.proxies.values(), *self.picks, *self.passing.values(), *entries.values()]
+        return found + self.lines, others, drawn

@@ -6,6 +6,8 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import (
     carrying,
@@ -13,6 +15,7 @@ from tinygrad_seq.drawing.view.conventions import (
     joining,
     not_inputs,
     preparing,
+    same_numbers,
     slicing,
     squashing,
     states,
@@ -80,6 +83,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             given.add(node)
         positions = timeline.positions.get(node, ())
         source = source_of(node, by_serial, outputs, proxies)
+        if source in of:  # the op of all its outputs may only reshape, too
+            source = of[source].source
+        elif node not in outputs and only_reshapes(node) and node.parents[0] not in proxies:
+            source = node if of[node.parents[0]].source.op is None else of[node.parents[0]].source
         latest: dict[int, int] = {}
         for parent in node.parents:
             for loop, order in of[parent].latest.items():
@@ -105,7 +112,8 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             parent = node.parents[argument]
             if later is not None and not of[parent].cut and not is_running_sum(node, parent, of, length):
                 way[later[0].loop] += 1 if later[1] > 0 else -1
-                carried |= dict.fromkeys(reads_of(node, argument, of, length), parent.name or "")
+                name = parent.name or of[parent].source.name or ""
+                carried |= dict.fromkeys(reads_of(node, argument, of, length), name)
             elif later is None and parent.op is not None and parent not in proxies and facts.positions:
                 inner |= dict.fromkeys(reads_of(node, argument, of, length), parent)
     names = states.union(filter(None, carried.values()))
@@ -146,6 +154,29 @@ def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], pro
         node = next((maker for maker in makers if maker.op is not None and maker not in proxies), node)
     part = node.op is not None and node.op.name == "part" and node.name is None
     return node.parents[0] if part and node not in outputs and node not in proxies else node
+
+
+def only_reshapes(node: Node) -> bool:
+    """Tell whether an op without a name only gives the same numbers in the same order another shape, such as a stack of
+    one, or [0] of that. It is not drawn.
+    """
+    if node.op is None or node.name or node.op.name not in same_numbers or len(node.parents) != 1:
+        return False
+    index = node.static["index"] if node.op.name == "getitem" and node.static else ()
+    in_order = all(isinstance(i, int | None) or i is ... for i in (index if isinstance(index, tuple) else (index,)))
+    is_one = not has_parts(node) or len(node.shape) == 1
+    return in_order and is_one and size(node) == size(node.parents[0])
+
+
+def size(node: Node) -> int:
+    """Return how many numbers a node has given, in all its outputs."""
+    shapes: Any = node.shape if has_parts(node) else [node.shape]
+    return sum(map(prod, shapes))
+
+
+def has_parts(node: Node) -> bool:
+    """Tell whether a node has several outputs."""
+    return bool(node.shape) and isinstance(node.shape[0], tuple)
 
 
 def handovers(graph: GraphFacts) -> set[tuple[Node, int]]:

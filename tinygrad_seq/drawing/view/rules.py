@@ -159,7 +159,7 @@ def saved_name(node: Node, rule: Rule) -> str:
     return f"{name} of {there.value}" if back is None else f"{name}, t{'−' if back > 0 else '+'}{abs(back)}"
 
 
-def stand_in(rule: Rule, node: Node, name: str) -> Node:
+def stand_in(rule: Node, node: Node, name: str) -> Node:
     """Return a leaf that stands for a value where a rule reads it."""
     leaf = Node()
     leaf.name, leaf.shape, leaf.dtype, leaf.scope, leaf.serial = name, node.shape, node.dtype, rule.scope, node.serial
