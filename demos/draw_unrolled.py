@@ -45,7 +45,7 @@ class OneToMany(nn.Module):
         self.head = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        h, found = self.start(noise(self, 2, INPUTS)).tanh(), [0.0 * noise(self, 2, OUTPUTS)]
+        h, found = self.start(noise(self, 2, INPUTS)).tanh().named("h0"), [0.0 * noise(self, 2, OUTPUTS)]
         for t in range(steps):
             with ts.scope(step=t):
                 h = self.cell(found[-1], h)
@@ -67,23 +67,32 @@ class ManyToManyAfterReading(nn.Module):
     """A whole sequence is read, then another is written: encoder and decoder (translation)."""
 
     def __init__(self):
-        self.encoder, self.decoder = nn.RNN(INPUTS, HIDDEN), nn.RNN(OUTPUTS, HIDDEN)
+        self.encoder, self.decoder = nn.RNN(INPUTS, HIDDEN), nn.RNNCell(OUTPUTS, HIDDEN)
         self.head = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
         _, thought = self.encoder(noise(self, steps, 2, INPUTS))
-        out, _ = self.decoder(noise(self, steps, 2, OUTPUTS), thought)
-        return self.head(out).named("y")
+        h, found = thought[0], []
+        for t, x in enumerate(noise(self, max(steps - 1, 1), 2, OUTPUTS)):
+            with ts.scope(step=t):
+                h = self.decoder(x, h)
+                found.append(self.head(h).named("y"))
+        return found
 
 
 class ManyToManyInStep(nn.Module):
     """An answer at every step (the next character, the kind of a word)."""
 
     def __init__(self):
-        self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
+        self.cell, self.head = nn.RNNCell(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        return self.head(self.reader(noise(self, steps, 2, INPUTS))[0]).named("y")
+        h, found = 0.0 * noise(self, 2, HIDDEN), []
+        for t, x in enumerate(noise(self, steps, 2, INPUTS)):
+            with ts.scope(step=t):
+                h = self.cell(x, h)
+                found.append(self.head(h).named("y"))
+        return found
 
 
 NETWORKS = {

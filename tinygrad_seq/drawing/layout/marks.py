@@ -17,7 +17,7 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     """Return the edges, those that say something with where they say it: the first free place. Where there is none, a
     delay says it all the same; a cut is only marked.
     """
-    saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role in ("cut", "delay")}
+    saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role in ("cut", "delay") or placed.edge.label}
     if not saying:
         return edges
     boxes = [(at.x - at.width / 2, at.y - at.height / 2, at.x + at.width / 2, at.y + at.height / 2) for at in items]

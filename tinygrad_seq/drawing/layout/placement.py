@@ -28,7 +28,7 @@ from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
-beside_op = ("initial", "constant", "saved", "weight")  # roles of leaves that stand beside the op that reads them
+beside_op = ("initial", "constant", "saved", "gradient", "weight")  # leaves that stand beside the op that reads them
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
 

@@ -117,7 +117,7 @@ def cluster_style(place: PlacedCluster) -> Attributes:
 def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     """Return how an item looks, and where it stands."""
     item, round = place.item, place.width == place.height
-    fill, ink = palette.of_role(item.role, item.colour)
+    fill, ink = palette.of_role("pale" if palette.pale(item, scale) else item.role, item.colour)
     style = {
         "width": f"{place.width / 72:.4f}", "height": f"{place.height / 72:.4f}", "tooltip": text(item.tooltip),
         "fillcolor": fill, "fontcolor": ink, "color": palette.quiet if fill == palette.paper else fill,
@@ -126,10 +126,8 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     }  # fmt: skip
     if item.role == "middle":
         style |= {"shape": "plaintext", "style": "solid"}
-    colour, thick = palette.heat(item.value, scale)
-    if colour:
-        style |= {"color": colour, "penwidth": f"{1 + thick / 2:g}"}
-    return style
+    colour, _ = palette.heat(item.value, scale)
+    return style | ({"color": colour, "fillcolor": colour, "fontcolor": palette.paper} if colour else {})
 
 
 def label(place: PlacedItem) -> str:
@@ -153,10 +151,11 @@ def edge_style(drawn: Stroke) -> Attributes:
     }  # fmt: skip
     if drawn.operand:
         style |= {"headlabel": drawn.operand, "labelfontsize": "9", "head_lp": at(drawn.beside[0], drawn.beside[1] - 3)}
-    if edge.role == "delay":
+    if edge.role == "delay" or edge.label:
         style |= {"label": text(edge.label or "t−1"), "lp": at(x, y - 9)}
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
+        style["fontcolor"] = palette.cut
         beside = at(x + 10 + width("detach", 9) / 2, y) if drawn.steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
         style |= {} if drawn.is_silent else {"xlabel": table([(sized("detach", 9), 0)]), "xlp": beside}

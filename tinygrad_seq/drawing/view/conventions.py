@@ -9,6 +9,7 @@ states = frozenset({"h", "c"})  # what layers call their states; before the firs
 ordered = frozenset({"subtract", "divide", "power", "matmul"})  # a op b is not b op a
 squashing = frozenset({"sigmoid", "tanh", "relu", "clip"})  # what makes the numbers of a gate, or of a candidate
 weighing = frozenset({"add", "subtract", "negative", "part"})  # a gate may go through these to where it multiplies
+from_loss = "from the loss"  # the gradient that a recorded backward begins with
 input_name = "x"  # a leaf of this name is an input, however many places read it
 slicing = ("getitem", "unstack")  # a leaf that is only read by these is a sequence, so an input
 rearranging = frozenset({"transpose", "contiguous", "cast", "transfer"})  # the same numbers in another layout
@@ -22,7 +23,7 @@ symbols = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "matmul": "@", "power": "^",
     "sqrt": "√", "sigmoid": "σ", "sum": "Σ", "transpose": "T", "getitem": "[ ]", "take": "look up",
     "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=", "not_equal": "≠",
-    "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "sum to", "broadcast_to": "broadcast",
+    "logsumexp": "log Σ exp", "log_softmax": "log softmax", "sum_to": "Σ rows", "broadcast_to": "broadcast",
     "scatter_rows": "scatter rows", "concatenate": "concat",
     "checkpoint": "recomputed", "bitwise_and": "and", "bitwise_or": "or", "invert": "not",
 }  # fmt: skip

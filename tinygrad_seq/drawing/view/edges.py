@@ -88,16 +88,17 @@ class EdgeBuilder:
 
     def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int, beside: str = "") -> DraftItem:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of a
-        weight, one beside each item that uses it.
+        weight or a first state, one beside each item that uses it.
         """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
-        where = visit, leaves, beside if role == "weight" else ""
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
             argument = user.of.parents.index(node)
             user = user.of
+        state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
+        where = visit, leaves, beside if role == "weight" or state else ""
         if where not in self.proxies:
-            state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
-            colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
+            own = len(self.colours) if any(leaf.shape for leaf in leaves) else 0  # single numbers look alike
+            colour = self.colours.setdefault(leaves, own) if role == "weight" else -1
             id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
             self.proxies[where] = DraftItem(id, role, visit, node, state, leaves, colour)
             self.counts[visit] += 1
@@ -142,7 +143,7 @@ class EdgeBuilder:
             step, back = delay
             level = [around for around, _ in facts.positions].index(step)
             entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
-            role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
+            role, label = "delay", f"{source.name}, " * bool(source.name) + f"t{'−' if back > 0 else '+'}{abs(back)}"
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]

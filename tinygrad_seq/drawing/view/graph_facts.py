@@ -11,6 +11,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import (
     carrying,
+    from_loss,
     input_name,
     joining,
     not_inputs,
@@ -282,7 +283,7 @@ def role_of_leaf(
     is an input where what is computed of the parameters and of the steps before begins with it.
     """
     if leaf.scope.key == "grad" and not leaf.static:
-        return "saved"
+        return "gradient" if leaf.name == from_loss else "saved"
     if leaf.requires_grad and (leaf.name == input_name or not is_parameter(leaf)):
         sliced = all(user.op.name in slicing for user in users)
         one_place = len({timeline.visit_of[user] for user in users}) < 2

@@ -124,7 +124,7 @@ def items_of(
             draft, graph.of[draft.node].ordinal if draft.node in positions else -1, paths[draft.visit],
             symbol(draft.node, index=not (rolled and positions.get(draft.node))),  # one step for many has no index
             values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, ""),
-            formula(graph, draft.node) if draft.node in positions else "",
+            formula(graph, draft.node) if draft.node in positions else "", rolled,
         )
         for draft in drafts
     ]  # fmt: skip
@@ -140,12 +140,14 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
 
 
 def item_of(
-    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str, formula: str
+    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str, formula: str,
+    first: bool,
 ) -> Item:
     """Return the item of an op, of a proxy, or of a value on its way; `op`: its symbol, `formula`: what it reads."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
+    label += " · first step" if role == "initial" and first else ""
     if role == "passing":
         label = label or op
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
@@ -187,10 +189,11 @@ def word(graph: GraphFacts, node: Node, argument: int) -> str:
     parent = node.parents[argument]
     source = graph.of[parent].source
     if source.op is None:
-        name = initial_state(graph, parent, node, argument) or source.name or kind_of_leaf(source, graph.of[source].role)
-        return shortened(name, 12)
+        name = initial_state(graph, parent, node, argument) or source.name
+        return shortened(name or kind_of_leaf(source, graph.of[source].role), 12)
     chosen = graph.of[source.parents[1]].source if source.op.name == "where" else source
-    name = source.name or chosen.name or (symbol(source) if len(symbol(source)) > 1 else "…")
+    sign = symbol(source)
+    name = source.name or chosen.name or (sign if sign.isalpha() or len(sign) > 1 else "…")
     return shortened(f"old {name}" if graph.of[node].delays[argument] else name, 12)
 
 
