@@ -359,7 +359,8 @@ def network(name, steps=3):
 def backward_of(kind, steps=2):
     """A layer, and its recorded backward."""
     net = CELLS[kind](4, 8)
-    loss = net(sequence(steps))[0][-1].sum().named("loss")
+    state = net(sequence(steps))[1]
+    loss = (state[0] if kind == "lstm" else state).sum().named("loss")
     loss.backward(create_graph=True)
     return ts.draw(loss, backward=True, title=f"{kind.upper()}, and its recorded backward")
 
@@ -431,7 +432,7 @@ GALLERY = {
     "attention": attention,
     "attention_over_steps": attention_over_steps,
     "tied_weights": tied_weights,
-    **{name: partial(network, name) for name in draw_unrolled.NETWORKS},
+    **{name: partial(network, name, 2 if name.startswith("deep") else 3) for name in draw_unrolled.NETWORKS},
     **{f"{kind}_2_layers": partial(layer, kind, " in two layers", num_layers=2) for kind in ("lstm", "gru")},
     **{f"{kind}_3_layers": partial(layer, kind, " in three layers", num_layers=3) for kind in CELLS},
     **{f"{kind}_both": partial(layer, kind, both, bidirectional=True) for kind in ("lstm", "gru")},

@@ -14,7 +14,6 @@ input_name = "x"  # a leaf of this name is an input, however many places read it
 slicing = ("getitem", "unstack")  # a leaf that is only read by these is a sequence, so an input
 rearranging = frozenset({"transpose", "contiguous", "cast", "transfer"})  # the same numbers in another layout
 joining = frozenset({"concatenate", "stack", "add"})  # where inputs stand beside results, as in [x, h]
-carrying = rearranging | {"stack", "unstack", "split", "part", "getitem", "reshape"}  # leave a state one
 not_inputs = ("mask", "weight", "bias", "pos_weight", "1 −")  # how names of constants begin
 preparing = rearranging | {"add", "split", "part", "reshape", "broadcast_to", "getitem"}  # done once, before the steps
 remade = preparing - {"split", "part", "getitem"}  # of a weight in every step, as a cell does that is called alone

@@ -12,7 +12,7 @@ from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
-from tinygrad_seq.drawing.view.graph_facts import GraphFacts, handovers, is_running_sum
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts, hands_over, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several
 from tinygrad_seq.drawing.view.model import Edge
@@ -74,7 +74,6 @@ class EdgeBuilder:
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
-        self.handovers = handovers(graph)
         self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...], str], DraftItem] = {}  # by visit, leaves, and user
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
@@ -135,7 +134,7 @@ class EdgeBuilder:
         source, delay = given.source, facts.delays[argument]
         is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
         is_state = delay and (not is_sum or self.graph.of[source].role == "state")
-        is_state = is_state or (node, argument) in self.handovers
+        is_state = is_state or (delay is None and hands_over(self.graph, node, argument))
         role, label, entry = "state" if is_state else "data", "", None
         if facts.gradient:  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.of[source].gradient else "data"
@@ -205,7 +204,7 @@ class EdgeBuilder:
         for edge, entry in made:
             alike = values[edge.source, edge.label, entry]
             if entry is not None and len(alike) > 1:
-                id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label}"
+                id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label.rpartition(', ')[2]}"
                 if id not in entries:
                     entries[id] = replace(by_id[edge.source], id=id, role="passing", visit=entry, about=about)
                     found.append(replace(edge, target=id, value=together(alike), operand=0))

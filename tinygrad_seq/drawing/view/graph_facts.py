@@ -6,17 +6,13 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from math import prod
-from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import (
-    carrying,
     from_loss,
     input_name,
     joining,
     not_inputs,
     preparing,
-    same_numbers,
     slicing,
     squashing,
     states,
@@ -24,6 +20,7 @@ from tinygrad_seq.drawing.view.conventions import (
 )
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
+from tinygrad_seq.drawing.view.same_numbers import original
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
@@ -83,11 +80,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         if node.op is None or (weights_only and all(parent.requires_grad for parent in node.parents)):
             given.add(node)
         positions = timeline.positions.get(node, ())
-        source = source_of(node, by_serial, outputs, proxies)
-        if source in of:  # the op of all its outputs may only reshape, too
-            source = of[source].source
-        elif node not in outputs and only_reshapes(node) and node.parents[0] not in proxies:
-            source = node if of[node.parents[0]].source.op is None else of[node.parents[0]].source
+        given_on = node if node in outputs else original(node)
+        is_made = given_on is not node and given_on not in proxies and of[given_on].source.op is not None
+        source = given_on if is_made else source_of(node, by_serial, outputs, proxies)
+        source = of[source].source if source in of else source
         latest: dict[int, int] = {}
         for parent in node.parents:
             for loop, order in of[parent].latest.items():
@@ -104,6 +100,9 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
             latest=latest | {step.loop: step.order for step, _ in positions},
         )
+    for node, facts in reversed(of.items()):  # of what is read past a stack, no stack
+        if facts.drawn and node.op.name in ("stack", "unstack") and users[node] and node not in outputs and not node.name:
+            facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {}
     inner: dict[Read, Node] = {}
@@ -157,48 +156,16 @@ def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], pro
     return node.parents[0] if part and node not in outputs and node not in proxies else node
 
 
-def only_reshapes(node: Node) -> bool:
-    """Tell whether an op without a name only gives the same numbers in the same order another shape, such as a stack of
-    one, or [0] of that. It is not drawn.
+def hands_over(graph: GraphFacts, node: Node, argument: int) -> bool:
+    """Tell whether an op hands a first state over as this argument, from outside the loop, to a step where the next one
+    reads that of the step before.
     """
-    if node.op is None or node.name or node.op.name not in same_numbers or len(node.parents) != 1:
+    facts, steps = graph.of[node], {step for step, _ in graph.of[graph.of[node.parents[argument]].source].positions}
+    if facts.gradient or not facts.positions or facts.positions[-1][0] in steps:
         return False
-    index = node.static["index"] if node.op.name == "getitem" and node.static else ()
-    in_order = all(isinstance(i, int | None) or i is ... for i in (index if isinstance(index, tuple) else (index,)))
-    is_one = not has_parts(node) or len(node.shape) == 1
-    return in_order and is_one and size(node) == size(node.parents[0])
-
-
-def size(node: Node) -> int:
-    """Return how many numbers a node has given, in all its outputs."""
-    shapes: Any = node.shape if has_parts(node) else [node.shape]
-    return sum(map(prod, shapes))
-
-
-def has_parts(node: Node) -> bool:
-    """Tell whether a node has several outputs."""
-    return bool(node.shape) and isinstance(node.shape[0], tuple)
-
-
-def handovers(graph: GraphFacts) -> set[tuple[Node, int]]:
-    """Return the arguments by which an op hands a first state over, to the step where the next one reads that of the
-    step before: of the op there, and of what only puts it in another form on its way (`carrying`).
-    """
-    found: set[tuple[Node, int]] = set()
-    on_the_way: set[Node] = set()
-    for node in reversed(graph.of):
-        positions = graph.of[node].positions
-        for i, parent in enumerate(node.parents if node.op is not None and not graph.of[node].gradient else ()):
-            from_outside = positions and all(step is not positions[-1][0] for step, _ in graph.of[parent].positions)
-            if parent.op is None or not (node in on_the_way or (from_outside and not graph.of[node].delays[i])):
-                continue
-            reads = (read for later in (1, -1) for read in reads_of(node, i, graph.of, graph.length, later))
-            if node in on_the_way or any(read in graph.carried for read in reads):
-                found.add((node, i))
-                loops = [step.loop for other in parent.parents for step, _ in graph.of[other].positions[-1:]]
-                if parent.op.name in carrying and len(set(loops)) == len(loops):
-                    on_the_way.add(parent)
-    return found
+    return any(
+        read in graph.carried for later in (1, -1) for read in reads_of(node, argument, graph.of, graph.length, later)
+    )
 
 
 def delay(maker: Positions, reader: Positions) -> Delay | None:

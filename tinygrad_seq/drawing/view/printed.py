@@ -5,8 +5,8 @@ from math import prod
 from typing import Any
 
 from tinygrad_seq.drawing.view.computed import computed
-from tinygrad_seq.drawing.view.graph_facts import has_parts, size
 from tinygrad_seq.drawing.view.labels import figure
+from tinygrad_seq.drawing.view.same_numbers import has_parts, size
 from tinygrad_seq.drawing.view.values import walked
 from tinygrad_seq.engine.backend import Array, to_host
 from tinygrad_seq.engine.graph import Node, Value, ancestors

@@ -154,7 +154,8 @@ def saved_name(node: Node, rule: Rule) -> str:
     there, here = step_of(node.scope), step_of(rule.scope)
     names = [parent.name or "…" for parent in node.parents]
     sign = symbols.get(node.op.name, str(node.op.name))
-    name = node.name or (f" {sign} ".join(names) if len(names) == 2 and set(names) != {"…"} else sign)
+    formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
+    name = node.name or (sign if set(names) == {"…"} else formula)
     if node.op.name == "part" and node.name is None:
         name = f"part {node.static['index'] + 1} of {len(node.parents[0].shape)}"  # type: ignore[index]
     if there is None or here is None or there.value == here.value:
