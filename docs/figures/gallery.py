@@ -344,16 +344,16 @@ def sequence(steps):
     return ts.tensor(np.cos(np.arange(steps * 8.0)).reshape(steps, 2, 4).astype("float32"))
 
 
-def layer(kind, about="", steps=3, view="unrolled", lengths=None, **options):
+def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, **options):
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
     out = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)[0]
-    return ts.draw(out.named("out"), view=view, title=f"{kind.upper()}{about}")
+    return ts.draw(out.named("out"), view=view, steps=shown, title=f"{kind.upper()}{about}")
 
 
-def network(name, steps=3):
+def network(name, steps=3, shown=None):
     """One of the networks of a demo."""
-    return ts.draw(draw_unrolled.NETWORKS[name](steps), title=NETWORKS[name])
+    return ts.draw(draw_unrolled.NETWORKS[name](steps), steps=shown, title=NETWORKS[name])
 
 
 def backward_of(kind, steps=2):
@@ -442,8 +442,8 @@ GALLERY = {
     },
     **{f"{kind}_lengths": partial(layer, kind, padded, lengths=[3, 1]) for kind in CELLS},
     "dropout": partial(layer, "gru", " in two layers, dropout between them", num_layers=2, dropout=0.5),
-    "lstm_1000": partial(network, "lstm", 1000),
-    "lstm_100_both": partial(layer, "lstm", both, 100, bidirectional=True),
+    "lstm_1000": partial(network, "lstm", 1000, (2, 1)),
+    "lstm_100_both": partial(layer, "lstm", both, 100, shown=(1, 1), bidirectional=True),
     **{f"{kind}_rolled": partial(layer, kind, rolled, 100, "rolled") for kind in CELLS},
     "translation_rolled": partial(translation, "rolled"),
     "lstm_rolled_layers": partial(layer, "lstm", f"{both}{rolled}", 100, "rolled", num_layers=2, bidirectional=True),

@@ -79,7 +79,10 @@ def test_a_state_that_nobody_named_is_a_state_and_a_sum_of_losses_is_none(steps,
     assert sum(item.symbol == "+" for item in states) == steps * residual
 
 
-@given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), form=st.sampled_from(["as it is", "[0]", "[-1]", "[-1:]", "× 1"]))
+@given(
+    kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]),
+    form=st.sampled_from(["as it is", "[0]", "[-1]", "[-1:]", "× 1"]),
+)
 def test_the_way_of_a_thought_to_its_decoder_is_that_of_a_state(kinds, form):
     """From the last step of the encoder to the first of the decoder, whatever puts the state in another form."""
     reader, writer = (KINDS[kind].layer(2, 3, **KINDS[kind].options) for kind in kinds)

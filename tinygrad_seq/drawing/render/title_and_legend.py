@@ -77,7 +77,7 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
     places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
-    modules = dict.fromkeys(re.sub(r" \(\d+\)$", "", place.label) for place in places if place.key == "module")
+    modules = dict.fromkeys(re.sub(r"( \(\d+\))?( · .*)?$", "", place.label, count=1) for place in places if place.key == "module")
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     rolled = any(edge.role == "delay" for edge in view.edges)
     cards = {cluster.id for loop in view.loops for cluster in loop}

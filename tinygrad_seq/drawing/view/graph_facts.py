@@ -100,9 +100,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
             latest=latest | {step.loop: step.order for step, _ in positions},
         )
-    for node, facts in reversed(of.items()):  # of what is read past a stack, no stack
-        if facts.drawn and node.op.name in ("stack", "unstack") and users[node] and node not in outputs and not node.name:
-            facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])
+    for node, facts in reversed(of.items()):
+        joins = facts.drawn and node.op.name in ("stack", "unstack") and not node.name
+        if joins and users[node] and node not in outputs:
+            facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])  # not read past it
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {}
     inner: dict[Read, Node] = {}
@@ -116,7 +117,8 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
                 carried |= dict.fromkeys(reads_of(node, argument, of, length), name)
             elif later is None and parent.op is not None and parent not in proxies and facts.positions:
                 inner |= dict.fromkeys(reads_of(node, argument, of, length), parent)
-    names = states.union(filter(None, carried.values()))
+    is_net = bool(timeline.loops) or any(visit.key == "module" for visit in timeline.inner)
+    names = {*(states if is_net else ()), *filter(None, carried.values())}
     passed_on = states_of(of, length)
     gates = gates_of(of, timeline, outputs, names, passed_on)
     for node, facts in of.items():

@@ -17,9 +17,9 @@ def original(node: Node) -> Node:
     whole, axis = node.parents[0], 0
     if node.op.name == "part" and whole.op.name == "unstack":
         axis, whole = whole.static["axis"], whole.parents[0]  # type: ignore[index]
-    if whole.op is not None and whole.op.name == "stack" and not whole.name and whole.static == {"axis": axis}:
-        if type(index) is int:
-            return whole.parents[index]
+    is_stack = whole.op is not None and whole.op.name == "stack" and not whole.name and whole.static == {"axis": axis}
+    if is_stack and type(index) is int:
+        return whole.parents[index]
     in_order = all(isinstance(i, int | None) or i is ... for i in (index if isinstance(index, tuple) else (index,)))
     is_one = not has_parts(node) or len(node.shape) == 1
     return node.parents[0] if in_order and is_one and size(node) == size(node.parents[0]) else node
