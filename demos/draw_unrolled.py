@@ -67,32 +67,23 @@ class ManyToManyAfterReading(nn.Module):
     """A whole sequence is read, then another is written: encoder and decoder (translation)."""
 
     def __init__(self):
-        self.encoder, self.decoder = nn.RNN(INPUTS, HIDDEN), nn.RNNCell(OUTPUTS, HIDDEN)
+        self.encoder, self.decoder = nn.RNN(INPUTS, HIDDEN), nn.RNN(OUTPUTS, HIDDEN)
         self.head = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
         _, thought = self.encoder(noise(self, steps, 2, INPUTS))
-        h, found = thought[0], []
-        for t, x in enumerate(noise(self, max(steps - 1, 1), 2, OUTPUTS)):
-            with ts.scope(step=t):
-                h = self.decoder(x, h)
-                found.append(self.head(h).named("y"))
-        return found
+        out, _ = self.decoder(noise(self, 2, 2, OUTPUTS), thought)
+        return [self.head(h).named("y") for h in out]
 
 
 class ManyToManyInStep(nn.Module):
     """An answer at every step (the next character, the kind of a word)."""
 
     def __init__(self):
-        self.cell, self.head = nn.RNNCell(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
+        self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        h, found = 0.0 * noise(self, 2, HIDDEN), []
-        for t, x in enumerate(noise(self, steps, 2, INPUTS)):
-            with ts.scope(step=t):
-                h = self.cell(x, h)
-                found.append(self.head(h).named("y"))
-        return found
+        return [self.head(h).named("y") for h in self.reader(noise(self, steps, 2, INPUTS))[0]]
 
 
 NETWORKS = {

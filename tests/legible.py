@@ -43,8 +43,8 @@ def labels(layout, strokes):
             found[f"title of {placed.cluster.id}"] = (left, foot - 9, left + width(label, 12), foot + 3)
     for number, drawn in enumerate(strokes):
         x, y = drawn.mark
-        if drawn.edge.role == "delay":
-            half = width(drawn.edge.label or "t−1", 11) / 2
+        if drawn.edge.label and drawn.edge.role != "cut":
+            half = width(drawn.edge.label, 11) / 2
             found[f"-{number} {drawn.edge.label}"] = (x - half, y - 13, x + half, y - 4)
         if drawn.edge.role == "cut" and not drawn.is_silent:
             half = width("detach", 9) / 2

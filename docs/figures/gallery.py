@@ -294,7 +294,8 @@ def attention():
             for t, x in enumerate(written):
                 with ts.scope(step=t):
                     scores = (states @ h.expand_dims(-1)).named("scores")
-                    context = (scores.softmax(1) * states).sum(1).named("context")
+                    shares = scores.softmax(1).named("shares")
+                    context = (shares * states).sum(1).named("context")
                     h = self.decoder(ts.concatenate([x, context], 1), h)
                     found.append(self.head(h).named("y"))
             return ts.stack(found).named("out")

@@ -151,8 +151,8 @@ def edge_style(drawn: Stroke) -> Attributes:
     }  # fmt: skip
     if drawn.operand:
         style |= {"headlabel": drawn.operand, "labelfontsize": "9", "head_lp": at(drawn.beside[0], drawn.beside[1] - 3)}
-    if edge.role == "delay" or edge.label:
-        style |= {"label": text(edge.label or "t−1"), "lp": at(x, y - 9)}
+    if edge.label:
+        style |= {"label": text(edge.label), "lp": at(x, y - 9)}
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
         style["fontcolor"] = palette.cut

@@ -109,10 +109,8 @@ def mark(drawn: Stroke) -> str:
     """Return what an edge says: which operand it is, how late a delay is, or that it is cut."""
     edge, (x, y) = drawn.edge, drawn.mark
     order = words(*drawn.beside, drawn.operand, 9, "quiet") if drawn.operand else ""
-    if edge.role == "delay" or edge.label:
-        return order + words(x, y - 5, edge.label or "t−1", 11, "quiet")
     if edge.role != "cut":
-        return order
+        return order + (words(x, y - 5, edge.label, 11, "quiet") if edge.label else "")
     hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
     place: tuple[float, float, str] = (x + 10, y + 3, "start") if drawn.steep else (x, y - 11, "middle")
     word = "" if drawn.is_silent else words(*place[:2], "detach", 9, "", place[2])
