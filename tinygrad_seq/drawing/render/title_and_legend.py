@@ -77,9 +77,11 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
     places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
-    modules = dict.fromkeys(re.sub(r"( \(\d+\))?( · .*)?$", "", place.label, count=1) for place in places if place.key == "module")
+    labels = (place.label for place in places if place.key == "module")
+    modules = dict.fromkeys(re.sub(r"( \(\d+\))?( · .*)?$", "", label, count=1) for label in labels)
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
-    rolled = any(edge.role == "delay" for edge in view.edges)
+    roles_of_edges = {edge.role for edge in view.edges}
+    rolled = "delay" in roles_of_edges
     cards = {cluster.id for loop in view.loops for cluster in loop}
     inner = [loop for loop in view.loops if any(path in cards for path in places_around(loop))]
     outer = [loop for loop in view.loops if loop not in inner]
@@ -88,10 +90,9 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     if inner:
         each = sorted({length(loop) for loop in inner})
         count += f" of {' to '.join(map(str, dict.fromkeys((each[0], each[-1]))))} each"
-    if len(steps) > 1 and (len(steps) > 4 or any(edge.role == "cut" for edge in view.edges)):
+    if len(steps) > 1 and (len(steps) > 4 or "cut" in roles_of_edges):
         count = f"{sum(steps)} steps in {len(steps)} windows"
     unlike = view.scale is not None or any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop)
-    gradients = any(edge.role == "gradient" for edge in view.edges)
     words = [
         shortened(" → ".join(modules), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
@@ -104,7 +105,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         f"{len(layers)} layers" if len(layers) > 1 else "",
         f"{hidden} {'' if unlike else 'identical '}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
-        "brown: the recorded backward, from right to left" if steps and gradients else "",
+        "brown: the recorded backward, from right to left" if steps and "gradient" in roles_of_edges else "",
     ]
     return view.title or title, " · ".join(filter(None, below))
 
