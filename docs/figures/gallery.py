@@ -447,7 +447,9 @@ GALLERY = {
     "lstm_100_both": partial(layer, "lstm", both, 100, shown=(1, 1), bidirectional=True),
     **{f"{kind}_rolled": partial(layer, kind, rolled, 100, "rolled") for kind in CELLS},
     "translation_rolled": partial(translation, "rolled"),
-    "lstm_rolled_layers": partial(layer, "lstm", f" in two layers{both}{rolled}", 100, "rolled", num_layers=2, bidirectional=True),
+    "lstm_rolled_layers": partial(
+        layer, "lstm", f" in two layers{both}{rolled}", 100, "rolled", num_layers=2, bidirectional=True
+    ),
     "vanishing": partial(gradient, "vanishing"),
     "healthy": partial(gradient, "healthy"),
     "itemised": itemised,
