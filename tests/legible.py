@@ -47,8 +47,8 @@ def labels(layout, strokes):
             found[f"title of {placed.cluster.id}"] = (left, foot - 9, left + width(label, 12), foot + 3)
     for number, drawn in enumerate(strokes):
         x, y = drawn.mark
-        if drawn.edge.role == "delay":
-            half = width(drawn.edge.label or "t−1", 11) / 2
+        if drawn.edge.label and drawn.edge.role != "cut":
+            half = width(drawn.edge.label, 11) / 2
             found[f"-{number} {drawn.edge.label}"] = (x - half, y - 13, x + half, y - 4)
         if drawn.edge.role == "cut" and not drawn.is_silent:
             half = width("detach", 9) / 2
@@ -126,10 +126,7 @@ def on_one_spot(strokes):
 def leaving(layout):
     """Words that leave their box."""
     for placed in layout.items:
-        if placed.symbol:
-            lines = [(width(placed.symbol, 9) + 4 + sum(width(w, size) for w, size, _ in placed.words), 12.0, 4.0)]
-        else:
-            lines = [(width(word, size), size, down) for word, size, down in placed.words]
+        lines = [(width(word, size), size, down) for word, size, down in placed.words]
         for wide, size, down in lines:
             if wide > placed.width + 2 or down > placed.height / 2 or down - 0.7 * size < -placed.height / 2:
                 yield "words leave a box", placed.item.id

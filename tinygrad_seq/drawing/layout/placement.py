@@ -28,7 +28,7 @@ from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
-beside_op = ("initial", "constant", "saved", "weight", "passing")  # roles of what stands beside the op that reads it
+beside_op = ("initial", "constant", "saved", "gradient", "weight", "passing")  # what stands beside its op
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
 over_time = ("stack", "unstack")  # as wide as the steps that they join or part

@@ -4,7 +4,7 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -12,8 +12,8 @@ from math import copysign, inf, sqrt
 
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
-from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
-from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates, over_time
+from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
+from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -39,8 +39,8 @@ def laid_out(view: View) -> Layout:
             chain, key = tree.homes[item.id]
             layout, x, y = spots[chain[-1]]
             by, down = layout.at[End(key)]
-            wide = layout.template.items[key].width if item.symbol in over_time else tree.sizes[item.id].width
-            items.append(replace(tree.sizes[item.id], width=wide, x=x + by, y=y + down))
+            width = layout.template.items[key].width  # the same in every step, whatever stands on it
+            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down, width=width))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
@@ -75,7 +75,7 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
             points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
-    return numbered(spread(found))
+    return numbered(spread(found), tree.sizes)
 
 
 def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
@@ -102,13 +102,18 @@ def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
     return found
 
 
-def numbered(edges: list[PlacedEdge]) -> list[PlacedEdge]:
-    """Return the edges with a number on both operands of an op, unless the first comes in on the left of the second."""
+def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[PlacedEdge]:
+    """Return the edges with a number on both operands of an op, unless the first comes in on the left of the second, or
+    the op says its operands.
+    """
     firsts, seconds = (
         grouped((placed.edge.target, placed.points[-1][0]) for placed in edges if placed.edge.operand == operand)
         for operand in (1, 2)
     )
-    unclear = {target for target, first in firsts.items() if max(first) > min(seconds[target], default=inf) - 3}
+    weights = [{p.edge.target for p in edges if p.edge.operand == n and p.edge.role == "weight"} for n in (1, 2)]
+    usual = {target for target in weights[1] - weights[0] if sizes[target].item.symbol == "@"}  # x @ W
+    both = {target: first for target, first in firsts.items() if not (target in usual or sizes[target].item.formula)}
+    unclear = {target for target, first in both.items() if max(first) > min(seconds[target], default=inf) - 3}
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from math import prod
 
-from tinygrad_seq.drawing.view.conventions import preparing, rearranging, symbols
+from tinygrad_seq.drawing.view.conventions import from_loss, preparing, rearranging, symbols
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.ops.elementwise import add
@@ -154,7 +154,7 @@ def reads(rule: Rule, new: Mapping[Node, Node], prepared: Set[Node]) -> Iterable
         elif parent.shape or not parent.static:  # a number is a part of the rule
             data = [of for of in rule.of.parents if of.op is None and not of.requires_grad]
             alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
-            yield alike[0] if alike else stand_in(rule, parent, "from the loss")
+            yield alike[0] if alike else stand_in(rule, parent, from_loss)
 
 
 def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
@@ -169,16 +169,19 @@ def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
 def saved_name(node: Node, rule: Rule) -> str:
     """Return what to call a result of the forward beside a rule, and of which step it is, if of another."""
     there, here = step_of(node.scope), step_of(rule.scope)
-    made_of = [parent.name or "" for parent in node.parents]
-    sign = symbols.get(node.op.name, "")
-    name = node.name or (f" {sign} ".join(made_of) if len(made_of) > 1 and all(made_of) else str(node.op.name))
+    names = [parent.name or "…" for parent in node.parents]
+    sign = symbols.get(node.op.name, str(node.op.name))
+    formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
+    name = node.name or (sign if set(names) == {"…"} else formula)
+    if node.op.name == "part" and node.name is None:
+        name = f"part {node.static['index'] + 1} of {len(node.parents[0].shape)}"  # type: ignore[index]
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
     return f"{name} of {there.value}" if back is None else f"{name}, t{'−' if back > 0 else '+'}{abs(back)}"
 
 
-def stand_in(rule: Rule, node: Node, name: str) -> Node:
+def stand_in(rule: Node, node: Node, name: str) -> Node:
     """Return a leaf that stands for a value where a rule reads it."""
     leaf = Node()
     leaf.name, leaf.shape, leaf.dtype, leaf.scope, leaf.serial = name, node.shape, node.dtype, rule.scope, node.serial
