@@ -45,7 +45,7 @@ class OneToMany(nn.Module):
         self.head = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        h, found = self.start(noise(self, 2, INPUTS)).tanh(), [0.0 * noise(self, 2, OUTPUTS)]
+        h, found = self.start(noise(self, 2, INPUTS)).tanh().named("h0"), [0.0 * noise(self, 2, OUTPUTS)]
         for t in range(steps):
             with ts.scope(step=t):
                 h = self.cell(found[-1], h)
@@ -72,8 +72,8 @@ class ManyToManyAfterReading(nn.Module):
 
     def forward(self, steps):
         _, thought = self.encoder(noise(self, steps, 2, INPUTS))
-        out, _ = self.decoder(noise(self, steps, 2, OUTPUTS), thought)
-        return self.head(out).named("y")
+        out, _ = self.decoder(noise(self, 2, 2, OUTPUTS), thought)
+        return [self.head(h).named("y") for h in out]
 
 
 class ManyToManyInStep(nn.Module):
@@ -83,7 +83,7 @@ class ManyToManyInStep(nn.Module):
         self.reader, self.head = nn.RNN(INPUTS, HIDDEN), nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, steps):
-        return self.head(self.reader(noise(self, steps, 2, INPUTS))[0]).named("y")
+        return [self.head(h).named("y") for h in self.reader(noise(self, steps, 2, INPUTS))[0]]
 
 
 NETWORKS = {

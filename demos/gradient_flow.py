@@ -36,10 +36,11 @@ def healthy(rng):
 def flow(layer, x, device="cpu"):
     """A picture of the gradient's way back, and its norm at every state."""
     out, _ = layer.to(device)(ts.tensor(x, device=device))
-    loss = (out[-1] * out[-1]).mean().named("loss")
+    loss = (out[-1] ** 2).mean().named("loss")
     loss.backward(retain_graph=True)  # kept, to be looked at
     memory = ts.flow.states(out, "c" if isinstance(layer, nn.LSTM) else "h")
-    return ts.draw(loss, show="gradient"), ts.flow.influence(loss, memory).map[0]
+    title = f"{type(layer).__name__}: how much gradient comes back to each step"
+    return ts.draw(loss, show="gradient", title=title), ts.flow.influence(loss, memory).map[0]
 
 
 def main(args):

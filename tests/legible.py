@@ -1,10 +1,12 @@
 """What is wrong with a picture, in sentences: its lines, boxes and words as they are drawn, measured.
 
 A line may cross a line, and the frame of a cluster. It may not run through a box that it does not begin or end at, nor
-through words. Words stay in their box, and lie on no other words and no other box.
+through words; nor along upon a line from elsewhere, nor arrive where another does. Words stay in their box, and lie on
+no other words and no other box.
 """
 
-from itertools import pairwise
+from collections import Counter, defaultdict
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -23,6 +25,8 @@ def faults(layout):
     return [
         *through_boxes(strokes, boxes, "node"),
         *through_boxes(strokes, {name: box for name, box in words.items() if name[0] != "-"}, "label"),
+        *upon_each_other(strokes),
+        *on_one_spot(strokes),
         *leaving(layout),
         *overlapping(boxes | words),
     ]
@@ -43,8 +47,8 @@ def labels(layout, strokes):
             found[f"title of {placed.cluster.id}"] = (left, foot - 9, left + width(label, 12), foot + 3)
     for number, drawn in enumerate(strokes):
         x, y = drawn.mark
-        if drawn.edge.role == "delay":
-            half = width(drawn.edge.label or "t−1", 11) / 2
+        if drawn.edge.label and drawn.edge.role != "cut":
+            half = width(drawn.edge.label, 11) / 2
             found[f"-{number} {drawn.edge.label}"] = (x - half, y - 13, x + half, y - 4)
         if drawn.edge.role == "cut" and not drawn.is_silent:
             half = width("detach", 9) / 2
@@ -96,13 +100,33 @@ def through_boxes(strokes, boxes, kind):
                 yield f"line through {'its own ' if own else ''}{kind}", about
 
 
+def upon_each_other(strokes):
+    """Lines of different sources that run upon each other for more than about 24 pixels."""
+    sources = defaultdict(set)
+    for drawn in strokes:
+        for x, y in samples(drawn)[1:-3]:
+            sources[round(x / 2), round(y / 2)].add(drawn.edge.source)
+    shared = Counter(pair for found in sources.values() if len(found) > 1 for pair in combinations(sorted(found), 2))
+    for (a, b), count in shared.items():
+        if count > 12:
+            yield "lines upon each other", f"those from {a} and from {b}: {count} places"
+
+
+def on_one_spot(strokes):
+    """Arrows into a node that come in at the same place."""
+    heads = defaultdict(list)
+    for drawn in strokes:
+        heads[drawn.edge.target].append((drawn.head[0], drawn.edge.source))
+    for target, found in heads.items():
+        for ((x, y), a), ((to_x, to_y), b) in combinations(found[:40], 2):
+            if abs(x - to_x) + abs(y - to_y) < 2.5:
+                yield "arrows on one spot", f"{a} and {b} -> {target}"
+
+
 def leaving(layout):
     """Words that leave their box."""
     for placed in layout.items:
-        if placed.symbol:
-            lines = [(width(placed.symbol, 9) + 4 + sum(width(w, size) for w, size, _ in placed.words), 12.0, 4.0)]
-        else:
-            lines = [(width(word, size), size, down) for word, size, down in placed.words]
+        lines = [(width(word, size), size, down) for word, size, down in placed.words]
         for wide, size, down in lines:
             if wide > placed.width + 2 or down > placed.height / 2 or down - 0.7 * size < -placed.height / 2:
                 yield "words leave a box", placed.item.id

@@ -28,9 +28,9 @@ def weight(*shape, name=None):
     return made.named(name) if name else made
 
 
-def scalars(**values):
-    """Numbers that want gradients, named."""
-    return [ts.tensor(value, requires_grad=True).named(name) for name, value in values.items()]
+def weight_of(number, name):
+    """A Parameter of one number."""
+    return nn.Parameter(number).named(name)
 
 
 # ------------------------------------------------------------------------------------------------------ without time
@@ -38,26 +38,26 @@ def scalars(**values):
 
 def neuron():
     """A neuron by hand, and the numbers of its forward and its backward."""
-    x, w, b = scalars(x=2.0, w=-3.0, b=6.5)
-    y = ((x * w).named("x w") + b).tanh().named("y")
+    x, w, b = ts.tensor(2.0, requires_grad=True).named("x"), weight_of(-3.0, "w"), weight_of(6.5, "b")
+    y = (x * w + b).tanh().named("y")
     y.backward(retain_graph=True)
-    return ts.draw(y)
+    return ts.draw(y, title="A neuron: y = tanh(x w + b)")
 
 
 def expression():
     """The expression that micrograd's README begins with."""
-    a, b = scalars(a=-4.0, b=2.0)
-    c = a + b
-    d = a * b + b**3
-    c = c + c + 1.0
-    c = c + 1.0 + c - a
-    d = d + d * 2.0 + (b + a).relu()
-    d = d + 3.0 * d + (b - a).relu()
+    a, b = (ts.tensor(value, requires_grad=True).named(name) for name, value in (("a", -4.0), ("b", 2.0)))
+    c = (a + b).named("c")
+    d = (a * b + b**3).named("d")
+    c = (c + c + 1.0).named("c")
+    c = (c + 1.0 + c - a).named("c")
+    d = (d + d * 2.0 + (b + a).relu()).named("d")
+    d = (d + 3.0 * d + (b - a).relu()).named("d")
     e = (c - d).named("e")
-    f = e**2
+    f = (e**2).named("f")
     g = (f / 2.0 + 10.0 / f).named("g")
     g.backward(retain_graph=True)
-    return ts.draw(g)
+    return ts.draw(g, title="micrograd's expression of a and b")
 
 
 def mlp_of_neurons():
@@ -67,13 +67,13 @@ def mlp_of_neurons():
         with ts.scope(layer=layer):
             found = []
             for n, (name, bias) in enumerate(zip(weights, biases)):
-                w = [nn.Parameter(0.3 * n + 0.2 * i - 0.1).named(f"{name}{i}") for i in range(len(values))]
-                total = nn.Parameter(0.1).named(bias)
+                w = [weight_of(0.3 * n + 0.2 * i - 0.1, f"{name}{i}") for i in range(len(values))]
+                total = weight_of(0.1, bias)
                 for w_i, x_i in zip(w, values):
                     total = total + w_i * x_i
                 found.append(total.tanh().named(f"n{n}"))
             values = found
-    return ts.draw(values[0].named("y"))
+    return ts.draw(values[0].named("y"), title="Neurons in two layers, number by number")
 
 
 def cross_entropy():
@@ -82,7 +82,8 @@ def cross_entropy():
     logits = (x @ w).named("logits")
     counts = logits.exp().named("counts")
     probs = (counts / counts.sum(1, keepdims=True)).named("probs")
-    return ts.draw((-probs[np.arange(4), [0, 2, 4, 1]].log().mean()).named("loss"))
+    loss = (-probs[np.arange(4), [0, 2, 4, 1]].log().mean()).named("loss")
+    return ts.draw(loss, title="Softmax and cross-entropy by hand")
 
 
 def mlp():
@@ -95,7 +96,8 @@ def mlp():
         def forward(self, ids):
             return self.head(self.hidden(self.embed(ids)).tanh())
 
-    return ts.draw(nn.cross_entropy(Bigram()([1, 2, 3]), [4, 5, 6]).named("loss"))
+    loss = nn.cross_entropy(Bigram()([1, 2, 3]), [4, 5, 6]).named("loss")
+    return ts.draw(loss, title="The next letter from one letter: an MLP, no steps")
 
 
 def tree():
@@ -107,9 +109,16 @@ def tree():
         if fork is None:
             return next(words)
         left, right = map(meaning, fork)
-        return (ts.concatenate([left, right], 1) @ w + b).tanh()
+        return (ts.concatenate([left, right], 1) @ w + b).tanh().named("meaning")
 
-    return ts.draw(meaning(((None, None), (None, (None, (None, None))))).named("sentence"), show=None)
+    sentence = meaning(((None, None), (None, (None, (None, None))))).named("sentence")
+    return ts.draw(sentence, show=None, title="A sentence as a tree")
+
+
+def derivative(order):
+    """A derivative of tanh, which is the gradient of the one before."""
+    titles = {1: "The gradient of tanh x", 2: "The second derivative of tanh x", 3: "The third derivative of tanh x"}
+    return ts.draw(derivatives.derivatives(order)[1][order], title=titles[order])
 
 
 # --------------------------------------------------------------------------------------------------- loops by hand
@@ -117,14 +126,14 @@ def tree():
 
 def backwards():
     """A step of an RNN by hand, and its recorded backward."""
-    x, h = ts.tensor([[0.5, -0.5]]).named("x"), ts.zeros(1, 3).named("h0")
+    x, h = ts.tensor([[0.5, 0.25]]).named("x"), ts.zeros(1, 3).named("h0")
     w_x, w_h = (ts.nn.Parameter(np.full((n, 3), 0.1, "float32")).named(name) for n, name in ((2, "W_x"), (3, "W_h")))
     for t in range(2):
         with ts.scope(step=t):
             h = (x @ w_x + h @ w_h).tanh().named("h")
     loss = h.sum().named("loss")
     loss.backward(create_graph=True)
-    return ts.draw(loss, backward=True)
+    return ts.draw(loss, backward=True, title="Two steps of an RNN by hand, and their recorded backward")
 
 
 def from_scratch():
@@ -133,7 +142,7 @@ def from_scratch():
     h = ts.zeros(2, 8)
     for x_t in ts.zeros(100, 2, 4):
         h = (x_t @ w + h @ u).tanh()
-    return ts.draw(h.sum().named("loss"))
+    return ts.draw(h.sum().named("loss"), title="An RNN that names no step: its 100 steps were found")
 
 
 def names():
@@ -144,31 +153,34 @@ def names():
             self.embed, self.i2h, self.h2o = nn.Embedding(26, 4), nn.Linear(12, 8), nn.Linear(8, 3)
 
         def forward(self, letters):
-            h = ts.zeros(1, 8)
+            h = ts.zeros(2, 8)
             for letter in letters:
-                h = self.i2h(ts.concatenate([self.embed([letter]), h], 1)).tanh()
+                h = self.i2h(ts.concatenate([self.embed(letter), h], 1)).tanh()
             return self.h2o(h)
 
-    return ts.draw(nn.cross_entropy(Names()([0, 13, 13, 0]), [1]).named("loss"))
+    loss = nn.cross_entropy(Names()([[0, 20], [13, 21], [13, 8], [0, 4]]), [1, 2]).named("loss")
+    return ts.draw(loss, title="Which language is a name from? Its letters, one by one")
 
 
 def joined_input():
     """The shortest RNN: letter and state side by side, one weight."""
-    w, h = weight(12, 8, name="W"), ts.zeros(1, 8)
-    for x in ts.zeros(6, 1, 4):
-        h = (ts.concatenate([x, h], 1) @ w).tanh()
-    return ts.draw(h.sum().named("loss"))
+    w, h0 = weight(12, 8, name="W"), ts.zeros(1, 8, requires_grad=True).named("h0")
+    h = h0
+    for t, x in enumerate(ts.zeros(6, 1, 4)):
+        with ts.scope(step=t):
+            h = (ts.concatenate([x, h], 1) @ w).tanh().named("h")
+    return ts.draw(h.sum().named("loss"), title="The shortest RNN: input and state side by side, one weight")
 
 
 def characters():
     """min-char-rnn: look up, step, logits, and a loss at every step."""
     embed, w_h, w_y, b = weight(10, 8, name="W_xh"), weight(8, 8, name="W_hh"), weight(8, 10, name="W_hy"), weight(10)
-    h, loss = ts.zeros(1, 8).named("h0"), 0.0
-    for t, (x, y) in enumerate(zip([1, 2, 3, 3], [2, 3, 3, 4])):
+    h, losses = ts.zeros(2, 8).named("h0"), []
+    for t in range(4):
         with ts.scope(step=t):
-            h = (embed[[x]] + h @ w_h).tanh().named("h")
-            loss = (loss + nn.cross_entropy(h @ w_y + b.named("b_y"), [y])).named("loss")
-    return ts.draw(loss)
+            h = (embed[[t, t + 3]] + h @ w_h).tanh().named("h")
+            losses.append(nn.cross_entropy(h @ w_y + b.named("b_y"), [t + 1, t + 4]).named("loss of t"))
+    return ts.draw(sum(losses[1:], losses[0]).named("loss"), title="min-char-rnn: a loss at every step")
 
 
 def minimal_gated_unit():
@@ -184,7 +196,9 @@ def minimal_gated_unit():
             new = self.new(ts.concatenate([x, forget * h], -1)).tanh().named("new")
             return ((1.0 - forget) * h + forget * new).named("h")
 
-    return ts.draw(nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4))[0])
+    h0 = ts.zeros(2, 8, requires_grad=True).named("h0")
+    out, _ = nn.Recurrent(Cell(4, 8))(ts.zeros(3, 2, 4), h0)
+    return ts.draw(out.named("out"), title="A cell of one's own: the minimal gated unit")
 
 
 def chinese():
@@ -207,7 +221,7 @@ def leaky():
     for t, x in enumerate(ts.zeros(4, 2, 4)):
         with ts.scope(step=t):
             h = (0.9 * h + 0.1 * (x @ w + h @ u).tanh()).named("h")
-    return ts.draw(h)
+    return ts.draw(h, title="A leaky cell: 0.9 of the state stays, 0.1 is new")
 
 
 def words_of_characters():
@@ -215,7 +229,7 @@ def words_of_characters():
 
     class Reader(nn.Module):
         def __init__(self):
-            self.letters, self.words = nn.RNNCell(4, 6), nn.RNNCell(6, 8)
+            self.letters, self.words = nn.RNNCell(4, 6, bias=False), nn.RNNCell(6, 8, bias=False)
 
         def forward(self, sentence):
             state = ts.zeros(1, 8).named("h0")
@@ -228,30 +242,40 @@ def words_of_characters():
                     state = self.words(h, state)
             return state.named("sentence")
 
-    return ts.draw(Reader()(("to", "be", "or")))
+    return ts.draw(Reader()(("to", "be")), title="Words are read letter by letter, the sentence word by word")
 
 
 # ---------------------------------------------------------------------------------------------- windows and two loops
 
 
+def short_names(rnn):
+    """An RNN whose weights have names as in a formula, so that six steps go on a sheet."""
+    list(rnn.named_parameters())
+    rnn.weight_ih_l0.named("W"), rnn.weight_hh_l0.named("U")
+    return rnn
+
+
 def windows(count, steps):
     """Windows of truncated backpropagation: the state goes on, the gradient does not."""
-    layer = ts.truncated(ts.nn.RNN(4, 8))
+    layer = ts.truncated(short_names(nn.RNN(4, 8, bias=False)))
     outs = []
     for number in range(count):
         with ts.scope(window=number):
             outs.append(layer(ts.zeros(steps, 2, 4)))
-    return ts.draw(ts.concatenate(outs).named("out"))
+    title = f"Truncated backpropagation: {count} windows of {steps} steps, one state"
+    return ts.draw(ts.concatenate(outs).named("out"), title=title)
 
 
 def windows_by_hand():
     """Three windows of two steps; each has its loss."""
-    lstm, state, losses = nn.RNN(4, 8), None, []
-    for _ in range(3):
-        out, state = lstm(ts.zeros(2, 2, 4), state)
-        losses.append((out * out).mean())
+    rnn, state, losses = short_names(nn.RNN(4, 8, bias=False)), None, []
+    for number in range(3):
+        with ts.scope(window=number):
+            out, state = rnn(ts.zeros(2, 2, 4), state)
+            losses.append((out**2).mean().named("loss"))
         state = state.detach()
-    return ts.draw((losses[0] + losses[1] + losses[2]).named("loss"))
+    loss = ts.stack(losses).sum().named("loss")
+    return ts.draw(loss, title="Truncated backpropagation by hand: a loss for each window")
 
 
 def translation(view="unrolled"):
@@ -267,7 +291,8 @@ def translation(view="unrolled"):
             return self.head(self.decoder(self.target(written), thought)[0])
 
     logits = Translator()([[1], [2], [3]], [[0], [4]])
-    return ts.draw(nn.cross_entropy(logits, [[4], [1]]).named("loss"), view=view)
+    title = "Translation: an encoder reads, a decoder writes"
+    return ts.draw(nn.cross_entropy(logits, [[4], [1]]).named("loss"), view=view, title=title)
 
 
 def attention():
@@ -278,28 +303,29 @@ def attention():
             self.encoder, self.decoder, self.head = nn.RNN(4, 8), nn.RNNCell(12, 8), nn.Linear(8, 5)
 
         def forward(self, read, written):
-            out, h = self.encoder(read)
-            states, h, found = out.swapaxes(0, 1).named("states"), h[0], []
+            states = self.encoder(read)[0].named("states")
+            h, found = states[-1], []
             for t, x in enumerate(written):
                 with ts.scope(step=t):
-                    scores = (states @ h.expand_dims(-1)).named("scores")
-                    context = (scores.softmax(1) * states).sum(1).named("context")
+                    scores = (states * h).sum(2, keepdims=True).named("scores")
+                    context = (scores.softmax(0) * states).sum(0).named("context")
                     h = self.decoder(ts.concatenate([x, context], 1), h)
                     found.append(self.head(h).named("y"))
             return ts.stack(found).named("out")
 
-    return ts.draw(Attention()(ts.zeros(3, 1, 4), ts.zeros(2, 1, 4)))
+    title = "Attention: every step of the decoder looks at all states of the encoder"
+    return ts.draw(Attention()(ts.zeros(3, 1, 4), ts.zeros(2, 1, 4)), title=title)
 
 
 def attention_over_steps():
-    """Attention that is written state by state: a line from every step of the encoder to every step of the decoder."""
+    """Attention that is written state by state: every step of the decoder reads the state of every step before it."""
 
     class Attention(nn.Module):
         def __init__(self):
             self.encoder, self.decoder = nn.RNNCell(4, 8), nn.RNNCell(8, 8)
 
         def forward(self, read, steps):
-            h, states = ts.zeros(1, 8), []
+            h, states, found = ts.zeros(1, 8), [], []
             for t, x in enumerate(read):
                 with ts.scope(step=t):
                     h = self.encoder(x, h)
@@ -310,9 +336,10 @@ def attention_over_steps():
                     shares = ts.concatenate(scores, 1).softmax(1).named("shares").split(1, 1)
                     first, second, third = (share * state for share, state in zip(shares, states))
                     h = self.decoder((first + second + third).named("context"), h)
-            return h.named("out")
+                    found.append(h)
+            return ts.stack(found).named("out")
 
-    return ts.draw(Attention()(ts.zeros(3, 1, 4), 2))
+    return ts.draw(Attention()(ts.zeros(3, 1, 4), 2), title="Attention, state by state")
 
 
 def tied_weights():
@@ -320,7 +347,8 @@ def tied_weights():
     embed, rnn = nn.Embedding(10, 8), nn.RNN(8, 8)
     out, _ = rnn(embed([[1], [2], [3]]))
     embed.weight.named("embedding")
-    return ts.draw(nn.cross_entropy(out @ embed.weight.T, [[2], [3], [4]]).named("loss"))
+    loss = nn.cross_entropy(out @ embed.weight.T, [[2], [3], [4]]).named("loss")
+    return ts.draw(loss, title="Tied weights: the embedding is the output layer, too")
 
 
 # ------------------------------------------------------------------------------------------------- layers and numbers
@@ -331,19 +359,25 @@ def sequence(steps):
     return ts.tensor(np.cos(np.arange(steps * 8.0)).reshape(steps, 2, 4).astype("float32"))
 
 
-def layer(kind, steps=3, view="unrolled", lengths=None, **options):
+def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, **options):
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
     out = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)[0]
-    return ts.draw(out.named("out"), view=view)
+    return ts.draw(out.named("out"), view=view, steps=shown, title=f"{kind.upper()}{about}")
+
+
+def network(name, steps=3, shown=None):
+    """One of the networks of a demo."""
+    return ts.draw(draw_unrolled.NETWORKS[name](steps), steps=shown, title=NETWORKS[name])
 
 
 def backward_of(kind, steps=2):
     """A layer, and its recorded backward."""
     net = CELLS[kind](4, 8)
-    loss = net(sequence(steps))[0][-1].sum().named("loss")
+    state = net(sequence(steps))[1]
+    loss = (state[0] if kind == "lstm" else state).sum().named("loss")
     loss.backward(create_graph=True)
-    return ts.draw(loss, backward=True)
+    return ts.draw(loss, backward=True, title=f"{kind.upper()}, and its recorded backward")
 
 
 def gradient(name):
@@ -359,7 +393,8 @@ def itemised():
     ts.manual_seed(0)
     rnn = nn.RNN(4, 8).to("float64")
     loss = (rnn(ts.ones(6, 2, 4).to("float64"))[0][-1] ** 2).mean().named("loss")
-    return ts.draw(loss, show=ts.flow.itemize(loss, rnn.weight_hh_l0).nodes)
+    shares = ts.flow.itemize(loss, rnn.weight_hh_l0).nodes
+    return ts.draw(loss, show=shares, title="Which steps taught weight_hh_l0? The share of each in its gradient")
 
 
 def nan_path():
@@ -371,9 +406,25 @@ def nan_path():
                 with ts.scope(step=t):
                     h = (h @ w).exp().named("h")
     except RuntimeError as error:
-        return ts.draw(error.output, show=error.path)
+        return ts.draw(error.output, show=error.path, title="Where did the infinity come from? exp of exp of exp")
 
 
+both, rolled = ", read in both directions", ", rolled up: one step stands for all"
+padded = " over two sequences of 3 and 1 steps: a mask keeps the state of the one that has ended"
+NETWORKS = {
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "stacked": "RNN in two layers",
+    "bidirectional": f"RNN{both}",
+    "deep_bidirectional_lstm": f"LSTM in two layers{both}",
+    "one_to_one": "One to one: a vector in, a vector out",
+    "one_to_many": "One to many: what came out goes in again",
+    "many_to_one": "Many to one: an answer at the end",
+    "many_to_many_after_reading": "Many to many: read first, then write",
+    "many_to_many_in_step": "Many to many: an answer at every step",
+}
+LARGE = ("deep_bidirectional_lstm", "many_to_many_after_reading")  # on one sheet with two steps
 GALLERY = {
     "values": neuron,
     "micrograd": expression,
@@ -381,7 +432,7 @@ GALLERY = {
     "cross_entropy": cross_entropy,
     "mlp": mlp,
     "tree": tree,
-    **{f"tanh_{n}": lambda n=n: ts.draw(derivatives.derivatives(n)[1][n]) for n in (1, 2, 3)},
+    **{f"tanh_{n}": partial(derivative, n) for n in (1, 2, 3)},
     "backward": backwards,
     "found": from_scratch,
     "names": names,
@@ -398,18 +449,20 @@ GALLERY = {
     "attention": attention,
     "attention_over_steps": attention_over_steps,
     "tied_weights": tied_weights,
-    **{name: lambda make=make: ts.draw(make(3)) for name, make in draw_unrolled.NETWORKS.items()},
-    **{f"{kind}_2_layers": partial(layer, kind, num_layers=2) for kind in ("lstm", "gru")},  # of the RNN: stacked
-    **{f"{kind}_3_layers": partial(layer, kind, num_layers=3) for kind in CELLS},
-    **{f"{kind}_both": partial(layer, kind, bidirectional=True) for kind in ("lstm", "gru")},
-    **{f"{kind}_both_2_layers": partial(layer, kind, bidirectional=True, num_layers=2) for kind in ("rnn", "gru")},
-    **{f"{kind}_lengths": partial(layer, kind, lengths=[3, 1]) for kind in CELLS},
-    "dropout": partial(layer, "gru", num_layers=2, dropout=0.5),
-    "lstm_1000": lambda: ts.draw(draw_unrolled.NETWORKS["lstm"](1000)),
-    "lstm_100_both": partial(layer, "lstm", 100, bidirectional=True),
-    **{f"{kind}_rolled": partial(layer, kind, 100, "rolled") for kind in CELLS},
+    **{name: partial(network, name, 2 if name in LARGE else 3) for name in draw_unrolled.NETWORKS},
+    **{f"{kind}_2_layers": partial(layer, kind, " in two layers", num_layers=2) for kind in ("lstm", "gru")},
+    **{f"{kind}_3_layers": partial(layer, kind, " in three layers", num_layers=3) for kind in CELLS},
+    **{f"{kind}_both": partial(layer, kind, both, bidirectional=True) for kind in ("lstm", "gru")},
+    "rnn_both_2_layers": partial(layer, "rnn", f" in two layers{both}", 2, bidirectional=True, num_layers=2),
+    **{f"{kind}_lengths": partial(layer, kind, padded, lengths=[3, 1]) for kind in CELLS},
+    "dropout": partial(layer, "gru", " in two layers, dropout between them", num_layers=2, dropout=0.5),
+    "lstm_1000": partial(network, "lstm", 1000, (2, 1)),
+    "lstm_100_both": partial(layer, "lstm", both, 100, shown=(1, 1), bidirectional=True),
+    **{f"{kind}_rolled": partial(layer, kind, rolled, 100, "rolled") for kind in CELLS},
     "translation_rolled": partial(translation, "rolled"),
-    "lstm_rolled_layers": partial(layer, "lstm", 100, "rolled", num_layers=2, bidirectional=True),
+    "lstm_rolled_layers": partial(
+        layer, "lstm", f" in two layers{both}{rolled}", 100, "rolled", num_layers=2, bidirectional=True
+    ),
     "vanishing": partial(gradient, "vanishing"),
     "healthy": partial(gradient, "healthy"),
     "itemised": itemised,

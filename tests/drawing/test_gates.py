@@ -79,13 +79,16 @@ def test_a_state_that_nobody_named_is_a_state_and_a_sum_of_losses_is_none(steps,
     assert sum(item.symbol == "+" for item in states) == steps * residual
 
 
-@given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), form=st.sampled_from(["as it is", "[0]", "[-1]", "× 1"]))
+@given(
+    kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]),
+    form=st.sampled_from(["as it is", "[0]", "[-1]", "[-1:]", "× 1"]),
+)
 def test_the_way_of_a_thought_to_its_decoder_is_that_of_a_state(kinds, form):
     """From the last step of the encoder to the first of the decoder, whatever puts the state in another form."""
     reader, writer = (KINDS[kind].layer(2, 3, **KINDS[kind].options) for kind in kinds)
     out, thought = reader(ts.tensor(numbers(3, 1, 2)))
     hidden = thought[0] if isinstance(thought, tuple) else thought
-    forms = {"as it is": hidden, "[0]": hidden[0].reshape(1, 1, 3), "[-1]": out[-1].reshape(1, 1, 3)}
+    forms = {"as it is": hidden, "[0]": hidden[0].reshape(1, 1, 3), "[-1]": out[-1].reshape(1, 1, 3), "[-1:]": out[-1:]}
     hidden = forms.get(form, hidden * 1.0)
     view = draw(writer(ts.tensor(numbers(3, 1, 2)), (hidden, hidden) if kinds[1] == "lstm" else hidden)[0]).view
     into = {(edge.source, edge.target): edge.role for edge in view.edges if edge.role in ("data", "state")}
@@ -99,4 +102,4 @@ def test_the_way_of_a_thought_to_its_decoder_is_that_of_a_state(kinds, form):
         seen.add(id)
         way += [source for source in before if source not in seen and not source.startswith(first)]
     reached = any(id.startswith(view.loops[0][-1].id) for id in seen)
-    assert reached == (form in ("as it is", "[0]"))  # not through all outputs, nor through what computes
+    assert reached == (form in ("as it is", "[0]", "[-1]"))  # not through all outputs, nor through what computes

@@ -33,6 +33,18 @@ def check(output, exact=False, **options):
         if exact:
             assert all(nodes[items[e.edge.source].ordinal] is node.parents[e.edge.operand - 1] for e in edges)
         told = {(edge.edge.operand, edge.operand) for edge in edges}
+        formula, symbol = items[id].formula, items[id].symbol
+        if formula:  # says both by name
+            said = [name.removeprefix("old ") for name in formula.split(f" {symbol} ")]
+            assert told == {(1, 0), (2, 0)} and len(set(said)) == 2
+            for number, name in enumerate(said, 1):
+                read = (items[edge.edge.source] for edge in edges if edge.edge.operand == number)
+                assert name == "…" or any(name in (item.label.partition(" · ")[0], item.symbol) for item in read)
+            continue
+        weights = {edge.edge.operand for edge in edges if edge.edge.role == "weight"}
+        if symbol == "@" and weights == {2}:  # x @ W
+            assert told == {(1, 0), (2, 0)}
+            continue
         first, second = ([edge.points[-1][0] for edge in edges if edge.edge.operand == i] for i in (1, 2))
         assert told == {(1, 1), (2, 2)} or (told == {(1, 0), (2, 0)} and max(first) < min(second))
     return len(into)
@@ -109,7 +121,7 @@ def test_graphviz_draws_the_numbers(tmp_path):
 
 picks = {
     "0": 0, "−1": -1, "1:3": slice(1, 3), "::2": slice(None, None, 2), "…, 0": (..., 0), "None": None,
-    ":, 1": (slice(None), 1), "ids": [0, 2], "rows, ids": ([0, 1], [1, 0]), "mask": np.array([True, False, True]),
+    ":, 1": (slice(None), 1), "ids": [0, 2], "rows, targets": ([0, 1], [1, 0]), "mask": np.array([True, False, True]),
 }  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def test_a_gradient_of_one_element_keeps_its_sign_in_the_legend():
     w.grad = v.grad = None
     loss.backward(retain_graph=True)
     drawing = draw(loss, show="gradient")
-    assert "1 · 1 use · grad −3<" in drawing.svg and "2 · 1 use · |grad| 2.8<" in drawing.svg
+    assert "1 · grad −3<" in drawing.svg and "2 · |grad| 2.8<" in drawing.svg
     assert '"gradient": -3.0' in drawing.json
 
 

@@ -56,6 +56,7 @@ class Trail(dict[Node, int]):
 
     label = "the way to the first NaN or inf"  # what a picture calls the numbers
     ordered = True
+    end = ": first NaN or inf"  # what a picture says of the last one
 
 
 def trail_to(node: Node) -> Trail:

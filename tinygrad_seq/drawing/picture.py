@@ -134,13 +134,14 @@ def draw(
     backward: bool = False,
     layout: str = "time",
     find: bool = True,
+    title: str = "",
 ) -> Drawing:
     """Draw how a Tensor, or several, was made: time from left to right, ops from the bottom up.
 
     Every op stands in the cluster of its scope. `view="unrolled"`: of a long loop over time, the first a and the last b
     steps (`steps=(a, b)`) in full, and one box for the steps between where they were checked to be the same step again.
     None: (3, 1), or (1, 1) if that picture would be too wide to be read.
-    `view="rolled"`: one step for all that are the same, whose state leads back to it, "t−1". In both a step that
+    `view="rolled"`: one step for all that are the same, whose state leads back to it, "h, t−1". In both a step that
     differs is drawn. Steps are those that a scope names (`ts.scope(step=t)`), and those that are found: the same block
     of ops at least three times, each reading the one before; `find=False` takes named ones only. `depth=n`: what lies
     deeper than n scopes is folded into one item. `params`: "proxies" beside each use, counted in a legend, or "shared",
@@ -155,7 +156,7 @@ def draw(
 
     Drawing works before and after `backward`, and changes nothing. `layout="dot"`: `.dot` holds the same clusters and
     nodes without their positions and the legend, so that .png and .pdf files show Graphviz's own layout; `.svg` and
-    `.html` stay as they are.
+    `.html` stay as they are. `title`: what stands above the picture, and on its page.
 
     Raises RuntimeError for a Tensor that nothing was recorded for, TypeError or ValueError for another option.
 
@@ -186,6 +187,8 @@ def draw(
     if first < 0 or last < 0 or (depth or 0) < 0:
         raise ValueError(f"draw: steps and depth must not be negative, got {steps} and {depth}")
     flag("draw", backward=backward, find=find)
+    if not isinstance(title, str):
+        raise TypeError(f"draw: title must be a str, got {title!r:.60}")
     one_of("view", view, ("unrolled", "rolled"))
     one_of("params", params, ("proxies", "shared"))
     one_of("layout", layout, ("time", "dot"))
@@ -203,7 +206,8 @@ def draw(
 
     def drawn(counts: tuple[int, int]) -> Drawing:
         seen = build(
-            roots, counts, rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said
+            roots, counts, rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said,
+            title=title,
         )
         return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
 

@@ -81,26 +81,23 @@ class RecurrentLayers(Module):
         check_input(name, "x", x, self.cells[0][0].weight_ih)
         starts = self.first_states(state, x, batched)
         x, mask = without_padding(name, lengths, x)
-        steps = x.unstack()
         dropout = self.dropout if self.training else 0.0
         if dropout:
             warn_if_evaluating(self)
         finals: list[tuple[Tensor, ...]] = []
+        out: Any = x
         for layer, cells in enumerate(self.cells):
-            sides: list[list[Tensor]] = []
+            is_last = layer == self.num_layers - 1
+            sides: list[Any] = []
             for cell, direction in zip(cells, self.directions):
                 with scope(layer=layer, direction=direction):
-                    back = direction == "reverse"
+                    back, steps = direction == "reverse", out if isinstance(out, list) else out.unstack()
                     side, final = unroll(cell.unrolled(), steps, starts[len(finals)], reverse=back, mask=mask)
-                sides.append(side)
+                    sides.append(stack(side) if len(cells) > 1 else side)
                 finals.append(parts_of(final))
-            is_last = layer == self.num_layers - 1
-            if len(sides) == 1 and not dropout and not is_last:
-                steps = sides[0]
-                continue
-            out = stack(sides[0]) if len(sides) == 1 else concatenate([stack(side) for side in sides], -1)
-            if not is_last:
-                steps = (dropped(out, dropout) if dropout else out).unstack()
+            out = concatenate(sides, -1) if len(sides) > 1 else stack(sides[0]) if is_last or dropout else sides[0]
+            if dropout and not is_last:
+                out = dropped(out, dropout)
         last = tuple(stack(parts) for parts in zip(*finals))
         if mask is not None:
             out = mask.zero_padding(out)

@@ -17,17 +17,19 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     """Return the edges, those that say something with where they say it: the first free place. Where there is none, a
     delay says it all the same; a cut is only marked.
     """
-    saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role in ("cut", "delay")}
+    saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role == "cut" or placed.edge.label}
     if not saying:
         return edges
     boxes = [(at.x - at.width / 2, at.y - at.height / 2, at.x + at.width / 2, at.y + at.height / 2) for at in items]
     titles = ((at.left + 14, at.top + 8, width(at.cluster.label, 12)) for at in clusters)
-    taken = Obstacles([*boxes, *((left, top, left + wide, top + 16) for left, top, wide in titles)])
+    sides = ((x - 1, at.top, x + 1, at.bottom) for at in clusters for x in (at.left, at.right))
+    taken = Obstacles([*boxes, *sides, *((left, top, left + wide, top + 16) for left, top, wide in titles)])
     said: list[Rectangle] = []
     for i, placed in saying.items():
         is_cut = placed.edge.role == "cut"
-        text = "detach" if is_cut else placed.edge.label or "t−1"
-        places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(placed.points)]
+        way = placed.points if is_cut or placed.edge.role == "delay" else placed.points[-2:]  # where it comes in
+        text = "detach" if is_cut else placed.edge.label
+        places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(way)]
         free = (at for at in places if taken.is_clear(*at[1]) and Obstacles(said[-recent:]).is_clear(*at[1]))
         found = next(free, None)
         mark, box = found or places[0]

@@ -28,7 +28,6 @@ class PlacedItem:
     width: float
     height: float
     words: list[Word]
-    symbol: str = ""  # of the op, in small letters on one line with the words
     is_round: bool = False  # a circle with a symbol in it
     x: float = 0.0
     y: float = 0.0

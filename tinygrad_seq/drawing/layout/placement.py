@@ -28,13 +28,15 @@ from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
-beside_op = ("initial", "constant", "saved", "weight")  # roles of leaves that stand beside the op that reads them
+beside_op = ("initial", "constant", "saved", "gradient", "weight", "passing")  # what stands beside its op
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
+over_time = ("stack", "unstack")  # as wide as the steps that they join or part
 
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
 Edges = dict[Link, BoxEdge]
+Bars = dict[ItemKey, float]  # items that are as wide as the steps that they join or part, and their middle
 
 
 def lay_out_templates(tree: Tree) -> TemplateLayout:
@@ -61,11 +63,12 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     lane = lane_of(template, reads, beside) if template.kind == "card" else []
     on_lane = {(key, 1) for key in lane[:-1]} | {(key, -1) for key in lane[1:]}
     beside = grouped((side, leaf) for side, found in beside.items() if side not in on_lane for leaf in found)
-    boxes = boxes_of(template, parts, reads, beside, lane)
+    bars = bars_of(template, parts)
+    boxes = boxes_of(template, parts, reads, beside, lane, bars)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
-    edges = edges_of(template, parts, boxes | held)
+    edges = edges_of(template, parts, boxes | held, bars)
     ranks = ranks_of(template, boxes, edges, lane)
-    xy, dummies = sugiyama.arrange(list(boxes.values()), edges.values(), ranks)
+    xy, dummies = sugiyama.arrange(list(boxes.values()), edges.values(), ranks, grads_in(template, boxes))
     at = {end: (xy[box][0] - anchor(end, parts), xy[box][1]) for end, box in boxes.items()}
     bends = {
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
@@ -79,19 +82,19 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
 
 def leaves_beside(template: Template) -> Beside:
     """Return the leaves beside the op that reads them: a first state, or a first operand, on its left. What several ops
-    read stands below them, but for a first state, which stands beside the first.
+    read stands below them.
     """
     roles = {key: sized.item.role for key, sized in template.items.items()}
     readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
     for start, end in template.links:
-        if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in leaves:
-            side = -1 if start.item in template.left else 1
+        if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in (*leaves, "passing"):
+            is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
+            side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))
     between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
-    alone = {leaf for leaf, (op, _) in found.items() if readers[leaf] == 1 or roles[leaf] == "initial"}
-    alone -= {leaf for leaf, (op, side) in found.items() if op in between and side > 0}
-    return grouped((side, leaf) for leaf, side in found.items() if leaf in alone)
+    alone = [leaf for leaf, (op, side) in found.items() if readers[leaf] == 1 and (side < 0 or op not in between)]
+    return grouped((found[leaf], leaf) for leaf in alone)
 
 
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
@@ -126,7 +129,30 @@ def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
     return found[0] if found else []
 
 
-def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lane: list[ItemKey]) -> dict[End, Box]:
+def bars_of(template: Template, parts: Parts) -> Bars:
+    """Return what joins or parts several steps, which is widened to reach over all of them: lines rise straight."""
+    columns = grouped(
+        ((end.item, other.part), parts[other.part].at[other.inside][0] - anchor(other, parts))
+        for link in template.links
+        for end, other in (link, link[::-1])
+        if end.item
+        and other.part
+        and parts[other.part].box.gutters
+        and template.items[end.item].item.symbol in over_time
+    )
+    found: Bars = {}
+    reach = {key: (min(xs) - 30, max(xs) + 30) for (key, _), xs in columns.items() if key and max(xs) - min(xs) > 60}
+    for key, (left, right) in reach.items():
+        alike = [reach[other] for other in reach if other[0] == key[0]]
+        if sum(a < right and left < b for a, b in alike) == 1:  # lines to one would run around the other
+            found[key] = (left + right) / 2
+            template.items[key] = replace(template.items[key], width=right - left)
+    return found
+
+
+def boxes_of(
+    template: Template, parts: Parts, reads: Reads, beside: Beside, lane: list[ItemKey], bars: Bars
+) -> dict[End, Box]:
     """Return a box for each item, part and port, in order of creation. That of an op holds the leaves beside it."""
     ages = template.ages | {  # of what stands for several ops: right after what it reads
         End(key): max((template.ages[End(other)] + 0.5 for other in reads[key]), default=-1.0)
@@ -135,13 +161,12 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
     }
     newest = max((template.ages[End(key)] for key in template.items), default=0.0)
     held = {leaf for side in beside.values() for leaf in side}
-    order = order_of_joined(template, reads)
     boxes: dict[End, Box] = {}
     for key, sized in template.items.items():
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
-            group = 1.0 if "out" in step_edges else -1.0 if before or "in" in step_edges else order.get(key, 0.0)
+            group = 1.0 if "out" in step_edges else -1.0 if before or "in" in step_edges else 0.0
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
@@ -149,7 +174,7 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in (*leaves, "passing")
-            boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf)
+            boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
         x = anchor(End(part=part), parts)
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
@@ -157,17 +182,6 @@ def boxes_of(template: Template, parts: Parts, reads: Reads, beside: Beside, lan
     boxes |= {end: Box(2, 2, port=1 if end.side == "top" else -1) for end in ports}
     ages |= {end: inf * boxes[end].port for end in ports} | ages_before_parts(template, ages)
     return dict(sorted(boxes.items(), key=lambda entry: ages[entry[0]]))
-
-
-def order_of_joined(template: Template, reads: Reads) -> dict[ItemKey, float]:
-    """Return where in their row results stand that one op joins, -1/2 to 1/2: forward, then reverse."""
-    read = Counter(start.item for start, _ in template.links)
-    found: dict[ItemKey, float] = {}
-    for key, joined in reads.items():
-        own = all(read[other] == 1 and template.items[other].item.role not in leaves for other in joined)
-        if key and template.items[key].item.symbol == "concat" and own and len(joined) > 1:
-            found |= {other: i / (len(joined) - 1) - 0.5 for i, other in enumerate(joined)}
-    return found
 
 
 def ages_before_parts(template: Template, ages: dict[End, float]) -> dict[End, float]:
@@ -193,14 +207,16 @@ def anchor(end: End, parts: Parts) -> float:
     return 0.0 if end.part is None or parts[end.part].box.gutters else parts[end.part].middle
 
 
-def edges_of(template: Template, parts: Parts, boxes: dict[End, Box]) -> Edges:
+def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars) -> Edges:
     """Return the links between different boxes, with how far from the anchors they meet them."""
-    ends = {}
-    for end in (end for link in template.links for end in link):
-        x = parts[end.part].at[end.inside][0] - anchor(end, parts) if end.part else 0.0
-        ends[end] = (boxes[whole(end)], x)
-    edges = {(start, end): (ends[start], ends[end]) for start, end in template.links}
-    return {link: (source, target) for link, (source, target) in edges.items() if source[0] is not target[0]}
+
+    def meets(end: End, other: End) -> float:
+        if end.part:
+            return parts[end.part].at[end.inside][0] - anchor(end, parts)
+        return meets(other, end) - bars[end.item] if end.item in bars and other.part else 0.0
+
+    found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a))) for a, b in template.links}
+    return {link: (source, target) for link, (source, target) in found.items() if source[0] is not target[0]}
 
 
 def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> sugiyama.Ranks:
@@ -210,7 +226,7 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     ranks = sugiyama.assign_ranks(ordered, upward)
     if template.kind == "top" and not template.parts:
         return sugiyama.as_tree(ranks, upward)
-    grads = [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
+    grads = grads_in(template, boxes)
     if lane:
         others = [box for box in ordered if box not in grads]
         raised = sugiyama.raise_lane(ranks, others, list(edges.values()), [boxes[End(key)] for key in lane])
@@ -218,6 +234,11 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
         if all(raised[source] < raised[target] for source, target in rising if target in others):
             ranks = raised
     return sugiyama.raise_above_older(ranks, ordered, grads)
+
+
+def grads_in(template: Template, boxes: dict[End, Box]) -> list[Box]:
+    """Return the recorded backward of what is in a cluster: it stands above that."""
+    return [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
 
 
 def positions_beside(template: Template, beside: Beside, at: dict[End, XY]) -> dict[End, XY]:
@@ -234,19 +255,24 @@ def positions_beside(template: Template, beside: Beside, at: dict[End, XY]) -> d
 
 
 def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends) -> dict[Link, float]:
-    """Return how far from its middle each link enters an item: those from below side by side."""
+    """Return how far from its middle each link enters an item: those from below side by side; and by the link turned
+    round, how far from the middle it leaves one that is over time.
+    """
     offsets: dict[Link, float] = {}
     rising: dict[ItemKey, list[tuple[float, Link]]] = defaultdict(list)
-    for link, ((source, leaving), (target, _)) in edges.items():
+    for link, ((source, leaving), (target, entering)) in edges.items():
         (x, y), (to_x, to_y), item = xy[source], xy[target], link[1].item
-        if item and y < to_y:
+        offsets[link[::-1]] = 0.0 if link[0].part else leaving
+        if item and entering:
+            offsets[link] = entering
+        elif item and y < to_y:
             offsets[link] = min(max(x - to_x, -6.0), 6.0)
         elif item and y > to_y:
             rising[item].append((bends[link][-1][0] if bends[link] else x + leaving, link))
-    for item, entering in rising.items():
-        step = min(8.0, (template.items[item].width - 6) / len(entering))
-        for number, (_, link) in enumerate(sorted(entering, key=lambda entry: entry[0])):
-            offsets[link] = (number - (len(entering) - 1) / 2) * step
+    for item, entered in rising.items():
+        step = min(8.0, (template.items[item].width - 6) / len(entered))
+        for number, (_, link) in enumerate(sorted(entered, key=lambda entry: entry[0])):
+            offsets[link] = (number - (len(entered) - 1) / 2) * step
     return offsets
 
 
@@ -260,4 +286,5 @@ def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
     above = max(box.above - y for _, y, box in solid) + (header if label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
-    return Box(left, right, above, below, gutters=max((box.gutters for _, _, box in solid), key=len))
+    gutters = max((box.gutters for _, _, box in solid), key=len)
+    return Box(left, right, above, below, gutters=gutters[-1:] if any(box.middle for *_, box in solid) else gutters)

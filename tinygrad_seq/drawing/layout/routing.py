@@ -4,7 +4,7 @@ The route of an edge is a list of points that it passes, each vertically ("v") o
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -12,7 +12,7 @@ from math import copysign, inf, sqrt
 
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
-from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, Point
+from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
@@ -39,7 +39,8 @@ def laid_out(view: View) -> Layout:
             chain, key = tree.homes[item.id]
             layout, x, y = spots[chain[-1]]
             by, down = layout.at[End(key)]
-            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down))
+            width = layout.template.items[key].width  # the same in every step, whatever stands on it
+            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down, width=width))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
@@ -74,29 +75,45 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
             points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
-    return numbered(side_by_side(found))
+    return numbered(spread(found), tree.sizes)
 
 
-def side_by_side(edges: list[PlacedEdge]) -> list[PlacedEdge]:
-    """Return the edges with those that run the same way, as in x × x, beside each other."""
-    alike: Counter[tuple[Point, ...]] = Counter(tuple(placed.points) for placed in edges)
-    seen: Counter[tuple[Point, ...]] = Counter()
-    found = []
-    for placed in edges:
-        way = tuple(placed.points)
-        aside, seen[way] = apart * (seen[way] - (alike[way] - 1) / 2), seen[way] + 1
-        points: list[Point] = [(x + aside, y, to) if to == "v" else (x, y + aside, to) for x, y, to in way]
-        found.append(replace(placed, points=points) if aside else placed)
+def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
+    """Return the edges with those that come in at one place beside each other, in the order of where they come from:
+    their last straight piece, or all of those that run the same way, as in x × x.
+    """
+    alike = Counter(tuple(placed.points) for placed in edges)
+    tips = [placed.points[-1] for placed in edges]
+    near = ((placed.edge.target, round(x / 5), round(y / 5), way) for placed, (x, y, way) in zip(edges, tips))
+    found = list(edges)
+    for (*_, way), numbers in grouped(zip(near, range(len(edges)))).items():
+        axis, bent = int(way == "h"), {}  # by edge, how many points its bent part has
+        for i in numbers if len(numbers) > 1 else ():
+            points = edges[i].points
+            turns = [k for k, p in enumerate(points) if abs(p[:2][axis] - tips[i][:2][axis]) > 1]
+            bent[i] = 0 if alike[tuple(points)] > 1 else max([0, *turns]) + 1
+        for place, i in enumerate(sorted(bent, key=lambda i: edges[i].points[max(bent[i] - 1, 0)][axis])):
+            by, points = apart * (place - (len(bent) - 1) / 2), edges[i].points
+            moved: list[Point] = [
+                (x, y + by, to) if (to if bent[i] == 0 else way) == "h" else (x + by, y, to)
+                for x, y, to in points[bent[i] :]
+            ]
+            found[i] = replace(edges[i], points=[*points[: bent[i]], *moved])
     return found
 
 
-def numbered(edges: list[PlacedEdge]) -> list[PlacedEdge]:
-    """Return the edges with a number on both operands of an op, unless the first comes in on the left of the second."""
+def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[PlacedEdge]:
+    """Return the edges with a number on both operands of an op, unless the first comes in on the left of the second, or
+    the op says its operands.
+    """
     firsts, seconds = (
         grouped((placed.edge.target, placed.points[-1][0]) for placed in edges if placed.edge.operand == operand)
         for operand in (1, 2)
     )
-    unclear = {target for target, first in firsts.items() if max(first) > min(seconds[target], default=inf) - 3}
+    weights = [{p.edge.target for p in edges if p.edge.operand == n and p.edge.role == "weight"} for n in (1, 2)]
+    usual = {target for target in weights[1] - weights[0] if sizes[target].item.symbol == "@"}  # x @ W
+    both = {target: first for target, first in firsts.items() if not (target in usual or sizes[target].item.formula)}
+    unclear = {target for target, first in both.items() if max(first) > min(seconds[target], default=inf) - 3}
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 
@@ -113,6 +130,8 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls
     if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below
         level = obstacles(layout, True).leaving((x, max(first[1], y), way), 1.0)[1] + 8
         return rounded([first[:2], (first[0], level), (x, level), (x, y)])
+    if first[2] == "v":
+        first = (first[0] + layout.x_offsets.get((end, start), 0.0), *first[1:])
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset

@@ -31,6 +31,7 @@ class Box:
     port: int = 0  # in the border: -1 at the bottom, 1 at the top
     leaf: bool = False  # stands right below its reader and raises nothing
     dummy: bool = False
+    middle: float | None = None  # of what reaches over columns: the x where it stands
 
 
 BoxEnd = tuple[Box, float]  # and how far from its anchor an edge meets it
@@ -113,7 +114,7 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
 
 
 def arrange(
-    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks
+    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box] = ()
 ) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
     """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up."""
     heights = {ranks[box]: (box.above, box.below) for box in boxes if box.gutters}
@@ -140,6 +141,11 @@ def arrange(
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
     rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
     x = assign_x(rows, up, down)
+    for roof in roofs:  # what is below stands below its middle, not below the lines that pass it
+        below = [box for box in x if ranks[box] < ranks[roof]]
+        ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
+        by = x[roof] + (roof.right - roof.left - min(ends) - max(ends)) / 2
+        x |= {box: x[box] + by for box in below}
     y = assign_y(rows, up, x)
     return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
 
@@ -208,6 +214,8 @@ def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Bo
             sides = both if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
             near = {box: [entry for side in sides for entry in side[box]] for box in row}
             x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, down, x))
+    for row, near in zip((*rows[:1], *rows[-1:]), (up, down)):  # ports: right below and above what they lead to
+        x.update(settled({box: near[box] for box in row}, x) if all(box.port for box in row) else {})
     return x
 
 
@@ -217,7 +225,7 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
     spaces = [a.right + b.left + (4 if a.dummy or b.dummy else space) for a, b in pairwise(near)]
     offsets = list(accumulate(spaces, initial=0.0))
     for box, offset in zip(near, offsets):
-        wish, weight = x[box], 0.01
+        wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)
         for other, at, to in near[box]:
             heavy = 4.0 if box.dummy and other.dummy else 2.0 if box.dummy or other.dummy else 1.0
             wish, weight = (wish * weight + (x[other] + to - at) * heavy) / (weight + heavy), weight + heavy

@@ -97,7 +97,7 @@ def summary(view: View) -> tuple[str, str]:
     ops = [item for cluster in within(view.top) for item in cluster.items if item.role not in no_ops]
     outputs = [shortened(item.label) for item in ops if item.role == "output" and item.label]
     count = f"{len(ops):,} op{'s' * (len(ops) != 1)}"
-    return f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph", count
+    return view.title or (f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph"), count
 
 
 def data(view: View, details: Details) -> dict[str, Any]:

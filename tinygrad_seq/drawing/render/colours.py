@@ -2,7 +2,7 @@
 
 from math import isfinite, log10
 
-from tinygrad_seq.drawing.view.model import Scale
+from tinygrad_seq.drawing.view.model import Item, Scale
 
 ink = "#1F2933"
 quiet = "#5C6770"
@@ -14,6 +14,7 @@ ground = "#FCFCFD"
 frame = "#E3E7EB"
 state = "#26789B"
 gradient = "#A9652A"
+cut = "#B3207A"
 
 fills = {
     "op": paper,
@@ -25,8 +26,10 @@ fills = {
     "input": "#CC4419",
     "constant": "#E8EBEE",
     "saved": "#F3EADF",
+    "gradient": gradient,
     "output": ink,
     "middle": paper,
+    "pale": paper,
 }
 texts = {
     "gate": "#3B2F0B",
@@ -38,11 +41,13 @@ texts = {
     "weight": "#FFFFFF",
     "constant": "#5C6770",
     "saved": "#7A4A1B",
+    "gradient": "#FFFFFF",
     "middle": "#5C6770",
+    "pale": quiet,
 }
-edges = {"state": state, "delay": state, "gradient": gradient}  # by role; others are lines
+edges = {"state": state, "delay": state, "gradient": gradient, "cut": cut}  # by role; others are lines
 weights = (  # white words stand out on each
-    "#0F7F76", "#8552C8", "#B5447F", "#567719", "#3A69C0", "#9C5D22", "#6B7280", "#0B5F58",
+    "#0F7F76", "#8552C8", "#B5447F", "#567719", "#3A69C0", "#9C5D22", "#C2185B", "#0B5F58",
     "#6F3490", "#963249", "#084890", "#604800", "#584860", "#006000", "#885890", "#686048",
     "#883800", "#A06068", "#5048B0", "#903078", "#787850", "#106088", "#585890", "#805060",
 )  # fmt: skip
@@ -64,14 +69,14 @@ dark = {  # what is another colour on a dark page
     "#7A4A1B": "#EBCBA6",
 }
 raised = "#323D48"  # an op there, which is as white as paper on a light page
-dark_edges = {"state": "#62BCE6", "delay": "#62BCE6", "gradient": "#E3A66B"}  # brighter than the boxes of that colour
+dark_edges = {"state": "#62BCE6", "delay": "#62BCE6", "gradient": "#E3A66B", "cut": "#F07CC4"}  # brighter than boxes
 
 
 def of_role(role: str, row: int = -1) -> tuple[str, str]:
     """The colour of a shape, and of the text on it. After the last colour of weights they come again."""
-    if role == "gradient":
-        return gradient, paper
-    return weights[row % len(weights)] if role == "weight" else fills[role], texts.get(role, ink)
+    if role == "cut":
+        return cut, paper
+    return weights[row % len(weights)] if row >= 0 else fills.get(role, ink), texts.get(role, ink)
 
 
 cold_to_hot = ("#2F77BF", "#6372C4", "#8E66B0", "#D24E66", "#D6432A")  # as bright on a dark page as on a light one
@@ -94,6 +99,11 @@ def heat(value: float | None, scale: Scale | None) -> tuple[str, float]:
     share = (log10(abs(value)) - log10(scale.low)) / (log10(scale.high) - log10(scale.low))
     share = min(max(share, 0.0), 1.0)
     return tint(share), round(0.6 + 4.4 * share, 2)
+
+
+def pale(item: Item, scale: Scale | None) -> bool:
+    """Tell whether an item steps back behind those whose numbers are shown."""
+    return scale is not None and scale.low is not None and item.value is None and item.role != "middle"
 
 
 def tint(share: float) -> str:

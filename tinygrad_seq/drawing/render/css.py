@@ -26,9 +26,11 @@ def sheet() -> str:
     for role, colour in palette.edges.items():
         light |= {f".edge.{role} .line": f"stroke:{colour};stroke-width:1.9", f".edge.{role} .head": f"fill:{colour}"}
     light |= {
-        ".pill.gradient rect": f"fill:{palette.gradient}",
-        ".pill.gradient text": f"fill:{palette.paper}",
-        ".edge.cut .line": "stroke-dasharray:6 4",
+        ".pill.cut rect": f"fill:{palette.cut}",
+        ".pill.cut text": f"fill:{palette.paper}",
+        ".edge.cut .mark": f"stroke:{palette.cut}",
+        ".edge.cut text": f"fill:{palette.cut}",
+        ".edge.cut .line": f"stroke:{palette.cut};stroke-width:1.9;stroke-dasharray:6 4",
     }
     for role, fill in palette.fills.items():
         stroke = palette.quiet if fill == palette.paper else fill
@@ -37,9 +39,12 @@ def sheet() -> str:
             light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
     light |= {f".w{row} rect": f"fill:{fill}" for row, fill in enumerate(palette.weights)}
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
+    light[".node.shown text"] = f"fill:{palette.paper}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     for role, colour in palette.dark_edges.items():
         dark |= {f".edge.{role} .line": f"stroke:{colour}", f".edge.{role} .head": f"fill:{colour}"}
+    bright = palette.dark_edges["cut"]
+    dark |= {".edge.cut .mark": f"stroke:{bright}", ".edge.cut text": f"fill:{bright}"}
     for role in ("op", "named"):
         dark[f".node.{role} rect,.pill.{role} rect"] = f"fill:{palette.raised};stroke:{palette.dark[palette.line]}"
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"

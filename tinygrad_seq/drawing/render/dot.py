@@ -117,7 +117,7 @@ def cluster_style(place: PlacedCluster) -> Attributes:
 def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     """Return how an item looks, and where it stands."""
     item, round = place.item, place.width == place.height
-    fill, ink = palette.of_role(item.role, item.colour)
+    fill, ink = palette.of_role("pale") if palette.pale(item, scale) else palette.of_role(item.role, item.colour)
     style = {
         "width": f"{place.width / 72:.4f}", "height": f"{place.height / 72:.4f}", "tooltip": text(item.tooltip),
         "fillcolor": fill, "fontcolor": ink, "color": palette.quiet if fill == palette.paper else fill,
@@ -126,23 +126,18 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     }  # fmt: skip
     if item.role == "middle":
         style |= {"shape": "plaintext", "style": "solid"}
-    colour, thick = palette.heat(item.value, scale)
-    if colour:
-        style |= {"color": colour, "penwidth": f"{1 + thick / 2:g}"}
-    return style
+    colour, _ = palette.heat(item.value, scale)
+    return style | ({"color": colour, "fillcolor": colour, "fontcolor": palette.paper} if colour else {})
 
 
 def label(place: PlacedItem) -> str:
-    """Return the words on an item: its symbol small before its label, or else its lines.
+    """Return the words on an item, line by line.
 
     Words stand at the foot of their row, so a row is as high as the next base line is below its own; the last is as
     high as the one before it.
     """
-    words, feet = place.words, [foot for _, _, foot in place.words]
-    if place.symbol:
-        return table([(sized(place.symbol, 9) + sized("\xa0" + " ".join(word for word, _, _ in words), 12), 16)])
-    heights = [after - foot for foot, after in pairwise(feet)]
-    rows = zip(words, [*heights, *(heights[-1:] or [0])])
+    heights = [after - foot for (_, _, foot), (_, _, after) in pairwise(place.words)]
+    rows = zip(place.words, [*heights, *(heights[-1:] or [0])])
     return table((sized(word, points), height) for (word, points, _), height in rows)
 
 
@@ -156,10 +151,11 @@ def edge_style(drawn: Stroke) -> Attributes:
     }  # fmt: skip
     if drawn.operand:
         style |= {"headlabel": drawn.operand, "labelfontsize": "9", "head_lp": at(drawn.beside[0], drawn.beside[1] - 3)}
-    if edge.role == "delay":
-        style |= {"label": text(edge.label or "t−1"), "lp": at(x, y - 9)}
+    if edge.label:
+        style |= {"label": text(edge.label), "lp": at(x, y - 9)}
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
+        style["fontcolor"] = palette.cut
         beside = at(x + 10 + width("detach", 9) / 2, y) if drawn.steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
         style |= {} if drawn.is_silent else {"xlabel": table([(sized("detach", 9), 0)]), "xlp": beside}

@@ -76,17 +76,14 @@ def item_text(placed: PlacedItem, scale: Scale | None) -> str:
     """Return an item: its shape, and the words on it."""
     item, x, y, wide, high, text = placed.item, placed.x, placed.y, placed.width, placed.height, placed.words
     style = ' style="fill:none;stroke:none"' if item.role == "middle" else ""
-    colour, thick = palette.heat(item.value, scale)
+    colour, _ = palette.heat(item.value, scale)
+    role = f"weight w{item.colour % len(palette.weights)}" if item.colour >= 0 else escape(item.role)
     if colour:
-        style = f' style="stroke:{colour};stroke-width:{short(1 + thick / 2)}"'
-    role = f"weight w{item.colour % len(palette.weights)}" if item.role == "weight" else escape(item.role)
+        style, role = f' style="fill:{colour};stroke:{colour}"', f"{role} shown"
+    elif palette.pale(item, scale):
+        role += " pale"
     body = rectangle(x, y, wide, high, high / 2 if high < 30 else 10, style)
-    if placed.symbol:
-        body += f'<text x="{short(x)}" y="{short(y + 4)}" font-size="12" text-anchor="middle">'
-        line = escape(" ".join(word for word, _, _ in text))
-        body += f'<tspan font-size="9">{escape(placed.symbol)}</tspan> {line}</text>'
-    else:
-        body += "".join(words(x, y + down, word, size) for word, size, down in text)
+    body += "".join(words(x, y + down, word, size) for word, size, down in text)
     return f'<g class="node {role}" id="{escape(item.id)}"><title>{escape(item.tooltip)}</title>{body}</g>'
 
 
@@ -112,13 +109,11 @@ def mark(drawn: Stroke) -> str:
     """Return what an edge says: which operand it is, how late a delay is, or that it is cut."""
     edge, (x, y) = drawn.edge, drawn.mark
     order = words(*drawn.beside, drawn.operand, 9, "quiet") if drawn.operand else ""
-    if edge.role == "delay":
-        return order + words(x, y - 5, edge.label or "t−1", 11, "quiet")
     if edge.role != "cut":
-        return order
+        return order + (words(x, y - 5, edge.label, 11, "quiet") if edge.label else "")
     hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
     place: tuple[float, float, str] = (x + 10, y + 3, "start") if drawn.steep else (x, y - 11, "middle")
-    word = "" if drawn.is_silent else words(*place[:2], "detach", 9, "quiet", place[2])
+    word = "" if drawn.is_silent else words(*place[:2], "detach", 9, "", place[2])
     return f'{order}<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>{word}'
 
 

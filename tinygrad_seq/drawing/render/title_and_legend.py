@@ -7,11 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from math import ceil, floor, log10, prod
+from itertools import accumulate, compress
+from math import ceil, floor, isfinite, log10, prod
 
 from tinygrad_seq.drawing.layout.text_size import width
-from tinygrad_seq.drawing.render.colours import odd, of_role, tint, weights
+from tinygrad_seq.drawing.render.colours import card, odd, of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Cluster, LegendRow, Scale, View, within
 
@@ -21,6 +21,7 @@ rim = 30.0  # of paper around everything
 roles = {
     "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
     "output": "output", "gradient": "gradient", "saved": "saved by the forward",
+    "cut": "detached: no gradient goes back", "passing": "passes through",
 }  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part]
     title = list(place_title(titles(view, sequences), left, top - 26, limit))
     legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 260)))
     if view.scale is not None:
-        legend += place_colour_bar(view.scale, left + limit, bottom + 34)
+        legend += place_colour_bar(view, view.scale, left + limit, bottom + 34)
     lefts, tops, rights, bottoms = zip(box, *(around for _, around in title + legend))
     corners = min(lefts), min(tops), max(rights), max(bottoms)
     return [part for part, _ in title], [part for part, _ in legend], corners
@@ -76,9 +77,11 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
     places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
-    modules = dict.fromkeys(re.sub(r" \(\d+\)$", "", place.label) for place in places if place.key == "module")
+    labels = (place.label for place in places if place.key == "module")
+    modules = dict.fromkeys(re.sub(r"( \(\d+\))?( · .*)?$", "", label, count=1) for label in labels)
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
-    rolled = any(edge.role == "delay" for edge in view.edges)
+    roles_of_edges = {edge.role for edge in view.edges}
+    rolled = "delay" in roles_of_edges
     cards = {cluster.id for loop in view.loops for cluster in loop}
     inner = [loop for loop in view.loops if any(path in cards for path in places_around(loop))]
     outer = [loop for loop in view.loops if loop not in inner]
@@ -87,22 +90,26 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     if inner:
         each = sorted({length(loop) for loop in inner})
         count += f" of {' to '.join(map(str, dict.fromkeys((each[0], each[-1]))))} each"
-    if len(steps) > 1 and (len(steps) > 4 or any(edge.role == "cut" for edge in view.edges)):
+    if len(steps) > 1 and (len(steps) > 4 or "cut" in roles_of_edges):
         count = f"{sum(steps)} steps in {len(steps)} windows"
-    alike = "" if any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop) else "identical "
-    gradients = any(edge.role == "gradient" for edge in view.edges)
-    title = [
+    unlike = view.scale is not None or any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop)
+    shares = any(item.role == "output" and item.colour >= 0 for place in within(view.top) for item in place.items)
+    words = [
         shortened(" → ".join(modules), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
     ]
+    title = ", ".join(filter(None, words))
     below = [
+        words[1] if view.title else "",
+        "t begins anew in each window" if "windows" in count else "",
         "one step, and what it hands to the next" if rolled else "",
         f"{len(layers)} layers" if len(layers) > 1 else "",
-        f"{hidden} {alike}steps left out" if hidden else "",
+        f"{hidden} {'' if unlike else 'identical '}steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
-        "brown: the recorded backward, from right to left" if steps and gradients else "",
+        "brown: the recorded backward, from right to left" if steps and "gradient" in roles_of_edges else "",
+        "∂ of a weight: the share of a step, which all add up" if shares else "",
     ]
-    return ", ".join(filter(None, title)), " · ".join(filter(None, below))
+    return view.title or title, " · ".join(filter(None, below))
 
 
 def places_around(loop: Sequence[Cluster]) -> list[str]:
@@ -131,11 +138,13 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
-    grads = {edge.role for edge in view.edges if edge.role == "gradient"}
-    shown = {item.role for cluster in within(view.top) for item in cluster.items} | grads
+    shown = {edge.role for edge in view.edges if edge.role in ("gradient", "cut")}
+    overlaid = view.scale is not None and view.scale.low is not None  # its colours are the only ones
+    shown |= {item.role for cluster in within(view.top) for item in cluster.items if not overlaid}
     parameters = [
-        (f"weight w{row.colour % len(weights)}", of_role("weight", row.colour)[0], row.label, about(row, view.scale))
+        (*look(row, overlaid), row.label, about(row, view.scale))
         for row in view.legend
+        if prod(row.shape) > 1 or row.uses > 1 or row.gradient is not None
     ]
     others = [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
     x = left
@@ -151,20 +160,26 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
         x += whole + 22
 
 
+def look(row: LegendRow, overlaid: bool) -> tuple[str, str]:
+    """Return the kind of a parameter's pill, and its colour."""
+    kind = "pale" if overlaid else f"weight w{row.colour % len(weights)}"
+    return kind, card if overlaid else of_role("weight", row.colour)[0]
+
+
 def about(row: LegendRow, scale: Scale | None) -> str:
-    """Say the shape of a parameter, how often it is used, and its gradient."""
+    """Say the shape of a parameter, how often it is used if more than once, and its gradient."""
     grad = "grad" if prod(row.shape) == 1 else "|grad|"
     unknown = "" if scale is None or scale.low is not None else "not computed"
     size = unknown if row.gradient is None else f"{row.gradient:.2g}".replace("-", "−")
     words = [
         " × ".join(map(str, row.shape)),
-        f"{row.uses} use{'s' * (row.uses != 1)}",
+        f"{row.uses} uses" if row.uses != 1 else "",
         f"{grad} {size}" if size else "",
     ]
     return " · ".join(filter(None, words))
 
 
-def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Part, Box]]:
+def place_colour_bar(view: View, scale: Scale, right: float, y: float) -> Iterator[tuple[Part, Box]]:
     """Place the colours and what they mean, up to the right; or say that there is nothing to show yet."""
     if scale.low is None:
         text = f"{scale.label}: not computed"
@@ -176,7 +191,9 @@ def place_colour_bar(scale: Scale, right: float, y: float) -> Iterator[tuple[Par
     for i in range(count):
         rest = wide * (1 - i / count)  # each lies over the one before, so that no seam shows
         yield Sample(right - rest / 2, y, rest, tint(i / (count - 1))), around
-    for x, (colour, text) in zip((right - 110, right - 70), odd):
+    shown = [item.value for cluster in within(view.top) for item in cluster.items if item.value is not None]
+    said = [any(value == 0 for value in shown), not all(map(isfinite, shown))]
+    for x, (colour, text) in compress(zip((right - 110, right - 70), odd), said):
         below = (x - 6, y + 32, x + 10 + width(text, 10), y + 48)
         yield Sample(x, y + 40, 12, colour), below
         yield Text(x + 10, y + 43.5, text, 10), below
@@ -190,8 +207,9 @@ def ticks(scale: Scale) -> list[tuple[float, str]]:
     powers = range(ceil(log10(low) - 1e-9), floor(log10(high) + 1e-9) + 1) if 0 < low < high else range(0)
     if len(powers) < 2:
         return [(0.0, f"{low:.2g}"), (1.0, f"{high:.2g}")]
-    reach = log10(high) - log10(low)
-    return [((power - log10(low)) / reach, tenfold(power)) for power in powers[:: ceil(len(powers) / 4)]]
+    reach, last = log10(high) - log10(low), len(powers) - 1
+    by = next(by for by in range(1, last + 1) if last % by == 0 and last <= 4 * by)  # so that both ends are among them
+    return [((power - log10(low)) / reach, tenfold(power)) for power in powers[::by]]
 
 
 def tenfold(power: int) -> str:

@@ -14,7 +14,7 @@ from tinygrad_seq.drawing.view.graph_facts import read
 from tinygrad_seq.drawing.view.labels import items_of, titles_of
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
-from tinygrad_seq.drawing.view.printed import Printed
+from tinygrad_seq.drawing.view.printed import Printed, most_nodes
 from tinygrad_seq.drawing.view.scene import cluster_tree, op_drafts, prune, twins_of
 from tinygrad_seq.drawing.view.values import Numbers, item_values, scale, walk_order
 from tinygrad_seq.engine.graph import Node
@@ -31,6 +31,7 @@ def build(
     names: Mapping[Node, str] | None = None,
     find: bool = True,
     printed: Printed | None = None,
+    title: str = "",
 ) -> View:
     """Return what there is to see of the graph that made these nodes.
 
@@ -50,7 +51,10 @@ def build(
     feet = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
     values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
-    clusters = cluster_tree(graph, elision, titles)
+    if told.of and told.uses is None and len(told.of) <= most_nodes:  # numbers that were given
+        said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.2g}" for node, x in told.of.items()}
+        said[max(told.of, key=told.of.__getitem__)] += told.end
+    clusters = cluster_tree(graph, elision, titles, told)
     items = items_of(drafts, graph, titles, values, told.label, said, elision.rolled)
     for draft, item in zip(drafts, items, strict=True):
         clusters[draft.visit].items.append(item)
@@ -67,4 +71,5 @@ def build(
         twins=twins_of(graph, elision, ops, others),
         scale=None if numbers is None else scale(told.label, shown, told.ordered),
         backward=walk_order(visited, drawn, feet, edges),
+        title=title,
     )

@@ -12,16 +12,17 @@ from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
-from tinygrad_seq.drawing.view.graph_facts import GraphFacts, handovers, is_running_sum
+from tinygrad_seq.drawing.view.graph_facts import GraphFacts, hands_over, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, initial_state, several
+from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several, symbol
 from tinygrad_seq.drawing.view.model import Edge
-from tinygrad_seq.drawing.view.rules import Rule
+from tinygrad_seq.drawing.view.rules import Rule, stand_in
 from tinygrad_seq.drawing.view.values import Numbers, together
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
 
 EdgeKey = tuple[str, str, str, str, int]  # source, target, role, label; and which argument, -1 for one of several steps
+Place = tuple[ScopeVisit, tuple[Node, ...], str]  # of a proxy: visit, leaves, and user
 Read = tuple[Node, Node, ScopeVisit | None]  # an op, its argument; of a delay, the step that the state comes back to
 
 
@@ -46,6 +47,8 @@ def connected(
                 builder.add_op(node, argument, builder.drawn[node])
             else:
                 into_gaps.append((node, argument))
+        if facts.drawn and node not in elision.hidden and elision.twins[node] is node:
+            builder.add_index(node)
     entering: list[tuple[Node, int, tuple[Card, int]]] = []
     cut: set[tuple[Card, int]] = set()  # values that pass through a gap in which their history ends
     for node, argument in into_gaps:
@@ -72,30 +75,41 @@ class EdgeBuilder:
 
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
-        self.handovers = handovers(graph)
-        self.proxies: dict[tuple[ScopeVisit, tuple[Node, ...], str], DraftItem] = {}  # by visit, leaves, and user
+        self.looked_at = looked_at(graph)
+        self.proxies: dict[Place, DraftItem] = {}
+        self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
         self.reads: defaultdict[EdgeKey, list[Read]] = defaultdict(list)
+        self.picks: list[DraftItem] = []  # arrays by which ops pick, and the lines from these
+        self.lines: list[Edge] = []
         ids = {draft.node: draft.id for draft in ops}
         boxes = {node: f"{gap.id}#" for node, (gap, _) in elision.hidden.items()}
         self.drawn = {node: ids[twin] for node, twin in elision.twins.items() if twin in ids} | boxes
 
     def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int, beside: str = "") -> DraftItem:
-        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of a
-        weight, one beside each item that uses it.
+        """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of
+        all but an input, one beside each item that uses it.
         """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
-        where = visit, leaves, beside if role == "weight" else ""
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
             argument = user.of.parents.index(node)
             user = user.of
+        if role in ("input", "constant") and (visit, leaves) not in self.starts:
+            self.starts[visit, leaves] = initial_state(self.graph, node, user, argument)
+        state = self.starts.get((visit, leaves))
+        role = "initial" if state else role
+        own = len(self.colours) if any(leaf.shape for leaf in leaves) else 0  # single numbers look alike
+        colour = self.colours.setdefault(leaves, own) if role == "weight" else -1
+        return self.placed((visit, leaves, "" if role == "input" else beside), role, node, state, colour)
+
+    def placed(self, where: Place, role: str, node: Node, name: str | None, colour: int = -1) -> DraftItem:
+        """Return the proxy in a place, made at its first use."""
         if where not in self.proxies:
-            state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
-            colour = self.colours.setdefault(leaves, len(self.colours)) if role == "weight" else -1
-            id, role = f"{visit.id}#leaf{self.counts[visit]}", "initial" if state else role
-            self.proxies[where] = DraftItem(id, role, visit, node, state, leaves, colour)
+            visit, leaves, _ = where
+            id = f"{visit.id}#leaf{self.counts[visit]}"
+            self.proxies[where] = DraftItem(id, role, visit, node, name, leaves, colour)
             self.counts[visit] += 1
         return self.proxies[where]
 
@@ -115,13 +129,22 @@ class EdgeBuilder:
             proxy = self.proxy(visit, leaf, node, argument, "" if shared else self.drawn[node])
             self.add(node, argument, proxy.id, self.drawn[node], "cut" if isinstance(leaf, Detached) else proxy.role)
 
+    def add_index(self, node: Node) -> None:
+        """Add the arrays by which an op picks: ids, targets or a mask."""
+        for name, array in index_arrays(node):
+            leaf = stand_in(node, node, name)
+            leaf.shape, leaf.dtype = array.shape, array.dtype
+            visit, role = self.graph.timeline.visit_of[node], "constant" if name == "mask" else "input"
+            self.picks.append(DraftItem(f"{self.drawn[node]}[{name}]", role, visit, leaf, leaves=(leaf,)))
+            self.lines.append(Edge(self.picks[-1].id, self.drawn[node], role))
+
     def add_op(self, node: Node, argument: int, target: str, is_cut: bool = False) -> None:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
         is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
         is_state = delay and (not is_sum or self.graph.of[source].role == "state")
-        is_state = is_state or (node, argument) in self.handovers
+        is_state = is_state or (delay is None and hands_over(self.graph, node, argument))
         role, label, entry = "state" if is_state else "data", "", None
         if facts.gradient:  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.of[source].gradient else "data"
@@ -129,10 +152,17 @@ class EdgeBuilder:
             step, back = delay
             level = [around for around, _ in facts.positions].index(step)
             entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
-            role, label = "delay", f"t{'−' if back > 0 else '+'}{abs(back)}"
+            role, label = "delay", f"{source.name}, " * bool(source.name) + f"t{'−' if back > 0 else '+'}{abs(back)}"
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
+        if role == "data" and not {node, source} & self.elision.hidden.keys():
+            visit, name = self.graph.timeline.visit_of[self.elision.twins[node]], source.name or symbol(source)
+            if facts.gradient:
+                role, start = "saved", self.placed((visit, (), f"{start} {target}"), "saved", source, name).id
+            elif source in self.looked_at and not self.elision.rolled:
+                name += f", {several([step for step, _ in self.graph.of[source].positions[-1:]])}"
+                role, start = "passing", self.placed((visit, (), f"{start} {target}"), "passing", source, name).id
         if source in self.elision.hidden:
             gap, number = where = self.elision.hidden[source]
             start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"
@@ -191,12 +221,29 @@ class EdgeBuilder:
         for edge, entry in made:
             alike = values[edge.source, edge.label, entry]
             if entry is not None and len(alike) > 1:
-                id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label}"
+                id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label.rpartition(', ')[2]}"
                 if id not in entries:
                     entries[id] = replace(by_id[edge.source], id=id, role="passing", visit=entry, about=about)
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
                 edge = replace(edge, source=id, role="state", through_time=False, label="")
             found.append(edge)
+        of_leaf = {leaf: colour for leaves, colour in self.colours.items() for leaf in leaves}
+        for i, draft in enumerate(self.ops):
+            if isinstance(draft.node, Rule) and draft.node.leaf is not None:  # a share in the gradient of a weight
+                self.ops[i] = replace(draft, colour=of_leaf.get(draft.node.leaf, -1))
         hidden = self.elision.hidden.items()
         drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
-        return found, [*self.proxies.values(), *self.passing.values(), *entries.values()], drawn
+        others = [*self.proxies.values(), *self.picks, *self.passing.values(), *entries.values()]
+        return found + self.lines, others, drawn
+
+
+def looked_at(graph: GraphFacts) -> set[Node]:
+    """Return what is made in a step, and read at least twice in each of several steps of a later loop."""
+    reads: defaultdict[Node, Counter[ScopeVisit]] = defaultdict(Counter)
+    for node, facts in graph.of.items():
+        for parent in node.parents if facts.drawn and facts.positions and not facts.gradient else ():
+            source = graph.of[parent].source
+            loops = {step.loop for step, _ in graph.of[source].positions}
+            if loops and loops.isdisjoint(step.loop for step, _ in facts.positions):
+                reads[source][facts.positions[-1][0]] += 1
+    return {source for source, steps in reads.items() if len(steps) > 1 and min(steps.values()) > 1}

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tinygrad_seq.drawing.view.conventions import (
-    carrying,
+    from_loss,
     input_name,
     joining,
     not_inputs,
@@ -20,6 +20,7 @@ from tinygrad_seq.drawing.view.conventions import (
 )
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
+from tinygrad_seq.drawing.view.same_numbers import original
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
@@ -79,7 +80,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         if node.op is None or (weights_only and all(parent.requires_grad for parent in node.parents)):
             given.add(node)
         positions = timeline.positions.get(node, ())
-        source = source_of(node, by_serial, outputs, proxies)
+        given_on = node if node in outputs else original(node)
+        is_made = given_on is not node and given_on not in proxies and of[given_on].source.op is not None
+        source = given_on if is_made else source_of(node, by_serial, outputs, proxies)
+        source = of[source].source if source in of else source
         latest: dict[int, int] = {}
         for parent in node.parents:
             for loop, order in of[parent].latest.items():
@@ -96,6 +100,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             delays=tuple([delay(of[of[parent].source].positions, positions) for parent in node.parents]),
             latest=latest | {step.loop: step.order for step, _ in positions},
         )
+    for node, facts in reversed(of.items()):
+        joins = facts.drawn and node.op.name in ("stack", "unstack") and not node.name
+        if joins and users[node] and node not in outputs:
+            facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])  # not read past it
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     carried: dict[Read, str] = {}
     inner: dict[Read, Node] = {}
@@ -105,10 +113,12 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             parent = node.parents[argument]
             if later is not None and not of[parent].cut and not is_running_sum(node, parent, of, length):
                 way[later[0].loop] += 1 if later[1] > 0 else -1
-                carried |= dict.fromkeys(reads_of(node, argument, of, length), parent.name or "")
+                name = parent.name or of[parent].source.name or ""
+                carried |= dict.fromkeys(reads_of(node, argument, of, length), name)
             elif later is None and parent.op is not None and parent not in proxies and facts.positions:
                 inner |= dict.fromkeys(reads_of(node, argument, of, length), parent)
-    names = states.union(filter(None, carried.values()))
+    is_net = bool(timeline.loops) or any(visit.key == "module" for visit in timeline.inner)
+    names = {*(states if is_net else ()), *filter(None, carried.values())}
     passed_on = states_of(of, length)
     gates = gates_of(of, timeline, outputs, names, passed_on)
     for node, facts in of.items():
@@ -148,25 +158,16 @@ def source_of(node: Node, by_serial: Mapping[int, Node], outputs: Set[Node], pro
     return node.parents[0] if part and node not in outputs and node not in proxies else node
 
 
-def handovers(graph: GraphFacts) -> set[tuple[Node, int]]:
-    """Return the arguments by which an op hands a first state over, to the step where the next one reads that of the
-    step before: of the op there, and of what only puts it in another form on its way (`carrying`).
+def hands_over(graph: GraphFacts, node: Node, argument: int) -> bool:
+    """Tell whether an op hands a first state over as this argument, from outside the loop, to a step where the next one
+    reads that of the step before.
     """
-    found: set[tuple[Node, int]] = set()
-    on_the_way: set[Node] = set()
-    for node in reversed(graph.of):
-        positions = graph.of[node].positions
-        for i, parent in enumerate(node.parents if node.op is not None and not graph.of[node].gradient else ()):
-            from_outside = positions and all(step is not positions[-1][0] for step, _ in graph.of[parent].positions)
-            if parent.op is None or not (node in on_the_way or (from_outside and not graph.of[node].delays[i])):
-                continue
-            reads = (read for later in (1, -1) for read in reads_of(node, i, graph.of, graph.length, later))
-            if node in on_the_way or any(read in graph.carried for read in reads):
-                found.add((node, i))
-                loops = [step.loop for other in parent.parents for step, _ in graph.of[other].positions[-1:]]
-                if parent.op.name in carrying and len(set(loops)) == len(loops):
-                    on_the_way.add(parent)
-    return found
+    facts, steps = graph.of[node], {step for step, _ in graph.of[graph.of[node.parents[argument]].source].positions}
+    if facts.gradient or not facts.positions or facts.positions[-1][0] in steps:
+        return False
+    return any(
+        read in graph.carried for later in (1, -1) for read in reads_of(node, argument, graph.of, graph.length, later)
+    )
 
 
 def delay(maker: Positions, reader: Positions) -> Delay | None:
@@ -251,7 +252,7 @@ def role_of_leaf(
     is an input where what is computed of the parameters and of the steps before begins with it.
     """
     if leaf.scope.key == "grad" and not leaf.static:
-        return "saved"
+        return "gradient" if leaf.name == from_loss else "saved"
     if leaf.requires_grad and (leaf.name == input_name or not is_parameter(leaf)):
         sliced = all(user.op.name in slicing for user in users)
         one_place = len({timeline.visit_of[user] for user in users}) < 2

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_seq.drawing.view.conventions import symbols
+from tinygrad_seq.drawing.view.conventions import ordered, symbols
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
@@ -117,12 +117,15 @@ def items_of(
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
     told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    said = {draft.id: printed[draft.node] for draft in drafts if draft.node in printed and len(draft.leaves) < 2}
+    whole = (draft for draft in drafts if len(draft.leaves) < 2 and draft.role != "saved")
+    said = {draft.id: printed[draft.node] for draft in whole if draft.node in printed}
+    positions = {draft.node: graph.of[draft.node].positions for draft in drafts if draft.node in graph.of}
     return [
         item_of(
-            draft, graph.of[draft.node].ordinal, paths[draft.visit],
-            symbol(draft.node, index=not (rolled and graph.of[draft.node].positions)),  # one step for many has no index
+            draft, graph.of[draft.node].ordinal if draft.node in positions else -1, paths[draft.visit],
+            symbol(draft.node, index=not (rolled and positions.get(draft.node))),  # one step for many has no index
             values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, ""),
+            formula(graph, draft.node) if draft.node in positions else "", rolled,
         )
         for draft in drafts
     ]  # fmt: skip
@@ -138,20 +141,23 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
 
 
 def item_of(
-    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str
+    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str, formula: str,
+    first: bool,
 ) -> Item:
-    """Return the item of an op, of a proxy, or of a value on its way; `op`: its symbol."""
+    """Return the item of an op, of a proxy, or of a value on its way; `op`: its symbol, `formula`: what it reads."""
     node, leaves, role = draft.node, draft.leaves, draft.role
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
+    label += " · first step" if role == "initial" and first else ""
     if role == "passing":
         label = label or op
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
-    sign, text = "" if leaves else op, "\n".join(shapes.values())
+    sign, text = "" if leaves or role == "saved" else op, "\n".join(shapes.values())
     numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
-    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers)
+    formula = formula if sign else ""
+    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers, formula)
 
 
 def symbol(node: Node, index: bool = False) -> str:
@@ -164,20 +170,63 @@ def symbol(node: Node, index: bool = False) -> str:
     return symbols.get(node.op.name, str(node.op.name)) + derived
 
 
+def formula(graph: GraphFacts, node: Node) -> str:
+    """Return an op whose order counts with what it reads: "1 − forget", "h if mask else old h"; "" where that has no
+    name, or is a weight that is multiplied.
+    """
+    if node.op is None or isinstance(node, Rule) or node.op.name not in (*ordered, "where"):
+        return ""
+    sources = [graph.of[parent].source for parent in node.parents]
+    if node.op.name == "matmul" and any(graph.of[parent].role == "weight" for parent in node.parents):
+        return ""
+    words = [word(graph, node, i) for i in range(len(sources))]
+    if node.op.name == "where":
+        return f"{words[1]} if {words[0]}\nelse {words[2]}"
+    named = any(source.name for source in sources) and len(set(words)) > 1
+    return f" {symbol(node)} ".join(words) if named else ""
+
+
+def word(graph: GraphFacts, node: Node, argument: int) -> str:
+    """Return what an op reads in a word: its name, or else its op, or "…"; with "old" what an earlier step has made."""
+    parent = node.parents[argument]
+    source = graph.of[parent].source
+    if source.op is None:
+        name = initial_state(graph, parent, node, argument) or source.name
+        return shortened(name or kind_of_leaf(source, graph.of[source].role), 12)
+    chosen = graph.of[source.parents[1]].source if source.op.name == "where" else source
+    sign = symbol(source)
+    name = source.name or chosen.name or (sign if sign.isalpha() or len(sign) > 1 else "…")
+    return shortened(f"old {name}" if graph.of[node].delays[argument] else name, 12)
+
+
 def index_text(index: Any) -> str:
-    """Return an index in a few words: "-1", ":, 1:3", "rows, ids"."""
-    parts = index if isinstance(index, tuple) else (index,)
-    arrays = [i for i, part in enumerate(parts) if hasattr(part, "dtype")]
+    """Return an index in a few words: "-1", ":, 1:3", "rows, targets"."""
+    names = dict(named_arrays(index))
     words = []
-    for i, part in enumerate(parts):
+    for i, part in enumerate(index if isinstance(index, tuple) else (index,)):
         if isinstance(part, slice):
             ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
             words.append(":".join(ends[: 2 + bool(ends[2])]))
-        elif i in arrays:  # of several arrays the last says what is picked in each row
-            words.append("mask" if part.dtype.kind == "b" else "ids" if i == arrays[-1] else "rows")
         else:
-            words.append("…" if part is Ellipsis else str(part))
+            words.append(names.get(i) or ("…" if part is Ellipsis else str(part)))
     return ", ".join(words).replace("-", "−")
+
+
+def named_arrays(index: Any) -> list[tuple[int, str]]:
+    """Return which parts of an index are arrays, and what to call them: of several the last says what is picked in each
+    row.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [i for i, part in enumerate(parts) if hasattr(part, "dtype")]
+    last = "targets" if len(arrays) > 1 else "ids"
+    return [(i, "mask" if parts[i].dtype.kind == "b" else last if i == arrays[-1] else "rows") for i in arrays]
+
+
+def index_arrays(node: Node) -> list[tuple[str, Any]]:
+    """Return the arrays by which an op picks something, with their names; without the numbers of rows."""
+    index = node.static["index"] if node.op.name == "getitem" and node.static else ()
+    parts = index if isinstance(index, tuple) else (index,)
+    return [(name, parts[i]) for i, name in named_arrays(index) if name != "rows"]
 
 
 def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:

@@ -7,16 +7,16 @@ graph; renderers turn it into text or pixels and decide how it looks.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-leaves = ("input", "initial", "constant", "saved", "weight")  # the roles of what is no op
+leaves = ("input", "initial", "constant", "saved", "gradient", "weight")  # the roles of what is no op
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to see.
 
-    Roles: op, gate, state, named and output are ops; input, initial (a state before the first step), constant, weight
-    and saved (a result of the forward, where a rule reads it) are leaves beside their use; middle and passing stand in
-    a gap.
+    Roles: op, gate, state, named and output are ops; input, initial (a state before the first step), constant,
+    weight, saved (a result of the forward, where a rule reads it) and gradient (what a recorded backward begins with)
+    are leaves beside their use; middle and passing stand in a gap.
     """
 
     id: str
@@ -29,6 +29,7 @@ class Item:
     value: float | None = None  # the number shown by its colour, on the scale of the view
     shape: str = ""  # and dtype
     numbers: str = ""  # printed on it: a value, and a gradient
+    formula: str = ""  # the op with the names of what it reads, where the order counts: "old h − new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Edge:
     role: str
     through_time: bool = False  # leads to another step of a loop that its value comes from
     value: float | None = None  # the number shown by its colour and width, on the scale of the view
-    label: str = ""  # "t−1" on a delay; which steps it is there for, where a rolled view has one for several
+    label: str = ""  # "h, t−1" on a delay; which steps it is there for, where a rolled view has one for several
     operand: int = 0  # which argument it is, 1 or 2, of an op for which that counts, such as 1 − z; else 0
 
 
@@ -93,6 +94,7 @@ class View:
     scale: Scale | None = None  # of the values shown; None where none were asked for
     twins: dict[str, str] = field(default_factory=dict)  # of what passes through a gap: the same op in a drawn step
     backward: list[str] = field(default_factory=list)  # items in the order in which the walk visits them
+    title: str = ""  # instead of what the view says of itself
 
 
 def within(cluster: Cluster) -> Iterator[Cluster]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.computed import computed
 from tinygrad_seq.drawing.view.labels import figure
+from tinygrad_seq.drawing.view.same_numbers import has_parts, size
 from tinygrad_seq.drawing.view.values import walked
 from tinygrad_seq.engine.backend import Array, to_host
 from tinygrad_seq.engine.graph import Node, Value, ancestors
@@ -21,17 +22,6 @@ def is_small(roots: Sequence[Node]) -> bool:
     return len(nodes) <= most_nodes and all(
         size(node) <= most_numbers and all(key != "module" for key, _ in node.scope.path()) for node in nodes
     )
-
-
-def size(node: Node) -> int:
-    """Return how many numbers a node has given, in all its outputs."""
-    shapes: Any = node.shape if has_parts(node) else [node.shape]
-    return sum(prod(shape) for shape in shapes)
-
-
-def has_parts(node: Node) -> bool:
-    """Tell whether a node has several outputs."""
-    return bool(node.shape) and isinstance(node.shape[0], tuple)
 
 
 def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:

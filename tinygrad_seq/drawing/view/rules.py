@@ -4,13 +4,14 @@ The ops that a rule recorded, and the sums that complete the gradient which it b
 gradient that is (see walk.py). What a rule reads of the forward's results stands beside it, by name: a saved value.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from itertools import takewhile
 from math import prod
 
-from tinygrad_seq.drawing.view.conventions import preparing, rearranging
+from tinygrad_seq.drawing.view.conventions import from_loss, preparing, rearranging, symbols
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.ops.elementwise import add
@@ -24,6 +25,7 @@ class Rule(Node):
 
     ops: list[Node]  # that were recorded for it
     of: Node  # the op, or the leaf
+    leaf: Node | None  # of what is added up to the gradient of a leaf: that
 
 
 def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[Node], dict[Node, str]]:
@@ -51,15 +53,30 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
             new[node] = copy(node)
             new[node].parents = tuple([new.get(parent, parent) for parent in node.parents])
     leaves = {grad_of(leaf): leaf for leaf in nodes if leaf.op is None}
+    readers = Counter(parent for node in dict.fromkeys([*rules, *new.values()]) for parent in node.parents)
     called: dict[Node, str] = {}
     for node, name in names.items():
         root = new.get(node, node)
-        if isinstance(root, Rule) and len(root.of.parents) > 1 and node in leaves:  # a rule of several arguments
-            made = rule_of(leaves[node], [node], GradientOf(0, leaves[node].serial), prepared)
-            made.parents, made.serial, made.scope = (root,), root.serial + 0.5 / len(rules), root.scope  # type: ignore[assignment]
-            root = made
-        called[root] = name
+        shares = [] if readers[root] else summands(root, readers)
+        if any(share.name is not None for share in shares):
+            shares = []
+        called |= dict.fromkeys(shares, name) if shares else {root: name}  # the sum of shares is not drawn, but said
+        for share in shares:
+            share.leaf = leaves.get(node)
     return [*(new.get(root, root) for root in roots if root not in names), *called], called
+
+
+def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
+    """Return the rules whose sum the gradient of a leaf is, where nothing else reads them: its share at every use."""
+    found, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, Rule) or readers[node] > (node is not root):
+            return []
+        is_sum = node.op is add.op and (node.of.op is None or len(node.parents) > 1)
+        found += [] if is_sum else [node]
+        stack += node.parents if is_sum else ()
+    return found
 
 
 def grad_of(leaf: Node) -> Node | None:
@@ -104,7 +121,7 @@ def pieces(ops: list[Node]) -> list[list[Node]]:
 def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> Rule:
     """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
     rule = Rule()
-    rule.of, rule.ops = of, ops
+    rule.of, rule.ops, rule.leaf = of, ops, None
     is_sum = of in prepared or all(node.op is add.op for node in ops)
     rule.op = add.op if is_sum else of.op if len(ops) > 1 else ops[0].op
     is_one_of_several = len(of.parents) > 1 and not is_sum  # gives the gradient of an argument
@@ -137,7 +154,7 @@ def reads(rule: Rule, new: Mapping[Node, Node], prepared: Set[Node]) -> Iterable
         elif parent.shape or not parent.static:  # a number is a part of the rule
             data = [of for of in rule.of.parents if of.op is None and not of.requires_grad]
             alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
-            yield alike[0] if alike else stand_in(rule, parent, "from the loss")
+            yield alike[0] if alike else stand_in(rule, parent, from_loss)
 
 
 def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
@@ -152,14 +169,19 @@ def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
 def saved_name(node: Node, rule: Rule) -> str:
     """Return what to call a result of the forward beside a rule, and of which step it is, if of another."""
     there, here = step_of(node.scope), step_of(rule.scope)
-    name = node.name or str(node.op.name)
+    names = [parent.name or "…" for parent in node.parents]
+    sign = symbols.get(node.op.name, str(node.op.name))
+    formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
+    name = node.name or (sign if set(names) == {"…"} else formula)
+    if node.op.name == "part" and node.name is None:
+        name = f"part {node.static['index'] + 1} of {len(node.parents[0].shape)}"  # type: ignore[index]
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
     return f"{name} of {there.value}" if back is None else f"{name}, t{'−' if back > 0 else '+'}{abs(back)}"
 
 
-def stand_in(rule: Rule, node: Node, name: str) -> Node:
+def stand_in(rule: Node, node: Node, name: str) -> Node:
     """Return a leaf that stands for a value where a rule reads it."""
     leaf = Node()
     leaf.name, leaf.shape, leaf.dtype, leaf.scope, leaf.serial = name, node.shape, node.dtype, rule.scope, node.serial

@@ -7,12 +7,18 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, other, several
 from tinygrad_seq.drawing.view.model import Cluster, Item
+from tinygrad_seq.drawing.view.values import Numbers
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.timeline import ScopeVisit
 
 
-def cluster_tree(graph: GraphFacts, elision: Elision, titles: Mapping[ScopeVisit, str]) -> dict[ScopeVisit, Cluster]:
-    """Return the clusters by the place that each is drawn for, outer ones first."""
+def cluster_tree(
+    graph: GraphFacts, elision: Elision, titles: Mapping[ScopeVisit, str], told: Numbers
+) -> dict[ScopeVisit, Cluster]:
+    """Return the clusters by the place that each is drawn for, outer ones first; gaps say how far their numbers reach.
+    """
+    inside = grouped((card, told.of[node]) for node, (card, _) in elision.hidden.items() if node in told.of)
+    reach = {card: f"\n{told.label} {min(found):.1g} … {max(found):.1g}" for card, found in inside.items()}
     clusters = {graph.timeline.top: Cluster("", "", "")}
     for visit, around in graph.outer.items():
         outer, card = clusters.get(around), elision.cards.get(visit)
@@ -22,16 +28,16 @@ def cluster_tree(graph: GraphFacts, elision: Elision, titles: Mapping[ScopeVisit
                 clusters[visit] = outer
                 continue
             plain = Cluster(visit.id, visit.key, titles[visit])
-            clusters[visit] = plain if card is None else card_cluster(card, graph, titles)
+            clusters[visit] = plain if card is None else card_cluster(card, graph, titles, reach.get(card, ""))
             outer.inner.append(clusters[visit])
     return clusters
 
 
-def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str]) -> Cluster:
+def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str], reach: str) -> Cluster:
     """Return the cluster of a step, with all the steps that it stands for; of a gap with the box in it."""
     if card.gap:
         title, label, about = gap_text(card.steps, card.like, card.varying)
-        cluster = Cluster(card.id, "gap", title, [Item(f"{card.id}#", "middle", "⋯", label, about, -1)])
+        cluster = Cluster(card.id, "gap", title, [Item(f"{card.id}#", "middle", "⋯", label + reach, about, -1)])
     else:
         many = f"{several(card.steps)} · × {len(card.steps)}{other(card.varying)}"
         cluster = Cluster(card.id, "step", many if len(card.steps) > 1 else titles[card.shown])

@@ -32,6 +32,7 @@ class Numbers:
     of: Mapping[Node, float]
     uses: Mapping[tuple[Node, Node], float] | None = None
     ordered: bool = False  # they count along a way: 1, 2, 3
+    end: str = ""  # what is said of the last one
 
 
 def grad_norm(node: Node) -> float | None:
@@ -94,7 +95,8 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
             of[node] = float(value)
         except (TypeError, ValueError):
             raise TypeError(f"draw: show must map Nodes or Tensors to numbers, got {value!r:.60}") from None
-    return Numbers(str(getattr(mapping, "label", "value")), of, ordered=getattr(mapping, "ordered", False))
+    label, end = (str(getattr(mapping, name, usual)) for name, usual in (("label", "value"), ("end", "")))
+    return Numbers(label, of, ordered=getattr(mapping, "ordered", False), end=end)
 
 
 def together(values: Iterable[float | None]) -> float | None:

@@ -28,7 +28,7 @@ const paintNorm = (norm, shape, ...around) => { // as the picture shows a gradie
   if (!/gradient/.test(scale) || !bounds.length || !Number.isFinite(norm)) return;
   const [low, high] = bounds.map(Math.log10), share = clamp((Math.log10(norm) - low) / (high - low), 0, 1);
   const colour = norm ? `rgb(${tint(share)})` : nothing, thick = 0.6 + 4.4 * share;
-  shape?.querySelector("rect").setAttribute("style", `stroke:${colour};stroke-width:${round(1 + thick / 2)}`);
+  shape?.querySelector("rect").setAttribute("style", `fill:${colour};stroke:${colour}`);
   for (const line of around) {
     line.querySelector(".line").setAttribute("style", `stroke:${colour};stroke-width:${round(Math.max(thick, 1))}`);
     line.querySelector(".head").setAttribute("style", `fill:${colour}`);

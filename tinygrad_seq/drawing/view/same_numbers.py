@@ -1,0 +1,36 @@
+"""Find the ops that make no numbers: what they give stands in what they read, in the same order."""
+
+from math import prod
+from typing import Any
+
+from tinygrad_seq.drawing.view.conventions import same_numbers
+from tinygrad_seq.engine.graph import Node
+
+
+def original(node: Node) -> Node:
+    """Return what the numbers of an op are, if it has no name and only gives them another shape: a stack of one, [0] of
+    that, or one of the values that were stacked; else the node itself.
+    """
+    if node.op is None or node.name or node.op.name not in same_numbers or len(node.parents) != 1:
+        return node
+    index = (node.static or {}).get("index") if node.op.name in ("getitem", "part") else None
+    whole, axis = node.parents[0], 0
+    if node.op.name == "part" and whole.op.name == "unstack":
+        axis, whole = whole.static["axis"], whole.parents[0]  # type: ignore[index]
+    is_stack = whole.op is not None and whole.op.name == "stack" and not whole.name and whole.static == {"axis": axis}
+    if is_stack and type(index) is int:
+        return whole.parents[index]
+    in_order = all(isinstance(i, int | None) or i is ... for i in (index if isinstance(index, tuple) else (index,)))
+    is_one = not has_parts(node) or len(node.shape) == 1
+    return node.parents[0] if in_order and is_one and size(node) == size(node.parents[0]) else node
+
+
+def size(node: Node) -> int:
+    """Return how many numbers a node has given, in all its outputs."""
+    shapes: Any = node.shape if has_parts(node) else [node.shape]
+    return sum(map(prod, shapes))
+
+
+def has_parts(node: Node) -> bool:
+    """Tell whether a node has several outputs."""
+    return bool(node.shape) and isinstance(node.shape[0], tuple)
