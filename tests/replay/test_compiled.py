@@ -29,9 +29,7 @@ MODELS = {
 
 
 @pytest.fixture(autouse=True)
-def only_together(passes, request):
-    if passes == "as_written":
-        pytest.skip("loops are compiled in the same way")
+def only_here(request):
     if request.config.getoption("device") != "cpu":
         pytest.skip("compiled programs run on the CPU")
 

@@ -10,7 +10,10 @@ import tinygrad_seq as ts
 from tinygrad_seq import nn
 
 SIZE = 3
-pytestmark = pytest.mark.filterwarnings("ignore")  # what they compute may well overflow
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # what they compute may well overflow
+    pytest.mark.parametrize("passes", ["as_written", "together"], indirect=True),
+]
 layers = nn.Sequential(nn.RNNCell(SIZE, SIZE), nn.GRUCell(SIZE, SIZE), nn.Linear(SIZE, SIZE))
 weights = [nn.Parameter(np.random.default_rng(i).normal(size=(SIZE, SIZE)).astype("float32") * 0.4) for i in range(3)]
 learned = [*weights, *layers.parameters()]

@@ -44,7 +44,7 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "long": "ts.int64, or x.to('int64')", "int": "ts.int32, or x.to('int32')", "bool": "ts.bool_, or x.to('bool')",
     "half": "x.to('float16')", "type": "x.to(dtype)", "astype": "x.to(dtype)",
     "cuda": "x.to('cuda')", "cpu": "x.to('cpu')", "is_cuda": "x.device",
-    "device": "a word: 'cpu', 'cuda', 'cuda:1'", "dim": "x.ndim", "numel": "x.size", "grad_fn": "x.node",
+    "dim": "x.ndim", "numel": "x.size", "grad_fn": "x.node",
     "new_zeros": "ts.zeros(shape, dtype=x.dtype, device=x.device)", "new_tensor": "ts.tensor(data)",
     "new_ones": "ts.ones(shape, dtype=x.dtype, device=x.device)", "full_like": "ts.full(x.shape, value, dtype=x.dtype)",
     "rand_like": "ts.rand(x.shape, dtype=x.dtype)", "randn_like": "ts.randn(x.shape, dtype=x.dtype)",

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,10 +49,9 @@ def module_of(functions: list[str], dtype: str) -> ModuleType:
             new = path.with_suffix(f".{os.getpid()}")
             new.write_text(text)
             new.replace(path)  # at once, beside another process that does the same
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
+        loader = SourceFileLoader(name, str(path))
+        sys.modules[name] = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+        loader.exec_module(sys.modules[name])
     return sys.modules[name]
 
 
