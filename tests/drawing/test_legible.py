@@ -38,7 +38,7 @@ def drawn(seed, backward):
     return draw(loss, view=view, params=params, steps=steps, depth=depth, backward=backward)
 
 
-STILL_WRONG = {(169, False), (230, True)}  # a line between cards of a loop in a loop
+STILL_WRONG = {(169, False), (230, True)}  # a line through an op
 
 
 @pytest.mark.parametrize("seeds", [range(25), pytest.param(range(25, 300), marks=pytest.mark.slow)], ids=str)
