@@ -34,6 +34,17 @@ small = st.integers(1, 3)
 either = st.booleans()
 
 
+class Leaky(nn.Module):
+    """h_t = 0.9 h_{t-1} + 0.1 tanh(W [x_t, h_{t-1}] + b)."""
+
+    def __init__(self, inputs, hidden):
+        self.hidden_size = hidden
+        self.mix = nn.Linear(inputs + hidden, hidden)
+
+    def forward(self, x, h):
+        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
+
+
 def calm(module, rng):
     """Small weights, biases of +3 and -3: no pre-activation is near 0 where inputs and first states are in [-1, 1]."""
     for name, parameter in module.named_parameters():

@@ -9,22 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import assert_near, assert_same, host
-from networks import as_function, flat, gradients, leaf, seeds, small
+from networks import Leaky, as_function, flat, gradients, leaf, seeds, small
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.engine.graph import ancestors
-
-
-class Leaky(nn.Module):
-    """h_t = 0.9 h_{t-1} + 0.1 tanh(W [x_t, h_{t-1}] + b)."""
-
-    def __init__(self, inputs, hidden):
-        self.hidden_size = hidden
-        self.mix = nn.Linear(inputs + hidden, hidden)
-
-    def forward(self, x, h):
-        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
 
 
 class FastWeights(nn.Module):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from agreement import assert_agree
+from networks import Leaky
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -32,15 +33,6 @@ MODELS = {
 def only_here(request):
     if request.config.getoption("device") != "cpu":
         pytest.skip("compiled programs run on the CPU")
-
-
-class Leaky(nn.Module):
-    def __init__(self, inputs, hidden):
-        self.hidden_size = hidden
-        self.mix = nn.Linear(inputs + hidden, hidden)
-
-    def forward(self, x, h):
-        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
 
 
 @pytest.mark.parametrize("kind", ["gru", *(pytest.param(kind, marks=slow) for kind in list(MODELS)[1:])])

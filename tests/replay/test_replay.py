@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from agreement import assert_agree
+from networks import Leaky
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -65,15 +66,6 @@ def classifier(rng, make, optimizer=ts.optim.Adam, clip=None, **settings):
 
 def layer_width(layer):
     return layer(ts.zeros(1, 1, I))[0].shape[-1]
-
-
-class Leaky(nn.Module):
-    def __init__(self, inputs, hidden):
-        self.hidden_size = hidden
-        self.mix = nn.Linear(inputs + hidden, hidden)
-
-    def forward(self, x, h):
-        return 0.9 * h + 0.1 * self.mix(ts.concatenate([x, h], -1)).tanh()
 
 
 LAYERS = {

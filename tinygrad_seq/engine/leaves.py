@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq.engine.backend import check_device
-from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.backend import check_device, to_device
+from tinygrad_seq.engine.graph import Node, Value, leaf
 from tinygrad_seq.engine.scope import current
 
 
@@ -58,3 +58,21 @@ def in_place(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return op(self, other)
 
     return call
+
+
+def state_of_leaf(x: Any) -> tuple[Any, ...]:
+    """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""
+    if not x.is_leaf:
+        raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
+    gradient = None if x.grad is None else x.grad.detach()
+    return x.array, x.requires_grad, x.name, gradient, x.device
+
+
+def restore_leaf(x: Any, state: tuple[Any, ...]) -> None:
+    """Make a Tensor what `state_of_leaf` said."""
+    x.array, requires_grad, name, x.stored_grad, *device = state
+    if device:  # CuPy reads an array back to its current device
+        x.array = to_device(x.array, *device)
+    x.node = None
+    if requires_grad or name is not None:
+        leaf(x, requires_grad).name = name

@@ -13,7 +13,14 @@ from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
 from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
 from tinygrad_seq.engine.hints import missing, never_changes, public
-from tinygrad_seq.engine.leaves import check_gradient, differentiable, in_place, warn_of_no_gradient
+from tinygrad_seq.engine.leaves import (
+    check_gradient,
+    differentiable,
+    in_place,
+    restore_leaf,
+    state_of_leaf,
+    warn_of_no_gradient,
+)
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
 
@@ -277,20 +284,8 @@ class Tensor(Value):
     def __bool__(self) -> bool:
         return bool(self.item())
 
-    def __getstate__(self) -> tuple[Any, ...]:
-        """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""
-        if not self.is_leaf:
-            raise RuntimeError("copy: only leaves can be copied, a result belongs to its graph: detach() it first")
-        gradient = None if self.grad is None else self.grad.detach()
-        return self.array, self.requires_grad, self.name, gradient, self.device
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.array, requires_grad, name, self.stored_grad, *device = state
-        if device:  # CuPy reads an array back to its current device
-            self.array = backend.to_device(self.array, *device)
-        self.node = None
-        if requires_grad or name is not None:
-            leaf(self, requires_grad).name = name
+    __getstate__ = state_of_leaf
+    __setstate__ = restore_leaf
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
