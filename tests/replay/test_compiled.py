@@ -75,6 +75,7 @@ def test_every_form_is_numpys():
         lambda h, x: ts.where(h <= 0.1, h * 1.5, x).clip(-2.0, 2.0),
         lambda h, x: h.transpose() + x[:, :1],
         lambda h, x: ts.concatenate([h[1:], x[:1]]) + h.sum(0) * 0.1,
+        lambda h, x: (ts.concatenate([h * 0.5, x])[1:4] + 1.0).tanh(),
         lambda h, x: h.reshape(1, 3, 3)[0] * (x != 0.0).to("float32"),
     ]
 
@@ -109,6 +110,25 @@ def test_what_has_no_form_stays_and_says_so():
     x = ts.randn(2, 5)
     assert_agree(run(x), fast(x))
     assert "# not compiled: max" in fast.source and "def loop" not in fast.source
+
+
+@slow
+def test_loops_in_two_dtypes():
+    def run(xs, ys):
+        h, s = xs[0], ys[0]
+        for x in xs.unstack():
+            h = (h * 0.5 + x).tanh()
+        states = []
+        for y in ys.unstack():
+            s = (s * y).tanh()
+            states.append(s)
+        return h, ts.stack([ys[0], *states])
+
+    xs, ys = ts.randn(8, 2, 3), ts.randn(8, 2, 3).to("float64")
+    fast = ts.replay(run, compile=True)
+    for one, other in zip(run(xs, ys), fast(xs, ys)):
+        assert_agree(one, other)
+    assert "# not compiled: float64 beside float32" in fast.source and fast.source.count("def loop") == 1
 
 
 def test_the_same_loops_are_compiled_once():

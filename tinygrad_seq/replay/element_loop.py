@@ -232,7 +232,7 @@ class ElementLoop(LoopText):
         if isinstance(x, Local) and x.position not in self.stored:
             return self.computed(nest, self.loop.body[x.position], index)
         name, at = self.place(x)
-        rows = [variable for variable, _ in index[:-1]]
+        rows = [plus(*each) for each in index[:-1]]
         if isinstance(x, Local) and name in nest.at_once and rows != nest.variables[: len(rows)]:
             nest.other_rows = True
         return nest.load(name, [*at, *(plus(*each) for each in index)])

@@ -76,10 +76,10 @@ class Program(Expressions):
         before = dict(self.space), dict(self.literals)
         try:
             elements = ElementLoop(self, loop)
-            lines = list(elements.lines())
-            self.dtype = self.dtype or elements.dtype
-            if elements.dtype != self.dtype:
+            if self.dtype not in ("", elements.dtype):
                 raise NoElements(f"{elements.dtype} beside {self.dtype}")
+            lines = list(elements.lines())
+            self.dtype = elements.dtype
         except NoElements as error:
             self.space, self.literals = before
             return [f"# not compiled: {error} has no form over elements", *LoopText(self, loop).lines()]
