@@ -15,7 +15,7 @@ from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part
 from tinygrad_seq.replay.nest import Nest, indexed, plus, written
 from tinygrad_seq.replay.tape import Equation, Ref
-from tinygrad_seq.replay.together import TRANSPOSED
+from tinygrad_seq.replay.tidy import is_transpose
 
 Index = tuple[tuple[str, int], ...]  # of an element: a variable and what is added to it, in every dimension
 Shape = tuple[int, ...]
@@ -52,7 +52,7 @@ class ElementLoop(LoopText):
     def behind(self, x: Any) -> Any:
         """Return what a transposed value is the transpose of."""
         body = self.loop.body[x.position] if isinstance(x, Local) else None
-        return body.args[0] if body and (body.function, body.args[1:]) in TRANSPOSED else x
+        return body.args[0] if body and is_transpose(body) else x
 
     # --------------------------------------------------------------------------------------------------- the function
 

@@ -11,7 +11,7 @@ from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
 from tinygrad_seq.replay.tape import Equation, Ref
-from tinygrad_seq.replay.together import TRANSPOSED
+from tinygrad_seq.replay.tidy import is_transpose
 
 Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
 ATOM, UNARY = 7.0, 4.5
@@ -115,7 +115,7 @@ class Expressions:
             return f"{bracketed(texts[0], left)} {symbol} {bracketed(texts[1], right)}", level
         if function == "negative" and len(texts) == 1:
             return f"-{bracketed(texts[0], UNARY)}", UNARY
-        if (function, args[1:]) in TRANSPOSED and len(equation.shape) == 2:
+        if is_transpose(equation):
             return f"{bracketed(texts[0], ATOM)}.T", ATOM
         shown = {key: short(key, x) for key, x in options.items() if (key, x) != ("keepdims", False)}
         rest = [text for text, _ in texts] + [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]

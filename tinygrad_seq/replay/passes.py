@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_seq.replay.simplify import in_order, read_by
+from tinygrad_seq.replay.simplify import in_order, read_by, with_others
 from tinygrad_seq.replay.tape import Equation, Ref
 
 Shapes = dict[int, tuple[int, ...]]
@@ -19,17 +19,26 @@ class Pass:
         shapes: dict[int, tuple[int, ...]],
         new: Callable[[], int],
         time: dict[int, int],
+        outputs: Sequence[int] = (),
     ) -> None:
         self.equations, self.new, self.time = equations, new, time  # time: when gradients of steps belong
         self.maker = {equation.made: equation for equation in equations}
         self.shapes = shapes | {equation.made: equation.shape for equation in equations}
-        self.reads = Counter(n for equation in equations for n in read_by(equation))
+        self.reads = Counter([n for equation in equations for n in read_by(equation)] + [*outputs])
+        self.outputs = frozenset(outputs)
         self.instead: dict[int, list[Equation]] = {}
+        self.same: dict[int, int] = {}  # of a value that is left out: the one that it is
         self.here: list[Equation] = []  # what stands instead of the equation that is looked at
 
     def at(self, number: int) -> None:
         """Let the equations that are made next stand instead of the one of a value."""
         self.here = self.instead.setdefault(number, [])
+
+    def drop(self, number: int, other: int) -> None:
+        """Leave a value out that is another one; nobody may keep both, as an output is kept."""
+        if number not in self.outputs:
+            self.same[number] = self.same.get(other, other)
+            self.instead[number] = []
 
     def make(self, function: str, shape: tuple[int, ...], dtype: Any, *args: Any, **options: Any) -> Ref:
         """Add an equation."""
@@ -41,7 +50,7 @@ class Pass:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
         if not self.instead:
             return self.equations
-        new = [made for each in self.equations for made in self.instead.get(each.made, [each])]
+        new = [with_others(made, self.same) for each in self.equations for made in self.instead.get(each.made, [each])]
         return in_order(new, lambda equation: (equation.made,), read_by) or self.equations
 
     def of(self, x: Any) -> Equation | None:

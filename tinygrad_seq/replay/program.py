@@ -196,7 +196,9 @@ def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twi
     shapes = shapes_of(tape)
     time: dict[int, int] = {}
     for improve in PASSES:
-        equations = without_unread(improve(Pass(equations, shapes, tape.new, time)), outputs)
+        work = Pass(equations, shapes, tape.new, time, outputs)
+        equations = without_unread(improve(work), outputs)
+        twins.update({number: work.same.get(twin, twin) for number, twin in twins.items()} | work.same)
     equations, more = without_repeats(equations)
     twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)
     return equations

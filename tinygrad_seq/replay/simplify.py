@@ -35,6 +35,14 @@ def renamed(x: Any, names: dict[int, int]) -> Any:
     return type(x)(renamed(part, names) for part in x) if isinstance(x, tuple | list) else x
 
 
+def with_others(equation: Equation, names: dict[int, int]) -> Equation:
+    """Return an equation that reads other values."""
+    if names.keys().isdisjoint(read_by(equation)):
+        return equation
+    options = {key: renamed(x, names) for key, x in equation.options.items()}
+    return replace(equation, args=renamed(equation.args, names), options=options)
+
+
 def key_of(x: Any) -> Any:
     """Return a key that is equal for equal arguments."""
     if isinstance(x, tuple | list):
@@ -52,9 +60,7 @@ def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict
     first: dict[Any, int] = {}
     kept = []
     for equation in equations:
-        if not names.keys().isdisjoint(read_by(equation)):
-            options = {key: renamed(x, names) for key, x in equation.options.items()}
-            equation = replace(equation, args=renamed(equation.args, names), options=options)
+        equation = with_others(equation, names)
         key = equation.function, key_of(equation.args), *((name, key_of(x)) for name, x in equation.options.items())
         if key in first and read_by(equation):  # zeros that are made twice may be two states
             names[equation.made] = first[key]

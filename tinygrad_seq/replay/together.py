@@ -15,9 +15,9 @@ from typing import Any, TypeGuard
 from tinygrad_seq.replay.passes import Pass
 from tinygrad_seq.replay.simplify import key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tidy import is_transpose, rows_added, turned, without_idle
 
 least = 3  # what is done less often stays as it is
-TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
 ELEMENTWISE = frozenset((
     "absolute", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal", "less", "less_equal", "log",
     "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt", "subtract", "tanh",
@@ -93,10 +93,10 @@ def kind_of_term(work: Pass, leaf: int) -> tuple[Any, tuple[int, ...]]:
         return None, ()
     inner = work.of(made.args[0])
     once = work.reads[leaf] == 1
-    if once and inner is not None and (made.function, made.args[1:]) in TRANSPOSED and inner.function == "dot":
+    if once and inner is not None and is_transpose(made) and inner.function == "dot":
         kind, read = kind_of_term(work, inner.made)  # (AᵀB)ᵀ is BᵀA
         return (kind and ("dot", *kind[:0:-1])), read[::-1]
-    if once and inner is not None and made.function == "dot" and (inner.function, inner.args[1:]) in TRANSPOSED:
+    if once and inner is not None and made.function == "dot" and is_transpose(inner):
         left, right = work.of(inner.args[0]), work.of(made.args[1])
         return (("dot", left.shape, right.shape), (left.made, right.made)) if left and right else (None, ())
     if once and inner is not None and made.function == "reshape" and inner.function == "sum":
@@ -249,4 +249,6 @@ def reshaped_once(work: Pass) -> list[Equation]:
     return work.result()
 
 
-PASSES: Iterable[Callable[[Pass], list[Equation]]] = sums, products, regrouped, elements, without_views, reshaped_once
+PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
+    rows_added, without_idle, sums, products, regrouped, elements, without_views, reshaped_once, turned, without_idle,
+)  # fmt: skip
