@@ -12,7 +12,7 @@ from tinygrad_seq import nn
 SIZE = 3
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # what they compute may well overflow
-    pytest.mark.parametrize("passes", ["as_written", "together"], indirect=True),
+    pytest.mark.parametrize("passes", ["as_written", "together", "over elements"], indirect=True),
 ]
 layers = nn.Sequential(nn.RNNCell(SIZE, SIZE), nn.GRUCell(SIZE, SIZE), nn.Linear(SIZE, SIZE)).to("float64")
 weights = [nn.Parameter(np.random.default_rng(i).normal(size=(SIZE, SIZE)) * 0.4) for i in range(3)]

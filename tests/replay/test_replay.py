@@ -9,7 +9,7 @@ import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.replay import replay
 
-pytestmark = pytest.mark.parametrize("passes", ["as_written", "together"], indirect=True)
+pytestmark = pytest.mark.parametrize("passes", ["as_written", "together", "over elements"], indirect=True)
 
 T, B, I, H, V = 5, 3, 4, 6, 7  # noqa: E741
 

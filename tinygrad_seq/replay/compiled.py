@@ -23,6 +23,13 @@ from tinygrad_seq.replay.vector_math import functions
 
 exp, log, tanh = (getattr(functions("{dtype}"), name) for name in ("exp", "log", "tanh"))
 compiled = njit(error_model="numpy", fastmath={{"contract"}}, cache=True)
+
+
+@compiled
+def check_ids(ids, size):
+    for each in ids.flat:
+        if each < -size or each >= size:
+            raise IndexError("an id is out of range")
 '''
 
 
@@ -50,15 +57,19 @@ def module_of(functions: list[str], dtype: str) -> ModuleType:
             new.write_text(text)
             new.replace(path)  # at once, beside another process that does the same
         loader = SourceFileLoader(name, str(path))
-        sys.modules[name] = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
-        loader.exec_module(sys.modules[name])
+        module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+        loader.exec_module(module)
+        sys.modules[name] = module
     return sys.modules[name]
 
 
 def on_contiguous(module: ModuleType) -> dict[str, Any]:
-    """Return the loops of a module, which copy an array first that has gaps: products of matrices are slow on these."""
+    """Return the functions of a module, which copy an array first that has gaps: one layout is compiled."""
 
-    def wrapped(loop: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arrays: loop(*map(host.ascontiguousarray, arrays))
+    def contiguous(x: Any) -> Any:
+        return x if type(x) in (int, float) else host.asarray(x, order="C")
 
-    return {name: wrapped(loop) for name, loop in vars(module).items() if name.startswith("loop")}
+    def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: function(*map(contiguous, given))
+
+    return {name: wrapped(function) for name, function in vars(module).items() if name.startswith("part")}

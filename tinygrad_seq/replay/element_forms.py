@@ -13,13 +13,38 @@ FORMS = {
     "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
     "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
     "equal": "{} == {}", "not_equal": "{} != {}", "power": "{} ** {}", "astype": "{}", "logical_not": "not {}",
+    "bitwise_and": "{} & {}", "bitwise_or": "{} | {}", "isfinite": "math.isfinite({})",
 }  # fmt: skip
 VIEWS = frozenset({"getitem", "reshape", "transpose", "swapaxes", "broadcast_to", "ascontiguousarray", "copy"})
-WHOLE = frozenset({"dot", "sum", "concatenate"})
+MAKERS = frozenset({"zeros", "ones", "full", "arange"})
+REDUCED = {"sum": ("0", "{0} + {1}"), "max": ("-np.inf", "{1} if {1} > {0} or {1} != {1} else {0}")}  # start, next
+WHOLE = frozenset({"dot", "concatenate", "stack", "with_added", "with_item", *REDUCED})  # in memory
+OWN_MATH = frozenset({"exp", "log", "tanh"})  # that of vector_math, in one dtype
 
 
 class NoElements(Exception):  # noqa: N818 (no error: the loop stays as it is)
     """Tell what in a loop has no form over elements."""
+
+
+def check_form(equation: Equation) -> None:
+    """Raise where a call has no form over elements."""
+    function, options = equation.function, equation.options
+    known = function in FORMS or function in VIEWS or function in MAKERS or function in WHOLE
+    if not known or not options.keys() <= ({"axis", "keepdims"} if function in REDUCED else set()):
+        raise NoElements(function)
+    if equation.dtype is None or equation.dtype.name not in ("float32", "float64", "bool", "int64", "int32"):
+        raise NoElements(f"{function} in {equation.dtype}")
+    if function == "max" and equation.dtype.kind != "f":
+        raise NoElements("max of integers")
+
+
+def has_form(equation: Equation) -> bool:
+    """Tell whether a call has a form over elements."""
+    try:
+        check_form(equation)
+    except NoElements:
+        return False
+    return True
 
 
 def kind_of(equation: Equation) -> str:

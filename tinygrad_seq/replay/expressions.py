@@ -40,17 +40,21 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+COMPILED = re.compile(r"[jrx]\d+|j|total|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
+
+
 class Expressions:
     """The names in a program, and the texts of its calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, compile: bool) -> None:
+        self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
         self.literals: dict[Any, str] = {}
 
     def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
         """Return a name that nothing else has, or whose owner is over, and take it."""
         name = re.sub(r"\W+", "_", name).strip("_") or "x"
-        name = f"_{name}" if name[0].isdigit() or iskeyword(name) else name
+        name = f"_{name}" if name[0].isdigit() or iskeyword(name) or self.reserved.fullmatch(name) else name
         names = chain([name], (f"{name}_{i}" for i in count(2)))
         found = next(each for each in names if each not in self.space or is_over(each))
         self.space[found] = None

@@ -49,6 +49,8 @@ class LoopText:
             if i in lists:
                 body.append(f"{lists[i]}.append({self.names[i]})")
         yield from self.series
+        if loop.count == 1:
+            yield from body
         end = self.start + self.by * loop.count
         up = f"range({loop.count})" if self.start == 0 else f"range({self.start}, {end})"
         yield f"for t in {up}:" if self.by > 0 else f"for t in reversed(range({end + 1}, {self.start + 1})):"

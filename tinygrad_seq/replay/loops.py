@@ -131,7 +131,7 @@ def series(numbers: list[int], views: dict[int, tuple[Any, ...]]) -> Any:
 
 def moved(numbers: list[int]) -> Any:
     """Return ints as one, or as one that moves."""
-    steps = {after - before for before, after in pairwise(numbers)}
+    steps = {after - before for before, after in pairwise(numbers)} or {0}
     if len(steps) > 1:
         raise Uneven
     return numbers[0] if steps == {0} else Moving(numbers[0], steps.pop())

@@ -1,13 +1,17 @@
 """Loops over the elements of a buffer, as text."""
 
+import re
+
+
 class Nest:
     """Loops over the elements of a buffer: rows of arrays that are read get a name, and so does every value."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self.variables = [*"abcdefgh"[: len(shape) - 1], "j"] if shape else []
+        self.variables = [*(f"j{k}" for k in range(len(shape) - 1)), "j"] if shape else []
         self.rows: dict[str, str] = {}
         self.lines: list[str] = []
+        self.around: tuple[list[str], list[str]] = [], []  # what is done for each row, before its elements and after
         self.known: dict[str, str] = {}
         self.target = ""
         self.at_once: set[str] = set()
@@ -17,7 +21,7 @@ class Nest:
         """Return the text of an element of an array."""
         if not at:
             return f"{name}[()]"
-        if len(at) == 1 or any(part.split()[0] == "j" for part in at[:-1]):
+        if len(at) == 1 or any(re.search(r"\bj\b", part) for part in at[:-1]):
             return indexed(name, at)
         short = self.rows.setdefault(indexed(name, at[:-1]), f"§{len(self.rows)}§")
         return f"{short}[{at[-1]}]"
@@ -39,7 +43,9 @@ def written(nests: list[Nest]) -> list[str]:
     for nest in nests:
         names = {short: rows.setdefault(row, f"r{len(rows)}") for row, short in nest.rows.items()}
         lines = [replaced(line, names) for line in nest.lines]
-        inner += [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in lines)] if nest.shape else lines
+        first, last = nest.around
+        lines = [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in lines)] if nest.shape else lines
+        inner += [*first, *lines, *last]
     outer = [f"for {variable} in range({size}):" for variable, size in zip(nests[0].variables[:-1], nests[0].shape)]
     inner = [*(f"{short} = {row}" for row, short in rows.items()), *inner]
     return ["    " * k + line for k, line in enumerate(outer)] + ["    " * len(outer) + line for line in inner]
@@ -61,4 +67,4 @@ def plus(variable: str, offset: int) -> str:
     """Return the text of an index."""
     if variable == "0":
         return str(offset)
-    return variable if not offset else f"{variable} + {offset}"
+    return variable if not offset else f"{variable} {'+' if offset > 0 else '-'} {abs(offset)}"

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
+from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
-from tinygrad_seq.replay.element_loop import ElementLoop
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
@@ -23,20 +23,22 @@ from tinygrad_seq.replay.together import PASSES
 class Program(Expressions):
     """The text of a tape, and the function that it says: `step(xp, *given)` returns the values that are asked for."""
 
-    def __init__(
-        self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False
-    ) -> None:
-        super().__init__()
+    def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
+        super().__init__(compile)
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
         equations = done_together(tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
-        self.shapes = shapes_of(tape) | {each.made: each.shape for each in equations}
-        for loop in statements:
-            if isinstance(loop, Loop):
-                self.shapes.update((n, body.shape) for body, made in zip(loop.body, loop.made) for n in made)
-        self.functions: list[str] = []  # of compiled loops, and the dtype that they compute in
+        if compile:
+            statements = in_parts(statements)
+        self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
+        self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
+        for statement in statements:
+            for body, made in made_in(statement):
+                self.shapes.update(dict.fromkeys(made, body.shape))
+                self.dtypes.update(dict.fromkeys(made, body.dtype))
+        self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
@@ -56,34 +58,41 @@ class Program(Expressions):
         lines = [f"def step({head}):"]
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
-        for self.now, statement in enumerate(statements):
-            written = self.loop_lines(statement, compile) if isinstance(statement, Loop) else self.line(statement)
-            lines += [f"    {line}" for line in written]
+        lines += [f"    {line}" for line in self.lines_of(statements, compile)]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
-            space.update(on_contiguous(module_of(self.functions, self.dtype)))
+            space.update(on_contiguous(module_of(self.functions, self.dtype or "float32")))
         exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
 
-    def loop_lines(self, loop: Loop, compile: bool) -> list[str]:
-        """Return the lines of a loop over arrays, or the call of a function of loops over elements."""
-        if not compile:
-            return list(LoopText(self, loop).lines())
-        before = dict(self.space), dict(self.literals)
-        try:
-            elements = ElementLoop(self, loop)
-            if self.dtype not in ("", elements.dtype):
-                raise NoElements(f"{elements.dtype} beside {self.dtype}")
-            lines = list(elements.lines())
-            self.dtype = elements.dtype
-        except NoElements as error:
-            self.space, self.literals = before
-            return [f"# not compiled: {error} has no form over elements", *LoopText(self, loop).lines()]
-        return lines
+    def lines_of(self, statements: list[Statement], compile: bool) -> Iterator[str]:
+        """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
+        part = CompiledPart(self)
+        for self.now, statement in enumerate(statements):
+            if not isinstance(statement, Loop):
+                yield from part.close(self.now)
+                yield from self.line(statement)
+                part = CompiledPart(self)
+            elif not compile:
+                yield from LoopText(self, statement).lines()
+            else:
+                try:
+                    part.add(statement)
+                except NoElements as error:
+                    yield from part.close(self.now)
+                    yield f"# not compiled: {error} has no form over elements"
+                    yield from LoopText(self, statement).lines()
+                    part = CompiledPart(self)
+        yield from part.close(len(statements))
+
+    def own_dtype(self, dtype: str) -> str:
+        """Return the dtype in which compiled functions have exp, log and tanh: that of the first one."""
+        self.dtype = self.dtype or dtype
+        return self.dtype
 
     def name_given(self, tape: Tape) -> None:
         """Name what the program is given: by the end of where it is, if nothing else ends so."""
@@ -147,8 +156,11 @@ class Program(Expressions):
         texts, at = [], 0
         while at < len(numbers):
             end, way = at + 2, self.along(numbers[at : at + 2])
-            while way and abs(way.step) == 1 and end <= len(numbers) and self.along(numbers[end - 2 : end]) == Moving(
-                way.start + way.step * (end - 2 - at), way.step
+            while (
+                way
+                and abs(way.step) == 1
+                and end <= len(numbers)
+                and self.along(numbers[end - 2 : end]) == Moving(way.start + way.step * (end - 2 - at), way.step)
             ):
                 end += 1
             if end - at > 3:
@@ -161,14 +173,19 @@ class Program(Expressions):
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""
+        whole = self.neighbours(equation)
+        if whole is None:
+            return super().text(equation, read)
+        return (whole if equation.function == "stack" else f"{whole}.reshape({equation.shape})"), ATOM
+
+    def neighbours(self, equation: Equation) -> str | None:
+        """Return the text of steps of a series that is an array, where an equation joins these in order."""
         parts = equation.args[0] if equation.function in ("stack", "concatenate") and equation.args[1:] == (0,) else ()
         numbers = [part.number for part in parts if isinstance(part, Ref)]
-        if len(numbers) > 1 and all(self.series.get(n, ("", 0))[0] in self.arrays for n in numbers):
-            way = self.along(numbers)
-            if way is not None and abs(way.step) == 1:
-                whole = self.run(numbers[0], numbers[-1])
-                return (whole if equation.function == "stack" else f"{whole}.reshape({equation.shape})"), ATOM
-        return super().text(equation, read)
+        if not len(parts) == len(numbers) > 1 or self.series.get(numbers[0], ("", 0))[0] not in self.arrays:
+            return None
+        way = self.along(numbers)
+        return self.run(numbers[0], numbers[-1]) if way is not None and way.step == 1 else None
 
     def run(self, first: int, last: int) -> str:
         """Return the text of neighbouring values in the list of a loop."""
@@ -189,6 +206,14 @@ def shapes_of(tape: Tape) -> dict[int, tuple[int, ...]]:
     """Return the shapes of what a program is given."""
     shapes = {source.number: source.shape for source in tape.sources}
     return shapes | {number: array.shape for number, array in tape.constants.items()}
+
+
+def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
+    """Yield the equations of a statement, and the values that each makes."""
+    if isinstance(statement, Loop):
+        yield from zip(statement.body, statement.made)
+    else:
+        yield statement, (statement.made,)
 
 
 def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twins: dict[int, int]) -> list[Equation]:

@@ -51,6 +51,7 @@ class Source:
     read: Callable[[], Any]
     name: str
     shape: tuple[int, ...] = ()
+    dtype: Any = None  # None for a number of Python
 
 
 @dataclass
@@ -78,9 +79,10 @@ class Tape:
         self.equations.append(Equation(self.new(), function, args, options, shape, dtype))
         return self.equations[-1].made
 
-    def source(self, read: Callable[[], Any], name: str, shape: tuple[int, ...] = ()) -> int:
-        """Add a value that every call reads anew."""
-        self.sources.append(Source(self.new(), read, name, shape))
+    def source(self, read: Callable[[], Any], name: str, like: Any = None) -> int:
+        """Add a value that every call reads anew: an array like this one, or a number."""
+        shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
+        self.sources.append(Source(self.new(), read, name, shape, dtype))
         return self.sources[-1].number
 
     def constant(self, array: Any) -> int:

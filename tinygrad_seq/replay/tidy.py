@@ -1,8 +1,7 @@
 """Passes over equations that say the same in fewer words, with the algebra of matrices.
 
-    (Wᵀ)ᵀ                                       W
-    (A B)ᵀ                                      Bᵀ Aᵀ
-    the sum of the rows [a, b, c]               a + b + c
+(Wᵀ)ᵀ                                       W
+(A B)ᵀ                                      Bᵀ Aᵀ
 """
 
 from typing import Any
@@ -21,18 +20,25 @@ def is_transpose(equation: Equation | None) -> bool:
 def without_idle(work: Pass) -> list[Equation]:
     """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
     for equation in work.equations:
-        x, inner = equation.args[0] if equation.args else None, work.of(next(iter(equation.args), None))
-        if not isinstance(x, Ref):
-            continue
-        if equation.function == "reshape" and work.shapes[x.number] == equation.shape:
+        x = equation.args[0] if equation.args else None
+        if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:
             work.drop(equation.made, x.number)
         elif is_transpose(equation):
+            inner = work.of(x)
             while inner is not None and inner.function in ("ascontiguousarray", "reshape"):
                 before = inner.args[0]
                 inner = work.of(before) if work.shapes[before.number] == inner.shape else None
-            if is_transpose(inner):
-                work.drop(equation.made, inner.args[0].number)  # type: ignore[union-attr]
+            if inner is not None and is_transpose(inner):
+                work.drop(equation.made, inner.args[0].number)
     return work.result()
+
+
+def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the transpose of a matrix: what it was made of, if it is a transpose."""
+    inner = work.of(x)
+    if inner is not None and is_transpose(inner):
+        return inner.args[0]
+    return work.make("transpose", shape[::-1], dtype, x, (1, 0))
 
 
 def turned(work: Pass) -> list[Equation]:
@@ -45,28 +51,8 @@ def turned(work: Pass) -> list[Equation]:
             if [len(shape) for shape in shapes] == [2, 2]:
                 work.at(equation.made)
                 left, right = (
-                    inner.args[0] if is_transpose(inner := work.of(x)) else
-                    work.make("transpose", shape[::-1], equation.dtype, x, (1, 0))
-                    for x, shape in zip(factors[::-1], shapes[::-1])
+                    transposed(work, x, shape, equation.dtype) for x, shape in zip(factors[::-1], shapes[::-1])
                 )
                 work.make("dot", equation.shape, equation.dtype, left, right)
                 work.here[-1].made = equation.made
-    return work.result()
-
-
-def rows_added(work: Pass) -> list[Equation]:
-    """Add rows that were joined only to be added."""
-    for equation in work.equations:
-        joined = work.of(equation.args[0]) if equation.function == "sum" else None
-        if joined is None or joined.function != "concatenate" or work.reads[joined.made] > 1:
-            continue
-        parts: Any = joined.args[0]
-        rows = all(isinstance(x, Ref) and work.shapes[x.number] == (1, *equation.shape) for x in parts)
-        if rows and joined.args[1:] == (0,) and equation.options.get("axis") in (0, (0,)) and not equation.options.get("keepdims") and len(parts) < 8:
-            work.at(equation.made)
-            total = parts[0]
-            for part in parts[1:]:
-                total = work.make("add", (1, *equation.shape), equation.dtype, total, part)
-            work.make("reshape", equation.shape, equation.dtype, total, equation.shape)
-            work.here[-1].made = equation.made
     return work.result()

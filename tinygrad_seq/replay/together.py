@@ -7,7 +7,7 @@
 Sums are rounded in another order, so results agree with those of the graph to rounding, no longer bit for bit.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from typing import Any, TypeGuard
@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 from tinygrad_seq.replay.passes import Pass
 from tinygrad_seq.replay.simplify import key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
-from tinygrad_seq.replay.tidy import is_transpose, rows_added, turned, without_idle
+from tinygrad_seq.replay.tidy import is_transpose, turned, without_idle
 
 least = 3  # what is done less often stays as it is
 ELEMENTWISE = frozenset((
@@ -38,7 +38,7 @@ def sums(work: Pass) -> list[Equation]:
             for leaf in leaves(work, chain):
                 kind, read = kind_of_term(work, leaf)
                 kinds[kind].append((leaf, read))
-            many = [kind for kind, terms in kinds.items() if kind and len(terms) >= least]
+            many = [kind for kind, terms in kinds.items() if kind and most_alike(work, terms) >= least]
             if len(many) == 1:
                 found.append((chain, kinds.pop(many[0]), [leaf for terms in kinds.values() for leaf, _ in terms]))
     for _, terms, _ in found:
@@ -62,6 +62,11 @@ def sums(work: Pass) -> list[Equation]:
             work.make("add", chain.shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
         work.here[-1].made = chain.made
     return work.result()
+
+
+def most_alike(work: Pass, terms: list[tuple[int, Any]]) -> int:
+    """Return how many terms come from the same function: those of steps do, those of one step do not."""
+    return max(Counter(work.maker[leaf].function for leaf, _ in terms).values())
 
 
 def sums_in(work: Pass, equation: Equation) -> list[int]:
@@ -250,5 +255,5 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    rows_added, without_idle, sums, products, regrouped, elements, without_views, reshaped_once, turned, without_idle,
+    without_idle, sums, products, regrouped, elements, without_views, reshaped_once, turned, without_idle,
 )  # fmt: skip

@@ -49,7 +49,7 @@ class TracedCall:
                 tape.xp, tape.device = modules[type(array)], on_device_of(array)
             elif modules[type(array)] is tape.xp and array.device != tape.device:
                 raise TraceError("replay: the function computes on several GPUs, a program on one")
-            return Traced(array, tape.source(read, name, array.shape))
+            return Traced(array, tape.source(read, name, array))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
