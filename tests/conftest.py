@@ -6,6 +6,7 @@ is set: the same examples every time), "deep" (an hour's patience) or "faults" (
 counterexample: planted_faults.py asks only whether there is one). The fixture `gpu` lends `device="cuda"`.
 """
 
+import gc
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tinygrad_seq.engine.backend import default_device
 
 settings.register_profile("dev", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("faults", settings.get_profile("dev"), phases=[Phase.explicit, Phase.generate])
-settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("deep", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
@@ -43,6 +44,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=reason))
         elif reason := reason_for(item.nodeid, FAILS):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # thousands of tests, which no later search for cycles has to look through again
 
 
 @pytest.fixture(scope="module", params=["double", pytest.param("real", marks=pytest.mark.gpu)])

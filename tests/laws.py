@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_seq as ts
@@ -19,9 +19,10 @@ __all__ = ["as_list", "assert_near", "assert_same", "constants", "floats", "host
            "shares_memory", "wanted"]
 
 
-def over(rows: Sequence[Any]) -> Callable[[Any], Any]:
-    """Run a test(row, data, ...) for every row."""
-    return lambda test: pytest.mark.parametrize("row", rows, ids=str)(given(data=st.data())(test))
+def over(rows: Sequence[Any], share: int = 1) -> Callable[[Any], Any]:
+    """Run a test(row, data, ...) for every row. Where only the form of a case matters, not its numbers: on a share."""
+    count = settings(max_examples=max(10, settings.default.max_examples // share))
+    return lambda test: pytest.mark.parametrize("row", rows, ids=str)(count(given(data=st.data())(test)))
 
 
 def shares_memory(a: Any, b: Any) -> bool:

@@ -23,10 +23,11 @@ kinds = st.sampled_from([nn.RNN, nn.LSTM, nn.GRU])
 styles = st.sampled_from([{}, {"view": "rolled"}, {"params": "shared"}, {"steps": (1, 1)}, {"depth": 2}])
 
 
-@given(kinds, st.integers(1, 12), st.integers(1, 2), st.booleans(), styles)
+@given(kinds, st.integers(1, 8), st.integers(1, 2), st.booleans(), styles)
 def test_no_difference_to_itself(kind, steps, layers, both, style):
     one, other = (picture(kind, steps, layers, both, **style) for _ in range(2))
-    assert str(ts.diff(one, other)) == "no difference" and len(ts.diff(one, other)) == 0
+    found = ts.diff(one, other)
+    assert str(found) == "no difference" and len(found) == 0
     assert one.json == other.json
 
 
@@ -38,7 +39,7 @@ def test_three_steps_and_four_differ_by_one_step(make):
     assert len(steps) == (2 if make is reading else 1)
 
 
-@given(kinds, st.integers(3, 20), st.integers(1, 2), st.booleans(), st.sampled_from([{}, {"steps": (1, 1)}]))
+@given(kinds, st.integers(3, 10), st.integers(1, 2), st.booleans(), st.sampled_from([{}, {"steps": (1, 1)}]))
 def test_one_more_step_is_one_line_for_each_loop_however_it_is_drawn(kind, steps, layers, both, style):
     one, other = picture(kind, steps, layers, both, **style), picture(kind, steps + 1, layers, both)
     lines = list(ts.diff(one, other))
@@ -49,8 +50,8 @@ def test_one_more_step_is_one_line_for_each_loop_however_it_is_drawn(kind, steps
 
 
 def test_many_more_steps_are_one_line():
-    (line,) = ts.diff(picture(nn.LSTM, 10), picture(nn.LSTM, 1000))
-    assert line == "+ 990 steps, t = 10 … 999, in LSTM / layer 0 · forward: 14 ops each"
+    (line,) = ts.diff(picture(nn.LSTM, 10), picture(nn.LSTM, 200))
+    assert line == "+ 190 steps, t = 10 … 199, in LSTM / layer 0 · forward: 14 ops each"
 
 
 def test_an_lstm_is_an_rnn_with_gates():

@@ -154,7 +154,7 @@ def test_the_same_text_in_every_process():
     code = (
         "import tinygrad_seq as ts, pictures as t; from tinygrad_seq.drawing import draw;"
         "ts.manual_seed(0);"
-        "outputs = [t.lstm(20, num_layers=2, bidirectional=True), t.by_hand(4), t.reading(9)];"
+        "outputs = [t.lstm(8, num_layers=2, bidirectional=True), t.by_hand(4), t.reading(9)];"
         "styles = [{}, dict(view='rolled'), dict(params='shared'), dict(depth=2), dict(show='gradient')];"
         "drawings = [draw(outputs, **style) for style in styles];"
         "w = ts.nn.Parameter(t.numbers(7, 16)).named('w'); loss = t.by_hand(5, weight=w).sum();"

@@ -16,7 +16,7 @@ def test_second_gradient_is_the_slope_of_the_first(row, data):
     second_gradient_is_the_slope(row.function, data.draw(row.cases))
 
 
-@over(SMOOTH)
+@over(SMOOTH, share=2)
 def test_every_gradient_depends_on_what_comes_in(row, data):
     inputs, outputs, upstream = applied(row.function, data.draw(row.cases))
     coming = [leaves([u], y.device)[0] for u, y in zip(upstream, outputs, strict=True)]

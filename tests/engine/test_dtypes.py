@@ -49,7 +49,7 @@ def test_a_number_takes_the_floating_dtype(number, dtype):
     assert ts.clip(x, number).dtype == ts.clip(x, None, number).dtype == dtype
 
 
-@over([row for row in SMOOTH if row.op != "cast"])
+@over([row for row in SMOOTH if row.op != "cast"], share=2)
 def test_single_stays_single_from_argument_to_gradient(row, data):
     single_stays_single(row.function, data.draw(row.cases))
 

@@ -24,7 +24,7 @@ def test_gradient_is_linear_in_what_comes_in(row, data):
     gradient_is_linear(row.function, data.draw(row.cases))
 
 
-@over(SMOOTH)
+@over(SMOOTH, share=2)
 def test_a_gradient_has_the_shape_and_dtype_of_its_leaf(row, data):
     case, rng = data.draw(row.cases), data.draw(generators)
     kinds = [data.draw(st.sampled_from([np.float32, np.float64])) if floats(a) else a.dtype for a in case.arrays]

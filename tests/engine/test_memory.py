@@ -15,6 +15,6 @@ def test_any_layout_will_do(row, data):
     any_layout_will_do(row.function, data.draw(row.cases))
 
 
-@over(ROWS)
+@over(ROWS, share=2)
 def test_nothing_is_written(row, data):
     nothing_is_written(row.function, data.draw(row.cases))

@@ -16,7 +16,7 @@ def test_raw_and_recorded_agree_bit_for_bit(row, data):
     recorded_is_raw(row.function, data.draw(row.cases))
 
 
-@over([row for row in SMOOTH if row.linear])
+@over([row for row in SMOOTH if row.linear], share=2)
 def test_the_gradient_of_a_linear_op_has_no_history(row, data):
     inputs, outputs, upstream = applied(row.function, data.draw(row.cases))
     recorded = ts.grad(outputs, inputs, upstream, create_graph=True)

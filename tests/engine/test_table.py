@@ -26,7 +26,7 @@ def test_names_are_different_and_known():
     assert {row.op for row in ROWS} - {None} <= set(PRIMITIVES)
 
 
-@over([row for row in SMOOTH if row.op])
+@over([row for row in SMOOTH if row.op], share=3)
 def test_a_row_records_its_primitive(row, data):
     case = data.draw(row.cases)
     outputs = as_list(row.function(*leaves(case.arrays), **case.static))

@@ -4,10 +4,9 @@ And every layer, a loss and an optimiser's step on a GPU: the same numbers as on
 host on the way. The GPU is the strict double of CuPy, and (marked `gpu`) a real one where there is one.
 """
 
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from laws import assert_near, host
@@ -93,34 +92,38 @@ def test_recurrent_layers_agree_on_both_devices(gpu, run):
     assert_near(*reversed(found))
 
 
+MAKERS = {
+    "Adam": lambda p: ts.optim.Adam(p, lr=0.01, weight_decay=0.1),
+    "AdamW": lambda p: ts.optim.AdamW(p, lr=0.01, amsgrad=True),
+    "RMSprop": lambda p: ts.optim.RMSprop(p, momentum=0.9, centered=True, eps=0.1),
+    "Adagrad": lambda p: ts.optim.Adagrad(p, initial_accumulator_value=0.1),
+    "SGD": lambda p: ts.optim.SGD(p, 0.1, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+@settings(max_examples=settings.default.max_examples // 5)  # an example is six steps, and the model is always the same
 @given(seed=seeds, classes=small, steps=small, smoothing=st.sampled_from([0.0, 0.1]))
-def test_training_goes_the_same_way_on_both_devices(gpu, seed, classes, steps, smoothing):
+def test_training_goes_the_same_way_on_both_devices(gpu, make, seed, classes, steps, smoothing):
     """Embedding, LSTM, Linear, cross entropy, clipping, and an optimiser: three steps of each."""
     rng = np.random.default_rng(seed)
     ids, targets = rng.integers(0, 3, (steps, 2)), rng.integers(0, classes, (steps, 2))
     targets[0, 0] = -100
-    for make in (
-        lambda p: ts.optim.Adam(p, lr=0.01, weight_decay=0.1),
-        lambda p: ts.optim.AdamW(p, lr=0.01, amsgrad=True),
-        lambda p: ts.optim.RMSprop(p, momentum=0.9, centered=True, eps=0.1),
-        lambda p: ts.optim.Adagrad(p, initial_accumulator_value=0.1),
-        lambda p: ts.optim.SGD(p, 0.1, momentum=0.9),
-    ):
-        found = []
-        for device in ("cpu", "cuda"):
-            ts.manual_seed(seed)
-            parts = nn.Embedding(3, 2), nn.LSTM(2, 3), nn.Linear(3, classes)
-            embedding, recurrent, head = (part.to("float64").to(device) for part in parts)
-            parameters = [p for part in parts for p in part.parameters()]
-            optimizer, losses = make(parameters), []
-            for _ in range(3):
-                loss = nn.cross_entropy(head(recurrent(embedding(ids))[0]), targets, label_smoothing=smoothing)
-                optimizer.zero_grad()
-                loss.backward()
-                norm = ts.optim.clip_grad_norm_(parameters, 0.5)
-                optimizer.step()
-                losses += [np.array(loss.item()), np.array(norm)]
-            assert {p.device for p in parameters} == {"cpu" if device == "cpu" else "cuda:0"}
-            found.append([*losses, *(p.numpy() for p in parameters)])
-        for there, here in zip(*reversed(found), strict=True):  # Adam divides by the gradient's size, so not to the bit
-            np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-6)
+    found = []
+    for device in ("cpu", "cuda"):
+        ts.manual_seed(seed)
+        parts = nn.Embedding(3, 2), nn.LSTM(2, 3), nn.Linear(3, classes)
+        embedding, recurrent, head = (part.to("float64").to(device) for part in parts)
+        parameters = [p for part in parts for p in part.parameters()]
+        optimizer, losses = make(parameters), []
+        for _ in range(3):
+            loss = nn.cross_entropy(head(recurrent(embedding(ids))[0]), targets, label_smoothing=smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            norm = ts.optim.clip_grad_norm_(parameters, 0.5)
+            optimizer.step()
+            losses += [np.array(loss.item()), np.array(norm)]
+        assert {p.device for p in parameters} == {"cpu" if device == "cpu" else "cuda:0"}
+        found.append([*losses, *(p.numpy() for p in parameters)])
+    for there, here in zip(*reversed(found), strict=True):  # Adam divides by the gradient's size, so not to the bit
+        np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-6)

@@ -11,7 +11,7 @@ from collections import deque, namedtuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import assert_near, assert_same, host
 from networks import KINDS, flat, leaf, packed, runs, seeds
@@ -48,7 +48,8 @@ def window_losses(carried, x, targets, size):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("steps, size", [(15, 5), (7, 3), (4, 1), (4, 9)])
+@pytest.mark.parametrize("steps, size", [(6, 2), (7, 3), (4, 1), (4, 9)])
+@settings(max_examples=settings.default.max_examples // 3)  # the numbers alone are drawn
 @given(seed=seeds)
 def test_the_gradient_is_the_terms_within_windows(kind, steps, size, seed):
     cell, x, state, targets = made(kind, seed, steps)

@@ -1,4 +1,4 @@
-"""Optimisers against their formulas, written out in NumPy for twenty steps; and what a step must leave alone.
+"""Optimisers against their formulas, written out in NumPy for ten steps; and what a step must leave alone.
 
 A step records nothing and changes no array in place: a graph recorded before it keeps the old values. An optimiser
 saved and loaded goes on bit for bit.
@@ -19,7 +19,7 @@ from tinygrad_seq.engine.backend import to_host
 shapes = st.lists(npst.array_shapes(min_dims=0, max_dims=2, max_side=3), min_size=1, max_size=3)
 sizes = st.floats(1e-4, 0.5)
 decays = st.sampled_from([0.0, 0.01, 0.3])
-STEPS = 20
+STEPS = 10
 
 
 def parameters_of(rng, shapes, dtype="float64"):
