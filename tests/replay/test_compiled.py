@@ -92,7 +92,7 @@ def test_every_form_is_numpys():
         with np.errstate(all="ignore"):
             for one, other in zip(run(ts.tensor(xs)), fast(ts.tensor(xs))):
                 np.testing.assert_allclose(to_host(other.array), to_host(one.array), rtol=1e-5, atol=1e-6)
-    assert "xp." not in fast.source and fast.source.count("def part") == 1
+    assert "not compiled" not in fast.source and fast.source.count("def part") == 1
 
 
 def test_what_has_no_form_stays_and_says_so():
@@ -162,7 +162,7 @@ def test_loops_in_two_dtypes():
     fast = ts.replay(run, compile=True)
     for one, other in zip(run(xs, ys), fast(xs, ys)):
         assert_agree(one, other)
-    assert "# not compiled: tanh in float64" in fast.source and "tanh(x0)" in fast.source
+    assert "# not compiled: tanh in float64" in fast.source and "= tanh(" in fast.source
 
 
 def test_the_same_loops_are_compiled_once():

@@ -5,10 +5,12 @@ of the innermost loop that reads it. Each such loop writes one buffer, so that L
 What is between two loops over time is a loop of one step.
 """
 
+from collections import defaultdict
 from typing import Any
 
-from tinygrad_seq.replay.element_forms import VIEWS, WHOLE, NoElements, check_form, kind_of
+from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, check_form, kind_of
 from tinygrad_seq.replay.expressions import ATOM
+from tinygrad_seq.replay.loop_text import positions_in
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part
 from tinygrad_seq.replay.nest import plus
 from tinygrad_seq.replay.stores import Stores, filled, ids_of, many
@@ -36,11 +38,16 @@ class ElementLoop(Stores):
         body = self.loop.body
         dots = (x for equation in body if equation.function == "dot" for x in map(self.behind, equation.args))
         self.factors = {x.position for x in dots if isinstance(x, Local)}
+        readers: dict[int, set[int]] = defaultdict(set)
+        for k, equation in enumerate(body):
+            for i in positions_in(equation, Local):
+                readers[i].add(k)
         kept = {i for i, numbers in self.kept.items() if numbers}
         self.stored = kept | set(self.loop.starts) | self.factors
         self.parts = {i for i, equation in enumerate(body) if self.is_part(i, equation)}
         for i, equation in enumerate(body):
-            if equation.function in WHOLE or i in self.parts or (self.uses[i] > 1 and equation.function not in VIEWS):
+            again = len(readers[i]) > 1 or (self.uses[i] > 1 and body[self.reader[i]].function not in FORMS)
+            if equation.function in WHOLE or i in self.parts or (again and equation.function not in VIEWS):
                 self.stored.add(i)
             ids = ids_of(equation)
             if ids:

@@ -35,9 +35,10 @@ class Pass:
         self.here = self.instead.setdefault(number, [])
 
     def drop(self, number: int, other: int) -> None:
-        """Leave a value out that is another one; nobody may keep both, as an output is kept."""
-        if number not in self.outputs:
-            self.same[number] = self.same.get(other, other)
+        """Leave a value out that is another one; but nobody gets as new what was there before."""
+        other = self.same.get(other, other)
+        if number not in self.outputs or (other in self.maker and other not in self.outputs):
+            self.same[number] = other
             self.instead[number] = []
 
     def make(self, function: str, shape: tuple[int, ...], dtype: Any, *args: Any, **options: Any) -> Ref:

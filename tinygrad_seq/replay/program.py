@@ -222,7 +222,9 @@ def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twi
     time: dict[int, int] = {}
     for improve in PASSES:
         work = Pass(equations, shapes, tape.new, time, outputs)
-        equations = without_unread(improve(work), outputs)
+        equations = improve(work)
+        outputs = [work.same.get(number, number) for number in outputs]
+        equations = without_unread(equations, outputs)
         twins.update({number: work.same.get(twin, twin) for number, twin in twins.items()} | work.same)
     equations, more = without_repeats(equations)
     twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)

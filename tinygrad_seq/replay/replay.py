@@ -84,9 +84,9 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     Python argument, another setting of a model (`.eval()`), and a check that comes out otherwise (an id out of range, a
     norm that is not finite) trace again.
 
-    With `compile=True` the loops over time become loops over elements, compiled by Numba (the extra `compile`), which
-    pays where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays. The first
-    call takes seconds then; the machine code is kept in a cache on disk.
+    With `compile=True` the program becomes functions of loops over elements, compiled by Numba (the extra `compile`),
+    which pays most where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays.
+    The first call takes seconds then; the machine code is kept in a cache on disk.
 
     Raises TraceError, and changes nothing, for what has no program form: numbers that Python computes with, `.numpy()`,
     lists that grow, arrays that are others at every call; ImportError where Numba is asked for and missing.
