@@ -62,8 +62,8 @@ def test_what_cannot_be_compared_is_said():
         ts.compare_devices(ts.tanh, 1.0)
     with pytest.raises(TypeError, match="compare_devices: the model must return Tensors"):
         ts.compare_devices(Nothing(), 1.0, device="cpu")
-    with pytest.raises(TypeError, match="outside of ts.no_grad"), ts.no_grad():
+    with pytest.raises(TypeError, match=r"outside of ts\.no_grad"), ts.no_grad():
         ts.compare_devices(nn.Linear(1, 1), ts.ones(1, 1), device="cpu")
     for wrong in (3, None, "gpu", "float32", np.float32):
-        with pytest.raises(ValueError, match="compare_devices: device .* is not known"):
+        with pytest.raises(ValueError, match=r"compare_devices: device .* is not known"):
             ts.compare_devices(nn.Linear(1, 1), ts.ones(1, 1), device=wrong)

@@ -165,7 +165,7 @@ def test_what_is_no_device_is_said_by_who_was_asked(gpu, name, wrong):
 
 @pytest.mark.parametrize("name", WITH_DEVICE)
 def test_a_gpu_that_is_not_there_is_said(gpu, name):
-    with pytest.raises(RuntimeError, match='^device "cuda:9" does not exist: this machine has'):
+    with pytest.raises(RuntimeError, match=r'^device "cuda:9" does not exist: this machine has'):
         WITH_DEVICE[name]("cuda:9")
 
 
@@ -378,7 +378,8 @@ def test_two_gpus_are_not_mixed_either(gpu):
     if ts.cuda.device_count() < 2:
         pytest.skip("there is one GPU here")
     x, y = ts.ones(2, device="cuda:0"), ts.ones(2, device="cuda:1")
-    for mixed in (lambda: x[y.to("int64")], lambda: ts.stack([x, y]), lambda: x @ y, lambda: x + y, lambda: ts.where(x > 0, y, 1.0)):
+    for mixed in (lambda: x[y.to("int64")], lambda: ts.stack([x, y]), lambda: x @ y, lambda: x + y,
+                  lambda: ts.where(x > 0, y, 1.0)):  # fmt: skip
         with pytest.raises(TypeError, match=r"cuda:0 and cuda:1|cuda:1, x on cuda:0"):
             mixed()
     with pytest.raises(TypeError, match="different devices"):  # CuPy itself might copy in silence
@@ -407,7 +408,7 @@ def test_an_index_is_numpys_or_the_same_error(gpu, parts, used, nones, dots, the
     try:
         expected = x[tuple(index)]
     except IndexError:
-        with pytest.raises(IndexError, match="^getitem: "):
+        with pytest.raises(IndexError, match=r"^getitem: "):
             ts.tensor(x, device="cuda")[tuple(moved)]
     else:
         np.testing.assert_array_equal(ts.tensor(x, device="cuda")[tuple(moved)].numpy(), expected)
@@ -466,19 +467,6 @@ def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu):
         assert step(False) == (2, 0)
         with ts.cuda.unchecked_ids():
             assert step(False) == (0, 0)
-
-
-def test_an_lstm_launches_at_most_53_kernels_a_step(gpu):
-    if gpu is None:
-        pytest.skip("only the double counts kernels")
-    layer, made = nn.LSTM(3, 4).to("cuda"), []
-    for steps in (10, 20):
-        x = ts.ones(steps, 2, 3, device="cuda")
-        layer(x)[0].sum().backward()  # makes what is made once, and the .grad that is added to
-        before = gpu["kernels"]
-        layer(x)[0].sum().backward()
-        made.append(gpu["kernels"] - before)
-    assert made[1] - made[0] <= 53 * 10
 
 
 def test_a_constant_made_in_a_replayed_function(gpu):
