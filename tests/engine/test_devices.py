@@ -355,11 +355,18 @@ MIXED = {
     "take": lambda x: ts.take(HERE(), ts.tensor([0], device="cuda")),
     "number": lambda x: x * ts.tensor(2.0, device="cpu"),
     "concatenate": lambda x: ts.concatenate([x, HERE()]),
+    "hook": lambda x: hooked_by(x, lambda g: g.to("cpu")),
     "linear": lambda x: nn.Linear(2, 1).to("cpu")(x),
     "lstm": lambda x: nn.LSTM(2, 1).to("cpu")(x.reshape(1, 1, 2)),
     "state": lambda x: nn.RNN(2, 1).to("cuda")(x.reshape(1, 1, 2), ts.zeros(1, 1, 1, device="cpu")),
     "clip": lambda x: ts.optim.clip_grad_norm_([with_grad(x), with_grad(HERE())], 1.0),
 }
+
+
+def hooked_by(x, hook):
+    p = nn.Parameter(x)
+    p.register_hook(hook)
+    (p * p).sum().backward()
 
 
 def with_grad(x):
