@@ -33,6 +33,25 @@ def test_a_difference_is_seen(gpu):
     assert found["a"] == pytest.approx(0.5) and found["b"] == 0
 
 
+class Named(nn.Module):
+    """Takes and gives Tensors in tuples and dicts."""
+
+    def __init__(self):
+        self.net = nn.LSTM(2, 3)
+
+    def forward(self, batch, state):
+        out, (h, c) = self.net(batch["x"], state)
+        return {"out": out, "last": [h, c]}
+
+
+def test_what_a_model_takes_is_moved_wherever_it_is_and_stays_as_it_was(gpu):
+    x = ts.ones(4, 2, 2, device="cpu", requires_grad=True)
+    state = tuple(ts.ones(1, 2, 3, device="cpu") for _ in "hc")
+    found = ts.compare_devices(Named().to("cpu"), {"x": x, "name": "some"}, state)
+    assert len(found) == 4 and max(found.values()) < 1e-5
+    assert x.grad is None and x.device == "cpu"
+
+
 class Nothing(nn.Module):
     def forward(self, x):
         return None
@@ -43,3 +62,8 @@ def test_what_cannot_be_compared_is_said():
         ts.compare_devices(ts.tanh, 1.0)
     with pytest.raises(TypeError, match="compare_devices: the model must return Tensors"):
         ts.compare_devices(Nothing(), 1.0, device="cpu")
+    with pytest.raises(TypeError, match=r"outside of ts\.no_grad"), ts.no_grad():
+        ts.compare_devices(nn.Linear(1, 1), ts.ones(1, 1), device="cpu")
+    for wrong in (3, None, "gpu", "float32", np.float32):
+        with pytest.raises(ValueError, match=r"compare_devices: device .* is not known"):
+            ts.compare_devices(nn.Linear(1, 1), ts.ones(1, 1), device=wrong)

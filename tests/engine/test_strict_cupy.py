@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pickle
+import runpy
 import subprocess
 import sys
 import warnings
@@ -539,6 +540,17 @@ def test_the_double_has_what_an_engine_asks_for():
         where zeros zeros_like"""
     for name in needed.split():
         assert hasattr(cp, name) and hasattr(real, name), name
+
+
+@contract
+def test_the_wheel_has_the_streams_events_and_graphs_that_the_measuring_script_uses():
+    extras = runpy.run_path(str(Path(__file__).parents[1] / "gpu" / "as_if_real.py"))["EXTRAS"]
+    for added, module in zip(extras.values(), (real.cuda, real.cuda.runtime), strict=True):
+        for name, extra in added.items():
+            assert hasattr(module, name), name
+            public = [part for part in vars(extra) if not part.startswith("_")] if isinstance(extra, type) else []
+            assert set(public) <= set(dir(getattr(module, name))), name
+    assert hasattr(real.cuda.graph.Graph, "launch")
 
 
 @contract

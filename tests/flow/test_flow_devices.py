@@ -18,30 +18,70 @@ def insight(device, layer):
     numbers = [ts.flow.itemize(loss, p).items for p in [*table.parameters(), *net.parameters()]]
     h = ts.flow.states(out, layer=0)
     found = ts.flow.influence([*[(h_t * h_t).sum() for h_t in h], h[-1]], h)
+    x = ts.ones(3, 2, 2, dtype="float64", device=device, requires_grad=True)
+    by_input = ts.flow.influence(net(x)[0], x)
     log = ts.flow.record(loss)
-    numbers += [found.map, found.shares, list(log.values()), *log.replay().values()]
+    numbers += [found.map, found.shares, by_input.map, list(log.values()), *log.replay().values()]
     monitor = ts.flow.Monitor(net, max_norm=0.1)
     with ts.detect_anomaly():
         monitor.backward((net(ts.ones(3, 2, 2, device=device).to("float64"))[0] ** 2).sum())
     return [*numbers, monitor.norms, *monitor.saturation.values(), *monitor.states.values()]
 
 
-@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
-def test_a_device_agrees_with_the_host(gpu, layer):
-    for there, here in zip(insight("cuda", layer), insight("cpu", layer), strict=True):
+@pytest.fixture(params=["cuda", "cuda:1"])
+def device(gpu, request):
+    if int(request.param[5:] or 0) >= ts.cuda.device_count():
+        pytest.skip("there is one GPU here")
+    return request.param
+
+
+def assert_same(found, expected):
+    for there, here in zip(found, expected, strict=True):
         assert not isinstance(there, np.ndarray) or type(there) is np.ndarray
         np.testing.assert_allclose(np.array(there), np.array(here), rtol=1e-12, atol=1e-12)
 
 
-def test_the_derivation_agrees(gpu):
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_a_device_agrees_with_the_host(device, layer):
+    assert_same(insight(device, layer), insight("cpu", layer))
+
+
+def test_a_loop_may_go_from_device_to_device(gpu):
+    """Every step is on another device than the one before: weights, states and losses."""
+
+    def insight(devices):
+        w = nn.Parameter(np.linspace(-1.0, 1.0, 9).reshape(3, 3), device=devices[0])
+        first = h = ts.tensor(np.ones((2, 3)), device=devices[0], requires_grad=True)
+        states = []
+        for t in range(4):
+            with ts.scope(step=t):
+                place = devices[t % len(devices)]
+                h = (h.to(place) @ w.to(place)).tanh().named("h")
+                states.append(h)
+        losses = [*[(h * h).sum() for h in states], h]
+        log, shares = ts.flow.record(losses[-2]), ts.flow.itemize(losses[-2], w)
+        maps = [ts.flow.influence(losses, states).map]
+        first.register_hook(lambda g: None)
+        maps += [ts.flow.influence(losses, [first, *states]).map]
+        return [*maps, shares.items, *log.values(), *log.replay().values()]
+
+    devices = ["cpu", "cuda:0", "cuda:1"][:1 + ts.cuda.device_count()]
+    expected = insight(["cpu"])
+    for order in (devices, devices[::-1]):
+        found = insight(order)
+        assert_same(found[:3], expected[:3])
+        assert_same(found[-2:], expected[-2:])
+
+
+def test_the_derivation_agrees(device):
     ts.manual_seed(0)
-    rnn = nn.RNN(2, 3).to("float64").to("cuda")
+    rnn = nn.RNN(2, 3).to("float64").to(device)
     found = ts.flow.derivation(rnn, np.ones((4, 2)))
     np.testing.assert_allclose(found.terms, found.items, rtol=1e-12, atol=1e-12)
 
 
-def test_an_anomaly_is_found_there_too(gpu):
-    w = ts.tensor([1.0, 0.0], device="cuda", requires_grad=True)
+def test_an_anomaly_is_found_there_too(device):
+    w = ts.tensor([1.0, 0.0], device=device, requires_grad=True)
     with pytest.raises(RuntimeError, match=r"step 0, root: log gave -inf at \[1\] of \(2,\)"), ts.detect_anomaly():
         with ts.scope(step=0):
             y = w.log().named("root")

@@ -232,7 +232,7 @@ def test_both_methods_give_the_same_map(run, data):
         walks, products = by("walks", losses, states), by("products", losses, states)
         near(walks, products)
         assert ((walks == 0) == (products == 0)).all()
-    if lengths is None:
+    if lengths is None and (run.sizes["layers"] == 1 or len(run.layer.directions) == 1):  # else x is unstacked twice
         near(by("walks", h, x), by("products", h, x))
 
 

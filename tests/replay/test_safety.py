@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
+from tinygrad_seq.engine.backend import on_device_of
 from tinygrad_seq.replay.tape import TraceError
 
 x = ts.tensor([1.0, 2.0, 3.0])
@@ -116,13 +117,18 @@ def test_learning_rates_and_schedules_are_read_at_every_call():
         fast()
 
 
+def asks_numpy(x):
+    with on_device_of(x.array):
+        return ts.tensor(np.sin(x.array + 0.0).sum(axis=0).__array__())
+
+
 @pytest.mark.parametrize("says, function", [
     ("Python computes with a number", lambda x: x.sum().item() * 2),
     ("Python computes with a number", lambda x: 1.0 if x.sum().item() > 3 else 0.0),
     ("Python computes with a number", lambda x: float(x.sum())),
     ("gives the values of one call", lambda x: x.tolist()),
     (r"\.numpy\(\)", lambda x: x.numpy()),
-    ("NumPy asks for the values", lambda x: ts.tensor(np.sin(x.array + 0.0).sum(axis=0).__array__())),
+    ("NumPy asks for the values", asks_numpy),
     ("is another at every call", lambda x: x * ts.tensor(np.random.rand(3))),
     ("is another at every call", lambda x: x * ts.tensor([random.random() for _ in range(3)])),
     ("something else when it is called again", lambda x: x * random.random()),

@@ -6,7 +6,7 @@ from agreement import program
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backend import modules, on_device_of
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -56,8 +56,9 @@ def test_the_text_is_what_runs():
     expected = fast(x).array
     space = {}
     exec(fast.source, space)
-    (found,) = space["step"](modules[type(expected)], w=w.array, u=u.array, x=x.array)
-    assert (found == expected).all()
+    with on_device_of(expected):
+        (found,) = space["step"](modules[type(expected)], w=w.array, u=u.array, x=x.array)
+        assert (found == expected).all()
     assert len(fast.source.splitlines()) <= 6, fast.source
 
 

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backend import existing_device, host
 from tinygrad_seq.engine.random import drawn_again, get_rng_state
 from tinygrad_seq.engine.tensor import Tensor
 
@@ -14,9 +14,10 @@ def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, 
     The loss is what `model(*batch)` returns if that is one number, else the mean square of all floating numbers in it.
     Both runs begin with the same weights and draw the same random numbers; the model and its `.grad` stay as they are.
     Prints a line for each parameter and returns, by name, max |g_cpu − g_device| / max |g_cpu|: with float32 about
-    1e-6 for a small network. `batch`: what the model takes, arrays or Tensors, which are moved.
+    1e-6 for a small network. `batch`: what the model takes; Tensors are moved, also those in tuples, lists and dicts.
 
-    Raises TypeError for what is no Module, and RuntimeError where there is no such device.
+    Raises TypeError for what is no Module, and where its outputs require no gradient; ValueError for what is no device,
+    and RuntimeError where there is no such device.
 
     >>> import tinygrad_seq as ts
     >>> from tinygrad_seq import nn
@@ -27,13 +28,14 @@ def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, 
     """
     if not hasattr(model, "named_parameters"):
         raise TypeError(f"compare_devices: expected a Module, got {type(model).__name__} {model!r:.60}")
+    device = existing_device(device, "compare_devices: ")
     state = get_rng_state()
     found = []
     for place in ("cpu", device):
         twin = deepcopy(model).to(place)
         twin.zero_grad()
         with drawn_again(state):
-            loss_of(twin(*(x.to(place) if isinstance(x, Tensor) else x for x in batch))).backward()
+            loss_of(twin(*moved(batch, place))).backward()
         found.append({name: parameter.grad for name, parameter in twin.named_parameters()})
     errors: dict[str, float] = {}
     for name, there in found[1].items():
@@ -49,17 +51,32 @@ def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, 
     return errors
 
 
+def moved(x: Any, place: str) -> Any:
+    """Return x with all Tensors in it on a device, and without their history."""
+    if isinstance(x, Tensor):
+        return x.detach().to(place)
+    if isinstance(x, dict):
+        return {key: moved(part, place) for key, part in x.items()}
+    if isinstance(x, tuple | list):
+        parts = [moved(part, place) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return x
+
+
 def loss_of(output: Any) -> Tensor:
     """Return one number of what a model has returned."""
     stack, found = [output], []
     while stack:
         value = stack.pop()
-        if isinstance(value, list | tuple):
-            stack += value
+        if isinstance(value, dict | list | tuple):
+            stack += value.values() if isinstance(value, dict) else value
         elif isinstance(value, Tensor) and value.requires_grad:
             found.append(value)
     if not found:
-        raise TypeError(f"compare_devices: the model must return Tensors, got {type(output).__name__} {output!r:.60}")
+        raise TypeError(
+            "compare_devices: the model must return Tensors that require a gradient, outside of ts.no_grad; got "
+            f"{type(output).__name__} {output!r:.60}"
+        )
     if len(found) == 1 and found[0].size == 1:
         return found[0].sum()
     squares = [(value * value).mean() for value in found]

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_seq.data.arrays import as_array
 from tinygrad_seq.engine.arguments import at_least, flag
-from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.backend import existing_device, host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.random import chosen
@@ -64,8 +64,7 @@ class Batches:
         ...     print(x)
         tensor([1., 2.])
         """
-        to_device(host.zeros(0), device)
-        self.device = device
+        self.device = existing_device(device, "Batches.to: ")
         return self
 
     def state_dict(self) -> dict[str, Any]:

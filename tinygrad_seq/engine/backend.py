@@ -103,14 +103,20 @@ def compute_there(forward: Callable[..., Any], xp: Any, arrays: Sequence[Any], s
         return forward(xp, *arrays, **static)
 
 
-def parse_device(device: str) -> int | None:
-    """Return the number of the GPU that a device string names, or None for the CPU."""
+def parse_device(device: str, place: str = "") -> int | None:
+    """Return the number of the GPU that a device string names, or None for the CPU; say in which `place` it is none."""
     kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     if (kind, colon) == ("cpu", ""):
         return None
     if kind == "cuda" and (number.isdecimal() or not colon):
         return int(number or 0)
-    raise ValueError(f'device {device!r:.60} is not known: use "cpu", "cuda" or "cuda:N"')
+    raise ValueError(f'{place}device {device!r:.60} is not known: use "cpu", "cuda" or "cuda:N"')
+
+
+def existing_device(device: str, place: str = "") -> str:
+    """Return a device as "cpu" or "cuda:N"; raise ValueError for another name, RuntimeError if there is no such GPU."""
+    number = parse_device(device, place)
+    return "cpu" if number is None else f"cuda:{gpu_at(number).id}"
 
 
 def names_device(target: Any) -> bool:

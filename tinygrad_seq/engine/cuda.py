@@ -36,7 +36,7 @@ def is_available() -> bool:
 
 def gpu(op: str, device: str) -> Any:
     """Return a GPU by its name; raise ValueError for another name, RuntimeError where there is none."""
-    number = backend.parse_device(device)
+    number = backend.parse_device(device, f"{op}: ")
     if number is None:
         raise ValueError(f'{op}: device must be "cuda" or "cuda:N", got {device!r}')
     return backend.gpu_at(number)

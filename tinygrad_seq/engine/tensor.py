@@ -147,7 +147,7 @@ class Tensor(Value):
     def to(self, target: Any) -> "Tensor":
         """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
         if backend.names_device(target):
-            device = "cuda:0" if target == "cuda" else target
+            device = backend.existing_device(target)
             return self if device == self.device else shape.transfer(self, device=device, back=self.device)
         dtype = backend.as_dtype(target)
         return self if dtype == self.dtype else shape.cast(self, dtype=dtype)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Set
 from itertools import count
 from typing import Any, NamedTuple
 
-from tinygrad_seq.engine.backend import host, keeping_device, use_device_of
+from tinygrad_seq.engine.backend import check_device, host, keeping_device, use_device_of
 from tinygrad_seq.engine.freed_graph import in_use
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.ops.shape import sum_to, transfer
@@ -169,6 +169,8 @@ def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
                         f"register_hook: the hook returned {answer!r:.60}, expected None or a Tensor of shape "
                         f"{node.shape}"
                     )
+                old = g.array if recorded else g
+                check_device("register_hook", "what the hook returned", answer.array, "the gradient", old)
                 g = answer.to(node.dtype)  # type: ignore[attr-defined]
                 g = g if recorded else g.array
     finally:

@@ -14,6 +14,7 @@ from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import searched, starting_gradients
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.norms import norm
+from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import Scope, step_of
 from tinygrad_seq.engine.walk import Use, walk
 from tinygrad_seq.flow.show import ACCENT, INK, QUIET, NodeValues, Plotted, axes_for, finish, plot_lengths
@@ -71,7 +72,7 @@ class Record(NodeValues, Plotted):
         for call in self.frames:
             for node, contribution in zip(call.into, call.arrived, strict=True):
                 if contribution is not None:
-                    total[node] = total[node] + contribution if node in total else contribution
+                    total[node] = add(total[node], contribution) if node in total else contribution
         return {node: host.array(to_host(g), dtype=node.dtype) for node, g in total.items()}
 
     def __repr__(self) -> str:

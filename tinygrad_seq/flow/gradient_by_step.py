@@ -14,6 +14,7 @@ from tinygrad_seq.engine.backprop import searched, starting_gradients
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import norm
+from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import ScopeVisit
 from tinygrad_seq.engine.walk import Use, walk
@@ -122,7 +123,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
             for step, some in by_step.items():
                 share = contribution if len(some) == len(uses) else some[0][0].op.merge(parent, some)
                 held = shares[step]
-                held[parent] = held[parent] + share if parent in held else share
+                held[parent] = add(held[parent], share) if parent in held else share
 
     walk(nodes, start, False, observe=observe)
     if loss.node in chain:

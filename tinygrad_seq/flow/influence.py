@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, keeping_device, modules, quiet, use_device_of
+from tinygrad_seq.engine.backend import host, quiet
 from tinygrad_seq.engine.backprop import searched
 from tinygrad_seq.engine.graph import Node, Value, between
 from tinygrad_seq.engine.norms import gain
@@ -84,7 +84,6 @@ def runs(numbers: list[int]) -> list[list[int]]:
     return found
 
 
-@keeping_device
 def influence(losses: Any, states: Any) -> Influence:
     """Return the map of |dL_t / dh_k| for every loss t and state k: exactly zero if the state does not reach the loss.
 
@@ -119,16 +118,15 @@ def influence(losses: Any, states: Any) -> Influence:
             where[column].append(k)
     inside = set(nodes)
     carried = handed_on(nodes) | where.keys() & inside
-    xp = modules[type(results[0].array)]
-    use_device_of(results[0])
+    begin = [(end, loss.array) for end, loss in zip(ends, results)]
     if sliced or any(node.hooks is not None for node in nodes):
         count = sum(prod(end.shape) for end in ends if end in inside)
         each = "" if count == len(ends) else ", one for each element"
         method = f"{count} walks back from {len(ends)} losses{each}"
-        found = walked(inside, ends, where.keys(), xp)
+        found = walked(inside, begin, where.keys())
     else:
         method = "products of Jacobians from step to step"
-        found = chained(inside, ends, carried, xp)
+        found = chained(inside, begin, carried)
     result = host.zeros((len(ends), len(columns)))
     for t, node, jacobian in found:
         if sliced:

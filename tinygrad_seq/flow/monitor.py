@@ -8,7 +8,7 @@ backward, and clips the gradients.
 from collections import defaultdict
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.backend import host, on_device_of
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
@@ -74,7 +74,8 @@ class Monitor(Plotted):
                 y, op = nodes[i].output, nodes[i].op.name
                 if op in SATURATED:
                     low, high = SATURATED[op]
-                    saturation[name].append(float(((y < low) | (y > high)).mean()))
+                    with on_device_of(y):
+                        saturation[name].append(float(((y < low) | (y > high)).mean()))
                 if op != "sigmoid" and nodes[i].name in ("h", "c"):
                     states[name].append(norm(y) / max(len(y), 1) ** 0.5)
         return saturation, states

@@ -10,8 +10,8 @@ from typing import Any
 from tinygrad_seq.engine.arguments import ints, probability
 from tinygrad_seq.engine.backend import modules, on_device_of
 from tinygrad_seq.engine.functions.reductions import log_softmax
-from tinygrad_seq.engine.functions.selection import checked_ids, getitem, indices
-from tinygrad_seq.engine.ops.indexing import scatter
+from tinygrad_seq.engine.functions.selection import checked_ids, indices
+from tinygrad_seq.engine.ops.indexing import getitem, scatter
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.losses import as_tensor, called, check_arguments, reduced, warn_of_probabilities
@@ -107,10 +107,10 @@ def loss_of_ids(
         ids = targets.array.reshape(-1)[positions]
         numbers = xp.arange(len(ids))
     if len(positions) < len(rows):
-        rows = getitem(rows, make_tensor(positions))
+        rows = getitem(rows, index=positions)
     log_probability = log_of(rows)
-    loss = -getitem(log_probability, (make_tensor(numbers), make_tensor(ids)))
-    weights = None if weight is None else called("weights", getitem(weight, make_tensor(ids)))
+    loss = -getitem(log_probability, index=(numbers, ids))
+    weights = None if weight is None else called("weights", getitem(weight, index=ids))
     if weights is not None:
         loss = loss * weights
     if smoothing:

@@ -140,7 +140,7 @@ class Module:
         A buffer of integers or truth values keeps its dtype.
         """
         stored = [each for _, each in listed(self, "", Parameter, Buffer)]
-        commit(moved(f"{type(self).__name__}.to", stored, target))
+        commit(moved("to", stored, target))
         return self
 
     def state_dict(self) -> dict[str, Any]:

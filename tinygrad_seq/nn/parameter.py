@@ -96,10 +96,13 @@ Stored: TypeAlias = Parameter | Buffer
 
 
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
-    """Raise TypeError unless x is a Tensor of the dtype of a weight; NumPy would promote silently."""
+    """Raise TypeError unless x is a Tensor of the dtype of a weight and device; NumPy would promote silently."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}")
-    if weight is not None and x.dtype != weight.dtype:
+    if weight is None:
+        return
+    if x.dtype != weight.dtype:
         raise TypeError(
             f'{place}: {name} is {x.dtype}, the parameters are {weight.dtype}: convert it with .to("{weight.dtype}")'
         )
+    check_device(place, name, x.array, "the parameters", weight.array)

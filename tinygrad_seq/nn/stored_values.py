@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, as_dtype, host, names_device, on_device_of, to_device, to_host
+from tinygrad_seq.engine.backend import (
+    Array,
+    as_dtype,
+    existing_device,
+    host,
+    names_device,
+    on_device_of,
+    to_device,
+    to_host,
+)
 from tinygrad_seq.engine.commit import Change
 from tinygrad_seq.engine.graph import Value, leaf_after
 from tinygrad_seq.engine.recording import make_tensor
@@ -13,14 +22,15 @@ from tinygrad_seq.nn.parameter import Parameter, Stored
 def moved(place: str, stored: Iterable[Stored], target: Any) -> list[Change]:
     """Return what changes when these move to a device or a floating dtype, with their gradients."""
     to_place = names_device(target)
-    if not to_place and as_dtype(target).kind != "f":
-        raise TypeError(f"{place}: parameters are floating, {target!r} is not")
+    target = existing_device(target, f"{place}: ") if to_place else as_dtype(target, f"{place}: ")
+    if not to_place and target.kind != "f":
+        raise TypeError(f"{place}: parameters are floating, {target} is not")
 
     def there(array: Array) -> Array:
         if to_place:
             return to_device(array, target)
         with on_device_of(array):
-            return array.astype(as_dtype(target), copy=False) if array.dtype.kind == "f" else array
+            return array.astype(target, copy=False) if array.dtype.kind == "f" else array
 
     changes: list[Change] = []
     for each in stored:

@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
@@ -104,6 +105,17 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return LazyNumber(self.array.item(*where), self.number) if number and not where else self.heard()
 
 
+class TracedThere(Traced):
+    """The same of an array on a GPU: its type says what computes on it."""
+
+    __slots__ = ()
+
+
+def traced(array: Any, number: int | None) -> Traced:
+    """Return an array, which the host or a GPU holds, and the number of its value."""
+    return (Traced if modules[type(array)] is host else TracedThere)(array, number)
+
+
 class Scalar:
     """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
 
@@ -163,6 +175,14 @@ setattr(LazyNumber, "__bool__", refuse)  # noqa: B010 (beside the others)
 class Recorder:
     """Compute as NumPy or CuPy does, and write it down."""
 
+    def __init__(self, on_gpu: bool) -> None:
+        self.on_gpu = on_gpu
+
+    @property
+    def xp(self) -> Any:
+        """Return what computes."""
+        return backend.gpu if self.on_gpu else host
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(host, name)
         if not callable(found) or isinstance(found, type):
@@ -170,15 +190,17 @@ class Recorder:
         if name in NOT_RECORDED:
             return lambda *args, **options: found(*map(bare, args), **options)
         if name in BY_VALUE:
-            return lambda x: tuple(lifted(part) for part in getattr(tape().xp, name)(by_value(x)))
-        recorded = Call(name)
+            return lambda x: tuple(lifted(part) for part in getattr(self.xp, name)(by_value(x)))
+        recorded: Any = lambda *args, **options: call(name, args, options, self.xp)
+        if name == "add":
+            recorded.at = add_at
         return recorded
 
     def asarray(self, x: Any, dtype: Any = None) -> Traced:
         """Return a number as what stands in the program's text, an array as a constant."""
         if isinstance(x, Traced):
             return x if dtype in (None, x.dtype) else x.astype(dtype)
-        return lifted(tape().xp.asarray(x, dtype))
+        return lifted(self.xp.asarray(x, dtype))
 
     array = asarray  # a value never changes, so a copy is the value itself
 
@@ -191,28 +213,13 @@ class Recorder:
         raise TraceError("replay: .numpy() inside the function gives the values of one call: return the Tensor")
 
 
-class Call:
-    """A function of the module, recorded; `.at` is that of `add`."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        return call(self.name, args, options)
-
-    def at(self, x: Traced, index: Any, value: Any) -> None:
-        """Add in place, repeats included."""
-        if self.name != "add":
-            raise TraceError(f"replay: {self.name}.at has no program form")
-        add_at(x, index, value)
-
-
 # ------------------------------------------------------------------------------------------------------------ recording
 
 
-def call(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def call(name: str, args: tuple[Any, ...], options: dict[str, Any], xp: Any = None) -> Any:
     """Call a function of the module that computes, and write it down."""
-    found = next((modules[type(x.array)] for x in args if isinstance(x, Traced)), tape().xp)
+    parts = (part for x in args for part in (x if isinstance(x, tuple | list) else (x,)))
+    found = next((modules[type(x.array)] for x in parts if isinstance(x, Traced)), xp or host)
     return record(name, getattr(found, name), args, options)
 
 
@@ -224,7 +231,7 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
     if type(result) not in modules:
         raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
     made = tape().write(name, tuple(map(referred, args)), {key: referred(x) for key, x in options.items()}, result)
-    return Traced(result, made)
+    return traced(result, made)
 
 
 def bare(x: Any) -> Any:
@@ -247,7 +254,7 @@ def referred(x: Any) -> Any:
 
 def lifted(array: Any) -> Traced:
     """Return an array as a traced one: a number as a literal, others as constants."""
-    return Traced(array, tape().constant(array) if array.ndim else None)
+    return traced(array, tape().constant(array) if array.ndim else None)
 
 
 def by_value(index: Any) -> Any:
@@ -286,4 +293,4 @@ def add_at(x: Traced, index: Any, value: Any) -> None:
     x.become(record("with_added", with_added, (x, index, value), {}))
 
 
-modules[Traced] = Recorder()
+modules[Traced], modules[TracedThere] = Recorder(False), Recorder(True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backend import device_of, modules
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.replay.tape import TraceError
@@ -58,7 +58,7 @@ class Given:
             array = x.array if isinstance(x, Value) else x
             self.arrays.append(array)
             self.ways.append((i, rest))
-            return type(x), array.shape, array.dtype
+            return type(x), array.shape, array.dtype, device_of(array)
         if isinstance(x, tuple | list):
             return type(x), *(self.key_of(part, i, f"{rest}_{k}") for k, part in enumerate(x))
         if isinstance(x, dict):

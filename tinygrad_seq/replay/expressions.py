@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import chain, count
 from keyword import iskeyword
+from operator import getitem
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import HOST, Equation, Ref
 from tinygrad_seq.replay.tidy import is_transpose
 
 Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
@@ -105,9 +106,20 @@ class Expressions:
             return ":".join(ends[: 3 if ends[2] else 2])
         return self.argument(x, read)[0]
 
+    def call_on_host(self, equation: Equation, read: Callable[[Any], Text]) -> str:
+        """Return the text of a call that a program of a GPU makes on the host."""
+        function = equation.function.removeprefix(HOST)
+        if equation.function not in self.literals:
+            self.literals[equation.function] = self.mention(f"host_{function}", on_host(function))
+        args = [self.argument(x, read)[0] for x in equation.args]
+        args += [f"{key}={self.argument(x, read)[0]}" for key, x in equation.options.items()]
+        return f"{self.literals[equation.function]}({', '.join(args)})"
+
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call."""
         function, args, options = equation.function, equation.args, equation.options
+        if function.startswith(HOST):
+            return self.call_on_host(equation, read), ATOM
         plain = function in SYMBOLS or function in ("minimum", "maximum")
         texts = [self.argument(number_of(x, equation.dtype) if plain else x, read) for x in args]
         if function == "getitem":
@@ -126,6 +138,13 @@ class Expressions:
         if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
             return f"{bracketed(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
         return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(rest)})", ATOM
+
+
+def on_host(function: str) -> Callable[..., Any]:
+    """Return what computes on arrays on the host, by the name that it has on a tape."""
+    if function in METHODS:
+        return lambda x, *args, **options: getattr(x, function)(*args, **options)
+    return getitem if function == "getitem" else HELPERS.get(function) or getattr(host, function)
 
 
 def bracketed(text: Text, level: float) -> str:

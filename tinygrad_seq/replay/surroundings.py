@@ -11,7 +11,7 @@ from operator import is_not
 from types import CellType, NoneType
 from typing import Any
 
-from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backend import device_of, host, modules
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.replay.places import ATOMS, NOTES, Place, Places, absent, content, gradient, is_object
 
@@ -113,6 +113,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         if type(value) in modules or i in own:
             traits.add(i)
             equal += [f"v{i}.__class__", *([f"v{i}.shape", f"v{i}.dtype"] if type(value) in modules else ())]
+            if type(value) in modules and modules[type(value)] is not host:
+                equal.append(f"v{i}.device")  # of one class wherever it is
     for x, _, around in places.holders:
         holder = mention(x) if around is None else f"v{at[around]}"
         if isinstance(x, Value):
@@ -129,9 +131,9 @@ def fact(x: Any, is_read: bool) -> Any:
     """Return what a program takes for granted of what is in a place; of a number that it reads anew, that it is one."""
     kind = type(x)
     if kind in modules:
-        return x.shape, x.dtype
+        return x.shape, x.dtype, device_of(x)
     if isinstance(x, Value):
-        return x.array.shape, x.array.dtype
+        return fact(x.array, False)
     if kind in (dict, list, tuple):
         return kind, len(x)
     if kind in (int, float):

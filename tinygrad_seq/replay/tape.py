@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinygrad_seq.engine.backend import anywhere, host
+from tinygrad_seq.engine.backend import anywhere, device_of, host, modules, on_device_of
 
+HOST = "np."  # begins the name of what a program of a GPU computes on the host
 package = str(Path(__file__).parents[1])
 
 
@@ -66,6 +67,8 @@ class Tape:
     lines: dict[int, str] = field(default_factory=dict)  # where constants came in
     xp: Any = host  # the module that computes, NumPy or CuPy
     device: Any = anywhere  # the context in which it does, see on_device_of
+    gpus: dict[str, None] = field(default_factory=dict)  # on which something is computed
+    on_host: set[int] = field(default_factory=set)  # values that are computed on the host, whatever `xp` is
     count: int = 0
 
     def new(self) -> int:
@@ -77,7 +80,26 @@ class Tape:
         """Add an equation that makes an array of this shape and dtype; return the number of what it makes."""
         shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
         self.equations.append(Equation(self.new(), function, args, options, shape, dtype))
+        if type(like) in modules and function != "to_device":
+            self.computed(self.equations[-1].made, like)
         return self.equations[-1].made
+
+    def computed(self, made: int, array: Any) -> None:
+        """Note where a value is computed: on the host, or on the GPU, of which a program has one."""
+        device = on_device_of(array)
+        if device is anywhere:
+            self.on_host.add(made)
+        else:
+            self.xp, self.device = modules[type(array)], device
+            self.gpus[device_of(array)] = None
+
+    def finish(self) -> None:
+        """Mark what a program of a GPU computes on the host: `np.add`, where `add` is the GPU's."""
+        if len(self.gpus) > 1:
+            raise TraceError(f"replay: the function computes on {' and '.join(self.gpus)}, a program on one GPU")
+        for equation in self.equations if self.xp is not host else ():
+            if equation.made in self.on_host:
+                equation.function = f"{HOST}{equation.function}"
 
     def source(self, read: Callable[[], Any], name: str, like: Any = None) -> int:
         """Add a value that every call reads anew: an array like this one, or a number."""
@@ -88,8 +110,10 @@ class Tape:
     def constant(self, array: Any) -> int:
         """Return the number of an array that was made outside of the tape, and is the same at every call."""
         if id(array) not in self.known:
-            value = array.reshape(-1)[:1].item() if array.size else 0
-            if bool((array == value).all()):  # zeros, ones
+            with on_device_of(array):
+                value = array.reshape(-1)[:1].item() if array.size else 0
+                is_full = bool((array == value).all())  # zeros, ones
+            if is_full:
                 self.known[id(array)] = array, self.write("full", (array.shape, value, array.dtype), {}, array)
             else:
                 self.known[id(array)] = array, self.new()

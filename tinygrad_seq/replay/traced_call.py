@@ -6,7 +6,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules, on_device_of, quiet, uploaded
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
-from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted
+from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted, traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.places import Place, Places, absent, put_all
@@ -26,8 +26,7 @@ class TracedCall:
         self.outputs: list[int] = []
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given)
-        with tape.device:
-            self.check_again(tape, Tape(), function, given)
+        self.check_again(tape, Tape(), function, given)
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
@@ -45,11 +44,7 @@ class TracedCall:
         self.outputs = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
-            if tape.xp is host:
-                tape.xp, tape.device = modules[type(array)], on_device_of(array)
-            elif modules[type(array)] is tape.xp and array.device != tape.device:
-                raise TraceError("replay: the function computes on several GPUs, a program on one")
-            return Traced(array, tape.source(read, name, array))
+            return traced(array, tape.source(read, name, array))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
@@ -80,6 +75,7 @@ class TracedCall:
             self.places.restore()
             for generator, state in self.generators.values():
                 generator.bit_generator.state = state
+        tape.finish()
         return tape
 
     def swap(self, tape: Tape, source: Callable[[Any, Callable[[], Any], str], Traced]) -> dict[Place, Any]:
@@ -141,7 +137,7 @@ class TracedCall:
         same = len(first.equations) == len(second.equations) and all(map(alike, first.equations, second.equations))
         for number, array in first.constants.items():
             again = second.constants.get(number)
-            if again is None or again.shape != array.shape or not bool((again == array).all()):
+            if again is None or again.shape != array.shape or not alike(again, array):
                 raise TraceError(
                     f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is another at "
                     "every call: make it an argument"
@@ -210,4 +206,7 @@ def alike(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(alike, a, b))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
-    return bool((a == b).all()) if type(a) in modules else a == b or (a != a and b != b)
+    if type(a) in modules:
+        with on_device_of(a):
+            return a.device == b.device and bool((a == b).all())
+    return bool(a == b) or (a != a and b != b)

@@ -12,7 +12,7 @@ import os
 import zipfile
 from typing import Any, BinaryIO
 
-from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.backend import existing_device, host
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.saving.atomic_file import replacing
 from tinygrad_seq.saving.npy import BLOCK, blocks_of, header_of, read_npy
@@ -70,7 +70,7 @@ def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     """
     path = path_of("load", path)
     if device is not None:
-        to_device(host.zeros(0), device)  # before anything is read
+        existing_device(device, "load: ")  # before anything is read
     read: Any = read_archive
     if path.endswith(".safetensors"):
         package()  # raises if it is missing, whatever the file is

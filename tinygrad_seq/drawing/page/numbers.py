@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from tinygrad_seq.drawing.view.computed import computed, module_of
+from tinygrad_seq.drawing.view.computed import computed, computing
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import delivered_to_nobody
-from tinygrad_seq.engine.backend import Array, modules, quiet, to_host
+from tinygrad_seq.engine.backend import Array, modules, on_device_of, quiet, to_host
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
@@ -66,9 +66,10 @@ def numbers(
         for node, value in computed(nodes, known, wanted):
             if node in wanted:
                 found.values[node] = summary(value, node in near)
-                found.first[node] = heads(value.reshape(-1)[:1])[0] if getattr(value, "size", 0) else ""
+                some = getattr(value, "size", 0)
+                found.first[node] = heads(value[(slice(1),) * value.ndim].reshape(-1))[0] if some else ""
             if node in left:
-                rows[node] = heads(value.reshape(-1)[: value.shape[-1]])
+                rows[node] = heads(value[(slice(1),) * (value.ndim - 1)].reshape(-1))
             if node in right:
                 columns[node] = heads(value if value.ndim == 1 else value[(0,) * (value.ndim - 2)][:, 0])
         plain = not any(node.hooks or (node.op is not None and node.op.name == "checkpoint") for node in nodes)
@@ -104,7 +105,8 @@ def walked(
     def share(uses: list[Use], parent: Node, contribution: Any) -> None:
         for use in uses if parent in directions and not isinstance(contribution, list) else ():
             part = contribution if len(uses) == 1 else use[0].op.merge(parent, [use])
-            size = float((part * directions[parent]).sum()) / len(made[parent])
+            with on_device_of(part):
+                size = float((part * directions[parent]).sum()) / len(made[parent])
             found.shares[use[0], parent] = found.shares.get((use[0], parent), 0.0) + size
 
     if directions:
@@ -119,10 +121,13 @@ def directions_of(nodes: Sequence[Node], whole: Mapping[Node, Array], made: Made
     for node in nodes:
         if node in whole and node in made and node.op is None:
             length = norm(whole[node]) or 1.0
-            found[node] = whole[node].astype("float64") / length / length
+            with on_device_of(whole[node]):
+                found[node] = whole[node].astype("float64") / length / length
         elif node in made and node.op is not None and all(parent in found for parent in node.parents):
             args = [found[parent] for parent in node.parents]
-            found[node] = node.op.forward(module_of(args), *args, **(node.static or {}))
+            xp, device = computing(args)
+            with device:
+                found[node] = node.op.forward(xp, *args, **(node.static or {}))
     return found
 
 
@@ -140,14 +145,14 @@ def summary(value: Any, long: bool = True) -> Summary | str:
         return dict.fromkeys(("mean", "min", "max"), rounded(value)) | {"size": 1, "strip": []}
     if not value.size:
         return "empty"
-    with quiet(all="ignore"):
-        mean = value.sum(dtype="float64") / value.size
-        mean, low, high = (rounded(to_host(number).item()) for number in (mean, value.min(), value.max()))
     every = -(-value.size // strip_length)
     if not long:
         every = every * shorter if every > 1 else -(-value.size // (strip_length // shorter))
-    numbers = map(rounded, to_host(value.reshape(-1)[::every]).tolist())
-    return {"mean": mean, "min": low, "max": high, "size": value.size, "strip": [*numbers]}
+    with quiet(all="ignore"), on_device_of(value):
+        mean = value.sum(dtype="float64") / value.size
+        mean, low, high = (rounded(to_host(number).item()) for number in (mean, value.min(), value.max()))
+        strip = [*map(rounded, to_host(value.reshape(-1)[::every]).tolist())]
+    return {"mean": mean, "min": low, "max": high, "size": value.size, "strip": strip}
 
 
 def rounded(number: float) -> float | str:

@@ -4,9 +4,10 @@ graph and no parameter was changed, and with the library's own ops only.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from tinygrad_seq.engine.backend import Array, host, modules, quiet
+from tinygrad_seq.engine.backend import Array, anywhere, host, modules, on_device_of, quiet
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.primitive import registry
 
@@ -39,10 +40,10 @@ def computed(
             yield node, known[node]
         elif node in missing and node.op in ours and all(p in known or p in again for p in node.parents):
             args = [known[parent] if parent in known else again[parent] for parent in node.parents]
-            xp = module_of(args)
+            xp, device = computing(args)
             pairs = zip(node.parents, args)  # a constant of equal numbers is known as the number
-            args = [xp.full(p.shape, x, p.dtype) if isinstance(x, bool | int | float) else x for p, x in pairs]
-            with quiet(all="ignore"):
+            with quiet(all="ignore"), device:
+                args = [xp.full(p.shape, x, p.dtype) if isinstance(x, bool | int | float) else x for p, x in pairs]
                 again[node] = node.op.forward(xp, *args, **(node.static or {}))
             yield node, again[node]
         for parent in node.parents if node in missing else ():
@@ -51,7 +52,7 @@ def computed(
                 again.pop(parent, None)
 
 
-def module_of(args: Sequence[Any]) -> Any:
-    """Return what computes on arrays, some of which may be lists, the outputs of an op, or numbers."""
+def computing(args: Sequence[Any]) -> tuple[Any, AbstractContextManager[Any]]:
+    """Return what computes on arrays, lists (the outputs of an op) and numbers, and the context in which it does."""
     arrays = (x[0] if isinstance(x, list) and x else x for x in args)
-    return next((modules[type(x)] for x in arrays if type(x) in modules), host)
+    return next(((modules[type(x)], on_device_of(x)) for x in arrays if type(x) in modules), (host, anywhere))

@@ -9,11 +9,11 @@ from tinygrad_seq.engine.arguments import shape_of
 from tinygrad_seq.engine.backend import host, modules, on_device_of
 from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.functions.reductions import sum
-from tinygrad_seq.engine.functions.selection import getitem
 from tinygrad_seq.engine.functions.shapes import broadcast_to, reshape, transpose
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops.elementwise import multiply
+from tinygrad_seq.engine.ops.indexing import getitem
 
 Names = str  # a letter for each axis
 
@@ -87,7 +87,7 @@ def diagonal(x: Any, names: Names) -> tuple[Any, Names]:
         array = x.array if isinstance(x, Value) else x
         with on_device_of(array):
             along = modules[type(array)].arange(shape_of(x)[0])
-        x = getitem(x, (along, along))
+        x = getitem(x, index=(along, along))
         names = repeated + "".join(names[axis] for axis in rest)
     return x, names
 

@@ -6,6 +6,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import T, ints, shape_of
 from tinygrad_seq.engine.backend import (
     as_dtype,
+    check_device,
     device_of,
     host,
     ids_checked,
@@ -22,24 +23,35 @@ from tinygrad_seq.engine.recording import make_tensor
 
 def getitem(x: T, index: Any) -> T:
     """Return x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
-    parts = tuple(index_part(part) for part in index) if isinstance(index, tuple) else index_part(index)
+    parts = tuple(index_part(part, x) for part in index) if isinstance(index, tuple) else index_part(index, x)
     if isinstance(x, Value) and device_of(x.array) != "cpu":
         check_index(x.array.shape, parts if isinstance(parts, tuple) else (parts,))
     return indexing.getitem(x, index=parts)
 
 
 def check_index(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
-    """Raise IndexError for an index array on the host that leads out of an array on a GPU: CuPy wraps it around."""
-    for axis, (size, part) in enumerate(zip(shape, parts)):
-        is_mask = hasattr(part, "dtype") and part.dtype.kind == "b"
-        if part is None or part is Ellipsis or is_mask:
-            return  # from here on a part's place does not tell its axis
-        if type(part) is host.ndarray and part.size and not -size <= part.min() <= part.max() < size:
-            raise IndexError(f"getitem: an index of axis {axis} is out of range for the shape {shape}: {part!s:.60}")
+    """Raise IndexError for an index array that leads out of an array on a GPU, where CuPy wraps it around."""
+    widths = [axes_of(part) for part in parts]
+    axis, left = 0, len(shape) - sum(widths)
+    for part, width in zip(parts, widths if left >= 0 else ()):  # more indices than axes: CuPy says so
+        is_ids = width and hasattr(part, "dtype") and part.dtype.kind != "b"
+        if is_ids and part.size and (ids_checked.get() or modules[type(part)] is host):
+            with on_device_of(part):
+                ids, size = part.astype("int64"), shape[axis]  # any size has its place in an int64
+                if ((ids < -size) | (ids >= size)).any():
+                    raise IndexError(f"getitem: an index of axis {axis} is out of range for {shape}: {part!s:.60}")
+        axis += left if part is Ellipsis else width
 
 
-def index_part(part: Any) -> Any:
-    """Return one part of an index, safe to keep: arrays are copied, whole numbers become ints."""
+def axes_of(part: Any) -> int:
+    """Return how many axes of an array a part of its index stands for."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if hasattr(part, "dtype") and part.dtype.kind == "b" else 1
+
+
+def index_part(part: Any, x: Any) -> Any:
+    """Return one part of an index of x, safe to keep: arrays are copied, whole numbers become ints."""
     if part is None or part is Ellipsis or isinstance(part, int):
         return part
     if isinstance(part, slice):
@@ -53,6 +65,8 @@ def index_part(part: Any) -> Any:
         array = indices("getitem", part)
     if array.dtype.kind not in "iub":
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
+    if isinstance(x, Value) and device_of(array) != "cpu":
+        check_device("getitem", "the index", array, "x", x.array)
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
     with on_device_of(array):
