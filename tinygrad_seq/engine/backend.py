@@ -10,6 +10,7 @@ on raw arrays does it `on_device_of` one of them; ops, the walk and optimisers d
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -61,6 +62,11 @@ def cupy() -> Any:
         modules[module.ndarray] = module
     gpu = module
     return module
+
+
+def has_cupy() -> bool:
+    """Return whether CuPy is installed, without importing it; whether it works is another question."""
+    return importlib.util.find_spec("cupy") is not None
 
 
 def on_device_of(array: Array) -> AbstractContextManager[Any]:
