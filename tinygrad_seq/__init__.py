@@ -79,7 +79,7 @@ from tinygrad_seq.saving.archive import load, save
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [  # what a type checker may take from here, and `import *`
     "Drawing", "Tensor", "abs", "add", "arange", "argmax", "bool_", "broadcast_to", "cat", "checkpoint", "clip",
     "compare_devices", "concatenate", "cos", "cuda", "data", "detect_anomaly", "device", "diff", "div", "divide",
