@@ -652,6 +652,8 @@ FAULTS = [
           "if False else", "test_mistakes.py"),
     Fault("a page that is not there ends well", "__main__.py", "return 1\n    except", "return 0\n    except",
           "test_mistakes.py"),
+    Fault("a scalar has to name its device", "engine/backend.py", 'getattr(array, "device", "cpu")', "array.device",
+          "test_numpy_2_0.py"),
     Fault("CuPy is asked unasked", "overview.py", "if backend.has_cupy() and not gpu:", "if False:",
           "test_overview.py"),
     Fault("a folder that cannot be written to ends well", "__main__.py", "return 1\n    return 0",
