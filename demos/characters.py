@@ -49,3 +49,14 @@ def write(model, vocabulary, length, seed, temperature=0.6):
             p = (logits[-1, 0] / temperature).softmax().numpy().astype("float64")
             ids.append(generator.choice(len(p), p=p / p.sum()))
     return vocabulary.decode(ids[1:])
+
+
+def draw_unrolled(model, ids, folder):
+    """Draw the network over a few characters, unrolled, with the gradient on its way back; as a picture and a page."""
+    ((x, y),) = ts.data.bptt_batches(ids, 1, len(ids) - 1)
+    loss = nn.cross_entropy(model(x)[0], y).named("loss")
+    model.zero_grad()
+    loss.backward(retain_graph=True)
+    drawing = ts.draw(loss, show="gradient")
+    for kind in ("svg", "html"):
+        drawing.save(folder / f"unrolled.{kind}")

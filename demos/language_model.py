@@ -1,6 +1,6 @@
 """Many to many, in step: can a network learn to write English, character by character?
 
-    python demos/language_model.py                    a minute and a half on two cores
+    python demos/language_model.py                    a picture at once, the rest in a minute and a half on two cores
     python demos/language_model.py --replay           the training step as a program; --compile compiles it
     python demos/language_model.py --text book.txt    any other text
     python demos/language_model.py --resume           go on where Ctrl-C stopped
@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from characters import CELLS, LanguageModel, counted_loss, held_out_loss, write
-from lesson import PROGRAM, as_program, plot_losses, run, score
+from characters import CELLS, LanguageModel, counted_loss, draw_unrolled, held_out_loss, write
+from lesson import PROGRAM, as_program, plot_losses, run, score, show
 from tqdm import tqdm
 
 import tinygrad_seq as ts
@@ -66,7 +66,9 @@ def main(args):
         ts.save({"settings": settings, **progress, **network}, args.out / "checkpoint")
 
     print(f"{len(text):,} characters, {len(vocabulary)} different; a network of "
-          f"{sum(p.size for p in model.parameters()):,} numbers: {model}", flush=True)  # fmt: skip
+          f"{sum(p.size for p in model.parameters()):,} numbers: {model}")  # fmt: skip
+    draw_unrolled(model, held_out[:13], args.out)
+    show("the network unrolled, and the gradient on its way back, before this run:", args.out / "unrolled.html")
     stop, size = [], args.batch * args.window
     update = as_program(update, args, "characters", size)
     before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))  # finish the step, then stop
@@ -98,13 +100,7 @@ def main(args):
     (args.out / "sample.txt").write_text(sample, encoding="utf-8")
     plot_losses(losses, [*checks, (step, nats)], ("counts of three characters", counted), "Learning to write",
                 args.out / "loss.png")  # fmt: skip
-    ((x, y),) = ts.data.bptt_batches(held_out[:13], 1, min(12, len(held_out) - 1))
-    loss = nn.cross_entropy(model(x)[0], y).named("loss")
-    model.zero_grad()
-    loss.backward(retain_graph=True)
-    drawing = ts.draw(loss, show="gradient")  # the network unrolled, with the gradient on its way back
-    for kind in ("svg", "html"):
-        drawing.save(args.out / f"unrolled.{kind}")
+    draw_unrolled(model, held_out[:13], args.out)
     return [args.out / name for name in ("loss.png", "unrolled.svg", "unrolled.html", "sample.txt", "checkpoint")]
 
 

@@ -4,9 +4,11 @@ A demo is a function of its settings. `run` reads them, seeds everything, and sa
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
+import webbrowser
 from itertools import repeat
 from pathlib import Path
 
@@ -63,6 +65,14 @@ def run(main, doc, quick=(), **options):
         print(f"written: {path}")
     wall, processor = time.time() - start[0], time.process_time() - start[1]
     print(f"({wall:.0f} seconds, {processor:.0f} of processor time)")
+
+
+def show(what, page):
+    """Print where a page is; at a prompt with a screen, open it in the browser, too."""
+    print(f"{what}\n  {page.resolve().as_uri()}\n", flush=True)
+    screen = sys.platform in ("win32", "darwin") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    if screen and sys.stdout.isatty():
+        webbrowser.open(page.resolve().as_uri())
 
 
 def as_program(step, args, what="updates", count=1):

@@ -192,7 +192,8 @@ permutations = chosen(axes=lambda size: st.permutations(range(len(size))).map(tu
 two_axes = chosen(a=lambda size: some_axis(len(size)), b=lambda size: some_axis(len(size)))
 borders = chosen(normal, shapes, widths=widths, value=lambda size: st.sampled_from([0.0, -1.5]))
 small = npst.array_shapes(min_dims=0, max_dims=4, max_side=2)  # so that axes of length one are common
-row("reshape", "reshape", lambda x, shape: ts.reshape(x, *shape), np.reshape, chosen(shape=reshapes), "linear")
+row("reshape", "reshape", lambda x, shape: ts.reshape(x, *shape), lambda x, shape: x.reshape(shape),
+    chosen(shape=reshapes), "linear")
 row("transpose", "transpose", lambda x, axes: ts.transpose(x, *axes), np.transpose, permutations, "linear")
 row("transpose all", "transpose", ts.transpose, np.transpose, one(), "method", "linear")
 row("T", "transpose", lambda x: x.T, lambda x: x.T, one(), "linear")

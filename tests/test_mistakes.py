@@ -5,8 +5,6 @@ page elsewhere; what its page in mistakes.md shows is what happens; and every po
 import contextlib
 import io
 import re
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -351,9 +349,3 @@ def test_the_nearest_name_is_told(given, nearest, capsys):
 def test_a_name_that_is_near_no_page_leads_to_the_list(capsys):
     assert program.main(["explain", "zzz"]) == 1
     assert capsys.readouterr().err == "explain: there is no page 'zzz'; without a name it lists all\n"
-
-
-def test_without_a_command_it_says_what_is_here():
-    ended = subprocess.run([sys.executable, "-m", "tinygrad_seq"], capture_output=True, text=True, check=True)
-    assert ended.stdout.startswith(f"tinygrad_seq {ts.__version__}\n") and f"NumPy {np.__version__}" in ended.stdout
-    assert "cuda: " in ended.stdout and "explain [NAME]" in ended.stdout and "tinygrad_seq.exercises" in ended.stdout

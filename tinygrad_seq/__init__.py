@@ -79,7 +79,18 @@ from tinygrad_seq.saving.archive import load, save
 cat, unbind, permute, view = concatenate, unstack, transpose, reshape  # PyTorch's names
 sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+__all__ = [  # what a type checker may take from here, and `import *`
+    "Drawing", "Tensor", "abs", "add", "arange", "argmax", "bool_", "broadcast_to", "cat", "checkpoint", "clip",
+    "compare_devices", "concatenate", "cos", "cuda", "data", "detect_anomaly", "device", "diff", "div", "divide",
+    "draw", "einsum", "exp", "expand_dims", "eye", "flip", "float32", "float64", "flow", "full", "get_rng_state",
+    "grad", "gradcheck", "gradgradcheck", "int32", "int64", "load", "log", "log_softmax", "logsumexp",
+    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "multiply", "neg", "negative", "nn",
+    "no_grad", "norm", "one_hot", "ones", "ones_like", "optim", "pad", "permute", "pow", "power", "primitive",
+    "rand", "randn", "relu", "replay", "reshape", "save", "scope", "set_rng_state", "sigmoid", "sin", "softmax",
+    "split", "sqrt", "squeeze", "stack", "sub", "subtract", "sum", "swapaxes", "take", "tanh", "tensor",
+    "transpose", "truncated", "unbind", "unstack", "var", "view", "where", "zeros", "zeros_like",
+]  # fmt: skip
 
 if not TYPE_CHECKING:  # a type checker would take it that every name exists
     __getattr__ = _refusing(__name__)

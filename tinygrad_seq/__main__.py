@@ -6,46 +6,40 @@ from collections.abc import Sequence
 
 import tinygrad_seq as ts
 from tinygrad_seq import explain
-from tinygrad_seq.engine import backend
+from tinygrad_seq.overview import overview, told_picture
 
-HELP = {
-    "explain": "print the page of a mistake that an error or a warning names; without a name, list all",
-}
-OTHERS = "python -m tinygrad_seq.exercises STOP answer.py   check your answer to an exercise of docs/learn"
+EXPLAIN = "print the page of a mistake that an error or a warning names; without a name, list all"
+COMMANDS = f"""python -m tinygrad_seq explain [NAME]
+    {EXPLAIN}
+python -m tinygrad_seq.exercises STOP answer.py
+    check your answer to an exercise of docs/learn
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tinygrad_seq", description=f"tinygrad_seq {ts.__version__}")
+    parser = argparse.ArgumentParser(
+        prog="python -m tinygrad_seq",
+        description="Say what is here and draw a first picture into the current directory, or run a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad_seq {ts.__version__}")
+    parser.add_argument("--gpu", action="store_true", help="import CuPy, and say which GPUs it finds")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("explain", help=HELP["explain"]).add_argument("name", nargs="?", help="such as backward-twice")
+    commands.add_parser("explain", help=EXPLAIN).add_argument("name", nargs="?", help="such as backward-twice")
     given = parser.parse_args(arguments)
-    if given.command is None:
-        print(overview())
-    elif given.name is None:
-        print(explain.listing())
-    else:
-        try:
-            print(explain.page(given.name))
-        except LookupError as error:
-            print(error.args[0], file=sys.stderr)
-            return 1
-    return 0
-
-
-def overview() -> str:
-    """Return the version, the backends and the commands, as text."""
     try:
-        cupy = backend.cupy()
-        devices = f"cuda: CuPy {cupy.__version__}, {cupy.cuda.runtime.getDeviceCount()} GPU(s)"
-    except RuntimeError as error:
-        devices = f"cuda: not here. {error}"
-    return f"""tinygrad_seq {ts.__version__}
-  cpu: NumPy {backend.host.__version__}
-  {devices}
-
-python -m tinygrad_seq explain [NAME]              {HELP["explain"]}
-{OTHERS}"""
+        if given.command is None:
+            print(f"{overview(given.gpu)}\n\n{COMMANDS}", flush=True)
+            print(told_picture())
+        else:
+            print(explain.listing() if given.name is None else explain.page(given.name))
+    except LookupError as error:
+        print(error.args[0], file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"no picture here: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

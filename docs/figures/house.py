@@ -44,7 +44,7 @@ ROOMS = {  # what is in a room; the rooms of the engine with their modules
     "testing": ("the laws of an op", ""),
     "__init__": ("the table of contents", ""),
 }
-PROGRAMS = ("__main__", "exercises", "explain")  # are run, and no part of the house
+PROGRAMS = ("__main__", "exercises", "explain", "overview")  # are run, and no part of the house
 READERS = ("backprop", "drawing", "flow", "replay")  # of the graph
 COLUMN, ROW, WIDTH, HEIGHT, MARGIN = 126, 74, 112, 42, 16  # in points
 LIGHT = {"paper": "#FFFFFF", "floor": "#F5F6F8", "frame": "#DDE2E8", "room": "#FEFEFE", "ink": "#1F2933",

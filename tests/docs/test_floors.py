@@ -17,7 +17,7 @@ FLOORS = {
     "optim": 2,
     "drawing": 3, "flow": 3, "replay": 3, "testing": 3,
     "__init__": 4,
-    "explain": 0, "exercises": 5, "__main__": 6,
+    "explain": 0, "exercises": 5, "overview": 5, "__main__": 6,
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
     "hints", "notebook", "backend", "cuda", "commit", "context_decorator", "device", "scope", "graph", "arguments",

@@ -3,6 +3,7 @@
 Every byte of a file is flipped in turn, and the checksum notices it; files whose checksum is right are wrong otherwise.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -221,7 +222,8 @@ def test_members_that_lie_in_each_other_are_refused(tmp_path):
         file.comment = bytes(DIGEST)
     whole = (tmp_path / "odd").read_bytes()[:-DIGEST]
     (tmp_path / "odd").write_bytes(whole + hashlib.sha256(whole).digest())
-    with zipfile.ZipFile(tmp_path / "odd") as file:  # zipfile itself would read them all
+    overlaps = contextlib.suppress(zipfile.BadZipFile)  # of which zipfile itself knows since Python 3.11.8 and 3.12.2
+    with overlaps, zipfile.ZipFile(tmp_path / "odd") as file:  # before, it read them all
         assert sum(len(file.read(name)) for name in file.namelist()) > 40 << 18
     tracemalloc.start()
     try:

@@ -10,6 +10,7 @@ on raw arrays does it `on_device_of` one of them; ops, the walk and optimisers d
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -63,9 +64,19 @@ def cupy() -> Any:
     return module
 
 
+def has_cupy() -> bool:
+    """Return whether CuPy is installed, without importing it; whether it works is another question."""
+    return importlib.util.find_spec("cupy") is not None
+
+
+def place_of(array: Array) -> Any:
+    """Return "cpu" or CuPy's Device: where an array is. A scalar of NumPy 2.0 has no word for it."""
+    return getattr(array, "device", "cpu")
+
+
 def on_device_of(array: Array) -> AbstractContextManager[Any]:
     """Return the context in which CuPy computes on the device of an array; for one on the host it does nothing."""
-    device: Any = array.device
+    device = place_of(array)
     return anywhere if device == "cpu" else device  # CuPy's Device is such a context
 
 
@@ -126,7 +137,7 @@ def names_device(target: Any) -> bool:
 
 def device_of(array: Array) -> str:
     """Return where an array is: "cpu" or "cuda:N"."""
-    device = array.device
+    device = place_of(array)
     return "cpu" if device == "cpu" else f"cuda:{device.id}"
 
 

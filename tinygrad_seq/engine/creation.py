@@ -75,7 +75,8 @@ def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str 
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
     size = size_of(op, shape)
     try:
-        array = host.full(size, int(value) if kind.kind in "iu" else value, dtype=kind)  # no NaN becomes some int
+        one = host.array(int(value) if kind.kind in "iu" else value, kind)  # no NaN or 300 becomes some int8
+        array = host.full(size, one, kind)
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"{op}: cannot fill shape {size!s:.60} and dtype {kind} with {value!r:.60}: {error}") from None
     made = tensor(array, device=device, requires_grad=requires_grad)

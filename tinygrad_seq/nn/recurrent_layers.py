@@ -6,7 +6,7 @@ parameters under PyTorch's names (`weight_ih_l0`, `weight_ih_l0_reverse`, ...).
 
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_seq.engine.arguments import at_least, flag, probability
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
@@ -30,6 +30,9 @@ class RecurrentLayers(Module):
     """
 
     make_cell: ClassVar[Callable[..., Cell]]
+    if TYPE_CHECKING:  # how many parameters there are, and their names, is known only when it runs
+
+        def __getattr__(self, name: str) -> Parameter: ...
 
     def __init__(
         self,

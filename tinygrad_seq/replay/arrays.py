@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tinygrad_seq.engine import backend
-from tinygrad_seq.engine.backend import copied_to, host, modules
+from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
@@ -38,7 +38,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     strides = property(lambda self: self.array.strides)
     nbytes = property(lambda self: self.array.nbytes)
     itemsize = property(lambda self: self.array.itemsize)
-    device = property(lambda self: self.array.device)
+    device = property(lambda self: place_of(self.array))
     T = property(lambda self: self.transpose())
     label = property(lambda self: None, lambda self, name: called(self, name))  # what `.named` says it is
 

@@ -7,8 +7,6 @@ from typing import Any
 from tinygrad_seq.replay.simplify import in_order, read_by, with_others
 from tinygrad_seq.replay.tape import Equation, Ref
 
-Shapes = dict[int, tuple[int, ...]]
-
 
 class Pass:
     """Equations that are read, and those that stand instead of some of them."""
