@@ -91,6 +91,11 @@ def as_program(step, args, what="updates", count=1):
         start = time.perf_counter()
         result = (step if len(seconds) < 4 else program)(*batch)
         seconds.append(time.perf_counter() - start)
+        if len(seconds) == 4:
+            waits = "and compiling it, which takes seconds, once on a machine" if args.compile else "which takes a moment"
+            tqdm.write(f"making a program of a training step, {waits}")
+        if len(seconds) == 5:
+            tqdm.write(f"made after {seconds[-1]:.1f} s")
         if len(seconds) == 8:
             before, now = statistics.median(seconds[1:4]), statistics.median(seconds[5:])
             tqdm.write(f"{count / now:,.0f} {what} a second, {before / now:.1f} times as many as without a program")

@@ -36,7 +36,7 @@ class Stream:
 
     null: "Stream"
 
-    def __init__(self, null=False, non_blocking=False):
+    def __init__(self, **settings):
         pass
 
     def __enter__(self):
