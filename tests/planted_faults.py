@@ -532,6 +532,8 @@ FAULTS = [
           "if crossed <= longest", "test_legible.py -m 'not slow'"),
     Fault("states straight through what is in their way", "drawing/layout/routing.py", "if is_free(x + side *",
           "if True or is_free(x + side *", "test_legible.py -m 'not slow'"),
+    Fault("no room for states side by side", "drawing/layout/routing.py", "room = apart * (many - 1) / 2", "room = 0.0",
+          "test_legible.py -m 'not slow'"),
     Fault("words on words", "drawing/layout/marks.py", "if taken.is_clear(*at[1]) and", "if",
           "test_legible.py -m 'not slow'"),
     Fault("a tree that hangs anyhow", "drawing/layout/placement.py", "sugiyama.as_tree(ranks, upward)", "ranks",

@@ -21,7 +21,7 @@ class Stroke:
     heat: str  # the colour of the number shown; "" for none
     mark: XY  # where a delay or a cut is marked
     steep: bool  # whether a cut line is steep there
-    is_silent: bool  # a cut that has no room for its word
+    word: str  # what stands there
     operand: str  # "1" or "2", where the picture has to say which argument this is
     beside: XY  # where that stands, next to the arrowhead
 
@@ -44,7 +44,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     said = str(placed.operand or "")
     line = curves([*points, end])
     mark_x, mark_y, steep = placed.mark
-    return Stroke(edge, line, [(x, y), *foot], width, heat, (mark_x, mark_y), steep, placed.is_silent, said, beside)
+    return Stroke(edge, line, [(x, y), *foot], width, heat, (mark_x, mark_y), steep, placed.word, said, beside)
 
 
 def curves(points: list[Point]) -> list[Curve]:
