@@ -1,7 +1,7 @@
 """The layout of every template, in coordinates of its own (y grows downward), inner ones first.
 
-Of a loop the steps are columns, and what reads them stands above. Loops that are not inside a step share their column
-width across the picture.
+Of a loop the steps are columns, and what reads them stands above. Loops above each other, if not inside a step, share
+their column width.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     margin,
     mirrored,
 )  # fmt: skip
-from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
+from tinygrad_seq.drawing.layout.templates import End, ItemKey, Key, Link, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
@@ -43,11 +43,15 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     """Return the layout of the outermost template, which holds those of all others."""
     done: Layouts = {}
     inner_first = list(tree.templates.values())[::-1]
-    cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
+    stacks: dict[Template, tuple[Key, ...]] = {}  # by template, the parts of sequences that it stands in
+    for (around, key), template in tree.templates.items():
+        stacks[template] = (*stacks.get(around, ()), *([key] if around.kind == "sequence" else []))
+    cards = [(row, card) for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
     gaps = [gap for (row, _), gap in tree.templates.items() if gap.kind == "gap" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
-            shared = [] if template.repeated else [done[card].box.left + done[card].box.right for card in cards]
+            alike = () if template.repeated else (card for row, card in cards if stacks[row] == stacks[template])
+            shared = [done[card].box.left + done[card].box.right for card in alike]
             gap = 0.0 if template.repeated else max(map(words_in, gaps), default=0.0)
             done[template] = row_layout(template, done, max(shared, default=0.0), gap, tree)
         elif template.kind != "gap":  # a gap is laid out by its row

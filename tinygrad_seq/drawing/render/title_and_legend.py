@@ -19,9 +19,9 @@ Sequences = Sequence[Sequence[str]]  # as in a layout
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 rim = 30.0  # of paper around everything
 roles = {
-    "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
-    "output": "output", "gradient": "gradient", "saved": "saved by the forward",
-    "cut": "detached: no gradient goes back", "passing": "passes through",
+    "weight": "weight", "gate": "gate", "state": "state", "initial": "first state", "input": "input",
+    "constant": "constant", "output": "output", "gradient": "gradient", "saved": "saved by the forward",
+    "cut": "detached: no gradient goes back", "passing": "of an earlier step",
 }  # fmt: skip
 
 
@@ -147,6 +147,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
         if prod(row.shape) > 1 or row.uses > 1 or row.gradient is not None
     ]
     others = [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
+    others = [role for role in others if role[0] != "weight" or not parameters]
     x = left
     for kind, colour, label, beside in parameters + others:
         pill = max(40.0, width(label, 10) + 18)

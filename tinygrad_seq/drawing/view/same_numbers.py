@@ -9,8 +9,11 @@ from tinygrad_seq.engine.graph import Node
 
 def original(node: Node) -> Node:
     """Return what the numbers of an op are, if it has no name and only gives them another shape: a stack of one, [0] of
-    that, or one of the values that were stacked; else the node itself.
+    that, or one of the values that were stacked; in a gradient, a product with 1. Else the node itself.
     """
+    if node.op is not None and node.op.name == "multiply" and node.scope.key == "grad" and len(node.parents) == 2:
+        others = [b for a, b in (node.parents, node.parents[::-1]) if a.op is None and a.static == {"value": 1.0}]
+        return next((other for other in others if other.shape == node.shape and not node.name), node)
     if node.op is None or node.name or node.op.name not in same_numbers or len(node.parents) != 1:
         return node
     index = (node.static or {}).get("index") if node.op.name in ("getitem", "part") else None
