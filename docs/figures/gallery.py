@@ -337,12 +337,12 @@ def attention_over_steps():
                 with ts.scope(step=t):
                     scores = [(h * state).sum(1, keepdims=True).named("score") for state in states]
                     shares = ts.concatenate(scores, 1).softmax(1).named("shares").split(1, 1)
-                    first, second, third = (share * state for share, state in zip(shares, states))
-                    h = self.decoder((first + second + third).named("context"), h)
+                    first, second = (share * state for share, state in zip(shares, states))
+                    h = self.decoder((first + second).named("context"), h)
                     found.append(h)
             return ts.stack(found).named("out")
 
-    return ts.draw(Attention()(ts.zeros(3, 1, 4), 2), title="Attention, state by state")
+    return ts.draw(Attention()(ts.zeros(2, 1, 4), 2), title="Attention, state by state")
 
 
 def tied_weights():
@@ -362,16 +362,16 @@ def sequence(steps):
     return ts.tensor(np.cos(np.arange(steps * 8.0)).reshape(steps, 2, 4).astype("float32"))
 
 
-def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, **options):
+def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, depth=None, **options):
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
     out = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)[0]
-    return ts.draw(out.named("out"), view=view, steps=shown, title=f"{kind.upper()}{about}")
+    return ts.draw(out.named("out"), view=view, steps=shown, depth=depth, title=f"{kind.upper()}{about}")
 
 
-def network(name, steps=3, shown=None, depth=None):
+def network(name, steps=3, shown=None):
     """One of the networks of a demo."""
-    return ts.draw(draw_unrolled.NETWORKS[name](steps), steps=shown, depth=depth, title=NETWORKS[name])
+    return ts.draw(draw_unrolled.NETWORKS[name](steps), steps=shown, title=NETWORKS[name])
 
 
 def backward_of(kind, steps=2):
@@ -425,7 +425,6 @@ NETWORKS = {
     "gru": "GRU",
     "stacked": "RNN in two layers",
     "bidirectional": f"RNN{both}",
-    "deep_bidirectional_lstm": f"LSTM in two layers{both}, each step folded",
     "one_to_one": "One to one: a vector in, a vector out",
     "one_to_many": "One to many: what came out goes in again",
     "many_to_one": "Many to one: an answer at the end",
@@ -456,9 +455,11 @@ GALLERY = {
     "attention": attention,
     "attention_over_steps": attention_over_steps,
     "tied_weights": tied_weights,
-    **{name: partial(network, name) for name in draw_unrolled.NETWORKS},
+    **{name: partial(network, name) for name in NETWORKS},
     "many_to_many_after_reading": partial(network, "many_to_many_after_reading", 2),  # so it goes on one sheet
-    "deep_bidirectional_lstm": partial(network, "deep_bidirectional_lstm", depth=3),
+    "deep_bidirectional_lstm": partial(
+        layer, "lstm", f" in two layers{both}, every step folded", depth=3, bidirectional=True, num_layers=2, bias=False
+    ),
     **{f"{kind}_2_layers": partial(layer, kind, " in two layers", num_layers=2) for kind in ("lstm", "gru")},
     **{f"{kind}_3_layers": partial(layer, kind, f" in 3 layers{plain}", num_layers=3, bias=False) for kind in CELLS},
     **{f"{kind}_both": partial(layer, kind, both, bidirectional=True) for kind in ("lstm", "gru")},

@@ -170,7 +170,7 @@ def test_stacks_reach_over_all_steps_and_lines_to_them_stay_in_their_columns(kin
 def test_what_is_looked_at_again_and_again_stands_beside_each_use():
     placed = Placed(picture("attention_over_steps"))
     _, writer = placed.view.loops
-    names = [f"read, t = {t}" for t in range(3)]
+    names = [f"read, t = {t}" for t in range(2)]
     for step in writer:
         assert sorted(item.label for item in step.items if item.role == "passing") == sorted(2 * names)
     inside = {item.id for step in writer for item in step.items}

@@ -107,9 +107,8 @@ class Obstacles:
     def through_bands(self, start: Point, end: Point, apart: float) -> Iterator[Point]:
         """Yield the points of the shortest way that goes upright through the bands between two places."""
         (ax, ay, _), (bx, by, _), room = start, end, aside + apart
-        down = 1 if ay < by else -1
-        crossed = slice(bisect_left(self.bottoms, min(ay, by) + 0.1), bisect_right(self.tops, max(ay, by) - 0.1))
-        bands = self.bands[crossed][::down]
+        down, low, high = 1 if ay < by else -1, min(ay, by) + 0.1, max(ay, by) - 0.1
+        bands = self.bands[bisect_left(self.bottoms, low) : bisect_right(self.tops, high)][::down]
         xs = {x for band in bands for box in band.boxes for x in (box[0] - room, box[2] + room)} | {ax, bx}
         near = {*sorted(xs, key=lambda x: (abs(x - ax) + abs(x - bx), x))[:tries], min(xs), max(xs)}
         ways: dict[float, tuple[float, list[float]]] = {ax: (0.0, [ax])}  # by where they lead: length, and each x
@@ -121,16 +120,8 @@ class Obstacles:
             yield from ((x, y, "v") for y in (band.top, band.bottom)[::down])
 
     def is_clear(self, left: float, top: float, right: float, bottom: float) -> bool:
-        """Tell whether a rectangle meets no box."""
-        return next(self.near(left, top, right, bottom), None) is None
-
-    def is_level_free(self, x: float, to_x: float, y: float, apart: float = 0.0) -> bool:
-        """Tell whether a level line meets no box, nor lines beside it."""
-        return self.is_clear(min(x, to_x), y - 1 - apart, max(x, to_x), y + 1 + apart)
-
-    def is_upright_free(self, x: float, y: float, to_y: float, apart: float = 0.0) -> bool:
-        """Tell whether an upright line meets no box, nor lines beside it; it begins at the border of one."""
-        return self.is_clear(x - 1 - apart, min(y, to_y) + 1, x + 1 + apart, max(y, to_y) - 1)
+        """Tell whether a rectangle meets no box; its corners may come in any order."""
+        return not any(self.near(min(left, right), min(top, bottom), max(left, right), max(top, bottom)))
 
     def leaving(self, point: Point, way: float) -> Point:
         """Return where a vertical line leaves the band around its beginning, upward (-1) or downward (1)."""

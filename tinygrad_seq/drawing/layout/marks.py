@@ -25,20 +25,18 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     sides = ((x - 1, at.top, x + 1, at.bottom) for at in clusters for x in (at.left, at.right))
     taken = Obstacles([*boxes, *sides, *((left, top, left + wide, top + 16) for left, top, wide in titles)])
     said: list[Rectangle] = []
-    spoken: set[tuple[str, str, str]] = set()
+    first = {(edges[i].edge.source, edges[i].edge.target, edges[i].edge.label): i for i in reversed(saying)}
     for i, placed in saying.items():
         is_cut = placed.edge.role == "cut"
         way = placed.points if is_cut or placed.edge.role == "delay" else placed.points[-2:]  # where it comes in
         text = "detach" if is_cut else placed.edge.label
-        about = (placed.edge.source, placed.edge.target, placed.edge.label)
         places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(way)]
-        free = (at for at in places if taken.is_clear(*at[1]) and Obstacles(said[-recent:]).is_clear(*at[1]))
-        found = next(free, None)
+        latest = Obstacles(said[-recent:])
+        found = next((at for at in places if taken.is_clear(*at[1]) and latest.is_clear(*at[1])), None)
         mark, box = found or places[0]
-        word = "" if (found is None and is_cut) or about in spoken else text
-        said += [box] if word else []
-        spoken |= {about} if placed.edge.label else set()
-        edges[i] = replace(placed, mark=mark, word=word)
+        says = first[placed.edge.source, placed.edge.target, placed.edge.label] == i and not (is_cut and found is None)
+        said += [box] if says else []
+        edges[i] = replace(placed, mark=mark, word=text if says else "")
     return edges
 
 

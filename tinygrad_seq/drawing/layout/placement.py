@@ -24,7 +24,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     margin,
     mirrored,
 )  # fmt: skip
-from tinygrad_seq.drawing.layout.templates import End, ItemKey, Key, Link, Template, Tree
+from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
@@ -43,15 +43,12 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     """Return the layout of the outermost template, which holds those of all others."""
     done: Layouts = {}
     inner_first = list(tree.templates.values())[::-1]
-    stacks: dict[Template, tuple[Key, ...]] = {}  # by template, the parts of sequences that it stands in
-    for (around, key), template in tree.templates.items():
-        stacks[template] = (*stacks.get(around, ()), *([key] if around.kind == "sequence" else []))
-    cards = [(row, card) for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
+    cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
     gaps = [gap for (row, _), gap in tree.templates.items() if gap.kind == "gap" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
-            alike = () if template.repeated else (card for row, card in cards if stacks[row] == stacks[template])
-            shared = [done[card].box.left + done[card].box.right for card in alike]
+            alike = () if template.repeated else (done[card].box for card in cards if card.units == template.units)
+            shared = [box.left + box.right for box in alike]
             gap = 0.0 if template.repeated else max(map(words_in, gaps), default=0.0)
             done[template] = row_layout(template, done, max(shared, default=0.0), gap, tree)
         elif template.kind != "gap":  # a gap is laid out by its row

@@ -216,9 +216,9 @@ def way_out(
     ends = [left + (layout.box.right if side > 0 else -layout.box.left) for layout, left, _ in around]
 
     def is_free(start: float, level: float, depth: int = len(walls)) -> bool:
-        pieces = zip(walls[:depth], [*ends[1:depth], start], ends)
+        pieces, low, high = zip(walls[:depth], [*ends[1:depth], start], ends), level - 1 - room, level + 1 + room
         return all(
-            (b - a) * side < 2 or wall.is_level_free(a - left + side, b - left, level - top, room)
+            (b - a) * side < 2 or wall.is_clear(a - left + side, low - top, b - left, high - top)
             for (wall, left, top), a, b in pieces
         )
 
@@ -235,12 +235,14 @@ def way_out(
         levels += [(below + above) / 2 + top for below, above in zip(wall.bottoms, wall.tops[1:])]
         levels += [wall.tops[0] + top - 6, wall.bottoms[-1] + top + 6]
         for level in sorted(levels, key=lambda level: abs(level - y)):
-            borders = [(top - part.box.above, top + part.box.below)[level > y] for part, _, top in around[depth:]]
-            feet = [*borders, y + copysign(item.height / 2, level - y)]
+            feet = [
+                *((top - part.box.above, top + part.box.below)[level > y] for part, _, top in around[depth:]),
+                y + copysign(item.height / 2, level - y),
+            ]
             if is_free(x, level, depth) and all(
-                (level - foot) * (level - y) > 0 and wall.is_upright_free(x - left, foot - top, level - top, room)
+                abs(level - foot) * copysign(1, level - y) == level - foot
+                and wall.is_clear(x - left - room, foot - top + (foot < level) * 2 - 1, x - left + room, level - top)
                 for (wall, left, top), foot in zip(walls[depth - 1 :], feet)
             ):
                 return rounded([(x, feet[-1]), (x, level), (border, level)])
-        levels = []
     return usual

@@ -143,7 +143,7 @@ def label(place: PlacedItem) -> str:
 
 def edge_style(drawn: Stroke) -> Attributes:
     """Return how an edge looks, where it runs, and what it says: a delay; or a cut, whose mark hides a piece of it."""
-    edge, (x, y) = drawn.edge, drawn.mark
+    edge, (x, y, steep) = drawn.edge, drawn.mark
     style = {
         "color": drawn.heat or palette.edges.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
         "arrowsize": f"{0.52 + 0.07 * drawn.width:.3g}", "tooltip": text(edge.label or " "),
@@ -156,7 +156,7 @@ def edge_style(drawn: Stroke) -> Attributes:
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
         style["fontcolor"] = palette.cut
-        beside = at(x + 10 + width("detach", 9) / 2, y) if drawn.steep else at(x, y - 14)
+        beside = at(x + 10 + width("detach", 9) / 2, y) if steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
         style |= {"xlabel": table([(sized(drawn.word, 9), 0)]), "xlp": beside} if drawn.word else {}
     return style

@@ -197,7 +197,7 @@ class EdgeBuilder:
         """
         (source, target, role, label, own), (node, parent, _) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
-        ends = ([self.graph.of[given].source for _, given, _ in reads], [op for op, _, _ in reads])
+        ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))
         for nodes in ends if role not in ("delay", "initial") else ():
             steps = {step for step in map(self.merged_step, nodes) if step is not None}
             card = next((self.elision.cards[step].steps for step in steps), [])

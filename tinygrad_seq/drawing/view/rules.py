@@ -159,8 +159,8 @@ def reads(
         elif parent.shape or not parent.static:  # a number is a part of the rule
             data = [of for of in rule.of.parents if of.op is None and not of.requires_grad]
             alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
-            start = starts.setdefault((parent, step_of(rule.scope)), stand_in(rule, parent, from_loss))
-            yield alike[0] if alike else start
+            start = stand_in(rule, parent, from_loss)
+            yield alike[0] if alike else starts.setdefault((parent, step_of(rule.scope)), start)
 
 
 def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:

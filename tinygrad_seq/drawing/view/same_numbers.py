@@ -11,9 +11,9 @@ def original(node: Node) -> Node:
     """Return what the numbers of an op are, if it has no name and only gives them another shape: a stack of one, [0] of
     that, or one of the values that were stacked; in a gradient, a product with 1. Else the node itself.
     """
-    if node.op is not None and node.op.name == "multiply" and node.scope.key == "grad" and len(node.parents) == 2:
-        others = [b for a, b in (node.parents, node.parents[::-1]) if a.op is None and a.static == {"value": 1.0}]
-        return next((other for other in others if other.shape == node.shape and not node.name), node)
+    if node.scope.key == "grad" and not node.name and len(node.parents) == 2 and node.op.name == "multiply":
+        ones = [parent.op is None and parent.static == {"value": 1.0} for parent in node.parents]
+        return next((b for one, b in zip(ones, node.parents[::-1]) if one and b.shape == node.shape), node)
     if node.op is None or node.name or node.op.name not in same_numbers or len(node.parents) != 1:
         return node
     index = (node.static or {}).get("index") if node.op.name in ("getitem", "part") else None
