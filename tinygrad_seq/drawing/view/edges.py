@@ -197,8 +197,8 @@ class EdgeBuilder:
         """
         (source, target, role, label, own), (node, parent, _) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
-        ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))
-        for nodes in ends if role not in ("delay", "initial") else ():
+        ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))  # both, of a rolled step
+        for nodes in ends if self.elision.rolled and role not in ("delay", "initial") else ():
             steps = {step for step in map(self.merged_step, nodes) if step is not None}
             card = next((self.elision.cards[step].steps for step in steps), [])
             said = several([step for step in card if step in steps]) if len(steps) < len(card) else ""
