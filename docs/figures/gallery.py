@@ -365,8 +365,9 @@ def sequence(steps):
 def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, depth=None, **options):
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
-    out = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)[0]
-    return ts.draw(out.named("out"), view=view, steps=shown, depth=depth, title=f"{kind.upper()}{about}")
+    out, state = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)
+    last = [state[1].named("last c")] if lengths and kind == "lstm" else []  # the mask keeps that, too
+    return ts.draw([out.named("out"), *last], view=view, steps=shown, depth=depth, title=f"{kind.upper()}{about}")
 
 
 def network(name, steps=3, shown=None):
