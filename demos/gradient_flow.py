@@ -40,7 +40,7 @@ def flow(layer, x, device="cpu"):
     loss.backward(retain_graph=True)  # kept, to be looked at
     memory = ts.flow.states(out, "c" if isinstance(layer, nn.LSTM) else "h")
     title = f"{type(layer).__name__}: how much gradient comes back to each step"
-    return ts.draw(loss, show="gradient", title=title), ts.flow.influence(loss, memory).map[0]
+    return ts.draw(loss, show="gradient", steps=(2, 1), title=title), ts.flow.influence(loss, memory).map[0]
 
 
 def main(args):

@@ -46,13 +46,13 @@ def labels(layout, strokes):
             left, foot = placed.left + 14, placed.top + 20
             found[f"title of {placed.cluster.id}"] = (left, foot - 9, left + width(label, 12), foot + 3)
     for number, drawn in enumerate(strokes):
-        x, y = drawn.mark
-        if drawn.edge.label and drawn.edge.role != "cut":
-            half = width(drawn.edge.label, 11) / 2
-            found[f"-{number} {drawn.edge.label}"] = (x - half, y - 13, x + half, y - 4)
-        if drawn.edge.role == "cut" and not drawn.is_silent:
+        x, y, steep = drawn.mark
+        if drawn.word and drawn.edge.role != "cut":
+            half = width(drawn.word, 11) / 2
+            found[f"-{number} {drawn.word}"] = (x - half, y - 13, x + half, y - 4)
+        if drawn.edge.role == "cut" and drawn.word:
             half = width("detach", 9) / 2
-            middle, foot = (x + 10 + half, y + 3) if drawn.steep else (x, y - 11)
+            middle, foot = (x + 10 + half, y + 3) if steep else (x, y - 11)
             found[f"-{number} detach"] = (middle - half, foot - 7, middle + half, foot + 1)
         if drawn.operand:
             x, y = drawn.beside

@@ -61,17 +61,17 @@ def expression():
 
 
 def mlp_of_neurons():
-    """A network of single numbers, neuron by neuron: two inputs, three hidden neurons, one output."""
+    """A network of single numbers, neuron by neuron: two inputs, two hidden neurons, one output."""
     values = [ts.tensor(x).named(f"x{i}") for i, x in enumerate((2.0, -1.0))]
-    for layer, (weights, biases) in enumerate((("uvw", "abc"), ("z", "d"))):
+    for layer, (weights, biases) in enumerate((("uv", "ab"), ("w", "c"))):
         with ts.scope(layer=layer):
             found = []
             for n, (name, bias) in enumerate(zip(weights, biases)):
-                w = [weight_of(0.3 * n + 0.2 * i - 0.1, f"{name}{i}") for i in range(len(values))]
-                total = weight_of(0.1, bias)
-                for w_i, x_i in zip(w, values):
-                    total = total + w_i * x_i
-                found.append(total.tanh().named(f"n{n}"))
+                with ts.scope(neuron=n):
+                    total = weight_of(0.1, bias)
+                    for i, x in enumerate(values):
+                        total = total + x * weight_of(0.3 * n + 0.2 * i - 0.1, f"{name}{i}")
+                    found.append(total.tanh().named(f"n{n}"))
             values = found
     return ts.draw(values[0].named("y"), title="Neurons in two layers, number by number")
 
@@ -117,8 +117,8 @@ def tree():
 
 def derivative(order):
     """A derivative of tanh, which is the gradient of the one before."""
-    titles = {1: "The gradient of tanh x", 2: "The second derivative of tanh x", 3: "The third derivative of tanh x"}
-    return ts.draw(derivatives.derivatives(order)[1][order], title=titles[order])
+    formulas = "tanh′ x = 1 − tanh² x", "tanh′′ x = −2 tanh x tanh′ x", "tanh′′′ x = (6 tanh² x − 2) tanh′ x"
+    return ts.draw(derivatives.derivatives(order)[1][order], title=f"{formulas[order - 1]}, as recorded")
 
 
 # --------------------------------------------------------------------------------------------------- loops by hand
@@ -141,8 +141,8 @@ def from_scratch():
     w, u = (ts.nn.Parameter(np.full((n, 8), 0.1, "float32")).named(name) for n, name in ((4, "W"), (8, "U")))
     h = ts.zeros(2, 8)
     for x_t in ts.zeros(100, 2, 4):
-        h = (x_t @ w + h @ u).tanh()
-    return ts.draw(h.sum().named("loss"), title="An RNN that names no step: its 100 steps were found")
+        h = (x_t @ w + h @ u).tanh().named("h")
+    return ts.draw(h.sum().named("loss"), title="An RNN whose code names no step: 100 steps were found in the graph")
 
 
 def names():
@@ -150,13 +150,13 @@ def names():
 
     class Names(nn.Module):
         def __init__(self):
-            self.embed, self.i2h, self.h2o = nn.Embedding(26, 4), nn.Linear(12, 8), nn.Linear(8, 3)
+            self.embed, self.hidden, self.head = nn.Embedding(26, 4), nn.Linear(12, 8), nn.Linear(8, 3)
 
         def forward(self, letters):
             h = ts.zeros(2, 8)
             for letter in letters:
-                h = self.i2h(ts.concatenate([self.embed(letter), h], 1)).tanh()
-            return self.h2o(h)
+                h = self.hidden(ts.concatenate([self.embed(letter), h], 1)).tanh().named("h")
+            return self.head(h)
 
     loss = nn.cross_entropy(Names()([[0, 20], [13, 21], [13, 8], [0, 4]]), [1, 2]).named("loss")
     return ts.draw(loss, title="Which language is a name from? Its letters, one by one")
@@ -166,7 +166,7 @@ def joined_input():
     """The shortest RNN: letter and state side by side, one weight."""
     w, h0 = weight(12, 8, name="W"), ts.zeros(1, 8, requires_grad=True).named("h0")
     h = h0
-    for t, x in enumerate(ts.zeros(6, 1, 4)):
+    for t, x in enumerate(ts.zeros(4, 1, 4)):
         with ts.scope(step=t):
             h = (ts.concatenate([x, h], 1) @ w).tanh().named("h")
     return ts.draw(h.sum().named("loss"), title="The shortest RNN: input and state side by side, one weight")
@@ -189,11 +189,11 @@ def minimal_gated_unit():
     class Cell(nn.Module):
         def __init__(self, inputs, hidden):
             self.hidden_size = hidden
-            self.gate, self.new = nn.Linear(inputs + hidden, hidden), nn.Linear(inputs + hidden, hidden)
+            self.to_forget, self.to_new = nn.Linear(inputs + hidden, hidden), nn.Linear(inputs + hidden, hidden)
 
         def forward(self, x, h):
-            forget = self.gate(ts.concatenate([x, h], -1)).sigmoid().named("forget")
-            new = self.new(ts.concatenate([x, forget * h], -1)).tanh().named("new")
+            forget = self.to_forget(ts.concatenate([x, h], -1)).sigmoid().named("forget")
+            new = self.to_new(ts.concatenate([x, forget * h], -1)).tanh().named("new")
             return ((1.0 - forget) * h + forget * new).named("h")
 
     h0 = ts.zeros(2, 8, requires_grad=True).named("h0")
@@ -248,16 +248,17 @@ def words_of_characters():
 # ---------------------------------------------------------------------------------------------- windows and two loops
 
 
-def short_names(rnn):
-    """An RNN whose weights have names as in a formula, so that six steps go on a sheet."""
-    list(rnn.named_parameters())
-    rnn.weight_ih_l0.named("W"), rnn.weight_hh_l0.named("U")
-    return rnn
+def short(kind, *sizes, of=""):
+    """A recurrent layer or cell without biases, whose weights have names as in a formula: more goes on a sheet."""
+    made = kind(*sizes, bias=False)
+    for (_, found), name in zip(list(made.named_parameters()), "WU"):
+        found.named(name + of)
+    return made
 
 
 def windows(count, steps):
     """Windows of truncated backpropagation: the state goes on, the gradient does not."""
-    layer = ts.truncated(short_names(nn.RNN(4, 8, bias=False)))
+    layer = ts.truncated(short(nn.RNN, 4, 8))
     outs = []
     for number in range(count):
         with ts.scope(window=number):
@@ -268,7 +269,7 @@ def windows(count, steps):
 
 def windows_by_hand():
     """Three windows of two steps; each has its loss."""
-    rnn, state, losses = short_names(nn.RNN(4, 8, bias=False)), None, []
+    rnn, state, losses = short(nn.RNN, 4, 8), None, []
     for number in range(3):
         with ts.scope(window=number):
             out, state = rnn(ts.zeros(2, 2, 4), state)
@@ -284,7 +285,8 @@ def translation(view="unrolled"):
     class Translator(nn.Module):
         def __init__(self):
             self.source, self.target = nn.Embedding(10, 4), nn.Embedding(12, 4)
-            self.encoder, self.decoder, self.head = nn.RNN(4, 8), nn.RNN(4, 8), nn.Linear(8, 12)
+            self.encoder, self.decoder = (short(nn.RNN, 4, 8, of=name) for name in ("_read", "_write"))
+            self.head = nn.Linear(8, 12)
 
         def forward(self, read, written):
             _, thought = self.encoder(self.source(read))
@@ -300,7 +302,8 @@ def attention():
 
     class Attention(nn.Module):
         def __init__(self):
-            self.encoder, self.decoder, self.head = nn.RNN(4, 8), nn.RNNCell(12, 8), nn.Linear(8, 5)
+            self.encoder, self.decoder = short(nn.RNN, 4, 8, of="_read"), short(nn.RNNCell, 12, 8, of="_write")
+            self.head = nn.Linear(8, 5)
 
         def forward(self, read, written):
             states = self.encoder(read)[0].named("states")
@@ -322,24 +325,24 @@ def attention_over_steps():
 
     class Attention(nn.Module):
         def __init__(self):
-            self.encoder, self.decoder = nn.RNNCell(4, 8), nn.RNNCell(8, 8)
+            self.encoder, self.decoder = short(nn.RNNCell, 4, 8, of="_read"), short(nn.RNNCell, 8, 8, of="_write")
 
         def forward(self, read, steps):
             h, states, found = ts.zeros(1, 8), [], []
             for t, x in enumerate(read):
                 with ts.scope(step=t):
-                    h = self.encoder(x, h)
+                    h = self.encoder(x, h).named("read")
                     states.append(h)
             for t in range(steps):
                 with ts.scope(step=t):
                     scores = [(h * state).sum(1, keepdims=True).named("score") for state in states]
                     shares = ts.concatenate(scores, 1).softmax(1).named("shares").split(1, 1)
-                    first, second, third = (share * state for share, state in zip(shares, states))
-                    h = self.decoder((first + second + third).named("context"), h)
+                    first, second = (share * state for share, state in zip(shares, states))
+                    h = self.decoder((first + second).named("context"), h)
                     found.append(h)
             return ts.stack(found).named("out")
 
-    return ts.draw(Attention()(ts.zeros(3, 1, 4), 2), title="Attention, state by state")
+    return ts.draw(Attention()(ts.zeros(2, 1, 4), 2), title="Attention, state by state")
 
 
 def tied_weights():
@@ -359,11 +362,12 @@ def sequence(steps):
     return ts.tensor(np.cos(np.arange(steps * 8.0)).reshape(steps, 2, 4).astype("float32"))
 
 
-def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, **options):
+def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, depth=None, **options):
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
-    out = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)[0]
-    return ts.draw(out.named("out"), view=view, steps=shown, title=f"{kind.upper()}{about}")
+    out, state = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)
+    last = [state[1].named("last c")] if lengths and kind == "lstm" else []  # the mask keeps that, too
+    return ts.draw([out.named("out"), *last], view=view, steps=shown, depth=depth, title=f"{kind.upper()}{about}")
 
 
 def network(name, steps=3, shown=None):
@@ -373,7 +377,7 @@ def network(name, steps=3, shown=None):
 
 def backward_of(kind, steps=2):
     """A layer, and its recorded backward."""
-    net = CELLS[kind](4, 8)
+    net = short(CELLS[kind], 4, 8)
     state = net(sequence(steps))[1]
     loss = (state[0] if kind == "lstm" else state).sum().named("loss")
     loss.backward(create_graph=True)
@@ -391,25 +395,30 @@ def gradient(name):
 def itemised():
     """Which steps taught the recurrent weight?"""
     ts.manual_seed(0)
-    rnn = nn.RNN(4, 8).to("float64")
-    loss = (rnn(ts.ones(6, 2, 4).to("float64"))[0][-1] ** 2).mean().named("loss")
+    rnn = short(nn.RNN, 4, 8).to("float64")
+    loss = (rnn(ts.ones(4, 2, 4).to("float64"))[0][-1] ** 2).mean().named("loss")
     shares = ts.flow.itemize(loss, rnn.weight_hh_l0).nodes
-    return ts.draw(loss, show=shares, title="Which steps taught weight_hh_l0? The share of each in its gradient")
+    return ts.draw(loss, show=shares, title="Which steps taught U? The share of each in its gradient")
 
 
 def nan_path():
-    """Where did the infinity come from? The way that the anomaly found, in colour: exp of exp of exp."""
+    """Where did the infinity come from? The way that the anomaly found, and its numbers: exp of exp of exp."""
     w, h = nn.Parameter(2 * np.eye(2)).named("W"), ts.tensor([[0.5, 0.1]], dtype="float64").named("h0")
+    largest = {h: 0.5}
     try:
         with ts.detect_anomaly():
             for t in range(10):
                 with ts.scope(step=t):
-                    h = (h @ w).exp().named("h")
+                    doubled = h @ w
+                    h = doubled.exp().named("h")
+                    largest |= {doubled: doubled.max().item(), h: h.max().item()}
     except RuntimeError as error:
-        return ts.draw(error.output, show=error.path, title="Where did the infinity come from? exp of exp of exp")
+        numbers = {node: value for node, value in largest.items() if node.node in error.path}
+        numbers |= {doubled: doubled.max().item(), error.output: np.inf}
+        return ts.draw(error.output, show=numbers, title="Where did the infinity come from? exp of exp of exp")
 
 
-both, rolled = ", read in both directions", ", rolled up: one step stands for all"
+both, rolled, plain = ", read in both directions", ", rolled up: one step stands for all", ", without biases"
 padded = " over two sequences of 3 and 1 steps: a mask keeps the state of the one that has ended"
 NETWORKS = {
     "rnn": "RNN",
@@ -417,14 +426,12 @@ NETWORKS = {
     "gru": "GRU",
     "stacked": "RNN in two layers",
     "bidirectional": f"RNN{both}",
-    "deep_bidirectional_lstm": f"LSTM in two layers{both}",
     "one_to_one": "One to one: a vector in, a vector out",
     "one_to_many": "One to many: what came out goes in again",
     "many_to_one": "Many to one: an answer at the end",
     "many_to_many_after_reading": "Many to many: read first, then write",
     "many_to_many_in_step": "Many to many: an answer at every step",
 }
-LARGE = ("deep_bidirectional_lstm", "many_to_many_after_reading")  # on one sheet with two steps
 GALLERY = {
     "values": neuron,
     "micrograd": expression,
@@ -449,19 +456,25 @@ GALLERY = {
     "attention": attention,
     "attention_over_steps": attention_over_steps,
     "tied_weights": tied_weights,
-    **{name: partial(network, name, 2 if name in LARGE else 3) for name in draw_unrolled.NETWORKS},
+    **{name: partial(network, name) for name in NETWORKS},
+    "many_to_many_after_reading": partial(network, "many_to_many_after_reading", 2),  # so it goes on one sheet
+    "deep_bidirectional_lstm": partial(
+        layer, "lstm", f" in two layers{both}, every step folded", depth=3, bidirectional=True, num_layers=2, bias=False
+    ),
     **{f"{kind}_2_layers": partial(layer, kind, " in two layers", num_layers=2) for kind in ("lstm", "gru")},
-    **{f"{kind}_3_layers": partial(layer, kind, " in three layers", num_layers=3) for kind in CELLS},
+    **{f"{kind}_3_layers": partial(layer, kind, f" in 3 layers{plain}", num_layers=3, bias=False) for kind in CELLS},
     **{f"{kind}_both": partial(layer, kind, both, bidirectional=True) for kind in ("lstm", "gru")},
-    "rnn_both_2_layers": partial(layer, "rnn", f" in two layers{both}", 2, bidirectional=True, num_layers=2),
+    "rnn_both_2_layers": partial(
+        layer, "rnn", f" in two layers{both}{plain}", 2, bidirectional=True, num_layers=2, bias=False
+    ),
     **{f"{kind}_lengths": partial(layer, kind, padded, lengths=[3, 1]) for kind in CELLS},
     "dropout": partial(layer, "gru", " in two layers, dropout between them", num_layers=2, dropout=0.5),
     "lstm_1000": partial(network, "lstm", 1000, (2, 1)),
-    "lstm_100_both": partial(layer, "lstm", both, 100, shown=(1, 1), bidirectional=True),
+    "lstm_100_both": partial(layer, "lstm", both, 100, shown=(1, 1), bidirectional=True, bias=False),
     **{f"{kind}_rolled": partial(layer, kind, rolled, 100, "rolled") for kind in CELLS},
     "translation_rolled": partial(translation, "rolled"),
     "lstm_rolled_layers": partial(
-        layer, "lstm", f" in two layers{both}{rolled}", 100, "rolled", num_layers=2, bidirectional=True
+        layer, "lstm", f" in two layers{both}{rolled}", 100, "rolled", num_layers=2, bidirectional=True, bias=False
     ),
     "vanishing": partial(gradient, "vanishing"),
     "healthy": partial(gradient, "healthy"),

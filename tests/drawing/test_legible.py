@@ -38,15 +38,14 @@ def drawn(seed, backward):
     return draw(loss, view=view, params=params, steps=steps, depth=depth, backward=backward)
 
 
-STILL_WRONG = {(169, False), (230, True)}  # a line through an op
+FEW = [*range(20), 169, 230, 536, 550]  # in the last ones lines and words have little room
+MANY = pytest.param(range(20, 300), marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("seeds", [range(25), pytest.param(range(25, 300), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("seeds", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("backward", [False, True])
 def test_a_picture_of_a_random_program_can_be_read(seeds, backward):
-    """In what is wired at random, lines may meet lines. In two pictures of 600 one still runs where it should not."""
-    found = {seed: list(faults(drawn(seed, backward).placed)) for seed in seeds}
+    """In what is wired at random, lines may meet lines."""
     meeting = ("lines upon each other", "arrows on one spot")
-    wrong = {seed: [each for each in all if each[0] not in meeting] for seed, all in found.items()}
-    assert {seed: all for seed, all in wrong.items() if all and (seed, backward) not in STILL_WRONG} == {}
-    assert all(len(wrong[seed]) == 1 for seed in seeds if (seed, backward) in STILL_WRONG)  # until it is mended
+    found = {seed: faults(drawn(seed, backward).placed) for seed in seeds}
+    assert [(seed, *fault) for seed, all in found.items() for fault in all if fault[0] not in meeting] == []

@@ -30,7 +30,8 @@ def test_one_step_and_one_delay_for_each_state(kind, states, layers, both, steps
     view = rolled(run(kind(3, 4, num_layers=layers, bidirectional=both), steps))
     places = layers * (1 + both)
     assert [len(loop) for loop in view.loops] == [1] * places
-    assert all(loop[0].label == f"t = 0 … {steps - 1} · × {steps}" for loop in view.loops)
+    forward, reverse = f"t = 0 … {steps - 1} · × {steps}", f"t = {steps - 1} … 0 · × {steps}"
+    assert [loop[0].label for loop in view.loops] == [forward, *[reverse] * both] * layers
     assert len(delays(view)) == states * places
     assert Counter(edge.label.split(", ")[1] for edge in delays(view)) == Counter(
         {"t−1": states * layers} | ({"t+1": states * layers} if both else {})

@@ -100,19 +100,21 @@ def test_attention_leads_from_an_encoder_on_the_left(name):
     assert placed.clusters[reader[-1].id].right < placed.clusters[writer[0].id].left
 
 
-@pytest.mark.parametrize("name", ["attention"])
-def test_every_look_back_rises(name):
-    """What a decoder reads of all states stands below it, and no line on the way there leads down."""
-    drawing = picture(name)
+def test_a_decoder_stands_beside_its_encoder_and_looks_from_below():
+    """What every step reads of all states leads over the encoder, down between the two, and comes in from below."""
+    drawing = picture("attention")
     placed = Placed(drawing)
     ((first, _),) = drawing.placed.sequences
     reader, writer = sorted(placed.view.loops, key=lambda loop: not loop[0].id.startswith(first))
-    assert placed.clusters[writer[0].id].bottom < placed.clusters[reader[0].id].top
+    left, right = placed.clusters[reader[-1].id], placed.clusters[writer[0].id]
+    assert right.top < left.bottom < right.bottom + 40
     steps = tuple(f"{step.id}{end}" for step in writer for end in "#/")
-    for at in drawing.placed.edges:
-        if at.edge.target.startswith(steps) and not at.edge.source.startswith(steps):
-            heights = [y for _, y, _ in at.points]
-            assert heights == sorted(heights, reverse=True)
+    looks = [at for at in drawing.placed.edges if at.edge.role == "data" and at.edge.target.startswith(steps)]
+    looks = [at for at in looks if not at.edge.source.startswith(steps)]
+    for at in looks:
+        assert all(left.right < x for x, y, _ in at.points if left.top < y < left.bottom)
+        assert at.points[-1][1] < at.points[-2][1] < right.bottom + 40
+    assert len(looks) == 2 * len(writer)
 
 
 @given(kinds=st.tuples(*2 * [st.sampled_from(list(KINDS))]), steps=st.integers(2, 4))
@@ -168,7 +170,7 @@ def test_stacks_reach_over_all_steps_and_lines_to_them_stay_in_their_columns(kin
 def test_what_is_looked_at_again_and_again_stands_beside_each_use():
     placed = Placed(picture("attention_over_steps"))
     _, writer = placed.view.loops
-    names = [f"h, t = {t}" for t in range(3)]
+    names = [f"read, t = {t}" for t in range(2)]
     for step in writer:
         assert sorted(item.label for item in step.items if item.role == "passing") == sorted(2 * names)
     inside = {item.id for step in writer for item in step.items}

@@ -54,7 +54,6 @@ class Obstacles:
             self.bands.append(Band(top, bottom, [box[0] for box in row], row, widest))
         self.tops = [band.top for band in self.bands]
         self.bottoms = [band.bottom for band in self.bands]
-        self.left = min((band.lefts[0] for band in self.bands), default=0.0)
         self.right = max((box[2] for band in self.bands for box in band.boxes), default=0.0)
 
     def near(self, left: float, top: float, right: float, bottom: float) -> Iterator[Rectangle]:
@@ -86,46 +85,43 @@ class Obstacles:
 
     def between(self, a: Point, b: Point, apart: float) -> list[Point]:
         """Return the points that a line has to pass between two others."""
-        (ax, ay, way), (bx, by, into) = a, b
+        (_, ay, way), (_, by, into) = a, b
         if way != "v" or into != "v" or ay == by:
             return []
-        low, high = min(ay, by), max(ay, by)
-        crossed = bisect_right(self.tops, high) - bisect_left(self.bottoms, low)
+        crossed = bisect_right(self.tops, max(ay, by)) - bisect_left(self.bottoms, min(ay, by))
         if crossed <= longest and self.is_free(a, b, apart):
             return []
         up = -1.0 if by < ay else 1.0
         out, back = self.leaving(a, up), self.leaving(b, -up)
         if (back[1] - out[1]) * up <= 0:  # in one band
             return []
-
-        def beside(x: float) -> list[Point]:
-            return [out, (x, out[1] + 16 * up, "v"), (x, back[1] - 16 * up, "v"), back]
-
         if crossed > longest:
-            return beside(self.right + aside)
-        past, before = self.past(out, up), self.past(back, -up)
-        ways = [[out], [back], [out, back], [past], [before], [out, before], [past, back], [past, before]]
-        sides = {x for left, _, right, _ in self.near(self.left, low, self.right, high) for x in (left, right)}
-        xs = {x + by for x in sides for by in (-aside, aside)}
-        ways += map(beside, sorted(xs, key=lambda x: (abs(x - ax) + abs(x - bx), x))[:tries])
-        rising = (way for way in ways if (way[-1][1] - way[0][1]) * up >= 0)
-        return next((way for way in rising if self.all_free([a, *way, b], apart)), [])
+            x = self.right + aside
+            return [out, (x, out[1] + 16 * up, "v"), (x, back[1] - 16 * up, "v"), back]
+        found = [a]
+        for point, after in pairwise([out, *self.through_bands(out, back, apart), back, b]):
+            if not self.is_free(found[-1], after, apart):  # no more bends than it needs
+                found.append(point)
+        return found[1:]
+
+    def through_bands(self, start: Point, end: Point, apart: float) -> Iterator[Point]:
+        """Yield the points of the shortest way that goes upright through the bands between two places."""
+        (ax, ay, _), (bx, by, _), room = start, end, aside + apart
+        down, low, high = 1 if ay < by else -1, min(ay, by) + 0.1, max(ay, by) - 0.1
+        bands = self.bands[bisect_left(self.bottoms, low) : bisect_right(self.tops, high)][::down]
+        xs = {x for band in bands for box in band.boxes for x in (box[0] - room, box[2] + room)} | {ax, bx}
+        near = {*sorted(xs, key=lambda x: (abs(x - ax) + abs(x - bx), x))[:tries], min(xs), max(xs)}
+        ways: dict[float, tuple[float, list[float]]] = {ax: (0.0, [ax])}  # by where they lead: length, and each x
+        for band in bands:
+            free = [x for x in near if self.is_clear(x - 1 - apart, band.top, x + 1 + apart, band.bottom)]
+            ways = {x: min((length + abs(x - way[-1]), [*way, x]) for length, way in ways.values()) for x in free}
+        _, shortest = min((length + abs(bx - x), way) for x, (length, way) in ways.items())
+        for x, band in zip(shortest[1:], bands):
+            yield from ((x, y, "v") for y in (band.top, band.bottom)[::down])
 
     def is_clear(self, left: float, top: float, right: float, bottom: float) -> bool:
-        """Tell whether a rectangle meets no box."""
-        return next(self.near(left, top, right, bottom), None) is None
-
-    def is_level_free(self, x: float, to_x: float, y: float) -> bool:
-        """Tell whether a level line meets no box."""
-        return self.is_clear(min(x, to_x), y - 1, max(x, to_x), y + 1)
-
-    def is_upright_free(self, x: float, y: float, to_y: float) -> bool:
-        """Tell whether an upright line meets no box; it begins at the border of one."""
-        return self.is_clear(x - 1, min(y, to_y) + 1, x + 1, max(y, to_y) - 1)
-
-    def all_free(self, points: Sequence[Point], apart: float) -> bool:
-        """Tell whether a line along points meets no box."""
-        return all(self.is_free(a, b, apart) for a, b in pairwise(points))
+        """Tell whether a rectangle meets no box; its corners may come in any order."""
+        return not any(self.near(min(left, right), min(top, bottom), max(left, right), max(top, bottom)))
 
     def leaving(self, point: Point, way: float) -> Point:
         """Return where a vertical line leaves the band around its beginning, upward (-1) or downward (1)."""
@@ -134,15 +130,6 @@ class Obstacles:
         if number < len(self.bands) and self.bands[number].top < y + 0.1:
             y = self.bands[number].top if way < 0 else self.bands[number].bottom
         return x, y, "v"
-
-    def past(self, point: Point, way: float) -> Point:
-        """Return where a vertical line leaves the next band."""
-        x, y, _ = point
-        if way < 0:
-            number = bisect_left(self.bottoms, y + 0.1) - 1
-            return x, self.tops[number] if number >= 0 else y, "v"
-        number = bisect_right(self.tops, y - 0.1)
-        return x, self.bottoms[number] if number < len(self.bands) else y, "v"
 
 
 def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rectangle]:

@@ -15,7 +15,7 @@ recent = 50  # so many other words are looked at
 
 def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[PlacedCluster]) -> list[PlacedEdge]:
     """Return the edges, those that say something with where they say it: the first free place. Where there is none, a
-    delay says it all the same; a cut is only marked.
+    delay says it all the same; a cut is only marked. Edges beside each other say the same once.
     """
     saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role == "cut" or placed.edge.label}
     if not saying:
@@ -25,17 +25,18 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     sides = ((x - 1, at.top, x + 1, at.bottom) for at in clusters for x in (at.left, at.right))
     taken = Obstacles([*boxes, *sides, *((left, top, left + wide, top + 16) for left, top, wide in titles)])
     said: list[Rectangle] = []
+    first = {(edges[i].edge.source, edges[i].edge.target, edges[i].edge.label): i for i in reversed(saying)}
     for i, placed in saying.items():
         is_cut = placed.edge.role == "cut"
         way = placed.points if is_cut or placed.edge.role == "delay" else placed.points[-2:]  # where it comes in
         text = "detach" if is_cut else placed.edge.label
         places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(way)]
-        free = (at for at in places if taken.is_clear(*at[1]) and Obstacles(said[-recent:]).is_clear(*at[1]))
-        found = next(free, None)
+        latest = Obstacles(said[-recent:])
+        found = next((at for at in places if taken.is_clear(*at[1]) and latest.is_clear(*at[1])), None)
         mark, box = found or places[0]
-        is_silent = is_cut and found is None
-        said += [] if is_silent else [box]
-        edges[i] = replace(placed, mark=mark, is_silent=is_silent)
+        says = first[placed.edge.source, placed.edge.target, placed.edge.label] == i and not (is_cut and found is None)
+        said += [box] if says else []
+        edges[i] = replace(placed, mark=mark, word=text if says else "")
     return edges
 
 
@@ -50,7 +51,7 @@ def levels(points: Sequence[Point]) -> Iterator[Mark]:
     parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
     for _, start, end, y in sorted(parts, reverse=True):
         yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares))
-    yield from ((x + by, y + 10, False) for x, y, _ in cuts(points) for by in (18, -18))
+    yield from ((x + by, y + 10, False) for far in (18, 36, 54) for x, y, _ in cuts(points) for by in (far, -far))
 
 
 def cuts(points: Sequence[Point]) -> Iterator[Mark]:

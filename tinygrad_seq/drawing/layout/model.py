@@ -41,7 +41,7 @@ class PlacedEdge:
     points: list[Point]
     operand: int = 0  # which argument it is, where the way it comes in does not say so
     mark: tuple[float, float, bool] = (0.0, 0.0, False)  # where a delay or a cut is marked; whether a cut line is steep
-    is_silent: bool = False  # a cut that has no room for its word
+    word: str = ""  # what it says there
 
 
 @dataclass(frozen=True, slots=True)

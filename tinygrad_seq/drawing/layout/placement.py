@@ -1,7 +1,7 @@
 """The layout of every template, in coordinates of its own (y grows downward), inner ones first.
 
-Of a loop the steps are columns, and what reads them stands above. Loops that are not inside a step share their column
-width across the picture.
+Of a loop the steps are columns, and what reads them stands above. Loops above each other, if not inside a step, share
+their column width.
 """
 
 from collections import Counter, defaultdict
@@ -47,7 +47,8 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
     gaps = [gap for (row, _), gap in tree.templates.items() if gap.kind == "gap" and not row.repeated]
     for template in sorted(inner_first, key=lambda template: not template.repeated):
         if template.kind == "row":
-            shared = [] if template.repeated else [done[card].box.left + done[card].box.right for card in cards]
+            alike = () if template.repeated else (done[card].box for card in cards if card.units == template.units)
+            shared = [box.left + box.right for box in alike]
             gap = 0.0 if template.repeated else max(map(words_in, gaps), default=0.0)
             done[template] = row_layout(template, done, max(shared, default=0.0), gap, tree)
         elif template.kind != "gap":  # a gap is laid out by its row

@@ -50,15 +50,16 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
     route, leave = cache(link_route), cache(way_out)  # the same in all placements
     obstacles = cache(lambda layout, first_states: Obstacles(boxes_in(layout, first_states)))
 
-    def border_route(name: str, card: Placement, side: int, over: int) -> list[Point]:
+    def border_route(name: str, card: Placement, side: int, over: int, many: int) -> list[Point]:
         chain, key = tree.homes[name]
         path = tuple(placement.key for placement in chain[chain.index(card) + 1 :])
         layout, x, y = spots[card]
         around = chain[chain.index(card) :]
         walls = tuple([obstacles(spots[here][0], here in tree.with_first_state) for here in around])
-        return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, walls)]
+        return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, walls, many)]
 
     alike = Counter((edge.source, edge.target) for edge, _, _ in tree.paths)
+    entering = Counter(edge.target for edge, _, across in tree.paths if across is not None)
     tracks: Counter[Placement] = Counter()  # how many edges run below each row so far
     found = []
     for edge, links, across in tree.paths:
@@ -70,8 +71,8 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
         if across is not None:
             row, left, entered = across
             side = 1 if left.column <= entered.column else -1
-            out = border_route(edge.source, left, side, -1)
-            into = border_route(edge.target, entered, -side, 1)[::-1]
+            out = border_route(edge.source, left, side, -1, many)
+            into = border_route(edge.target, entered, -side, 1, entering[edge.target])[::-1]
             points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
@@ -191,11 +192,14 @@ def feedback_route(start: Point, end: Point, level: float, aside: float) -> list
 
 
 def way_out(
-    layout: TemplateLayout, path: tuple[Key, ...], key: ItemKey, side: int, over: int, inside: tuple[Obstacles, ...]
-) -> list[Point]:
+    layout: TemplateLayout, path: tuple[Key, ...], key: ItemKey, side: int, over: int, inside: tuple[Obstacles, ...],
+    many: int,
+) -> list[Point]:  # fmt: skip
     """Return the way from an item in a card to the border of it, in the coordinates of the card: straight if that is
-    free, else up (-1) or down (1) into the nearest corridor that is. `path` leads through the parts to the item.
+    free, else up (-1) or down (1) into the nearest corridor that is, with room for `many` lines. `path` leads through
+    the parts to the item.
     """
+    room = apart * (many - 1) / 2
     around = [(layout, 0.0, 0.0)]  # and where their origins are
     for part in path:
         outer, left, top = around[-1]
@@ -211,27 +215,34 @@ def way_out(
     walls = [(wall, left, top) for wall, (_, left, top) in zip(inside, around)]
     ends = [left + (layout.box.right if side > 0 else -layout.box.left) for layout, left, _ in around]
 
-    def is_free(start: float, level: float, among: slice = slice(None)) -> bool:
-        pieces = list(zip(walls, [*ends[1:], start], ends))[among]
+    def is_free(start: float, level: float, depth: int = len(walls)) -> bool:
+        pieces, low, high = zip(walls[:depth], [*ends[1:depth], start], ends), level - 1 - room, level + 1 + room
         return all(
-            (b - a) * side < 2 or wall.is_level_free(a - left + side, b - left, level - top)
+            (b - a) * side < 2 or wall.is_clear(a - left + side, low - top, b - left, high - top)
             for (wall, left, top), a, b in pieces
         )
 
     if is_free(x + side * item.width / 2, y):
         return straight
-    wall = walls[-1][0]
     foot = y + over * item.height / 2
-    usual: list[Point] = [(x, foot, "v"), (border, foot + over * 10, "h")]
+    usual: list[Point] = [(x, foot, "v"), (border, foot + over * (10 + room), "h")]
     start, end = ((px - left, py - top, way) for px, py, way in usual)
-    if is_free(x, foot + over * 10) and wall.is_free(start, end):
+    if is_free(x, usual[1][1]) and walls[-1][0].is_free(start, end, room):
         return usual
-    corridors = [(below + above) / 2 + top for below, above in zip(wall.bottoms, wall.tops[1:])]
-    corridors += [wall.tops[0] + top - 6, wall.bottoms[-1] + top + 6]
-    levels = [foot + over * 10, y - over * (item.height / 2 + 10), *corridors]
-    for among in (slice(None), slice(-1, None)):  # else where at least its own part is
+    levels = [usual[1][1], y - over * (item.height / 2 + 10 + room)]
+    for depth in range(len(walls), 0, -1):  # it turns in the part of the item, or above or below that part
+        wall, left, top = walls[depth - 1]
+        levels += [(below + above) / 2 + top for below, above in zip(wall.bottoms, wall.tops[1:])]
+        levels += [wall.tops[0] + top - 6, wall.bottoms[-1] + top + 6]
         for level in sorted(levels, key=lambda level: abs(level - y)):
-            foot = y + copysign(item.height / 2, level - y)
-            if is_free(x, level, among) and wall.is_upright_free(x - left, foot - top, level - top):
-                return rounded([(x, foot), (x, level), (border, level)])
+            feet = [
+                *((top - part.box.above, top + part.box.below)[level > y] for part, _, top in around[depth:]),
+                y + copysign(item.height / 2, level - y),
+            ]
+            if is_free(x, level, depth) and all(
+                abs(level - foot) * copysign(1, level - y) == level - foot
+                and wall.is_clear(x - left - room, foot - top + (foot < level) * 2 - 1, x - left + room, level - top)
+                for (wall, left, top), foot in zip(walls[depth - 1 :], feet)
+            ):
+                return rounded([(x, feet[-1]), (x, level), (border, level)])
     return usual

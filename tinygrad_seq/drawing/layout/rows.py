@@ -80,9 +80,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
 
 
 def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
-    """Return the layout of a sequence: its parts side by side. One that reads several values of earlier parts stands
-    higher than these, and the ways lead to it between them, each source on a level of its own. What comes from above,
-    or from a later part, leads down in front of a part and enters it from below.
+    """Return the layout of a sequence: its parts side by side. What one reads of others leads over these, or comes from
+    below; it goes down in front of the part, each source on a level of its own, and enters it from below.
     """
     heights = [part.box.above + part.box.below for part in parts.values()]
     heights = [max(heights) if height > 0.8 * max(heights) else height for height in heights]
@@ -93,23 +92,18 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     columns = {key: column for column, key in enumerate(parts)}
     around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
     sources = {key: list(dict.fromkeys(start for start, _ in around[key])) for key in parts}
-    rises = {key: any(s.part and columns[s.part] < columns[key] for s in found) for key, found in sources.items()}
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []
     middles: dict[Key, float] = {}  # of the room in front of a part
-    feet: dict[Key, float] = {}  # how high a part stands
-    x, left, top, bottom, foot = 0.0, 0.0, 0.0, 0.0, 0.0
+    x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
     for key, part in parts.items():
-        falling = sum(not (start.part and rises[key]) for start in sources[key])
-        wide = max(gutter if at else 0.0, 16.0 + 6 * falling if falling else 0.0)
+        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
         if not at:
             left = part.box.left + wide  # the first stands as it would alone
             x = -left
-        foot = feet[key] = top + 20.0 + 7 * len(sources[key]) if rises[key] else foot
-        top = max(top, foot + part.box.above + part.box.below)
         middles[key] = x + wide / 2
-        at[End(part=key)] = (x + wide + part.box.left, -foot - part.box.below)
+        at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
         gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters)]
         x += wide + part.box.left + part.box.right
 
@@ -118,14 +112,13 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
 
     for key, found in sources.items():
         for number, start in enumerate(sorted(found, key=port)):  # so that ways do not cross
-            down, depth = middles[key] + 6 * ((len(found) - 1) / 2 - number), 10.0 + 7 * number - feet[key]
-            if start.part and columns[start.part] < columns[key]:
-                over = [(port(start), depth)]
-            elif start.part:
-                top += 8
-                over = [(port(start), -top), (down, -top), (down, depth)]
-            else:
-                at[start], over = (down, 0.0), [(down, depth)]
+            down, depth = middles[key] + 6 * ((len(found) - 1) / 2 - number), 10.0 + 7 * number
+            at |= {} if start.part else {start: (down, 0.0)}
+            over = [(down, depth)]
+            if start.part:
+                first, last = sorted((columns[start.part], columns[key]))
+                level = max(heights[first : last + (columns[key] == first)]) + 8.0 * (len(found) - number)
+                top, over = max(top, level), [(port(start), -level), (down, -level), *over]
             ways = (link for link in around[key] if link[0] == start)
             bends |= {link: [*over, (port(link[1]), depth)] for link in ways}
             bottom = max(bottom, depth + 8)

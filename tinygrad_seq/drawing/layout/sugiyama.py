@@ -222,7 +222,7 @@ def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Bo
 def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
     """Return x of the boxes of a row: as close to their neighbours as their order allows."""
     blocks: list[tuple[float, float, int]] = []  # weighted mean of what is wished for, weight, number of boxes
-    spaces = [a.right + b.left + (4 if a.dummy or b.dummy else space) for a, b in pairwise(near)]
+    spaces = [a.right + b.left + (8 if a.dummy or b.dummy else space) for a, b in pairwise(near)]
     offsets = list(accumulate(spaces, initial=0.0))
     for box, offset in zip(near, offsets):
         wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)

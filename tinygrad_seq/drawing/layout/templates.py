@@ -49,6 +49,7 @@ class Template:
     kind: str  # "top", "frame", "card", "row", "sequence", "unit" (of a sequence), "gap", "grad" (a recorded backward)
     repeated: bool  # a step, or inside one: can have many placements
     labels: dict[str, None] = field(default_factory=dict)
+    units: tuple[Key, ...] = ()  # of sequences, in which it stands
     items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
     parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row or a sequence from left to right
     links: dict[Link, None] = field(default_factory=dict)
@@ -157,7 +158,8 @@ class Tree:
         """Return a new placement in others, of the template `which` there, which is made if there is none yet."""
         around, is_card = outer[-1].template, kind in ("card", "gap")
         key = (column, which) if is_card else which
-        template = self.templates.setdefault((around, which), Template(kind, around.repeated or is_card))
+        units = (*around.units, key) if around.kind == "sequence" else around.units
+        template = self.templates.setdefault((around, which), Template(kind, around.repeated or is_card, units=units))
         around.parts[key] = template
         keep_latest(outer[-1], End(part=key), oldest)
         if cluster is not None and kind != "gap":

@@ -19,9 +19,8 @@ class Stroke:
     head: list[XY]  # the corners of the arrowhead, its tip first
     width: float
     heat: str  # the colour of the number shown; "" for none
-    mark: XY  # where a delay or a cut is marked
-    steep: bool  # whether a cut line is steep there
-    is_silent: bool  # a cut that has no room for its word
+    mark: tuple[float, float, bool]  # where a delay or a cut is marked; whether a cut line is steep there
+    word: str  # what stands there
     operand: str  # "1" or "2", where the picture has to say which argument this is
     beside: XY  # where that stands, next to the arrowhead
 
@@ -41,10 +40,10 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
         back = 2 * half if left > x else -2 * half
         beside = x + (5.5 if left > x else -5.5), y - 6
         foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
-    said = str(placed.operand or "")
-    line = curves([*points, end])
-    mark_x, mark_y, steep = placed.mark
-    return Stroke(edge, line, [(x, y), *foot], width, heat, (mark_x, mark_y), steep, placed.is_silent, said, beside)
+    return Stroke(
+        edge, curves([*points, end]), [(x, y), *foot], width, heat,
+        placed.mark, placed.word, str(placed.operand or ""), beside,
+    )  # fmt: skip
 
 
 def curves(points: list[Point]) -> list[Curve]:

@@ -107,13 +107,13 @@ def spots(points: list[tuple[float, float]]) -> str:
 
 def mark(drawn: Stroke) -> str:
     """Return what an edge says: which operand it is, how late a delay is, or that it is cut."""
-    edge, (x, y) = drawn.edge, drawn.mark
+    edge, (x, y, steep) = drawn.edge, drawn.mark
     order = words(*drawn.beside, drawn.operand, 9, "quiet") if drawn.operand else ""
     if edge.role != "cut":
-        return order + (words(x, y - 5, edge.label, 11, "quiet") if edge.label else "")
+        return order + (words(x, y - 5, drawn.word, 11, "quiet") if drawn.word else "")
     hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
-    place: tuple[float, float, str] = (x + 10, y + 3, "start") if drawn.steep else (x, y - 11, "middle")
-    word = "" if drawn.is_silent else words(*place[:2], "detach", 9, "", place[2])
+    place: tuple[float, float, str] = (x + 10, y + 3, "start") if steep else (x, y - 11, "middle")
+    word = words(*place[:2], drawn.word, 9, "", place[2]) if drawn.word else ""
     return f'{order}<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>{word}'
 
 

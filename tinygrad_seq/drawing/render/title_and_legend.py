@@ -19,9 +19,9 @@ Sequences = Sequence[Sequence[str]]  # as in a layout
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 rim = 30.0  # of paper around everything
 roles = {
-    "gate": "gate", "state": "state", "initial": "first state", "input": "input", "constant": "constant",
-    "output": "output", "gradient": "gradient", "saved": "saved by the forward",
-    "cut": "detached: no gradient goes back", "passing": "passes through",
+    "weight": "weight", "gate": "gate", "state": "state", "initial": "first state", "input": "input",
+    "constant": "constant", "output": "output", "gradient": "gradient", "saved": "saved by the forward",
+    "cut": "detached: no gradient goes back", "passing": "of an earlier step",
 }  # fmt: skip
 
 
@@ -140,13 +140,17 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
     shown = {edge.role for edge in view.edges if edge.role in ("gradient", "cut")}
     overlaid = view.scale is not None and view.scale.low is not None  # its colours are the only ones
-    shown |= {item.role for cluster in within(view.top) for item in cluster.items if not overlaid}
     parameters = [
         (*look(row, overlaid), row.label, about(row, view.scale))
         for row in view.legend
         if prod(row.shape) > 1 or row.uses > 1 or row.gradient is not None
     ]
-    others = [(role, of_role(role)[0], words, "") for role, words in roles.items() if role in shown]
+    shown |= {item.role for cluster in within(view.top) for item in cluster.items if not overlaid}
+    others = [
+        (role, of_role(role)[0], words, "")
+        for role, words in roles.items()
+        if role in shown and not (role == "weight" and parameters)
+    ]
     x = left
     for kind, colour, label, beside in parameters + others:
         pill = max(40.0, width(label, 10) + 18)

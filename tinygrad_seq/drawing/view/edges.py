@@ -90,7 +90,7 @@ class EdgeBuilder:
 
     def proxy(self, visit: ScopeVisit, node: Node, user: Node, argument: int, beside: str = "") -> DraftItem:
         """Return what stands in a place for a leaf, or for what is just parameters: a new proxy at its first use; of
-        all but an input, one beside each item that uses it.
+        all but an input and the gradient of a loss, one beside each item that uses it.
         """
         leaves, role = self.graph.of[node].leaves, self.graph.of[node].role
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
@@ -102,7 +102,7 @@ class EdgeBuilder:
         role = "initial" if state else role
         own = len(self.colours) if any(leaf.shape for leaf in leaves) else 0  # single numbers look alike
         colour = self.colours.setdefault(leaves, own) if role == "weight" else -1
-        return self.placed((visit, leaves, "" if role == "input" else beside), role, node, state, colour)
+        return self.placed((visit, leaves, "" if role in ("input", "gradient") else beside), role, node, state, colour)
 
     def placed(self, where: Place, role: str, node: Node, name: str | None, colour: int = -1) -> DraftItem:
         """Return the proxy in a place, made at its first use."""
@@ -197,10 +197,12 @@ class EdgeBuilder:
         """
         (source, target, role, label, own), (node, parent, _) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
-        steps = {self.merged_step(op) or self.merged_step(self.graph.of[given].source) for op, given, _ in reads}
-        card = next((self.elision.cards[step].steps for step in steps if step is not None), [])
-        if role not in ("delay", "initial") and len(steps) < len(card):
-            label = several([step for step in card if step in steps])
+        ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))  # both, of a rolled step
+        for nodes in ends if self.elision.rolled and role not in ("delay", "initial") else ():
+            steps = {step for step in map(self.merged_step, nodes) if step is not None}
+            card = next((self.elision.cards[step].steps for step in steps), [])
+            said = several([step for step in card if step in steps]) if len(steps) < len(card) else ""
+            label = said if label in ("", said) else f"{label} → {said}" if said else label
         latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
         is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
         of, uses = self.numbers.of, self.numbers.uses

@@ -66,10 +66,11 @@ def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
     }
 
 
-def several(steps: Sequence[ScopeVisit]) -> str:
-    """Return several steps of a loop in a few words."""
-    found = isinstance(steps[0].value, FoundStep)
-    return f"step{'s' * (len(steps) > 1)} {spans(steps)} (found)" if found else f"t = {spans(steps)}"
+def several(steps: Sequence[ScopeVisit], way: int = 1) -> str:
+    """Return several steps of a loop in a few words; `way`: -1 if time runs from the last to the first."""
+    found, text = isinstance(steps[0].value, FoundStep), spans(steps)
+    text = " … ".join(text.split(" … ")[::-1]) if way < 0 and "," not in text else text
+    return f"step{'s' * (len(steps) > 1)} {text} (found)" if found else f"t = {text}"
 
 
 def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
@@ -93,10 +94,12 @@ def other(varying: Sequence[str]) -> str:
     return f" · other {' and '.join(varying)}" if varying else ""
 
 
-def gap_text(steps: Sequence[ScopeVisit], like: Sequence[ScopeVisit], varying: Sequence[str]) -> tuple[str, str, str]:
+def gap_text(
+    steps: Sequence[ScopeVisit], like: Sequence[ScopeVisit], varying: Sequence[str], alike: str
+) -> tuple[str, str, str]:
     """Return the title of a gap, its label, and its tooltip; `like`: which step each of its steps is again."""
     kinds = grouped(zip(like, steps))
-    count = f"{len(steps)} steps of {len(kinds)} kinds" if len(kinds) > 1 else f"{len(steps)} identical steps"
+    count = f"{len(steps)} steps of {len(kinds)} kinds" if len(kinds) > 1 else f"{len(steps)} {alike}steps"
     times = f"{several(steps)}{other(varying)}"
     whole = [f"{spans(those, len(those))}: like {several([kind])}" for kind, those in kinds.items()]
     short = [f"{spans(those)}: like {several([kind])}" for kind, those in kinds.items()]

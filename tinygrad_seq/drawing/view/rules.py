@@ -46,8 +46,9 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
             new |= dict.fromkeys(ops, rules[-1])
     for i, rule in enumerate(rules):  # all after the walk, and before what came then
         rule.serial = last[rule.scope.value.walk] + i / len(rules)  # type: ignore[assignment]
+    starts: dict[tuple[Node, Scope | None], Node] = {}
     for rule in rules:
-        rule.parents = tuple(dict.fromkeys(reads(rule, new, prepared)))
+        rule.parents = tuple(dict.fromkeys(reads(rule, new, prepared, starts)))
     for node in nodes:  # what was made of gradients later
         if node not in new and any(parent in new for parent in node.parents):
             new[node] = copy(node)
@@ -141,8 +142,12 @@ def common(ops: Iterable[Node]) -> Scope:
     return scope.outer if scope.key == "grad" and scope.outer is not None else scope
 
 
-def reads(rule: Rule, new: Mapping[Node, Node], prepared: Set[Node]) -> Iterable[Node]:
-    """Yield what a rule reads: gradients, leaves, and for each result of the forward a leaf with its name."""
+def reads(
+    rule: Rule, new: Mapping[Node, Node], prepared: Set[Node], starts: dict[tuple[Node, Scope | None], Node]
+) -> Iterable[Node]:
+    """Yield what a rule reads: gradients, leaves, and for each result of the forward a leaf with its name. `starts` are
+    those that stand for the gradient of the loss, one in each place.
+    """
     for parent in dict.fromkeys(parent for node in rule.ops for parent in node.parents):
         if parent in new:
             if new[parent] is not rule:
@@ -154,7 +159,8 @@ def reads(rule: Rule, new: Mapping[Node, Node], prepared: Set[Node]) -> Iterable
         elif parent.shape or not parent.static:  # a number is a part of the rule
             data = [of for of in rule.of.parents if of.op is None and not of.requires_grad]
             alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
-            yield alike[0] if alike else stand_in(rule, parent, from_loss)
+            start = stand_in(rule, parent, from_loss)
+            yield alike[0] if alike else starts.setdefault((parent, step_of(rule.scope)), start)
 
 
 def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:

@@ -9,8 +9,11 @@ from tinygrad_seq.engine.graph import Node
 
 def original(node: Node) -> Node:
     """Return what the numbers of an op are, if it has no name and only gives them another shape: a stack of one, [0] of
-    that, or one of the values that were stacked; else the node itself.
+    that, or one of the values that were stacked; in a gradient, a product with 1. Else the node itself.
     """
+    if node.scope.key == "grad" and not node.name and len(node.parents) == 2 and node.op.name == "multiply":
+        ones = [parent.op is None and parent.static == {"value": 1.0} for parent in node.parents]
+        return next((b for one, b in zip(ones, node.parents[::-1]) if one and b.shape == node.shape), node)
     if node.op is None or node.name or node.op.name not in same_numbers or len(node.parents) != 1:
         return node
     index = (node.static or {}).get("index") if node.op.name in ("getitem", "part") else None

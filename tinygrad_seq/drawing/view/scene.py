@@ -36,10 +36,10 @@ def cluster_tree(
 def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str], reach: str) -> Cluster:
     """Return the cluster of a step, with all the steps that it stands for; of a gap with the box in it."""
     if card.gap:
-        title, label, about = gap_text(card.steps, card.like, card.varying)
+        title, label, about = gap_text(card.steps, card.like, card.varying, "" if reach else "identical ")
         cluster = Cluster(card.id, "gap", title, [Item(f"{card.id}#", "middle", "⋯", label + reach, about, -1)])
     else:
-        many = f"{several(card.steps)} · × {len(card.steps)}{other(card.varying)}"
+        many = f"{several(card.steps, graph.way.get(card.shown.loop, 0))} · × {len(card.steps)}{other(card.varying)}"
         cluster = Cluster(card.id, "step", many if len(card.steps) > 1 else titles[card.shown])
     cluster.steps, cluster.like = [[titles[step] for step in steps] for steps in (card.steps, card.like)]
     left_out = [step for step in card.steps if card.gap or step is not card.shown]
