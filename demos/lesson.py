@@ -92,8 +92,8 @@ def as_program(step, args, what="updates", count=1):
         result = (step if len(seconds) < 4 else program)(*batch)
         seconds.append(time.perf_counter() - start)
         if len(seconds) == 4:
-            waits = "and compiling it, which takes seconds, once on a machine" if args.compile else "which takes a moment"
-            tqdm.write(f"making a program of a training step, {waits}")
+            waits = "compiling takes seconds, once on a machine" if args.compile else "a moment"
+            tqdm.write(f"making a program of a training step: {waits}")
         if len(seconds) == 5:
             tqdm.write(f"made after {seconds[-1]:.1f} s")
         if len(seconds) == 8:

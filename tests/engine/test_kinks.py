@@ -8,7 +8,7 @@ the gradient is 0 whatever comes in, infinities and NaN too, in first and second
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from laws import host, over
 from op_table import SMOOTH
@@ -76,8 +76,7 @@ def test_a_norm_neither_overflows_nor_vanishes(ord):
     assert np.isnan(ts.norm(ts.tensor([NAN, 1.0]), ord).item()) and ts.norm(ts.tensor([INF, 1.0]), ord).item() == INF
 
 
-@settings(max_examples=settings.default.max_examples // 2)  # an example is five walks
-@over(list(A_ROW_OF_EACH_OP))
+@over(list(A_ROW_OF_EACH_OP), share=2)  # an example is five walks
 def test_what_no_gradient_reaches_stays_at_zero_whatever_comes_in(row, data):
     """First order, raw and recorded; and of the second what begins at the elements that no gradient reaches."""
     coming = data.draw(st.sampled_from([INF, -INF, NAN]))
