@@ -182,3 +182,29 @@ def test_lengths_are_data(kind):
         return step, layer, batches
 
     assert assert_same(build, 5).traces == 3  # before there is a gradient, where some are shorter, where all are full
+
+
+PIECES = {
+    "a stack read across its pieces": lambda x: ts.stack([x[0].tanh(), x[1].exp(), x[2] * 2.0])[:, :, 0] + x[0].tanh(),
+    "pieces read in other rows": lambda x: ts.concatenate([x[0].tanh(), x[1].exp()])[1:4] + x[0].tanh(),
+    "rows and columns": lambda x: x[0].tanh().transpose() * x[1].exp() + x[0].tanh() * x[1].exp().transpose(),
+    "whole numbers beyond floats": lambda x: (
+        (x > 0.0).to("int64") * 0 + 2**53 + (x[0, 0, 0] != 7.0).to("int64")
+    ).sum(),
+}
+
+
+@pytest.mark.parametrize("what", PIECES)
+def test_what_is_between_loops(what):
+    function = PIECES[what]
+    fast = ts.replay(function)
+    for k in range(4):
+        x = ts.tensor(np.random.default_rng(k).normal(size=(3, 3, 3)))
+        assert_agree(function(x), fast(x))
+        if what.startswith("whole"):
+            assert function(x).item() == fast(x).item()
+
+
+def test_an_argument_is_called_float():
+    fast = ts.replay(lambda float: ts.where(float > 0.0, float, -np.inf).max())
+    assert fast(ts.tensor([-1.0, 2.0])).item() == 2.0

@@ -1,7 +1,9 @@
 """A replayed function is never silently stale: what differs is read anew, traced again, or refused."""
 
 import random
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -282,3 +284,23 @@ def test_a_checkpoint_inside_works_or_is_refused():
     except TraceError:
         return
     assert got == [step(x[:2] * scale).tolist() for scale in (1.0, 0.5)]
+
+
+def test_threads_that_share_a_program_have_their_own_numbers():
+    interval = sys.getswitchinterval()
+    fast = ts.replay(lambda x: (x * 2.0).tanh().exp() - x)
+    xs = [ts.full((3,), float(k)) for k in range(4)]
+    wanted = [((x * 2.0).tanh().exp() - x).tolist() for x in xs]
+    fast(xs[0])
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda k: fast(xs[k % 4]).tolist(), range(800)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert found == [wanted[k % 4] for k in range(800)]
+
+
+def test_a_constant_may_be_nan():
+    fast = ts.replay(lambda x: x * np.float32("nan"))
+    assert all(np.isnan(fast(ts.full((2,), number)).numpy()).all() for number in (1.0, 2.0))

@@ -59,7 +59,7 @@ class Elements(LoopText):
             return self.computed(nest, self.loop.body[x.position], index)
         name, at = self.place(x)
         rows = [plus(*each) for each in index[:-1]]
-        if isinstance(x, Local) and name in nest.at_once and rows != nest.variables[: len(rows)]:
+        if isinstance(x, Local) and name in nest.at_once and rows != nest.variables[:-1]:
             nest.other_rows = True
         return nest.load(name, [*at, *(plus(*each) for each in index)])
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tinygrad_seq.replay.calls import Given
@@ -26,8 +27,14 @@ class Replay(Generic[P, R]):
         self.calls: dict[Any, list[TracedCall]] = {}
         self.last: TracedCall | None = None
         self.traces = 0
+        self.lock = RLock()  # a call looks around, then computes: others wait
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> R:
+        with self.lock:
+            return self.answer(args, options)
+
+    def answer(self, args: Any, options: Any) -> R:
+        """Run the program for a call, or make it."""
         given = Given(self.function, args, options)
         known = self.calls.setdefault(given.key, [])
         for call in known:
@@ -49,7 +56,7 @@ class Replay(Generic[P, R]):
             what = "the shapes, dtypes or Python values of its arguments"
             if known:
                 what = call.surroundings.differs_from(known[0].surroundings)
-            warnings.warn(f"replay: traced for the ninth time, because of {what}", stacklevel=2)
+            warnings.warn(f"replay: traced for the ninth time, because of {what}", stacklevel=3)
         known.insert(0, call)
         self.last = call
         return call(given.arrays)  # type: ignore[no-any-return]

@@ -115,19 +115,19 @@ class Stores(Elements):
         to = [("0" if k in axes else variable) for k, variable in enumerate(nest.variables) if stays or k not in axes]
         total = indexed(name, [*at, *to] or ["()"])
         kind = kind_of(equation)
+        exact = kind.replace("float32", "float64") if function == "sum" else kind
         if len(axes) == len(shape) > 1 and function == "sum":  # first of rows: quick, and as exact as sums in pairs
             rows = self.program.free_name(f"{name}_rows")
             self.head.append(f"{rows} = np.empty({shape[-1]}, np.{kind})")
             nest.lines.append(f"{rows}[j] += {value}")
             self.body += [*filled(shape[-1:], rows, [], "0"), *written([nest])]
             added = Nest(shape[-1:])
-            added.around = ["total = np.float64(0)"], [f"{total} = total"]
+            added.around = [f"total = np.{exact}(0)"], [f"{total} = total"]
             added.lines.append(f"total += {rows}[j]")
             self.body += written([added])
             return
         self.body += filled(equation.shape, name, at, start)
         if len(shape) - 1 in axes:  # in a register
-            exact = kind.replace("float32", "float64") if function == "sum" else kind
             nest.around = [f"total = np.{exact}({start})"], [f"{total} = {step.format(total, 'total')}"]
             total = "total"
         nest.lines.append(f"{total} = {step.format(total, value)}")

@@ -208,5 +208,5 @@ def alike(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
     if type(a) in modules:
         with on_device_of(a):
-            return a.device == b.device and bool((a == b).all())
+            return a.device == b.device and bool(((a == b) | ((a != a) & (b != b))).all())
     return bool(a == b) or (a != a and b != b)
