@@ -728,6 +728,8 @@ FAULTS = [
           "offset + (each.start or 0)", "offset", "test_replay.py"),
     Fault("ids out of range are computed with", "replay/stores.py",
           'self.body.append(f"check_ids(', 'self.body.append(f"len(', "test_compiled.py"),
+    Fault("an element of another row counts as one of this row", "replay/elements.py",
+          "rows != nest.variables[:-1]", "rows != nest.variables[: len(rows)]", "test_replay.py"),
     Fault("a loop reads rows that it has not written yet", "replay/stores.py",
           "if nest.other_rows or not related:", "if not related:", "test_random_programs.py"),
     Fault("a series that time runs backwards in is kept backwards", "replay/element_loop.py",
