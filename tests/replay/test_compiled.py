@@ -28,30 +28,36 @@ def only_here(request):
         pytest.skip("compiled programs run on the CPU")
 
 
-@pytest.mark.parametrize(("layer", "dtype"), [(nn.RNN, "float32"), pytest.param(nn.GRU, "float64", marks=slow)])
-def test_layers(layer, dtype):
-    ts.manual_seed(0)
-    models = [layer(3, 4).to(dtype) for _ in range(2)]
+def trained_alike(models, loss_of, optimizer, batches):
+    """Train one model with a graph and its twin with a compiled program; return the program."""
     models[1].load_state_dict(models[0].state_dict())
     steps = []
     for model in models:
-        optimizer = ts.optim.Adam(model.parameters(), lr=0.01)
+        chosen = optimizer(model.parameters(), lr=0.01)
 
-        def step(x, model=model, optimizer=optimizer):
-            optimizer.zero_grad()
-            loss = (model(x)[0] ** 2).mean()
+        def step(*batch, model=model, chosen=chosen):
+            chosen.zero_grad()
+            loss = loss_of(model, *batch)
             loss.backward()
             ts.optim.clip_grad_norm_(model.parameters(), 0.1)
-            optimizer.step()
+            chosen.step()
             return loss.item()
 
         steps.append(step)
     fast = ts.replay(steps[1], compile=True)
-    for seed in range(4):
-        x = ts.tensor(np.random.default_rng(seed).normal(size=(6, 2, 3)).astype(dtype))
-        assert_agree(steps[0](x), fast(x))
+    for batch in batches:
+        assert_agree(steps[0](*batch), fast(*batch))
     for one, other in zip(*(model.parameters() for model in models)):
         assert_agree(one, other)
+    return fast
+
+
+@pytest.mark.parametrize(("layer", "dtype"), [(nn.RNN, "float32"), pytest.param(nn.GRU, "float64", marks=slow)])
+def test_layers(layer, dtype):
+    ts.manual_seed(0)
+    xs = [ts.tensor(np.random.default_rng(seed).normal(size=(6, 2, 3)).astype(dtype)) for seed in range(4)]
+    models = [layer(3, 4).to(dtype) for _ in range(2)]
+    fast = trained_alike(models, lambda model, x: (model(x)[0] ** 2).mean(), ts.optim.Adam, [(x,) for x in xs])
     assert "not compiled" not in fast.source and fast.source.count("def part") == 2  # the norm is checked between them
     assert "xp." not in fast.source and "for j in range" not in fast.array_source
 
@@ -119,29 +125,14 @@ def test_ids_out_of_range_are_an_error():
 
 @slow
 def test_a_language_model_is_compiled_with_its_optimiser():
+    def loss_of(model, ids, targets):
+        return nn.cross_entropy(model(ids)[0].reshape(-1, 4), targets.reshape(-1))
+
     ts.manual_seed(0)
+    rng = np.random.default_rng(0)
+    batches = [(ts.tensor(rng.integers(0, 5, (6, 2))), ts.tensor(rng.integers(0, 4, (6, 2)))) for _ in range(4)]
     models = [nn.Sequential(nn.Embedding(5, 3), nn.LSTM(3, 4)) for _ in range(2)]
-    models[1].load_state_dict(models[0].state_dict())
-    steps = []
-    for model in models:
-        optimizer = ts.optim.AdamW(model.parameters(), lr=0.01)
-
-        def step(ids, targets, model=model, optimizer=optimizer):
-            loss = nn.cross_entropy(model(ids)[0].reshape(-1, 4), targets.reshape(-1))
-            optimizer.zero_grad()
-            loss.backward()
-            ts.optim.clip_grad_norm_(model.parameters(), 0.1)
-            optimizer.step()
-            return loss.item()
-
-        steps.append(step)
-    fast = ts.replay(steps[1], compile=True)
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        ids, targets = ts.tensor(rng.integers(0, 5, (6, 2))), ts.tensor(rng.integers(0, 4, (6, 2)))
-        assert_agree(steps[0](ids, targets), fast(ids, targets))
-    for one, other in zip(*(model.parameters() for model in models)):
-        assert_agree(one, other)
+    fast = trained_alike(models, loss_of, ts.optim.AdamW, batches)
     lines = fast.source[fast.source.index("def step") :].splitlines()
     assert sum("part" in line for line in lines) == 2 and "not compiled" not in fast.source
 
