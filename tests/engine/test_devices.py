@@ -5,6 +5,7 @@ device adds scattered values in any order. Nothing is copied from the device on 
 arrays; only ops that must refuse wrong ids look at them. Arguments on two devices are one TypeError that names both.
 """
 
+import contextlib
 import copy
 import pickle
 import subprocess
@@ -452,17 +453,19 @@ def test_a_generator_of_the_gpu_draws_the_masks_of_dropout_there(gpu):
 
 # ---------------------------------------------------------------- laws of what a step costs
 
-def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu):
+@pytest.mark.parametrize("targets", [[[1, 2], [3, 4]], [[1, -100], [-100, 4]]], ids=["all", "some ignored"])
+def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu, targets):
     if gpu is None:
         pytest.skip("only the double counts copies")
     table, net, head = nn.Embedding(7, 3).to("cuda"), nn.LSTM(3, 4).to("cuda"), nn.Linear(4, 7).to("cuda")
     parameters = [p for part in (table, net, head) for p in part.parameters()]
     optimizer, ids = ts.optim.Adam(parameters), ts.tensor([[1, 2], [3, 4]], device="cuda")
+    targets = ts.tensor(targets, device="cuda")
 
     def step(clip):
         optimizer.zero_grad()
         before = gpu["downloads"], gpu["uploads"]
-        nn.mse_loss(head(net(table(ids))[0]), ts.one_hot(ids, 7)).backward()
+        nn.cross_entropy(head(net(table(ids))[0]), targets).backward()
         if clip:
             ts.optim.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -470,10 +473,25 @@ def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu):
 
     with ts.device("cuda"):
         step(True)  # makes what is made once
-        assert step(True) == (3, 0)  # Embedding, one_hot, the norm
+        with ts.cuda.unchecked_ids():
+            step(False)
+        assert step(True) == (3, 0)  # Embedding, cross_entropy, the norm
         assert step(False) == (2, 0)
         with ts.cuda.unchecked_ids():
             assert step(False) == (0, 0)
+
+
+@pytest.mark.parametrize("targets", [[0, 2, 1], [0, -100, 1], [-100, -100, -100]])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_unchecked_ids_give_the_same_loss(gpu, targets, reduction):
+    logits = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    found = []
+    for unchecked in (True, False):
+        x, y = ts.tensor(logits, device="cuda", requires_grad=True), ts.tensor(targets, device="cuda")
+        with ts.cuda.unchecked_ids() if unchecked else contextlib.nullcontext():
+            loss = nn.cross_entropy(x, y, reduction=reduction, label_smoothing=0.1, weight=[1.0, 2.0, 3.0, 4.0])
+        found.append([*host([loss, *ts.grad(loss.sum(), [x])])])
+    assert_near(*found)
 
 
 def test_a_constant_made_in_a_replayed_function(gpu):

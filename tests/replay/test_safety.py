@@ -184,11 +184,15 @@ def test_ids_out_of_range_are_the_same_error_at_any_call():
     assert fast(ts.tensor([0, 4])).item() == pytest.approx(float(table.weight.numpy()[[0, 4]].sum()))
 
 
-def test_targets_that_are_ignored_trace_again_and_stay_right():
+def test_which_targets_are_ignored_is_data():
     logits = ts.randn(4, 3)
     fast = ts.replay(lambda y: nn.cross_entropy(logits, y))
-    for y in ([0, 1, 2, 0], [0, -100, 2, 0], [0, 1, -100, 0], [2, 2, 2, 2]):
+    for y in ([0, 1, 2, 0], [0, -100, 2, 0], [0, 1, -100, 0], [2, 2, 2, 2], [-100, 1, -100, -100]):
         assert fast(ts.tensor(y)).item() == nn.cross_entropy(logits, y).item()
+    assert np.isnan(fast(ts.tensor([-100] * 4)).item())
+    with pytest.raises(IndexError, match=r"cross_entropy: id 3 at position \(1,\)"):
+        fast(ts.tensor([-100, 3, 0, 0]))
+    assert fast.traces == 2  # with ignored targets and without
 
 
 def test_what_is_returned_is_not_overwritten():

@@ -1,5 +1,7 @@
 """The text of a program is short, says things by their names, and is the code that runs."""
 
+import operator
+
 import numpy as np
 import pytest
 from agreement import program
@@ -65,3 +67,31 @@ def test_the_text_is_what_runs():
 def test_a_source_before_the_first_call_is_an_error():
     with pytest.raises(RuntimeError, match="has not been called yet"):
         _ = ts.replay(lambda: 0).source
+
+
+OPERATORS = [getattr(operator, name) for name in
+             ("pow", "mul", "truediv", "add", "sub", "and_", "or_", "lt", "le", "gt", "ge", "eq", "ne")]  # fmt: skip
+
+
+def grouped(f, g, left):
+    return (lambda a, b, c: g(f(a, b), c)) if left else (lambda a, b, c: f(a, g(b, c)))
+
+
+def possible(way, values):
+    try:
+        return repr(way(*values))
+    except (TypeError, ValueError, RuntimeError):  # of booleans, or by zero
+        return None
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64"])
+@pytest.mark.parametrize("passes", ["together", "over elements"], indirect=True)
+def test_operators_are_bracketed_as_they_were_applied(passes, dtype):
+    values = [ts.tensor([(i >> k & 1) + (dtype != "bool") for i in range(8)], dtype=dtype) for k in range(3)]
+    ways = [grouped(f, g, left) for f in OPERATORS for g in OPERATORS for left in (True, False)]
+    wanted = [possible(way, values) for way in ways]
+    ways = [way for way, one in zip(ways, wanted) if one is not None]
+    assert len(ways) > 150
+    own = [ts.tensor(value) for _ in ways for value in values]  # so that no part of a way is another's, with a name
+    found = ts.replay(lambda *own: [way(*own[3 * i : 3 * i + 3]) for i, way in enumerate(ways)])(*own)
+    assert list(map(repr, found)) == [one for one in wanted if one is not None]

@@ -10,8 +10,9 @@ from typing import Any
 from tinygrad_seq.engine.arguments import ints, probability
 from tinygrad_seq.engine.backend import modules, on_device_of
 from tinygrad_seq.engine.functions.reductions import log_softmax
-from tinygrad_seq.engine.functions.selection import checked_ids, indices
-from tinygrad_seq.engine.ops.indexing import getitem, scatter
+from tinygrad_seq.engine.functions.selection import check_range, indices
+from tinygrad_seq.engine.ops.elementwise import where
+from tinygrad_seq.engine.ops.indexing import getitem
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.losses import as_tensor, called, check_arguments, reduced, warn_of_probabilities
@@ -101,13 +102,14 @@ def loss_of_ids(
     classes, xp = x.shape[-1], modules[type(x.array)]
     rows = x.reshape(-1, classes)
     with on_device_of(x.array):
-        counted = targets.array != ignore_index
-        checked_ids(op, make_tensor(xp.where(counted, targets.array, 0)), classes)
-        (positions,) = xp.nonzero(counted.reshape(-1))
-        ids = targets.array.reshape(-1)[positions]
+        ignored = targets.array == ignore_index
+        some_ignored = check_range(op, targets.array, classes, ignored)
+        ids = xp.where(ignored, 0, targets.array).reshape(-1)
         numbers = xp.arange(len(ids))
-    if len(positions) < len(rows):
-        rows = getitem(rows, index=positions)
+        counted = make_tensor(~ignored.reshape(-1))
+        weight_of_ignored = make_tensor(xp.where(ignored.all(), xp.nan, 0.0).astype(x.dtype))  # the mean of none is NaN
+    if some_ignored:  # their rows may hold NaN
+        rows = where(counted.reshape(-1, 1), rows, 0.0)
     log_probability = log_of(rows)
     loss = -getitem(log_probability, index=(numbers, ids))
     weights = None if weight is None else called("weights", getitem(weight, index=ids))
@@ -116,9 +118,10 @@ def loss_of_ids(
     if smoothing:
         weighted = log_probability if weight is None else log_probability * weight
         loss = loss * (1.0 - smoothing) - weighted.mean(1) * smoothing
-    if reduction == "none":
-        return scatter(loss, shape=counted.reshape(-1).shape, indices=(positions,)).reshape(targets.shape)
-    return reduced(loss, reduction, weights)
+    if some_ignored:
+        loss = where(counted, loss, 0.0)
+        weights = where(counted, 1.0 if weights is None else weights, weight_of_ignored)
+    return loss.reshape(targets.shape) if reduction == "none" else reduced(loss, reduction, weights)
 
 
 def targets_for(op: str, targets: Any, x: Tensor, expected: str) -> Tensor:

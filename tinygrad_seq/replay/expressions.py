@@ -17,7 +17,8 @@ from tinygrad_seq.replay.tidy import is_transpose
 Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
 ATOM, UNARY = 7.0, 4.5
 longest = 50  # a longer expression gets a line of its own
-LEVELS = {"**": 5, "*": 4, "/": 4, "+": 3, "-": 3, "&": 2, "|": 2, "<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1}
+COMPARED = dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), 0)
+LEVELS = {"**": 5, "*": 4, "/": 4, "+": 3, "-": 3, "&": 2, "|": 1, **COMPARED}
 SYMBOLS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "bitwise_and": "&", "bitwise_or": "|",
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
@@ -127,7 +128,8 @@ class Expressions:
         if function in SYMBOLS and len(texts) == 2 and not options:
             symbol = SYMBOLS[function]
             level, more = LEVELS[symbol], LEVELS[symbol] + 0.1
-            left, right = (more, level) if symbol == "**" else (level, more)
+            left = more if symbol == "**" or symbol in COMPARED else level  # a < b < c would be a chain
+            right = level if symbol == "**" else more
             return f"{bracketed(texts[0], left)} {symbol} {bracketed(texts[1], right)}", level
         if function == "negative" and len(texts) == 1:
             return f"-{bracketed(texts[0], UNARY)}", UNARY

@@ -108,24 +108,34 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
         with on_device_of(raw):
             raw = raw.astype("int64")
         ids = make_tensor(raw) if isinstance(ids, Value) else raw
-    if ids_checked.get() or modules[type(raw)] is host:
-        with on_device_of(raw):
-            check_range(op, raw, count)
+    check_range(op, raw, count)
     if isinstance(beside, Value) and not isinstance(ids, Value):
         return make_tensor(to_device(raw, device_of(beside.array)))
     return ids
 
 
-def check_range(op: str, ids: Any, count: int) -> None:
-    """Raise IndexError, which names the first wrong one, unless 0 <= id < count for all ids; waits for a device."""
-    wrong = (ids < 0) | (ids >= count)
-    if wrong.any():
-        first = int(wrong.reshape(-1).argmax())
-        position = tuple(int(i) for i in host.unravel_index(first, ids.shape))
-        raise IndexError(
-            f"{op}: id {int(ids.reshape(-1)[first])} at position {position} is out of range: "
-            f"there are {count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
-        )
+def check_range(op: str, ids: Any, count: int, ignored: Any = None) -> bool:
+    """Raise IndexError, naming the first wrong one, unless 0 <= id < count where not ignored; return if any is ignored.
+
+    One number from a device answers both. Where it is not asked (`unchecked_ids`), any may be ignored: True.
+    """
+    if not (ids_checked.get() or modules[type(ids)] is host):
+        return True
+    with on_device_of(ids):
+        wrong = (ids < 0) | (ids >= count)
+        if ignored is None:
+            found = int(wrong.any())
+        else:
+            wrong = wrong & ~ignored
+            found = int(wrong.any() + 2 * ignored.any())
+        if found % 2:
+            first = int(wrong.reshape(-1).argmax())
+            at = tuple(int(i) for i in host.unravel_index(first, ids.shape))
+            raise IndexError(
+                f"{op}: id {int(ids.reshape(-1)[first])} at position {at} is out of range: there are "
+                f"{count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
+            )
+    return found > 1
 
 
 @public
