@@ -1,7 +1,9 @@
 """`ts.replay`: a function is traced once for every kind of call, and runs as a program over arrays."""
 
+import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -46,7 +48,8 @@ class Replay(Generic[P, R]):
                 self.last = call
                 return result  # type: ignore[no-any-return]
         try:
-            call = TracedCall(self.function, given, self.compile)
+            with collector_paused():
+                call = TracedCall(self.function, given, self.compile)
         except TraceError:
             if not any(call.holds() for call in known):
                 raise
@@ -77,6 +80,18 @@ class Replay(Generic[P, R]):
         if self.last is None:
             raise RuntimeError("replay: the function has not been called yet: call it first, then read .source")
         return self.last
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking for garbage: a tape is many objects of which none is."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:

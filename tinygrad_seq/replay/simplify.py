@@ -84,6 +84,8 @@ def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Eq
 def in_order(items: list[T], made: Callable[[T], Iterable[int]], read: Callable[[T], Iterable[int]]) -> list[T] | None:
     """Return items so that each comes after what it reads, else as they were; None where that cannot be."""
     maker = {number: i for i, item in enumerate(items) for number in made(item)}
+    if all(maker.get(number, -1) <= i for i, item in enumerate(items) for number in read(item)):
+        return items
     readers = defaultdict(list)
     waiting = []
     for i, item in enumerate(items):
