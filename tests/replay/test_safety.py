@@ -308,3 +308,18 @@ def test_threads_that_share_a_program_have_their_own_numbers():
 def test_a_constant_may_be_nan():
     fast = ts.replay(lambda x: x * np.float32("nan"))
     assert all(np.isnan(fast(ts.full((2,), number)).numpy()).all() for number in (1.0, 2.0))
+
+
+@pytest.mark.parametrize("look_up", [
+    lambda ids, table: ts.tensor(table)[ids],
+    lambda ids, table: ts.tensor(table)[ids, None],
+    lambda ids, table: ts.take(ts.tensor(table), ids),
+    lambda ids, table: nn.cross_entropy(ts.tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]), ids, weight=table),
+], ids=["index", "indices", "take", "weight"])
+@pytest.mark.parametrize("kind", [list, np.float32])
+def test_ids_look_up_what_the_function_makes(look_up, kind):
+    table = kind([1.0, 2.0, 3.0])
+    fast = ts.replay(lambda ids: look_up(ids, table))
+    for ids in ([0, 2], [1, 1], [2, 0]):
+        assert fast(ts.tensor(ids)).tolist() == look_up(ts.tensor(ids), table).tolist()
+    assert fast.traces == 1

@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import ints, probability
 from tinygrad_seq.engine.backend import modules, on_device_of
 from tinygrad_seq.engine.functions.reductions import log_softmax
-from tinygrad_seq.engine.functions.selection import check_range, indices
+from tinygrad_seq.engine.functions.selection import check_range, indices, looked_up_with
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.ops.indexing import getitem
 from tinygrad_seq.engine.recording import make_tensor
@@ -110,9 +110,9 @@ def loss_of_ids(
         weight_of_ignored = make_tensor(xp.where(ignored.all(), xp.nan, 0.0).astype(x.dtype))  # the mean of none is NaN
     if some_ignored:  # their rows may hold NaN
         rows = where(counted.reshape(-1, 1), rows, 0.0)
-    log_probability = log_of(rows)
+    log_probability = looked_up_with(ids, log_of(rows))
     loss = -getitem(log_probability, index=(numbers, ids))
-    weights = None if weight is None else called("weights", getitem(weight, index=ids))
+    weights = None if weight is None else called("weights", getitem(looked_up_with(ids, weight), index=ids))
     if weights is not None:
         loss = loss * weights
     if smoothing:

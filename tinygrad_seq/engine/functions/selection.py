@@ -24,9 +24,20 @@ from tinygrad_seq.engine.recording import make_tensor
 def getitem(x: T, index: Any) -> T:
     """Return x[index] with everything NumPy accepts: ints, slices, None, Ellipsis, masks, integer arrays, Tensors."""
     parts = tuple(index_part(part, x) for part in index) if isinstance(index, tuple) else index_part(index, x)
+    arrays = parts if isinstance(parts, tuple) else (parts,)
     if isinstance(x, Value) and device_of(x.array) != "cpu":
-        check_index(x.array.shape, parts if isinstance(parts, tuple) else (parts,))
+        check_index(x.array.shape, arrays)
+    for part in arrays:
+        x = looked_up_with(part, x)
     return indexing.getitem(x, index=parts)
+
+
+def looked_up_with(ids: Any, x: Any) -> Any:
+    """Return x, known to the program that is being traced (see replay) if the ids that look it up are."""
+    xp = modules.get(type(ids))
+    if xp in (None, host) or not isinstance(x, Value) or modules[type(x.array)] is xp:
+        return x
+    return x if device_of(ids) != device_of(x.array) else make_tensor(xp.asarray(x.array), x.node)
 
 
 def check_index(shape: tuple[int, ...], parts: tuple[Any, ...]) -> None:
@@ -93,7 +104,8 @@ def take(x: T, ids: Any) -> T:
     """
     if not shape_of(x):
         raise ValueError("take: a number has no rows")
-    return indexing.take(x, checked_ids("take", ids, shape_of(x)[0], x))
+    ids = checked_ids("take", ids, shape_of(x)[0], x)
+    return indexing.take(looked_up_with(ids.array, x) if isinstance(ids, Value) else x, ids)
 
 
 def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
