@@ -6,7 +6,9 @@ read, and anything else traces again.
 
 import weakref
 
+import numpy as np
 import pytest
+from laws import assert_same
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -187,3 +189,27 @@ def test_a_call_keeps_nothing_that_it_replaced():
     before = [weakref.ref(w.grad), weakref.ref(w.array)]
     fast()
     assert [ref() for ref in before] == [None, None]
+
+
+def test_arrays_that_are_no_tensors_are_constants_until_they_change():
+    class Holder:
+        table = None
+
+    holder, listed, array = Holder(), [np.float32([1.0, 2.0, 3.0])], np.float32([1.0, 2.0, np.nan])
+    holder.table = np.float32([1.0, 1.0, 1.0])
+    fast = ts.replay(lambda x: x * ts.tensor(holder.table) + x * ts.tensor(listed[0]) + x * ts.tensor(array))
+
+    def agree(traces):
+        for _ in range(2):
+            assert_same([fast(x).numpy()], [fast.function(x).numpy()])
+        assert fast.traces == traces
+
+    agree(1)
+    listed[0][1] = 7.0
+    agree(2)
+    holder.table = holder.table * 2.0
+    agree(3)
+    array[2] = 0.0
+    agree(4)
+    array = array + 1.0
+    agree(5)

@@ -103,8 +103,8 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     return and change. Products of all steps with one matrix are one product, and sums over time one sum, so numbers
     agree with those of the graph to rounding. Read anew at every call: arguments that are Tensors or arrays, all
     Tensors that the function reaches, learning rates and other options, draws of dropout. Another shape, dtype or
-    Python argument, another setting of a model (`.eval()`), and a check that comes out otherwise (an id out of range, a
-    norm that is not finite) trace again.
+    Python argument, another setting of a model (`.eval()`), other numbers in an array that is no Tensor and no
+    argument, and a check that comes out otherwise (an id out of range, a norm that is not finite) trace again.
 
     With `compile=True` the program becomes functions of loops over elements, compiled by Numba (the extra `compile`),
     which pays most where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays.

@@ -11,7 +11,7 @@ from operator import is_not
 from types import CellType, NoneType
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of, host, modules
+from tinygrad_seq.engine.backend import device_of, host, modules, to_host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.replay.places import ATOMS, NOTES, Place, Places, absent, content, gradient, is_object
 
@@ -37,6 +37,10 @@ class Surroundings:
         self.kept = [self.values[i] for i in self.watched]  # the objects that were there when all was so
         self.options = {i for place, i in self.at.items() if id(place.holder) in groups}
         self.things = {i for i in self.watched if not isinstance(self.values[i], ATOMS)}
+        self.frozen = {
+            i: to_host(x).tobytes() for (place, x), i in zip(places.before.items(), self.at.values())
+            if type(x) in modules and not isinstance(place.holder, Value) and not self.is_number[i] and place not in own
+        }  # arrays that are no Tensor's: constants of the program
         self.names, self.same = self.names_now(), self.same_things()
         self.facts = list(map(fact, self.values, self.is_number))
 
@@ -51,6 +55,8 @@ class Surroundings:
         kept = list(map(self.values.__getitem__, self.watched))
         others = set(compress(self.watched, map(is_not, kept, self.kept)))
         if others and any(fact(self.values[i], self.is_number[i]) != self.facts[i] for i in others):
+            return False
+        if any(to_host(self.values[i]).tobytes() != was for i, was in self.frozen.items()):
             return False
         if not self.things.isdisjoint(others) and self.same_things() != self.same:
             return False
