@@ -1,7 +1,8 @@
 """Losses of a choice between classes, which are the last axis: cross entropy, and the negative log likelihood.
 
 Cross entropy is the negative log likelihood of a log_softmax, so both are one computation. Rows whose target is ignored
-are left out before any arithmetic: they may hold NaN.
+are zeros before any arithmetic, since they may hold NaN, and count for nothing after it. They stay in the arrays: their
+number is data, which a GPU need not tell and a replayed program need not know.
 """
 
 from collections.abc import Callable
@@ -93,7 +94,7 @@ def loss_of_ids(
     log_of: Callable[[Tensor], Tensor] = lambda rows: rows,
     smoothing: float = 0.0,
 ) -> Tensor:
-    """Return the negative log likelihood of integers; `log_of` makes log probabilities of the rows of x that count."""
+    """Return the negative log likelihood of integers; `log_of` makes log probabilities of the rows of x."""
     (ignore_index,) = ints(f"{op}: ignore_index", (ignore_index,))
     if targets.dtype.itemsize < 4:
         targets = targets.to("int64")  # ignore_index or the number of classes may not fit into an int8
