@@ -52,7 +52,7 @@ def pad_sequences(
     try:
         with quiet(invalid="ignore"):
             padding = host.array(value, dtype=dtype)
-        held = padding == value or padding != padding  # NaN
+        held = not padding.shape and (padding == value or (padding != padding and value != value))  # NaN is NaN
     except (OverflowError, TypeError, ValueError):
         held = False
     if not held:
