@@ -38,7 +38,9 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             os.chown(beside, kept.st_uid, kept.st_gid)
         os.chmod(beside, stat.S_IMODE(kept.st_mode))
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.filename == beside:
+            error.filename = path  # which the caller knows
         raise
