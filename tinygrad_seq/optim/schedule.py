@@ -18,7 +18,10 @@ LONGEST = 2.0**53  # from here on, floats do not hold every whole number
 
 
 class Schedule:
-    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options."""
+    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options.
+
+    Raises TypeError for what is no optimiser, TypeError or ValueError for an option that makes no sense.
+    """
 
     def __init__(self, optimizer: Optimizer, **options: float) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -58,7 +61,18 @@ class Schedule:
         update_all([(self.options, options), *zip(groups, rates)])
 
     def step(self) -> None:
-        """Add 1 to the time and set the optimiser's learning rates; warn if the optimiser has not stepped yet."""
+        """Add 1 to the time and set the optimiser's learning rates; warn if the optimiser has not stepped yet.
+
+        Raises ValueError, and changes nothing, where the next learning rate is not finite.
+
+        >>> import tinygrad_seq as ts
+        >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
+        >>> schedule = ts.optim.ExponentialLR(optimizer, gamma=0.5)
+        >>> optimizer.step()
+        >>> schedule.step()
+        >>> schedule.get_last_lr(), schedule.state_dict()
+        ([4.0], {'start': (8.0,), 't': 1, 'gamma': 0.5})
+        """
         name, t = type(self).__name__, self.options["t"]
         if t == 0 and not self.optimizer.stepped:
             warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
@@ -75,7 +89,8 @@ class Schedule:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same kind of schedule: all of it, or an error and nothing.
 
-        Load the optimiser's state, too, after the schedule was made: the learning rates are set from there.
+        Load the optimiser's state, too, after the schedule was made: the learning rates are set from there. Raises
+        ValueError or TypeError for a state of other options or of another number of groups.
         """
         if not isinstance(saved, dict) or saved.keys() != self.options.keys():
             name, given = type(self).__name__, sorted(saved) if isinstance(saved, dict) else type(saved).__name__
@@ -84,7 +99,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """Set lr = start * gamma^floor(t / step_size): a drop every `step_size` steps.
+    """Set lr = start * gamma^floor(t / step_size): a drop every `step_size` steps. `step_size` is at least 1.
 
     >>> import tinygrad_seq as ts
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
