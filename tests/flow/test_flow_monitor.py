@@ -71,8 +71,24 @@ def test_what_goes_wrong_is_not_kept():
     with pytest.raises(RuntimeError, match="one element"):
         monitor.backward(rnn(ts.ones(2, 1, 2))[0])
     assert (monitor.norms, monitor.looked, dict(monitor.states)) == ([], [], {})
-    with pytest.raises(ValueError, match="Monitor: every"):
-        ts.flow.Monitor(rnn, every=0)
+    with pytest.raises(TypeError, match=r"^Monitor\.backward: the loss must be a Tensor, got float"):
+        monitor.backward(1.0)
+
+
+@pytest.mark.parametrize("error, says, model, options", [
+    (ValueError, "every must be at least 1, got 0", nn.RNN(2, 3), {"every": 0}),
+    (TypeError, "every must be an int, got True", nn.RNN(2, 3), {"every": True}),
+    (ValueError, "max_norm must be at least 0, got -1", nn.RNN(2, 3), {"max_norm": -1}),
+    (TypeError, "max_norm must be a number, got 'a'", nn.RNN(2, 3), {"max_norm": "a"}),
+    (TypeError, "expected a Module, got NoneType", None, {}),
+])  # fmt: skip
+def test_what_cannot_be_watched_is_said_at_once(error, says, model, options):
+    with pytest.raises(error, match=f"^Monitor: {says}"):
+        ts.flow.Monitor(model, **options)
+
+
+def test_a_number_of_steps_may_be_of_numpy():
+    assert ts.flow.Monitor(nn.RNN(2, 3), every=np.int64(3)).every == 3
 
 
 @pytest.mark.parametrize("steps", [3, 8, 200])

@@ -21,11 +21,12 @@ from tinygrad_seq.flow.show import ACCENT, INK, QUIET, NodeValues, Plotted, axes
 
 
 @dataclass(frozen=True, slots=True)
-class RuleCall:
+class Frame:
     """Describe one call of the gradient rule of `op`, for `nodes` (several if the rule is a merged one).
 
     `incoming` is the norm of their gradients. The rule added a contribution of norm `outgoing[i]` to the gradient of
-    `into[i]`; `first[i]` is True if nothing had been added to that gradient before.
+    `into[i]`; `first[i]` is True if nothing had been added to that gradient before, and `arrived[i]` is the
+    contribution itself if it went into a leaf, else None. `scope` and `step` say where the op was called.
     """
 
     op: str
@@ -34,7 +35,7 @@ class RuleCall:
     into: tuple[Node, ...]
     outgoing: tuple[float, ...]
     first: tuple[bool, ...]
-    arrived: tuple[Any, ...]  # the contribution itself if it went into a leaf, else None
+    arrived: tuple[Any, ...]
 
     @property
     def scope(self) -> Scope:
@@ -61,7 +62,7 @@ class RuleCall:
 class Record(NodeValues, Plotted):
     """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules."""
 
-    def __init__(self, norms: dict[Node, float], frames: list[RuleCall], start: dict[Node, Any]) -> None:
+    def __init__(self, norms: dict[Node, float], frames: list[Frame], start: dict[Node, Any]) -> None:
         super().__init__("|gradient|", norms)
         self.frames = frames
         self.start = {node: g for node, g in start.items() if node.op is None}
@@ -115,7 +116,7 @@ def record(loss: Any) -> Record:
     nodes = searched(start)
     norms: dict[Node, float] = {}
     reached = set(start)
-    rows: list[tuple[Any, ...]] = []  # one for each contribution: its call of a rule, then what RuleCall says of it
+    rows: list[tuple[Any, ...]] = []  # one for each contribution: its call of a rule, then what Frame says of it
 
     def observe(uses: list[Use], parent: Node, contribution: Any) -> None:
         for node, g in uses:
@@ -131,6 +132,6 @@ def record(loss: Any) -> Record:
     frames = []
     for (_, users), group in groupby(rows, key=itemgetter(0, 1)):
         incoming = math.hypot(*[norms[node] for node in users])
-        frames.append(RuleCall(users[0].op.name, users, incoming, *zip(*[row[2:] for row in group])))
+        frames.append(Frame(users[0].op.name, users, incoming, *zip(*[row[2:] for row in group])))
     norms |= {node: norm(g) for node, g in found.items() if node not in norms}
     return Record({node: norms[node] for node in reversed(nodes) if node in norms}, frames, start)

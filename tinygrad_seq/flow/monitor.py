@@ -8,13 +8,16 @@ backward, and clips the gradients.
 from collections import defaultdict
 from typing import Any
 
+from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import host, on_device_of
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, new_figure, plot_lengths
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
+from tinygrad_seq.optim.validation import nonnegative
 
 SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # outside these bounds a gate hardly learns
 LOOKS = 8  # the number of time steps of each sequence that are looked at
@@ -26,7 +29,8 @@ class Monitor(Plotted):
     `norms` are the joint gradient norms before clipping; `clipped` counts the training steps that were clipped. Every
     `every` training steps the named values of 8 time steps are looked at: `saturation[name]` is the share of a gate's
     values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the mean norm of the states h and c; `looked`
-    lists these training steps. A training step takes less than a tenth longer.
+    lists these training steps. A training step takes less than a tenth longer. Raises TypeError for what is no Module,
+    TypeError or ValueError for a `max_norm` below 0 or an `every` below 1.
 
     >>> import tinygrad_seq as ts
     >>> lstm = ts.nn.LSTM(3, 4)
@@ -39,9 +43,10 @@ class Monitor(Plotted):
     """
 
     def __init__(self, model: Module, max_norm: float = host.inf, every: int = 10) -> None:
-        if type(every) is not int or every < 1:
-            raise ValueError(f"Monitor: every must be a whole number of training steps, at least 1, got {every!r}")
-        self.model, self.max_norm, self.every = model, max_norm, every
+        if not isinstance(model, Module):
+            raise TypeError(f"Monitor: expected a Module, got {type(model).__name__} {model!r:.60}")
+        (self.every,) = at_least(1, "Monitor", every=every)
+        self.model, self.max_norm = model, nonnegative("Monitor", "max_norm", max_norm, None)
         self.norms: list[float] = []
         self.clipped = 0
         self.looked: list[int] = []
@@ -49,7 +54,12 @@ class Monitor(Plotted):
         self.states: dict[str, list[float]] = defaultdict(list)
 
     def backward(self, loss: Any) -> None:
-        """Run `loss.backward()`, then `clip_grad_norm_` with `max_norm`; raise what they raise."""
+        """Run `loss.backward()`, then `clip_grad_norm_` with `max_norm`; raise what they raise.
+
+        Raises TypeError if the loss is not a Tensor. A training step that raises is not counted.
+        """
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"Monitor.backward: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
         looks = self.look(loss) if len(self.norms) % self.every == 0 else None
         loss.backward()
         size = clip_grad_norm_(self.model.parameters(), self.max_norm)
