@@ -360,6 +360,7 @@ def test_shares_add_up_to_the_gradient(trial):
     ("def bptt(xs, w_x, w_s):\n    return 1.0", "a value of type float. Wanted: a list of 2"),
     ("def bptt(xs, w_x, w_s):\n    return 'a', 'b'", "a value of type str; wanted: float or int or number"),
     ("def bptt(xs, w_x, w_s):\n    return float('inf'), 0.0", "not finite: inf"),
+    ("def bptt(xs, w_x, w_s):\n    return True, False", "values of dtype bool; wanted: numbers"),
     ("def bptt(xs, w_x, w_s):\n    return np.zeros(2), 0.0", "type ndarray; wanted: float"),
     ("def bptt(xs, w_x, w_s):\n    return no.thing", "NameError: name 'no' is not defined"),
 ])  # fmt: skip
@@ -369,7 +370,7 @@ def test_a_bad_file_is_told_in_a_sentence(source, says, capsys):
     assert "Traceback" not in text and "exercises" not in text
 
 
-@pytest.mark.parametrize("content, says", [(None, "no such file"), (b"\xff\xfe", "line|read"), (b"\0", "read|Python")])
+@pytest.mark.parametrize("content, says", [(None, "no such file"), (b"\xff\xfe", "line|read"), (b"\0", "read|line 1: .*Python")])
 def test_a_file_that_cannot_be_read_is_told(content, says, tmp_path, capsys):
     if content is not None:
         (tmp_path / "bad.py").write_bytes(content)

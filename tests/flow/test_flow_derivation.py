@@ -72,7 +72,7 @@ def test_it_is_for_the_network_of_the_formula(other):
 
 @pytest.mark.parametrize("loss", [lambda h: h, lambda h: 1.0, lambda h: None])
 def test_it_is_of_one_number(loss):
-    with pytest.raises(ValueError, match="^derivation: loss must return a Tensor of one element"):
+    with pytest.raises(ValueError, match=r"^derivation: loss must return a Tensor of one element"):
         ts.flow.derivation(nn.RNN(2, 3), np.ones((4, 2)), loss)
 
 

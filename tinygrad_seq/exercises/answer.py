@@ -71,7 +71,7 @@ def load(path: Path) -> Answer:
         code = compile(path.read_bytes(), str(path), "exec")
     except SyntaxError as error:
         line = f"\n    {error.text.strip()}" if error.text else ""
-        raise Wrong(f"{path}, line {error.lineno}: this is not Python: {error.msg}{line}") from None
+        raise Wrong(f"{path}, line {error.lineno or 1}: this is not Python: {error.msg}{line}") from None
     except (OSError, ValueError) as error:
         raise Wrong(f"{path}: this file cannot be read: {error}") from None
     answer.call(f"{path}: running the file", exec, code, answer.space)
@@ -108,7 +108,7 @@ def numbers_in(value: Any) -> Any:
 
 
 def array_of(what: str, value: Any, shape: tuple[int, ...], *kinds: type) -> Any:
-    """Return the numbers of a result, a Tensor or of other kinds; refuse None, another shape, what is not finite."""
+    """Return the numbers of a result, a Tensor or of other kinds; refuse other types and shapes, and NaN and inf."""
     kinds = kinds or (Tensor,)
     if value is None:
         raise Wrong(f"{what} returned None. Is a `return` missing at the end, or in a branch?")
@@ -116,6 +116,8 @@ def array_of(what: str, value: Any, shape: tuple[int, ...], *kinds: type) -> Any
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise Wrong(f"{what} returned a value of type {type(value).__name__}; wanted: {wanted}.")
     array = numbers_in(value)
+    if array.dtype.kind not in "fiu":
+        raise Wrong(f"{what} returned values of dtype {array.dtype}; wanted: numbers.")
     if array.shape != shape:
         turned = " Is a transpose missing, or one too many?" if array.shape == shape[::-1] else ""
         raise Wrong(f"{what} returned the shape {array.shape}; wanted: {shape}.{turned}")
