@@ -370,7 +370,9 @@ def test_a_bad_file_is_told_in_a_sentence(source, says, capsys):
     assert "Traceback" not in text and "exercises" not in text
 
 
-@pytest.mark.parametrize("content, says", [(None, "no such file"), (b"\xff\xfe", "line|read"), (b"\0", "read|line 1: .*Python")])
+@pytest.mark.parametrize("content, says", [
+    (None, "no such file"), (b"\xff\xfe", "line|read"), (b"\0", "read|line 1: .*Python"),
+])  # fmt: skip
 def test_a_file_that_cannot_be_read_is_told(content, says, tmp_path, capsys):
     if content is not None:
         (tmp_path / "bad.py").write_bytes(content)
