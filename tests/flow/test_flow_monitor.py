@@ -45,6 +45,22 @@ def test_it_sees_the_share_of_saturated_values_and_the_lengths_of_states(seed, s
             np.testing.assert_allclose(monitor.saturation[where], [beyond.mean()], atol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 2, 3), (0, 3)])
+def test_states_of_a_loop_of_ones_own_have_any_shape(shape):
+    value = np.full(shape, 2.0)
+    x = ts.tensor(value, requires_grad=True)
+    with ts.scope(step=0):
+        h = (x * 1.0).named("h")
+        gate = x.sigmoid().named("gate")
+    saturation, states = ts.flow.Monitor(nn.RNN(1, 1)).look((h + gate).sum())
+    if not value.size:
+        assert not states and not saturation
+        return
+    lengths = np.sqrt((value * value).sum(-1).mean()) if shape else 2.0
+    assert states == {"outside all modules: h": [pytest.approx(lengths)]} and len(saturation) == 1
+
+
 def repr_of(out):
     """The names there are, as the error that lists them does."""
     with pytest.raises(ValueError) as caught:

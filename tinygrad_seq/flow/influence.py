@@ -44,7 +44,8 @@ class Influence(Plotted):
     def shares(self) -> Any:
         """Return the map with every row scaled to sum to one: the share of each state in that loss (0 stays 0)."""
         sums = self.map.sum(axis=1, keepdims=True)
-        return self.map / host.where(sums > 0, sums, 1.0)
+        with quiet(invalid="ignore"):  # inf / inf
+            return self.map / host.where(sums > 0, sums, 1.0)
 
     def __repr__(self) -> str:
         losses, count = self.map.shape

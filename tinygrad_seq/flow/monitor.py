@@ -6,6 +6,7 @@ backward, and clips the gradients.
 """
 
 from collections import defaultdict
+from math import prod
 from typing import Any
 
 from tinygrad_seq.engine.arguments import at_least
@@ -28,8 +29,8 @@ class Monitor(Plotted):
 
     `norms` are the joint gradient norms before clipping; `clipped` counts the training steps that were clipped. Every
     `every` training steps the named values of 8 time steps are looked at: `saturation[name]` is the share of a gate's
-    values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the mean norm of the states h and c; `looked`
-    lists these training steps. A training step takes less than a tenth longer. Raises TypeError for what is no Module,
+    values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the norm of the states h and c, (..., H), as a
+    root mean square over the sequences; `looked` lists these training steps. A training step takes less than a tenth longer. Raises TypeError for what is no Module,
     TypeError or ValueError for a `max_norm` below 0 or an `every` below 1.
 
     >>> import tinygrad_seq as ts
@@ -75,19 +76,19 @@ class Monitor(Plotted):
         """Return the saturation of gates and the norms of states at a few time steps, by name."""
         named: dict[str, list[Node]] = defaultdict(list)
         for node in ancestors([loss.node], constants=False) if loss.node is not None else ():
-            if node.name is not None and node.output is not None and step_of(node.scope) is not None:
+            if node.name is not None and step_of(node.scope) is not None and getattr(node.output, "size", 0):  # kept
                 place = place_of(entry for entry in node.scope.path() if entry[0] != "step")
                 named[f"{place}: {node.name}"].append(node)
         saturation, states = defaultdict(list), defaultdict(list)
         for name, nodes in named.items():
-            for i in {round(k * (len(nodes) - 1) / max(LOOKS - 1, 1)) for k in range(LOOKS)}:
+            for i in {round(k * (len(nodes) - 1) / (LOOKS - 1)) for k in range(LOOKS)}:
                 y, op = nodes[i].output, nodes[i].op.name
                 if op in SATURATED:
                     low, high = SATURATED[op]
                     with on_device_of(y):
                         saturation[name].append(float(((y < low) | (y > high)).mean()))
                 if op != "sigmoid" and nodes[i].name in ("h", "c"):
-                    states[name].append(norm(y) / max(len(y), 1) ** 0.5)
+                    states[name].append(norm(y) / prod(y.shape[:-1]) ** 0.5)
         return saturation, states
 
     def __repr__(self) -> str:
