@@ -59,7 +59,7 @@ class Answer:
         except Wrong:
             raise
         except (Exception, SystemExit) as error:
-            raise Wrong(f"{what} raised {told(error, self.path)}") from None
+            raise Wrong(f"{what} raised {error_text(error, self.path)}") from None
 
 
 def load(path: Path) -> Answer:
@@ -78,7 +78,7 @@ def load(path: Path) -> Answer:
     return answer
 
 
-def told(error: BaseException, path: Path) -> str:
+def error_text(error: BaseException, path: Path) -> str:
     """Return an error of the reader's code with the line it came from."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -30,8 +30,9 @@ class Monitor(Plotted):
     `norms` are the joint gradient norms before clipping; `clipped` counts the training steps that were clipped. Every
     `every` training steps the named values of 8 time steps are looked at: `saturation[name]` is the share of a gate's
     values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the norm of the states h and c, (..., H), as a
-    root mean square over the sequences; `looked` lists these training steps. A training step takes less than a tenth longer. Raises TypeError for what is no Module,
-    TypeError or ValueError for a `max_norm` below 0 or an `every` below 1.
+    root mean square over the sequences; `looked` lists these training steps. A training step takes less than a tenth
+    longer. Raises TypeError for what is no Module, TypeError or ValueError for a `max_norm` below 0 or an `every` below
+    1.
 
     >>> import tinygrad_seq as ts
     >>> lstm = ts.nn.LSTM(3, 4)
@@ -76,7 +77,7 @@ class Monitor(Plotted):
         """Return the saturation of gates and the norms of states at a few time steps, by name."""
         named: dict[str, list[Node]] = defaultdict(list)
         for node in ancestors([loss.node], constants=False) if loss.node is not None else ():
-            if node.name is not None and step_of(node.scope) is not None and getattr(node.output, "size", 0):  # kept
+            if node.name is not None and step_of(node.scope) is not None and getattr(node.output, "size", False):
                 place = place_of(entry for entry in node.scope.path() if entry[0] != "step")
                 named[f"{place}: {node.name}"].append(node)
         saturation, states = defaultdict(list), defaultdict(list)

@@ -20,7 +20,7 @@ def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Pa
 
 
 def replace(clipped: Iterable[tuple[Parameter, Array]]) -> None:
-    """Give parameters other gradients, which are as old as those before."""
+    """Set other gradients of parameters; one that a step has used already stays marked as used."""
     changes: list[Change] = []
     for parameter, g in clipped:
         new = make_tensor(g)

@@ -42,7 +42,7 @@ def one_as_list(group: Any) -> Any:
 
 
 class Optimizer:
-    """Base of all optimisers.
+    """Hold parameters in groups and move them along their gradients: the base of all optimisers.
 
     `param_groups` is a list of dicts, as in PyTorch: "params", a list of parameters, and every option of the formula
     (`lr` among them), changeable at any time and checked at the next step. A flat list of parameters is one group. In
@@ -61,7 +61,7 @@ class Optimizer:
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
     stepped = False  # whether a step was ever taken: a schedule warns if not
     effective = 0  # how many steps of all optimisers have changed something
-    idle: tuple[int, int] | None = None  # what both counts were at the last step, if that changed nothing
+    idle: tuple[int, int] | None = None  # (effective, deliveries) at the last step, if that changed nothing
 
     def __init__(self, parameters: Parameters, **options: Any) -> None:
         name = type(self).__name__
