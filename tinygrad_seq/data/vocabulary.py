@@ -133,17 +133,15 @@ class Vocabulary:
         array([2, 0, 1])
         """
         tokens = tokens_of(text, self.split)
-        if self.unknown is not None:
-            other = self.ids[self.unknown]
-            return host.array([self.ids.get(token, other) for token in tokens], dtype="int64")
-        try:
-            return host.array([self.ids[token] for token in tokens], dtype="int64")
-        except KeyError:
-            position, token = next((i, token) for i, token in enumerate(tokens) if token not in self.ids)
-        raise ValueError(
-            f"Vocabulary: token {token!r} at position {position} is not among the {len(self)} tokens; "
-            "build the vocabulary from a text that has it, or give it a token for the others, unknown=..."
-        )
+        other = None if self.unknown is None else self.ids[self.unknown]
+        ids = [self.ids.get(token, other) for token in tokens]
+        if None in ids:
+            position = ids.index(None)
+            raise ValueError(
+                f"Vocabulary: token {tokens[position]!r} at position {position} is not among the {len(self)} tokens; "
+                "build the vocabulary from a text that has it, or give it a token for the others, unknown=..."
+            )
+        return host.array(ids, dtype="int64")
 
     def decode(self, ids: Any) -> str:
         """Return the text of ids (tokens,): the tokens with the separator between them, without the padding.

@@ -15,7 +15,7 @@ from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, new_figure, plot_lengths
+from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, label_axes, new_figure, plot_lengths
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
 from tinygrad_seq.optim.validation import nonnegative
@@ -114,9 +114,7 @@ class Monitor(Plotted):
             place = places.pop() if len(places) == 1 else ""  # said once
             for name, values in lines.items():
                 axes.plot(self.looked[-len(values) :], values, label=name.removeprefix(f"{place}: "))
-            axes.set(title=title, xlabel="training step")
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+            label_axes(axes, "training step", "", title)
             if lines:
                 axes.legend(frameon=False, fontsize=8, ncols=2, title=place, title_fontsize=8,
                             loc="upper center", bbox_to_anchor=(0.5, -0.18))  # fmt: skip

@@ -62,14 +62,19 @@ def plot_lengths(axes: Any, x: Sequence[Any], lengths: Any, style: str = "o-", *
             axes.plot(at[odd], host.full(odd.sum(), edge), mark, transform=place, **options | marks)
 
 
-def finish(axes: Any, xlabel: str, ylabel: str, title: str) -> Any:
-    """Label the axes, choose the scale of the lengths, and return the Figure."""
+def label_axes(axes: Any, xlabel: str, ylabel: str, title: str) -> None:
+    """Label the axes, take the frame away, and count steps in whole numbers."""
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+
+
+def finish(axes: Any, xlabel: str, ylabel: str, title: str) -> Any:
+    """Label the axes, choose the scale of the lengths, and return the Figure."""
+    label_axes(axes, xlabel, ylabel, title)
     left, right = axes.get_xlim()
     if right - left < 1.0:  # a single step
         axes.set_xlim(left - 0.5, right + 0.5)
-    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     lengths = [line.get_ydata() for line in axes.lines if line.get_transform() == axes.transData]
     found = host.concatenate([host.zeros(0), *lengths])
     found = found[found > 0]
