@@ -21,7 +21,13 @@ def twin(generator: Any, state: Any) -> Any:
 
 @dataclass(eq=False, repr=False)
 class Batches:
-    """Iterate over the batches of arrays that belong together: `len` is their number, every `for` is one pass."""
+    """Iterate over the batches of arrays that belong together: `len` is their number, every `for` is one pass.
+
+    >>> import tinygrad_seq as ts
+    >>> batches = ts.data.batches([1, 2, 3], size=2)
+    >>> len(batches), [batch.tolist() for (batch,) in batches]
+    (2, [[1, 2], [3]])
+    """
 
     arrays: tuple[Any, ...]
     size: int

@@ -27,6 +27,12 @@ class Frame:
     `incoming` is the norm of their gradients. The rule added a contribution of norm `outgoing[i]` to the gradient of
     `into[i]`; `first[i]` is True if nothing had been added to that gradient before, and `arrived[i]` is the
     contribution itself if it went into a leaf, else None. `scope` and `step` say where the op was called.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.tensor([3.0, 4.0], requires_grad=True)
+    >>> frame = ts.flow.record((w * w).sum()).frames[0]
+    >>> frame.op, frame.incoming, frame.first, frame.step
+    ('sum', 1.0, (True,), None)
     """
 
     op: str
@@ -60,7 +66,14 @@ class Frame:
 
 
 class Record(NodeValues, Plotted):
-    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules."""
+    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.tensor([3.0, 4.0], requires_grad=True)
+    >>> log = ts.flow.record((w * w).sum())
+    >>> {node.op.name if node.op else "leaf": round(length, 2) for node, length in log.items()}
+    {'sum': 1.0, 'multiply': 1.41, 'leaf': 10.0}
+    """
 
     def __init__(self, norms: dict[Node, float], frames: list[Frame], start: dict[Node, Any]) -> None:
         super().__init__("|gradient|", norms)

@@ -41,7 +41,7 @@ class Derivation(Plotted):
         self.terms, self.items, self.products, self.powers = terms, items, products, powers
 
     def product(self, k: int) -> str:
-        """Return P_k in symbols, for the k-th use counted back."""
+        """Return P_k in symbols, for the k-th use counted back, such as "D4 W D3" for k = 2 of 4 steps."""
         last = len(self.terms)
         return " W ".join(f"D{last - back}" for back in range(k))
 

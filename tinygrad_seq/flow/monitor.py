@@ -74,7 +74,14 @@ class Monitor(Plotted):
         self.clipped += size > self.max_norm
 
     def look(self, loss: Any) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-        """Return the saturation of gates and the norms of states at a few time steps, by name."""
+        """Return the saturation of gates and the norms of states at a few time steps, by name.
+
+        >>> import tinygrad_seq as ts
+        >>> gru = ts.nn.GRU(3, 4)
+        >>> saturation, states = ts.flow.Monitor(gru).look(gru(ts.randn(5, 2, 3))[0].sum())
+        >>> sorted(saturation)[0], [(name, len(norms)) for name, norms in states.items()]
+        ('GRU, layer 0, forward: new', [('GRU, layer 0, forward: h', 5)])
+        """
         named: dict[str, list[Node]] = defaultdict(list)
         for node in ancestors([loss.node], constants=False) if loss.node is not None else ():
             if node.name is not None and step_of(node.scope) is not None and getattr(node.output, "size", False):

@@ -50,6 +50,9 @@ class Optimizer:
     too: `optimizer.lr = 0.1` sets it in all groups; reading it is a ValueError where the groups differ. `state` holds
     what the optimiser remembers of a parameter.
 
+    Raises TypeError or ValueError for what is no parameter or is given twice, for no parameters at all, and for an
+    option that is unknown or makes no sense.
+
     >>> import tinygrad_seq as ts
     >>> rnn, head = ts.nn.RNN(2, 3), ts.nn.Linear(3, 1)
     >>> groups = [{"params": rnn.parameters()}, {"params": head.parameters(), "lr": 0.1}]

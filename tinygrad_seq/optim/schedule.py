@@ -91,6 +91,13 @@ class Schedule:
 
         Load the optimiser's state, too, after the schedule was made: the learning rates are set from there. Raises
         ValueError or TypeError for a state of other options or of another number of groups.
+
+        >>> import tinygrad_seq as ts
+        >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
+        >>> schedule = ts.optim.ExponentialLR(optimizer, gamma=0.5)
+        >>> schedule.load_state_dict({"start": [8.0], "t": 3, "gamma": 0.5})
+        >>> schedule.state_dict()["t"]
+        3
         """
         if not isinstance(saved, dict) or saved.keys() != self.options.keys():
             name, given = type(self).__name__, sorted(saved) if isinstance(saved, dict) else type(saved).__name__
