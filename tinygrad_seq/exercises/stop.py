@@ -7,6 +7,7 @@ whatever learns. Where they do not, each edit is tried: the one that gives the r
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tinygrad_seq.checks.gradcheck import as_list
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.tensor import Tensor
@@ -98,17 +99,16 @@ class Stop(NamedTuple):
 
 def listed(result: Any) -> list[Any]:
     """Return the numbers of one result, or of several, as a list of arrays."""
-    return [numbers_in(each) for each in (result if isinstance(result, list | tuple) else [result])]
+    return [numbers_in(each) for each in as_list(result)]
 
 
 def arrays_in(arguments: Arguments) -> list[Any]:
     """Return the arrays among some arguments, and in their lists."""
-    values = [each for value in arguments.values() for each in (value if isinstance(value, list) else [value])]
-    return [value for value in values if isinstance(value, host.ndarray)]
+    return [each for value in arguments.values() for each in as_list(value) if isinstance(each, host.ndarray)]
 
 
 def upstream_gradients(result: Any) -> list[Any]:
-    """Return a gradient for each result: random numbers, one digit behind the point."""
+    """Return a gradient for each result: random numbers with one decimal."""
     generator = host.random.default_rng(0)
     return [host.asarray(generator.normal(size=numbers.shape)).round(1) for numbers in listed(result)]
 
@@ -118,8 +118,7 @@ def gradients(result: Any, arguments: Arguments) -> dict[str, Any]:
     learned = {key: value for key, value in arguments.items() if isinstance(value, Tensor) and value.requires_grad}
     for model in (value for value in arguments.values() if isinstance(value, Module)):
         learned = dict(model.named_parameters())
-    outputs = [each for each in (result if isinstance(result, list | tuple) else [result]) if isinstance(each, Tensor)]
-    outputs = [y for y in outputs if y.requires_grad]
+    outputs = [y for y in as_list(result) if isinstance(y, Tensor) and y.requires_grad]
     if not outputs or not learned:
         return {}
     found = grad(outputs, list(learned.values()), upstream_gradients(outputs), retain_graph=True, allow_unused=True)
