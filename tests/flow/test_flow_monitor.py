@@ -89,6 +89,8 @@ def test_what_goes_wrong_is_not_kept():
     assert (monitor.norms, monitor.looked, dict(monitor.states)) == ([], [], {})
     with pytest.raises(TypeError, match=r"^Monitor\.backward: the loss must be a Tensor, got float"):
         monitor.backward(1.0)
+    with pytest.raises(TypeError, match=r"^Monitor\.look: the loss must be a Tensor, got float"):
+        monitor.look(1.0)
 
 
 @pytest.mark.parametrize("error, says, model, options", [

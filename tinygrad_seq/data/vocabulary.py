@@ -16,8 +16,6 @@ from tinygrad_seq.engine.backend import host
 
 def tokens_of(text: Any, split: Callable[[str], Iterable[str]] = list) -> list[str]:
     """Return the tokens of a text, or tokens that are split already; refuse what is neither."""
-    if isinstance(text, set | frozenset):  # a set of strings has another order in every run of Python
-        raise TypeError("Vocabulary: a set has no order, so ids would change from run to run: pass sorted(tokens)")
     tokens = listed("Vocabulary", "text or tokens", split(text) if isinstance(text, str) else text)
     if {*map(type, tokens)} <= {str}:
         return tokens
@@ -57,6 +55,8 @@ class Vocabulary:
         padding: str | None = None,
         unknown: str | None = None,
     ) -> None:
+        if isinstance(tokens, set | frozenset):  # a set of strings has another order in every run of Python
+            raise TypeError("Vocabulary: a set has no order, so ids would change from run to run: pass sorted(tokens)")
         self.tokens = tuple(tokens_of(tokens))
         self.ids: dict[str, int] = {}
         for number, token in enumerate(self.tokens):

@@ -12,11 +12,12 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import searched, starting_gradients
-from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import Scope, step_of
 from tinygrad_seq.engine.walk import Use, walk
+from tinygrad_seq.flow.arguments import require_tensor
 from tinygrad_seq.flow.show import ACCENT, INK, QUIET, NodeValues, Plotted, axes_for, finish, plot_lengths
 
 
@@ -123,8 +124,7 @@ def record(loss: Any) -> Record:
     >>> log.replay()[w.node].tolist(), log[w.node]
     ([6.0, 8.0], 10.0)
     """
-    if not isinstance(loss, Value):
-        raise TypeError(f"record: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
+    require_tensor("record", "loss", loss)
     start = starting_gradients([loss], [None], False, "record")
     nodes = searched(start)
     norms: dict[Node, float] = {}

@@ -13,12 +13,13 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import searched, starting_gradients
 from tinygrad_seq.engine.found_steps import timeline_of
-from tinygrad_seq.engine.graph import Node, Value, between
+from tinygrad_seq.engine.graph import Node, between
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import ScopeVisit
 from tinygrad_seq.engine.walk import Use, walk
+from tinygrad_seq.flow.arguments import require_tensor
 from tinygrad_seq.flow.show import NodeValues, Plotted, axes_for, finish, plot_lengths
 from tinygrad_seq.flow.states import NAME_STEPS, split_at_step
 
@@ -107,9 +108,8 @@ def itemize(loss: Any, parameter: Any) -> Items:
     >>> shares.items.shape, shares.steps
     ((5, 4, 4), [0, 1, 2, 3, 4])
     """
-    for what, given in (("loss", loss), ("parameter", parameter)):
-        if not isinstance(given, Value):
-            raise TypeError(f"itemize: the {what} must be a Tensor, got {type(given).__name__} {given!r:.60}")
+    require_tensor("itemize", "loss", loss)
+    require_tensor("itemize", "parameter", parameter)
     source: Node | None = parameter.node
     if source is None or not source.requires_grad:
         raise RuntimeError(f"itemize: expected a parameter that requires a gradient, got {parameter!r:.60}")

@@ -14,7 +14,7 @@ from tinygrad_seq.engine.backend import host, on_device_of
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
-from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.flow.arguments import require_tensor
 from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, label_axes, new_figure, plot_lengths
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
@@ -60,8 +60,7 @@ class Monitor(Plotted):
 
         Raises TypeError if the loss is not a Tensor. A training step that raises is not counted.
         """
-        if not isinstance(loss, Tensor):
-            raise TypeError(f"Monitor.backward: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
+        require_tensor("Monitor.backward", "loss", loss)
         looks = self.look(loss) if len(self.norms) % self.every == 0 else None
         loss.backward()
         size = clip_grad_norm_(self.model.parameters(), self.max_norm)
@@ -82,6 +81,7 @@ class Monitor(Plotted):
         >>> sorted(saturation)[0], [(name, len(norms)) for name, norms in states.items()]
         ('GRU, layer 0, forward: new', [('GRU, layer 0, forward: h', 5)])
         """
+        require_tensor("Monitor.look", "loss", loss)
         named: dict[str, list[Node]] = defaultdict(list)
         for node in ancestors([loss.node], constants=False) if loss.node is not None else ():
             if node.name is not None and step_of(node.scope) is not None and getattr(node.output, "size", False):
