@@ -6,11 +6,11 @@ backward, and clips the gradients.
 """
 
 from collections import defaultdict
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from tinygrad_seq.engine.arguments import at_least
-from tinygrad_seq.engine.backend import host, on_device_of
+from tinygrad_seq.engine.backend import on_device_of
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
@@ -44,7 +44,7 @@ class Monitor(Plotted):
     (5, 5, 'LSTM, layer 0, forward: forget')
     """
 
-    def __init__(self, model: Module, max_norm: float = host.inf, every: int = 10) -> None:
+    def __init__(self, model: Module, max_norm: float = inf, every: int = 10) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"Monitor: expected a Module, got {type(model).__name__} {model!r:.60}")
         (self.every,) = at_least(1, "Monitor", every=every)

@@ -21,6 +21,8 @@ Fill: TypeAlias = Callable[[Any, Shape], Any]  # (NumPy generator, shape) -> arr
 class Case:
     """Hold a call without its function: arrays, static keyword arguments, and the seed for what a law draws itself.
 
+    Raises TypeError for arrays that are not in a tuple or list.
+
     >>> import numpy as np
     >>> Case((np.ones(2),), {"axis": 0})
     Case(arrays=(array([1., 1.]),), static={'axis': 0}, seed=0)
@@ -29,6 +31,10 @@ class Case:
     arrays: tuple[Any, ...]
     static: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.arrays, tuple | list):
+            raise TypeError(f"Case: arrays must be a tuple, as in Case((x,)), got {type(self.arrays).__name__}")
 
     def rng(self, stream: int = 1) -> Any:
         """Return a random generator; none of the streams is the one that the arrays came from."""
@@ -96,7 +102,10 @@ shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 
 
 def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
-    """Return cases of arrays of the drawn shapes; the last fill serves the rest. Static: values or strategies.
+    """Return cases of arrays of the drawn shapes, with static arguments that are values or strategies.
+
+    There is a fill for each array; the last one serves the rest, and without any all are `normal`. A case with fewer
+    arrays than fills is a ValueError.
 
     >>> from hypothesis import given
     >>> @given(filled(st.just([(2, 3), (3,)]), normal, axis=st.integers(0, 1)))
@@ -109,7 +118,9 @@ def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static:
 
     def made(parts: tuple[int, Sequence[Shape], dict[str, Any]]) -> Case:
         seed, found, static = parts
-        rng, chosen = host.random.default_rng(seed), [*fills, *fills[-1:] * (len(found) - len(fills))]
+        if len(fills) > len(found):
+            raise ValueError(f"filled: {len(fills)} fills are too many for {len(found)} arrays")
+        rng, chosen = host.random.default_rng(seed), [*fills, *(fills[-1:] or (normal,)) * (len(found) - len(fills))]
         arrays = tuple(host.asarray(fill(rng, size)) for fill, size in zip(chosen, found, strict=True))
         return Case(arrays, static, seed)
 
@@ -130,7 +141,7 @@ def one(fill: Fill = normal, sizes: st.SearchStrategy[Shape] = shapes, /, **stat
 
 
 def together(count: int, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
-    """Return cases of arrays of different shapes that broadcast, filled one by one; the last fill serves the rest.
+    """Return cases of arrays of different shapes that broadcast, filled as by `filled`.
 
     >>> import numpy as np
     >>> from hypothesis import given
