@@ -8,6 +8,18 @@ from tinygrad_seq.engine.arguments import at_least, flag, one_of
 from tinygrad_seq.engine.backend import host, quiet
 
 
+def in_dtype(value: Any, dtype: Any) -> Any:
+    """Return the value that pads as an array without axes; raise TypeError if the dtype cannot hold it."""
+    try:
+        with quiet(invalid="ignore"):
+            padding = host.array(value, dtype=dtype)
+        if not padding.shape and (padding == value or (padding != padding and value != value)):  # NaN is held as NaN
+            return padding
+    except (OverflowError, TypeError, ValueError):
+        pass
+    raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
+
+
 def pad_sequences(
     sequences: Iterable[Any],
     value: float = 0,
@@ -49,14 +61,7 @@ def pad_sequences(
                 f"pad_sequences: sequence {number} has steps of shape {array.shape[1:]}, others {solid[0].shape[1:]}"
             )
     dtype = host.result_type(*solid)
-    try:
-        with quiet(invalid="ignore"):
-            padding = host.array(value, dtype=dtype)
-        held = not padding.shape and (padding == value or (padding != padding and value != value))  # NaN is NaN
-    except (OverflowError, TypeError, ValueError):
-        held = False
-    if not held:
-        raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
+    padding = in_dtype(value, dtype)
     longest = max(len(array) for array in arrays)
     (steps,) = (longest,) if maxlen is None else at_least(1, "pad_sequences", maxlen=maxlen)
     lengths = host.array([min(len(array), steps) for array in arrays], dtype="int64")
