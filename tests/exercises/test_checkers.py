@@ -353,7 +353,7 @@ def test_shares_add_up_to_the_gradient(trial):
     ("x = 1 / 0", r"running the file raised ZeroDivisionError: division by zero\n    answer\.py, line 4: x = 1 / 0"),
     ("raise SystemExit", "running the file raised SystemExit"),
     ("def btpp(xs, w_x, w_s): pass", r"no function 'bptt' \(there is 'btpp'\)\. Write: def bptt\(xs, w_x, w_s\):"),
-    ("bptt = 3", "'bptt' is no function"),
+    ("bptt = 3", "'bptt' is not a function"),
     ("def bptt(xs): pass", r"line 4: bptt is called with 3 arguments, but yours is bptt\(xs\)"),
     ("def bptt(xs, w_x, w_s):\n    return xs[9], 0.0",
      r"bptt\(xs = .*raised IndexError.*\n    answer\.py, line 5: return xs\[9\]"),

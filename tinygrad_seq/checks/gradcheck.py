@@ -38,7 +38,7 @@ def same(outputs: list[Tensor], others: list[Tensor], atol: float, rtol: float) 
 
 
 def checked_inputs(op: str, function: Any, inputs: Any, seed: Any) -> list[Any]:
-    """Return the inputs as a list; refuse what is no function or no seed, and inputs that cannot be moved."""
+    """Return the inputs as a list; raise if they cannot be moved, or if function or seed are something else."""
     if not callable(function):
         raise TypeError(f"{op}: expected a function and its inputs, got {type(function).__name__} {function!r:.60}")
     at_least(0, op, 2**63, seed=seed)

@@ -130,7 +130,7 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     `generator` draws, else the one that `ts.manual_seed` sets. The last batch may be smaller, or be dropped with
     `drop_last`. Arrays (N, ...) -> tuples of NumPy arrays (size, ...), copies. `state_dict` and `load_state_dict` of
     what is returned go on in the middle of a pass. Raises ValueError for no arrays, or arrays of different lengths;
-    TypeError where `generator` is none of NumPy's (`numpy.random.default_rng(seed)`).
+    TypeError if `generator` is not NumPy's, such as `numpy.random.default_rng(seed)`.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> x, y = np.arange(5), np.arange(5) ** 2

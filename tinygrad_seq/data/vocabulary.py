@@ -34,7 +34,7 @@ class Vocabulary:
     `vocabulary.tokens` is the list, `vocabulary.ids` the ids by token, `len(vocabulary)` their number.
 
     Raises ValueError for a token that comes twice, a special token that is not in the list, or a `split` that is
-    missing; TypeError for a token that is no str, and for a set, which has no order.
+    missing; TypeError for a token that is not a str, and for a set, which has no order.
 
     >>> import tinygrad_seq as ts
     >>> vocabulary = ts.data.Vocabulary.of("你好,你好吗")
@@ -147,7 +147,7 @@ class Vocabulary:
         """Return the text of ids (tokens,): the tokens with the separator between them, without the padding.
 
         decode(encode(text)) is the text again if all its tokens are known and `separator` is what `split` took out.
-        Raises IndexError for an id out of range, naming its position; TypeError for what is no list of ints.
+        Raises IndexError for an id out of range, naming its position; TypeError for anything but a list of ints.
 
         >>> import tinygrad_seq as ts
         >>> ts.data.Vocabulary(["<pad>", "a", "b"], padding="<pad>").decode([2, 1, 0, 0])

@@ -36,7 +36,7 @@ class Answer:
         if not callable(found):
             mine = [key for key, value in self.space.items() if callable(value) and not key.startswith("__")]
             near = [f" (there is {key!r})" for key in get_close_matches(name, mine, 1, 0.5)]
-            what = f"{name!r} is no function" if name in self.space else f"there is no function {name!r}"
+            what = f"{name!r} is not a function" if name in self.space else f"there is no function {name!r}"
             raise Wrong(f"{self.path}: {what}{''.join(near)}. Write: {wanted}")
         try:
             inspect.signature(found).bind(*parameters)

@@ -85,7 +85,7 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
     by this formula, and as the shares that the recorded graph gives. `rnn` has one layer, one direction and tanh; x is
     (T, I) or (T, B, I); `loss` maps the last state (B, H) to a number, its sum by default. Print the result: a table.
     Steps count from 1, as on the blackboard. Raises ValueError for another network, an input of another shape, or a
-    loss that is no Tensor of one element.
+    loss that is not a Tensor of one element.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(1, 1, bias=False).to("float64")

@@ -31,8 +31,8 @@ class Monitor(Plotted):
     `every` training steps the named values of 8 time steps are looked at: `saturation[name]` is the share of a gate's
     values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the norm of the states h and c, (..., H), as a
     root mean square over the sequences; `looked` lists these training steps. A training step takes less than a tenth
-    longer. Raises TypeError for what is no Module, TypeError or ValueError for a `max_norm` below 0 or an `every` below
-    1.
+    longer. Raises TypeError if `model` is not a Module, TypeError or ValueError for a `max_norm` below 0 or an `every`
+    below 1.
 
     >>> import tinygrad_seq as ts
     >>> lstm = ts.nn.LSTM(3, 4)

@@ -35,7 +35,7 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
     g <- g * min(1, max_norm / (|g| + 1e-6)), PyTorch's formula, over the gradients of all parameters as one vector.
     `norm_type` p > 0 is the norm (sum |g|^p)^(1/p), with inf the largest |g|; with `max_norm` inf nothing is
     scaled. Raises RuntimeError where the norm is not finite, ValueError for a `max_norm` below 0 or a `norm_type` that
-    is not positive, TypeError for what is no list of parameters; then nothing is changed.
+    is not positive, TypeError for anything but a list of parameters; then nothing is changed.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([3.0, 4.0])
@@ -84,7 +84,7 @@ def clipped_norm(held: list[tuple[Parameter, Array]], max_norm: float, norm_type
 def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
     """Hold every element of every gradient within [-clip_value, clip_value].
 
-    Raises ValueError for a limit below 0 or that is not finite, TypeError for what is no list of parameters; then
+    Raises ValueError for a limit below 0 or that is not finite, TypeError for anything but a list of parameters; then
     nothing is changed.
 
     >>> import tinygrad_seq as ts

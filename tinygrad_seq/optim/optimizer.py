@@ -50,8 +50,8 @@ class Optimizer:
     too: `optimizer.lr = 0.1` sets it in all groups; reading it is a ValueError where the groups differ. `state` holds
     what the optimiser remembers of a parameter.
 
-    Raises TypeError or ValueError for what is no parameter or is given twice, for no parameters at all, and for an
-    option that is unknown or makes no sense.
+    Raises TypeError or ValueError if one is not a Parameter or is given twice, if there are none, and for an option
+    that is unknown or out of range.
 
     >>> import tinygrad_seq as ts
     >>> rnn, head = ts.nn.RNN(2, 3), ts.nn.Linear(3, 1)
@@ -87,7 +87,7 @@ class Optimizer:
         return tuple(nonnegative(place, option, beta, below) for beta in value)
 
     def checked_options(self, place: str, given: Options) -> Options:
-        """Return all options of a group, defaults where it gives none; raise for one that is unknown or nonsense."""
+        """Return all options of a group, defaults where it gives none; raise for an unknown one."""
         if unknown := [option for option in given if option not in self.defaults]:
             raise ValueError(f"{place}: there is no option {unknown[0]!r}; there are {', '.join(self.defaults)}")
         return {option: self.checked(place, option, value) for option, value in {**self.defaults, **given}.items()}
@@ -119,8 +119,8 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, a dict as `param_groups` has them; options that it leaves out are the constructor's.
 
-        Raises TypeError or ValueError, and adds nothing, for what is no such dict, an unknown option, or a parameter
-        that is in another group.
+        Raises TypeError or ValueError, and adds nothing, if it is not such a dict, if an option is unknown or out of
+        range, or if one of its parameters is in another group.
 
         >>> import tinygrad_seq as ts
         >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=0.5)
@@ -168,8 +168,8 @@ class Optimizer:
     def step(self) -> None:
         """Give every parameter that has a gradient its new value: all of them, or an error and none.
 
-        Raises TypeError or ValueError for an option in `param_groups` that makes no sense. Warns of a gradient that an
-        earlier step has used already, and where a backward gave none of these parameters a gradient.
+        Raises TypeError or ValueError for an option in `param_groups` that is out of range. Warns of a gradient that an
+        earlier step has used already, and if a backward gave none of these parameters a gradient.
 
         >>> import tinygrad_seq as ts
         >>> w = ts.nn.Parameter([1.0])

@@ -20,7 +20,7 @@ LONGEST = 2.0**53  # from here on, floats do not hold every whole number
 class Schedule:
     """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options.
 
-    Raises TypeError for what is no optimiser, TypeError or ValueError for an option that makes no sense.
+    Raises TypeError if `optimizer` is not an Optimizer, TypeError or ValueError for an option that is out of range.
     """
 
     def __init__(self, optimizer: Optimizer, **options: float) -> None:
@@ -30,7 +30,7 @@ class Schedule:
         self.options = self.checked({"start": self.get_last_lr(), "t": 0, **options})
 
     def checked(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the options, rates as floats and times as ints; raise for nonsense. Only the time t may be 0."""
+        """Return the options, rates as floats and times as ints; raise for anything else. Only the time t may be 0."""
         name, found, groups = type(self).__name__, dict[str, Any](), len(self.optimizer.param_groups)
         for option, value in options.items():
             if option == "start":  # version 0.1.0 knew only one group

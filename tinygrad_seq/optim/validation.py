@@ -1,6 +1,6 @@
 """Arguments of optimisers, schedules and clipping, checked at once: numbers that make sense, parameters that can learn.
 
-Without these checks, a nonsense learning rate or a Tensor that is no Parameter would train wrongly and silently.
+Without these checks, a negative learning rate or a Tensor that is not a Parameter would train wrongly and silently.
 """
 
 import math

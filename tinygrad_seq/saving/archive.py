@@ -24,7 +24,7 @@ DIGEST = 32  # bytes
 
 
 def path_of(op: str, path: Any) -> str:
-    """Return a path as text; refuse what is no path."""
+    """Return a path as text; refuse anything else."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise TypeError(f"{op}: expected a path, got {type(path).__name__} {path!r:.60}")
     return os.fsdecode(path)
@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
 
     With a `device` ("cpu", "cuda", "cuda:N") arrays become Tensors there, wherever they were when they were saved.
     `load_state_dict` needs no device: it puts values where the parameters are. Raises OSError as `open` does;
-    TypeError for what is no path; ValueError for a file that is damaged or that `save` did not write, and for an
+    TypeError if `path` is not a path; ValueError for a file that is damaged or that `save` did not write, and for an
     unknown device; RuntimeError where there is no such GPU, or where the package safetensors is missing.
 
     >>> import tempfile, os, tinygrad_seq as ts
