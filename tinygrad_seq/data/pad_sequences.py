@@ -30,14 +30,16 @@ def pad_sequences(
     """Return sequences of any lengths, each padded with `value` to the length of the longest, and the lengths.
 
     B sequences (T_b, ...) -> NumPy arrays: padded (T, B, ...), or (B, T, ...) with batch_first, where T is the largest
-    T_b, and lengths (B,) of int64, which recurrent layers take as `lengths=`. For `batches`, which takes examples along the
-    first axis, pad with batch_first. The dtype is the one that holds all sequences. Raises TypeError for a value that it
-    cannot hold; ValueError for no sequences, or for some that differ in more than their length, naming the first.
+    T_b, and lengths (B,) of int64, which recurrent layers take as `lengths=`. The dtype is the one that holds all
+    sequences. `batches` takes examples along the first axis: pad with batch_first for it.
 
     With `maxlen` T is just that, and a longer sequence is cut on the `side` where a shorter one is padded: "right"
     keeps its beginning, "left" its end, which is what Keras does unless told otherwise. The lengths are those after
     the cut. Layers expect the padding at the right where they are given `lengths=`: with "left" leave these out, and
     the layer reads the padding first.
+
+    Raises TypeError for a value that the dtype cannot hold; ValueError if there are no sequences, or if they differ in
+    more than their length, naming the first that does.
 
     >>> import tinygrad_seq as ts
     >>> padded, lengths = ts.data.pad_sequences([[1, 2, 3], [4], [5, 6]], batch_first=True)
