@@ -34,8 +34,8 @@ from tinygrad_seq import nn, optim
     (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=[1.0, 2.0])),
     (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=np.array([1, 2]))),
     (r"'velocity'.*parameter 0", lambda saved: saved["state"][0].update(velocity=np.ones(2))),
-    (r"'t'.*-1.*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
-    (r"'t'.*1\.5.*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
+    (r"'t' -1 .*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
+    (r"'t' 1\.5 .*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
 ])  # fmt: skip
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
     parameters = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])]

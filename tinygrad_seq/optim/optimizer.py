@@ -281,8 +281,9 @@ class Optimizer:
                 if array and value.shape == parameter.shape and value.dtype.kind == "f":
                     state[name] = to_device(host.array(to_host(value)), parameter.device)
                 elif name != "t" or type(value) is not int or value < 0:
+                    what = f"of shape {value.shape}" if getattr(value, "shape", ()) else f"{value!r:.60}"
                     raise ValueError(
-                        f"{place}: {name!r} of shape {getattr(value, 'shape', value)} is not what this optimiser keeps "
-                        f"of parameter {i}, of shape {parameter.shape}: {', '.join(self.memory)}"
+                        f"{place}: {name!r} {what} is not what this optimiser keeps of parameter {i}, of shape "
+                        f"{parameter.shape}: {', '.join(self.memory)}"
                     )
         update_all([(self.state, dict(zip(self.parameters, kept))), *zip(self.param_groups, options)])
