@@ -75,10 +75,10 @@ def test_the_gpus_of_cupy_are_counted(gpu):
 
 
 def test_a_checkout_has_demos_and_docs_and_a_wheel_has_not(tmp_path):
-    assert f"tinygrad_seq-{ts.__version__}.tar.gz" in overview.elsewhere(tmp_path)
+    assert f"tinygrad_seq-{ts.__version__}.tar.gz" in overview.demos_and_docs(tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").touch()
-    assert str(tmp_path) in overview.elsewhere(tmp_path) and "tar.gz" not in overview.elsewhere(tmp_path)
+    assert str(tmp_path) in overview.demos_and_docs(tmp_path) and "tar.gz" not in overview.demos_and_docs(tmp_path)
 
 
 def test_the_version_is_said(capsys):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tinygrad_seq as ts
 from tinygrad_seq import explain
-from tinygrad_seq.overview import overview, told_picture
+from tinygrad_seq.overview import first_picture_explained, overview
 
 EXPLAIN = "print the page of a mistake that an error or a warning names; without a name, list all"
 COMMANDS = f"""python -m tinygrad_seq explain [NAME]
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command is None:
             print(f"{overview(given.gpu)}\n\n{COMMANDS}", flush=True)
-            print(told_picture())
+            print(first_picture_explained())
         else:
             print(explain.listing() if given.name is None else explain.page(given.name))
     except LookupError as error:

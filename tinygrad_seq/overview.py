@@ -1,4 +1,4 @@
-"""What `python -m tinygrad_seq` says: what is here, what is missing, where the rest is; and a first picture."""
+"""What `python -m tinygrad_seq` prints: versions and backends, where demos and docs are, and a first picture."""
 
 import inspect
 import platform
@@ -20,7 +20,7 @@ def overview(gpu: bool = False) -> str:
   cuda  {cuda(gpu)}
   dot   {"Graphviz" if shutil.which("dot") else "not here: .png and .pdf need Graphviz; .svg and .html need nothing"}
 
-{elsewhere(HOME)}"""
+{demos_and_docs(HOME)}"""
 
 
 def cuda(gpu: bool) -> str:
@@ -34,7 +34,7 @@ def cuda(gpu: bool) -> str:
     return f"CuPy {cupy.__version__}, {cupy.cuda.runtime.getDeviceCount()} GPU(s)"
 
 
-def elsewhere(home: Path) -> str:
+def demos_and_docs(home: Path) -> str:
     """Return where demos and docs are: in a checkout; a wheel has none."""
     if (home / "docs" / "index.md").exists():
         return f"Demos and docs: demos/README.md and docs/index.md in {home}"
@@ -57,7 +57,7 @@ def program() -> str:
     return f"import tinygrad_seq as ts\nfrom tinygrad_seq import nn\n\n{textwrap.dedent(body)}"
 
 
-def told_picture() -> str:
+def first_picture_explained() -> str:
     """Draw the first picture; return how to open it, and the program that drew it."""
     first_picture()
     return f"""A first picture, first_picture.html: a recurrent network, and the gradient on its way back. To open it:

@@ -154,10 +154,14 @@ def test_constant_outputs_and_inputs_are_no_obstacle(check):
 @CHECKS
 def test_what_cannot_be_judged_is_refused(check):
     single = ts.tensor([1.0], requires_grad=True)
-    with pytest.raises(TypeError, match=r"input 1 .*float32.*float64"):
+    with pytest.raises(TypeError, match=rf"^{check.__name__}: input 1 .*float32.*float64"):
         check(lambda x, y: x * y, [leaf([1.0]), single])
-    with pytest.raises(ValueError, match="no input requires a gradient"):
+    with pytest.raises(ValueError, match=f"^{check.__name__}: no input requires a gradient"):
         check(lambda x: x * 2.0, ts.tensor(np.ones(2)))
+    with pytest.raises(ValueError, match=f"^{check.__name__}: no output requires a gradient"):
+        check(lambda x: x.detach(), leaf([1.0]))
+    with pytest.raises(TypeError, match=f"^{check.__name__}: the function must give a Tensor, .* NoneType"):
+        check(lambda x: None, leaf([1.0]))
 
 
 @given(seed=seeds)
@@ -177,12 +181,14 @@ def test_the_same_seed_gives_the_same_judgement(seed):
     ("directions must be an int, got 1.5", {"directions": 1.5}),
     *((f"eps must be positive and finite, got {eps}", {"eps": eps}) for eps in (0, 0.0, -1e-6, math.nan, math.inf)),
     ("eps must be a number, got str", {"eps": "a"}),
+    ("seed must be an int, got 'a'", {"seed": "a"}),
+    ("seed must be at least 0, got -1", {"seed": -1}),
     *((f"{name} must be at least 0 and finite, got {value}", {name: value})
       for name in ("atol", "rtol") for value in (-1.0, math.nan, math.inf)),
 ])  # fmt: skip
 def test_a_check_that_could_not_fail_or_pass_is_refused(check, says, options):
     for function in (lambda x: x * x, lambda x: x * x + (x - x.detach())):  # a right and a wrong gradient
-        with pytest.raises((TypeError, ValueError), match=f"gradcheck: {says}"):
+        with pytest.raises((TypeError, ValueError), match=f"^{check.__name__}: {says}"):
             check(function, leaf([0.5, -1.0]), **options)
 
 
@@ -201,7 +207,7 @@ def test_what_is_random_is_told_so(check, name, seed):
     if check is ts.gradgradcheck and name in ("noise", "any shape"):
         return  # their gradients are not random, or have no counterpart
     ts.manual_seed(seed)
-    with pytest.raises(AssertionError, match="gradcheck: the function is not deterministic"):
+    with pytest.raises(AssertionError, match=f"^{check.__name__}: the function is not deterministic"):
         check(RANDOM[name], leaf([0.5, -1.0]))
 
 
@@ -210,10 +216,11 @@ def test_chance_with_a_seed_of_its_own_passes(check):
     assert check(lambda x: nn.dropout(x * x, 0.5, generator=np.random.default_rng(0)), leaf([0.5, -1.0, 2.0]))
 
 
-def test_one_tensor_as_two_inputs_is_refused():
+@CHECKS
+def test_one_tensor_as_two_inputs_is_refused(check):
     x = leaf([0.5, -1.0])
-    with pytest.raises(ValueError, match="one Tensor is there as two inputs"):
-        ts.gradcheck(lambda x, y: x * y, [x, x])
+    with pytest.raises(ValueError, match=f"^{check.__name__}: one Tensor is there as two inputs"):
+        check(lambda x, y: x * y, [x, x])
 
 
 def test_no_check_is_an_assert_statement():
@@ -244,4 +251,7 @@ for check, function in ((ts.gradcheck, wrong), (ts.gradgradcheck, lambda x: x * 
 def test_a_wrong_rule_is_caught_without_assertions():
     command = [sys.executable, "-O", "-c", OPTIMISED]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert len(said) == 2 and all(line.startswith("False gradcheck: along a random direction") for line in said)
+    assert len(said) == 2 and all(
+        line.startswith(f"False {check}: along a random direction")
+        for check, line in zip(("gradcheck", "gradgradcheck"), said)
+    )

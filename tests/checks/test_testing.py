@@ -138,6 +138,18 @@ def test_an_op_without_a_rule_is_refused():
         testing.check(floor, some_case())
 
 
+@given(case=testing.together(3))
+def test_fills_are_normal_unless_said(case):
+    assert [x.dtype for x in case.arrays] == [np.float64] * 3
+
+
+def test_a_case_that_is_none_is_refused():
+    with pytest.raises(TypeError, match=r"^Case: arrays must be a tuple, as in Case\(\(x,\)\), got ndarray"):
+        testing.Case(np.ones(2))
+    with pytest.raises(ValueError, match=r"^filled: 3 fills are too many for 2 arrays"):
+        given(testing.together(2, *[testing.normal] * 3))(lambda case: None)()
+
+
 def test_it_is_imported_only_when_asked_for_and_says_what_is_missing():
     program = """
 import sys

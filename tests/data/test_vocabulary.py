@@ -96,6 +96,12 @@ def test_a_vocabulary_of_words_does_not_become_one_of_characters(words, mark):
         Vocabulary(**one_letter.state_dict())
 
 
+def test_tokens_of_numpy_become_plain_text():
+    vocabulary = Vocabulary(np.array(["a", "b"]))
+    assert vocabulary.tokens == ("a", "b") and {*map(type, vocabulary.tokens)} == {str}
+    assert {*map(type, vocabulary.state_dict()["tokens"])} == {str}
+
+
 @given(text=texts, mark=st.booleans())
 def test_a_vocabulary_of_characters_needs_no_split(text, mark):
     options = {"unknown": "<unk>", "padding": "<pad>"} if mark else {}
@@ -117,6 +123,8 @@ def test_texts_may_be_split_already():
     (TypeError, r"text or tokens must be in a list, got None", lambda: Vocabulary(None)),
     (TypeError, r"text or tokens must be in a list, got 3", lambda: Vocabulary("ab").encode(3)),
     (TypeError, r"text or tokens must be in a list, got 7", lambda: Vocabulary("ab", split=lambda text: 7).encode("a")),
+    (TypeError, r"a set has no order", lambda: Vocabulary({"a", "b"})),
+    (TypeError, r"a set has no order", lambda: Vocabulary(frozenset("ab"))),
     (TypeError, r"texts must be in a list, got 1", lambda: Vocabulary.of(1)),
     (TypeError, r"separator must be a str, got None", lambda: Vocabulary("ab", separator=None)),
     (TypeError, r"split must be a function .*'words'", lambda: Vocabulary("ab", split="words")),

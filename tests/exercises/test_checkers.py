@@ -353,13 +353,14 @@ def test_shares_add_up_to_the_gradient(trial):
     ("x = 1 / 0", r"running the file raised ZeroDivisionError: division by zero\n    answer\.py, line 4: x = 1 / 0"),
     ("raise SystemExit", "running the file raised SystemExit"),
     ("def btpp(xs, w_x, w_s): pass", r"no function 'bptt' \(there is 'btpp'\)\. Write: def bptt\(xs, w_x, w_s\):"),
-    ("bptt = 3", "'bptt' is no function"),
+    ("bptt = 3", "'bptt' is not a function"),
     ("def bptt(xs): pass", r"line 4: bptt is called with 3 arguments, but yours is bptt\(xs\)"),
     ("def bptt(xs, w_x, w_s):\n    return xs[9], 0.0",
      r"bptt\(xs = .*raised IndexError.*\n    answer\.py, line 5: return xs\[9\]"),
     ("def bptt(xs, w_x, w_s):\n    return 1.0", "a value of type float. Wanted: a list of 2"),
     ("def bptt(xs, w_x, w_s):\n    return 'a', 'b'", "a value of type str; wanted: float or int or number"),
     ("def bptt(xs, w_x, w_s):\n    return float('inf'), 0.0", "not finite: inf"),
+    ("def bptt(xs, w_x, w_s):\n    return True, False", "values of dtype bool; wanted: numbers"),
     ("def bptt(xs, w_x, w_s):\n    return np.zeros(2), 0.0", "type ndarray; wanted: float"),
     ("def bptt(xs, w_x, w_s):\n    return no.thing", "NameError: name 'no' is not defined"),
 ])  # fmt: skip
@@ -369,7 +370,9 @@ def test_a_bad_file_is_told_in_a_sentence(source, says, capsys):
     assert "Traceback" not in text and "exercises" not in text
 
 
-@pytest.mark.parametrize("content, says", [(None, "no such file"), (b"\xff\xfe", "line|read"), (b"\0", "read|Python")])
+@pytest.mark.parametrize("content, says", [
+    (None, "no such file"), (b"\xff\xfe", "line|read"), (b"\0", "read|line 1: .*Python"),
+])  # fmt: skip
 def test_a_file_that_cannot_be_read_is_told(content, says, tmp_path, capsys):
     if content is not None:
         (tmp_path / "bad.py").write_bytes(content)

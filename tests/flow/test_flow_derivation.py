@@ -70,6 +70,12 @@ def test_it_is_for_the_network_of_the_formula(other):
         ts.flow.derivation(other, np.zeros((3, 2)))
 
 
+@pytest.mark.parametrize("loss", [lambda h: h, lambda h: 1.0, lambda h: None])
+def test_it_is_of_one_number(loss):
+    with pytest.raises(ValueError, match=r"^derivation: loss must return a Tensor of one element"):
+        ts.flow.derivation(nn.RNN(2, 3), np.ones((4, 2)), loss)
+
+
 def test_it_is_plotted():
     pytest.importorskip("matplotlib")
     (axes,) = ts.flow.derivation(network(0, 2, 3)[0], np.ones((5, 2))).plot().axes

@@ -175,6 +175,13 @@ def test_the_map_by_input_is_the_length_of_the_gradient_by_each_input(kind, seed
     near(found.shares.sum(1), found.map.any(1))  # a relu may have heard nothing
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_share_of_what_has_no_end_is_not_a_number():
+    h = ts.tensor([1.0], requires_grad=True)
+    found = ts.flow.influence((h * np.inf).sum(), [h])
+    assert found.map.tolist() == [[np.inf]] and np.isnan(found.shares).all()
+
+
 @given(run=runs(layers=st.just(1), bidirectional=st.just(False)))
 def test_nothing_is_changed_by_looking(run: Run):
     outputs, leaves = run()

@@ -271,6 +271,9 @@ def test_what_cannot_be_itemised_is_said():
         ts.flow.itemize(loss, leaf([1.0]))
     with pytest.raises(RuntimeError, match="itemize: expected a parameter that requires a gradient"):
         ts.flow.itemize(loss, ts.ones(2))
+    for bad in (None, "weight_hh_l0", rnn, [rnn.weight_hh_l0]):
+        with pytest.raises(TypeError, match="itemize: the parameter must be a Tensor"):
+            ts.flow.itemize(loss, bad)
     for bad in (3.0, [loss], None):
         with pytest.raises(TypeError, match="itemize: the loss must be a Tensor"):
             ts.flow.itemize(bad, rnn.weight_hh_l0)
@@ -279,6 +282,17 @@ def test_what_cannot_be_itemised_is_said():
     loss.backward()
     with pytest.raises(RuntimeError, match="the graph was freed"):
         ts.flow.itemize(loss, rnn.weight_hh_l0)
+
+
+@given(numbers=st.lists(st.sampled_from([0.0, 1.0, np.inf, np.nan]), min_size=1, max_size=4))
+def test_shares_that_are_not_finite_are_printed(numbers):
+    w, total = leaf([1.0]), 0.0
+    for step, number in enumerate(numbers):
+        with ts.scope(step=step):
+            total = total + (w * number).sum()
+    lines = repr(ts.flow.itemize(total, w)).splitlines()[1:]
+    assert [float(line.split()[2]) for line in lines] == pytest.approx(numbers, nan_ok=True)
+    assert np.isfinite(numbers).all() or "#" not in "".join(lines)
 
 
 def test_a_plot_has_a_line_for_each_place():

@@ -45,6 +45,22 @@ def test_it_sees_the_share_of_saturated_values_and_the_lengths_of_states(seed, s
             np.testing.assert_allclose(monitor.saturation[where], [beyond.mean()], atol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 2, 3), (0, 3)])
+def test_states_of_a_loop_of_ones_own_have_any_shape(shape):
+    value = np.full(shape, 2.0)
+    x = ts.tensor(value, requires_grad=True)
+    with ts.scope(step=0):
+        h = (x * 1.0).named("h")
+        gate = x.sigmoid().named("gate")
+    saturation, states = ts.flow.Monitor(nn.RNN(1, 1)).look((h + gate).sum())
+    if not value.size:
+        assert not states and not saturation
+        return
+    lengths = np.sqrt((value * value).sum(-1).mean()) if shape else 2.0
+    assert states == {"outside all modules: h": [pytest.approx(lengths)]} and len(saturation) == 1
+
+
 def repr_of(out):
     """The names there are, as the error that lists them does."""
     with pytest.raises(ValueError) as caught:
@@ -71,8 +87,26 @@ def test_what_goes_wrong_is_not_kept():
     with pytest.raises(RuntimeError, match="one element"):
         monitor.backward(rnn(ts.ones(2, 1, 2))[0])
     assert (monitor.norms, monitor.looked, dict(monitor.states)) == ([], [], {})
-    with pytest.raises(ValueError, match="Monitor: every"):
-        ts.flow.Monitor(rnn, every=0)
+    with pytest.raises(TypeError, match=r"^Monitor\.backward: the loss must be a Tensor, got float"):
+        monitor.backward(1.0)
+    with pytest.raises(TypeError, match=r"^Monitor\.look: the loss must be a Tensor, got float"):
+        monitor.look(1.0)
+
+
+@pytest.mark.parametrize("error, says, model, options", [
+    (ValueError, "every must be at least 1, got 0", nn.RNN(2, 3), {"every": 0}),
+    (TypeError, "every must be an int, got True", nn.RNN(2, 3), {"every": True}),
+    (ValueError, "max_norm must be at least 0, got -1", nn.RNN(2, 3), {"max_norm": -1}),
+    (TypeError, "max_norm must be a number, got 'a'", nn.RNN(2, 3), {"max_norm": "a"}),
+    (TypeError, "expected a Module, got NoneType", None, {}),
+])  # fmt: skip
+def test_what_cannot_be_watched_is_said_at_once(error, says, model, options):
+    with pytest.raises(error, match=f"^Monitor: {says}"):
+        ts.flow.Monitor(model, **options)
+
+
+def test_a_number_of_steps_may_be_of_numpy():
+    assert ts.flow.Monitor(nn.RNN(2, 3), every=np.int64(3)).every == 3
 
 
 @pytest.mark.parametrize("steps", [3, 8, 200])

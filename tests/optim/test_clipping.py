@@ -71,6 +71,14 @@ def test_values_are_clipped_one_by_one(seed, shapes, limit):
     assert_same([np.concatenate([p.grad.numpy().ravel() for p in parameters])], [np.clip(whole, -limit, limit)])
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_limit_beyond_the_dtype_limits_nothing():
+    w = nn.Parameter(np.zeros(2, "float16"))
+    w.grad = ts.tensor(np.array([6e4, -1.0], "float16"))
+    optim.clip_grad_value_([w], 1e5)
+    assert w.grad.tolist() == [6e4, -1.0]
+
+
 @given(seed=seeds, shapes=shapes)
 def test_clipping_makes_new_arrays(seed, shapes):
     for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):

@@ -24,6 +24,7 @@ from tinygrad_seq import nn, optim
     ("options", lambda saved: saved["param_groups"][0].update(momentum=0.9)),
     ("lr", lambda saved: saved["param_groups"][0].update(lr=-1.0)),
     ("amsgrad", lambda saved: saved["param_groups"][0].update(amsgrad="no")),
+    ("tuple of two", lambda saved: saved["param_groups"][0].update(betas=np.array([0.9, 0.9]))),
     ("'state'", lambda saved: saved["state"].pop()),
     ("'state'", lambda saved: saved["param_groups"][0].update(params=[1, 0])),
     ("'state'", lambda saved: saved["param_groups"][0].pop("params")),
@@ -33,8 +34,8 @@ from tinygrad_seq import nn, optim
     (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=[1.0, 2.0])),
     (r"'m'.*parameter 1", lambda saved: saved["state"][1].update(m=np.array([1, 2]))),
     (r"'velocity'.*parameter 0", lambda saved: saved["state"][0].update(velocity=np.ones(2))),
-    (r"'t'.*-1.*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
-    (r"'t'.*1\.5.*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
+    (r"'t' -1 .*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
+    (r"'t' 1\.5 .*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
 ])  # fmt: skip
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
     parameters = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])]
@@ -112,6 +113,21 @@ def test_an_option_that_became_nonsense_is_said_at_the_next_step(lr):
     with pytest.raises((TypeError, ValueError), match=rf"Adam: lr must be .*{lr}"):
         optimizer.step()
     assert (repr(optimizer.state_dict()["state"]), optimizer.parameters[0].tolist()) == before
+
+
+def test_a_truth_value_of_numpy_is_one():
+    assert optim.Adam([nn.Parameter([1.0])], amsgrad=np.bool_(True)).param_groups[0]["amsgrad"] is True
+
+
+def test_a_step_that_failed_was_none():
+    parameter = nn.Parameter([1.0])
+    parameter.grad = ts.ones(1)
+    optimizer = optim.SGD([parameter])
+    optimizer.param_groups[0]["momentum"] = -1.0
+    with pytest.raises(ValueError, match="momentum"):
+        optimizer.step()
+    with pytest.warns(UserWarning, match="step the optimiser first"):
+        optim.ExponentialLR(optimizer, 0.5).step()
 
 
 def test_a_loaded_state_is_ones_own():

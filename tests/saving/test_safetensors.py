@@ -77,11 +77,11 @@ def test_a_gpu_array_is_brought_over(path, gpu):
 
 @pytest.mark.parametrize("kind, says, state", [
     (TypeError, "the state is an array of float64", np.ones(2)),
-    (TypeError, "a.b is a int", {"a": {"b": 1}}),
-    (TypeError, "a is a list", {"a": [np.ones(2)]}),
-    (TypeError, "a is a str", {"a": "text"}),
-    (TypeError, "a is a NoneType", {"a": None}),
-    (TypeError, "the state is a dict", {1: np.ones(2)}),
+    (TypeError, "a.b is of type int", {"a": {"b": 1}}),
+    (TypeError, "a is of type list", {"a": [np.ones(2)]}),
+    (TypeError, "a is of type str", {"a": "text"}),
+    (TypeError, "a is of type NoneType", {"a": None}),
+    (TypeError, "the state is of type dict", {1: np.ones(2)}),
     (TypeError, "a is .*complex128", {"a": np.ones(2, complex)}),
     (TypeError, "a is .*object", {"a": np.array([None])}),
     (ValueError, "two arrays .*'a.b'", {"a.b": np.ones(1), "a": {"b": np.ones(1)}}),
@@ -112,7 +112,7 @@ def test_a_bad_file_is_said(path):
 def test_without_the_package_its_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    for use in (lambda path: ts.save({"w": np.ones(1)}, path), ts.load):
-        with pytest.raises(RuntimeError, match=r"pip install .*\[safetensors\]"):
+    for name, use in {"save": lambda path: ts.save({"w": np.ones(1)}, path), "load": ts.load}.items():
+        with pytest.raises(RuntimeError, match=rf"^{name}: .*pip install .*\[safetensors\]"):
             use(tmp_path / "w.safetensors")
     assert os.listdir(tmp_path) == []

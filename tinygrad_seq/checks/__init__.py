@@ -1,1 +1,1 @@
-"""Checks: gradients compared with finite differences; NaN and inf found where they start."""
+"""Checks: gradients compared with finite differences, two devices compared, NaN and inf found where they start."""

@@ -16,8 +16,8 @@ def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, 
     Prints a line for each parameter and returns, by name, max |g_cpu − g_device| / max |g_cpu|: with float32 about
     1e-6 for a small network. `batch`: what the model takes; Tensors are moved, also those in tuples, lists and dicts.
 
-    Raises TypeError for what is no Module, and where its outputs require no gradient; ValueError for what is no device,
-    and RuntimeError where there is no such device.
+    Raises TypeError if `model` is not a Module or its outputs require no gradient; ValueError for an unknown device,
+    RuntimeError if there is no such device.
 
     >>> import tinygrad_seq as ts
     >>> from tinygrad_seq import nn

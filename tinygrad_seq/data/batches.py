@@ -21,7 +21,13 @@ def twin(generator: Any, state: Any) -> Any:
 
 @dataclass(eq=False, repr=False)
 class Batches:
-    """Iterate over the batches of arrays that belong together: `len` is their number, every `for` is one pass."""
+    """Iterate over the batches of arrays that belong together: `len` is their number, every `for` is one pass.
+
+    >>> import tinygrad_seq as ts
+    >>> batches = ts.data.batches([1, 2, 3], size=2)
+    >>> len(batches), [batch.tolist() for (batch,) in batches]
+    (2, [[1, 2], [3]])
+    """
 
     arrays: tuple[Any, ...]
     size: int
@@ -90,7 +96,8 @@ class Batches:
         """Go on where `state_dict` was called: the next `for` gives what was left of the pass, if one had begun.
 
         The generator (that of `ts.manual_seed`, if none was given) is put back to its state at that time, so that later
-        passes are the same, too. Raises ValueError, and changes nothing, for a state of other batches.
+        passes are the same, too. Raises ValueError, and changes nothing, for a state of other batches. There is an
+        example at `state_dict`.
         """
         place, ours = "Batches.load_state_dict", self.state_dict()
         if not isinstance(saved, dict) or saved.keys() != ours.keys():
@@ -121,8 +128,9 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
 
     Each pass gives every element once, the same elements of every array together; with `shuffle` in an order that
     `generator` draws, else the one that `ts.manual_seed` sets. The last batch may be smaller, or be dropped with
-    `drop_last`. Arrays (N, ...) -> tuples of NumPy arrays (size, ...), copies. Raises ValueError for arrays of
-    different lengths or none. `state_dict` and `load_state_dict` of what is returned go on in the middle of a pass.
+    `drop_last`. Arrays (N, ...) -> tuples of NumPy arrays (size, ...), copies. `state_dict` and `load_state_dict` of
+    what is returned go on in the middle of a pass. Raises ValueError for no arrays, or arrays of different lengths;
+    TypeError if `generator` is not NumPy's, such as `numpy.random.default_rng(seed)`.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> x, y = np.arange(5), np.arange(5) ** 2

@@ -8,6 +8,18 @@ from tinygrad_seq.engine.arguments import at_least, flag, one_of
 from tinygrad_seq.engine.backend import host, quiet
 
 
+def in_dtype(value: Any, dtype: Any) -> Any:
+    """Return the value that pads as an array without axes; raise TypeError if the dtype cannot hold it."""
+    try:
+        with quiet(invalid="ignore"):
+            padding = host.array(value, dtype=dtype)
+        if not padding.shape and (padding == value or (padding != padding and value != value)):  # NaN is held as NaN
+            return padding
+    except (OverflowError, TypeError, ValueError):
+        pass
+    raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
+
+
 def pad_sequences(
     sequences: Iterable[Any],
     value: float = 0,
@@ -18,14 +30,16 @@ def pad_sequences(
     """Return sequences of any lengths, each padded with `value` to the length of the longest, and the lengths.
 
     B sequences (T_b, ...) -> NumPy arrays: padded (T, B, ...), or (B, T, ...) with batch_first, where T is the largest
-    T_b, and lengths (B,) of int64, which recurrent layers take as `lengths=`. `batches` takes examples along the first
-    axis, so it wants batch_first. The dtype is the one that holds all sequences; a value that it cannot hold is a
-    TypeError. Raises ValueError for sequences that differ in more than their length, naming the first that does.
+    T_b, and lengths (B,) of int64, which recurrent layers take as `lengths=`. The dtype is the one that holds all
+    sequences. `batches` takes examples along the first axis: pad with batch_first for it.
 
     With `maxlen` T is just that, and a longer sequence is cut on the `side` where a shorter one is padded: "right"
     keeps its beginning, "left" its end, which is what Keras does unless told otherwise. The lengths are those after
     the cut. Layers expect the padding at the right where they are given `lengths=`: with "left" leave these out, and
     the layer reads the padding first.
+
+    Raises TypeError for a value that the dtype cannot hold; ValueError if there are no sequences, or if they differ in
+    more than their length, naming the first that does.
 
     >>> import tinygrad_seq as ts
     >>> padded, lengths = ts.data.pad_sequences([[1, 2, 3], [4], [5, 6]], batch_first=True)
@@ -49,14 +63,7 @@ def pad_sequences(
                 f"pad_sequences: sequence {number} has steps of shape {array.shape[1:]}, others {solid[0].shape[1:]}"
             )
     dtype = host.result_type(*solid)
-    try:
-        with quiet(invalid="ignore"):
-            padding = host.array(value, dtype=dtype)
-        held = padding == value or padding != padding  # NaN
-    except (OverflowError, TypeError, ValueError):
-        held = False
-    if not held:
-        raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
+    padding = in_dtype(value, dtype)
     longest = max(len(array) for array in arrays)
     (steps,) = (longest,) if maxlen is None else at_least(1, "pad_sequences", maxlen=maxlen)
     lengths = host.array([min(len(array), steps) for array in arrays], dtype="int64")

@@ -17,20 +17,24 @@ from tinygrad_seq.engine.backend import host
 def tokens_of(text: Any, split: Callable[[str], Iterable[str]] = list) -> list[str]:
     """Return the tokens of a text, or tokens that are split already; refuse what is neither."""
     tokens = listed("Vocabulary", "text or tokens", split(text) if isinstance(text, str) else text)
-    for position, token in enumerate(tokens if {*map(type, tokens)} - {str} else ()):
+    if {*map(type, tokens)} <= {str}:
+        return tokens
+    for position, token in enumerate(tokens):
         if not isinstance(token, str):
             raise TypeError(f"Vocabulary: a token must be a str, got {token!r:.60} at position {position}")
-    return tokens
+    return [*map(str, tokens)]  # NumPy's are a class of their own, which `ts.save` does not know
 
 
 class Vocabulary:
     """Map tokens to ids and back: a token's id is its position in a list without repeats.
 
-    `split` takes a text apart into tokens; it may be left out where all are characters, and no separator is given, else
-    that is a ValueError. `separator` is put between the tokens when ids become text again. `padding` and
-    `unknown` name two of the tokens: padding is left out of decoded text, and unknown replaces every token that is
-    not in the list. `vocabulary.tokens` is the list, `vocabulary.ids` the ids by token, `len` their number. Raises
-    ValueError for a token that comes twice, or a special token that is not in the list.
+    `split` takes a text apart into tokens. It may be left out where every token is one character and there is no
+    separator. `separator` is put between the tokens when ids become text again. `padding` and `unknown` name two of
+    the tokens: padding is left out of decoded text, and unknown replaces every token that is not in the list.
+    `vocabulary.tokens` is the list, `vocabulary.ids` the ids by token, `len(vocabulary)` their number.
+
+    Raises ValueError for a token that comes twice, a special token that is not in the list, or a `split` that is
+    missing; TypeError for a token that is not a str, and for a set, which has no order.
 
     >>> import tinygrad_seq as ts
     >>> vocabulary = ts.data.Vocabulary.of("你好,你好吗")
@@ -51,6 +55,8 @@ class Vocabulary:
         padding: str | None = None,
         unknown: str | None = None,
     ) -> None:
+        if isinstance(tokens, set | frozenset):  # a set of strings has another order in every run of Python
+            raise TypeError("Vocabulary: a set has no order, so ids would change from run to run: pass sorted(tokens)")
         self.tokens = tuple(tokens_of(tokens))
         self.ids: dict[str, int] = {}
         for number, token in enumerate(self.tokens):
@@ -90,7 +96,8 @@ class Vocabulary:
         """Return the vocabulary of a text, or of several: padding, unknown, then the tokens in alphabetical order.
 
         A token that comes fewer than `min_count` times is left out, so that there is something for `unknown` to learn
-        from. Raises ValueError where the text itself has a token that was meant to be special.
+        from. Raises ValueError where the text itself has a token that was meant to be special, and for a `min_count`
+        without `unknown`.
 
         >>> import tinygrad_seq as ts
         >>> words = ts.data.Vocabulary.of("the cat and the dog", split=str.split, separator=" ", unknown="?")
@@ -126,23 +133,21 @@ class Vocabulary:
         array([2, 0, 1])
         """
         tokens = tokens_of(text, self.split)
-        if self.unknown is not None:
-            other = self.ids[self.unknown]
-            return host.array([self.ids.get(token, other) for token in tokens], dtype="int64")
-        try:
-            return host.array([self.ids[token] for token in tokens], dtype="int64")
-        except KeyError:
-            position, token = next((i, token) for i, token in enumerate(tokens) if token not in self.ids)
-        raise ValueError(
-            f"Vocabulary: token {token!r} at position {position} is not among the {len(self)} tokens; "
-            "build the vocabulary from a text that has it, or give it a token for the others, unknown=..."
-        )
+        other = None if self.unknown is None else self.ids[self.unknown]
+        ids = [self.ids.get(token, other) for token in tokens]
+        if None in ids:
+            position = ids.index(None)
+            raise ValueError(
+                f"Vocabulary: token {tokens[position]!r} at position {position} is not among the {len(self)} tokens; "
+                "build the vocabulary from a text that has it, or give it a token for the others, unknown=..."
+            )
+        return host.array(ids, dtype="int64")
 
     def decode(self, ids: Any) -> str:
         """Return the text of ids (tokens,): the tokens with the separator between them, without the padding.
 
         decode(encode(text)) is the text again if all its tokens are known and `separator` is what `split` took out.
-        Raises IndexError for an id out of range, naming its position.
+        Raises IndexError for an id out of range, naming its position; TypeError for anything but a list of ints.
 
         >>> import tinygrad_seq as ts
         >>> ts.data.Vocabulary(["<pad>", "a", "b"], padding="<pad>").decode([2, 1, 0, 0])

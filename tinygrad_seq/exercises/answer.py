@@ -36,7 +36,7 @@ class Answer:
         if not callable(found):
             mine = [key for key, value in self.space.items() if callable(value) and not key.startswith("__")]
             near = [f" (there is {key!r})" for key in get_close_matches(name, mine, 1, 0.5)]
-            what = f"{name!r} is no function" if name in self.space else f"there is no function {name!r}"
+            what = f"{name!r} is not a function" if name in self.space else f"there is no function {name!r}"
             raise Wrong(f"{self.path}: {what}{''.join(near)}. Write: {wanted}")
         try:
             inspect.signature(found).bind(*parameters)
@@ -59,7 +59,7 @@ class Answer:
         except Wrong:
             raise
         except (Exception, SystemExit) as error:
-            raise Wrong(f"{what} raised {told(error, self.path)}") from None
+            raise Wrong(f"{what} raised {error_text(error, self.path)}") from None
 
 
 def load(path: Path) -> Answer:
@@ -71,14 +71,14 @@ def load(path: Path) -> Answer:
         code = compile(path.read_bytes(), str(path), "exec")
     except SyntaxError as error:
         line = f"\n    {error.text.strip()}" if error.text else ""
-        raise Wrong(f"{path}, line {error.lineno}: this is not Python: {error.msg}{line}") from None
+        raise Wrong(f"{path}, line {error.lineno or 1}: this is not Python: {error.msg}{line}") from None
     except (OSError, ValueError) as error:
         raise Wrong(f"{path}: this file cannot be read: {error}") from None
     answer.call(f"{path}: running the file", exec, code, answer.space)
     return answer
 
 
-def told(error: BaseException, path: Path) -> str:
+def error_text(error: BaseException, path: Path) -> str:
     """Return an error of the reader's code with the line it came from."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -108,7 +108,7 @@ def numbers_in(value: Any) -> Any:
 
 
 def array_of(what: str, value: Any, shape: tuple[int, ...], *kinds: type) -> Any:
-    """Return the numbers of a result, a Tensor or of other kinds; refuse None, another shape, what is not finite."""
+    """Return the numbers of a result, a Tensor or of other kinds; refuse other types and shapes, and NaN and inf."""
     kinds = kinds or (Tensor,)
     if value is None:
         raise Wrong(f"{what} returned None. Is a `return` missing at the end, or in a branch?")
@@ -116,6 +116,8 @@ def array_of(what: str, value: Any, shape: tuple[int, ...], *kinds: type) -> Any
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise Wrong(f"{what} returned a value of type {type(value).__name__}; wanted: {wanted}.")
     array = numbers_in(value)
+    if array.dtype.kind not in "fiu":
+        raise Wrong(f"{what} returned values of dtype {array.dtype}; wanted: numbers.")
     if array.shape != shape:
         turned = " Is a transpose missing, or one too many?" if array.shape == shape[::-1] else ""
         raise Wrong(f"{what} returned the shape {array.shape}; wanted: {shape}.{turned}")

@@ -8,7 +8,7 @@ from tinygrad_seq.exercises.answer import Wrong, shown
 TRIALS = 20  # random cases for each stop, small ones first: a mistake is shown where it is easiest to see
 
 
-def far(found: Any, wanted: Any) -> float:
+def difference(found: Any, wanted: Any) -> float:
     """Return the largest difference, as a part of the largest number that was wanted, or of 1."""
     found, wanted = host.asarray(found), host.asarray(wanted)
     if found.shape != wanted.shape:
@@ -30,11 +30,11 @@ def general_cause(found: Any, wanted: Any) -> str:
     factor = float((found * wanted).sum() / ((wanted * wanted).sum() or 1.0))
     if not host.any(found):
         return "All numbers are 0: is something cut off, or never added?"
-    if abs(factor + 1) < 1e-9 and far(found, -wanted) < 1e-9:
+    if abs(factor + 1) < 1e-9 and difference(found, -wanted) < 1e-9:
         return "The sign is wrong."
-    if found.size > 1 and far(found, factor * wanted) < 1e-9:
+    if found.size > 1 and difference(found, factor * wanted) < 1e-9:
         return f"It is {factor:.4g} times what was wanted."
-    if far(found.T, wanted) < 1e-9:
+    if difference(found.T, wanted) < 1e-9:
         return "It is transposed."
     small = "So small a difference is float32, or a number like 1e-8 that was added."
-    return small if far(found, wanted) < 1e-5 else ""
+    return small if difference(found, wanted) < 1e-5 else ""

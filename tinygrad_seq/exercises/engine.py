@@ -7,7 +7,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.exercises.answer import Answer, Wrong, shown
-from tinygrad_seq.exercises.compare import TRIALS, complaint, far
+from tinygrad_seq.exercises.compare import TRIALS, complaint, difference
 
 Function = Callable[[Any, Any], Any]
 EXPRESSIONS: dict[str, Function] = {  # division comes last, so that a complaint of it is about it
@@ -67,11 +67,12 @@ def compared(answer: Answer, make: Callable[..., Any], name: str, expression: Fu
         if host.shape(got) != right.shape:
             hint = "sum over the axes that broadcasting repeated"
             raise Wrong(f"{title} has the shape {host.shape(got)}; wanted: {right.shape}. Does it {hint}?")
-        causes = CAUSES.get((name, key), {}).items()
-        named = [why for why, gives in causes if far(got, summed(gives(*arrays), arrays["ab".index(key)])) < 1e-9]
-        if not far(got, right) <= 1e-9:
-            raise complaint(title, host.asarray(got), right, "".join(named[:1]))
-    return max(map(far, found, targets))
+        if not difference(got, right) <= 1e-9:
+            causes = CAUSES.get((name, key), {}).items()
+            named = (why for why, gives in causes
+                     if difference(got, summed(gives(*arrays), arrays["ab".index(key)])) < 1e-9)  # fmt: skip
+            raise complaint(title, host.asarray(got), right, next(named, ""))
+    return max(map(difference, found, targets))
 
 
 def summed(gradient: Any, like: Any) -> Any:

@@ -29,9 +29,9 @@ def finite_differences(answer: Answer, softsign: Program, _: Any, trial: int) ->
     (x,) = point(trial, host.random.default_rng(trial)).values()
     if not hasattr(softsign, "op"):
         raise Wrong("softsign is a plain function. Write @ts.primitive above `def softsign(xp, x):`.")
-    for law in (gradcheck, gradgradcheck) if x.item() else (gradcheck,):
-        what = f"ts.{law.__name__}(softsign, {x.tolist()}); write the rule with operators, abs() and ts alone: it"
-        answer.call(what, law, softsign, x)
+    for check in (gradcheck, gradgradcheck) if x.item() else (gradcheck,):
+        what = f"ts.{check.__name__}(softsign, {x.tolist()}); write the rule with operators, abs() and ts alone: it"
+        answer.call(what, check, softsign, x)
 
 
 def model_and_input(trial: int, generator: Any) -> Arguments:
@@ -82,7 +82,7 @@ softsign.vjps(lambda g, y, x: g / (1.0 + abs(x)) / (1.0 + abs(x)))
     ),
     point,
     "values, slopes and finite differences agree, near 0 and far away,",
-    more=finite_differences,
+    extra_check=finite_differences,
 )  # fmt: skip
 penalty = Stop(
     "penalty",

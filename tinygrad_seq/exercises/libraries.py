@@ -8,7 +8,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.exercises.answer import Answer, Wrong, array_of
-from tinygrad_seq.exercises.compare import complaint, far
+from tinygrad_seq.exercises.compare import complaint, difference
 from tinygrad_seq.exercises.stop import Arguments, Program, Stop
 
 OPERATORS = "add sub mul truediv pow matmul radd rsub rmul rtruediv rpow neg abs getitem setitem len"
@@ -64,7 +64,7 @@ def in_another_library(answer: Answer, function: Program, wanted: Any, trial: in
     if found is not None and not isinstance(found, Elsewhere):
         raise Wrong(f"{what} returned an array of NumPy: compute with x, with operators and xp alone.")
     array = array_of(what, getattr(found, "held", None), x.shape, host.ndarray)
-    if far(array, wanted) > standardise.sharp:
+    if difference(array, wanted) > standardise.tolerance:
         raise complaint(what, array, wanted)
 
 
@@ -103,7 +103,7 @@ standardise = Stop(
     "equal to (x - mean) / std on two array libraries",
     (host.ndarray,),
     1e-5,  # as many add a small number to the deviation
-    more=in_another_library,
+    extra_check=in_another_library,
 )
 run = Stop(
     "run",

@@ -110,8 +110,8 @@ def bptt(xs, w_x, w_s):
     numbers,
     "equal to the engine's gradients",
     (float, int, host.number),
-    law=by_the_engine,
-    more=without_autograd,
+    reference=by_the_engine,
+    extra_check=without_autograd,
 )  # fmt: skip
 encode_decode = Stop(
     "encode_decode",

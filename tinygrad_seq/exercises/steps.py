@@ -43,12 +43,12 @@ def step(trial: int, generator: Any, blocks: int = 1) -> Arguments:
 def step_of(kind: Callable[[int, int], Cell]) -> Program:
     """Return the step of a cell of the library, as a function of its weights."""
 
-    def law(x: Tensor, h: Tensor, *weights: Tensor) -> Any:
+    def one_step(x: Tensor, h: Tensor, *weights: Tensor) -> Any:
         cell = kind(x.shape[1], h.shape[1])
         vars(cell).update(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights))
         return cell(x, h)
 
-    return law
+    return one_step
 
 
 embed = Stop(
@@ -60,8 +60,8 @@ embed = Stop(
     ),
     table_and_ids,
     "value and gradient equal to nn.Embedding's",
-    law=take,
-    more=not_by_index,
+    reference=take,
+    extra_check=not_by_index,
 )
 elman = Stop(
     "elman",
@@ -82,7 +82,7 @@ elman = Stop(
     ),
     step,
     "value and gradients equal to nn.RNNCell's",
-    law=step_of(RNNCell),
+    reference=step_of(RNNCell),
 )
 ORDER = "The blocks stand in the order reset, update, new; yours begin with"
 gru_step = Stop(
@@ -111,5 +111,5 @@ def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
     ),
     lambda trial, generator: step(trial, generator, 3),
     "value and gradients equal to nn.GRUCell's",
-    law=step_of(GRUCell),
+    reference=step_of(GRUCell),
 )  # fmt: skip

@@ -7,11 +7,12 @@ whatever learns. Where they do not, each edit is tried: the one that gives the r
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tinygrad_seq.checks.gradcheck import as_list
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.exercises.answer import Answer, Wrong, array_of, list_of, numbers_in, shown
-from tinygrad_seq.exercises.compare import TRIALS, complaint, far
+from tinygrad_seq.exercises.compare import TRIALS, complaint, difference
 from tinygrad_seq.nn.module import Module
 
 Program = Callable[..., Any]
@@ -19,7 +20,7 @@ Arguments = dict[str, Any]
 
 
 class Stop(NamedTuple):
-    """Hold an exercise; what is asked beside values and gradients is in `more`."""
+    """Hold an exercise."""
 
     name: str
     source: str  # a right program
@@ -27,9 +28,9 @@ class Stop(NamedTuple):
     arguments: Callable[[int, Any], Arguments]  # of the trial and its random generator
     right: str  # what to say of a right answer
     kinds: tuple[type, ...] = (Tensor,)  # of the results
-    sharp: float = 1e-9
-    law: Program | None = None  # of the library, that gives what is wanted; if there is none, the program does
-    more: Callable[[Answer, Program, Any, int], None] | None = None
+    tolerance: float = 1e-9
+    reference: Program | None = None  # the library's function that gives what is wanted; None: `source` gives it
+    extra_check: Callable[[Answer, Program, Any, int], None] | None = None  # beside values and gradients
 
     def program(self, old: str = "", new: str = "") -> Program:
         """Return the function that the source, or an edit of it, defines."""
@@ -53,31 +54,32 @@ class Stop(NamedTuple):
         """Return the largest difference in one trial, of values and gradients."""
         mine, theirs = self.given(trial), self.given(trial)
         what = f"{self.name}({', '.join(f'{key} = {shown(value)}' for key, value in mine.items())})"
-        found, wanted = answer.call(what, function, *mine.values()), (self.law or self.program())(*theirs.values())
+        found = answer.call(what, function, *mine.values())
+        wanted = (self.reference or self.program())(*theirs.values())
         many = isinstance(wanted, list | tuple)
         results = list_of(what, found, len(wanted)) if many else [found]
         values, differences = listed(wanted), []
         for i, (result, value) in enumerate(zip(results, values)):
             title = f"{what}[{i}]" if many else what
             array = array_of(title, result, value.shape, *self.kinds)
-            differences.append(far(array, value))
-            if not differences[-1] <= self.sharp:
+            differences.append(difference(array, value))
+            if not differences[-1] <= self.tolerance:
                 raise complaint(title, array, value, self.cause(trial, listed(found), None))
-        if any(far(a, b) for a, b in zip(arrays_in(mine), arrays_in(self.given(trial)))):
+        if any(difference(a, b) for a, b in zip(arrays_in(mine), arrays_in(self.given(trial)))):
             raise Wrong(f"{what} changed the arrays that it was given: return new ones, g * factor, not g *= factor.")
         slopes = answer.call(f"The gradient of {what}", gradients, found, mine)
-        weights = ", ".join(map(shown, coming_back(found)))
+        weights = ", ".join(map(shown, upstream_gradients(found)))
         for name, slope in gradients(wanted, theirs).items():
             title = f"The gradient of {what} by {name}, where that of the result is {weights},"
             if slopes.get(name) is None and slope.any():
                 hint = ".numpy() or .detach() cuts it off, ts.grad lacks create_graph=True, or no rule is declared"
                 raise Wrong(f"{what} has the right value, but {name} gets no gradient: {hint}.")
             got = slopes.get(name, 0.0 * slope)
-            differences.append(far(got, slope))
-            if not differences[-1] <= self.sharp:
+            differences.append(difference(got, slope))
+            if not differences[-1] <= self.tolerance:
                 raise complaint(title, got, slope, self.cause(trial, got, name))
-        if self.more is not None:
-            self.more(answer, function, wanted, trial)
+        if self.extra_check is not None:
+            self.extra_check(answer, function, wanted, trial)
         return max(differences)
 
     def cause(self, trial: int, found: Any, name: str | None) -> str:
@@ -88,7 +90,7 @@ class Stop(NamedTuple):
                 result = self.program(old, new)(*arguments.values())
                 same = listed(result) if name is None else gradients(result, arguments)[name]
                 pairs = zip(found, same, strict=True) if name is None else [(found, same)]
-                if all(far(a, b) <= self.sharp for a, b in pairs):
+                if all(difference(a, b) <= self.tolerance for a, b in pairs):
                     return why
             except Exception:  # this mistake cannot be made with arguments of these shapes
                 continue
@@ -97,17 +99,16 @@ class Stop(NamedTuple):
 
 def listed(result: Any) -> list[Any]:
     """Return the numbers of one result, or of several, as a list of arrays."""
-    return [numbers_in(each) for each in (result if isinstance(result, list | tuple) else [result])]
+    return [numbers_in(each) for each in as_list(result)]
 
 
 def arrays_in(arguments: Arguments) -> list[Any]:
     """Return the arrays among some arguments, and in their lists."""
-    values = [each for value in arguments.values() for each in (value if isinstance(value, list) else [value])]
-    return [value for value in values if isinstance(value, host.ndarray)]
+    return [each for value in arguments.values() for each in as_list(value) if isinstance(each, host.ndarray)]
 
 
-def coming_back(result: Any) -> list[Any]:
-    """Return a gradient for each result: random numbers, one digit behind the point."""
+def upstream_gradients(result: Any) -> list[Any]:
+    """Return a gradient for each result: random numbers with one decimal."""
     generator = host.random.default_rng(0)
     return [host.asarray(generator.normal(size=numbers.shape)).round(1) for numbers in listed(result)]
 
@@ -117,9 +118,8 @@ def gradients(result: Any, arguments: Arguments) -> dict[str, Any]:
     learned = {key: value for key, value in arguments.items() if isinstance(value, Tensor) and value.requires_grad}
     for model in (value for value in arguments.values() if isinstance(value, Module)):
         learned = dict(model.named_parameters())
-    outputs = [each for each in (result if isinstance(result, list | tuple) else [result]) if isinstance(each, Tensor)]
-    outputs = [y for y in outputs if y.requires_grad]
+    outputs = [y for y in as_list(result) if isinstance(y, Tensor) and y.requires_grad]
     if not outputs or not learned:
         return {}
-    found = grad(outputs, list(learned.values()), coming_back(outputs), retain_graph=True, allow_unused=True)
+    found = grad(outputs, list(learned.values()), upstream_gradients(outputs), retain_graph=True, allow_unused=True)
     return {key: g.numpy() for key, g in zip(learned, found) if g is not None}

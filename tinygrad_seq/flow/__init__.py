@@ -1,7 +1,6 @@
 """Insight over time, read off the recorded graph: which steps taught a weight, and how far back a loss can see."""
 
-from tinygrad_seq.flow.backward_log import Record, record
-from tinygrad_seq.flow.backward_log import RuleCall as Frame
+from tinygrad_seq.flow.backward_log import Frame, Record, record
 from tinygrad_seq.flow.derivation import Derivation, derivation
 from tinygrad_seq.flow.gradient_by_step import Items, itemize
 from tinygrad_seq.flow.influence import Influence, influence

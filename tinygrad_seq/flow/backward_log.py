@@ -12,20 +12,28 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import searched, starting_gradients
-from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import Scope, step_of
 from tinygrad_seq.engine.walk import Use, walk
+from tinygrad_seq.flow.arguments import require_tensor
 from tinygrad_seq.flow.show import ACCENT, INK, QUIET, NodeValues, Plotted, axes_for, finish, plot_lengths
 
 
 @dataclass(frozen=True, slots=True)
-class RuleCall:
+class Frame:
     """Describe one call of the gradient rule of `op`, for `nodes` (several if the rule is a merged one).
 
     `incoming` is the norm of their gradients. The rule added a contribution of norm `outgoing[i]` to the gradient of
-    `into[i]`; `first[i]` is True if nothing had been added to that gradient before.
+    `into[i]`; `first[i]` is True if nothing had been added to that gradient before, and `arrived[i]` is the
+    contribution itself if it went into a leaf, else None. `scope` and `step` say where the op was called.
+
+    >>> import tinygrad_seq as ts
+    >>> w = ts.tensor([3.0, 4.0], requires_grad=True)
+    >>> frame = ts.flow.record((w * w).sum()).frames[0]
+    >>> frame.op, frame.incoming, frame.first, frame.step
+    ('sum', 1.0, (True,), None)
     """
 
     op: str
@@ -34,7 +42,7 @@ class RuleCall:
     into: tuple[Node, ...]
     outgoing: tuple[float, ...]
     first: tuple[bool, ...]
-    arrived: tuple[Any, ...]  # the contribution itself if it went into a leaf, else None
+    arrived: tuple[Any, ...]
 
     @property
     def scope(self) -> Scope:
@@ -59,9 +67,16 @@ class RuleCall:
 
 
 class Record(NodeValues, Plotted):
-    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules."""
+    """Map every node to the norm of its gradient, in the order of the walk; `frames` lists the calls of rules.
 
-    def __init__(self, norms: dict[Node, float], frames: list[RuleCall], start: dict[Node, Any]) -> None:
+    >>> import tinygrad_seq as ts
+    >>> w = ts.tensor([3.0, 4.0], requires_grad=True)
+    >>> log = ts.flow.record((w * w).sum())
+    >>> {node.op.name if node.op else "leaf": round(length, 2) for node, length in log.items()}
+    {'sum': 1.0, 'multiply': 1.41, 'leaf': 10.0}
+    """
+
+    def __init__(self, norms: dict[Node, float], frames: list[Frame], start: dict[Node, Any]) -> None:
         super().__init__("|gradient|", norms)
         self.frames = frames
         self.start = {node: g for node, g in start.items() if node.op is None}
@@ -109,13 +124,12 @@ def record(loss: Any) -> Record:
     >>> log.replay()[w.node].tolist(), log[w.node]
     ([6.0, 8.0], 10.0)
     """
-    if not isinstance(loss, Value):
-        raise TypeError(f"record: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
+    require_tensor("record", "loss", loss)
     start = starting_gradients([loss], [None], False, "record")
     nodes = searched(start)
     norms: dict[Node, float] = {}
     reached = set(start)
-    rows: list[tuple[Any, ...]] = []  # one for each contribution: its call of a rule, then what RuleCall says of it
+    rows: list[tuple[Any, ...]] = []  # one for each contribution: its call of a rule, then what Frame says of it
 
     def observe(uses: list[Use], parent: Node, contribution: Any) -> None:
         for node, g in uses:
@@ -131,6 +145,6 @@ def record(loss: Any) -> Record:
     frames = []
     for (_, users), group in groupby(rows, key=itemgetter(0, 1)):
         incoming = math.hypot(*[norms[node] for node in users])
-        frames.append(RuleCall(users[0].op.name, users, incoming, *zip(*[row[2:] for row in group])))
+        frames.append(Frame(users[0].op.name, users, incoming, *zip(*[row[2:] for row in group])))
     norms |= {node: norm(g) for node, g in found.items() if node not in norms}
     return Record({node: norms[node] for node in reversed(nodes) if node in norms}, frames, start)

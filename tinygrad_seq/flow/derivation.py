@@ -18,6 +18,7 @@ from tinygrad_seq.engine.backprop import grad
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.functions.reductions import sum as total
 from tinygrad_seq.engine.norms import norm
+from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.flow.gradient_by_step import itemize
 from tinygrad_seq.flow.show import ACCENT, Plotted, axes_for, finish, plot_lengths
 from tinygrad_seq.flow.states import states
@@ -28,14 +29,19 @@ class Derivation(Plotted):
     """Hold the terms of the sum, computed in both ways. Index k - 1 of an array belongs to the k-th use, counted back.
 
     `terms` (T, H, H) are computed by the formula and `items` (T, H, H) from the graph; `products` (T, B, H, H) are the
-    P_k and `powers` (T, H, H) the W_s^(k-1).
+    P_k and `powers` (T, H, H) the W_s^(k-1). Printed, it is a table with a row for each use.
+
+    >>> import tinygrad_seq as ts
+    >>> found = ts.flow.derivation(ts.nn.RNN(2, 3), ts.randn(4, 2))
+    >>> found.terms.shape, found.products.shape, found.product(2)
+    ((4, 3, 3), (4, 1, 3, 3), 'D4 W D3')
     """
 
     def __init__(self, terms: Any, items: Any, products: Any, powers: Any) -> None:
         self.terms, self.items, self.products, self.powers = terms, items, products, powers
 
     def product(self, k: int) -> str:
-        """Return P_k in symbols, for the k-th use counted back."""
+        """Return P_k in symbols, for the k-th use counted back, such as "D4 W D3" for k = 2 of 4 steps."""
         last = len(self.terms)
         return " W ".join(f"D{last - back}" for back in range(k))
 
@@ -78,7 +84,8 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
     dL/dW_s = sum_k (P_k^T dL/dh_T) h_{T-k}^T with P_k = D_T W_s ... W_s D_{T-k+1}, D_t = diag(1 - h_t^2) and h_0 = 0,
     by this formula, and as the shares that the recorded graph gives. `rnn` has one layer, one direction and tanh; x is
     (T, I) or (T, B, I); `loss` maps the last state (B, H) to a number, its sum by default. Print the result: a table.
-    Steps count from 1, as on the blackboard. Raises ValueError for another network.
+    Steps count from 1, as on the blackboard. Raises ValueError for another network, an input of another shape, or a
+    loss that is not a Tensor of one element.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(1, 1, bias=False).to("float64")
@@ -103,6 +110,8 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
     out, _ = rnn(given)
     last = states(out)[-1]
     value = loss(last)
+    if not isinstance(value, Tensor) or value.size != 1:
+        raise ValueError(f"derivation: loss must return a Tensor of one element (.sum(), .mean()), got {value!r:.60}")
     items = itemize(value, cell.weight_hh).items[::-1]
     g = grad(value, last, retain_graph=True).numpy()
 

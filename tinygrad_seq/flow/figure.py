@@ -10,7 +10,7 @@ from tinygrad_seq.engine.notebook import mimebundle
 
 
 class ShownFigure(Figure):
-    """A matplotlib Figure as all others, that knows itself as SVG text."""
+    """Show a matplotlib Figure in a notebook, as SVG."""
 
     def svg(self) -> str:
         """Return the figure as SVG text, the same for the same figure."""

@@ -6,18 +6,20 @@ transpose, a sum of biases) lie between the steps and the parameter. Each share 
 going backward is linear in the gradient, so the results still sum to the gradient.
 """
 
+import math
 from collections import Counter
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.backprop import searched, starting_gradients
 from tinygrad_seq.engine.found_steps import timeline_of
-from tinygrad_seq.engine.graph import Node, Value, between
+from tinygrad_seq.engine.graph import Node, between
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import place_of
 from tinygrad_seq.engine.timeline import ScopeVisit
 from tinygrad_seq.engine.walk import Use, walk
+from tinygrad_seq.flow.arguments import require_tensor
 from tinygrad_seq.flow.show import NodeValues, Plotted, axes_for, finish, plot_lengths
 from tinygrad_seq.flow.states import NAME_STEPS, split_at_step
 
@@ -26,7 +28,20 @@ class Items(Plotted):
     """Hold a gradient as a sum of shares: `items` (N, *parameter.shape), on the host.
 
     `steps[n]` is the step of item n (None: outside all steps), `places[n]` names the loop over time that it belongs to,
-    `users[n]` lists the nodes that read the parameter there.
+    `users[n]` lists the nodes that read the parameter there. Printed, it is a bar for each item.
+
+    >>> import tinygrad_seq as ts
+    >>> w, total = ts.nn.Parameter([1.0]).named("w"), 0.0
+    >>> for t in (1, 2):
+    ...     with ts.scope(step=t):
+    ...         total = total + (w * t).sum()
+    >>> shares = ts.flow.itemize(total, w)
+    >>> shares.norms.tolist(), list(shares.nodes.values())
+    ([1.0, 2.0], [1.0, 2.0])
+    >>> print(shares)
+    gradient of w (1,), of length 3, by use:
+      step 1   1          ####################
+      step 2   2          ########################################
     """
 
     def __init__(self, name: str, items: Any, steps: list[Any], places: list[str], users: list[list[Node]]) -> None:
@@ -48,9 +63,9 @@ class Items(Plotted):
 
     def __repr__(self) -> str:
         lines, norms, several = [], self.norms.tolist(), len(set(self.places)) > 1
-        highest = max(norms)
+        highest = max(norms) if all(map(math.isfinite, norms)) else math.inf  # no bars beside one without end
         for step, place, length in zip(self.steps, self.places, norms, strict=True):
-            bar = "#" * round(40 * length / max(highest, 1e-300)) if highest < host.inf else ""
+            bar = "#" * round(40 * length / max(highest, 1e-300)) if highest < math.inf else ""
             who = "outside all steps" if step is None else f"step {step}"
             lines.append(f"  {f'{place}, ' * several}{who:<8} {length:<10.4g} {bar}".rstrip())
         if len(lines) > 40:
@@ -82,8 +97,9 @@ def itemize(loss: Any, parameter: Any) -> Items:
     backward. A hook between the steps and the parameter (on `w.T`, made once for all steps) receives the sum over the
     steps, and its result may depend on that sum in any way: then there is one item only, outside all steps. A hook on
     the parameter itself does not affect the items.
-    Raises TypeError if the loss is not a Tensor; RuntimeError if the loss was not made from the parameter, or the graph
-    was freed.
+
+    Raises TypeError if the loss or the parameter is not a Tensor; RuntimeError if the parameter requires no gradient,
+    the loss was not made from it or has more than one element, or the graph was freed.
 
     >>> import tinygrad_seq as ts
     >>> rnn = ts.nn.RNN(3, 4)
@@ -92,11 +108,11 @@ def itemize(loss: Any, parameter: Any) -> Items:
     >>> shares.items.shape, shares.steps
     ((5, 4, 4), [0, 1, 2, 3, 4])
     """
-    source: Node | None = parameter.node if isinstance(parameter, Value) else None
+    require_tensor("itemize", "loss", loss)
+    require_tensor("itemize", "parameter", parameter)
+    source: Node | None = parameter.node
     if source is None or not source.requires_grad:
         raise RuntimeError(f"itemize: expected a parameter that requires a gradient, got {parameter!r:.60}")
-    if not isinstance(loss, Value):
-        raise TypeError(f"itemize: the loss must be a Tensor, got {type(loss).__name__} {loss!r:.60}")
     start = starting_gradients([loss], [None], False, "itemize")
     graph = searched(start)
     nodes = between(graph, [source])

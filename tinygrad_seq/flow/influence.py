@@ -18,7 +18,18 @@ from tinygrad_seq.flow.show import NodeValues, Plotted, axes_for, finish, plot_l
 
 
 class Influence(Plotted):
-    """Hold the `map` (losses, states), float64, on the host; `method` says how it was computed."""
+    """Hold the `map` (losses, states), float64, on the host; `method` says how it was computed.
+
+    >>> import tinygrad_seq as ts
+    >>> h = [ts.tensor([1.0], requires_grad=True)]
+    >>> for _ in range(2):
+    ...     h.append(h[-1] * 0.5)
+    >>> found = ts.flow.influence(h[-1], h)
+    >>> found.map.tolist(), list(found.nodes.values())
+    ([[0.25, 0.5, 1.0]], [0.25, 0.5, 1.0])
+    >>> found.shares.round(2).tolist()
+    [[0.14, 0.29, 0.57]]
+    """
 
     def __init__(self, map: Any, method: str, sources: Sequence[Node | None]) -> None:
         self.map, self.method, self.sources = map, method, sources
@@ -33,7 +44,8 @@ class Influence(Plotted):
     def shares(self) -> Any:
         """Return the map with every row scaled to sum to one: the share of each state in that loss (0 stays 0)."""
         sums = self.map.sum(axis=1, keepdims=True)
-        return self.map / host.where(sums > 0, sums, 1.0)
+        with quiet(invalid="ignore"):  # inf / inf
+            return self.map / host.where(sums > 0, sums, 1.0)
 
     def __repr__(self) -> str:
         losses, count = self.map.shape
@@ -93,8 +105,8 @@ def influence(losses: Any, states: Any) -> Influence:
     computed: by products of the Jacobians between neighbouring steps, or, if there are hooks or x is not read step by
     step, by walks all the way back from each element of each loss.
     In float32 everything below 1e-45 is zero: make the network float64 to see further. Neither the graph nor any
-    `.grad` is changed. Raises RuntimeError if something requires no gradient or the graph was freed, ValueError if
-    there is no loss or no state.
+    `.grad` is changed. Raises TypeError for what is neither a Tensor nor a list, RuntimeError if something requires no
+    gradient or the graph was freed, ValueError if there is no loss or no state.
 
     >>> import tinygrad_seq as ts
     >>> out, _ = ts.nn.GRU(3, 4)(ts.randn(6, 2, 3))

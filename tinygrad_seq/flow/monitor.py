@@ -6,15 +6,19 @@ backward, and clips the gradients.
 """
 
 from collections import defaultdict
+from math import inf, prod
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, on_device_of
+from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.backend import on_device_of
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.scope import place_of, step_of
-from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, new_figure, plot_lengths
+from tinygrad_seq.flow.arguments import require_tensor
+from tinygrad_seq.flow.show import ACCENT, QUIET, Plotted, finish, label_axes, new_figure, plot_lengths
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.optim.clipping import clip_grad_norm_
+from tinygrad_seq.optim.validation import nonnegative
 
 SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # outside these bounds a gate hardly learns
 LOOKS = 8  # the number of time steps of each sequence that are looked at
@@ -25,8 +29,10 @@ class Monitor(Plotted):
 
     `norms` are the joint gradient norms before clipping; `clipped` counts the training steps that were clipped. Every
     `every` training steps the named values of 8 time steps are looked at: `saturation[name]` is the share of a gate's
-    values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the mean norm of the states h and c; `looked`
-    lists these training steps. A training step takes less than a tenth longer.
+    values outside 0.05 to 0.95 (tanh: -0.95 to 0.95), `states[name]` the norm of the states h and c, (..., H), as a
+    root mean square over the sequences; `looked` lists these training steps. A training step takes less than a tenth
+    longer. Raises TypeError if `model` is not a Module, TypeError or ValueError for a `max_norm` below 0 or an `every`
+    below 1.
 
     >>> import tinygrad_seq as ts
     >>> lstm = ts.nn.LSTM(3, 4)
@@ -38,10 +44,11 @@ class Monitor(Plotted):
     (5, 5, 'LSTM, layer 0, forward: forget')
     """
 
-    def __init__(self, model: Module, max_norm: float = host.inf, every: int = 10) -> None:
-        if type(every) is not int or every < 1:
-            raise ValueError(f"Monitor: every must be a whole number of training steps, at least 1, got {every!r}")
-        self.model, self.max_norm, self.every = model, max_norm, every
+    def __init__(self, model: Module, max_norm: float = inf, every: int = 10) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"Monitor: expected a Module, got {type(model).__name__} {model!r:.60}")
+        (self.every,) = at_least(1, "Monitor", every=every)
+        self.model, self.max_norm = model, nonnegative("Monitor", "max_norm", max_norm, None)
         self.norms: list[float] = []
         self.clipped = 0
         self.looked: list[int] = []
@@ -49,7 +56,11 @@ class Monitor(Plotted):
         self.states: dict[str, list[float]] = defaultdict(list)
 
     def backward(self, loss: Any) -> None:
-        """Run `loss.backward()`, then `clip_grad_norm_` with `max_norm`; raise what they raise."""
+        """Run `loss.backward()`, then `clip_grad_norm_` with `max_norm`; raise what they raise.
+
+        Raises TypeError if the loss is not a Tensor. A training step that raises is not counted.
+        """
+        require_tensor("Monitor.backward", "loss", loss)
         looks = self.look(loss) if len(self.norms) % self.every == 0 else None
         loss.backward()
         size = clip_grad_norm_(self.model.parameters(), self.max_norm)
@@ -62,22 +73,30 @@ class Monitor(Plotted):
         self.clipped += size > self.max_norm
 
     def look(self, loss: Any) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-        """Return the saturation of gates and the norms of states at a few time steps, by name."""
+        """Return the saturation of gates and the norms of states at a few time steps, by name.
+
+        >>> import tinygrad_seq as ts
+        >>> gru = ts.nn.GRU(3, 4)
+        >>> saturation, states = ts.flow.Monitor(gru).look(gru(ts.randn(5, 2, 3))[0].sum())
+        >>> sorted(saturation)[0], [(name, len(norms)) for name, norms in states.items()]
+        ('GRU, layer 0, forward: new', [('GRU, layer 0, forward: h', 5)])
+        """
+        require_tensor("Monitor.look", "loss", loss)
         named: dict[str, list[Node]] = defaultdict(list)
         for node in ancestors([loss.node], constants=False) if loss.node is not None else ():
-            if node.name is not None and node.output is not None and step_of(node.scope) is not None:
+            if node.name is not None and step_of(node.scope) is not None and getattr(node.output, "size", False):
                 place = place_of(entry for entry in node.scope.path() if entry[0] != "step")
                 named[f"{place}: {node.name}"].append(node)
         saturation, states = defaultdict(list), defaultdict(list)
         for name, nodes in named.items():
-            for i in {round(k * (len(nodes) - 1) / max(LOOKS - 1, 1)) for k in range(LOOKS)}:
+            for i in {round(k * (len(nodes) - 1) / (LOOKS - 1)) for k in range(LOOKS)}:
                 y, op = nodes[i].output, nodes[i].op.name
                 if op in SATURATED:
                     low, high = SATURATED[op]
                     with on_device_of(y):
                         saturation[name].append(float(((y < low) | (y > high)).mean()))
                 if op != "sigmoid" and nodes[i].name in ("h", "c"):
-                    states[name].append(norm(y) / max(len(y), 1) ** 0.5)
+                    states[name].append(norm(y) / prod(y.shape[:-1]) ** 0.5)
         return saturation, states
 
     def __repr__(self) -> str:
@@ -102,9 +121,7 @@ class Monitor(Plotted):
             place = places.pop() if len(places) == 1 else ""  # said once
             for name, values in lines.items():
                 axes.plot(self.looked[-len(values) :], values, label=name.removeprefix(f"{place}: "))
-            axes.set(title=title, xlabel="training step")
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+            label_axes(axes, "training step", "", title)
             if lines:
                 axes.legend(frameon=False, fontsize=8, ncols=2, title=place, title_fontsize=8,
                             loc="upper center", bbox_to_anchor=(0.5, -0.18))  # fmt: skip

@@ -1,7 +1,7 @@
 """Show results: as numbers at nodes for a drawing, or as a plot. Matplotlib is imported on first use.
 
-Lengths of gradients are plotted on a log scale where they differ by more than a factor of ten. What has no place on
-it is said: a length that is exactly zero stands as a cross on the lower edge, one that is not finite on the upper.
+Lengths of gradients are plotted on a log scale where they differ by more than a factor of ten. A length that has no
+place on it is marked on an edge: one that is exactly zero with a cross below, one that is not finite above.
 """
 
 import importlib
@@ -24,9 +24,10 @@ class NodeValues(dict[Node, float]):
 
 
 class Plotted:
-    """Show its plot in a notebook; where matplotlib is not installed, its text alone."""
+    """Show the plot of a result in a notebook; where matplotlib is not installed, its text alone."""
 
     def plot(self) -> Any:
+        """Return the Figure; a subclass defines it."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -56,19 +57,24 @@ def plot_lengths(axes: Any, x: Sequence[Any], lengths: Any, style: str = "o-", *
     known = axes.get_legend_handles_labels()[1]
     for label, edge, mark, odd in (("exactly 0", 0, "x", y == 0), ("inf or NaN", 1, "^", ~host.isfinite(y))):
         if odd.any():
-            said = {"label": "_" if label in known else label, "markersize": 6, "zorder": 3}
+            marks = {"label": "_" if label in known else label, "markersize": 6, "zorder": 3}
             place = axes.get_xaxis_transform()
-            axes.plot(at[odd], host.full(odd.sum(), edge), mark, transform=place, **options | said)
+            axes.plot(at[odd], host.full(odd.sum(), edge), mark, transform=place, **options | marks)
+
+
+def label_axes(axes: Any, xlabel: str, ylabel: str, title: str) -> None:
+    """Label the axes, take the frame away, and count steps in whole numbers."""
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
 
 
 def finish(axes: Any, xlabel: str, ylabel: str, title: str) -> Any:
     """Label the axes, choose the scale of the lengths, and return the Figure."""
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.spines[["top", "right"]].set_visible(False)
+    label_axes(axes, xlabel, ylabel, title)
     left, right = axes.get_xlim()
     if right - left < 1.0:  # a single step
         axes.set_xlim(left - 0.5, right + 0.5)
-    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     lengths = [line.get_ydata() for line in axes.lines if line.get_transform() == axes.transData]
     found = host.concatenate([host.zeros(0), *lengths])
     found = found[found > 0]

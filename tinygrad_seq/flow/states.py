@@ -23,6 +23,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     of your own `ts.scope`. Each Tensor is the recorded state itself, value and node, so its gradient is what later
     steps send back; gates work as well ("forget"). Under `lengths` it is what the cell computed, padding included. The
     values are kept until the graph is freed.
+
     Raises ValueError, listing the available names, if no loop or several loops fit; TypeError if `output` is not a
     Tensor, RuntimeError on a freed graph.
 
@@ -33,7 +34,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
     (5, (2, 4), 'c')
     """
     if not isinstance(output, Value):
-        raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: of (out, state) give out")
+        raise TypeError(f"states: the output must be a Tensor, got {type(output).__name__}: pass out of (out, state)")
     if not isinstance(name, str):
         raise TypeError(f"states: name must be the name of a state, such as 'h', got {name!r:.60}")
     if output.node is None or not output.node.requires_grad:

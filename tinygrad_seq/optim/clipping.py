@@ -20,7 +20,7 @@ def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Pa
 
 
 def replace(clipped: Iterable[tuple[Parameter, Array]]) -> None:
-    """Give parameters other gradients, which are as old as those before."""
+    """Set other gradients of parameters; one that a step has used already stays marked as used."""
     changes: list[Change] = []
     for parameter, g in clipped:
         new = make_tensor(g)
@@ -34,7 +34,8 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type:
 
     g <- g * min(1, max_norm / (|g| + 1e-6)), PyTorch's formula, over the gradients of all parameters as one vector.
     `norm_type` p > 0 is the norm (sum |g|^p)^(1/p), with inf the largest |g|; with `max_norm` inf nothing is
-    scaled. Raises RuntimeError, and changes nothing, where the norm is not finite.
+    scaled. Raises RuntimeError where the norm is not finite, ValueError for a `max_norm` below 0 or a `norm_type` that
+    is not positive, TypeError for anything but a list of parameters; then nothing is changed.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([3.0, 4.0])
@@ -83,6 +84,9 @@ def clipped_norm(held: list[tuple[Parameter, Array]], max_norm: float, norm_type
 def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
     """Hold every element of every gradient within [-clip_value, clip_value].
 
+    Raises ValueError for a limit below 0 or that is not finite, TypeError for anything but a list of parameters; then
+    nothing is changed.
+
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([3.0, -0.1])
     >>> (w * w).sum().backward()
@@ -94,6 +98,6 @@ def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None
     held = with_gradients("clip_grad_value_", parameters)
     clipped = []
     for parameter, g in held:
-        with on_device_of(g):
+        with quiet(over="ignore"), on_device_of(g):  # a limit beyond float16 limits nothing
             clipped.append((parameter, g.clip(-clip_value, clip_value)))
     replace(clipped)

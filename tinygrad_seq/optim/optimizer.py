@@ -7,19 +7,20 @@ in `memory`.
 
 import math
 import warnings
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count, starmap
 from typing import Any, ClassVar
 
 from tinygrad_seq.engine import delivery
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
+from tinygrad_seq.optim.fingerprints import check_order, fingerprints
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 
 FLAGS = ("nesterov", "amsgrad", "centered")
@@ -41,13 +42,16 @@ def one_as_list(group: Any) -> Any:
 
 
 class Optimizer:
-    """Base of all optimisers.
+    """Hold parameters in groups and move them along their gradients: the base of all optimisers.
 
     `param_groups` is a list of dicts, as in PyTorch: "params", a list of parameters, and every option of the formula
     (`lr` among them), changeable at any time and checked at the next step. A flat list of parameters is one group. In
     a list of groups each says what differs from `defaults`, the options of the constructor. An option is an attribute,
     too: `optimizer.lr = 0.1` sets it in all groups; reading it is a ValueError where the groups differ. `state` holds
     what the optimiser remembers of a parameter.
+
+    Raises TypeError or ValueError if one is not a Parameter or is given twice, if there are none, and for an option
+    that is unknown or out of range.
 
     >>> import tinygrad_seq as ts
     >>> rnn, head = ts.nn.RNN(2, 3), ts.nn.Linear(3, 1)
@@ -58,9 +62,9 @@ class Optimizer:
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
-    stepped = False  # whether `step` was ever called: a schedule warns if not
+    stepped = False  # whether a step was ever taken: a schedule warns if not
     effective = 0  # how many steps of all optimisers have changed something
-    idle: tuple[int, int] | None = None  # what both counts were at the last step, if that changed nothing
+    idle: tuple[int, int] | None = None  # (effective, deliveries) at the last step, if that changed nothing
 
     def __init__(self, parameters: Parameters, **options: Any) -> None:
         name = type(self).__name__
@@ -73,18 +77,17 @@ class Optimizer:
     def checked(self, place: str, option: str, value: Any) -> Any:
         """Return an option as plain Python; raise an error that says what it should be."""
         if option in FLAGS:
-            if not isinstance(value, bool):
-                raise TypeError(f"{place}: {option} must be True or False, got {value!r}")
-            return value
+            flag(place, **{option: value})
+            return bool(value)
         below = 1.0 if option in FRACTIONS else math.inf
         if option != "betas":
             return nonnegative(place, option, value, below)
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise TypeError(f"{place}: betas must be two numbers, got {value!r}")
+            raise TypeError(f"{place}: betas must be a tuple of two numbers, got {value!r:.60}")
         return tuple(nonnegative(place, option, beta, below) for beta in value)
 
     def checked_options(self, place: str, given: Options) -> Options:
-        """Return all options of a group, defaults where it gives none; raise for one that is unknown or nonsense."""
+        """Return all options of a group, defaults where it gives none; raise for an unknown one."""
         if unknown := [option for option in given if option not in self.defaults]:
             raise ValueError(f"{place}: there is no option {unknown[0]!r}; there are {', '.join(self.defaults)}")
         return {option: self.checked(place, option, value) for option, value in {**self.defaults, **given}.items()}
@@ -114,7 +117,17 @@ class Optimizer:
         return found
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, a dict as `param_groups` has them; options that it leaves out are the constructor's."""
+        """Add a group, a dict as `param_groups` has them; options that it leaves out are the constructor's.
+
+        Raises TypeError or ValueError, and adds nothing, if it is not such a dict, if an option is unknown or out of
+        range, or if one of its parameters is in another group.
+
+        >>> import tinygrad_seq as ts
+        >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=0.5)
+        >>> optimizer.add_param_group({"params": [ts.nn.Parameter([2.0])], "lr": 0.25})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.5, 0.25]
+        """
         place = f"{type(self).__name__}.add_param_group"
         self.param_groups.append(self.checked_groups(place, [*self.param_groups, one_as_list(param_group)])[-1])
 
@@ -141,12 +154,30 @@ class Optimizer:
 
     @public
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Forget the gradients of all parameters: their `.grad` is None.
+
+        >>> import tinygrad_seq as ts
+        >>> w = ts.nn.Parameter([1.0])
+        >>> (w * w).sum().backward()
+        >>> ts.optim.SGD([w]).zero_grad()
+        >>> w.grad is None
+        True
+        """
         commit((parameter, "stored_grad", None) for parameter in self.parameters)
 
     def step(self) -> None:
-        """Give every parameter that has a gradient its new value: all of them, or an error and none."""
-        self.stepped = True
+        """Give every parameter that has a gradient its new value: all of them, or an error and none.
+
+        Raises TypeError or ValueError for an option in `param_groups` that is out of range. Warns of a gradient that an
+        earlier step has used already, and if a backward gave none of these parameters a gradient.
+
+        >>> import tinygrad_seq as ts
+        >>> w = ts.nn.Parameter([1.0])
+        >>> (w * w).sum().backward()
+        >>> ts.optim.SGD([w], lr=0.25).step()  # 1 - 0.25 * 2
+        >>> w.item()
+        0.5
+        """
         changes: list[Change] = []
         states = dict(self.state)
         groups = self.current_groups()
@@ -176,7 +207,7 @@ class Optimizer:
                 "(python -m tinygrad_seq explain step-changes-nothing)",
                 stacklevel=2,
             )
-        commit([*changes, (self, "state", states), (self, "idle", idle)])
+        commit([*changes, (self, "state", states), (self, "idle", idle), (self, "stepped", True)])
 
     def current_groups(self) -> list[dict[str, Any]]:
         """Return the groups as the next step reads them."""
@@ -195,36 +226,16 @@ class Optimizer:
         """Return groups, state and whose state it is, as plain values and host arrays, for `ts.save`.
 
         In the groups a number stands for each parameter: its position in 'state' and in 'parameters'.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.optim.SGD([ts.nn.Parameter([1.0])], lr=0.5).state_dict()["param_groups"][0]["lr"]
+        0.5
         """
         numbers = count()
         groups = [{**group, "params": [next(numbers) for _ in group["params"]]} for group in self.param_groups]
         states = [self.state.get(parameter, {}) for parameter in self.parameters]
         state = [{key: host.array(to_host(v)) if type(v) in modules else v for key, v in s.items()} for s in states]
-        return {"param_groups": groups, "state": state, "parameters": self.fingerprints()}
-
-    def fingerprints(self) -> list[list[Any]]:
-        """Return the name, the shape and a checksum of the values of every parameter, in order."""
-        arrays = [host.ascontiguousarray(to_host(parameter.array)) for parameter in self.parameters]
-        return [[p.name, list(p.shape), zlib.crc32(array.data)] for p, array in zip(self.parameters, arrays)]
-
-    def check_order(self, place: str, saved: list[list[Any]]) -> None:
-        """Raise ValueError if the saved fingerprints are of other parameters, or of these in another order.
-
-        Names and shapes must agree. Checksums need not: the model itself may be loaded later. But where the same
-        checksums come in another order, the parameters do.
-        """
-        ours = self.fingerprints() if saved else []
-        checksums, old_checksums = [entry[2] for entry in ours], [entry[2] for entry in saved]
-        same_values = sorted(checksums) == sorted(old_checksums)
-        for i, ((name, shape, checksum), (old_name, old_shape, old_checksum)) in enumerate(zip(ours, saved)):
-            renamed = None not in (name, old_name) and name != old_name
-            moved = same_values and checksum != old_checksum
-            if renamed or shape != old_shape or moved:
-                now = f"what was parameter {old_checksums.index(checksum)}" if moved else f"{name} {shape}"
-                raise ValueError(
-                    f"{place}: parameter {i} was {old_name or 'one'} {old_shape} when this was saved, now it is "
-                    f"{now}: pass the parameters in the same order"
-                )
+        return {"param_groups": groups, "state": state, "parameters": fingerprints(self.parameters)}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same optimiser over the same parameters: all of it, or an error and nothing.
@@ -233,6 +244,13 @@ class Optimizer:
         their values are the saved ones in another order. A state without 'parameters', as version 0.1.0 saved it, is
         taken as it is, and one with 'options' is of one group. Raises ValueError or TypeError that names what does not
         fit.
+
+        >>> import tinygrad_seq as ts
+        >>> w = ts.nn.Parameter([1.0])
+        >>> optimizer = ts.optim.SGD([w], lr=0.25)
+        >>> optimizer.load_state_dict(ts.optim.SGD([w], lr=0.5).state_dict())
+        >>> optimizer.lr
+        0.5
         """
         place = f"{type(self).__name__}.load_state_dict"
         try:
@@ -254,7 +272,7 @@ class Optimizer:
         for group in given:
             if group.keys() != self.defaults.keys():
                 raise ValueError(f"{place}: the options are {sorted(group)}, expected {sorted(self.defaults)}")
-        self.check_order(place, saved_as)
+        check_order(place, self.parameters, saved_as)
         options = [self.checked_options(place, options) for options in given]
         for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
             for name, given in state.items():
@@ -263,8 +281,9 @@ class Optimizer:
                 if array and value.shape == parameter.shape and value.dtype.kind == "f":
                     state[name] = to_device(host.array(to_host(value)), parameter.device)
                 elif name != "t" or type(value) is not int or value < 0:
+                    what = f"of shape {value.shape}" if getattr(value, "shape", ()) else f"{value!r:.60}"
                     raise ValueError(
-                        f"{place}: {name!r} of shape {getattr(value, 'shape', value)} is not what this optimiser keeps "
-                        f"of parameter {i}, of shape {parameter.shape}: {', '.join(self.memory)}"
+                        f"{place}: {name!r} {what} is not what this optimiser keeps of parameter {i}, of shape "
+                        f"{parameter.shape}: {', '.join(self.memory)}"
                     )
         update_all([(self.state, dict(zip(self.parameters, kept))), *zip(self.param_groups, options)])

@@ -18,7 +18,10 @@ LONGEST = 2.0**53  # from here on, floats do not hold every whole number
 
 
 class Schedule:
-    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options."""
+    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options.
+
+    Raises TypeError if `optimizer` is not an Optimizer, TypeError or ValueError for an option that is out of range.
+    """
 
     def __init__(self, optimizer: Optimizer, **options: float) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -27,7 +30,7 @@ class Schedule:
         self.options = self.checked({"start": self.get_last_lr(), "t": 0, **options})
 
     def checked(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the options, rates as floats and times as ints; raise for nonsense. Only the time t may be 0."""
+        """Return the options, rates as floats and times as ints; raise for anything else. Only the time t may be 0."""
         name, found, groups = type(self).__name__, dict[str, Any](), len(self.optimizer.param_groups)
         for option, value in options.items():
             if option == "start":  # version 0.1.0 knew only one group
@@ -58,7 +61,18 @@ class Schedule:
         update_all([(self.options, options), *zip(groups, rates)])
 
     def step(self) -> None:
-        """Add 1 to the time and set the optimiser's learning rates; warn if the optimiser has not stepped yet."""
+        """Add 1 to the time and set the optimiser's learning rates; warn if the optimiser has not stepped yet.
+
+        Raises ValueError, and changes nothing, where the next learning rate is not finite.
+
+        >>> import tinygrad_seq as ts
+        >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
+        >>> schedule = ts.optim.ExponentialLR(optimizer, gamma=0.5)
+        >>> optimizer.step()
+        >>> schedule.step()
+        >>> schedule.get_last_lr(), schedule.state_dict()
+        ([4.0], {'start': (8.0,), 't': 1, 'gamma': 0.5})
+        """
         name, t = type(self).__name__, self.options["t"]
         if t == 0 and not self.optimizer.stepped:
             warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
@@ -75,7 +89,15 @@ class Schedule:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same kind of schedule: all of it, or an error and nothing.
 
-        Load the optimiser's state, too, after the schedule was made: the learning rates are set from there.
+        Load the optimiser's state, too, after the schedule was made: the learning rates are set from there. Raises
+        ValueError or TypeError for a state of other options or of another number of groups.
+
+        >>> import tinygrad_seq as ts
+        >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
+        >>> schedule = ts.optim.ExponentialLR(optimizer, gamma=0.5)
+        >>> schedule.load_state_dict({"start": [8.0], "t": 3, "gamma": 0.5})
+        >>> schedule.state_dict()["t"]
+        3
         """
         if not isinstance(saved, dict) or saved.keys() != self.options.keys():
             name, given = type(self).__name__, sorted(saved) if isinstance(saved, dict) else type(saved).__name__
@@ -84,7 +106,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """Set lr = start * gamma^floor(t / step_size): a drop every `step_size` steps.
+    """Set lr = start * gamma^floor(t / step_size): a drop every `step_size` steps. `step_size` is at least 1.
 
     >>> import tinygrad_seq as ts
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)

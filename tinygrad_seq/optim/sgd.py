@@ -9,7 +9,8 @@ from tinygrad_seq.optim.optimizer import Optimizer, Options, Parameters
 class SGD(Optimizer):
     """Step x <- x - lr * v, where v <- momentum * v + (1 - dampening) * g and g includes weight_decay * x.
 
-    Without momentum v is g; the first v is g; with `nesterov` the step is g + momentum * v. PyTorch's formula.
+    Without momentum v is g; the first v is g; with `nesterov` the step is g + momentum * v. PyTorch's formula. Raises
+    ValueError for `nesterov` without a momentum, or with a dampening.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0])

@@ -1,6 +1,6 @@
 """Arguments of optimisers, schedules and clipping, checked at once: numbers that make sense, parameters that can learn.
 
-Without these checks, a nonsense learning rate or a Tensor that is no Parameter would train wrongly and silently.
+Without these checks, a negative learning rate or a Tensor that is not a Parameter would train wrongly and silently.
 """
 
 import math
@@ -16,14 +16,14 @@ from tinygrad_seq.nn.module import Module, Parameter
 def nonnegative(place: str, name: str, value: Any, below: float | None = math.inf) -> float:
     """Return a number from 0 up to `below` (None: inf too) as a Python float; NumPy's would widen float32 arrays."""
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{place}: {name} must be a number, got {value!r}")
+        raise TypeError(f"{place}: {name} must be a number, got {value!r:.60}")
     try:
         found = float(value)
     except OverflowError:
         found = math.inf
     if not (found >= 0 and (below is None or found < below)):
         limit = "" if below is None else " and finite" if below == math.inf else f" and below {below:g}"
-        raise ValueError(f"{place}: {name} must be at least 0{limit}, got {value!r}")
+        raise ValueError(f"{place}: {name} must be at least 0{limit}, got {value!r:.60}")
     return found
 
 

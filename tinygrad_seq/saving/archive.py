@@ -24,7 +24,7 @@ DIGEST = 32  # bytes
 
 
 def path_of(op: str, path: Any) -> str:
-    """Return a path as text; refuse what is none."""
+    """Return a path as text; refuse anything else."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise TypeError(f"{op}: expected a path, got {type(path).__name__} {path!r:.60}")
     return os.fsdecode(path)
@@ -33,12 +33,15 @@ def path_of(op: str, path: Any) -> str:
 def save(state: Any, path: str | os.PathLike[str]) -> None:
     """Write nested dicts, lists and tuples of arrays, Tensors and plain values to exactly this path.
 
-    What is saved is what `load` gives back: Tensors as NumPy arrays, NumPy's numbers as they are, dicts, lists and
-    tuples of other classes (OrderedDict, namedtuple) as plain ones, at most 100 in each other. Keys are plain values,
-    NumPy's numbers, or tuples of these. The file is written beside the old one and then takes its place: an error
-    changes nothing, its permissions stay, and a symbolic link to it stays one.
+    Plain values are None, bool, int, float and str. What is saved is what `load` gives back: Tensors as NumPy arrays,
+    NumPy's numbers as they are, dicts, lists and tuples of other classes (OrderedDict, namedtuple) as plain ones, at
+    most 100 inside each other. Keys are plain values, NumPy's numbers, or tuples of these. The file is written beside
+    the old one and then takes its place: an error changes nothing, its permissions stay, and a symbolic link to it
+    stays one.
+
     A path that ends in `.safetensors` gets that format: dicts of arrays only, nested names joined by dots, no checksum.
-    Raises TypeError or ValueError, naming the place in the state, for anything else; OSError as `open` does.
+    Raises TypeError or ValueError, naming the place in the state, for anything else; OSError as `open` does;
+    RuntimeError where the package safetensors is missing.
 
     >>> import tempfile, os, tinygrad_seq as ts
     >>> path = os.path.join(tempfile.mkdtemp(), "state")
@@ -58,9 +61,10 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     """Return what `save` wrote, arrays as NumPy arrays; of a `.safetensors` file, a dict of arrays by dotted name.
 
-    With a `device` ("cpu", "cuda", "cuda:N") arrays come as Tensors there, wherever they were when they were saved. A
-    `load_state_dict` wants none: it puts values where the parameters are. Raises FileNotFoundError, ValueError for a
-    file that is damaged or is not one of ours, or for no device, and RuntimeError where there is no such GPU.
+    With a `device` ("cpu", "cuda", "cuda:N") arrays become Tensors there, wherever they were when they were saved.
+    `load_state_dict` needs no device: it puts values where the parameters are. Raises OSError as `open` does;
+    TypeError if `path` is not a path; ValueError for a file that is damaged or that `save` did not write, and for an
+    unknown device; RuntimeError where there is no such GPU, or where the package safetensors is missing.
 
     >>> import tempfile, os, tinygrad_seq as ts
     >>> path = os.path.join(tempfile.mkdtemp(), "state")
@@ -73,7 +77,7 @@ def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
         existing_device(device, "load: ")  # before anything is read
     read: Any = read_archive
     if path.endswith(".safetensors"):
-        package()  # raises if it is missing, whatever the file is
+        package("load")  # raises if it is missing, whatever the file is
         read = read_safetensors
     with open(path, "rb") as file:
         try:

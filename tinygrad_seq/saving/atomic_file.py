@@ -19,8 +19,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     """Yield a new file, which replaces the one at a path if the block ends without an error.
 
     The new file gets the old one's owner and permissions. Where the path is a symbolic link, the file that it leads to
-    is replaced. Raises OSError, as `open` does, where that may not be written to, and for what is no file: a folder, a
-    device, a pipe.
+    is replaced. Raises OSError, as `open` does, if that may not be written to or is a folder, a device or a pipe.
     """
     path = os.path.realpath(path)
     old = None
@@ -38,7 +37,9 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             os.chown(beside, kept.st_uid, kept.st_gid)
         os.chmod(beside, stat.S_IMODE(kept.st_mode))
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.filename == beside:
+            error.filename = path  # which the caller knows
         raise

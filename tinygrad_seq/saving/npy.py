@@ -29,9 +29,9 @@ def read_header(file: Any) -> tuple[tuple[int, ...], Any]:
 
 
 def fits_npy(array: Any) -> bool:
-    """Return whether an .npy file can hold an array: its header must come back with the same shape and dtype."""
+    """Return whether an .npy file can hold an array: no Python objects, and a header that says this shape and dtype."""
     try:
-        return read_header(io.BytesIO(header_of(array))) == (array.shape, array.dtype)
+        return not array.dtype.hasobject and read_header(io.BytesIO(header_of(array))) == (array.shape, array.dtype)
     except ValueError:
         return False
 

@@ -12,19 +12,19 @@ from tinygrad_seq.engine.backend import host, modules, to_host
 from tinygrad_seq.engine.graph import Value
 
 
-def package() -> Any:
+def package(op: str) -> Any:
     """Return the package; raise RuntimeError, which names the extra to install, where it is missing."""
     try:
         return importlib.import_module("safetensors.numpy")
     except ImportError as error:
         raise RuntimeError(
-            'a path that ends in .safetensors needs that package: pip install "tinygrad-seq[safetensors]"'
+            f'{op}: a path that ends in .safetensors needs that package: pip install "tinygrad-seq[safetensors]"'
         ) from error
 
 
 def write_safetensors(state: Any, file: BinaryIO) -> None:
     """Write a state of named arrays; raise TypeError or ValueError, which names the place, for anything else."""
-    save_file, arrays = package().save_file, {}
+    save_file, arrays = package("save").save_file, {}
     for name, array in named_arrays(state, ""):
         if name in arrays:
             raise ValueError(f"save: two arrays would both be called {name!r} in safetensors")
@@ -46,11 +46,11 @@ def named_arrays(state: Any, name: str) -> Iterator[tuple[str, Any]]:
         for key, part in value.items():
             yield from named_arrays(part, f"{name}.{key}" if name else key)
     else:
-        what = f"an array of {value.dtype}" if type(value) in modules else f"a {type(value).__name__}"
+        what = f"an array of {value.dtype}" if type(value) in modules else f"of type {type(value).__name__}"
         raise TypeError(f"save: safetensors holds dicts of arrays by name only, {name or 'the state'} is {what}")
 
 
 def read_safetensors(file: BinaryIO) -> dict[str, Any]:
     """Return the arrays by dotted name. They are read, not mapped: mapping would hold the whole file in memory, too."""
-    found: dict[str, Any] = package().load_file(file.name, backend="pread")
+    found: dict[str, Any] = package("load").load_file(file.name, backend="pread")
     return found

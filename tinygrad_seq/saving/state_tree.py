@@ -36,7 +36,7 @@ def encode(value: Any, place: str, arrays: list[Any], depth: int = MAX_DEPTH) ->
         items = [encode(item, f"{place}[{i}]", arrays, depth - 1) for i, item in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     scalar = isinstance(value, host.generic) and value.dtype.kind in "biufcmM"
-    if scalar or (type(value) in modules and not value.dtype.hasobject):
+    if scalar or type(value) in modules:
         array = to_host(value)
         if not fits_npy(array):
             raise TypeError(f"save: {place} is an array of {array.dtype}, which an .npy file cannot hold")
@@ -44,7 +44,7 @@ def encode(value: Any, place: str, arrays: list[Any], depth: int = MAX_DEPTH) ->
         return {"scalar" if scalar else "array": len(arrays) - 1}
     if value is None or type(value) in (bool, float, str) or (type(value) is int and value.bit_length() <= MAX_BITS):
         return value
-    kind = f"an int of more than {MAX_BITS} bits" if type(value) is int else f"a {type(value).__name__}"
+    kind = f"an int of more than {MAX_BITS} bits" if type(value) is int else f"of type {type(value).__name__}"
     raise TypeError(f"save: {place} is {kind}, which is neither an array nor a plain value")
 
 

@@ -1,16 +1,7 @@
-"""The laws of an op, for your own ops, too: Hypothesis draws the arguments, `check` tests the op.
-
-    @given(testing.together(2, testing.nonzero))
-    def test_hypot(case):
-        testing.check(hypot, case, reference=np.hypot)
-
-A law is a plain function of (function, case): it returns nothing, or raises AssertionError with a sentence. A case is a
-call without its function: `function(*arrays, **static)`. Gradient laws hold away from kinks and poles, so a `Fill`
-gives numbers that suit the op: `positive`, `nonzero`, `distinct`, ... Only this module needs the extra `test`.
-"""
+"""The laws themselves. A law is a function of (function, case): it returns nothing, or raises AssertionError."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tinygrad_seq.checks.gradcheck import as_list, gradcheck, gradgradcheck
@@ -20,96 +11,11 @@ from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.graph import leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
-
-try:
-    from hypothesis import strategies as st
-    from hypothesis.extra import numpy as npst
-except ImportError as error:
-    raise ImportError('tinygrad_seq.testing needs Hypothesis: pip install "tinygrad-seq[test]"') from error
+from tinygrad_seq.testing.cases import Case
 
 Arrays: TypeAlias = Sequence[Any]
-Shape: TypeAlias = tuple[int, ...]
-Fill: TypeAlias = Callable[[Any, Shape], Any]  # (NumPy generator, shape) -> array
 Layout: TypeAlias = Callable[[Any], Any]  # array -> the same numbers, elsewhere in memory
 Function: TypeAlias = Callable[..., Any]  # Tensors -> a Tensor, or a list of them
-
-
-@dataclass(frozen=True)
-class Case:
-    """Hold a call without its function: arrays, static keyword arguments, and the seed for what a law draws itself.
-
-    >>> import numpy as np
-    >>> Case((np.ones(2),), {"axis": 0})
-    Case(arrays=(array([1., 1.]),), static={'axis': 0}, seed=0)
-    """
-
-    arrays: tuple[Any, ...]
-    static: dict[str, Any] = field(default_factory=dict)
-    seed: int = 0
-
-    def rng(self, stream: int = 1) -> Any:
-        """Return a random generator; none of the streams is the one that the arrays came from."""
-        return host.random.default_rng([self.seed, stream])
-
-
-# ------------------------------------------------------------------------------------------------------------- numbers
-
-
-def normal(rng: Any, shape: Shape) -> Any:
-    """Draw numbers from N(0, 1)."""
-    return rng.normal(size=shape)
-
-
-def positive(rng: Any, shape: Shape) -> Any:
-    """Draw numbers between 0.5 and 2."""
-    return rng.uniform(0.5, 2.0, shape)
-
-
-def nonzero(rng: Any, shape: Shape) -> Any:
-    """Draw numbers of either sign, between 0.5 and 2 in size."""
-    return rng.choice([-1.0, 1.0], shape) * positive(rng, shape)
-
-
-def distinct(rng: Any, shape: Shape) -> Any:
-    """Draw numbers at least 0.25 apart."""
-    size = int(host.prod(shape))
-    return (rng.permutation(size) - size / 2 + rng.uniform(0.0, 0.5, size)).reshape(shape) * 0.5
-
-
-def off_grid(shift: float) -> Fill:
-    """Return a fill of whole numbers plus shift to shift + 0.25: away from kinks at whole numbers, and other shifts."""
-    return lambda rng, shape: rng.integers(-3, 3, shape) + shift + rng.uniform(0.0, 0.25, shape)
-
-
-# --------------------------------------------------------------------------------------------------------------- cases
-
-seeds = st.integers(0, 2**32 - 1)
-shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
-
-
-def filled(sizes: st.SearchStrategy[Sequence[Shape]], /, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
-    """Return cases of arrays of the drawn shapes; the last fill serves the rest. Static: values or strategies."""
-    drawn = st.fixed_dictionaries({k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in static.items()})
-
-    def made(parts: tuple[int, Sequence[Shape], dict[str, Any]]) -> Case:
-        seed, found, static = parts
-        rng, chosen = host.random.default_rng(seed), [*fills, *fills[-1:] * (len(found) - len(fills))]
-        arrays = tuple(host.asarray(fill(rng, size)) for fill, size in zip(chosen, found, strict=True))
-        return Case(arrays, static, seed)
-
-    return st.tuples(seeds, sizes, drawn).map(made)
-
-
-def one(fill: Fill = normal, sizes: st.SearchStrategy[Shape] = shapes, /, **static: Any) -> st.SearchStrategy[Case]:
-    """Return cases of one array, with up to three axes, or of the shapes given; empty ones among them."""
-    return filled(sizes.map(lambda size: (size,)), fill, **static)
-
-
-def together(count: int, *fills: Fill, **static: Any) -> st.SearchStrategy[Case]:
-    """Return cases of arrays of different shapes that broadcast, filled one by one; the last fill serves the rest."""
-    drawn = npst.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_dims=3, max_side=4)
-    return filled(drawn.map(lambda found: found.input_shapes), *fills, **static)
-
 
 # ------------------------------------------------------------------------------------------- what the laws are made of
 
@@ -190,7 +96,11 @@ def results(function: Function, case: Case, layout: Layout) -> list[Any]:
 
 
 def values_match(function: Function, case: Case, reference: Callable[..., Any]) -> None:
-    """Check values, shapes and dtypes against a reference on NumPy arrays, in double and in single precision."""
+    """Check values, shapes and dtypes against a reference on NumPy arrays, in double and in single precision.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> values_match(ts.log, Case((np.array([0.5, 2.0]),)), np.log)
+    """
     exact = [host.asarray(a) for a in as_list(reference(*in_precision(float64, case.arrays), **case.static))]
     for dtype in (float64, float32):
         arrays = in_precision(dtype, case.arrays)
@@ -203,17 +113,29 @@ def values_match(function: Function, case: Case, reference: Callable[..., Any]) 
 
 
 def gradient_is_the_slope(function: Function, case: Case) -> None:
-    """Check that the gradient agrees with finite differences along random directions."""
+    """Check that the gradient agrees with finite differences along random directions.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> gradient_is_the_slope(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     gradcheck(lambda *x: function(*x, **case.static), leaves(case.arrays), eps=1e-5, rtol=1e-6, seed=case.seed)
 
 
 def second_gradient_is_the_slope(function: Function, case: Case) -> None:
-    """Check the gradient's own gradient, by the arguments and by the upstream gradient, with finite differences."""
+    """Check the gradient's own gradient, by the arguments and by the upstream gradient, with finite differences.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> second_gradient_is_the_slope(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     gradgradcheck(lambda *x: function(*x, **case.static), leaves(case.arrays), eps=1e-5, rtol=1e-6, seed=case.seed)
 
 
 def gradient_is_linear(function: Function, case: Case) -> None:
-    """Check that the gradient for a u + b v is a times that for u plus b times that for v."""
+    """Check that the gradient for a u + b v is a times that for u plus b times that for v.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> gradient_is_linear(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     inputs, outputs, u = applied(function, case)
     (a, b), v = case.rng(2).normal(size=2), like(case.rng(3), outputs)
 
@@ -225,7 +147,11 @@ def gradient_is_linear(function: Function, case: Case) -> None:
 
 
 def recorded_is_raw(function: Function, case: Case) -> None:
-    """Check that the gradient has the same bits with `create_graph`, and no history without it."""
+    """Check that the gradient has the same bits with `create_graph`, and no history without it.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> recorded_is_raw(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     inputs, outputs, upstream = applied(function, case)
     recorded = grad(outputs, inputs, upstream, create_graph=True)
     raw = grad(outputs, inputs, upstream)
@@ -234,7 +160,11 @@ def recorded_is_raw(function: Function, case: Case) -> None:
 
 
 def single_stays_single(function: Function, case: Case) -> None:
-    """Check that float32 arguments give float32 outputs and gradients, even before a leaf casts what it receives."""
+    """Check that float32 arguments give float32 outputs and gradients, even before a leaf casts what it receives.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> single_stays_single(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     met: list[Any] = []
     for recorded in (True, False):
         inputs, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
@@ -259,7 +189,11 @@ ONE_NUMBER: Layout = lambda a: host.broadcast_to(a[(slice(1),) * a.ndim + (...,)
 
 
 def any_layout_will_do(function: Function, case: Case) -> None:
-    """Check that the layout of arguments and upstream gradients in memory changes no value and no gradient."""
+    """Check that the layout of arguments and upstream gradients in memory changes no value and no gradient.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> any_layout_will_do(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     plain = results(function, case, lambda a: a.copy(order="C"))
     for layout in LAYOUTS:
         assert_near(results(function, case, layout), plain)
@@ -267,7 +201,11 @@ def any_layout_will_do(function: Function, case: Case) -> None:
 
 
 def nothing_is_written(function: Function, case: Case) -> None:
-    """Check that neither forward nor rules write to arguments, outputs or upstream gradients: all are read-only."""
+    """Check that neither forward nor rules write to arguments, outputs or upstream gradients: all are read-only.
+
+    >>> import numpy as np, tinygrad_seq as ts
+    >>> nothing_is_written(ts.log, Case((np.array([0.5, 2.0]),)))
+    """
     try:
         results(function, case, lambda a: host.broadcast_to(a, a.shape))  # a read-only view
     except ValueError as error:
