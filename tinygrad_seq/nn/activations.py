@@ -1,11 +1,10 @@
 """Activations as modules, for `nn.Sequential`: each is the function of that name."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tinygrad_seq.engine.arguments import ints, one_axis
 from tinygrad_seq.engine.functions.reductions import log_softmax, softmax
-from tinygrad_seq.engine.hints import no_argument
 from tinygrad_seq.engine.ops.elementwise import relu, sigmoid, tanh
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
@@ -25,9 +24,7 @@ class Activation(Module):
 class AlongAxis(Activation):
     """Base of those that work along an axis."""
 
-    def __init__(self, axis: int = -1, **others: Any) -> None:
-        for name in others:  # dim, as PyTorch calls it
-            raise no_argument(type(self).__name__, name, ["axis"])
+    def __init__(self, axis: int = -1) -> None:
         (self.axis,) = ints(f"{type(self).__name__}: axis", (axis,))
 
     def forward(self, x: Tensor) -> Tensor:

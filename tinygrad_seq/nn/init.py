@@ -15,6 +15,10 @@ from tinygrad_seq.engine.hints import refusing as _refusing
 from tinygrad_seq.engine.random import chosen, uniform_draws
 from tinygrad_seq.nn.module import Parameter
 
+__all__ = [
+    "constant_", "normal_", "orthogonal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+]  # fmt: skip
+
 
 def uniform(*shape: int, bound: float) -> Parameter:
     """Return a Parameter of draws from U(-bound, bound); PyTorch's layers take bound = 1 / sqrt(number of inputs)."""

@@ -14,7 +14,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.engine.hints import missing, public
+from tinygrad_seq.engine.hints import Constructed, missing, public
 from tinygrad_seq.engine.notebook import mimebundle
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
@@ -25,7 +25,7 @@ from tinygrad_seq.nn.stored_values import loaded, moved
 from tinygrad_seq.nn.summary import Summary, summary
 
 
-class Module:
+class Module(Constructed):
     """Base of all parts of a network: set parameters and modules as attributes, write `forward`, call it.
 
     >>> import tinygrad_seq as ts

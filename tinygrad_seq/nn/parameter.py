@@ -6,7 +6,7 @@ assigning another Tensor in its place.
 
 from typing import Any, NoReturn, TypeAlias
 
-from tinygrad_seq.engine.backend import check_device, on_device_of
+from tinygrad_seq.engine.backend import check_device, modules, on_device_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
@@ -98,7 +98,9 @@ Stored: TypeAlias = Parameter | Buffer
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
     """Raise TypeError unless x is a Tensor of the dtype of a weight and device; NumPy would promote silently."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}")
+        made = ": ts.tensor(array) makes one" if type(x) in modules or isinstance(x, list) else ""
+        made = ": a recurrent layer returns (out, state), pass out" if isinstance(x, tuple) else made
+        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}{made}")
     if weight is None:
         return
     if x.dtype != weight.dtype:

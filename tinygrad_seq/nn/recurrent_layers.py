@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_seq.engine.arguments import at_least, flag, probability
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
+from tinygrad_seq.engine.hints import keywords, no_argument
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
@@ -45,7 +46,10 @@ class RecurrentLayers(Module):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
-        name = type(self).__name__
+        name, of_cell = type(self).__name__, keywords(type(self).make_cell)
+        for option in options:
+            if option not in of_cell:
+                raise no_argument(name, option, dict.fromkeys(keywords(RecurrentLayers.__init__) + of_cell))
         at_least(1, name, most=10_000, num_layers=num_layers)
         flag(name, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         dropout = probability(name, "dropout", dropout)

@@ -17,7 +17,7 @@ from tinygrad_seq.engine import delivery
 from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.hints import public
+from tinygrad_seq.engine.hints import Constructed, public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative
@@ -40,7 +40,7 @@ def one_as_list(group: Any) -> Any:
     return group | {"params": [group["params"]]} if alone else group
 
 
-class Optimizer:
+class Optimizer(Constructed):
     """Base of all optimisers.
 
     `param_groups` is a list of dicts, as in PyTorch: "params", a list of parameters, and every option of the formula
