@@ -84,11 +84,15 @@ CALLS = {
     "Softmax": lambda **wrong: nn.Softmax(axis=1, **wrong),
     "zero_grad": lambda **wrong: nn.Linear(2, 2).zero_grad(**wrong),
     "Linear": lambda **wrong: nn.Linear(2, **wrong),
+    "GRU": lambda **wrong: nn.GRU(1, 1)(ts.ones(2, 1, 1), **wrong),
+    "Dropout": lambda **wrong: nn.Dropout()(ts.ones(2), **wrong),
     "Embedding": lambda **wrong: nn.Embedding(2, 2, **wrong),
     "LSTM": lambda **wrong: nn.LSTM(2, 3, **wrong),
     "RNN": lambda **wrong: nn.RNN(2, 3, num_layers=2, **wrong),
     "MSELoss": lambda **wrong: nn.MSELoss(**wrong),
     "Adam": lambda **wrong: ts.optim.Adam([nn.Parameter([1.0])], **wrong),
+    "batches": lambda **wrong: ts.data.batches([1.0], **wrong),
+    "pad_sequences": lambda **wrong: ts.data.pad_sequences([[1.0]], **wrong),
     "StepLR": lambda **wrong: ts.optim.StepLR(ts.optim.SGD([nn.Parameter([1.0])], 0.1), 3, **wrong),
 }
 
@@ -126,8 +130,9 @@ def test_what_a_hint_says_gives_what_the_name_gives_elsewhere(name, of, dtype):
 
 @pytest.mark.parametrize("make, says", [
     (lambda: nn.Linear(4), "Linear: missing a required argument: 'out_features'; its arguments: in_features, out_feat"),
+    (lambda: nn.LSTM(4, 4)(), "LSTM: missing a required argument: 'x'; its arguments: x, state, lengths"),
     (lambda: nn.LSTM(4), "LSTM: missing a required argument: 'hidden_size'; its arguments: input_size, hidden_size, "),
-    (lambda: nn.GRU(4, 3, proj_size=2), "GRU: there is no argument 'proj_size', its arguments: input_size, hidden_size"),
+    (lambda: nn.GRU(4, 3, proj_size=2), "GRU: there is no argument 'proj_size', its arguments: input_size, hidden_s"),
     (lambda: nn.Dropout(0.1, 0, 2), "Dropout: too many positional arguments; its arguments: p, shared_axis"),
     (lambda: ts.optim.SGD(), "SGD: missing a required argument: 'parameters'; its arguments: parameters, lr"),
 ])  # fmt: skip

@@ -6,8 +6,10 @@ from typing import Any
 from tinygrad_seq.data.arrays import as_array, listed
 from tinygrad_seq.engine.arguments import at_least, flag, one_of
 from tinygrad_seq.engine.backend import host, quiet
+from tinygrad_seq.engine.hints import public
 
 
+@public
 def pad_sequences(
     sequences: Iterable[Any],
     value: float = 0,

@@ -6,7 +6,7 @@ says what to write. The tables are all there is to it; docs/names.md shows them.
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -83,6 +83,11 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "random_split": "index with generator.permutation(n), of NumPy",
     "pad_sequence": "ts.data.pad_sequences",
     "pack_padded_sequence": lengths, "pad_packed_sequence": lengths, "pack_sequence": lengths,
+    "flatten_parameters": "nothing: not needed", "is_tensor": "isinstance(x, ts.Tensor)", "zero_": "x.grad = None",
+    "set_default_dtype": "model.to('float64')", "register_module": "self.name = module",
+    "fill_": "nn.init.constant_(parameter, value)", "copy_": "parameter.assign(value)",
+    "to_categorical": "ts.one_hot(ids, count)", "keras": "ts.nn, ts.optim and ts.data", "kernel": "weight, transposed",
+    "preprocessing": "ts.data.pad_sequences, ts.data.Vocabulary", "label": "x.named(name), x.name",
     "ParameterList": "nn.ModuleList, or attributes", "ModuleDict": "nn.ModuleList, or attributes",
     "ParameterDict": "attributes: setattr(self, name, nn.Parameter(data))",
     "BatchNorm1d": normalised, "GroupNorm": normalised, "RMSNorm": normalised,
@@ -99,8 +104,8 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "TimeDistributed": "nothing: a layer works on the last axis, at every step", "Masking": lengths,
     "LayerNormalization": normalised, "BatchNormalization": normalised, "Activation": "nn.Tanh(), nn.ReLU(), ...",
     "Conv1D": no_convolution, "MultiHeadAttention": attention, "Attention": attention,
-    "Input": "nothing: a layer is told the size of its input", "Model": "nn.Module", "layers": "ts.nn; of a model modules()",
-    "losses": "ts.nn", "optimizers": "ts.optim", "StringLookup": "ts.data.Vocabulary.of(symbols)",
+    "Input": "nothing: a layer is told the size of its input", "Model": "nn.Module",
+    "layers": "ts.nn; of a model modules()", "losses": "ts.nn", "optimizers": "ts.optim", "StringLookup": "ts.data.Vocabulary.of(symbols)",
     "TextVectorization": "ts.data.Vocabulary.of(symbols)", "Tokenizer": "ts.data.Vocabulary.of(symbols)",
     "timeseries_dataset_from_array": "ts.data.windows(series, length)",
     "compile": "nothing to prepare: make an optimiser, and call the loss; ts.replay(function) makes array code of it",
@@ -133,7 +138,10 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "return_sequences": "nothing: a layer returns every step, out, of which out[-1] is the last",
     "return_state": "nothing: a layer returns its last state, too: out, state", "stateful": "ts.truncated(layer)",
     "go_backwards": "nn.Recurrent(cell, reverse=True)", "recurrent_dropout": "nn.Dropout(p, shared_axis=0)",
-    "mask_zero": lengths, "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
+    "mask_zero": lengths, "mask": lengths, "initial_state": "the state, by position, second",
+    "hx": "the state, by position, second", "training": "model.train() or model.eval()",
+    "padding": "side=", "truncating": "side=", "padding_value": "value=",
+    "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
     "learning_rate": "lr=", "global_clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)",
     "clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)", "num_workers": "nothing", "batch_size": "size=",
 }  # fmt: skip
@@ -198,21 +206,25 @@ class Constructed:
             cls.__init__ = constructor(cls.__init__)  # type: ignore[method-assign]
 
 
+def check_call(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    """Raise TypeError if a function cannot be called so: with an argument that is unknown, missing or too many."""
+    signature, known = inspect.signature(function), keywords(function)
+    is_open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+    unknown = () if is_open else [key for key in options if key not in known]
+    if unknown:
+        raise no_argument(name, unknown[0], known)
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}; its arguments: {', '.join(known) or 'none'}") from None
+
+
 def constructor(init: F) -> F:
     """Make an `__init__` say which argument is unknown or missing, and what it is called here."""
-    signature, known = inspect.signature(init), keywords(init)
-    is_open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
 
     @wraps(init)
     def call(self: Any, *args: Any, **options: Any) -> None:
-        name = type(self).__name__
-        unknown = () if is_open else [key for key in options if key not in known]
-        if unknown:
-            raise no_argument(name, unknown[0], known)
-        try:
-            signature.bind(self, *args, **options)
-        except TypeError as error:
-            raise TypeError(f"{name}: {error}; its arguments: {', '.join(known) or 'none'}") from None
+        check_call(type(self).__name__, init, (self, *args), options)
         init(self, *args, **options)
 
     return call  # type: ignore[return-value]

@@ -14,7 +14,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
 from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.engine.hints import Constructed, missing, public
+from tinygrad_seq.engine.hints import Constructed, check_call, missing, public
 from tinygrad_seq.engine.notebook import mimebundle
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
@@ -56,7 +56,11 @@ class Module(Constructed):
         if self.scope_name != name:
             self.scope_name = Name(name)
         with scope(module=self.scope_name):
-            return self.forward(*args, **kwargs)
+            try:
+                return self.forward(*args, **kwargs)
+            except TypeError:
+                check_call(type(self).__name__, self.forward, args, kwargs)
+                raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_forward = name == "forward" and callable(value) and not isinstance(value, Module)  # may be given, too
