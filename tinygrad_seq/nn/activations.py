@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from tinygrad_seq.engine.arguments import ints, one_axis
+from tinygrad_seq.engine.arguments import at_least, one_axis
 from tinygrad_seq.engine.functions.reductions import log_softmax, softmax
 from tinygrad_seq.engine.ops.elementwise import relu, sigmoid, tanh
 from tinygrad_seq.engine.tensor import Tensor
@@ -25,7 +25,7 @@ class AlongAxis(Activation):
     """Base of those that work along an axis."""
 
     def __init__(self, axis: int = -1) -> None:
-        (self.axis,) = ints(f"{type(self).__name__}: axis", (axis,))
+        (self.axis,) = at_least(-(2**31), type(self).__name__, axis=axis)
 
     def forward(self, x: Tensor) -> Tensor:
         name = type(self).__name__

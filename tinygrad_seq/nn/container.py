@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tinygrad_seq.engine.arguments import ints
 from tinygrad_seq.nn.module import Module
 
 
@@ -55,10 +56,10 @@ class ModuleList(Module):
 
     def place(self, index: int) -> str:
         """Return the name of the part at an index, which may count from the end."""
-        if not isinstance(index, int) or not -len(self) <= index < len(self):
-            kind = IndexError if isinstance(index, int) else TypeError
-            raise kind(f"{type(self).__name__}: no part at {index!r}, there are {len(self)}")
-        return str(index % len(self))
+        (number,) = ints(f"{type(self).__name__}: index", (index,))
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"{type(self).__name__}: no part at {index}, there are {len(self)}")
+        return str(number % len(self))
 
     def checked(self, module: Any) -> Module:
         """Return the module; raise TypeError for anything else."""

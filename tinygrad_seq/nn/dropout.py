@@ -13,6 +13,7 @@ from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import check_input
 
 
 def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple[int, ...] | None = None) -> Tensor:
@@ -79,6 +80,7 @@ class Dropout(Module):
         checked_axes("Dropout", shared_axis)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_input("Dropout", "x", x, None)
         if not self.training or not self.p:
             return x
         warn_if_evaluating(self)

@@ -5,7 +5,7 @@ may be part of a graph.
 """
 
 from collections.abc import Callable
-from math import sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_seq.engine.arguments import as_number
@@ -54,8 +54,8 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
     True
     """
     a, b = as_number("uniform_", "a", a), as_number("uniform_", "b", b)
-    if not a <= b:
-        raise ValueError(f"uniform_: a must not be above b, got {a} and {b}")
+    if not -inf < a <= b < inf:
+        raise ValueError(f"uniform_: a and b must be finite, and a not above b, got {a} and {b}")
     random = chosen("uniform_", generator)
     return fill("uniform_", parameter, lambda shape: uniform_draws(random, shape, parameter.dtype, a, b))
 
@@ -84,7 +84,7 @@ def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = No
     >>> ts.max(ts.abs(w)).item() < 1.0
     True
     """
-    bound = as_number("xavier_uniform_", "gain", gain) * sqrt(6 / sum(matrix_shape("xavier_uniform_", parameter)))
+    bound = xavier("xavier_uniform_", parameter, gain, 6)
     return uniform_(parameter, -bound, bound, generator)
 
 
@@ -97,8 +97,15 @@ def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = Non
     >>> ts.nn.init.xavier_normal_(ts.nn.Linear(3, 2).weight).shape
     (2, 3)
     """
-    std = as_number("xavier_normal_", "gain", gain) * sqrt(2 / sum(matrix_shape("xavier_normal_", parameter)))
-    return normal_(parameter, 0.0, std, generator)
+    return normal_(parameter, 0.0, xavier("xavier_normal_", parameter, gain, 2), generator)
+
+
+def xavier(name: str, parameter: Parameter, gain: float, n: int) -> float:
+    """Return gain * sqrt(n / (inputs + outputs)) of a weight."""
+    factor: float = as_number(name, "gain", gain)
+    if not factor >= 0:
+        raise ValueError(f"{name}: gain must not be negative, got {gain}")
+    return factor * sqrt(n / sum(matrix_shape(name, parameter)))
 
 
 def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:

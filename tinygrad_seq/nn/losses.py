@@ -2,15 +2,18 @@
 
 import warnings
 from itertools import zip_longest
+from numbers import Real
 from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
-from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.graph import Detached
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import Buffer, made
+
+REDUCTIONS = ("mean", "sum", "none")
 
 
 def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
@@ -29,7 +32,7 @@ def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tens
 
 
 def binary_cross_entropy_with_logits(
-    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: float | None = None
+    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:
     """Compute -target * log sigmoid(logit) - (1 - target) * log(1 - sigmoid(logit)), in nats.
 
@@ -57,7 +60,7 @@ def binary_cross_entropy_with_logits(
 
 def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
     """Raise unless x is a floating Tensor and the reduction is one of the three."""
-    one_of(op, "reduction", reduction, ("mean", "sum", "none"))
+    one_of(op, "reduction", reduction, REDUCTIONS)
     if not isinstance(x, Tensor):
         raise TypeError(f"{op}: {what} must be a Tensor, got {type(x).__name__}")
     if x.dtype.kind != "f":
@@ -98,10 +101,7 @@ def called(name: str, constant: Tensor) -> Tensor:
 
 def as_tensor(op: str, name: str, given: Any, device: str | None = None) -> Tensor:
     """Return an argument as a Tensor on a device; raise with its name for no numbers, or a Tensor that is elsewhere."""
-    try:
-        found = given if isinstance(given, Tensor) else tensor(given, device=device)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{op}: {name}: {error}") from None
+    found = given if isinstance(given, Tensor) else made(f"{op}: {name}", given, None, device)
     if device not in (None, found.device):
         raise TypeError(f'{op}: {name} on {found.device} and the rest on {device}: move it with .to("{device}")')
     return found
@@ -127,6 +127,7 @@ class MSELoss(Module):
     """
 
     def __init__(self, reduction: str = "mean") -> None:
+        one_of("MSELoss", "reduction", reduction, REDUCTIONS)
         self.reduction = reduction
 
     def forward(self, predictions: Tensor, targets: Any) -> Tensor:
@@ -136,13 +137,19 @@ class MSELoss(Module):
 class BCEWithLogitsLoss(Module):
     """Compute `binary_cross_entropy_with_logits`, as a module.
 
+    A `pos_weight` that is a number serves on every device; any other is an nn.Buffer, which moves with the module and
+    is saved with it.
+
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)
     0.6931
     """
 
-    def __init__(self, reduction: str = "mean", pos_weight: float | None = None) -> None:
-        self.reduction, self.pos_weight = reduction, pos_weight
+    def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
+        one_of("BCEWithLogitsLoss", "reduction", reduction, REDUCTIONS)
+        is_number = isinstance(pos_weight, Real | None)
+        self.pos_weight = pos_weight if is_number else Buffer(as_tensor("BCEWithLogitsLoss", "pos_weight", pos_weight))
+        self.reduction = reduction
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return binary_cross_entropy_with_logits(logits, targets, self.reduction, self.pos_weight)

@@ -125,6 +125,7 @@ class Module(Constructed):
 
     def train(self, mode: bool = True) -> "Module":
         """Set training mode, in which dropout drops."""
+        flag(f"{type(self).__name__}.train", mode=mode)
         commit([(self, "told", mode), *((module, "training", mode) for module in self.modules())])
         return self
 

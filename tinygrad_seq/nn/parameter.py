@@ -4,6 +4,7 @@ A Parameter is a leaf of the graph whose array an optimiser or `assign` replaces
 assigning another Tensor in its place.
 """
 
+from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
 from tinygrad_seq.engine.backend import check_device, modules, on_device_of
@@ -26,13 +27,13 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = True) -> None:
-        self.array = tensor(data, dtype, device, requires_grad).array
+        self.array = made("Parameter", data, dtype, device, requires_grad).array
         leaf(self, requires_grad)
 
     def assign(self, value: Any) -> None:
         """Replace the array by another of the same shape and dtype, outside the graph."""
-        dtype = self.dtype if isinstance(value, float | list | tuple) else None
-        array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
+        dtype = self.dtype if isinstance(value, Real | list | tuple) else None
+        array = (value if isinstance(value, Value) else made("assign", value, dtype, self.device)).array
         check_device("assign", "the new value", array, self.name or "the Parameter", self.array)
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(
@@ -83,16 +84,21 @@ class Buffer(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, dtype: Any = None, device: str | None = None) -> None:
-        try:
-            self.array, self.node = tensor(data, dtype, device).array, None
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"Buffer: {error}") from None
+        self.array, self.node = made("Buffer", data, dtype, device).array, None
 
     def __repr__(self) -> str:
         return Tensor.__repr__(self).replace("tensor(", "Buffer(", 1)
 
 
 Stored: TypeAlias = Parameter | Buffer
+
+
+def made(place: str, data: Any, *options: Any) -> Tensor:
+    """Return `tensor(data, *options)`; an error begins with the name of the place."""
+    try:
+        return tensor(data, *options)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}: {str(error).removeprefix('tensor: ')}") from None
 
 
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
