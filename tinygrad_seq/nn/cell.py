@@ -83,6 +83,11 @@ def transposed(weight: Tensor) -> Tensor:
     return contiguous(weight.T)
 
 
+def plus(a: Tensor, bias: Tensor | None) -> Tensor:
+    """Return a + bias, or a itself where there is no bias."""
+    return a if bias is None else a + bias
+
+
 def row(bias: Tensor | None, other: Tensor | None = None) -> Tensor | None:
     """Return a bias, or the sum of two, as a row (1, ...): a batch of one adds it without broadcasting."""
     total = other if bias is None else bias if other is None else bias + other

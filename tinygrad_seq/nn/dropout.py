@@ -52,8 +52,8 @@ def checked_axes(op: str, shared_axis: Any) -> tuple[int, ...]:
 
 
 def warn_if_evaluating(layer: Module) -> None:
-    """Warn of a layer that drops under `no_grad`, where nothing is trained, unless `train()` told it to."""
-    if current.get().recording is False and not layer.told:
+    """Warn of a layer that drops under `no_grad`, where nothing is trained, unless its own `train()` was called."""
+    if current.get().recording is False and not layer.mode_was_set:
         warnings.warn(
             f"{type(layer).__name__}: drops numbers under no_grad, where nothing is trained: call model.eval() before, "
             "and model.train() after; nn.dropout(x, p) drops always (python -m tinygrad_seq explain eval-forgotten)",

@@ -6,7 +6,7 @@ from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.cell import Cell, plus, row, transposed
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
@@ -56,9 +56,7 @@ class LSTMCell(Cell):
     def step(self, x: Tensor, state: tuple[Tensor, Tensor], *weights: Any) -> tuple[Tensor, Tensor]:
         weight_ih, weight_hh, bias, weight_hr = weights
         h, c = state
-        a = matmul(x, weight_ih) + matmul(h, weight_hh)
-        if bias is not None:
-            a = a + bias
+        a = plus(matmul(x, weight_ih) + matmul(h, weight_hh), bias)
         i, f, g, o = split(a, sizes=(self.hidden_size,) * 4, axis=1)
         input = i.sigmoid().named("input")
         forget = f.sigmoid().named("forget")

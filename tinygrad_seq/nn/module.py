@@ -39,7 +39,7 @@ class Module(Constructed):
     """
 
     training = True
-    told = False  # whether train() was called on this very module, not on one around it
+    mode_was_set = False  # whether train() was called on this very module, not on one around it
     name = ""  # the attribute it was assigned to; of several, the one under which it is listed
     scope_name = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
     changes = 0  # counts the modules that were assigned or deleted, anywhere
@@ -126,7 +126,7 @@ class Module(Constructed):
     def train(self, mode: bool = True) -> "Module":
         """Set training mode, in which dropout drops."""
         flag(f"{type(self).__name__}.train", mode=mode)
-        commit([(self, "told", mode), *((module, "training", mode) for module in self.modules())])
+        commit([(self, "mode_was_set", mode), *((module, "training", mode) for module in self.modules())])
         return self
 
     def eval(self) -> "Module":

@@ -5,7 +5,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.cell import Cell, plus, row, transposed
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
@@ -28,9 +28,7 @@ class RNNCell(Cell):
         return transposed(self.weight_ih), transposed(self.weight_hh), row(self.bias_ih, self.bias_hh)
 
     def step(self, x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> Tensor:
-        a = matmul(x, weight_ih) + matmul(h, weight_hh)
-        if bias is not None:
-            a = a + bias
+        a = plus(matmul(x, weight_ih) + matmul(h, weight_hh), bias)
         h = a.tanh() if self.nonlinearity == "tanh" else a.relu()
         return h.named("h")
 
