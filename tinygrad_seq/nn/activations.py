@@ -37,7 +37,7 @@ class AlongAxis(Activation):
 
 
 class Tanh(Activation):
-    """Compute y = tanh(x), elementwise.
+    """Compute y = tanh(x), elementwise. Raises TypeError for what is no Tensor.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.Tanh()(ts.zeros(2)).tolist()
@@ -48,7 +48,7 @@ class Tanh(Activation):
 
 
 class Sigmoid(Activation):
-    """Compute y = 1 / (1 + exp(-x)), elementwise.
+    """Compute y = 1 / (1 + exp(-x)), elementwise. Raises TypeError for what is no Tensor.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.Sigmoid()(ts.zeros(2)).tolist()
@@ -59,7 +59,7 @@ class Sigmoid(Activation):
 
 
 class ReLU(Activation):
-    """Compute y = max(x, 0), elementwise.
+    """Compute y = max(x, 0), elementwise. Raises TypeError for what is no Tensor.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.ReLU()(ts.tensor([-1.0, 2.0])).tolist()

@@ -27,14 +27,28 @@ class ModuleList(Module):
         return [part for name, part in self.parts() if name.isdecimal()]
 
     def extend(self, modules: Iterable[Module]) -> None:
-        """Add modules at the end: all, or an error and none."""
+        """Add modules at the end. Raises TypeError if one is no module, and then adds none.
+
+        >>> import tinygrad_seq as ts
+        >>> layers = ts.nn.ModuleList()
+        >>> layers.extend([ts.nn.Linear(3, 4), ts.nn.ReLU()])
+        >>> len(layers)
+        2
+        """
         if not isinstance(modules, Iterable):
             raise TypeError(f"{type(self).__name__}: expected a list of modules, got {type(modules).__name__}")
         for i, module in enumerate([self.checked(module) for module in modules], len(self)):
             setattr(self, str(i), module)
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
+        """Add a module at the end. Raises TypeError for what is no module.
+
+        >>> import tinygrad_seq as ts
+        >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4))
+        >>> model.append(ts.nn.Linear(4, 2))
+        >>> model(ts.zeros(5, 3)).shape
+        (5, 2)
+        """
         self.extend([module])
 
     def __len__(self) -> int:
@@ -72,6 +86,9 @@ class ModuleList(Module):
 
 class Sequential(ModuleList):
     """Apply one module after another: y = f_n(... f_1(f_0(x))).
+
+    A recurrent layer gives a pair, which the next module cannot take: write a Module for it. Raises TypeError for what
+    is no module.
 
     >>> import tinygrad_seq as ts
     >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Dropout(0.1), ts.nn.Linear(4, 2))

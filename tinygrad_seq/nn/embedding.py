@@ -39,6 +39,8 @@ class Embedding(Module):
     def from_pretrained(cls, weight: Any, freeze: bool = True, padding_idx: int | None = None) -> "Embedding":
         """Return an Embedding of these rows (num_embeddings, embedding_dim), copied; with `freeze` they do not learn.
 
+        Raises ValueError for another number of axes, for integers, and for a `padding_idx` that is no row.
+
         >>> import tinygrad_seq as ts
         >>> ts.nn.Embedding.from_pretrained(ts.eye(3))([2]).tolist()
         [[0.0, 0.0, 1.0]]

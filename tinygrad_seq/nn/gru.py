@@ -18,9 +18,10 @@ class GRUCell(Cell):
         new    =    tanh(W_in x_t + b_in + reset * (W_hn h_{t-1} + b_hn))
         h_t    = new + update * (h_{t-1} - new)                      = (1 - update) * new + update * h_{t-1}
 
-    x (B, I), h (B, H) -> h (B, H). The weights are stacked in this order: `weight_ih` (3H, I), `weight_hh` (3H, H),
-    `bias_ih` and `bias_hh` (3H,), as in PyTorch. With `reset_after=False` the reset gate acts before the product, as
-    in the paper: new = tanh(W_in x_t + b_in + W_hn (reset * h_{t-1}) + b_hn).
+    x (B, I), h (B, H), zeros if none is given -> h (B, H); also (I,) and (H,), without a batch. The weights are stacked
+    in this order: `weight_ih` (3H, I), `weight_hh` (3H, H), `bias_ih` and `bias_hh` (3H,), as in PyTorch. With
+    `reset_after=False` the reset gate acts before the product, as in the paper (Cho et al., 2014): new = tanh(W_in x_t
+    + b_in + W_hn (reset * h_{t-1}) + b_hn). Raises ValueError for another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.GRUCell(3, 4)(ts.zeros(2, 3)).shape

@@ -26,7 +26,7 @@ def uniform(*shape: int, bound: float) -> Parameter:
 
 
 def constant_(parameter: Parameter, val: float) -> Parameter:
-    """Fill a Parameter with one value.
+    """Fill a Parameter with one value. Raises TypeError for what is no number.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.constant_(ts.nn.Parameter([1.0, 2.0]), 0.5)
@@ -36,7 +36,7 @@ def constant_(parameter: Parameter, val: float) -> Parameter:
 
 
 def zeros_(parameter: Parameter) -> Parameter:
-    """Fill a Parameter with zeros.
+    """Fill a Parameter with zeros. Raises TypeError for what is no Parameter.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.zeros_(ts.nn.Parameter([1.0, 2.0]))
@@ -47,6 +47,9 @@ def zeros_(parameter: Parameter) -> Parameter:
 
 def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a Parameter with draws from U(a, b), in every dtype without b (unless a is b).
+
+    Draws come from `generator`, a `numpy.random.default_rng(seed)`, or from the one that `ts.manual_seed` seeds. Raises
+    ValueError unless a and b are finite, and a is not above b.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.uniform_(ts.nn.Parameter(ts.zeros(9)), -0.1, 0.1)
@@ -61,7 +64,9 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
 
 
 def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Parameter:
-    """Fill a Parameter with draws from N(mean, std^2).
+    """Fill a Parameter with draws from N(mean, std^2), of `generator` as in `uniform_`.
+
+    Raises ValueError for a negative `std`.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.normal_(ts.nn.Parameter([7.0]), std=0.0)
@@ -77,7 +82,8 @@ def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator
 def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a weight (outputs, inputs) with draws from U(-a, a), a = gain * sqrt(6 / (inputs + outputs)).
 
-    So that gradients keep their size from layer to layer (Glorot and Bengio, 2010).
+    So that gradients keep their size from layer to layer (Glorot and Bengio, 2010). Draws come from `generator` as in
+    `uniform_`. Raises ValueError for a negative gain, and for another number of axes.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.xavier_uniform_(ts.nn.Linear(3, 3).weight)
@@ -91,7 +97,8 @@ def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = No
 def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a weight (outputs, inputs) with draws from N(0, s^2), s = gain * sqrt(2 / (inputs + outputs)).
 
-    So that gradients keep their size from layer to layer (Glorot and Bengio, 2010).
+    So that gradients keep their size from layer to layer (Glorot and Bengio, 2010). Draws come from `generator` as in
+    `uniform_`. Raises ValueError for a negative gain, and for another number of axes.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.init.xavier_normal_(ts.nn.Linear(3, 2).weight).shape
@@ -112,7 +119,8 @@ def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) 
     """Fill a weight with a random orthogonal matrix: W W^T = gain^2 I, or W^T W if it has more rows than columns.
 
     A state multiplied with it keeps its norm through the steps of a recurrence (Saxe et al., 2014). Every orthogonal
-    matrix is equally likely: from the QR decomposition of normal draws, with the signs of R's diagonal taken out.
+    matrix is equally likely: from the QR decomposition of normal draws (of `generator`, as in `uniform_`), with the
+    signs of R's diagonal taken out. Raises ValueError for another number of axes.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.init.orthogonal_(ts.nn.RNN(2, 3).weight_hh_l0)

@@ -119,7 +119,7 @@ def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Te
 
 
 class MSELoss(Module):
-    """Compute `mse_loss`, as a module.
+    """Compute `mse_loss`, as a module. Raises ValueError for another `reduction`.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.MSELoss()(ts.tensor([1.0, 2.0]), [1.0, 4.0]).item()
@@ -138,7 +138,7 @@ class BCEWithLogitsLoss(Module):
     """Compute `binary_cross_entropy_with_logits`, as a module.
 
     A `pos_weight` that is a number serves on every device; any other is an nn.Buffer, which moves with the module and
-    is saved with it.
+    is saved with it. Raises ValueError for another `reduction`.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)

@@ -21,10 +21,11 @@ class LSTMCell(Cell):
         c_t = forget * c_{t-1} + input * cell
         h_t = output * tanh(c_t)
 
-    x (B, I), (h, c) of (B, H) each -> (h, c). The gates' weights are stacked in this order: `weight_ih` (4H, I),
-    `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H,), as in PyTorch. With `proj_size` P < H (Sak et al., 2014) what is
-    shown is smaller than what is remembered: h_t = W_hr (output * tanh(c_t)) of (B, P), `weight_hr` (P, H), and
-    `weight_hh` (4H, P).
+    x (B, I), (h, c) of (B, H) each, zeros if none is given -> (h, c); also (I,) and (H,), without a batch. The gates'
+    weights are stacked in this order: `weight_ih` (4H, I), `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H,), as in
+    PyTorch. With `proj_size` P < H (Sak et al., 2014) what is shown is smaller than what is remembered: h_t = W_hr
+    (output * tanh(c_t)) of (B, P), `weight_hr` (P, H), and `weight_hh` (4H, P). Hochreiter and Schmidhuber, "Long
+    Short-Term Memory" (1997). Raises ValueError for another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> h, c = ts.nn.LSTMCell(3, 4)(ts.zeros(2, 3))

@@ -28,6 +28,8 @@ from tinygrad_seq.nn.summary import Summary, summary
 class Module(Constructed):
     """Base of all parts of a network: set parameters and modules as attributes, write `forward`, call it.
 
+    Raises TypeError for an attribute that would hide a method, or that takes a part's place and is none.
+
     >>> import tinygrad_seq as ts
     >>> class Twice(ts.nn.Module):
     ...     def __init__(self):
@@ -47,6 +49,7 @@ class Module(Constructed):
     warned_of: frozenset[str] = frozenset()  # which of its lists were warned of
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute what calling the module returns; each module writes its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -84,15 +87,13 @@ class Module(Constructed):
         object.__delattr__(self, name)
         Module.changes += 1
 
-    # ------------------------------------------------------------------------------------------ going through the parts
-
     def parts(self) -> Iterator[tuple[str, Any]]:
         """Yield the attributes that are parameters, buffers or modules, in the order of assignment."""
         attributes = list(vars(self).items())  # in one call of C: a call in another thread may be adding some
         return ((name, part) for name, part in attributes if isinstance(part, Stored | Module))
 
     def named_modules(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
-        """Yield this module and all inside it, each once, with dotted names."""
+        """Yield this module and all inside it, each once, with dotted names: "", "0", "0.cell", ..."""
         listed = []
         for path, _, module in walk(self, prefix):
             listed.append(module)
@@ -106,7 +107,12 @@ class Module(Constructed):
         return (module for _, module in self.named_modules())
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Yield all parameters with dotted names; one used in two places is listed once."""
+        """Yield all parameters with dotted names; one used in two places is listed once.
+
+        >>> import tinygrad_seq as ts
+        >>> [(name, w.shape) for name, w in ts.nn.Sequential(ts.nn.Linear(3, 2)).named_parameters()]
+        [('0.weight', (2, 3)), ('0.bias', (2,))]
+        """
         return listed(self, prefix, Parameter)
 
     def parameters(self) -> Iterator[Parameter]:
@@ -121,41 +127,54 @@ class Module(Constructed):
         """Yield all buffers, each once."""
         return (buffer for _, buffer in self.named_buffers())
 
-    # ------------------------------------------------------------------------------------------------------------ state
-
     def train(self, mode: bool = True) -> "Module":
-        """Set training mode, in which dropout drops."""
+        """Set training mode, in which dropout drops, of this module and all inside it; return the module.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Dropout(0.5).train(False)(ts.ones(3)).tolist()
+        [1.0, 1.0, 1.0]
+        """
         flag(f"{type(self).__name__}.train", mode=mode)
         commit([(self, "mode_was_set", mode), *((module, "training", mode) for module in self.modules())])
         return self
 
     def eval(self) -> "Module":
-        """Set evaluation mode, in which dropout passes everything."""
+        """Set evaluation mode, in which dropout passes everything; return the module."""
         return self.train(False)
 
     @public
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Forget the gradients: the `.grad` of every parameter is None."""
         commit((parameter, "stored_grad", None) for parameter in self.parameters())
 
     @public
     def to(self, target: Any) -> "Module":
         """Move parameters, gradients and buffers to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place.
 
-        A buffer of integers or truth values keeps its dtype.
+        A buffer of integers or truth values keeps its dtype. Raises TypeError for another dtype, RuntimeError where
+        there is no such GPU; then nothing has moved.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Linear(3, 2).to("float64").weight.dtype
+        dtype('float64')
         """
         stored = [each for _, each in listed(self, "", Parameter, Buffer)]
         commit(moved("to", stored, target))
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the values of every parameter and buffer as a host array, by dotted name."""
+        """Return the values of every parameter and buffer as a host array, by dotted name, for `ts.save`."""
         return {name: host.array(to_host(each.array)) for name, each in listed(self, "", Parameter, Buffer)}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
         """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing.
 
-        A shared parameter may be there under any of its names, or under several, with the same values.
+        A shared parameter may be there under any of its names, or under several, with the same values. Without
+        `strict` names that are missing or unknown are passed over. Raises ValueError for names or shapes that differ.
+
+        >>> import tinygrad_seq as ts
+        >>> old, new = ts.nn.Linear(3, 2), ts.nn.Linear(3, 2)
+        >>> new.load_state_dict(old.state_dict())
         """
         place = f"{type(self).__name__}.load_state_dict"
         flag(place, strict=strict)
@@ -168,8 +187,6 @@ class Module(Constructed):
         if strict and (missing or unexpected):
             raise ValueError(f"{place}: missing {sorted(missing)}, unexpected {sorted(unexpected, key=str)}")
         commit(loaded(place, {name: part for name, part in named.items() if isinstance(part, Stored)}, state))
-
-    # ------------------------------------------------------------------------------------------------------------- text
 
     def summary(self) -> Summary:
         """Return the layers with the shape and size of every parameter, as text that shows itself at a prompt.

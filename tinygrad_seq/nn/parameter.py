@@ -17,6 +17,9 @@ from tinygrad_seq.engine.tensor import Tensor
 class Parameter(Tensor):
     """Hold what a network learns: a leaf Tensor that an optimiser may change.
 
+    A copy of the data, floats as float32 unless a `dtype` is given, as `ts.tensor` makes it. Raises TypeError for
+    integers, which cannot learn, unless `requires_grad` is False.
+
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0, 2.0])
     >>> w.assign(w - 0.5)
@@ -31,7 +34,17 @@ class Parameter(Tensor):
         leaf(self, requires_grad)
 
     def assign(self, value: Any) -> None:
-        """Replace the array by another of the same shape and dtype, outside the graph."""
+        """Replace the array by another of the same shape and dtype, outside the graph.
+
+        Numbers and lists of numbers are taken in the Parameter's dtype. Raises ValueError for another shape or dtype,
+        TypeError for a Tensor that is on another device; then nothing has changed.
+
+        >>> import tinygrad_seq as ts
+        >>> w = ts.nn.Parameter([1.0, 2.0])
+        >>> w.assign([3, 4])
+        >>> w
+        Parameter([3., 4.])
+        """
         dtype = self.dtype if isinstance(value, Real | list | tuple) else None
         array = (value if isinstance(value, Value) else made("assign", value, dtype, self.device)).array
         check_device("assign", "the new value", array, self.name or "the Parameter", self.array)
@@ -65,7 +78,8 @@ class Buffer(Tensor):
     """Hold what belongs to a module and is not trained: it moves and is saved with the module, as Parameters are.
 
     A copy of the data, without gradient, as `ts.tensor` makes it. A Tensor that is assigned in its place becomes a
-    Buffer, and None takes it away; a Tensor with a gradient is refused, since all its history would be kept.
+    Buffer, and None takes it away; a Tensor with a gradient is refused, since all its history would be kept. Raises
+    TypeError for what is no numbers.
 
     >>> import tinygrad_seq as ts
     >>> class Mean(ts.nn.Module):

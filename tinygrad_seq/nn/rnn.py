@@ -12,7 +12,9 @@ from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 class RNNCell(Cell):
     """Compute h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
 
-    x (B, I), h (B, H) -> h (B, H). `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,).
+    x (B, I), h (B, H), zeros if none is given -> h (B, H); also (I,) and (H,), without a batch. `weight_ih` (H, I),
+    `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,). Elman, "Finding Structure in Time" (1990). Raises ValueError for
+    another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.RNNCell(3, 4)(ts.zeros(2, 3)).shape
