@@ -6,8 +6,10 @@ says what to write. The tables are all there is to it; docs/names.md shows them.
 
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -229,6 +231,15 @@ def constructor(init: F) -> F:
         init(self, *args, **options)
 
     return call  # type: ignore[return-value]
+
+
+def warn(message: str) -> None:
+    """Warn at the line outside of this package that led here: it is the one to change."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 names_in_errors: set[str] = set()  # of functions that name themselves

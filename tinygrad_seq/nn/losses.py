@@ -1,12 +1,12 @@
 """Losses: how wrong a network is, as one number. Here are those that compare number by number, and what all share."""
 
-import warnings
 from itertools import zip_longest
 from numbers import Real
 from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.graph import Detached
+from tinygrad_seq.engine.hints import warn
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -77,10 +77,9 @@ def warn_of_probabilities(op: str, wants: str, x: Tensor) -> None:
     made = "a sigmoid" if node.op.name == "sigmoid" else "a softmax"
     before = node.parents[0].op
     if made == "a sigmoid" or (before is not None and before.name == "log_softmax"):
-        warnings.warn(
+        warn(
             f"{op}: {made} made these numbers, but it takes {wants} "
-            "(python -m tinygrad_seq explain softmax-before-cross-entropy)",
-            stacklevel=3,
+            "(python -m tinygrad_seq explain softmax-before-cross-entropy)"
         )
 
 

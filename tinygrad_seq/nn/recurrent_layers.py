@@ -4,13 +4,12 @@ It holds one cell per layer and direction, runs each over time by the one loop (
 parameters under PyTorch's names (`weight_ih_l0`, `weight_ih_l0_reverse`, ...).
 """
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_seq.engine.arguments import at_least, flag, probability
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
-from tinygrad_seq.engine.hints import keywords, no_argument
+from tinygrad_seq.engine.hints import keywords, no_argument, warn
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
@@ -54,7 +53,7 @@ class RecurrentLayers(Module):
         flag(name, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         dropout = probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
-            warnings.warn(f"{name}: dropout={dropout} acts between layers, and there is only one", stacklevel=3)
+            warn(f"{name}: dropout={dropout} acts between layers, and there is only one")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.options = bias, batch_first, dropout, options
         self.directions = ("forward", "reverse")[: 1 + bidirectional]
