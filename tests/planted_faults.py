@@ -367,6 +367,8 @@ FAULTS = [
     Fault("a picture of the number before a load", "nn/stored_values.py", "if isinstance(each, Parameter) else",
           "if True else", "test_buffers.py"),
     Fault("augmented assignment that trains nothing", "nn/parameter.py", "__isub__ = ", "", "test_module.py"),
+    Fault("a reader's attribute taken for the module's own", "nn/module.py",
+          "vars(module).update(listed_as=listed,", "vars(module).update(listed_as=listed, name=listed,", "test_module.py"),
     Fault("a module under the name it got last", "nn/module.py", "if self.named_at != Module.changes", "if False",
           "test_module.py"),
     Fault("parts that another thread's call takes apart", "nn/module.py", "= list(vars(self).items())",

@@ -107,7 +107,7 @@ def test_a_subclass_may_have_parts_with_names_too():
     model = Scaled()
     assert len(model) == 3
     assert list(model.state_dict()) == ["scale", "0.weight", "1.weight", "norm.weight", "2.weight"]
-    assert (model.scale.name, model.norm.name, model[2].name) == ("scale", "norm", "2")
+    assert (model.scale.name, model.norm.listed_as, model[2].listed_as) == ("scale", "norm", "2")
 
 
 @pytest.mark.parametrize("kind, says, call", [

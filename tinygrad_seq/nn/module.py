@@ -42,7 +42,7 @@ class Module(Constructed):
 
     training = True
     mode_was_set = False  # whether train() was called on this very module, not on one around it
-    name = ""  # the attribute it was assigned to; of several, the one under which it is listed
+    listed_as = ""  # the attribute it was assigned to; of several, the one under which it is listed
     scope_name = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
     changes = 0  # counts the modules that were assigned or deleted, anywhere
     named_at = -1  # the count of changes when this module was named
@@ -54,8 +54,8 @@ class Module(Constructed):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.named_at != Module.changes:
-            name_all(self, self.name)
-        name = self.name or type(self).__name__
+            name_all(self, self.listed_as)
+        name = self.listed_as or type(self).__name__
         if self.scope_name != name:
             self.scope_name = Name(name)
         with scope(module=self.scope_name):
@@ -77,7 +77,7 @@ class Module(Constructed):
         object.__setattr__(self, name, value)
         if isinstance(value, Stored | Module):
             first = next(known for known, part in vars(self).items() if part is value)
-            value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.name, first))
+            value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.listed_as, first))
         if isinstance(value, Module) or isinstance(old, Module):
             Module.changes += 1
 
@@ -254,7 +254,7 @@ def listed(top: Module, prefix: str, *kinds: type[Stored]) -> Iterator[tuple[str
 
 def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
     """Yield a module and all inside it, each once: its dotted name, its name in scopes, and itself."""
-    seen, stack = set(), [(prefix, top.name, top)]
+    seen, stack = set(), [(prefix, top.listed_as, top)]
     while stack:
         path, name, module = stack.pop()
         if id(module) not in seen:
@@ -280,9 +280,9 @@ def part_name(module: Module, name: str, key: str) -> str:
 
 def name_all(top: Module, name: str) -> None:
     """Give a module this name, and everything inside it the name under which it is listed."""
-    vars(top)["name"] = name
+    vars(top)["listed_as"] = name
     for _, listed, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
-        vars(module).update(name=listed, named_at=Module.changes)
+        vars(module).update(listed_as=listed, named_at=Module.changes)
 
 
 def part_at(module: Module, path: Any) -> Any:
