@@ -142,6 +142,14 @@ def test_what_is_made_with_a_wrong_number_of_arguments(make, says):
     assert str(caught.value).startswith(says)
 
 
+def test_an_error_inside_a_forward_is_its_own():
+    for function, says in ((lambda x: x + "a", "add|str"), (max, "not iterable"), (lambda x: len(3), "len")):
+        layer = nn.Linear(2, 2)
+        layer.forward = function
+        with pytest.raises(TypeError, match=says):
+            layer(3)
+
+
 def test_a_function_without_an_argument_is_named_once():
     with pytest.raises(TypeError, match=r"^one_hot: missing 1 required positional argument: 'count'$"):
         ts.one_hot([1])

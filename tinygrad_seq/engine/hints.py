@@ -210,12 +210,15 @@ class Constructed:
 
 
 def check_call(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-    """Raise TypeError if a function cannot be called so: with an argument that is unknown, missing or too many."""
-    signature, known = inspect.signature(function), keywords(function)
+    """Raise TypeError if that is why a call failed: an argument is unknown or missing, or there are too many."""
+    try:
+        signature, known = inspect.signature(function), keywords(function)
+    except ValueError:  # a function that is written in C
+        return
     is_open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
     unknown = () if is_open else [key for key in options if key not in known]
     if unknown:
-        raise no_argument(name, unknown[0], known)
+        raise no_argument(name, unknown[0], known) from None
     try:
         signature.bind(*args, **options)
     except TypeError as error:
@@ -227,8 +230,11 @@ def constructor(init: F) -> F:
 
     @wraps(init)
     def call(self: Any, *args: Any, **options: Any) -> None:
-        check_call(type(self).__name__, init, (self, *args), options)
-        init(self, *args, **options)
+        try:
+            init(self, *args, **options)
+        except TypeError:
+            check_call(type(self).__name__, init, (self, *args), options)
+            raise
 
     return call  # type: ignore[return-value]
 
@@ -237,7 +243,7 @@ def warn(message: str) -> None:
     """Warn at the line outside of this package that led here: it is the one to change."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
-    while frame is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)
 
