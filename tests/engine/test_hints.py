@@ -117,12 +117,13 @@ def test_an_argument_of_another_name(function):
     ("tril", np.tril), ("triu", np.triu), ("argmin", lambda x: np.argmin(x, 0)), ("square", np.square),
     ("reciprocal", np.reciprocal), ("rsqrt", lambda x: 1.0 / np.sqrt(x)), ("mT", lambda x: x.swapaxes(1, 2)),
     ("full_like", lambda x: np.full_like(x, 0.5)), ("masked_fill", lambda x: np.where(x > 1.0, 0.5, x)),
-    ("rand_like", None), ("randn_like", None),
+    ("rand_like", None), ("randn_like", None), ("LeakyReLU", lambda x: np.maximum(x, x * x.dtype.type(0.01))),
+    ("MaxPool1d", lambda x: x.reshape(2, 3, 1, 2).max(-1)), ("Flatten", lambda x: x.reshape(2, 6)),
 ])  # fmt: skip
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_a_hint_says_gives_what_the_name_gives_elsewhere(name, of, dtype):
     x = ts.tensor(np.arange(1.0, 13.0).reshape(2, 3, 2), dtype)
-    found = eval(ATTRIBUTES[name], {"x": x, "ts": ts, "np": np, "value": 0.5, "mask": x > 1.0, "axis": 0})
+    found = eval(ATTRIBUTES[name], {"x": x, "ts": ts, "np": np, "value": 0.5, "mask": x > 1.0, "axis": 0, "size": 2})
     expected = x.numpy() if of is None else of(x.numpy())
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     assert of is None or np.array_equal(found.numpy(), expected)

@@ -93,7 +93,7 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "ParameterList": "nn.ModuleList, or attributes", "ModuleDict": "nn.ModuleList, or attributes",
     "ParameterDict": "attributes: setattr(self, name, nn.Parameter(data))",
     "BatchNorm1d": normalised, "GroupNorm": normalised, "RMSNorm": normalised,
-    "Conv1d": no_convolution, "Conv2d": no_convolution, "MaxPool1d": "x.reshape(..., n, size).max(-1)",
+    "Conv1d": no_convolution, "Conv2d": no_convolution, "MaxPool1d": "x.reshape(*x.shape[:-1], -1, size).max(-1)",
     "MultiheadAttention": attention, "Transformer": attention, "TransformerEncoderLayer": attention,
     "scaled_dot_product_attention": attention,
     "BCELoss": "nn.BCEWithLogitsLoss", "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()",

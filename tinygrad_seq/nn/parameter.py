@@ -54,7 +54,7 @@ class Parameter(Tensor):
                 f"the new value {array.shape} and {array.dtype}"
             )
         gradient: Any = getattr(self, "stored_grad", None)
-        if getattr(gradient, "read", False):  # a step by hand; what is assigned without it is none
+        if getattr(gradient, "read", False):  # somebody looked at the gradient, so this is a step by hand
             warn_if_stale("assign", [gradient])
             gradient.used = "assign"
         with on_device_of(array):
