@@ -79,7 +79,7 @@ class ModuleList(Module):
         """Return the module; raise TypeError for anything else."""
         if not isinstance(module, Module):
             hint = f": {module.__name__}(...) makes one" if isinstance(module, type) else ""
-            hint = ": pass modules one by one, or *layers" if isinstance(module, list | tuple) else hint
+            hint = ": pass modules one by one, or *layers" if isinstance(module, list | tuple | dict) else hint
             raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}{hint}")
         return module
 

@@ -139,6 +139,10 @@ class Optimizer(Constructed):
         option = {name: self.checked(type(self).__name__, name, value)}
         update_all((group, option) for group in self.param_groups)
 
+    def __repr__(self) -> str:
+        options = [", ".join(f"{k}={v!r}" for k, v in group.items() if k != "params") for group in self.param_groups]
+        return f"{type(self).__name__}({'; '.join(dict.fromkeys(options))})"
+
     @public
     def zero_grad(self) -> None:
         """Forget the gradients."""
