@@ -6,10 +6,8 @@ says what to write. The tables are all there is to it; docs/names.md shows them.
 
 import inspect
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -199,54 +197,6 @@ def keywords(function: Callable[..., Any]) -> list[str]:
     named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = inspect.signature(function).parameters.items()
     return [key for key, parameter in parameters if parameter.kind in named and key != "self"]
-
-
-class Constructed:
-    """Base of classes that are made with arguments: an unknown or missing one is said in the name of what is made."""
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if "__init__" in vars(cls) and cls.__module__.partition(".")[0] == package:  # of others Python says it
-            cls.__init__ = constructor(cls.__init__)  # type: ignore[method-assign]
-
-
-def check_call(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-    """Raise TypeError if that is why a call failed: an argument is unknown or missing, or there are too many."""
-    try:
-        signature, known = inspect.signature(function), keywords(function)
-    except ValueError:  # a function that is written in C
-        return
-    is_open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
-    unknown = () if is_open else [key for key in options if key not in known]
-    if unknown:
-        raise no_argument(name, unknown[0], known) from None
-    try:
-        signature.bind(*args, **options)
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}; its arguments: {', '.join(known) or 'none'}") from None
-
-
-def constructor(init: F) -> F:
-    """Make an `__init__` say which argument is unknown or missing, and what it is called here."""
-
-    @wraps(init)
-    def call(self: Any, *args: Any, **options: Any) -> None:
-        try:
-            init(self, *args, **options)
-        except TypeError:
-            check_call(type(self).__name__, init, (self, *args), options)
-            raise
-
-    return call  # type: ignore[return-value]
-
-
-def warn(message: str) -> None:
-    """Warn at the line outside of this package that led here: it is the one to change."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 2
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
 
 
 names_in_errors: set[str] = set()  # of functions that name themselves

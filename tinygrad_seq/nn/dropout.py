@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
 from tinygrad_seq.engine.backend import on_device_of, to_device
-from tinygrad_seq.engine.hints import warn
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current

@@ -5,8 +5,8 @@ from numbers import Real
 from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.graph import Detached
-from tinygrad_seq.engine.hints import warn
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor

@@ -13,8 +13,9 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
+from tinygrad_seq.engine.callers import Constructed, check_call
 from tinygrad_seq.engine.commit import commit
-from tinygrad_seq.engine.hints import Constructed, check_call, missing, public
+from tinygrad_seq.engine.hints import missing, public
 from tinygrad_seq.engine.notebook import mimebundle
 from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from tinygrad_seq.engine.hints import warn
+from tinygrad_seq.engine.callers import warn
 
 PLAIN_CONTAINERS = (list, tuple, set, dict)
 

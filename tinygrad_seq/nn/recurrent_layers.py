@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_seq.engine.arguments import at_least, flag, probability
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
-from tinygrad_seq.engine.hints import keywords, no_argument, warn
+from tinygrad_seq.engine.hints import keywords, no_argument
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell

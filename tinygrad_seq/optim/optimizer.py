@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 
 from tinygrad_seq.engine import delivery
 from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
+from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.hints import Constructed, public
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.hints import Constructed
+from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.optim.optimizer import Optimizer, update_all
 from tinygrad_seq.optim.validation import nonnegative, power
 
