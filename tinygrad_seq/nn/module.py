@@ -51,7 +51,7 @@ class Module(Constructed):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what calling the module returns; each module writes its own."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward method")
+        raise NotImplementedError(f"{type(self).__name__} has no forward method: define forward(self, x)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.named_at != Module.changes:
