@@ -168,7 +168,7 @@ FAULTS = [
     Fault("a hint for an argument that the function has not", "engine/hints.py", "and other not in known", "and False",
           "test_hints.py"),
     Fault("an error that does not name the function", "engine/hints.py",
-          'raise kind(f"{name}: {text if inner in names_in_errors else message}") from error', "raise",
+          'raise kind(f"{name}: {text if inner in names_in_errors else said}") from error', "raise",
           "test_wrong_calls.py"),
     Fault("a switch that is no truth value", "engine/arguments.py", "if not isinstance(value, bool | host.bool_):",
           "if False:", "test_wrong_calls.py -k something_else"),

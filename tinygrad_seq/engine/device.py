@@ -14,8 +14,8 @@ around: ContextVar[tuple[str, ...]] = ContextVar("around", default=())  # the de
 class device(str):  # noqa: N801 (reads as the statement it makes)
     """Make Tensors, weights and draws on this device in here, unless `device=` says otherwise.
 
-    `name` is "cpu", "cuda" or "cuda:N". A context, and a decorator; each thread has its own. It is the name, too, for
-    `.to(device)`. What stands on a GPU stays there, whatever the device is. Raises ValueError for another name,
+    `name` is "cpu", "cuda" or "cuda:N". A context, and a decorator; each thread has its own. What stands on a GPU stays
+    there, whatever the device is. It is its name, too: `x.to(ts.device("cuda"))`. Raises ValueError for another name,
     RuntimeError where there is no such GPU.
 
     >>> import tinygrad_seq as ts

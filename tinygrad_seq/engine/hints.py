@@ -216,11 +216,11 @@ def public(function: F) -> F:
         try:
             return function(*args, **options)
         except (IndexError, MemoryError, OverflowError, TypeError, ValueError) as error:
-            message = str(error).removeprefix(f"{name}() ")  # as Python begins, of a missing argument
-            inner, _, text = message.partition(": ")
+            said = str(error).removeprefix(f"{function.__qualname__}() ")  # "f() missing 1 required ..."
+            inner, _, text = said.partition(": ")
             if inner == name:
                 raise
             kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
-            raise kind(f"{name}: {text if inner in names_in_errors else message}") from error
+            raise kind(f"{name}: {text if inner in names_in_errors else said}") from error
 
     return call  # type: ignore[return-value]

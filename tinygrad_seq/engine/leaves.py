@@ -37,7 +37,7 @@ def check_gradient(x: Value, gradient: Any) -> None:
     if gradient is None:
         return
     if not isinstance(gradient, Value):
-        raise TypeError(f"grad must be a Tensor, or None to forget it, got {type(gradient).__name__}")
+        raise TypeError(f"grad must be a Tensor or None, got {type(gradient).__name__}")
     check_device("grad", "the gradient", gradient.array, "its Tensor", x.array)
     got, expected = ((value.array.shape, value.array.dtype) for value in (gradient, x))
     if got != expected:

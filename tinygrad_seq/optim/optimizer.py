@@ -124,6 +124,10 @@ class Optimizer(Constructed):
         """Return the parameters of all groups, in order."""
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
+    def __repr__(self) -> str:
+        options = [", ".join(f"{k}={v!r}" for k, v in group.items() if k != "params") for group in self.param_groups]
+        return f"{type(self).__name__}({'; '.join(dict.fromkeys(options))})"
+
     def __getattr__(self, option: str) -> Any:
         """Return an option, which all groups share; ValueError where they differ."""
         name, defaults = type(self).__name__, vars(self).get("defaults", {})
@@ -139,10 +143,6 @@ class Optimizer(Constructed):
             return object.__setattr__(self, name, value)
         option = {name: self.checked(type(self).__name__, name, value)}
         update_all((group, option) for group in self.param_groups)
-
-    def __repr__(self) -> str:
-        options = [", ".join(f"{k}={v!r}" for k, v in group.items() if k != "params") for group in self.param_groups]
-        return f"{type(self).__name__}({'; '.join(dict.fromkeys(options))})"
 
     @public
     def zero_grad(self) -> None:
