@@ -1,7 +1,6 @@
 """Losses: how wrong a network is, as one number. Here are those that compare number by number, and what all share."""
 
 from itertools import zip_longest
-from numbers import Real
 from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
@@ -49,7 +48,9 @@ def binary_cross_entropy_with_logits(
     warn_of_probabilities(op, "logits, and does the sigmoid itself: leave it out", logits)
     target = targets_like(op, "logits", logits, targets)
     missed, false = softplus(-logits) * target, softplus(logits) * called("1 − targets", 1.0 - target)
-    if pos_weight is not None:
+    if isinstance(pos_weight, int | float):
+        missed = missed * pos_weight
+    elif pos_weight is not None:
         positive = as_tensor(op, "pos_weight", pos_weight, logits.device)
         pairs = zip_longest(positive.shape[::-1], logits.shape[::-1], fillvalue=1)
         if any(size not in (1, wide) for size, wide in pairs):
@@ -134,10 +135,9 @@ class MSELoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """Compute `binary_cross_entropy_with_logits`, as a module.
+    """Compute `binary_cross_entropy_with_logits`, as a module; a `pos_weight` of several numbers is an nn.Buffer.
 
-    A `pos_weight` that is a number serves on every device; any other is an nn.Buffer, which moves with the module and
-    is saved with it. Raises ValueError for another `reduction`.
+    Raises ValueError for another `reduction`.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)
@@ -146,9 +146,9 @@ class BCEWithLogitsLoss(Module):
 
     def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
         one_of("BCEWithLogitsLoss", "reduction", reduction, REDUCTIONS)
-        is_number = isinstance(pos_weight, Real | None)
-        self.pos_weight = pos_weight if is_number else Buffer(as_tensor("BCEWithLogitsLoss", "pos_weight", pos_weight))
+        number = isinstance(pos_weight, int | float | None)
         self.reduction = reduction
+        self.pos_weight = pos_weight if number else Buffer(as_tensor("BCEWithLogitsLoss", "pos_weight", pos_weight))
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return binary_cross_entropy_with_logits(logits, targets, self.reduction, self.pos_weight)
