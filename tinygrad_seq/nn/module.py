@@ -174,8 +174,7 @@ class Module(Constructed):
         `strict` names that are missing or unknown are passed over. Raises ValueError for names or shapes that differ.
 
         >>> import tinygrad_seq as ts
-        >>> old, new = ts.nn.Linear(3, 2), ts.nn.Linear(3, 2)
-        >>> new.load_state_dict(old.state_dict())
+        >>> ts.nn.Linear(3, 2).load_state_dict(ts.nn.Linear(3, 2).state_dict())
         """
         place = f"{type(self).__name__}.load_state_dict"
         flag(place, strict=strict)
