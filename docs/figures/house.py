@@ -26,7 +26,7 @@ FLOORS = [  # from the ground up: what a floor is for, and its rows of rooms, ea
     ("readers of the graph", {"drawing": 0.85, "flow": 1.85, "replay": 2.85, "testing": 4.1}),
 ]
 ROOMS = {  # what is in a room; the rooms of the engine with their modules
-    "arrays": ("NumPy or CuPy", "backend cuda commit hints notebook"),
+    "arrays": ("NumPy or CuPy", "backend cuda commit hints callers notebook"),
     "graph": ("nodes, scopes", "graph scope device context_decorator arguments norms freed_graph leaves"),
     "ops": ("forward and rules", "recording coercion primitive ops functions"),
     "time": ("finds the same step", "timeline same_step recurrence periods loop_ends found_steps"),

@@ -24,7 +24,7 @@ ENGINE = [  # from the ground up: a module imports only what stands before it
     "norms", "freed_graph", "leaves", "recording", "coercion", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
-    "functions.einsum", "functions.numpy_calls",
+    "functions.einsum", "functions.numpy_calls", "callers",
     "walk", "timeline", "same_step", "recurrence", "periods", "loop_ends", "found_steps",
     "delivery", "backprop", "tensor", "creation", "random", "segment", "checkpoint",
 ]  # fmt: skip

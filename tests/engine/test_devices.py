@@ -185,6 +185,8 @@ def test_a_context_says_where_tensors_are_made(gpu):
         raise KeyError
     with pytest.raises(ValueError, match="tpu"):
         ts.device("tpu")
+    there, layer = ts.device("cuda"), nn.Linear(2, 2)  # the name, too, as in PyTorch
+    assert layer.to(there)(ts.ones(1, 2).to(there)).device == ts.ones(2, device=there).device == "cuda:0"
     with pytest.raises(RuntimeError, match="cuda:7"), ts.device("cuda:7"):
         pass
 

@@ -180,6 +180,14 @@ def test_a_state_that_does_not_fit_names_the_culprit_and_changes_nothing(says, s
     assert model.norm.count.item() == 3
 
 
+def test_the_weight_of_a_loss_is_one(gpu):
+    """As in PyTorch; it would stay behind when its model moves."""
+    loss, given = nn.BCEWithLogitsLoss(pos_weight=[1.0, 3.0]), ts.ones(2)
+    assert loss.state_dict()["pos_weight"].tolist() == [1.0, 3.0] and nn.BCEWithLogitsLoss().state_dict() == {}
+    expected = loss(given, given).item()
+    assert loss.to("cuda")(given.to("cuda"), given.to("cuda")).item() == expected
+
+
 def test_a_buffer_in_two_places_is_one():
     model = Model()
     model.other = Norm()

@@ -49,6 +49,40 @@ def recurrent(answer, *state):
     (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
     (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradgradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
     (TypeError, "batches: generator.*default_rng", lambda: ts.data.batches([1], size=1, shuffle=True, generator="a")),
+    (TypeError, r"Linear: x must be a Tensor, got ndarray: ts.tensor\(", lambda: nn.Linear(3, 4)(np.ones((2, 3)))),
+    (TypeError, r"Linear: x must be a Tensor, got tuple: a recurrent layer returns \(out, state\)",
+     lambda: nn.Sequential(nn.GRU(3, 4), nn.Linear(4, 2))(ts.zeros(5, 2, 3))),
+    (TypeError, "Sequential: expected a module, got list: pass modules one by one",
+     lambda: nn.Sequential([nn.Linear(2, 2)])),
+    (TypeError, r"Sequential: expected a module, got type: ReLU\(...\) makes one", lambda: nn.Sequential(nn.ReLU)),
+    (TypeError, r"save: state is .*Linear.*: save its .state_dict\(\)", lambda: ts.save(nn.Linear(2, 2), "model")),
+    (TypeError, "tensor: only floating.*int64: write 1.0, not 1", lambda: ts.tensor(2, requires_grad=True)),
+    (TypeError, "Recurrent: batch_first must be True or False, got 'no'",
+     lambda: nn.Recurrent(nn.GRUCell(3, 4), batch_first="no")),
+    (TypeError, "Recurrent: reverse must be True or False, got 2", lambda: nn.Recurrent(nn.GRUCell(3, 4), reverse=2)),
+    (TypeError, "Linear.train: mode must be True or False, got 'no'", lambda: nn.Linear(2, 2).train("no")),
+    (TypeError, "Softmax: axis must be an int, got True", lambda: nn.Softmax(True)),
+    (TypeError, "Embedding.from_pretrained: freeze must be True or False, got 'no'",
+     lambda: nn.Embedding.from_pretrained(np.ones((2, 2)), freeze="no")),
+    (TypeError, "Embedding.from_pretrained: weight: expected numbers, got str",
+     lambda: nn.Embedding.from_pretrained("weights.npy")),
+    (ValueError, "Embedding.from_pretrained: padding_idx must be .*got 3",
+     lambda: nn.Embedding.from_pretrained(np.ones((2, 2)), padding_idx=3)),
+    (TypeError, "Embedding: padding_idx must be an int, got 1.0", lambda: nn.Embedding(3, 2, padding_idx=1.0)),
+    (TypeError, "Dropout: x must be a Tensor, got str", lambda: nn.Dropout(0.5).eval()("x")),
+    (TypeError, "Dropout: x must be a Tensor, got ndarray", lambda: nn.Dropout(0.0)(np.ones(2))),
+    (ValueError, "MSELoss: reduction must be.*Tensor|tensor", lambda: nn.MSELoss(ts.ones(2))),
+    (ValueError, "BCEWithLogitsLoss: reduction must be.*'avg'", lambda: nn.BCEWithLogitsLoss("avg")),
+    (TypeError, "BCEWithLogitsLoss: pos_weight: expected numbers, got str",
+     lambda: nn.BCEWithLogitsLoss(pos_weight="a")),
+    (TypeError, "mse_loss: targets: expected numbers, got NoneType", lambda: nn.mse_loss(ts.ones(2), None)),
+    (TypeError, "Buffer: expected numbers, got str", lambda: nn.Buffer("a")),
+    (ValueError, "uniform_: a and b must be finite.*inf",
+     lambda: nn.init.uniform_(nn.Parameter([1.0]), 0.0, float("inf"))),
+    (ValueError, "xavier_uniform_: gain must not be negative, got -1",
+     lambda: nn.init.xavier_uniform_(nn.Parameter([[1.0]]), gain=-1)),
+    (ValueError, "xavier_normal_: gain must not be negative, got nan",
+     lambda: nn.init.xavier_normal_(nn.Parameter([[1.0]]), gain=float("nan"))),
     (TypeError, "Own: 'parts' is a method", lambda: Own("parts")),
     (TypeError, "Own: 'forward' is a method", lambda: Own("forward")),
 ])
@@ -102,6 +136,18 @@ def test_numbers_are_assigned_in_the_parameters_dtype(value):
     weight = nn.Parameter([1.0, 2.0])
     weight.assign(value)
     assert (weight.tolist(), weight.dtype) == ([3.0, 4.0], np.float32)
+
+
+def test_integers_of_numpy_are_integers():
+    """As sizes they always were."""
+    layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+    assert layers[np.int64(-1)] is layers[2] and nn.Embedding(3, 2, padding_idx=np.int64(-1)).padding_idx == 2
+
+
+def test_a_whole_number_is_assigned_as_a_list_of_them_is():
+    weight = nn.Parameter(1.0)
+    weight.assign(2)
+    assert (weight.item(), weight.dtype) == (2.0, np.float32)
 
 
 def test_a_large_vocabulary_is_no_square_matrix():

@@ -133,14 +133,33 @@ def test_a_module_in_many_places_has_one_name_everywhere(edges, again):
     weights = {path.removesuffix("weight")[:-1].rpartition(".")[2] or "Net" for path in nets[0].state_dict()}
     assert listed == scopes == weights
     for path, module in nets[0].named_modules():
-        assert module.name == path.rpartition(".")[2]
+        assert module.listed_as == path.rpartition(".")[2]
+
+
+def test_attributes_of_a_reader_are_kept():
+    """What a module knows of itself has other names than what a reader may want to keep."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.name, self.place, self.mode, self.changes, self.path = "encoder", 1, "fast", [2], "net.ckpt"
+            self.inner = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.inner(x)
+
+    mine = {"name": "encoder", "place": 1, "mode": "fast", "changes": [2], "path": "net.ckpt"}
+    model = nn.Sequential(Net(), Net())
+    model.eval()(ts.ones(1, 2))
+    assert all(vars(net)[key] == value for net in model for key, value in mine.items())
+    x = model(ts.tensor(np.ones((1, 2), "float32"), requires_grad=True))
+    assert x.node.scope.path() == (("module", "Sequential"), ("module", "1"), ("module", "inner"))
 
 
 def test_a_name_follows_the_module_that_is_called():
     shared, old, new = nn.Linear(1, 1), Net(), Net()
     old.encoder, old.again = shared, shared
     new.backbone = shared
-    assert shared.name == "backbone"
+    assert shared.listed_as == "backbone"
 
     def scopes(net):
         return {node.scope.path()[-1][1] for node in ancestors([net(ts.ones(1, 1)).node]) if node.op}
@@ -185,7 +204,7 @@ def test_a_list_inside_itself():
     for make in (nn.ModuleList, lambda modules: nn.Sequential(*modules)):
         layers = make([nn.Linear(1, 1)])
         layers.append(layers)
-        layers.name = "other"
+        layers.listed_as = "other"
         assert list(layers.state_dict()) == ["0.weight", "0.bias"]
         assert "(1): ..." in repr(layers)
 

@@ -155,3 +155,13 @@ def test_what_is_written_into_a_group_is_checked_at_the_step_and_nothing_moves(s
     with pytest.raises((TypeError, ValueError), match=r"^Adam: group 1"):
         optimizer.step()
     assert W.tolist() == [1.0] and V.tolist() == [2.0] and optimizer.state == {}
+
+
+def test_a_repr_says_the_options_that_are_set_now():
+    w, b = nn.Parameter([1.0]), nn.Parameter([2.0])
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    optimizer.lr = 0.05
+    assert repr(optimizer) == "SGD(lr=0.05, momentum=0.9, dampening=0.0, weight_decay=0.0, nesterov=False)"
+    grouped = optim.RMSprop([{"params": [w]}, {"params": [b], "lr": 0.5}], lr=0.1)
+    first, second = repr(grouped).removeprefix("RMSprop(").removesuffix(")").split("; ")
+    assert first.startswith("lr=0.1, ") and second == first.replace("lr=0.1", "lr=0.5")

@@ -14,7 +14,7 @@ import tinygrad_seq as ts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "coming_from.md").read_text(encoding="utf-8")
 LIBRARIES = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "micrograd": "micrograd", "NumPy by hand": "numpy"}
-BEGIN = re.search(r"```py\n(.*?)```", PAGE, re.S)[1]
+BEGIN = re.search(r"```python\n(.*?)```", PAGE, re.S)[1]
 
 
 def rows(section):

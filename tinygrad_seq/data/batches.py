@@ -9,6 +9,7 @@ from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.backend import existing_device, host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.random import chosen
 
 
@@ -123,6 +124,7 @@ class Batches:
         commit([*changes, (self, "progress", {"given": given, "order": order})])
 
 
+@public
 def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = None, drop_last: bool = False) -> Batches:
     """Return the elements of one or several arrays, along their first axis, `size` at a time.
 

@@ -6,6 +6,7 @@ from typing import Any
 from tinygrad_seq.data.arrays import as_array, listed
 from tinygrad_seq.engine.arguments import at_least, flag, one_of
 from tinygrad_seq.engine.backend import host, quiet
+from tinygrad_seq.engine.hints import public
 
 
 def in_dtype(value: Any, dtype: Any) -> Any:
@@ -20,6 +21,7 @@ def in_dtype(value: Any, dtype: Any) -> Any:
     raise TypeError(f"pad_sequences: the sequences are of {dtype}, which cannot hold the value {value!r}")
 
 
+@public
 def pad_sequences(
     sequences: Iterable[Any],
     value: float = 0,

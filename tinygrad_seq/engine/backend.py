@@ -223,4 +223,4 @@ def as_dtype(dtype: Any, place: str = "") -> Any:
 
 def check_differentiable(array: Array, requires_grad: bool) -> None:
     if requires_grad and array.dtype.kind != "f":
-        raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}")
+        raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}: write 1.0, not 1")

@@ -1,4 +1,4 @@
-"""What PyTorch and NumPy call something, and what it is called here.
+"""What PyTorch, NumPy, Keras and micrograd call something, and what it is called here.
 
 A name or an argument that does not exist gets an error, never a second spelling: `hasattr` stays False, and the error
 says what to write. The tables are all there is to it; docs/names.md shows them.
@@ -11,10 +11,18 @@ from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+package = __name__.partition(".")[0]
 
 sorting = "no gradient goes through it: sort x.numpy() with NumPy, and index x with what it gives"
 never_changes = "a Tensor's value never changes: write x = x + y, or ts.where(mask, new, x)"
 counting = "no gradient goes through it: use NumPy on x.numpy()"
+attention = "no layer: ((q @ k.swapaxes(-1, -2)) / d**0.5).softmax(-1) @ v; demos/dates.py has one over time"
+no_convolution = "no layer: a linear layer over windows of the last axis"
+normalised = "nn.LayerNorm(size)"
+training = "a loop of your own: for x, y in ts.data.batches(...): loss, zero_grad, backward, step"
+evaluating = "model.eval(), then with ts.no_grad(): model(x)"
+any_rate = "ts.optim.LambdaLR(optimizer, lambda t: factor)"
+lengths = "lengths= in the call of a layer"
 
 ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what to write here
     "unsqueeze": "expand_dims(axis)",
@@ -36,7 +44,7 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
     "tril": "ts.where(ts.tensor(np.tri(*x.shape[-2:]), device=x.device) == 1, x, 0.0)",
     "triu": "ts.where(ts.tensor(np.tri(*x.shape[-2:], -1), device=x.device) == 0, x, 0.0)",
-    "data": "x.detach() to read; parameter.assign(value) to give a Parameter new values",
+    "data": "x.detach() or x.item() to read; parameter.assign(value) to give a Parameter new values",
     "clone": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
     "copy": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
     "contiguous": "not needed: ops do that by themselves",
@@ -65,13 +73,56 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "functional": "functions are in ts and ts.nn: ts.softmax, ts.relu, nn.cross_entropy",
     "linear": "x @ weight.T + bias", "kaiming_uniform_": "uniform_(w, -bound, bound) with bound = sqrt(6 / inputs)",
     "kaiming_normal_": "normal_(w, 0.0, std) with std = sqrt(2 / inputs)", "ones_": "constant_(w, 1.0)",
-    "utils": "ts.optim.clip_grad_norm_, ts.data.batches, ts.data.pad_sequences, lengths= in the call of a layer",
+    "utils": f"ts.optim.clip_grad_norm_, ts.data.batches, ts.data.pad_sequences, {lengths}",
     "lr_scheduler": "ts.optim.StepLR and the others are in ts.optim",
+    "MultiStepLR": any_rate, "LinearLR": any_rate, "OneCycleLR": any_rate, "CosineAnnealingWarmRestarts": any_rate,
+    "ReduceLROnPlateau": "optimizer.lr = optimizer.lr / 2, where you see that it no longer learns",
+    "NAdam": "ts.optim.Adam", "RAdam": "ts.optim.AdamW", "Adamax": "ts.optim.Adam", "Adadelta": "ts.optim.RMSprop",
     "DataLoader": "ts.data.batches(x, y, size=32, shuffle=True)", "TensorDataset": "ts.data.batches(x, y, size=32)",
+    "Dataset": "ts.data.batches(x, y, size=32), of arrays or lists",
+    "random_split": "index with generator.permutation(n), of NumPy",
     "pad_sequence": "ts.data.pad_sequences",
-    "pack_padded_sequence": "lengths= in the call of a layer", "ParameterList": "nn.ModuleList, or attributes",
-    "BatchNorm1d": "nn.LayerNorm", "BCELoss": "nn.BCEWithLogitsLoss", "L1Loss": "(x - y).abs().mean()",
-    "GELU": "write it with ts.tanh or ts.sigmoid", "Identity": "nn.Sequential()", "Flatten": "x.reshape(len(x), -1)",
+    "pack_padded_sequence": lengths, "pad_packed_sequence": lengths, "pack_sequence": lengths,
+    "flatten_parameters": "nothing: not needed", "is_tensor": "isinstance(x, ts.Tensor)", "zero_": "x.grad = None",
+    "set_default_dtype": "model.to('float64')", "register_module": "self.name = module",
+    "fill_": "nn.init.constant_(parameter, value)", "copy_": "parameter.assign(value)",
+    "to_categorical": "ts.one_hot(ids, count)", "keras": "ts.nn, ts.optim and ts.data", "kernel": "weight, transposed",
+    "preprocessing": "ts.data.pad_sequences, ts.data.Vocabulary", "label": "x.named(name), x.name",
+    "ParameterList": "nn.ModuleList, or attributes", "ModuleDict": "nn.ModuleList, or attributes",
+    "ParameterDict": "attributes: setattr(self, name, nn.Parameter(data))",
+    "BatchNorm1d": normalised, "GroupNorm": normalised, "RMSNorm": normalised,
+    "Conv1d": no_convolution, "Conv2d": no_convolution, "MaxPool1d": "x.reshape(*x.shape[:-1], -1, size).max(-1)",
+    "MultiheadAttention": attention, "Transformer": attention, "TransformerEncoderLayer": attention,
+    "scaled_dot_product_attention": attention,
+    "BCELoss": "nn.BCEWithLogitsLoss", "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()",
+    "KLDivLoss": "nn.cross_entropy(logits, probabilities), which differs by a constant",
+    "GELU": "write it with ts.tanh or ts.sigmoid", "SiLU": "x * x.sigmoid()",
+    "LeakyReLU": "ts.maximum(x, 0.01 * x)", "leaky_relu": "ts.maximum(x, 0.01 * x)",
+    "Identity": "nn.Sequential()", "Flatten": "x.reshape(len(x), -1)",
+    "Dense": "nn.Linear(inputs, outputs)", "SimpleRNN": "nn.RNN(inputs, hidden, batch_first=True)",
+    "Bidirectional": "bidirectional=True in nn.RNN, nn.LSTM and nn.GRU",
+    "TimeDistributed": "nothing: a layer works on the last axis, at every step", "Masking": lengths,
+    "LayerNormalization": normalised, "BatchNormalization": normalised, "Activation": "nn.Tanh(), nn.ReLU(), ...",
+    "Conv1D": no_convolution, "MultiHeadAttention": attention, "Attention": attention,
+    "Input": "nothing: a layer is told the size of its input", "Model": "nn.Module",
+    "layers": "ts.nn; of a model modules()", "losses": "ts.nn", "optimizers": "ts.optim",
+    "StringLookup": "ts.data.Vocabulary.of(symbols)", "TextVectorization": "ts.data.Vocabulary.of(symbols)",
+    "Tokenizer": "ts.data.Vocabulary.of(symbols)",
+    "timeseries_dataset_from_array": "ts.data.windows(series, length)",
+    "compile": "nothing to prepare: make an optimiser, and call the loss; ts.replay(function) makes array code of it",
+    "fit": training, "train_on_batch": training, "predict": evaluating, "evaluate": evaluating,
+    "insert": "nn.ModuleList(modules), of a new list", "pop": "nn.ModuleList(modules), of a new list",
+    "add": "x + y; of a Sequential append(layer)", "get_weights": "model.state_dict()",
+    "set_weights": "model.load_state_dict(state), or nn.from_keras(layer, weights)",
+    "trainable_variables": "model.parameters()", "trainable_weights": "model.parameters()",
+    "save": "ts.save(model.state_dict(), path)", "save_weights": "ts.save(model.state_dict(), path)",
+    "load": "model.load_state_dict(ts.load(path))", "load_weights": "model.load_state_dict(ts.load(path))",
+    "load_model": "model.load_state_dict(ts.load(path))",
+    "GradientTape": "nothing: loss.backward(), or ts.grad(loss, parameters)",
+    "Variable": "nn.Parameter(data), or ts.tensor(data, requires_grad=True)", "vmap": "nothing: arrays carry a batch",
+    "Value": "ts.tensor(2.0, requires_grad=True)", "draw_dot": "ts.draw(y)", "_prev": "y.node.parents",
+    "_op": "y.node.op.name", "Neuron": "nn.Linear(inputs, 1)", "Layer": "nn.Linear(inputs, outputs)",
+    "MLP": "nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))",
 }  # fmt: skip
 ARGUMENTS = {  # of functions: what is written -> what to write here
     "dim": "axis=", "dims": "axis=", "dim0": "swapaxes(a, b)", "dim1": "swapaxes(a, b)", "keepdim": "keepdims=",
@@ -82,15 +133,27 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "num_classes": "count=", "out": f"nothing: {never_changes}", "size": "the shape by position",
     "memory_format": "nothing: there is one layout", "non_blocking": "nothing", "pin_memory": "nothing",
     "set_to_none": "nothing: gradients are forgotten, not set to zero", "inplace": f"nothing: {never_changes}",
-    "device": ".to(device), of the layer or the Tensor",
+    "device": ".to(device), of the layer or the Tensor", "dtype": ".to(dtype), of the layer or the Tensor",
+    "units": "the sizes of the input and of the output, by position", "input_dim": "num_embeddings=",
+    "output_dim": "embedding_dim=", "input_shape": "the size of the input, first", "rate": "p=", "epsilon": "eps=",
+    "activation": "a layer of its own: nn.Tanh(), nn.ReLU(), ...", "use_bias": "bias=",
+    "return_sequences": "nothing: a layer returns every step, out, of which out[-1] is the last",
+    "return_state": "nothing: a layer returns its last state, too: out, state", "stateful": "ts.truncated(layer)",
+    "go_backwards": "nn.Recurrent(cell, reverse=True)", "recurrent_dropout": "nn.Dropout(p, shared_axis=0)",
+    "mask_zero": lengths, "mask": lengths, "initial_state": "the state, by position, second",
+    "hx": "the state, by position, second", "training": "model.train() or model.eval()",
+    "padding": "side=", "truncating": "side=", "padding_value": "value=",
+    "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
+    "learning_rate": "lr=", "global_clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)",
+    "clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)", "num_workers": "nothing", "batch_size": "size=",
 }  # fmt: skip
 
 
-def no_attribute(owner: str, name: str, elsewhere: str | None = None) -> AttributeError:
+def no_attribute(owner: str, name: str) -> AttributeError:
     """Return the error for a name that does not exist, with what it is called here, if that is known."""
     in_place = name.endswith("_") and not name.startswith("_")
     page = " (python -m tinygrad_seq explain in-place)"
-    hint = ATTRIBUTES.get(name) or elsewhere or (never_changes + page if in_place else None)
+    hint = ATTRIBUTES.get(name) or in_another_room(name) or (never_changes + page if in_place else None)
     return AttributeError(f"{owner} has no {name!r}" + (f"; here: {hint}" if hint else ""), name=name)
 
 
@@ -104,10 +167,9 @@ def no_argument(function: str, name: str, known: Iterable[str]) -> TypeError:
 
 
 def in_another_room(name: str) -> str | None:
-    """Return the full name of what was looked for in the wrong module of this package: ts.relu, for nn.relu."""
-    package = __name__.partition(".")[0]
-    for room in ("", ".nn", ".optim", ".data"):
-        if callable(vars(sys.modules.get(package + room, object)).get(name)):
+    """Return the full name of what was looked for in the wrong place: ts.relu, for nn.relu."""
+    for room in ("", ".nn", ".optim", ".data", ".flow", ".nn.init"):
+        if name in vars(sys.modules.get(package + room, object)).get("__all__", ()):
             return f"ts{room}.{name}"
     return None
 
@@ -116,7 +178,9 @@ def refusing(module: str) -> Callable[[str], NoReturn]:
     """Return the `__getattr__` of a module of this package."""
 
     def refuse(name: str) -> NoReturn:
-        raise no_attribute(module, name, in_another_room(name))
+        error = no_attribute(module, name)
+        imports = sys._getframe(1).f_code.co_name == "_handle_fromlist"  # which says nothing of an AttributeError
+        raise ImportError(str(error), name=module) if imports and "; here: " in str(error) else error
 
     return refuse
 
@@ -128,6 +192,13 @@ def missing(self: Any, name: str) -> Any:
     raise no_attribute(type(self).__name__, name)
 
 
+def keywords(function: Callable[..., Any]) -> list[str]:
+    """Return the names by which a function can be given its arguments."""
+    named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    parameters = inspect.signature(function).parameters.items()
+    return [key for key, parameter in parameters if parameter.kind in named and key != "self"]
+
+
 names_in_errors: set[str] = set()  # of functions that name themselves
 
 
@@ -135,9 +206,7 @@ def public(function: F) -> F:
     """Make a function of arrays say what an unknown argument is called here, and name itself in every error."""
     name = function.__name__
     names_in_errors.add(name)
-    named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    parameters = inspect.signature(function).parameters.items()
-    known = [key for key, parameter in parameters if parameter.kind in named and key != "self"]
+    known = keywords(function)
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
@@ -147,10 +216,11 @@ def public(function: F) -> F:
         try:
             return function(*args, **options)
         except (IndexError, MemoryError, OverflowError, TypeError, ValueError) as error:
-            inner, _, text = str(error).partition(": ")
+            said = str(error).removeprefix(f"{function.__qualname__}() ")  # "f() missing 1 required ..."
+            inner, _, text = said.partition(": ")
             if inner == name:
                 raise
             kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
-            raise kind(f"{name}: {text if inner in names_in_errors else error}") from error
+            raise kind(f"{name}: {text if inner in names_in_errors else said}") from error
 
     return call  # type: ignore[return-value]

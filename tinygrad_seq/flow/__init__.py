@@ -1,5 +1,8 @@
 """Insight over time, read off the recorded graph: which steps taught a weight, and how far back a loss can see."""
 
+from typing import TYPE_CHECKING
+
+from tinygrad_seq.engine.hints import refusing as _refusing
 from tinygrad_seq.flow.backward_log import Frame, Record, record
 from tinygrad_seq.flow.derivation import Derivation, derivation
 from tinygrad_seq.flow.gradient_by_step import Items, itemize
@@ -20,3 +23,6 @@ __all__ = [
     "record",
     "states",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take it that every name exists
+    __getattr__ = _refusing(__name__)

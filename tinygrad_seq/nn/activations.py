@@ -1,11 +1,10 @@
 """Activations as modules, for `nn.Sequential`: each is the function of that name."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from tinygrad_seq.engine.arguments import ints, one_axis
+from tinygrad_seq.engine.arguments import at_least, one_axis
 from tinygrad_seq.engine.functions.reductions import log_softmax, softmax
-from tinygrad_seq.engine.hints import no_argument
 from tinygrad_seq.engine.ops.elementwise import relu, sigmoid, tanh
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
@@ -25,10 +24,8 @@ class Activation(Module):
 class AlongAxis(Activation):
     """Base of those that work along an axis."""
 
-    def __init__(self, axis: int = -1, **others: Any) -> None:
-        for name in others:  # dim, as PyTorch calls it
-            raise no_argument(type(self).__name__, name, ["axis"])
-        (self.axis,) = ints(f"{type(self).__name__}: axis", (axis,))
+    def __init__(self, axis: int = -1) -> None:
+        (self.axis,) = at_least(-(2**31), type(self).__name__, axis=axis)
 
     def forward(self, x: Tensor) -> Tensor:
         name = type(self).__name__
@@ -40,7 +37,7 @@ class AlongAxis(Activation):
 
 
 class Tanh(Activation):
-    """Compute y = tanh(x), elementwise.
+    """Compute y = tanh(x), elementwise. Raises TypeError for what is no Tensor.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.Tanh()(ts.zeros(2)).tolist()
@@ -51,7 +48,7 @@ class Tanh(Activation):
 
 
 class Sigmoid(Activation):
-    """Compute y = 1 / (1 + exp(-x)), elementwise.
+    """Compute y = 1 / (1 + exp(-x)), elementwise. Raises TypeError for what is no Tensor.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.Sigmoid()(ts.zeros(2)).tolist()
@@ -62,7 +59,7 @@ class Sigmoid(Activation):
 
 
 class ReLU(Activation):
-    """Compute y = max(x, 0), elementwise.
+    """Compute y = max(x, 0), elementwise. Raises TypeError for what is no Tensor.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.ReLU()(ts.tensor([-1.0, 2.0])).tolist()

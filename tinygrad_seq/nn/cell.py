@@ -16,7 +16,21 @@ from tinygrad_seq.nn.state import State, Step, checked_state, each, name_first, 
 
 
 class Cell(Module):
-    """Base of the built-in cells: weights named as in PyTorch, all drawn from U(-1/sqrt(H), 1/sqrt(H))."""
+    """Base of the built-in cells: weights named as in PyTorch, all drawn from U(-1/sqrt(H), 1/sqrt(H)).
+
+    A subclass writes `prepare`, which is called once, and `step`, the equations. x (B, I), or (I,) without a batch, and
+    a state of (B, H) each, zeros if none is given -> the next state. Raises ValueError for another shape, TypeError
+    for another dtype.
+
+    >>> import tinygrad_seq as ts
+    >>> class Leaky(ts.nn.Cell):
+    ...     def prepare(self):
+    ...         return self.weight_ih.T, self.weight_hh.T
+    ...     def step(self, x, h, weight_ih, weight_hh):
+    ...         return 0.9 * h + 0.1 * (x @ weight_ih + h @ weight_hh).tanh()
+    >>> Leaky(3, 4)(ts.zeros(2, 3)).shape
+    (2, 4)
+    """
 
     gates = 1  # how many blocks of H rows the weights have
     states = 1  # how many Tensors the state has
@@ -81,6 +95,11 @@ class Cell(Module):
 def transposed(weight: Tensor) -> Tensor:
     """Return W^T with its rows together in memory: made once per call, it makes every step's product faster."""
     return contiguous(weight.T)
+
+
+def plus(a: Tensor, bias: Tensor | None) -> Tensor:
+    """Return a + bias, or a itself where there is no bias."""
+    return a if bias is None else a + bias
 
 
 def row(bias: Tensor | None, other: Tensor | None = None) -> Tensor | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tinygrad_seq.engine.arguments import ints
 from tinygrad_seq.nn.module import Module
 
 
@@ -26,14 +27,28 @@ class ModuleList(Module):
         return [part for name, part in self.parts() if name.isdecimal()]
 
     def extend(self, modules: Iterable[Module]) -> None:
-        """Add modules at the end: all, or an error and none."""
+        """Add modules at the end. Raises TypeError if one is no module, and then adds none.
+
+        >>> import tinygrad_seq as ts
+        >>> layers = ts.nn.ModuleList()
+        >>> layers.extend([ts.nn.Linear(3, 4), ts.nn.ReLU()])
+        >>> len(layers)
+        2
+        """
         if not isinstance(modules, Iterable):
             raise TypeError(f"{type(self).__name__}: expected a list of modules, got {type(modules).__name__}")
         for i, module in enumerate([self.checked(module) for module in modules], len(self)):
             setattr(self, str(i), module)
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
+        """Add a module at the end. Raises TypeError for what is no module.
+
+        >>> import tinygrad_seq as ts
+        >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4))
+        >>> model.append(ts.nn.Linear(4, 2))
+        >>> model(ts.zeros(5, 3)).shape
+        (5, 2)
+        """
         self.extend([module])
 
     def __len__(self) -> int:
@@ -55,20 +70,25 @@ class ModuleList(Module):
 
     def place(self, index: int) -> str:
         """Return the name of the part at an index, which may count from the end."""
-        if not isinstance(index, int) or not -len(self) <= index < len(self):
-            kind = IndexError if isinstance(index, int) else TypeError
-            raise kind(f"{type(self).__name__}: no part at {index!r}, there are {len(self)}")
-        return str(index % len(self))
+        (number,) = ints(f"{type(self).__name__}: index", (index,))
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"{type(self).__name__}: no part at {index}, there are {len(self)}")
+        return str(number % len(self))
 
     def checked(self, module: Any) -> Module:
         """Return the module; raise TypeError for anything else."""
         if not isinstance(module, Module):
-            raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}")
+            hint = f": {module.__name__}(...) makes one" if isinstance(module, type) else ""
+            hint = ": pass modules one by one, or *layers" if isinstance(module, list | tuple | dict) else hint
+            raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}{hint}")
         return module
 
 
 class Sequential(ModuleList):
     """Apply one module after another: y = f_n(... f_1(f_0(x))).
+
+    A recurrent layer gives a pair, which the next module cannot take: write a Module for it. Raises TypeError for what
+    is no module.
 
     >>> import tinygrad_seq as ts
     >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Dropout(0.1), ts.nn.Linear(4, 2))

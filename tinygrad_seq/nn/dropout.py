@@ -3,16 +3,17 @@
 With a shared axis, the same ones all along it: over time, that is variational dropout (Gal and Ghahramani, 2016).
 """
 
-import warnings
 from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
 from tinygrad_seq.engine.backend import on_device_of, to_device
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import check_input
 
 
 def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple[int, ...] | None = None) -> Tensor:
@@ -51,12 +52,11 @@ def checked_axes(op: str, shared_axis: Any) -> tuple[int, ...]:
 
 
 def warn_if_evaluating(layer: Module) -> None:
-    """Warn of a layer that drops under `no_grad`, where nothing is trained, unless `train()` told it to."""
-    if current.get().recording is False and not layer.told:
-        warnings.warn(
+    """Warn of a layer that drops under `no_grad`, where nothing is trained, unless its own `train()` was called."""
+    if current.get().recording is False and not layer.mode_was_set:
+        warn(
             f"{type(layer).__name__}: drops numbers under no_grad, where nothing is trained: call model.eval() before, "
-            "and model.train() after; nn.dropout(x, p) drops always (python -m tinygrad_seq explain eval-forgotten)",
-            stacklevel=4,
+            "and model.train() after; nn.dropout(x, p) drops always (python -m tinygrad_seq explain eval-forgotten)"
         )
 
 
@@ -79,6 +79,7 @@ class Dropout(Module):
         checked_axes("Dropout", shared_axis)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_input("Dropout", "x", x, None)
         if not self.training or not self.p:
             return x
         warn_if_evaluating(self)

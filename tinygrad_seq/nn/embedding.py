@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.backend import as_dtype, on_device_of
-from tinygrad_seq.engine.creation import tensor, zeros
+from tinygrad_seq.engine.creation import zeros
 from tinygrad_seq.engine.functions.selection import checked_ids, one_hot
 from tinygrad_seq.engine.ops import indexing
 from tinygrad_seq.engine.ops.elementwise import where
@@ -12,6 +12,7 @@ from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.init import normal_
 from tinygrad_seq.nn.module import Module, Parameter
+from tinygrad_seq.nn.parameter import made
 
 
 class Embedding(Module):
@@ -28,7 +29,7 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
         at_least(1, "Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        self.padding_idx = row_number(padding_idx, num_embeddings)
+        self.padding_idx = row_number("Embedding", padding_idx, num_embeddings)
         self.weight = normal_(Parameter(zeros(num_embeddings, embedding_dim)))
         if self.padding_idx is not None:
             with on_device_of(self.weight.array):
@@ -38,20 +39,24 @@ class Embedding(Module):
     def from_pretrained(cls, weight: Any, freeze: bool = True, padding_idx: int | None = None) -> "Embedding":
         """Return an Embedding of these rows (num_embeddings, embedding_dim), copied; with `freeze` they do not learn.
 
+        Raises ValueError for another number of axes, for integers, and for a `padding_idx` that is no row.
+
         >>> import tinygrad_seq as ts
         >>> ts.nn.Embedding.from_pretrained(ts.eye(3))([2]).tolist()
         [[0.0, 0.0, 1.0]]
         """
-        table = tensor(weight)
+        place = "Embedding.from_pretrained"
+        flag(place, freeze=freeze)
+        table = made(f"{place}: weight", weight)
         if table.ndim != 2 or 0 in table.shape or table.dtype.kind != "f":
             raise ValueError(
-                "Embedding.from_pretrained: weight must be floating, of shape (num_embeddings, embedding_dim), got "
-                f"{table.dtype} of {table.shape}"
+                f"{place}: weight must be floating, of shape (num_embeddings, embedding_dim), got {table.dtype} of "
+                f"{table.shape}"
             )
-        made = cls.__new__(cls)
-        made.padding_idx = row_number(padding_idx, len(table))
-        made.weight = Parameter(table, requires_grad=not freeze)
-        return made
+        layer = cls.__new__(cls)
+        layer.padding_idx = row_number(place, padding_idx, len(table))
+        layer.weight = Parameter(table, requires_grad=not freeze)
+        return layer
 
     def forward(self, ids: Any) -> Tensor:
         checked = checked_ids("Embedding", ids, len(self.weight), self.weight)
@@ -67,11 +72,11 @@ class Embedding(Module):
         return "{}, {}".format(*self.weight.shape) + padding
 
 
-def row_number(padding_idx: int | None, count: int) -> int | None:
+def row_number(place: str, padding_idx: int | None, count: int) -> int | None:
     """Return the padding row counted from the front; raise ValueError if there is no such row."""
-    if padding_idx is not None and not (type(padding_idx) is int and -count <= padding_idx < count):
-        raise ValueError(f"Embedding: padding_idx must be a whole number in [{-count}, {count}), got {padding_idx!r}")
-    return padding_idx if padding_idx is None or padding_idx >= 0 else padding_idx + count
+    if padding_idx is None:
+        return None
+    return at_least(-count, place, most=count - 1, padding_idx=padding_idx)[0] % count
 
 
 class OneHot(Module):

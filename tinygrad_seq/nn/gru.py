@@ -6,7 +6,7 @@ from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.cell import Cell, plus, row, transposed
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
@@ -18,9 +18,10 @@ class GRUCell(Cell):
         new    =    tanh(W_in x_t + b_in + reset * (W_hn h_{t-1} + b_hn))
         h_t    = new + update * (h_{t-1} - new)                      = (1 - update) * new + update * h_{t-1}
 
-    x (B, I), h (B, H) -> h (B, H). The weights are stacked in this order: `weight_ih` (3H, I), `weight_hh` (3H, H),
-    `bias_ih` and `bias_hh` (3H,), as in PyTorch. With `reset_after=False` the reset gate acts before the product, as
-    in the paper: new = tanh(W_in x_t + b_in + W_hn (reset * h_{t-1}) + b_hn).
+    x (B, I), h (B, H), zeros if none is given -> h (B, H); also (I,) and (H,), without a batch. The weights are stacked
+    in this order: `weight_ih` (3H, I), `weight_hh` (3H, H), `bias_ih` and `bias_hh` (3H,), as in PyTorch. With
+    `reset_after=False` the reset gate acts before the product, as in the paper (Cho et al., 2014): new = tanh(W_in x_t
+    + b_in + W_hn (reset * h_{t-1}) + b_hn). Raises ValueError for another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.GRUCell(3, 4)(ts.zeros(2, 3)).shape
@@ -36,44 +37,25 @@ class GRUCell(Cell):
 
     def prepare(self) -> tuple[Any, ...]:
         weight_ih, weight_hh = transposed(self.weight_ih), transposed(self.weight_hh)
+        bias_ih, bias_hh = row(self.bias_ih), row(self.bias_hh)
         if self.reset_after:
-            return weight_ih, weight_hh, row(self.bias_ih), row(self.bias_hh)
-        gates, new = 2 * self.hidden_size, self.hidden_size
-        bias_hh = row(self.bias_hh)
-        biases = (None, None) if bias_hh is None else bias_hh.split([gates, new], 1)
-        return (weight_ih, *weight_hh.split([gates, new], 1), row(self.bias_ih), *biases)
+            return weight_ih, bias_ih, weight_hh, bias_hh, None, None
+        parts = [2 * self.hidden_size, self.hidden_size]  # of the gates, and of `new`, which waits for the reset gate
+        weight_hh, weight_hn = weight_hh.split(parts, 1)
+        bias_hh, bias_hn = (None, None) if bias_hh is None else bias_hh.split(parts, 1)
+        return weight_ih, bias_ih, weight_hh, bias_hh, weight_hn, bias_hn
 
     def step(self, x: Tensor, h: Tensor, *weights: Any) -> Tensor:
-        if not self.reset_after:
-            return self.step_reset_before(x, h, *weights)
-        weight_ih, weight_hh, bias_ih, bias_hh = weights
+        weight_ih, bias_ih, weight_hh, bias_hh, weight_hn, bias_hn = weights
+        size = self.hidden_size
         from_x, from_h = matmul(x, weight_ih), matmul(h, weight_hh)
-        if bias_ih is not None:
-            from_x = from_x + bias_ih
-        if bias_hh is not None:
-            from_h = from_h + bias_hh
-        x_r, x_z, x_n = split(from_x, sizes=(self.hidden_size,) * 3, axis=1)
-        h_r, h_z, h_n = split(from_h, sizes=(self.hidden_size,) * 3, axis=1)
+        from_x, from_h = plus(from_x, bias_ih), plus(from_h, bias_hh)
+        x_r, x_z, x_n = split(from_x, sizes=(size,) * 3, axis=1)
+        h_r, h_z, *h_n = split(from_h, sizes=(size,) * (3 if weight_hn is None else 2), axis=1)
         reset = (x_r + h_r).sigmoid().named("reset")
         update = (x_z + h_z).sigmoid().named("update")
-        new = (x_n + reset * h_n).tanh().named("new")
-        return (new + update * (h - new)).named("h")
-
-    def step_reset_before(self, x: Tensor, h: Tensor, *weights: Any) -> Tensor:
-        weight_ih, weight_gates, weight_new, bias_ih, bias_gates, bias_new = weights
-        from_x, from_h = matmul(x, weight_ih), matmul(h, weight_gates)
-        if bias_ih is not None:
-            from_x = from_x + bias_ih
-        if bias_gates is not None:
-            from_h = from_h + bias_gates
-        x_r, x_z, x_n = split(from_x, sizes=(self.hidden_size,) * 3, axis=1)
-        h_r, h_z = split(from_h, sizes=(self.hidden_size,) * 2, axis=1)
-        reset = (x_r + h_r).sigmoid().named("reset")
-        update = (x_z + h_z).sigmoid().named("update")
-        h_n = matmul(reset * h, weight_new)
-        if bias_new is not None:
-            h_n = h_n + bias_new
-        new = (x_n + h_n).tanh().named("new")
+        past = reset * h_n[0] if weight_hn is None else plus(matmul(reset * h, weight_hn), bias_hn)
+        new = (x_n + past).tanh().named("new")
         return (new + update * (h - new)).named("h")
 
 

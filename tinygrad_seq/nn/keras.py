@@ -26,8 +26,9 @@ def from_keras(layer: Module, weights: Sequence[Any]) -> None:
 
     Dense -> Linear, Embedding -> Embedding, SimpleRNN -> RNN, LSTM -> LSTM, GRU -> GRU (with the same `reset_after`),
     Bidirectional -> bidirectional; for `num_layers` the lists of all layers one after another. An activation is not
-    among the weights: Keras's own defaults are the ones here. All or nothing: raises ValueError for another number of
-    arrays or other shapes, naming them. Source: keras.io/api/layers.
+    among the weights: Keras's own defaults are the ones here. Raises ValueError for another number of arrays or other
+    shapes, naming them, TypeError for a layer that Keras does not have; then nothing has changed. Source:
+    keras.io/api/layers.
 
     >>> import tinygrad_seq as ts
     >>> lstm = ts.nn.LSTM(2, 3)

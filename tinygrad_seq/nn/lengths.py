@@ -53,13 +53,13 @@ class PaddingMask:
 
     def __init__(self, lengths: Any, x: Tensor) -> None:
         xp = modules[type(lengths)]
-        asked = xp is host  # elsewhere, asking whether all rows of a step are real would wait for the answer
+        here = xp is host  # on a GPU, to ask whether all rows of a step are real would be to wait for the answer
         with on_device_of(lengths):
             real = xp.arange(len(x))[:, None] < lengths
-            begun = None if asked and lengths.all() else to_device(lengths[:, None] > 0, x.device)  # (B, 1)
+            begun = None if here and lengths.all() else to_device(lengths[:, None] > 0, x.device)  # (B, 1)
         masks = to_device(real[:, :, None], x.device)
         self.real = make_tensor(masks)  # (T, B, 1)
-        self.steps = [None if asked and row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1)
+        self.steps = [None if here and row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1)
         self.begun = None if begun is None else make_tensor(begun)
 
     def zero_padding(self, x: Tensor) -> Tensor:

@@ -1,16 +1,18 @@
 """Losses: how wrong a network is, as one number. Here are those that compare number by number, and what all share."""
 
-import warnings
 from itertools import zip_longest
 from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
-from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.graph import Detached
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import Buffer, made
+
+REDUCTIONS = ("mean", "sum", "none")
 
 
 def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
@@ -29,7 +31,7 @@ def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tens
 
 
 def binary_cross_entropy_with_logits(
-    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: float | None = None
+    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:
     """Compute -target * log sigmoid(logit) - (1 - target) * log(1 - sigmoid(logit)), in nats.
 
@@ -46,7 +48,9 @@ def binary_cross_entropy_with_logits(
     warn_of_probabilities(op, "logits, and does the sigmoid itself: leave it out", logits)
     target = targets_like(op, "logits", logits, targets)
     missed, false = softplus(-logits) * target, softplus(logits) * called("1 − targets", 1.0 - target)
-    if pos_weight is not None:
+    if isinstance(pos_weight, int | float):
+        missed = missed * pos_weight
+    elif pos_weight is not None:
         positive = as_tensor(op, "pos_weight", pos_weight, logits.device)
         pairs = zip_longest(positive.shape[::-1], logits.shape[::-1], fillvalue=1)
         if any(size not in (1, wide) for size, wide in pairs):
@@ -57,7 +61,7 @@ def binary_cross_entropy_with_logits(
 
 def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
     """Raise unless x is a floating Tensor and the reduction is one of the three."""
-    one_of(op, "reduction", reduction, ("mean", "sum", "none"))
+    one_of(op, "reduction", reduction, REDUCTIONS)
     if not isinstance(x, Tensor):
         raise TypeError(f"{op}: {what} must be a Tensor, got {type(x).__name__}")
     if x.dtype.kind != "f":
@@ -74,10 +78,9 @@ def warn_of_probabilities(op: str, wants: str, x: Tensor) -> None:
     made = "a sigmoid" if node.op.name == "sigmoid" else "a softmax"
     before = node.parents[0].op
     if made == "a sigmoid" or (before is not None and before.name == "log_softmax"):
-        warnings.warn(
+        warn(
             f"{op}: {made} made these numbers, but it takes {wants} "
-            "(python -m tinygrad_seq explain softmax-before-cross-entropy)",
-            stacklevel=3,
+            "(python -m tinygrad_seq explain softmax-before-cross-entropy)"
         )
 
 
@@ -98,10 +101,7 @@ def called(name: str, constant: Tensor) -> Tensor:
 
 def as_tensor(op: str, name: str, given: Any, device: str | None = None) -> Tensor:
     """Return an argument as a Tensor on a device; raise with its name for no numbers, or a Tensor that is elsewhere."""
-    try:
-        found = given if isinstance(given, Tensor) else tensor(given, device=device)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{op}: {name}: {error}") from None
+    found = given if isinstance(given, Tensor) else made(f"{op}: {name}", given, None, device)
     if device not in (None, found.device):
         raise TypeError(f'{op}: {name} on {found.device} and the rest on {device}: move it with .to("{device}")')
     return found
@@ -119,7 +119,7 @@ def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Te
 
 
 class MSELoss(Module):
-    """Compute `mse_loss`, as a module.
+    """Compute `mse_loss`, as a module. Raises ValueError for another `reduction`.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.MSELoss()(ts.tensor([1.0, 2.0]), [1.0, 4.0]).item()
@@ -127,6 +127,7 @@ class MSELoss(Module):
     """
 
     def __init__(self, reduction: str = "mean") -> None:
+        one_of("MSELoss", "reduction", reduction, REDUCTIONS)
         self.reduction = reduction
 
     def forward(self, predictions: Tensor, targets: Any) -> Tensor:
@@ -134,15 +135,20 @@ class MSELoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """Compute `binary_cross_entropy_with_logits`, as a module.
+    """Compute `binary_cross_entropy_with_logits`, as a module; a `pos_weight` of several numbers is an nn.Buffer.
+
+    Raises ValueError for another `reduction`.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)
     0.6931
     """
 
-    def __init__(self, reduction: str = "mean", pos_weight: float | None = None) -> None:
-        self.reduction, self.pos_weight = reduction, pos_weight
+    def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
+        one_of("BCEWithLogitsLoss", "reduction", reduction, REDUCTIONS)
+        number = isinstance(pos_weight, int | float | None)
+        self.reduction = reduction
+        self.pos_weight = pos_weight if number else Buffer(as_tensor("BCEWithLogitsLoss", "pos_weight", pos_weight))
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return binary_cross_entropy_with_logits(logits, targets, self.reduction, self.pos_weight)

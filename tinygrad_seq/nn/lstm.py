@@ -6,7 +6,7 @@ from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.cell import Cell, plus, row, transposed
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
@@ -21,10 +21,11 @@ class LSTMCell(Cell):
         c_t = forget * c_{t-1} + input * cell
         h_t = output * tanh(c_t)
 
-    x (B, I), (h, c) of (B, H) each -> (h, c). The gates' weights are stacked in this order: `weight_ih` (4H, I),
-    `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H,), as in PyTorch. With `proj_size` P < H (Sak et al., 2014) what is
-    shown is smaller than what is remembered: h_t = W_hr (output * tanh(c_t)) of (B, P), `weight_hr` (P, H), and
-    `weight_hh` (4H, P).
+    x (B, I), (h, c) of (B, H) each, zeros if none is given -> (h, c); also (I,) and (H,), without a batch. The gates'
+    weights are stacked in this order: `weight_ih` (4H, I), `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H,), as in
+    PyTorch. With `proj_size` P < H (Sak et al., 2014) what is shown is smaller than what is remembered: h_t = W_hr
+    (output * tanh(c_t)) of (B, P), `weight_hr` (P, H), and `weight_hh` (4H, P). Hochreiter and Schmidhuber, "Long
+    Short-Term Memory" (1997). Raises ValueError for another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> h, c = ts.nn.LSTMCell(3, 4)(ts.zeros(2, 3))
@@ -56,9 +57,7 @@ class LSTMCell(Cell):
     def step(self, x: Tensor, state: tuple[Tensor, Tensor], *weights: Any) -> tuple[Tensor, Tensor]:
         weight_ih, weight_hh, bias, weight_hr = weights
         h, c = state
-        a = matmul(x, weight_ih) + matmul(h, weight_hh)
-        if bias is not None:
-            a = a + bias
+        a = plus(matmul(x, weight_ih) + matmul(h, weight_hh), bias)
         i, f, g, o = split(a, sizes=(self.hidden_size,) * 4, axis=1)
         input = i.sigmoid().named("input")
         forget = f.sigmoid().named("forget")

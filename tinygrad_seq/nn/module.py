@@ -13,6 +13,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
+from tinygrad_seq.engine.callers import Constructed, check_call
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.hints import missing, public
 from tinygrad_seq.engine.notebook import mimebundle
@@ -25,8 +26,10 @@ from tinygrad_seq.nn.stored_values import loaded, moved
 from tinygrad_seq.nn.summary import Summary, summary
 
 
-class Module:
+class Module(Constructed):
     """Base of all parts of a network: set parameters and modules as attributes, write `forward`, call it.
+
+    Raises TypeError for an attribute that would hide a method, or that takes a part's place and is none.
 
     >>> import tinygrad_seq as ts
     >>> class Twice(ts.nn.Module):
@@ -39,24 +42,29 @@ class Module:
     """
 
     training = True
-    told = False  # whether train() was called on this very module, not on one around it
-    name = ""  # the attribute it was assigned to; of several, the one under which it is listed
+    mode_was_set = False  # whether train() was called on this very module, not on one around it
+    listed_as = ""  # the attribute it was assigned to; of several, the one under which it is listed
     scope_name = Name("")  # its name in scopes: an object of its own, so that a scope tells which module it is about
     changes = 0  # counts the modules that were assigned or deleted, anywhere
     named_at = -1  # the count of changes when this module was named
     warned_of: frozenset[str] = frozenset()  # which of its lists were warned of
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} has no forward method")
+        """Compute what calling the module returns; each module writes its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward method: define forward(self, x)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.named_at != Module.changes:
-            name_all(self, self.name)
-        name = self.name or type(self).__name__
+            name_all(self, self.listed_as)
+        name = self.listed_as or type(self).__name__
         if self.scope_name != name:
             self.scope_name = Name(name)
         with scope(module=self.scope_name):
-            return self.forward(*args, **kwargs)
+            try:
+                return self.forward(*args, **kwargs)
+            except TypeError:
+                check_call(type(self).__name__, self.forward, args, kwargs)
+                raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_forward = name == "forward" and callable(value) and not isinstance(value, Module)  # may be given, too
@@ -70,7 +78,7 @@ class Module:
         object.__setattr__(self, name, value)
         if isinstance(value, Stored | Module):
             first = next(known for known, part in vars(self).items() if part is value)
-            value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.name, first))
+            value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.listed_as, first))
         if isinstance(value, Module) or isinstance(old, Module):
             Module.changes += 1
 
@@ -80,15 +88,13 @@ class Module:
         object.__delattr__(self, name)
         Module.changes += 1
 
-    # ------------------------------------------------------------------------------------------ going through the parts
-
     def parts(self) -> Iterator[tuple[str, Any]]:
         """Yield the attributes that are parameters, buffers or modules, in the order of assignment."""
         attributes = list(vars(self).items())  # in one call of C: a call in another thread may be adding some
         return ((name, part) for name, part in attributes if isinstance(part, Stored | Module))
 
     def named_modules(self, prefix: str = "") -> "Iterator[tuple[str, Module]]":
-        """Yield this module and all inside it, each once, with dotted names."""
+        """Yield this module and all inside it, each once, with dotted names: "", "0", "0.cell", ..."""
         listed = []
         for path, _, module in walk(self, prefix):
             listed.append(module)
@@ -102,7 +108,12 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Yield all parameters with dotted names; one used in two places is listed once."""
+        """Yield all parameters with dotted names; one used in two places is listed once.
+
+        >>> import tinygrad_seq as ts
+        >>> [(name, w.shape) for name, w in ts.nn.Sequential(ts.nn.Linear(3, 2)).named_parameters()]
+        [('0.weight', (2, 3)), ('0.bias', (2,))]
+        """
         return listed(self, prefix, Parameter)
 
     def parameters(self) -> Iterator[Parameter]:
@@ -117,40 +128,53 @@ class Module:
         """Yield all buffers, each once."""
         return (buffer for _, buffer in self.named_buffers())
 
-    # ------------------------------------------------------------------------------------------------------------ state
-
     def train(self, mode: bool = True) -> "Module":
-        """Set training mode, in which dropout drops."""
-        commit([(self, "told", mode), *((module, "training", mode) for module in self.modules())])
+        """Set training mode, in which dropout drops, of this module and all inside it; return the module.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Dropout(0.5).train(False)(ts.ones(3)).tolist()
+        [1.0, 1.0, 1.0]
+        """
+        flag(f"{type(self).__name__}.train", mode=mode)
+        commit([(self, "mode_was_set", mode), *((module, "training", mode) for module in self.modules())])
         return self
 
     def eval(self) -> "Module":
-        """Set evaluation mode, in which dropout passes everything."""
+        """Set evaluation mode, in which dropout passes everything; return the module."""
         return self.train(False)
 
     @public
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Forget the gradients: the `.grad` of every parameter is None."""
         commit((parameter, "stored_grad", None) for parameter in self.parameters())
 
     @public
     def to(self, target: Any) -> "Module":
         """Move parameters, gradients and buffers to a device ("cpu", "cuda", "cuda:N") or a floating dtype, in place.
 
-        A buffer of integers or truth values keeps its dtype.
+        A buffer of integers or truth values keeps its dtype. Raises TypeError for another dtype, RuntimeError where
+        there is no such GPU; then nothing has moved.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Linear(3, 2).to("float64").weight.dtype
+        dtype('float64')
         """
         stored = [each for _, each in listed(self, "", Parameter, Buffer)]
         commit(moved("to", stored, target))
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the values of every parameter and buffer as a host array, by dotted name."""
+        """Return the values of every parameter and buffer as a host array, by dotted name, for `ts.save`."""
         return {name: host.array(to_host(each.array)) for name, each in listed(self, "", Parameter, Buffer)}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
         """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing.
 
-        A shared parameter may be there under any of its names, or under several, with the same values.
+        A shared parameter may be there under any of its names, or under several, with the same values. Without
+        `strict` names that are missing or unknown are passed over. Raises ValueError for names or shapes that differ.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.nn.Linear(3, 2).load_state_dict(ts.nn.Linear(3, 2).state_dict())
         """
         place = f"{type(self).__name__}.load_state_dict"
         flag(place, strict=strict)
@@ -163,8 +187,6 @@ class Module:
         if strict and (missing or unexpected):
             raise ValueError(f"{place}: missing {sorted(missing)}, unexpected {sorted(unexpected, key=str)}")
         commit(loaded(place, {name: part for name, part in named.items() if isinstance(part, Stored)}, state))
-
-    # ------------------------------------------------------------------------------------------------------------- text
 
     def summary(self) -> Summary:
         """Return the layers with the shape and size of every parameter, as text that shows itself at a prompt.
@@ -232,7 +254,7 @@ def listed(top: Module, prefix: str, *kinds: type[Stored]) -> Iterator[tuple[str
 
 def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
     """Yield a module and all inside it, each once: its dotted name, its name in scopes, and itself."""
-    seen, stack = set(), [(prefix, top.name, top)]
+    seen, stack = set(), [(prefix, top.listed_as, top)]
     while stack:
         path, name, module = stack.pop()
         if id(module) not in seen:
@@ -258,9 +280,9 @@ def part_name(module: Module, name: str, key: str) -> str:
 
 def name_all(top: Module, name: str) -> None:
     """Give a module this name, and everything inside it the name under which it is listed."""
-    vars(top)["name"] = name
+    vars(top)["listed_as"] = name
     for _, listed, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
-        vars(module).update(name=listed, named_at=Module.changes)
+        vars(module).update(listed_as=listed, named_at=Module.changes)
 
 
 def part_at(module: Module, path: Any) -> Any:

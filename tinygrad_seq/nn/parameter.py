@@ -4,9 +4,10 @@ A Parameter is a leaf of the graph whose array an optimiser or `assign` replaces
 assigning another Tensor in its place.
 """
 
+from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
-from tinygrad_seq.engine.backend import check_device, on_device_of
+from tinygrad_seq.engine.backend import check_device, modules, on_device_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
@@ -15,6 +16,9 @@ from tinygrad_seq.engine.tensor import Tensor
 
 class Parameter(Tensor):
     """Hold what a network learns: a leaf Tensor that an optimiser may change.
+
+    A copy of the data, floats as float32 unless a `dtype` is given, as `ts.tensor` makes it. Raises TypeError for
+    integers, which cannot learn, unless `requires_grad` is False.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.nn.Parameter([1.0, 2.0])
@@ -26,13 +30,23 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = True) -> None:
-        self.array = tensor(data, dtype, device, requires_grad).array
+        self.array = made("Parameter", data, dtype, device, requires_grad).array
         leaf(self, requires_grad)
 
     def assign(self, value: Any) -> None:
-        """Replace the array by another of the same shape and dtype, outside the graph."""
-        dtype = self.dtype if isinstance(value, float | list | tuple) else None
-        array = (value if isinstance(value, Value) else tensor(value, dtype, self.device)).array
+        """Replace the array by another of the same shape and dtype, outside the graph.
+
+        Numbers and lists of numbers are taken in the Parameter's dtype. Raises ValueError for another shape or dtype,
+        TypeError for a Tensor that is on another device; then nothing has changed.
+
+        >>> import tinygrad_seq as ts
+        >>> w = ts.nn.Parameter([1.0, 2.0])
+        >>> w.assign([3, 4])
+        >>> w
+        Parameter([3., 4.])
+        """
+        dtype = self.dtype if isinstance(value, Real | list | tuple) else None
+        array = (value if isinstance(value, Value) else made("assign", value, dtype, self.device)).array
         check_device("assign", "the new value", array, self.name or "the Parameter", self.array)
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(
@@ -40,7 +54,7 @@ class Parameter(Tensor):
                 f"the new value {array.shape} and {array.dtype}"
             )
         gradient: Any = getattr(self, "stored_grad", None)
-        if getattr(gradient, "read", False):  # a step by hand; what is assigned without it is none
+        if getattr(gradient, "read", False):  # somebody looked at the gradient, so this is a step by hand
             warn_if_stale("assign", [gradient])
             gradient.used = "assign"
         with on_device_of(array):
@@ -64,7 +78,8 @@ class Buffer(Tensor):
     """Hold what belongs to a module and is not trained: it moves and is saved with the module, as Parameters are.
 
     A copy of the data, without gradient, as `ts.tensor` makes it. A Tensor that is assigned in its place becomes a
-    Buffer, and None takes it away; a Tensor with a gradient is refused, since all its history would be kept.
+    Buffer, and None takes it away; a Tensor with a gradient is refused, since all its history would be kept. Raises
+    TypeError for what is no numbers.
 
     >>> import tinygrad_seq as ts
     >>> class Mean(ts.nn.Module):
@@ -83,10 +98,7 @@ class Buffer(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, dtype: Any = None, device: str | None = None) -> None:
-        try:
-            self.array, self.node = tensor(data, dtype, device).array, None
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"Buffer: {error}") from None
+        self.array, self.node = made("Buffer", data, dtype, device).array, None
 
     def __repr__(self) -> str:
         return Tensor.__repr__(self).replace("tensor(", "Buffer(", 1)
@@ -95,10 +107,20 @@ class Buffer(Tensor):
 Stored: TypeAlias = Parameter | Buffer
 
 
+def made(place: str, data: Any, *options: Any) -> Tensor:
+    """Return `tensor(data, *options)`; an error begins with the name of the place."""
+    try:
+        return tensor(data, *options)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}: {str(error).removeprefix('tensor: ')}") from None
+
+
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
     """Raise TypeError unless x is a Tensor of the dtype of a weight and device; NumPy would promote silently."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}")
+        made = ": ts.tensor(array) makes one" if type(x) in modules or isinstance(x, list) else ""
+        made = ": a recurrent layer returns (out, state), pass out" if isinstance(x, tuple) else made
+        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}{made}")
     if weight is None:
         return
     if x.dtype != weight.dtype:

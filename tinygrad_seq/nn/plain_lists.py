@@ -1,9 +1,10 @@
 """Warn of parts in plain lists, where nothing finds them: not `parameters()`, not `to()`, not `train()`."""
 
-import warnings
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
+
+from tinygrad_seq.engine.callers import warn
 
 PLAIN_CONTAINERS = (list, tuple, set, dict)
 
@@ -21,11 +22,10 @@ def warn_of_lists(
             known = {id(part) for other in listed for _, part in other.parts()} if inside else set()
             if not all(known.issuperset(ids_to_find(part)) for part in inside):
                 module.warned_of |= {name}
-                warnings.warn(
+                warn(
                     f"{type(module).__name__}: what the plain {type(value).__name__} {name!r} holds is not found by "
                     "parameters(), to() and train(): make it an nn.ModuleList, or give each part an attribute "
-                    "(python -m tinygrad_seq explain plain-list)",
-                    stacklevel=2,
+                    "(python -m tinygrad_seq explain plain-list)"
                 )
 
 

@@ -5,6 +5,7 @@ This is the only place that says `step=t`. RNN, LSTM and GRU are layers and dire
 
 from typing import Any
 
+from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.functions.shapes import stack
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
@@ -78,6 +79,7 @@ class Recurrent(Module):
     def __init__(self, cell: Module, batch_first: bool = False, reverse: bool = False) -> None:
         if not isinstance(cell, Module):
             raise TypeError(f"Recurrent: the cell must be a Module, got {cell!r:.60}")
+        flag("Recurrent", batch_first=batch_first, reverse=reverse)
         self.cell, self.batch_first, self.reverse = cell, batch_first, reverse
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Any = None) -> tuple[Tensor, State]:

@@ -4,12 +4,13 @@ It holds one cell per layer and direction, runs each over time by the one loop (
 parameters under PyTorch's names (`weight_ih_l0`, `weight_ih_l0_reverse`, ...).
 """
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_seq.engine.arguments import at_least, flag, probability
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.functions.shapes import concatenate, stack
+from tinygrad_seq.engine.hints import keywords, no_argument
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
@@ -45,12 +46,15 @@ class RecurrentLayers(Module):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
-        name = type(self).__name__
+        name, of_cell = type(self).__name__, keywords(type(self).make_cell)
+        for option in options:
+            if option not in of_cell:
+                raise no_argument(name, option, dict.fromkeys(keywords(RecurrentLayers.__init__) + of_cell))
         at_least(1, name, most=10_000, num_layers=num_layers)
         flag(name, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         dropout = probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
-            warnings.warn(f"{name}: dropout={dropout} acts between layers, and there is only one", stacklevel=3)
+            warn(f"{name}: dropout={dropout} acts between layers, and there is only one")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.options = bias, batch_first, dropout, options
         self.directions = ("forward", "reverse")[: 1 + bidirectional]

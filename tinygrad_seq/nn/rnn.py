@@ -5,14 +5,16 @@ from typing import Any
 from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.cell import Cell, row, transposed
+from tinygrad_seq.nn.cell import Cell, plus, row, transposed
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
 class RNNCell(Cell):
     """Compute h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu instead of tanh.
 
-    x (B, I), h (B, H) -> h (B, H). `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,).
+    x (B, I), h (B, H), zeros if none is given -> h (B, H); also (I,) and (H,), without a batch. `weight_ih` (H, I),
+    `weight_hh` (H, H), `bias_ih` and `bias_hh` (H,). Elman, "Finding Structure in Time" (1990). Raises ValueError for
+    another shape, TypeError for another dtype.
 
     >>> import tinygrad_seq as ts
     >>> ts.nn.RNNCell(3, 4)(ts.zeros(2, 3)).shape
@@ -28,9 +30,7 @@ class RNNCell(Cell):
         return transposed(self.weight_ih), transposed(self.weight_hh), row(self.bias_ih, self.bias_hh)
 
     def step(self, x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None) -> Tensor:
-        a = matmul(x, weight_ih) + matmul(h, weight_hh)
-        if bias is not None:
-            a = a + bias
+        a = plus(matmul(x, weight_ih) + matmul(h, weight_hh), bias)
         h = a.tanh() if self.nonlinearity == "tanh" else a.relu()
         return h.named("h")
 

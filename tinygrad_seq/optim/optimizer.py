@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from tinygrad_seq.engine import delivery
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
+from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -41,7 +42,7 @@ def one_as_list(group: Any) -> Any:
     return group | {"params": [group["params"]]} if alone else group
 
 
-class Optimizer:
+class Optimizer(Constructed):
     """Hold parameters in groups and move them along their gradients: the base of all optimisers.
 
     `param_groups` is a list of dicts, as in PyTorch: "params", a list of parameters, and every option of the formula
@@ -135,6 +136,10 @@ class Optimizer:
     def parameters(self) -> list[Parameter]:
         """Return the parameters of all groups, in order."""
         return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    def __repr__(self) -> str:
+        options = [", ".join(f"{k}={v!r}" for k, v in group.items() if k != "params") for group in self.param_groups]
+        return f"{type(self).__name__}({'; '.join(dict.fromkeys(options))})"
 
     def __getattr__(self, option: str) -> Any:
         """Return an option, which all groups share; ValueError where they differ."""

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.optim.optimizer import Optimizer, update_all
 from tinygrad_seq.optim.validation import nonnegative, power
 
@@ -17,7 +18,7 @@ TIMES = ("t", "step_size", "T_max")
 LONGEST = 2.0**53  # from here on, floats do not hold every whole number
 
 
-class Schedule:
+class Schedule(Constructed):
     """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options.
 
     Raises TypeError if `optimizer` is not an Optimizer, TypeError or ValueError for an option that is out of range.

@@ -45,7 +45,8 @@ def encode(value: Any, place: str, arrays: list[Any], depth: int = MAX_DEPTH) ->
     if value is None or type(value) in (bool, float, str) or (type(value) is int and value.bit_length() <= MAX_BITS):
         return value
     kind = f"an int of more than {MAX_BITS} bits" if type(value) is int else f"of type {type(value).__name__}"
-    raise TypeError(f"save: {place} is {kind}, which is neither an array nor a plain value")
+    hint = ": save its .state_dict()" if hasattr(type(value), "state_dict") else ""
+    raise TypeError(f"save: {place} is {kind}, which is neither an array nor a plain value{hint}")
 
 
 def all_different(keys: list[Any], arrays: list[Any]) -> bool:
