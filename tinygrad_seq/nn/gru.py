@@ -47,15 +47,15 @@ class GRUCell(Cell):
 
     def step(self, x: Tensor, h: Tensor, *weights: Any) -> Tensor:
         weight_ih, bias_ih, weight_hh, bias_hh, weight_hn, bias_hn = weights
-        size = self.hidden_size
         from_x, from_h = matmul(x, weight_ih), matmul(h, weight_hh)
         from_x, from_h = plus(from_x, bias_ih), plus(from_h, bias_hh)
-        x_r, x_z, x_n = split(from_x, sizes=(size,) * 3, axis=1)
-        h_r, h_z, *h_n = split(from_h, sizes=(size,) * (3 if weight_hn is None else 2), axis=1)
+        size, after = self.hidden_size, self.reset_after
+        x_r, x_z, x_n = split(from_x, sizes=(size, size, size), axis=1)
+        h_r, h_z, *h_n = split(from_h, sizes=(size, size, size) if after else (size, size), axis=1)
         reset = (x_r + h_r).sigmoid().named("reset")
         update = (x_z + h_z).sigmoid().named("update")
-        past = reset * h_n[0] if weight_hn is None else plus(matmul(reset * h, weight_hn), bias_hn)
-        new = (x_n + past).tanh().named("new")
+        old = reset * h_n[0] if after else plus(matmul(reset * h, weight_hn), bias_hn)
+        new = (x_n + old).tanh().named("new")
         return (new + update * (h - new)).named("h")
 
 
