@@ -215,7 +215,9 @@ def as_dtype(dtype: Any, place: str = "") -> Any:
     try:
         found = np.dtype("" if dtype is None else dtype)  # None would be NumPy's float64
     except TypeError:
-        raise TypeError(f'{place}{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
+        none = 'is neither a dtype nor a device ("cpu", "cuda", "cuda:N")'
+        what = f"is a device, not a dtype: write device={dtype!r}" if names_device(dtype) else none
+        raise TypeError(f"{place}{dtype!r} {what}") from None
     if found.kind not in "fiub":
         raise TypeError(f"{place}dtype {found} is not supported: use floating, integer or bool")
     return found

@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 from typing import Any
 
-from tinygrad_seq.engine.arguments import flag, ints, spread
+from tinygrad_seq.engine.arguments import at_least, flag, ints, spread
 from tinygrad_seq.engine.backend import (
     as_dtype,
     check_differentiable,
@@ -53,7 +53,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     with on_device_of(source):
         if kind.kind in "iu" and kind != source.dtype and source.dtype.kind != "b" and source.size:
             limits = host.iinfo(kind)
-            if not (source.min() >= limits.min and source.max() <= limits.max):  # NaN neither
+            if not (source.min() >= limits.min and source.max() < limits.max + 1):  # NaN neither; 2^63 - 1 is no float
                 raise ValueError(f"tensor: the data reaches from {source.min()} to {source.max()}, beyond {kind}")
         array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
@@ -65,7 +65,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Return a shape that is given as ints or as one tuple; refuse what is none."""
-    size = ints(op, spread(shape))
+    size = ints(f"{op}: shape", spread(shape))
     if any(n < 0 for n in size):
         raise ValueError(f"{op}: a shape must not be negative, got {size}")
     return size
@@ -169,10 +169,10 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     whole = all(isinstance(limit, Integral) for limit in limits)
     kind = as_dtype(dtype or ("int64" if whole else "float32"))
     try:
-        array = host.arange(*limits, dtype=kind)
+        array = host.arange(*map(int if whole else float, limits))
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"arange: cannot count {limits} in {kind}: {error}") from None
-    return tensor(array, device=device, requires_grad=requires_grad)
+    return tensor(array, kind, device, requires_grad)
 
 
 @public
@@ -184,4 +184,5 @@ def eye(n: int, dtype: Any = "float32", device: str | None = None, requires_grad
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device, requires_grad=requires_grad)
+    (n,), kind = at_least(0, "eye", n=n), as_dtype(dtype or default_dtype)
+    return tensor(host.eye(n, dtype=kind), device=device, requires_grad=requires_grad)

@@ -47,14 +47,14 @@ def undetached_state(nodes: list[Node], earlier: set[Scope | None], since: int =
     return None
 
 
-def explain_freed(nodes: list[Node]) -> str:
+def explain_freed(nodes: list[Node], op: str = "backward") -> str:
     """Return the message for a graph in which some nodes were freed by an earlier backward."""
     freed = [node for node in nodes if node.saved is None]
     advice = undetached_state(nodes, {call_of(node) for node in freed}) or (
         "a state of earlier steps wants state.detach() (python -m tinygrad_seq explain backward-twice)"
     )
     return (
-        f"backward: the graph was freed by an earlier backward, at {newest(freed)}. To go through it twice, pass "
+        f"{op}: the graph was freed by an earlier backward, at {newest(freed)}. To go through it twice, pass "
         f"retain_graph=True to the first; {advice}"
     )
 
@@ -74,14 +74,14 @@ def warn_if_kept_before(nodes: list[Node]) -> None:
         warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
 
 
-def check_not_in_use(nodes: list[Node]) -> None:
+def check_not_in_use(nodes: list[Node], op: str) -> None:
     """Refuse to free nodes that a walk around this one, whose hook we are in, still needs."""
     for used in in_use.get():
         shared = [node for node in set(used).intersection(nodes) if node.op is not None]
         if shared:
             raise RuntimeError(
-                f"backward: a hook may not free the graph of the backward that called it, at {newest(shared)}: "
-                "pass retain_graph=True to the backward in the hook"
+                f"{op}: a hook may not free the graph of the backward that called it, at {newest(shared)}: "
+                "pass retain_graph=True to the call in the hook"
             )
 
 

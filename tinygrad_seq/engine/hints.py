@@ -147,10 +147,11 @@ def public(function: F) -> F:
         try:
             return function(*args, **options)
         except (IndexError, MemoryError, OverflowError, TypeError, ValueError) as error:
-            inner, _, text = str(error).partition(": ")
+            said = str(error).removeprefix(f"{function.__qualname__}() ")  # "f() missing 1 required ..."
+            inner, _, text = said.partition(": ")
             if inner == name:
                 raise
             kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
-            raise kind(f"{name}: {text if inner in names_in_errors else error}") from error
+            raise kind(f"{name}: {text if inner in names_in_errors else said}") from error
 
     return call  # type: ignore[return-value]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, overload
 
 from tinygrad_seq.engine.backend import Raw, compute_there, host, modules, on_device_of
-from tinygrad_seq.engine.coercion import coerce, explain
+from tinygrad_seq.engine.coercion import coerce, coerce_all, explain
 from tinygrad_seq.engine.graph import Detached, Node, Value, leaf
 from tinygrad_seq.engine.recording import keep_detached, record_output, unrecorded
 from tinygrad_seq.engine.scope import current
@@ -236,10 +236,7 @@ def general(op: Primitive) -> Callable[..., Any]:
                 break
         else:
             return compute(op, args, static)
-        values = [x for x in args if isinstance(x, Value)]
-        if len(values) < len(args):
-            beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
-            args = tuple(x if isinstance(x, Value) else coerce(op.name, x, beside) for x in args)
+        args = coerce_all(op.name, args)
         arrays = [x.array for x in args]
         xp = modules[type(arrays[0])]
         try:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from tinygrad_seq.engine.arguments import ints
-from tinygrad_seq.engine.backend import as_dtype, draws_on_gpu, host, to_default_device, to_device
+from tinygrad_seq.engine.arguments import an_int
+from tinygrad_seq.engine.backend import as_dtype, default_dtype, draws_on_gpu, host, to_default_device, to_device
 from tinygrad_seq.engine.creation import size_of, tensor
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
@@ -34,7 +34,7 @@ def manual_seed(seed: int) -> None:
     >>> ts.rand(2).tolist() == first
     True
     """
-    (number,) = ints("manual_seed", (seed,))
+    number = an_int("manual_seed", "seed", seed)
     if number < 0:
         raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
     default().bit_generator.state = host.random.default_rng(number).bit_generator.state
@@ -112,7 +112,7 @@ def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 
 
 def floating(op: str, dtype: Any) -> Any:
     """Return the dtype to draw in; refuse one that draws do not fit into."""
-    kind = as_dtype(dtype)
+    kind = as_dtype(dtype or default_dtype)
     if kind.kind != "f":
         raise TypeError(f"{op}: dtype must be floating, got {kind}: draws are not whole numbers")
     return kind

@@ -4,7 +4,7 @@ from typing import Any, overload
 
 from tinygrad_seq.engine.arguments import T, as_number, shape_of
 from tinygrad_seq.engine.backend import Raw
-from tinygrad_seq.engine.coercion import coerce
+from tinygrad_seq.engine.coercion import coerce_all
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -30,7 +30,7 @@ def matmul(x: Any, y: Any) -> Any:
     if not left or not right:
         raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
     if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
-        x, y = (z if isinstance(z, Value) else coerce("matmul", z, beside) for z, beside in ((x, y), (y, x)))
+        x, y = coerce_all("matmul", (x, y))
     if left[-1] != right[0 if len(right) == 1 else -2]:
         raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     found = multiplied(

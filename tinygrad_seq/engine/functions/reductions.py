@@ -8,7 +8,7 @@ from functools import wraps
 from math import prod
 from typing import Any, TypeVar
 
-from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, flag, ints, one_axis, shape_of
+from tinygrad_seq.engine.arguments import Axis, T, an_int, as_number, axes_of, flag, one_axis, shape_of
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import elementwise, reduction, shape
@@ -86,7 +86,7 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
     """
     flag("var", keepdims=keepdims)
     axes = filled_axes("var", axis, x)
-    n, (correction,) = count(x, axes), ints("var", (correction,))
+    n, correction = count(x, axes), an_int("var", "correction", correction)
     if not 0 <= correction < n:
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
     distance = elementwise.subtract(x, mean(x, axes, keepdims=True))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of, spread
+from tinygrad_seq.engine.arguments import Axis, T, an_int, as_number, axes_of, ints, one_axis, shape_of, spread
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -19,7 +19,10 @@ def reshape(x: T, *shape: Any) -> T:
     >>> ts.reshape(ts.arange(6), 2, 3).tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    return shapes.reshape(x, shape=ints("reshape", spread(shape)))
+    wanted = ints("reshape: shape", spread(shape))
+    if min(wanted, default=0) < -1:
+        raise ValueError(f"reshape: a length must not be negative, except -1 for one to be found, got {wanted}")
+    return shapes.reshape(x, shape=wanted)
 
 
 @public
@@ -91,7 +94,7 @@ def broadcast_to(x: T, *shape: Any) -> T:
     >>> ts.broadcast_to(ts.arange(2), 2, 2).tolist()
     [[0, 1], [0, 1]]
     """
-    return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
+    return shapes.broadcast_to(x, shape=ints("broadcast_to: shape", spread(shape)))
 
 
 @public
@@ -173,9 +176,9 @@ def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> 
     """
     length = shape_of(x)[axis := one_axis("split", axis, len(shape_of(x)))]
     if isinstance(size_or_sizes, Sequence):
-        sizes = ints("split", size_or_sizes)
+        sizes = ints("split: size_or_sizes", size_or_sizes)
     else:
-        (size,) = ints("split", (size_or_sizes,))
+        size = an_int("split", "size_or_sizes", size_or_sizes)
         if size < 1:
             raise ValueError(f"split: the chunk size must be positive, got {size}")
         sizes = (size,) * (length // size) + ((length % size,) if length % size or not length else ())
