@@ -1,4 +1,4 @@
-"""Tensors from data, and from nothing."""
+"""Tensors from data, and of constants."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -26,7 +26,9 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """Make a Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
 
     A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
-    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers.
+    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers, for integers that
+    shall require a gradient and for the result of a recorded op, whose history would be lost; ValueError for lists of
+    no regular shape, and for numbers that an integer dtype cannot hold.
 
     >>> import tinygrad_seq as ts
     >>> ts.tensor([[1.0, 2.0]]).shape
@@ -91,6 +93,8 @@ def full(
 ) -> Tensor:
     """Make a Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
 
+    Raises TypeError for what is no number, ValueError for a negative length or a value that the dtype cannot hold.
+
     >>> import tinygrad_seq as ts
     >>> ts.full((2,), 7)
     tensor([7, 7])
@@ -104,7 +108,7 @@ def full(
 def zeros(
     *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Make zeros, of a shape given as ints or as one tuple.
+    """Make zeros, of a shape given as ints or as one tuple. Raises ValueError for a negative length.
 
     >>> import tinygrad_seq as ts
     >>> ts.zeros(2)
@@ -117,7 +121,7 @@ def zeros(
 def ones(
     *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Make ones, of a shape given as ints or as one tuple.
+    """Make ones, of a shape given as ints or as one tuple. Raises ValueError for a negative length.
 
     >>> import tinygrad_seq as ts
     >>> ts.ones((1, 2), dtype="float64")
@@ -156,7 +160,10 @@ def like(op: str, x: Any, value: float, dtype: Any, device: str | None, requires
 
 @public
 def arange(*limits: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """Count: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
+    """Make start, start + step, ... below stop: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`.
+
+    Ints give int64, floats float32, which are counted in float64. Raises ValueError for a step of 0, and for numbers
+    that the dtype cannot hold.
 
     >>> import tinygrad_seq as ts
     >>> ts.arange(1, 7, 2)
@@ -177,7 +184,7 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
 
 @public
 def eye(n: int, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """Make the identity matrix of n rows.
+    """Make the identity matrix of n rows: ones on the diagonal. Raises ValueError for a negative n.
 
     >>> import tinygrad_seq as ts
     >>> ts.eye(2)

@@ -126,7 +126,8 @@ class Primitive:
 def primitive(forward: Callable[..., Any]) -> Operation:
     """Make an op of a forward `(xp, *arrays, *, **static) -> array`, where xp is the arrays' module.
 
-    A forward that returns a list makes an op of several outputs. Declare the gradient with `.vjps`.
+    A forward that returns a list makes an op of several outputs. Declare the gradient with `.vjps`. Raises TypeError
+    for what is no function with a name and an argument beside xp.
 
     >>> import tinygrad_seq as ts
     >>> @ts.primitive

@@ -1,4 +1,4 @@
-"""Tensors from chance, and the generator that draws.
+"""Random Tensors, and the generator that draws them.
 
 Random numbers are drawn on the host by NumPy's Generator and then uploaded, so that a seed gives the same numbers on
 every device.
@@ -23,6 +23,8 @@ again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that d
 @public
 def manual_seed(seed: int) -> None:
     """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
+
+    `seed` is an int of any size from 0; ValueError for a negative one.
 
     A process that is forked goes on from the state of its parent, as in NumPy and PyTorch: several workers draw the
     same numbers, unless each begins with a seed of its own, as `ts.manual_seed(seed + number)`.
@@ -54,7 +56,9 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Put the default generator back to where `get_rng_state` was called; ValueError, and no change, if it is not that.
+    """Put the default generator back to where `get_rng_state` was called.
+
+    Raises ValueError, and changes nothing, for a state that is not one of `get_rng_state`.
 
     >>> import tinygrad_seq as ts
     >>> ts.set_rng_state(ts.get_rng_state())
@@ -126,7 +130,10 @@ def randn(
     generator: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Draw from the standard normal distribution N(0, 1).
+    """Draw from the standard normal distribution N(0, 1), with the default generator or a given one.
+
+    Drawn in float64 by NumPy on the host, then rounded, so a seed gives the same numbers on every device. Raises
+    TypeError for integer dtypes and for what is no `numpy.random.Generator`, ValueError for a negative length.
 
     >>> import tinygrad_seq as ts
     >>> ts.randn(2, 3).shape
@@ -145,7 +152,9 @@ def rand(
     generator: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Draw from the uniform distribution on [0, 1), in every dtype without the 1.
+    """Draw from the uniform distribution on [0, 1), with the default generator or a given one.
+
+    Drawn in float64 and rounded as in `randn`, but never to 1. Raises the same errors.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> ts.rand(2, generator=np.random.default_rng(0))

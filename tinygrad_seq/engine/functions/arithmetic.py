@@ -18,7 +18,10 @@ def matmul(x: Raw, y: Any) -> Any: ...
 def matmul(x: T, y: Any) -> T: ...
 @public
 def matmul(x: Any, y: Any) -> Any:
-    """Return the matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
+    """Return the matrix product x @ y: shapes (..., n, k) and (..., k, m) give (..., n, m).
+
+    The axes before the last two broadcast. A vector counts as a row on the left and as a column on the right, and its
+    axis is not in the result, as in NumPy. Raises ValueError for shapes that do not fit, and for a single number.
 
     >>> import tinygrad_seq as ts
     >>> ts.matmul(ts.ones(2, 3), ts.arange(3).to("float32")).tolist()
@@ -42,7 +45,10 @@ def matmul(x: Any, y: Any) -> Any:
 
 @public
 def clip(x: T, low: float | None = None, high: float | None = None) -> T:
-    """Return x held between low and high; None leaves that side open; the gradient passes at the bounds.
+    """Return min(max(x, low), high), elementwise; None leaves that side open.
+
+    The gradient is 1 from low to high, both included, and 0 outside, as PyTorch's. Raises TypeError for bounds that
+    are not numbers: `maximum` and `minimum` take arrays.
 
     >>> import tinygrad_seq as ts
     >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()
