@@ -13,6 +13,7 @@ Axis: TypeAlias = int | Sequence[int] | None
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
+    """Return the shape of a Tensor, an array, a list or a number."""
     found: tuple[int, ...] = x.array.shape if isinstance(x, Value) else host.shape(x)
     return found
 

@@ -37,7 +37,7 @@ from tinygrad_seq.engine.segment import (
 
 
 def forward(xp: Any, *outside: Any, ops: int) -> Any:
-    """Stand for the ops of a function that is run again in the backward."""
+    """Give the op its name and arguments; it is never called, since the function itself is."""
     raise NotImplementedError
 
 

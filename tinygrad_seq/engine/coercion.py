@@ -1,4 +1,4 @@
-"""Turn what is no Tensor into one where it stands beside a Tensor, and say what is wrong where that is impossible."""
+"""Turn numbers, lists and arrays beside a Tensor into Tensors, and explain the errors of forwards."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -86,7 +86,7 @@ def unwrapped(name: str, data: Any) -> Any:
     return to_host(without_history(name, data)) if isinstance(data, Value) else data
 
 
-PARTS = "ts.stack, ts.concatenate or ts.where"  # of which something new is built, with its gradient
+PARTS = "ts.stack, ts.concatenate or ts.where"  # these build one Tensor of several, with its gradient
 
 
 def without_history(name: str, value: Value, instead: str = PARTS) -> Array:

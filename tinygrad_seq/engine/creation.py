@@ -74,6 +74,7 @@ def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
+    """Return a Tensor of one value, checked; a constant's value is noted for pictures."""
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
     size = size_of(op, shape)
     try:

@@ -163,8 +163,10 @@ def unary(op: Primitive) -> Callable[..., Any]:
             return compute(op, (x,), static)
         array = x.array
         try:
-            if (xp := modules[type(array)]) is not host: out = compute_there(forward, xp, (array,), static)  # noqa: E701
-            else: out = forward(xp, array, **static) if static else forward(xp, array)  # noqa: E701
+            if (xp := modules[type(array)]) is not host:
+                out = compute_there(forward, xp, (array,), static)
+            else:
+                out = forward(xp, array, **static) if static else forward(xp, array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
         parent = x.node

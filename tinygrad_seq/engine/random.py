@@ -16,8 +16,8 @@ from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
 
 default_generator = host.random.default_rng()
-redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # what is told how to draw, while a function is traced
-again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that draws what was drawn before, meanwhile
+redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # while a function is traced: called in place of a draw
+again: ContextVar[Any] = ContextVar("again", default=None)  # while a function runs again: draws the same numbers
 
 
 @public
@@ -73,7 +73,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def drawn_again(state: dict[str, Any]) -> Iterator[None]:
-    """Draw from a generator of that state in here, and from none that anybody else sees."""
+    """Draw from a new generator of that state in here; the default one is not changed."""
     around, generator = again.get(), host.random.Generator(host.random.PCG64(0))
     generator.bit_generator.state = state
     try:
@@ -99,8 +99,8 @@ def chosen(op: str, generator: Any) -> Any:
 
 def drawn(op: str, generator: Any, draw: Callable[[Any], Any]) -> Any:
     """Return what `draw(generator)` makes on the host. A program draws anew at every call: see replay."""
-    retell, random = redraw.get(), chosen(op, generator)
-    return draw(random) if retell is None else retell(random, draw)
+    traced, random = redraw.get(), chosen(op, generator)
+    return draw(random) if traced is None else traced(random, draw)
 
 
 def there(array: Any, device: str | None) -> Any:

@@ -174,6 +174,7 @@ def stack(pieces: Sequence[T], axis: int = 0) -> T:
 
 
 def nonempty(op: str, pieces: Sequence[T]) -> list[T]:
+    """Return the pieces to join as a list; refuse none at all, and what is no list or tuple."""
     if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
         raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {pieces!r:.60}")
     return list(pieces)

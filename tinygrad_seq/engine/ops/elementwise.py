@@ -104,6 +104,7 @@ def power(xp: Any, x: Any, p: Any) -> Any:
 
 @cache
 def smallest_normal(dtype: Any) -> float:
+    """Return the smallest positive number of a floating dtype that has all its digits."""
     return float(host.finfo(dtype).smallest_normal)
 
 
