@@ -21,7 +21,7 @@ FLOORS = {
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
     "hints", "notebook", "backend", "cuda", "commit", "context_decorator", "device", "scope", "graph", "arguments",
-    "norms", "freed_graph", "recording", "coercion", "primitive",
+    "norms", "freed_graph", "recording", "coercion", "op", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
     "functions.einsum", "functions.numpy_calls",

@@ -136,3 +136,29 @@ def test_an_op_has_an_array():
         @ts.primitive
         def nothing(xp):
             return 3
+
+
+def test_what_is_no_array_is_keyword_only():
+    with pytest.raises(TypeError, match=r"^primitive: .*scaled.*defaults.*star"):
+        @ts.primitive
+        def scaled(xp, x, scale=2.0):
+            return x * scale
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_an_op_of_any_number_of_arrays_has_a_joint_rule_or_none(first):
+    if first:
+        @ts.primitive
+        def total(xp, x, *more):
+            return sum(more, x)
+    else:
+        @ts.primitive
+        def total(xp, *pieces):
+            return sum(pieces)
+
+    x = ts.ones(2, requires_grad=True)
+    assert [total(*[x] * n).requires_grad for n in (1, 2, 3)] == [False] * 3
+    with pytest.raises(TypeError, match=r"^total: .*any number of arrays.*joint_vjp"):
+        total.vjps(lambda g, _y, *_pieces: g)
+    total.joint_vjp(lambda g, _y, *pieces: [g for _ in pieces])
+    assert [ts.grad(total(*[x] * n).sum(), x).tolist() for n in (1, 2, 3)] == [[n] * 2 for n in (1, 2, 3)]
