@@ -163,3 +163,14 @@ def test_an_op_of_any_number_of_arrays_has_a_joint_rule_or_none(first):
         total.vjps(lambda g, _y, *_pieces: g)
     total.joint_vjp(lambda g, _y, *pieces: [g for _ in pieces])
     assert [ts.grad(total(*[x] * n).sum(), x).tolist() for n in (1, 2, 3)] == [[n] * 2 for n in (1, 2, 3)]
+
+
+def test_a_rule_of_several_outputs_reads_none_of_them():
+    @ts.primitive
+    def both(xp, x):
+        return [xp.exp(x), xp.sin(x)]
+
+    both.vjps(lambda gs, ys, x: gs[0] * ys[0] + gs[1] * ts.cos(x))
+    assert [y.requires_grad for y in both(ts.ones(2))] == [False, False]
+    with pytest.raises(TypeError, match=r"^both: .*several outputs.*_y"):
+        both(ts.ones(2, requires_grad=True))

@@ -42,8 +42,9 @@ class Primitive:
         """Declare a rule `(g, y, *arguments, **static) -> gradient` for each argument; None: not differentiable.
 
         With the gradient g of the output y, the rule of argument i returns g times dy/dx_i, summed over y: the
-        vector-Jacobian product, of the shape of x_i or of one that broadcasts from it. Of an op of several outputs, g
-        and y are lists. Raises TypeError for another number of rules, or rules with other arguments.
+        vector-Jacobian product, of the shape of x_i or of one that broadcasts from it. Of an op of several outputs g is
+        a list, with zeros for those that were not used, and y cannot be read. Raises TypeError for another number of
+        rules, or rules with other arguments.
 
         >>> import tinygrad_seq as ts
         >>> @ts.primitive

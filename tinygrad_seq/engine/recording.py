@@ -57,6 +57,11 @@ def record_output(
 ) -> Any:
     """Return the result of an op with a new node. `keep`: save the output, too."""
     if type(out) is list:
+        if keep:
+            raise TypeError(
+                f"{op.name}: a rule of an op of several outputs cannot read them: call that argument _y, and compute "
+                "what the rule needs from the others"
+            )
         return record_outputs(op, parents, static, saved, out, here)
     node = Node()
     try:
