@@ -174,3 +174,22 @@ def test_a_rule_of_several_outputs_reads_none_of_them():
     assert [y.requires_grad for y in both(ts.ones(2))] == [False, False]
     with pytest.raises(TypeError, match=r"^both: .*several outputs.*_y"):
         both(ts.ones(2, requires_grad=True))
+
+
+def test_an_argument_without_a_rule_does_not_stop_the_others():
+    """Though it requires a gradient itself: of rules one by one, and of a merged one."""
+    @ts.primitive
+    def scaled(xp, x, scale):
+        return x * scale
+
+    @ts.primitive
+    def looked_up(xp, x, scale):
+        return x * scale
+
+    scaled.vjps(lambda g, _y, _x, scale: g * scale, None)
+    looked_up.merged_vjp(lambda parent, uses: sum(g * node.saved[1] for node, g in uses))
+    for op in (scaled, looked_up):
+        x, scale = ts.ones(2, requires_grad=True), ts.tensor(3.0, requires_grad=True)
+        y = (op(x, scale) + op(x, scale)).sum()
+        dx, none = ts.grad(y, [x, scale], allow_unused=True)
+        assert dx.tolist() == [6.0, 6.0] and none is None

@@ -114,7 +114,7 @@ class Primitive:
         [[2.0, 2.0], [0.0, 0.0], [1.0, 1.0]]
         """
         self.merge = rule
-        self.keep[1] = (False, False, *[True] * (self.arity - 1))
+        self.keep[1::2] = [(False, False, *[True] * (self.arity - 1))] * (len(self.keep) // 2)
 
     @property
     def differentiable(self) -> bool:
