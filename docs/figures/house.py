@@ -27,10 +27,10 @@ FLOORS = [  # from the ground up: what a floor is for, and its rows of rooms, ea
 ]
 ROOMS = {  # what is in a room; the rooms of the engine with their modules
     "arrays": ("NumPy or CuPy", "backend cuda commit hints callers notebook"),
-    "graph": ("nodes, scopes", "graph scope device context_decorator arguments norms freed_graph leaves"),
-    "ops": ("forward and rules", "recording coercion primitive ops functions"),
+    "graph": ("nodes, scopes", "graph scope device context_decorator arguments norms freed_graph"),
+    "ops": ("forward and rules", "recording coercion op primitive ops functions"),
     "time": ("finds the same step", "timeline same_step recurrence periods loop_ends found_steps"),
-    "tensor": ("a handle on a node", "tensor creation random"),
+    "tensor": ("a handle on a node", "differentiable tensor creation random"),
     "backprop": ("walks it back", "walk backprop delivery"),
     "checkpoint": ("computes it again", "checkpoint segment"),
     "nn": ("layers and cells", ""),

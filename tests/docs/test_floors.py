@@ -21,12 +21,12 @@ FLOORS = {
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
     "hints", "notebook", "backend", "cuda", "commit", "context_decorator", "device", "scope", "graph", "arguments",
-    "norms", "freed_graph", "leaves", "recording", "coercion", "primitive",
+    "norms", "freed_graph", "recording", "coercion", "op", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
     "functions.einsum", "functions.numpy_calls", "callers",
     "walk", "timeline", "same_step", "recurrence", "periods", "loop_ends", "found_steps",
-    "delivery", "backprop", "tensor", "creation", "random", "segment", "checkpoint",
+    "delivery", "backprop", "differentiable", "tensor", "creation", "random", "segment", "checkpoint",
 ]  # fmt: skip
 files = sorted(package.rglob("*.py"))
 names = {".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path for path in files}

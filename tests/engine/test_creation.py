@@ -12,6 +12,7 @@ import tinygrad_seq as ts
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 dtypes = st.sampled_from(["float32", "float64"])
+DTYPES = ["float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool"]
 DRAWS = {"rand": np.random.Generator.random, "randn": np.random.Generator.standard_normal}
 
 
@@ -27,6 +28,40 @@ def test_constants_are_numpys(shape, dtype, value):
 def test_ranges_are_numpys(limits):
     whole, floating = ts.arange(*limits), ts.arange(*map(float, limits))
     assert_same(host([whole, floating]), [np.arange(*limits), np.arange(*limits).astype("float32")])
+
+
+@given(start=st.integers(-9, 9), step=st.sampled_from([0.1, 0.25, 0.5, 1.5, -0.3]), n=st.integers(0, 9),
+       dtype=st.sampled_from(["int64", "int8", "float16", "float32"]))  # fmt: skip
+def test_a_range_is_counted_in_double_precision_and_then_rounded(start, step, n, dtype):
+    """NumPy counts in the dtype itself: a step of 0.5 is 1 there where the first two numbers are 1 apart."""
+    assert_same(host([ts.arange(start, start + (n - 0.5) * step, step, dtype=dtype)]),
+                [np.arange(start, start + (n - 0.5) * step, step).astype(dtype)])  # fmt: skip
+
+
+@given(dtype=st.sampled_from(["int8", "uint8", "int16", "int32", "int64"]), data=st.data())
+def test_no_whole_number_wraps_around(dtype, data):
+    """Whether in data that are floats, in a range or filled in: the nearest numbers outside the dtype are refused."""
+    limits = np.iinfo(dtype)
+    inside = data.draw(st.sampled_from([limits.min, limits.max, 0, 1]))
+    assert ts.tensor(inside, dtype).item() == ts.full((), inside, dtype).item() == inside
+    for beyond in (limits.max + 1, limits.min - 1 if limits.bits < 64 else -(2.0**65)):
+        for call in (lambda n=beyond: ts.tensor([float(n)], dtype), lambda n=beyond: ts.full((), n, dtype),
+                     lambda n=beyond: ts.arange(n, n + 2**14, 2**14, dtype=dtype)):  # fmt: skip
+            with pytest.raises(ValueError, match=r"beyond|cannot fill|cannot count"):
+                call()
+
+
+def test_without_a_dtype_floats_are_single():
+    made = (ts.zeros(2, dtype=None), ts.ones(2, dtype=None), ts.eye(2, dtype=None), ts.rand(2, dtype=None))
+    assert {str(x.dtype) for x in (*made, ts.randn(2, dtype=None))} == {"float32"}
+
+
+@given(shape=shapes, dtype=st.sampled_from(DTYPES))
+def test_what_is_printed_tells_dtype_and_shape(shape, dtype):
+    """The dtypes that Python's numbers give are not named; brackets do not tell all of a shape without elements."""
+    text = repr(ts.zeros(shape, dtype=dtype, device="cpu"))
+    assert (f"dtype={dtype}" in text) != (dtype in ("float32", "int64", "bool"))
+    assert (f"shape={shape}" in text) == (0 in shape and len(shape) > 1)
 
 
 @pytest.mark.parametrize("name", DRAWS)

@@ -92,13 +92,17 @@ def test_what_a_new_tensor_is_made_of(data, dtype):
 def test_a_mask_of_numbers_does_not_widen():
     """A Python float is float32 where no Tensor is floating, so that what it is multiplied with stays so."""
     mask = ts.tensor([True, False])
+    assert ts.where(mask, 1.0, 0).dtype == ts.where(mask, 0, 1.0).dtype == "float32"
     assert ts.where(mask, 1.0, 0.0).dtype == (mask * 1.0).dtype == ts.where(mask, 1.0, ts.zeros(2)).dtype == "float32"
 
 
-def test_a_list_takes_the_floating_dtype_in_a_product_too():
-    for dtype in ("float32", "float64"):
-        x = ts.ones(2, 3, dtype=dtype)
-        assert (x @ [1.0, 2.0, 3.0]).dtype == ([1.0, 2.0] @ x).dtype == dtype
+@pytest.mark.parametrize("kind", [int, float])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_list_of_numbers_takes_the_floating_dtype(dtype, kind):
+    x, row, column = ts.ones(2, 3, dtype=dtype), [kind(1), kind(2), kind(3)], [kind(1), kind(2)]
+    results = [x + row, row * x, ts.maximum(x, row), ts.where(x > 0.0, row, x), ts.concatenate([x, [row]])]
+    results += [x @ row, column @ x, ts.einsum("ij,j->i", x, row), ts.einsum("i,ij->j", column, x)]
+    assert {str(result.dtype) for result in results} == {dtype}
 
 
 def test_integer_means_are_floating():

@@ -60,7 +60,10 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (ValueError, "var|mean", r"\(0, 3\)", lambda: zeros(0, 3).var()),
     (ValueError, "max", r"\(0, 3\)", lambda: zeros(0, 3).max()),
     (ValueError, "var", "correction .* 0 to 1 .* got 2", lambda: zeros(2).var(correction=2)),
-    (TypeError, "var", "ints.*'a'", lambda: zeros(2).var(correction="a")),
+    (TypeError, "var: correction", "int.*'a'", lambda: zeros(2).var(correction="a")),
+    (ValueError, "reshape", r"\(-2, 3\)", lambda: zeros(2, 3).reshape(-2, 3)),
+    (TypeError, "bitwise_and", "float64.*compare", lambda: zeros(2) & ts.tensor([True, False])),
+    (TypeError, "bitwise_or", "float64.*compare", lambda: ts.tensor([True, False]) | zeros(2)),
     (TypeError, "reshape", r"tensor\(\[3, 2\]", lambda: zeros(2, 3).reshape(ts.tensor([3, 2]))),
     (ValueError, "pad", "2 axes", lambda: ts.pad(zeros(2, 3), [(1, 2), (3,)])),
     (ValueError, "full", "300.*int8|int8.*300", lambda: ts.full((2,), 300, dtype="int8")),
@@ -121,7 +124,7 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (TypeError, "one_hot", "complex64", lambda: ts.one_hot([0], 3, dtype="complex64")),
     (IndexError, "take", "one length", lambda: ts.take(zeros(3, 2), [[0], [1, 2]])),
     (IndexError, "getitem", "one length", lambda: zeros(3, 2)[[[0], [1, 2]]]),
-    (TypeError, "zeros", "1.5", lambda: ts.zeros(1.5)),
+    (TypeError, "zeros: shape", "1.5", lambda: ts.zeros(1.5)),
     (ValueError, "ones", "-1", lambda: ts.ones(2, -1)),
     (TypeError, "full", "2.5", lambda: ts.full(2.5, 1.0)),
     (TypeError, "full: value", "None", lambda: ts.full((2,), None)),
@@ -129,11 +132,14 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (TypeError, "arange", "stop", lambda: ts.arange()),
     (ValueError, "arange", "step", lambda: ts.arange(0, 1, 0)),
     (TypeError, "arange", "'a'", lambda: ts.arange("a")),
-    (TypeError, "eye", "1.5", lambda: ts.eye(1.5)),
+    (TypeError, "eye: n", "1.5", lambda: ts.eye(1.5)),
+    (TypeError, "eye: n", r"\(2, 3\)", lambda: ts.eye((2, 3))),
     (ValueError, "eye", "-1", lambda: ts.eye(-1)),
     (TypeError, "randn: generator", "default_rng.*int", lambda: ts.randn(2, generator=3)),
     (ValueError, "rand", "-1", lambda: ts.rand(-1)),
-    (TypeError, "manual_seed", "'a'", lambda: ts.manual_seed("a")),
+    (TypeError, "manual_seed: seed", "'a'", lambda: ts.manual_seed("a")),
+    (TypeError, "manual_seed: missing", "'seed'", lambda: ts.manual_seed()),
+    (TypeError, "to: missing", "'target'", lambda: zeros(2).to()),
     (ValueError, "manual_seed", "-1", lambda: ts.manual_seed(-1)),
     (TypeError, "one_hot", "float", lambda: ts.one_hot([0.5], 3)),
     (TypeError, "tensor", "str", lambda: ts.tensor("abc")),
@@ -142,7 +148,8 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (TypeError, "add", "str", lambda: zeros(2) + "abc"),
     (TypeError, "multiply", "NoneType", lambda: zeros(2) * None),
     (TypeError, "where", "NoneType", lambda: ts.where(None, zeros(2), zeros(2))),
-    (ValueError, "item", r"\(2,\)", lambda: zeros(2).item()),
+    (ValueError, "item", r"one element.*\(2,\)", lambda: zeros(2).item()),
+    (ValueError, "item", r"one element.*\(0,\)", lambda: zeros(0).item()),
     (ValueError, "", r"\(2,\)", lambda: bool(zeros(2))),
     (ValueError, "", r"\(2,\)", lambda: float(zeros(2))),
     (TypeError, "", "integer", lambda: [1, 2][ts.tensor(1.0)]),
@@ -150,6 +157,7 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (TypeError, "", "iterated", lambda: iter(zeros())),
     (TypeError, "", "int64", lambda: ts.tensor([1], requires_grad=True)),
     (TypeError, "", "complex", lambda: ts.tensor([1.0], dtype="complex64")),
+    (TypeError, "tensor", "a device.*device='cuda'", lambda: ts.tensor([1.0], "cuda")),
     (TypeError, "", "nonsense", lambda: zeros(2).to("nonsense")),
     (ValueError, "", "tpu", lambda: ts.tensor([1.0], device="tpu")),
     (RuntimeError, "backward", "reduce", lambda: (zeros(2, 3) * 2.0).backward()),
@@ -161,6 +169,7 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (RuntimeError, "retain_grad", "", lambda: ts.tensor([1.0]).retain_grad()),
     (RuntimeError, "register_hook", "", lambda: ts.tensor([1.0]).register_hook(print)),
     (RuntimeError, "requires_grad", "detach", lambda: setattr(zeros(2) * 2.0, "requires_grad", False)),
+    (TypeError, "requires_grad", "True or False.*'no'", lambda: setattr(zeros(2), "requires_grad", "no")),
     (TypeError, "grad", "ndarray", lambda: setattr(zeros(2), "grad", np.ones(2))),
     (ValueError, "grad", r"\(2,\).*\(3,\)", lambda: setattr(zeros(2), "grad", zeros(3))),
     (ValueError, "grad", "float64.*float32", lambda: setattr(zeros(2), "grad", ts.tensor([1.0, 2.0]))),
@@ -194,6 +203,15 @@ def test_a_list_that_is_too_deep_is_no_array():
     nested.append(nested)
     with pytest.raises(ValueError, match=r"tensor: .*regular"):
         ts.tensor(nested)
+
+
+def test_a_graph_that_was_freed_is_said_by_what_was_called():
+    x = zeros(2)
+    y = (x * x).sum()
+    y.backward()
+    for op, call in (("backward", y.backward), ("grad", lambda: ts.grad(y, x))):
+        with pytest.raises(RuntimeError, match=f"^{op}: the graph was freed"):
+            call()
 
 
 @pytest.mark.parametrize("array", [

@@ -77,7 +77,7 @@ def test_a_hook_may_not_free_the_graph_that_it_is_called_from(ask, outer, hooked
         h = root * root
     y = h * h
     {"root": root, "h": h, "y": y}[hooked].register_hook(once(lambda: ask(h, x)))
-    with pytest.raises(RuntimeError, match=r"backward: a hook.*multiply \(step 7\): pass retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"(backward|grad): a hook.*multiply \(step 7\): pass retain_graph=True"):
         outer(y, x)
     assert x.grad is None
     y.sum().backward()  # nothing was freed

@@ -136,3 +136,60 @@ def test_an_op_has_an_array():
         @ts.primitive
         def nothing(xp):
             return 3
+
+
+def test_what_is_no_array_is_keyword_only():
+    def scaled(xp, x, scale=2.0):
+        return x * scale
+
+    with pytest.raises(TypeError, match=r"^primitive: .*scaled.*defaults.*star"):
+        ts.primitive(scaled)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_an_op_of_any_number_of_arrays_has_a_joint_rule_or_none(first):
+    if first:
+        @ts.primitive
+        def total(xp, x, *more):
+            return sum(more, x)
+    else:
+        @ts.primitive
+        def total(xp, *pieces):
+            return sum(pieces)
+
+    x = ts.ones(2, requires_grad=True)
+    assert [total(*[x] * n).requires_grad for n in (1, 2, 3)] == [False] * 3
+    with pytest.raises(TypeError, match=r"^total: .*any number of arrays.*joint_vjp"):
+        total.vjps(lambda g, _y, *_pieces: g)
+    total.joint_vjp(lambda g, _y, *pieces: [g for _ in pieces])
+    assert [ts.grad(total(*[x] * n).sum(), x).tolist() for n in (1, 2, 3)] == [[n] * 2 for n in (1, 2, 3)]
+
+
+def test_a_rule_of_several_outputs_reads_none_of_them():
+    @ts.primitive
+    def both(xp, x):
+        return [xp.exp(x), xp.sin(x)]
+
+    both.vjps(lambda gs, ys, x: gs[0] * ys[0] + gs[1] * ts.cos(x))
+    assert [y.requires_grad for y in both(ts.ones(2))] == [False, False]
+    with pytest.raises(TypeError, match=r"^both: .*several outputs.*_y"):
+        both(ts.ones(2, requires_grad=True))
+
+
+def test_an_argument_without_a_rule_does_not_stop_the_others():
+    """Though it requires a gradient itself: of rules one by one, and of a merged one."""
+    @ts.primitive
+    def scaled(xp, x, scale):
+        return x * scale
+
+    @ts.primitive
+    def looked_up(xp, x, scale):
+        return x * scale
+
+    scaled.vjps(lambda g, _y, _x, scale: g * scale, None)
+    looked_up.merged_vjp(lambda parent, uses: sum(g * node.saved[1] for node, g in uses))
+    for op in (scaled, looked_up):
+        x, scale = ts.ones(2, requires_grad=True), ts.tensor(3.0, requires_grad=True)
+        y = (op(x, scale) + op(x, scale)).sum()
+        dx, none = ts.grad(y, [x, scale], allow_unused=True)
+        assert dx.tolist() == [6.0, 6.0] and none is None

@@ -13,18 +13,24 @@ Axis: TypeAlias = int | Sequence[int] | None
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
+    """Return the shape of a Tensor, an array, a list or a number."""
     found: tuple[int, ...] = x.array.shape if isinstance(x, Value) else host.shape(x)
     return found
 
 
+def an_int(op: str, argument: str, value: Any) -> int:
+    """Return a whole number as an int; refuse anything else, truth values too."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return as_int(value)
+    except (TypeError, ValueError):  # the latter from a Tensor
+        raise TypeError(f"{op}: {argument} must be an int, got {value!r:.60}") from None
+
+
 def one_axis(op: str, axis: Any, ndim: int) -> int:
     """Return an axis as a non-negative int; refuse what is none."""
-    try:
-        number = as_int(axis)
-        if isinstance(axis, bool):
-            raise TypeError
-    except (TypeError, ValueError):  # the latter from a Tensor
-        raise TypeError(f"{op}: axis must be an int, got {axis!r:.60}") from None
+    number = an_int(op, "axis", axis)
     if not -ndim <= number < ndim:
         raise IndexError(f"{op}: axis {axis} is out of range for {ndim} dimension(s)")
     return number % ndim
@@ -62,15 +68,10 @@ def flag(op: str, **flags: Any) -> None:
 
 
 def at_least(least: int, op: str, most: int = 2**31 - 1, **counts: Any) -> list[int]:
-    """Return counts as ints, in order; refuse what is no whole number, a truth value, too small or too large."""
+    """Return counts as ints, in order; refuse what is no whole number, too small or too large."""
     found = []
     for name, count in counts.items():
-        try:
-            found.append(as_int(count))
-        except (TypeError, ValueError):
-            raise TypeError(f"{op}: {name} must be an int, got {count!r:.60}") from None
-        if isinstance(count, bool):
-            raise TypeError(f"{op}: {name} must be an int, got {count}")
+        found.append(an_int(op, name, count))
         if not least <= found[-1] <= most:
             bound = f"at least {least}" if found[-1] < least else f"at most {most:,}"
             raise ValueError(f"{op}: {name} must be {bound}, got {count}")

@@ -31,7 +31,7 @@ host = np  # for what lives on the host whatever the device: index arithmetic, r
 float32, float64, int32, int64, bool_ = map(np.dtype, ("float32", "float64", "int32", "int64", "bool"))
 default_dtype = float32
 default_device: ContextVar[str] = ContextVar("default_device", default="cpu")  # of what is made
-uploaded: ContextVar[Any] = ContextVar("uploaded", default=None)  # what takes what came to a device: see replay
+uploaded: ContextVar[Any] = ContextVar("uploaded", default=None)  # called with what is moved to a device: see replay
 ids_checked: ContextVar[bool] = ContextVar("ids_checked", default=True)  # those on a GPU, too: see cuda.py
 anywhere: AbstractContextManager[None] = nullcontext()
 gpu: Any = None  # CuPy, once somebody has asked for it
@@ -70,7 +70,7 @@ def has_cupy() -> bool:
 
 
 def place_of(array: Array) -> Any:
-    """Return "cpu" or CuPy's Device: where an array is. A scalar of NumPy 2.0 has no word for it."""
+    """Return "cpu" or CuPy's Device: where an array is. Scalars of NumPy 2.0 lack the attribute."""
     return getattr(array, "device", "cpu")
 
 
@@ -106,7 +106,7 @@ def keeping_device(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def compute_there(forward: Callable[..., Any], xp: Any, arrays: Sequence[Any], static: dict[str, Any]) -> Any:
-    """Return what a forward makes of arrays on a device: all on one, which CuPy computes on meanwhile."""
+    """Run a forward with CuPy on the device of its arrays; raise TypeError if they are on several."""
     device = next(x.device for x in arrays if hasattr(x, "device"))
     if any(x.device != device for x in arrays if type(x) in modules and not isinstance(x, np.generic)):
         raise TypeError("its arguments are on different devices")
@@ -115,7 +115,7 @@ def compute_there(forward: Callable[..., Any], xp: Any, arrays: Sequence[Any], s
 
 
 def parse_device(device: str, place: str = "") -> int | None:
-    """Return the number of the GPU that a device string names, or None for the CPU; say in which `place` it is none."""
+    """Return the number of the GPU that a device string names, or None for the CPU; an error begins with `place`."""
     kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     if (kind, colon) == ("cpu", ""):
         return None
@@ -131,7 +131,7 @@ def existing_device(device: str, place: str = "") -> str:
 
 
 def names_device(target: Any) -> bool:
-    """Return whether this is meant as a device, not as a dtype."""
+    """Return whether a text is meant as a device, not as a dtype."""
     return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
 
 
@@ -142,7 +142,7 @@ def device_of(array: Array) -> str:
 
 
 def check_device(op: str, name: str, array: Array, beside: str, other: Array) -> None:
-    """Raise TypeError, which names both, unless an argument is on the device of what it stands beside."""
+    """Raise TypeError, with both names, unless two arrays are on the same device."""
     found, wanted = device_of(array), device_of(other)
     if found != wanted:
         raise TypeError(f'{op}: {name} is on {found}, {beside} on {wanted}: move it with .to("{wanted}")')
@@ -159,15 +159,15 @@ def to_device(array: Array, device: str) -> Array:
         return array
     if hasattr(modules.get(type(array)), "moved"):  # an array that is traced (see replay)
         return modules[type(array)].moved(array, device)
-    there, retell = copied_to(array, device), uploaded.get()
-    if there is array or retell is None or device_of(there) == "cpu":
+    there, told = copied_to(array, device), uploaded.get()
+    if there is array or told is None or device_of(there) == "cpu":
         return there
     with on_device_of(there):
-        return retell(there)
+        return told(there)
 
 
 def copied_to(array: Array, device: str) -> Array:
-    """Return the array on that device, as `to_device` does; nobody is told."""
+    """Return the array on that device, as `to_device` does, without a call of `uploaded`."""
     number = parse_device(device)
     if device_of(array) == (device if number is None else f"cuda:{number}"):
         return array
@@ -211,16 +211,19 @@ def sparse_products(array: Array) -> Any:
 
 
 def as_dtype(dtype: Any, place: str = "") -> Any:
-    """Return a dtype of what was given; refuse all but floating, integer and bool, and say in which `place`."""
+    """Return what was given as a dtype; refuse all but floating, integer and bool. An error begins with `place`."""
     try:
         found = np.dtype("" if dtype is None else dtype)  # None would be NumPy's float64
     except TypeError:
-        raise TypeError(f'{place}{dtype!r} is neither a dtype nor a device ("cpu", "cuda", "cuda:N")') from None
+        none = 'is neither a dtype nor a device ("cpu", "cuda", "cuda:N")'
+        what = f"is a device, not a dtype: write device={dtype!r}" if names_device(dtype) else none
+        raise TypeError(f"{place}{dtype!r} {what}") from None
     if found.kind not in "fiub":
         raise TypeError(f"{place}dtype {found} is not supported: use floating, integer or bool")
     return found
 
 
 def check_differentiable(array: Array, requires_grad: bool) -> None:
+    """Raise TypeError for an array of integers or truth values that is to require a gradient."""
     if requires_grad and array.dtype.kind != "f":
         raise TypeError(f"only floating Tensors can require a gradient, this one is {array.dtype}: write 1.0, not 1")

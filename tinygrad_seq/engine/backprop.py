@@ -33,7 +33,7 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
     warn_unless_finite(outputs)
     nodes = searched(start)
     if not retain_graph:
-        check_not_in_use(nodes)
+        check_not_in_use(nodes, "backward")
     elif not create_graph:
         warn_if_kept_before(nodes)
     found = walked(nodes, start, create_graph, (), watch(outputs))
@@ -82,11 +82,11 @@ def grad(
             )
     start = starting_gradients(results, grad_outputs, create_graph, "grad")
     wanted = {source.node for source in sources}
-    nodes = between(searched(start), wanted)
+    nodes = between(searched(start, "grad"), wanted)
     inside = set(nodes)
     frees = not (create_graph if retain_graph is None else retain_graph)
     if frees:
-        check_not_in_use(nodes)
+        check_not_in_use(nodes, "grad")
     begin = {node: g for node, g in start.items() if node in inside}
     found = walked(nodes, begin, create_graph, wanted, watch(results))
     for i, source in enumerate(sources):
@@ -168,12 +168,12 @@ def warn_unless_finite(outputs: Iterable[Value]) -> None:
             )
 
 
-def searched(start: Iterable[Node]) -> list[Node]:
+def searched(start: Iterable[Node], op: str = "backward") -> list[Node]:
     """Return all nodes that a gradient can reach from the start, oldest first; refuse a graph that was freed."""
     nodes = ancestors(start, constants=False)
     for node in nodes:
         if node.saved is None:
-            raise RuntimeError(explain_freed(nodes))
+            raise RuntimeError(explain_freed(nodes, op))
     return nodes
 
 

@@ -18,7 +18,7 @@ from weakref import ref
 from tinygrad_seq.engine.backprop import walked, watch
 from tinygrad_seq.engine.freed_graph import explain_freed
 from tinygrad_seq.engine.graph import Node, Value, new_serial
-from tinygrad_seq.engine.primitive import Primitive
+from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.random import default, drawn_again
 from tinygrad_seq.engine.recording import record_outputs
 from tinygrad_seq.engine.scope import current
@@ -37,7 +37,7 @@ from tinygrad_seq.engine.segment import (
 
 
 def forward(xp: Any, *outside: Any, ops: int) -> Any:
-    """Stand for the ops of a function that is run again in the backward."""
+    """Give the op its name and arguments; it is never called, since the function itself is."""
     raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""Turn what is no Tensor into one where it stands beside a Tensor, and say what is wrong where that is impossible."""
+"""Turn numbers, lists and arrays beside a Tensor into Tensors, and explain the errors of forwards."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,10 +10,22 @@ from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 
 
+def coerce_all(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of an op, at least one of which is a Tensor, all as Tensors."""
+    values = [x for x in args if isinstance(x, Value)]
+    if len(values) == len(args):
+        return args
+    beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
+    number = next((x for x in args if type(x) is float), None)
+    if number is not None and beside.array.dtype.kind == "b":  # where(mask, 1.0, 0): the 0 is as wide as the 1.0
+        beside = coerce(name, number, beside)
+    return tuple([x if isinstance(x, Value) else coerce(name, x, beside) for x in args])
+
+
 def coerce(name: str, raw: Any, beside: Value) -> Any:
     """Return an argument that stands beside a Tensor as a Tensor, a copy.
 
-    A number takes the Tensor's dtype if that is floating, an array keeps its own.
+    Numbers and lists of numbers take the Tensor's dtype if that is floating; arrays and truth values keep their own.
     """
     array = beside.array
     xp = modules[type(array)]
@@ -49,10 +61,10 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
             f"{name}: a NumPy array of shape {local.shape} beside a Tensor on {device_of(array)}: "
             f'make it a Tensor there with ts.tensor(array, device="{device_of(array)}")'
         )
-    if isinstance(raw, list | tuple) and local.dtype.kind == "f":
-        dtype = dtype or "float32"
+    if isinstance(raw, list | tuple) and local.dtype.kind != "b":
+        dtype = dtype or (default_dtype if local.dtype.kind == "f" else None)
     elif local.ndim or local.dtype.kind == "b":
-        dtype = None  # an array keeps its dtype, and a truth value stays one
+        dtype = None
     with on_device_of(array):
         return make_tensor(xp.array(local, dtype=dtype))
 
@@ -74,7 +86,7 @@ def unwrapped(name: str, data: Any) -> Any:
     return to_host(without_history(name, data)) if isinstance(data, Value) else data
 
 
-PARTS = "ts.stack, ts.concatenate or ts.where"  # of which something new is built, with its gradient
+PARTS = "ts.stack, ts.concatenate or ts.where"  # these build one Tensor of several, with its gradient
 
 
 def without_history(name: str, value: Value, instead: str = PARTS) -> Array:

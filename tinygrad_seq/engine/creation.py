@@ -1,9 +1,9 @@
-"""Tensors from data, and from nothing."""
+"""Tensors from data, and of constants."""
 
 from numbers import Integral, Real
 from typing import Any
 
-from tinygrad_seq.engine.arguments import flag, ints, spread
+from tinygrad_seq.engine.arguments import at_least, flag, ints, spread
 from tinygrad_seq.engine.backend import (
     as_dtype,
     check_differentiable,
@@ -26,7 +26,9 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """Make a Tensor with a copy of the data: numbers, nested lists, a NumPy array, a Tensor.
 
     A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
-    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers.
+    default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers, for integers that
+    shall require a gradient and for the result of a recorded op, whose history would be lost; ValueError for lists of
+    no regular shape, and for numbers that an integer dtype cannot hold.
 
     >>> import tinygrad_seq as ts
     >>> ts.tensor([[1.0, 2.0]]).shape
@@ -53,7 +55,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     with on_device_of(source):
         if kind.kind in "iu" and kind != source.dtype and source.dtype.kind != "b" and source.size:
             limits = host.iinfo(kind)
-            if not (source.min() >= limits.min and source.max() <= limits.max):  # NaN neither
+            if not (source.min() >= limits.min and source.max() < limits.max + 1):  # NaN neither; 2^63 - 1 is no float
                 raise ValueError(f"tensor: the data reaches from {source.min()} to {source.max()}, beyond {kind}")
         array = modules[type(source)].array(source, dtype=kind)
     check_differentiable(array, requires_grad)
@@ -65,13 +67,14 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 def size_of(op: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Return a shape that is given as ints or as one tuple; refuse what is none."""
-    size = ints(op, spread(shape))
+    size = ints(f"{op}: shape", spread(shape))
     if any(n < 0 for n in size):
         raise ValueError(f"{op}: a shape must not be negative, got {size}")
     return size
 
 
 def filled(op: str, shape: tuple[Any, ...], value: Any, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
+    """Return a Tensor of one value, checked; a constant's value is noted for pictures."""
     kind = as_dtype(dtype or ("float32" if isinstance(value, float) else type(value)))
     size = size_of(op, shape)
     try:
@@ -91,6 +94,8 @@ def full(
 ) -> Tensor:
     """Make a Tensor of one value everywhere; a float gives float32, an int int64, a bool bool.
 
+    Raises TypeError for what is no number, ValueError for a negative length or a value that the dtype cannot hold.
+
     >>> import tinygrad_seq as ts
     >>> ts.full((2,), 7)
     tensor([7, 7])
@@ -104,7 +109,7 @@ def full(
 def zeros(
     *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Make zeros, of a shape given as ints or as one tuple.
+    """Make zeros, of a shape given as ints or as one tuple. Raises ValueError for a negative length.
 
     >>> import tinygrad_seq as ts
     >>> ts.zeros(2)
@@ -117,7 +122,7 @@ def zeros(
 def ones(
     *shape: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Make ones, of a shape given as ints or as one tuple.
+    """Make ones, of a shape given as ints or as one tuple. Raises ValueError for a negative length.
 
     >>> import tinygrad_seq as ts
     >>> ts.ones((1, 2), dtype="float64")
@@ -156,7 +161,10 @@ def like(op: str, x: Any, value: float, dtype: Any, device: str | None, requires
 
 @public
 def arange(*limits: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """Count: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`; ints give int64, floats float32.
+    """Make start, start + step, ... below stop: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`.
+
+    Ints give int64, floats float32, which are counted in float64. Raises ValueError for a step of 0, and for numbers
+    that the dtype cannot hold.
 
     >>> import tinygrad_seq as ts
     >>> ts.arange(1, 7, 2)
@@ -169,19 +177,20 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     whole = all(isinstance(limit, Integral) for limit in limits)
     kind = as_dtype(dtype or ("int64" if whole else "float32"))
     try:
-        array = host.arange(*limits, dtype=kind)
+        array = host.arange(*map(int if whole else float, limits))
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"arange: cannot count {limits} in {kind}: {error}") from None
-    return tensor(array, device=device, requires_grad=requires_grad)
+    return tensor(array, kind, device, requires_grad)
 
 
 @public
 def eye(n: int, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """Make the identity matrix of n rows.
+    """Make the identity matrix of n rows: ones on the diagonal. Raises ValueError for a negative n.
 
     >>> import tinygrad_seq as ts
     >>> ts.eye(2)
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return tensor(host.eye(*size_of("eye", (n,)), dtype=as_dtype(dtype)), device=device, requires_grad=requires_grad)
+    (n,), kind = at_least(0, "eye", n=n), as_dtype(dtype or default_dtype)
+    return tensor(host.eye(n, dtype=kind), device=device, requires_grad=requires_grad)

@@ -1,4 +1,4 @@
-"""What there is to ask of GPUs: `ts.cuda`. CuPy is imported when one of these is called, and not before."""
+"""Questions about GPUs, `ts.cuda`: how many, how full, whether they are done. Each call imports CuPy if it must."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from tinygrad_seq.engine import backend
 
 
 class Memory(NamedTuple):
-    """Bytes of a GPU: in arrays, kept by CuPy for arrays (those included), free on the card, and all of the card."""
+    """Describe the memory of a GPU in bytes, as `ts.cuda.memory` returns it."""
 
-    used: int
-    kept: int
-    free: int
-    total: int
+    used: int  # in arrays
+    kept: int  # by CuPy for arrays, these included
+    free: int  # on the card
+    total: int  # on the card
 
 
 def device_count() -> int:
@@ -30,7 +30,11 @@ def device_count() -> int:
 
 
 def is_available() -> bool:
-    """Return whether `device="cuda"` works here; `ts.zeros(1, device="cuda")` says what is missing where not."""
+    """Return whether `device="cuda"` works here; `ts.zeros(1, device="cuda")` says what is missing where not.
+
+    >>> import tinygrad_seq as ts
+    >>> device = "cuda" if ts.cuda.is_available() else "cpu"
+    """
     return device_count() > 0
 
 
@@ -43,9 +47,13 @@ def gpu(op: str, device: str) -> Any:
 
 
 def synchronize(device: str = "cuda") -> None:
-    """Wait until a GPU has done all that it was told to: Python goes on meanwhile, so a clock wants this.
+    """Wait until a GPU has finished. Python does not wait for it by itself, so call this before reading a clock.
 
-    Raises RuntimeError where there is no such GPU.
+    Raises RuntimeError where there is no such GPU, ValueError for another device.
+
+    >>> import tinygrad_seq as ts
+    >>> if ts.cuda.is_available():
+    ...     ts.cuda.synchronize()
     """
     gpu("synchronize", device).synchronize()
 
@@ -53,7 +61,11 @@ def synchronize(device: str = "cuda") -> None:
 def memory(device: str = "cuda") -> Memory:
     """Return the memory of a GPU, in bytes: `used` in arrays, `kept` by CuPy for arrays, `free` and `total`.
 
-    Raises RuntimeError where there is no such GPU.
+    Raises RuntimeError where there is no such GPU, ValueError for another device.
+
+    >>> import tinygrad_seq as ts
+    >>> not ts.cuda.is_available() or ts.cuda.memory().used <= ts.cuda.memory().total
+    True
     """
     with gpu("memory", device) as there:
         pool = backend.gpu.get_default_memory_pool()

@@ -47,10 +47,10 @@ def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -
 
 
 def warn_if_stale(place: str, gradients: Iterable[Any]) -> None:
-    """Warn of a step with gradients that hold an older one, which such a step has used already.
+    """Warn of a step with gradients to which an older one was added that a step has used already.
 
-    Only the step can tell: a backward may also add to what is forgotten before it is used, as in a GAN the generator's
-    does to the gradients of the discriminator.
+    Only the step can tell: gradients may also be added and then set to None unused, as those of a discriminator in the
+    backward of the generator (GAN).
     """
     if any(getattr(g, "stale", "") == place.rpartition(".")[2] for g in gradients):
         warnings.warn(

@@ -9,7 +9,7 @@ the tokens repeat with a period, and which then passes these checks, op by op, i
         or it reads, at the same place, what the steps of a loop have made, in their order: an answer to every state;
     all else that it reads lies in the block, or is data.
 
-What is not certain is no loop. What is found is only a grouping: whether two steps are the same is asked of same_step.
+A loop that is not certain is not reported. The result is only a grouping: same_step.py says which steps are the same.
 """
 
 from collections import defaultdict
@@ -102,7 +102,7 @@ class Finder:
         return Unit(self.number(token), ops_in(units), visit, module)
 
     def token(self, node: Node, kind: Token) -> Token:
-        """Return what an op has in common with the same op in another step."""
+        """Return what is equal for an op and the same op in another step."""
         found = [self.key(parent) for parent in node.parents]
         token = (kind, tuple([key for key, _ in found]))
         depth = max((depth for _, depth in found), default=deepest_expression)
@@ -112,7 +112,7 @@ class Finder:
         return token
 
     def key(self, parent: Node) -> tuple[Token, int]:
-        """Return what a parent has in common with that of the same op in another step, and how deep an expression."""
+        """Return what is equal for a parent of an op in all steps, and its depth as an expression of parameters."""
         if parent.op is None and parent.requires_grad:
             return ("leaf", parent.serial), 0
         return self.expressions.get(parent, (parent.shape, deepest_expression))
@@ -120,7 +120,7 @@ class Finder:
     # ------------------------------------------------------------------------------------------------- what repeats
 
     def with_loops(self, units: list[Unit]) -> list[Unit]:
-        """Return units with those that are the steps of a loop in one unit, inner loops first."""
+        """Return units in which every loop that was found is one unit, inner loops first."""
         while len(units) >= least_steps and self.work > 0:
             loops: list[tuple[int, int, Unit]] = []
             taken, tokens = [False] * len(units), [unit.token for unit in units]
@@ -159,7 +159,7 @@ class Finder:
     # ------------------------------------------------------------------------------------------------- what is a loop
 
     def is_loop(self, blocks: list[list[Node]]) -> bool:
-        """Tell whether blocks of equal ops are the steps of a loop over time."""
+        """Return whether blocks of equal ops are the steps of a loop over time."""
         where = {node.serial: (k, i) for k, block in enumerate(blocks) for i, node in enumerate(block)}
         states: dict[int, list[int]] = defaultdict(list)  # of an op, those of the next block that read it
         shares = follows = False
@@ -185,7 +185,7 @@ class Finder:
         return follows or depends_on_itself(blocks[-1], states)
 
     def are_steps(self, parents: Sequence[Node]) -> bool:
-        """Tell whether nodes are the same op in the steps of a loop that was found, one after the other."""
+        """Return whether nodes are the same op in the steps of a loop that was found, one after the other."""
         found = [self.steps.get(parent) for parent in parents]
         first = found[0]
         return first is not None and all(
@@ -193,7 +193,7 @@ class Finder:
         )
 
     def is_same_outside(self, parents: Sequence[Node]) -> bool:
-        """Tell whether what all steps read from outside is one thing, or data, or the slices of one thing in order."""
+        """Return whether what the steps read from outside is one node, or data, or the slices of one node in order."""
         first = parents[0]
         is_data = all(parent.op is None and not parent.requires_grad for parent in parents)
         if is_data or all(parent is first for parent in parents):
@@ -213,6 +213,6 @@ def origin_of(node: Node) -> int:
 
 
 def is_one_constant(parents: Sequence[Node]) -> bool:
-    """Tell whether leaves are the same number."""
+    """Return whether leaves are the same number."""
     values = [parent.static and parent.static.get("value") for parent in parents]
     return values[0] is not None and all(value == values[0] for value in values)

@@ -1,4 +1,4 @@
-"""What is wrong where a backward meets a graph that another backward has freed, or must not free.
+"""Explain why a backward cannot go through a graph that another one has freed, or must not free a graph.
 
 The usual cause is a state carried from one call of a layer to the next without `detach`. The first backward frees its
 graph, so going through it again from a later call is an error. With retain_graph=True it is legal, but every backward
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from tinygrad_seq.engine.graph import Node, between, by_serial, new_serial
 from tinygrad_seq.engine.scope import Scope, place_of
 
-in_use: ContextVar[tuple[list[Node], ...]] = ContextVar("in_use", default=())  # by walks whose hook we are in
+in_use: ContextVar[tuple[list[Node], ...]] = ContextVar("in_use", default=())  # by walks whose hook runs
 
 
 def call_of(node: Node) -> Scope | None:
@@ -29,7 +29,7 @@ def call_of(node: Node) -> Scope | None:
 def undetached_state(nodes: list[Node], earlier: set[Scope | None], since: int = 0) -> str | None:
     """Return a sentence that names a layer whose state was not detached since earlier calls, or None.
 
-    `since`: a serial number; calls that were made before are no later calls.
+    `since`: a serial number; only calls made after it count as later calls.
     """
     earlier = earlier - {None}
     paths = {call.path() for call in earlier if call is not None}
@@ -47,14 +47,14 @@ def undetached_state(nodes: list[Node], earlier: set[Scope | None], since: int =
     return None
 
 
-def explain_freed(nodes: list[Node]) -> str:
+def explain_freed(nodes: list[Node], op: str = "backward") -> str:
     """Return the message for a graph in which some nodes were freed by an earlier backward."""
     freed = [node for node in nodes if node.saved is None]
     advice = undetached_state(nodes, {call_of(node) for node in freed}) or (
         "a state of earlier steps wants state.detach() (python -m tinygrad_seq explain backward-twice)"
     )
     return (
-        f"backward: the graph was freed by an earlier backward, at {newest(freed)}. To go through it twice, pass "
+        f"{op}: the graph was freed by an earlier backward, at {newest(freed)}. To go through it twice, pass "
         f"retain_graph=True to the first; {advice}"
     )
 
@@ -74,14 +74,14 @@ def warn_if_kept_before(nodes: list[Node]) -> None:
         warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
 
 
-def check_not_in_use(nodes: list[Node]) -> None:
-    """Refuse to free nodes that a walk around this one, whose hook we are in, still needs."""
+def check_not_in_use(nodes: list[Node], op: str) -> None:
+    """Raise RuntimeError for nodes that another walk still needs: this backward was called by one of its hooks."""
     for used in in_use.get():
         shared = [node for node in set(used).intersection(nodes) if node.op is not None]
         if shared:
             raise RuntimeError(
-                f"backward: a hook may not free the graph of the backward that called it, at {newest(shared)}: "
-                "pass retain_graph=True to the backward in the hook"
+                f"{op}: a hook may not free the graph of the backward that called it, at {newest(shared)}: "
+                "pass retain_graph=True to the call in the hook"
             )
 
 

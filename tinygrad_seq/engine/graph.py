@@ -1,4 +1,4 @@
-"""The recorded graph: nodes, and the ways to go through them. Structure only: no arithmetic happens here.
+"""The recorded graph: nodes, and functions that go through them. Structure only: no arithmetic happens here.
 
     x ──┐                 a Tensor (a Value) is a handle: an array, and the Node that made it
         ├─▶ Node(multiply) ──▶ Node(sum)

@@ -1,4 +1,4 @@
-"""Tell where a loop that was found begins and ends: the first of its steps, and steps with other ops at its ends."""
+"""Find where a loop begins and ends: its first step, and steps at its ends that have more or fewer ops than others."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
@@ -23,9 +23,10 @@ class Unit:
 def extended(
     units: list[Unit], taken: list[bool], begin: int, end: int, loop: Unit, period: int
 ) -> tuple[int, int, Unit]:
-    """Add a first and a last step with other ops in the same places to a loop; return where it begins and ends, and it.
+    """Add a first and a last step that differ from the others to a loop; return where it begins and ends, and the loop.
 
-    A first state may be none, a last step may give an answer, too: the same modules are called, and the state goes on.
+    In a first step the state may be a constant, so that some ops are not recorded; a last step may also give an
+    answer. They call the same modules, and the state goes through them.
     """
     free = next((at for at in range(begin, max(begin - period, 0), -1) if taken[at - 1]), max(begin - period, 0))
     before = first_step(units[free:begin], loop.blocks)
@@ -38,10 +39,10 @@ def extended(
 
 
 def first_step(units: list[Unit], blocks: Sequence[list[Unit]]) -> list[Unit]:
-    """Return those at the end of some units that are the first step of a loop, as the next two tell; or none.
+    """Return the last of some units that are the first step of a loop, by comparison with the next two steps; or none.
 
-    They are the same ops and calls, and read what later steps read; in the place of a state they read anything. Ops of
-    which nothing is recorded where the state is a constant, such as `concatenate([x, h])`, may be lacking.
+    They are the same ops and calls, and read what later steps read, but anything where those read a state. Ops that
+    are not recorded if the state is a constant, such as `concatenate([x, h])`, may be missing.
     """
     at, aligned, lacking = len(units), [], set[Node]()
     for second, third in zip(reversed(blocks[0]), reversed(blocks[1])):
@@ -71,19 +72,21 @@ def ops_in(units: Iterable[Unit]) -> list[Node]:
 
 
 def is_learned(node: Node) -> bool:
-    """Tell whether a node is a parameter."""
+    """Return whether a node is a parameter."""
     return node.op is None and node.requires_grad
 
 
 def reads(block: Sequence[Unit], before: Sequence[Unit]) -> bool:
-    """Tell whether a block reads what the block before has made."""
+    """Return whether a block reads a result of the block before."""
     made = set(ops_in(before))
     return any(parent in made for node in ops_in(block) for parent in node.parents)
 
 
 def beginning(units: Sequence[Unit], period: int) -> int:
-    """Return where in a stretch the first step begins: of the places that lose no step, where fewest values cross. As
-    narrow, one so that the last step is whole, after a first one that lacks what is made of a constant state.
+    """Return where in a stretch the first step begins.
+
+    Of the places with the same number of steps, it is the one where the fewest values go from step to step. If as few
+    do where the last step is whole, and what is left before it is a first step that lacks ops, it is that place.
     """
     spare = len(units) % period
     home = {node: i for i, unit in enumerate(units) for node in unit.ops}
@@ -100,9 +103,9 @@ def beginning(units: Sequence[Unit], period: int) -> int:
 
 
 def certain(units: list[Unit]) -> list[Unit]:
-    """Return units without the loops whose parameters are all read elsewhere, too, such as a chain within a tree.
+    """Return units without doubtful loops, such as a chain within a tree: their parameters are all read elsewhere, too.
 
-    A step before a loop and one after it may read them, and other loops, as often in each of their steps.
+    Allowed are one step before and one after the loop, and other loops that read them as often in each step.
     """
     while doubtful := read_elsewhere(units):
         units = [part for unit in units for part in (chain(*unit.blocks) if unit in doubtful else [unit])]

@@ -15,19 +15,18 @@ arrays, keyword-only ones are static. There is one small caller for one array, o
 this is the code that runs for every op.
 """
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, overload
 
 from tinygrad_seq.engine.backend import Raw, compute_there, host, modules, on_device_of
-from tinygrad_seq.engine.coercion import coerce, explain
+from tinygrad_seq.engine.coercion import coerce, coerce_all, explain
 from tinygrad_seq.engine.graph import Detached, Node, Value, leaf
+from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.recording import keep_detached, record_output, unrecorded
 from tinygrad_seq.engine.scope import current
 
 T = TypeVar("T")
-Rule = Callable[..., Any] | None
-registry: dict[str, "Primitive"] = {}
+registry: dict[str, Primitive] = {}
 current_scope = current.get
 nothing: dict[str, Any] = {}
 
@@ -38,7 +37,7 @@ class Operation(Protocol):
     A first argument of another kind than these is a Tensor, and so is the result.
     """
 
-    op: "Primitive"
+    op: Primitive
     vjps: Callable[..., None]
     joint_vjp: Callable[[Callable[..., Any]], None]
     merged_vjp: Callable[[Callable[..., Any]], None]
@@ -49,84 +48,11 @@ class Operation(Protocol):
     def __call__(self, x: T, *others: Any, **static: Any) -> T: ...
 
 
-class Primitive:
-    """An op: name, forward and rules.
-
-    `keep[mask]` says what to save when the arguments in `mask` (bit i: argument i) need gradients: the output, and each
-    argument. It is None where none of them has a rule, so that there is nothing to record.
-    """
-
-    part: "Primitive"  # the op of one output among several
-
-    def __init__(self, forward: Callable[..., Any]) -> None:
-        names = inspect.signature(forward).parameters.values()
-        positional = [p for p in names if p.kind is p.POSITIONAL_OR_KEYWORD]
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in names)
-        if len(positional) + self.variadic < 2:
-            raise TypeError("primitive: the forward of an op takes (xp, x, ...), at least one array")
-        self.name = forward.__name__.removeprefix("reduce_")  # sum, max and min are Python's names too
-        self.forward = forward
-        self.names = [p.name for p in positional[1:]]  # `xp` comes first
-        self.arity = len(self.names)
-        self.static = [p.name for p in names if p.kind is p.KEYWORD_ONLY]
-        self.rules: tuple[Rule, ...] = ()
-        self.joint: Rule = None  # one rule that returns the gradients of all arguments
-        self.merge: Rule = None  # one rule for all uses of the same argument
-        self.zeros_for_unused = True  # whether a rule of several outputs gets zeros, else None, for those without use
-        self.keep: list[tuple[bool, ...] | None] = [None] * (1 << self.arity)
-
-    def vjps(self, *rules: Rule) -> None:
-        """Declare a rule `(g, y, *arguments, **static) -> gradient` for each argument; None: not differentiable."""
-        if len(rules) != self.arity:
-            raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
-        reads = [self.saved_by(rule) for rule in rules]
-        self.rules = rules
-        for mask in range(1 << self.arity):
-            asked = [reads[i] for i, rule in enumerate(rules) if rule is not None and mask >> i & 1]
-            self.keep[mask] = tuple(any(flags) for flags in zip(*asked)) if asked else None
-
-    def saved_by(self, rule: Rule) -> list[bool]:
-        """Return which of (y, *arguments) a rule reads, told by the names it gives them."""
-        if rule is None:
-            return [False] * (1 + self.arity)
-        signature = inspect.signature(rule)
-        try:
-            signature.bind(*[None] * (2 + self.arity), **dict.fromkeys(self.static))
-        except TypeError as error:
-            wanted = ", ".join(["g", "y", *self.names, *self.static])
-            raise TypeError(f"{self.name}: a rule takes ({wanted}), this one {signature}: {error}") from None
-        return [not name.startswith("_") for name in list(signature.parameters)[1 : 2 + self.arity]]
-
-    def joint_vjp(self, rule: Callable[..., Any]) -> None:
-        """Declare one rule for all arguments, `(g, y, *arguments, **static) -> sequence of gradients`.
-
-        It gets the arguments' Nodes, and nothing is saved.
-        """
-        self.joint = rule
-        self.keep[1:] = [(False,) * (1 + self.arity)] * (len(self.keep) - 1)
-
-    def merged_vjp(self, rule: Callable[..., Any]) -> None:
-        """Declare one rule `(parent, uses) -> gradient` for all uses `(node, g)` of the same first argument.
-
-        The uses are added into one buffer. The other arguments say where to look in the first: they have no gradient,
-        and are saved.
-        """
-        self.merge = rule
-        self.keep[1] = (False, False, *[True] * (self.arity - 1))
-
-    @property
-    def differentiable(self) -> bool:
-        """Return whether any argument has a rule."""
-        return self.joint is not None or any(kept is not None for kept in self.keep)
-
-    def __repr__(self) -> str:
-        return f"<Primitive {self.name}>"
-
-
 def primitive(forward: Callable[..., Any]) -> Operation:
     """Make an op of a forward `(xp, *arrays, *, **static) -> array`, where xp is the arrays' module.
 
-    A forward that returns a list makes an op of several outputs. Declare the gradient with `.vjps`.
+    A forward that returns a list makes an op of several outputs. Declare the gradient with `.vjps`. Raises TypeError
+    for what is no function with a name and an argument beside xp.
 
     >>> import tinygrad_seq as ts
     >>> @ts.primitive
@@ -162,8 +88,10 @@ def unary(op: Primitive) -> Callable[..., Any]:
             return compute(op, (x,), static)
         array = x.array
         try:
-            if (xp := modules[type(array)]) is not host: out = compute_there(forward, xp, (array,), static)  # noqa: E701
-            else: out = forward(xp, array, **static) if static else forward(xp, array)  # noqa: E701
+            if (xp := modules[type(array)]) is not host:
+                out = compute_there(forward, xp, (array,), static)
+            else:
+                out = forward(xp, array, **static) if static else forward(xp, array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
         parent = x.node
@@ -236,10 +164,7 @@ def general(op: Primitive) -> Callable[..., Any]:
                 break
         else:
             return compute(op, args, static)
-        values = [x for x in args if isinstance(x, Value)]
-        if len(values) < len(args):
-            beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
-            args = tuple(x if isinstance(x, Value) else coerce(op.name, x, beside) for x in args)
+        args = coerce_all(op.name, args)
         arrays = [x.array for x in args]
         xp = modules[type(arrays[0])]
         try:
@@ -251,7 +176,7 @@ def general(op: Primitive) -> Callable[..., Any]:
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
         if not here.recording:
             return unrecorded(op, out) if here.recording is False else here.recording(here, call, args, static)
-        if not mask or (op.joint is None and op.keep[mask] is None):
+        if not mask or (op.joint is None and (op.variadic or op.keep[mask] is None)):
             return unrecorded(op, out)
         parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
         if op.joint is not None:

@@ -1,4 +1,4 @@
-"""Tensors from chance, and the generator that draws.
+"""Random Tensors, and the generator that draws them.
 
 Random numbers are drawn on the host by NumPy's Generator and then uploaded, so that a seed gives the same numbers on
 every device.
@@ -9,20 +9,22 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from tinygrad_seq.engine.arguments import ints
-from tinygrad_seq.engine.backend import as_dtype, draws_on_gpu, host, to_default_device, to_device
+from tinygrad_seq.engine.arguments import an_int
+from tinygrad_seq.engine.backend import as_dtype, default_dtype, draws_on_gpu, host, to_default_device, to_device
 from tinygrad_seq.engine.creation import size_of, tensor
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
 
 default_generator = host.random.default_rng()
-redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # what is told how to draw, while a function is traced
-again: ContextVar[Any] = ContextVar("again", default=None)  # a generator that draws what was drawn before, meanwhile
+redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # while a function is traced: called in place of a draw
+again: ContextVar[Any] = ContextVar("again", default=None)  # while a function runs again: draws the same numbers
 
 
 @public
 def manual_seed(seed: int) -> None:
     """Start the default generator anew: the same seed gives the same weights, dropout and shuffles.
+
+    `seed` is an int of any size from 0; ValueError for a negative one.
 
     A process that is forked goes on from the state of its parent, as in NumPy and PyTorch: several workers draw the
     same numbers, unless each begins with a seed of its own, as `ts.manual_seed(seed + number)`.
@@ -34,7 +36,7 @@ def manual_seed(seed: int) -> None:
     >>> ts.rand(2).tolist() == first
     True
     """
-    (number,) = ints("manual_seed", (seed,))
+    number = an_int("manual_seed", "seed", seed)
     if number < 0:
         raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
     default().bit_generator.state = host.random.default_rng(number).bit_generator.state
@@ -54,7 +56,9 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Put the default generator back to where `get_rng_state` was called; ValueError, and no change, if it is not that.
+    """Put the default generator back to where `get_rng_state` was called.
+
+    Raises ValueError, and changes nothing, for a state that is not one of `get_rng_state`.
 
     >>> import tinygrad_seq as ts
     >>> ts.set_rng_state(ts.get_rng_state())
@@ -69,7 +73,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def drawn_again(state: dict[str, Any]) -> Iterator[None]:
-    """Draw from a generator of that state in here, and from none that anybody else sees."""
+    """Draw from a new generator of that state in here; the default one is not changed."""
     around, generator = again.get(), host.random.Generator(host.random.PCG64(0))
     generator.bit_generator.state = state
     try:
@@ -95,8 +99,8 @@ def chosen(op: str, generator: Any) -> Any:
 
 def drawn(op: str, generator: Any, draw: Callable[[Any], Any]) -> Any:
     """Return what `draw(generator)` makes on the host. A program draws anew at every call: see replay."""
-    retell, random = redraw.get(), chosen(op, generator)
-    return draw(random) if retell is None else retell(random, draw)
+    traced, random = redraw.get(), chosen(op, generator)
+    return draw(random) if traced is None else traced(random, draw)
 
 
 def there(array: Any, device: str | None) -> Any:
@@ -112,7 +116,7 @@ def uniform_draws(random: Any, shape: tuple[int, ...], dtype: Any, low: float = 
 
 def floating(op: str, dtype: Any) -> Any:
     """Return the dtype to draw in; refuse one that draws do not fit into."""
-    kind = as_dtype(dtype)
+    kind = as_dtype(dtype or default_dtype)
     if kind.kind != "f":
         raise TypeError(f"{op}: dtype must be floating, got {kind}: draws are not whole numbers")
     return kind
@@ -126,7 +130,10 @@ def randn(
     generator: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Draw from the standard normal distribution N(0, 1).
+    """Draw from the standard normal distribution N(0, 1), with the default generator or a given one.
+
+    Drawn in float64 by NumPy on the host, then rounded, so a seed gives the same numbers on every device. Raises
+    TypeError for integer dtypes and for what is no `numpy.random.Generator`, ValueError for a negative length.
 
     >>> import tinygrad_seq as ts
     >>> ts.randn(2, 3).shape
@@ -145,7 +152,9 @@ def rand(
     generator: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Draw from the uniform distribution on [0, 1), in every dtype without the 1.
+    """Draw from the uniform distribution on [0, 1), with the default generator or a given one.
+
+    Drawn in float64 and rounded as in `randn`, but never to 1. Raises the same errors.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> ts.rand(2, generator=np.random.default_rng(0))

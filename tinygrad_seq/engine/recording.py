@@ -27,7 +27,7 @@ def make_tensor(array: Array, node: Node | None = None) -> Any:
 
 
 def unrecorded(op: Any, out: Any) -> Any:
-    """Return the result of an op that nobody will differentiate."""
+    """Return the result of an op that is not recorded."""
     if type(out) is list:
         return [unrecorded(op, array) for array in out]
     try:
@@ -37,7 +37,7 @@ def unrecorded(op: Any, out: Any) -> Any:
 
 
 def keep_detached(result: Any, parent: Detached) -> Any:
-    """Mark what was made of a detached value as detached, too; of stacked ones, each output gets its own origin."""
+    """Mark what was made of a detached value as detached, too. Each of several outputs gets its own origin."""
     values = result if isinstance(result, list) else [result]
     for i, value in enumerate(values):
         mark_detached(value, parent)
@@ -57,6 +57,11 @@ def record_output(
 ) -> Any:
     """Return the result of an op with a new node. `keep`: save the output, too."""
     if type(out) is list:
+        if keep:
+            raise TypeError(
+                f"{op.name}: a rule of an op of several outputs cannot read them: call that argument _y, and compute "
+                "what the rule needs from the others"
+            )
         return record_outputs(op, parents, static, saved, out, here)
     node = Node()
     try:

@@ -1,4 +1,4 @@
-"""Tell a recurrence from what only looks like one: a running sum, or a stack of layers with weights in one array."""
+"""Tell a recurrence from what only looks like one: a running sum, or layers whose weights are parts of one array."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ products = frozenset({"matmul", "multiply", "divide", "einsum"})
 
 
 def depends_on_itself(block: Sequence[Node], states: Mapping[int, list[int]]) -> bool:
-    """Tell whether a state depends on its own earlier value by more than a sum over steps, which is no state.
+    """Return whether a state depends on its own earlier value. A mere sum over the steps does not count.
 
     `states`: the ops of a block that the next block reads, and those of its ops that do.
     """
@@ -36,7 +36,7 @@ def depends_on_itself(block: Sequence[Node], states: Mapping[int, list[int]]) ->
 def is_sum(
     block: Sequence[Node], place: Mapping[Node, int], readers: Mapping[int, list[int]], nexts: list[int], made: int
 ) -> bool:
-    """Tell whether a result is only added to in every block; or multiplied by, or compared with, something new."""
+    """Return whether a result is a running sum, product, maximum or minimum: each block only takes in something new."""
     path = [*nexts]
     while len(nexts) == 1 and nexts[0] != made:
         nexts = readers.get(nexts[0], [])
@@ -47,8 +47,9 @@ def is_sum(
 
 
 def weighs_by_number(blocks: list[list[Node]], readers: Iterable[int]) -> bool:
-    """Tell whether a state is multiplied by another part of a parameter in every block: a stack of layers, whose
-    weights are in one array.
+    """Return whether every block multiplies the state by another part of a parameter.
+
+    That is a stack of layers whose weights are in one array, not a loop over time.
     """
     numbers: set[int] = set()  # ops that give such a part, or what is made of it
     first, state = blocks[0], set(readers)
@@ -67,5 +68,5 @@ def weighs_by_number(blocks: list[list[Node]], readers: Iterable[int]) -> bool:
 
 
 def reads_data(node: Node) -> bool:
-    """Tell whether an op looks up places that are data: what it gives is not a parameter in another form."""
+    """Return whether an op takes indices that are data, so that its result is not a parameter in another form."""
     return node.op.name != "part" and node.static is not None and not DATA.keys().isdisjoint(node.static)

@@ -1,4 +1,4 @@
-"""Which steps of a graph are the same step again.
+"""Find out which steps of a graph are the same step again.
 
 Two steps of a loop are the same step again if they hold the same ops in the same order, wired the same way, where "the
 same way" moves along with time: the state comes from one step earlier, the input is the next slice, the weight is the
@@ -68,7 +68,7 @@ def classify_steps(
 
 
 class Surroundings:
-    """A graph as the steps in it see it: who reads a node, and what several steps read."""
+    """What the steps of a graph have around them: the readers of a node, and the nodes that several steps read."""
 
     def __init__(self, timeline: Timeline, nodes: Sequence[Node], outputs: Set[Node]) -> None:
         self.timeline, self.outputs = timeline, outputs
@@ -179,7 +179,7 @@ def forget_ends(loop: int, keys: list[StepKey]) -> None:
 
 
 def lacks_a_beginning(first: StepKey, second: StepKey, ops: Sequence[Node], more: Sequence[Node]) -> bool:
-    """Tell whether the first step is the second one without its first ops, whose results are constants there.
+    """Return whether the first step is the second one without its first ops, whose results are constants there.
 
     Nothing is recorded of what is made of inputs and a constant first state, such as `concatenate([x, h])`.
     """

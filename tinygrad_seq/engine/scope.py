@@ -50,7 +50,7 @@ class Scope:
 
 
 class Name(str):
-    """A name of one object: scopes that carry this very one are about it, and not about another of the same name."""
+    """A name that belongs to one object. Two objects may have equal names: compare with `is` to tell them apart."""
 
     __slots__ = ()
 
@@ -68,7 +68,7 @@ class ScopeContext:
 
     __slots__ = ()
 
-    entries: Mapping[str, Any] = {}  # a link each; without a key: what to do in place of recording
+    entries: Mapping[str, Any] = {}  # one link for each; the value of the key "" says how ops are recorded
 
     def __enter__(self) -> Scope:
         here, maker = current.get(), id(self)
@@ -129,16 +129,16 @@ class no_grad(ScopeContext):  # noqa: N801 (reads as the statement it makes)
 
 
 def linked(outer: Scope, key: str, value: Any, maker: int) -> Scope:
-    """Return the chain with one link more; a link without a key says how to record, but inside `no_grad` nothing is."""
+    """Return the chain with one more link. One without a key says how to record; inside `no_grad` it has no effect."""
     recording = outer.recording
     return Scope(outer, key, value, recording if key or recording is False else value, maker)
 
 
 def without(here: Scope, maker: int, count: int, interrupted: bool) -> Scope:
-    """Return the chain without the innermost links of that maker.
+    """Return the chain without the innermost `count` links of that maker.
 
-    What was linked to them is linked anew, or goes with them if interrupted: Ctrl-C may have struck just when it was
-    to be left.
+    Links inside of them stay, as copies on the rest of the chain. If `interrupted` they go, too: Ctrl-C may have come
+    just before their own `with` could take them out.
     """
     link, others = here, []
     while count and link.outer is not None:

@@ -1,4 +1,4 @@
-"""What a checkpoint keeps of a call in place of its graph, and whether a second call did the same."""
+"""Hold what a checkpoint keeps of a call in place of its graph, and compare a second call with the first."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ class Part(NamedTuple):
 
     nodes: list[Node]
     read: list[Node]
-    mark: int  # tells two apart that do something else
+    mark: int  # a hash of its ops and constants: differs if two parts compute something else
 
 
 class Again(NamedTuple):
@@ -106,7 +106,7 @@ def graph_since(start: int, roots: Iterable[Node], ends: Collection[Node] = ()) 
 
 
 def mark_of(nodes: list[Node], beside: list[Node]) -> int:
-    """Return a number that tells whether the same ops were recorded, and the same constants saved for their rules."""
+    """Return a hash of the ops that were recorded, their static arguments, and the constants saved for their rules."""
     seen: list[Any] = [node.op.name for node in nodes]
     seen += [node.static["index"] for node in nodes if node.op is part.op]  # type: ignore[index]
     seen += [comparable([*node.static.values()]) for node in nodes if node.static and node.op is not part.op]

@@ -6,23 +6,13 @@ is said by the op it calls. A Tensor's value never changes: `x += y` makes a new
 
 from collections.abc import Callable, Iterator
 from typing import Any, Concatenate, ParamSpec
-from weakref import ref
 
-from tinygrad_seq.engine import backend, backprop
-from tinygrad_seq.engine.arguments import flag
+from tinygrad_seq.engine import backend
+from tinygrad_seq.engine.differentiable import Differentiable, in_place
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
-from tinygrad_seq.engine.graph import Detached, Value, leaf, leaf_after, mark_detached
 from tinygrad_seq.engine.hints import missing, never_changes, public
-from tinygrad_seq.engine.leaves import (
-    check_gradient,
-    differentiable,
-    in_place,
-    restore_leaf,
-    state_of_leaf,
-    warn_of_no_gradient,
-)
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
-from tinygrad_seq.engine.recording import make_tensor, returned_by_ops
+from tinygrad_seq.engine.recording import returned_by_ops
 
 P = ParamSpec("P")
 
@@ -38,7 +28,7 @@ def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "
 
 
 @returned_by_ops
-class Tensor(Value):
+class Tensor(Differentiable):
     """An array on the CPU or a GPU, with the graph that made it. Make one with `ts.tensor`.
 
     Arithmetic, indexing, broadcasting and methods mean what they mean in NumPy; `.backward()` and `.grad` what they
@@ -56,126 +46,84 @@ class Tensor(Value):
     __array__ = numpy_calls.array
     __array_function__ = numpy_calls.function
     __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
-    name = property(lambda self: None if self.node is None else self.node.name)
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Return the length of every axis; () for a single number."""
         return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
+        """Return the number of axes."""
         return len(self.array.shape)
 
     @property
     def size(self) -> int:
+        """Return the number of elements."""
         return int(self.array.size)
 
     @property
     def dtype(self) -> Any:
+        """Return the type of the elements, one of NumPy's: `x.dtype == "float32"`."""
         return self.array.dtype
 
     @property
     def device(self) -> str:
+        """Return where it is: "cpu" or "cuda:N"."""
         return backend.device_of(self.array)
 
     @property
-    def requires_grad(self) -> bool:
-        return self.node is not None and self.node.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        if not self.is_leaf:
-            raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
-        if bool(wanted) != self.requires_grad:
-            backend.check_differentiable(self.array, bool(wanted))
-            self.node = leaf_after(self, self.array, bool(wanted))
-
-    @property
-    def is_leaf(self) -> bool:
-        return self.node is None or self.node.op is None
-
-    @property
-    def grad(self) -> "Tensor | None":
-        """Return the sum of the gradients that have arrived: on leaves, and where `retain_grad` was called."""
-        found: Tensor | None = getattr(self, "stored_grad", None)
-        if found is not None:
-            found.read = True
-        elif not self.is_leaf:
-            warn_of_no_gradient(self)
-        return found
-
-    @grad.setter
-    def grad(self, value: "Tensor | None") -> None:
-        check_gradient(self, value)
-        self.stored_grad = value
-
-    @property
     def T(self) -> "Tensor":  # noqa: N802
+        """Return it with its axes in reverse order: the transpose of a matrix."""
         return self.transpose()
 
-    def named(self, name: str) -> "Tensor":
-        """Name the node behind this Tensor, and return the Tensor. A named value is kept until the graph is freed."""
-        node = self.node or leaf(self, False)
-        node.name = str(name)
-        node.output = self.array if node.saved else node.output
-        if hasattr(self.array, "label"):
-            self.array.label = node.name  # a traced one, see replay
-        return self
-
     def numpy(self) -> Any:
-        """Return the values as a host array: a read-only view on the CPU, a copy from a GPU."""
+        """Return the values as a host array: a read-only view on the CPU, a copy from a GPU.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.arange(3).numpy()
+        array([0, 1, 2])
+        """
         array = backend.to_host(self.array).view()
         array.flags.writeable = False
         return array
 
     def item(self) -> Any:
+        """Return the one element as a Python number. Raises ValueError unless there is exactly one.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.tensor([[2.5]]).item()
+        2.5
+        """
         if self.size != 1:
-            raise ValueError(f"item: {self.shape} is the shape of more than a number or a truth value: reduce it first")
+            raise ValueError(f"item: expected a Tensor of one element, got shape {self.shape}: reduce it first")
         return self.array.item()
 
     def tolist(self) -> Any:
-        return backend.to_host(self.array).tolist()
+        """Return the values as nested lists of Python numbers; as a number, where there are no axes.
 
-    def detach(self) -> "Tensor":
-        """Return the same values without their history."""
-        result: Tensor = make_tensor(self.array)
-        if self.node is not None and (self.node.requires_grad or isinstance(self.node, Detached)):
-            mark_detached(result, self.node)
-        return result
+        >>> import tinygrad_seq as ts
+        >>> ts.eye(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+        """
+        return backend.to_host(self.array).tolist()
 
     @public
     def to(self, target: Any) -> "Tensor":
-        """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes."""
+        """Return it on another device ("cpu", "cuda", "cuda:N") or in another dtype; itself where nothing changes.
+
+        The gradient goes back to the old device, and in the old dtype; through integers goes none. Raises TypeError
+        for what is neither a dtype nor a device, RuntimeError where there is no such GPU.
+
+        >>> import tinygrad_seq as ts
+        >>> ts.tensor([1.7, -1.7]).to("int64")
+        tensor([ 1, -1])
+        """
         if backend.names_device(target):
             device = backend.existing_device(target)
             return self if device == self.device else shape.transfer(self, device=device, back=self.device)
         dtype = backend.as_dtype(target)
         return self if dtype == self.dtype else shape.cast(self, dtype=dtype)
-
-    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
-        """Add the gradient of this Tensor to the `.grad` of every leaf that it was made from.
-
-        `gradient` (default 1, for one element) has this Tensor's shape. The graph is freed unless `retain_graph`;
-        with `create_graph` the gradients are recorded themselves. If an error is raised, no `.grad` has changed.
-        """
-        flag("backward", retain_graph=retain_graph, create_graph=create_graph)
-        backprop.backward([self], [gradient], retain_graph or create_graph, create_graph)
-
-    def retain_grad(self) -> None:
-        """Keep the gradient of a Tensor that is not a leaf, too."""
-        differentiable("retain_grad", self).owner_ref = ref(self)
-
-    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
-        """Call `hook(gradient)` when it is complete, to replace it by what that returns, if anything.
-
-        Returns a function that removes the hook.
-        """
-        node = differentiable("register_hook", self)
-        if not callable(hook):
-            raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
-        hooks = node.hooks = node.hooks or []
-        hooks.append(hook)
-        return lambda: hooks.remove(hook) if hook in hooks else None
 
     # ------------------------------------------------------------------------- operators: each is the op of that name
     __add__ = method(elementwise.add)
@@ -284,15 +232,13 @@ class Tensor(Value):
     def __bool__(self) -> bool:
         return bool(self.item())
 
-    __getstate__ = state_of_leaf
-    __setstate__ = restore_leaf
-
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         text = backend.host.array2string(backend.to_host(self.array), separator=", ", prefix="tensor(")
-        extra = "" if self.dtype == backend.default_dtype or self.dtype.kind in "bi" else f", dtype={self.dtype}"
+        extra = f", shape={self.shape}" if not self.size and self.ndim > 1 else ""
+        extra += "" if self.dtype in ("float32", "int64", "bool") else f", dtype={self.dtype}"
         extra += "" if self.device == "cpu" else f", device='{self.device}'"
         if self.node is not None and self.requires_grad:
             extra += ", requires_grad=True" if self.is_leaf else f", op={self.node.op.name}"

@@ -44,7 +44,7 @@ class ScopeVisit:
             self.id = f"{outer.id}/{name}" + (f"~{outer.names[name]}" if outer.names[name] > 1 else "")
 
     def is_of(self, link: Scope) -> bool:
-        """Tell whether it is a visit of what a scope names. A step that was found is none that was declared."""
+        """Return whether this is a visit of that scope. Steps that were found are never those that were declared."""
         found = isinstance(self.value, FoundStep) is isinstance(link.value, FoundStep)
         return found and (self.key, self.text) == (link.key, str(link.value))
 

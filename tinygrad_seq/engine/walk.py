@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from tinygrad_seq.engine.backend import check_device, host, keeping_device, use_device_of
 from tinygrad_seq.engine.freed_graph import in_use
 from tinygrad_seq.engine.graph import Node, Value
+from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.ops.shape import sum_to, transfer
-from tinygrad_seq.engine.primitive import Primitive, part
+from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope, current
 

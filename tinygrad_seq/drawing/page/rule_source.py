@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import Any
 
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.engine.primitive import Primitive
+from tinygrad_seq.engine.op import Primitive
 
 
 def rules_of(op: Primitive) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from typing import Any, overload
 
 from tinygrad_seq.engine.arguments import T, as_number, shape_of
 from tinygrad_seq.engine.backend import Raw
-from tinygrad_seq.engine.coercion import coerce
+from tinygrad_seq.engine.coercion import coerce_all
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -18,7 +18,10 @@ def matmul(x: Raw, y: Any) -> Any: ...
 def matmul(x: T, y: Any) -> T: ...
 @public
 def matmul(x: Any, y: Any) -> Any:
-    """Return the matrix product of the last two axes; a vector counts as a row on the left and a column on the right.
+    """Return the matrix product x @ y: shapes (..., n, k) and (..., k, m) give (..., n, m).
+
+    The axes before the last two broadcast. A vector counts as a row on the left and as a column on the right, and its
+    axis is not in the result, as in NumPy. Raises ValueError for shapes that do not fit, and for a single number.
 
     >>> import tinygrad_seq as ts
     >>> ts.matmul(ts.ones(2, 3), ts.arange(3).to("float32")).tolist()
@@ -30,7 +33,7 @@ def matmul(x: Any, y: Any) -> Any:
     if not left or not right:
         raise ValueError(f"matmul: shapes {left} and {right}: a number has no matrix product, multiply with *")
     if isinstance(x, Value) or isinstance(y, Value):  # a list beside a Tensor takes its dtype here, once
-        x, y = (z if isinstance(z, Value) else coerce("matmul", z, beside) for z, beside in ((x, y), (y, x)))
+        x, y = coerce_all("matmul", (x, y))
     if left[-1] != right[0 if len(right) == 1 else -2]:
         raise ValueError(f"matmul: shapes {left} and {right} do not fit: {left[-1]} columns meet {right[-2:][0]} rows")
     found = multiplied(
@@ -42,7 +45,10 @@ def matmul(x: Any, y: Any) -> Any:
 
 @public
 def clip(x: T, low: float | None = None, high: float | None = None) -> T:
-    """Return x held between low and high; None leaves that side open; the gradient passes at the bounds.
+    """Return min(max(x, low), high), elementwise; None leaves that side open.
+
+    The gradient is 1 from low to high, both included, and 0 outside, as PyTorch's. Raises TypeError for bounds that
+    are not numbers: `maximum` and `minimum` take arrays.
 
     >>> import tinygrad_seq as ts
     >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()

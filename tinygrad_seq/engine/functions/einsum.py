@@ -7,6 +7,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import shape_of
 from tinygrad_seq.engine.backend import host, modules, on_device_of
+from tinygrad_seq.engine.coercion import coerce_all
 from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.functions.reductions import sum
 from tinygrad_seq.engine.functions.shapes import broadcast_to, reshape, transpose
@@ -34,6 +35,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
+    if any(isinstance(x, Value) for x in operands):
+        operands = coerce_all("einsum", operands)
     arrays = [x if isinstance(x, Value) or type(x) in modules else host.asarray(x) for x in operands]
     inputs, output = parsed(equation, [shape_of(x) for x in arrays])
     (x, names), *rest = (diagonal(x, names) for x, names in zip(arrays, inputs))

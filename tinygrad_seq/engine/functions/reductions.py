@@ -8,7 +8,7 @@ from functools import wraps
 from math import prod
 from typing import Any, TypeVar
 
-from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, flag, ints, one_axis, shape_of
+from tinygrad_seq.engine.arguments import Axis, T, an_int, as_number, axes_of, flag, one_axis, shape_of
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.ops import elementwise, reduction, shape
@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @public
 def sum(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """Return the sum over an axis, several, or all.
+    """Return the sum over an axis, several, or all; of no elements it is 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.sum(ts.tensor([[1, 2], [3, 4]]), axis=0).tolist()
@@ -66,6 +66,8 @@ def widened(function: F) -> F:
 def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the mean over an axis, several, or all: sum(x) / n.
 
+    Of integers and truth values it is float32. Raises ValueError where there are no elements.
+
     >>> import tinygrad_seq as ts
     >>> ts.mean(ts.tensor([1.0, 2.0, 6.0])).item()
     3.0
@@ -78,7 +80,10 @@ def mean(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 @public
 @widened
 def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> T:
-    """Return the variance: mean squared distance from the mean, over n - correction (NumPy's default 0, PyTorch's 1).
+    """Return the variance over an axis, several, or all: sum((x - mean(x))^2) / (n - correction).
+
+    `correction` is 0 as in NumPy; PyTorch's default is 1 (Bessel's correction). Of integers and truth values the result
+    is float32. Raises ValueError unless 0 <= correction < n.
 
     >>> import tinygrad_seq as ts
     >>> ts.var(ts.tensor([1.0, 3.0])).item()
@@ -86,7 +91,7 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
     """
     flag("var", keepdims=keepdims)
     axes = filled_axes("var", axis, x)
-    n, (correction,) = count(x, axes), ints("var", (correction,))
+    n, correction = count(x, axes), an_int("var", "correction", correction)
     if not 0 <= correction < n:
         raise ValueError(f"var: correction must be from 0 to {n - 1} for {n} elements, got {correction}")
     distance = elementwise.subtract(x, mean(x, axes, keepdims=True))
@@ -98,7 +103,8 @@ def var(x: T, axis: Axis = None, keepdims: bool = False, correction: int = 0) ->
 def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the largest over an axis, several, or all; ties share the gradient evenly.
 
-    The values alone, as in NumPy: `argmax` tells where they are (PyTorch's `x.max(1)` gives a pair of both).
+    The values alone, as in NumPy: `argmax` tells where they are (PyTorch's `x.max(1)` gives a pair of both). NaN, if
+    there is one. Raises ValueError where there are no elements.
 
     >>> import tinygrad_seq as ts
     >>> ts.max(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
@@ -112,7 +118,8 @@ def max(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
     """Return the smallest over an axis, several, or all; ties share the gradient evenly.
 
-    The values alone, as in NumPy (PyTorch's `x.min(1)` gives a pair of values and indices).
+    The values alone, as in NumPy (PyTorch's `x.min(1)` gives a pair of values and indices). NaN, if there is one.
+    Raises ValueError where there are no elements.
 
     >>> import tinygrad_seq as ts
     >>> ts.min(ts.tensor([[1, 5], [3, 4]]), axis=1).tolist()
@@ -124,7 +131,9 @@ def min(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 
 @public
 def argmax(x: T, axis: int | None = None) -> T:
-    """Return the index of the largest along an axis, or in the flattened array.
+    """Return the index of the largest along an axis, or in the flattened array; of several, the first one's.
+
+    An int64 without gradient. Raises ValueError where there are no elements.
 
     >>> import tinygrad_seq as ts
     >>> ts.argmax(ts.tensor([3.0, 7.0, 5.0])).item()
@@ -158,7 +167,10 @@ def norm(x: T, ord: float = 2.0, axis: Axis = None, keepdims: bool = False) -> T
 @public
 @widened
 def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
-    """Return log(sum(exp(x))) over an axis, several, or all, without overflow.
+    """Return log(sum(exp(x))) over an axis, several, or all: a smooth maximum, without overflow.
+
+    Computed as m + log(sum(exp(x - m))) with the largest m. Its gradient is softmax(x). Raises ValueError where there
+    are no elements.
 
     >>> import tinygrad_seq as ts
     >>> ts.logsumexp(ts.tensor([1e4, -1e4])).item()
@@ -171,7 +183,9 @@ def logsumexp(x: T, axis: Axis = None, keepdims: bool = False) -> T:
 @public
 @widened
 def log_softmax(x: T, axis: int = -1) -> T:
-    """Return log(softmax(x)), accurate where the softmax itself is 0.
+    """Return log(softmax(x)) along an axis, x - logsumexp(x): accurate where the softmax itself is 0.
+
+    Raises ValueError where there are no elements.
 
     >>> import tinygrad_seq as ts
     >>> ts.log_softmax(ts.tensor([0.0, -1e4])).tolist()
@@ -183,7 +197,9 @@ def log_softmax(x: T, axis: int = -1) -> T:
 @public
 @widened
 def softmax(x: T, axis: int = -1) -> T:
-    """Return exp(x) / sum(exp(x)) along an axis: positive, summing to 1.
+    """Return exp(x) / sum(exp(x)) along an axis: from 0 to 1, and with the sum 1, so a probability for each class.
+
+    Computed as exp(log_softmax(x)), without overflow. Raises ValueError where there are no elements.
 
     >>> import tinygrad_seq as ts
     >>> ts.softmax(ts.zeros(4)).tolist()

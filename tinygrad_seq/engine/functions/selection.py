@@ -96,7 +96,9 @@ def indices(op: str, given: Any) -> Any:
 
 @public
 def take(x: T, ids: Any) -> T:
-    """Return rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]); refuse ids out of range, or negative.
+    """Return rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]): the look-up of an embedding.
+
+    Raises TypeError for ids that are not integers, IndexError unless 0 <= id < len(x).
 
     >>> import tinygrad_seq as ts
     >>> ts.take(ts.eye(3), [2, 0]).tolist()

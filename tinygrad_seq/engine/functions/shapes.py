@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.arguments import Axis, T, as_number, axes_of, ints, one_axis, shape_of, spread
+from tinygrad_seq.engine.arguments import Axis, T, an_int, as_number, axes_of, ints, one_axis, shape_of, spread
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -15,16 +15,24 @@ from tinygrad_seq.engine.ops import shape as shapes
 def reshape(x: T, *shape: Any) -> T:
     """Return the same elements in another shape, given as ints or as one tuple; one of them may be -1.
 
+    Raises ValueError if the number of elements is not the same.
+
     >>> import tinygrad_seq as ts
     >>> ts.reshape(ts.arange(6), 2, 3).tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    return shapes.reshape(x, shape=ints("reshape", spread(shape)))
+    wanted = ints("reshape: shape", spread(shape))
+    if min(wanted, default=0) < -1:
+        raise ValueError(f"reshape: a length must not be negative, except -1 for one to be found, got {wanted}")
+    return shapes.reshape(x, shape=wanted)
 
 
 @public
 def transpose(x: T, *axes: Any) -> T:
     """Return the axes in another order: NumPy's permutation of all axes, reversed when none is given.
+
+    Axis i of the result is axis `axes[i]` of x. Raises ValueError for what is no permutation of all axes; PyTorch's
+    `transpose(a, b)` is `swapaxes`.
 
     >>> import tinygrad_seq as ts
     >>> ts.transpose(ts.zeros(2, 3, 4), 1, 2, 0).shape
@@ -41,7 +49,7 @@ def transpose(x: T, *axes: Any) -> T:
 
 @public
 def swapaxes(x: T, a: int, b: int) -> T:
-    """Return the array with two axes exchanged.
+    """Return the array with two axes exchanged, which may count from the end. Raises IndexError if there is none.
 
     >>> import tinygrad_seq as ts
     >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, -1).shape
@@ -56,7 +64,9 @@ def swapaxes(x: T, a: int, b: int) -> T:
 
 @public
 def expand_dims(x: T, axis: int) -> T:
-    """Add an axis of length one, which is axis number `axis` of the result.
+    """Add an axis of length one, which is axis number `axis` of the result (PyTorch's `unsqueeze`).
+
+    Raises IndexError unless -n <= axis < n, where n counts the axes of the result.
 
     >>> import tinygrad_seq as ts
     >>> ts.expand_dims(ts.zeros(2, 3), -1).shape
@@ -69,7 +79,7 @@ def expand_dims(x: T, axis: int) -> T:
 
 @public
 def squeeze(x: T, axis: Axis = None) -> T:
-    """Drop axes of length one: those named, or all.
+    """Drop axes of length one: those named, or all. Raises ValueError for a named axis of another length.
 
     >>> import tinygrad_seq as ts
     >>> ts.squeeze(ts.zeros(2, 1, 3)).shape
@@ -85,13 +95,15 @@ def squeeze(x: T, axis: Axis = None) -> T:
 
 @public
 def broadcast_to(x: T, *shape: Any) -> T:
-    """Repeat along new axes and axes of length one, by NumPy's rules.
+    """Repeat along new axes and axes of length one, by NumPy's rules; the gradient is summed over the copies.
+
+    Raises ValueError if the shapes do not fit.
 
     >>> import tinygrad_seq as ts
     >>> ts.broadcast_to(ts.arange(2), 2, 2).tolist()
     [[0, 1], [0, 1]]
     """
-    return shapes.broadcast_to(x, shape=ints("broadcast_to", spread(shape)))
+    return shapes.broadcast_to(x, shape=ints("broadcast_to: shape", spread(shape)))
 
 
 @public
@@ -108,6 +120,8 @@ def flip(x: T, axis: Axis = None) -> T:
 @public
 def pad(x: T, widths: Any, value: float = 0.0) -> T:
     """Add borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
+
+    Raises ValueError for negative widths, and for another number of pairs.
 
     >>> import tinygrad_seq as ts
     >>> ts.pad(ts.ones(2), (1, 2)).tolist()
@@ -131,7 +145,9 @@ def pad(x: T, widths: Any, value: float = 0.0) -> T:
 
 @public
 def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
-    """Return Tensors one after another along an axis they have.
+    """Return Tensors one after another along an axis they have; the other axes must be as long in all of them.
+
+    Raises TypeError unless `pieces` is a list or tuple that is not empty, ValueError for shapes that do not fit.
 
     >>> import tinygrad_seq as ts
     >>> ts.concatenate([ts.arange(2), ts.arange(3)]).tolist()
@@ -143,7 +159,9 @@ def concatenate(pieces: Sequence[T], axis: int = 0) -> T:
 
 @public
 def stack(pieces: Sequence[T], axis: int = 0) -> T:
-    """Return Tensors of one shape side by side along a new axis.
+    """Return Tensors of one shape side by side along a new axis: T outputs of shape (B, H) become (T, B, H).
+
+    Raises TypeError unless `pieces` is a list or tuple that is not empty, ValueError for several shapes.
 
     >>> import tinygrad_seq as ts
     >>> ts.stack([ts.arange(2), ts.arange(2)], axis=1).tolist()
@@ -156,6 +174,7 @@ def stack(pieces: Sequence[T], axis: int = 0) -> T:
 
 
 def nonempty(op: str, pieces: Sequence[T]) -> list[T]:
+    """Return the pieces to join as a list; refuse none at all, and what is no list or tuple."""
     if isinstance(pieces, Value) or not isinstance(pieces, Sequence) or not pieces:
         raise TypeError(f"{op}: expected a non-empty list or tuple of Tensors, got {pieces!r:.60}")
     return list(pieces)
@@ -165,7 +184,8 @@ def nonempty(op: str, pieces: Sequence[T]) -> list[T]:
 def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> list[T]:
     """Cut an axis into chunks of a size (the last may be smaller), or into pieces of the sizes given.
 
-    `split(x, 3)` gives chunks of length 3, as in PyTorch (NumPy's gives 3 chunks).
+    `split(x, 3)` gives chunks of length 3, as in PyTorch (NumPy's gives 3 chunks). Raises ValueError for sizes that do
+    not sum to the length.
 
     >>> import tinygrad_seq as ts
     >>> [piece.tolist() for piece in ts.split(ts.arange(5), 2)]
@@ -173,9 +193,9 @@ def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> 
     """
     length = shape_of(x)[axis := one_axis("split", axis, len(shape_of(x)))]
     if isinstance(size_or_sizes, Sequence):
-        sizes = ints("split", size_or_sizes)
+        sizes = ints("split: size_or_sizes", size_or_sizes)
     else:
-        (size,) = ints("split", (size_or_sizes,))
+        size = an_int("split", "size_or_sizes", size_or_sizes)
         if size < 1:
             raise ValueError(f"split: the chunk size must be positive, got {size}")
         sizes = (size,) * (length // size) + ((length % size,) if length % size or not length else ())
@@ -186,7 +206,7 @@ def split(x: Iterable[T], size_or_sizes: int | Sequence[int], axis: int = 0) -> 
 
 @public
 def unstack(x: Iterable[T], axis: int = 0) -> list[T]:
-    """Return the slices along an axis: a sequence (T, B, I) becomes its T steps.
+    """Return the slices along an axis as a list: a sequence (T, B, I) becomes its T steps of shape (B, I).
 
     >>> import tinygrad_seq as ts
     >>> [step.tolist() for step in ts.unstack(ts.eye(2))]

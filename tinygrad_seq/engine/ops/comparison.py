@@ -36,23 +36,26 @@ def greater_equal(xp: Any, x: Any, y: Any) -> Any:
     return x >= y
 
 
-def masks(op: str, *arrays: Any) -> tuple[Any, ...]:
-    """Return masks or whole numbers as they are; refuse what has no bits to speak of."""
-    if any(array.dtype.kind not in "biu" for array in arrays):
-        raise TypeError(f"{op}: expected masks or whole numbers, got {arrays[-1].dtype}: compare first, (x > 0)")
-    return arrays
+def check_bits(op: str, *arrays: Any) -> None:
+    """Raise TypeError unless all arrays are masks or whole numbers."""
+    for array in arrays:
+        if array.dtype.kind not in "biu":
+            raise TypeError(f"{op}: expected masks or whole numbers, got {array.dtype}: compare first, (x > 0)")
 
 @primitive
 def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
     """Return x & y, elementwise: both of two masks; of whole numbers their common bits."""
-    return masks("bitwise_and", x, y)[0] & y
+    check_bits("bitwise_and", x, y)
+    return x & y
 
 @primitive
 def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
     """Return x | y, elementwise: one of two masks, or both; of whole numbers all their bits."""
-    return masks("bitwise_or", x, y)[0] | y
+    check_bits("bitwise_or", x, y)
+    return x | y
 
 @primitive
 def invert(xp: Any, x: Any) -> Any:
     """Return ~x, elementwise: where a mask is False; of whole numbers the other bits."""
-    return ~masks("invert", x)[0]
+    check_bits("invert", x)
+    return ~x

@@ -17,7 +17,9 @@ from tinygrad_seq.engine.primitive import primitive
 
 @primitive
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
-    """Return x where the condition holds, else y.
+    """Return x where the condition holds, else y, elementwise; the three broadcast.
+
+    The gradient goes to the one that was chosen; the other gets 0, whatever comes in.
 
     >>> import tinygrad_seq as ts
     >>> ts.where(ts.tensor([True, False]), ts.tensor([1.0, 2.0]), 0.0)
@@ -45,7 +47,7 @@ add.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: g)
 
 @primitive
 def subtract(xp: Any, x: Any, y: Any) -> Any:
-    """Return x - y, elementwise.
+    """Return x - y, elementwise, as NumPy broadcasts.
 
     >>> import tinygrad_seq as ts
     >>> ts.subtract(3.0, ts.tensor([1.0, 2.0]))
@@ -56,7 +58,7 @@ subtract.vjps(lambda g, _z, _x, _y: g, lambda g, _z, _x, _y: -g)
 
 @primitive
 def multiply(xp: Any, x: Any, y: Any) -> Any:
-    """Return x * y, elementwise.
+    """Return x * y, elementwise, as NumPy broadcasts.
 
     >>> import tinygrad_seq as ts
     >>> ts.multiply(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
@@ -91,7 +93,7 @@ negative.vjps(lambda g, _y, _x: -g)
 
 @primitive
 def power(xp: Any, x: Any, p: Any) -> Any:
-    """Return x ** p, elementwise.
+    """Return x ** p, elementwise, as NumPy broadcasts; NaN for x < 0 unless p is whole.
 
     >>> import tinygrad_seq as ts
     >>> ts.power(ts.tensor([2.0, 3.0]), 2)
@@ -102,6 +104,7 @@ def power(xp: Any, x: Any, p: Any) -> Any:
 
 @cache
 def smallest_normal(dtype: Any) -> float:
+    """Return the smallest positive number of a floating dtype that has all its digits."""
     return float(host.finfo(dtype).smallest_normal)
 
 
@@ -133,7 +136,7 @@ exp.vjps(lambda g, y, _x: g * y)
 
 @primitive
 def log(xp: Any, x: Any) -> Any:
-    """Return the natural logarithm; -inf at 0, NaN below.
+    """Return the natural logarithm, elementwise; -inf at 0, NaN below.
 
     >>> import tinygrad_seq as ts
     >>> ts.log(ts.tensor([1.0, 2.0]))
@@ -144,7 +147,7 @@ log.vjps(lambda g, _y, x: g / x)
 
 @primitive
 def sqrt(xp: Any, x: Any) -> Any:
-    """Return the square root; NaN below 0.
+    """Return the square root, elementwise; NaN below 0, and an infinite gradient at 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.sqrt(ts.tensor([4.0, 9.0]))
@@ -155,7 +158,7 @@ sqrt.vjps(lambda g, y, _x: g / (y + y))
 
 @primitive
 def sin(xp: Any, x: Any) -> Any:
-    """Return sin x, in radians.
+    """Return sin x, elementwise, of x in radians.
 
     >>> import tinygrad_seq as ts
     >>> ts.sin(ts.zeros(2))
@@ -165,7 +168,7 @@ def sin(xp: Any, x: Any) -> Any:
 
 @primitive
 def cos(xp: Any, x: Any) -> Any:
-    """Return cos x, in radians.
+    """Return cos x, elementwise, of x in radians.
 
     >>> import tinygrad_seq as ts
     >>> ts.cos(ts.zeros(2))
@@ -177,7 +180,7 @@ cos.vjps(lambda g, _y, x: -g * sin(x))
 
 @primitive
 def tanh(xp: Any, x: Any) -> Any:
-    """Return tanh x, in (-1, 1): it keeps a recurrent state in bounds.
+    """Return tanh x, elementwise, from -1 to 1: it keeps a recurrent state in bounds.
 
     >>> import tinygrad_seq as ts
     >>> ts.tanh(ts.tensor([0.0, 20.0]))
@@ -194,7 +197,7 @@ def ceiling_and_one(xp: Any, dtype: Any, device: str) -> tuple[Any, Any]:
 
 @primitive
 def sigmoid(xp: Any, x: Any) -> Any:
-    """Return 1 / (1 + e**-x), in (0, 1): how far a gate is open.
+    """Return 1 / (1 + e**-x), elementwise, from 0 to 1: how far a gate is open.
 
     >>> import tinygrad_seq as ts
     >>> ts.sigmoid(ts.tensor([0.0, 100.0]))
@@ -213,7 +216,7 @@ softplus.vjps(lambda g, _y, x: g * sigmoid(x))
 
 @primitive
 def relu(xp: Any, x: Any) -> Any:
-    """Return max(x, 0); its gradient at 0 is 0.
+    """Return max(x, 0), elementwise; its gradient at 0 is 0.
 
     >>> import tinygrad_seq as ts
     >>> ts.relu(ts.tensor([-1.0, 2.0]))

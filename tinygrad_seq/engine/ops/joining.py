@@ -14,6 +14,7 @@ def concatenate(xp: Any, *pieces: Any, axis: int) -> Any:
 
 @lru_cache(maxsize=256)
 def cuts(sizes: tuple[int, ...], axis: int) -> list[tuple[slice, ...]]:
+    """Return the indices of the pieces into which sizes cut an axis."""
     return [(slice(None),) * axis + (slice(end - size, end),) for end, size in zip(accumulate(sizes), sizes)]
 
 @primitive

@@ -21,6 +21,7 @@ transpose.vjps(lambda g, _y, _x, axes: transpose(g, axes=inverse(axes)))
 
 
 def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the permutation that undoes another."""
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 @primitive
