@@ -8,6 +8,7 @@ arrays; only ops that must refuse wrong ids look at them. Arguments on two devic
 import contextlib
 import copy
 import pickle
+import re
 import subprocess
 import sys
 import types
@@ -329,6 +330,13 @@ def test_a_file_is_loaded_onto_either(gpu, tmp_path):
             ts.load(tmp_path / "state", device=wrong)
 
 
+def test_it_can_be_asked_whether_a_number_is_in_a_tensor(gpu):
+    for device in ("cpu", f"cuda:{ts.cuda.device_count() - 1}"):
+        x = ts.tensor([1.0, 2.0], device=device)
+        assert 2.0 in x and x[0] in x and 3.0 not in x and None not in x and "2.0" not in x
+        assert 1.0 not in ts.zeros(0, device=device)
+
+
 def test_batches_come_on_a_device(gpu):
     batches = ts.data.batches(np.arange(5), np.ones((5, 2), "float32"), size=2).to("cuda")
     found = list(batches)
@@ -382,13 +390,57 @@ def test_mixing_devices_is_one_error_that_names_both(gpu, mixed):
         mixed(ts.tensor([1.0, 2.0], device="cuda"))
 
 
+def stepped(x):
+    """A step with a gradient that stayed behind when its parameter was given an array elsewhere."""
+    p = with_grad(HERE())
+    p.array = x.array
+    ts.optim.SGD([p], lr=0.1, momentum=0.9).step()
+
+
+def cells(x):
+    state = ts.zeros(1, 2, device="cpu")
+    nn.Recurrent(Leaky().to("cuda"))(x.reshape(1, 1, 2), state)
+
+
+class Leaky(nn.Module):
+    hidden_size = 2
+
+    def forward(self, x, h):
+        return 0.5 * h + x
+
+
+SAID = {  # what was mixed, and the beginning of the error
+    "operator": (lambda x: HERE() * x, "multiply: y is on cuda:0, x on cpu"),
+    "where": (lambda x: ts.where(x > 0, HERE(), 1.0), "where: x is on cpu, condition on cuda:0"),
+    "any number": (lambda x: ts.stack([x, x, HERE()]), "stack: argument 2 is on cpu, argument 0 on cuda:0"),
+    "raw array": (lambda x: HERE() * x.array, "multiply: an array on cuda:0 of shape (2,) beside a Tensor on cpu"),
+    "raw number": (lambda x: HERE() * x.array[0], "multiply: an array on cuda:0 of shape () beside a Tensor on cpu"),
+    "take": (lambda x: ts.take(x, HERE(0).to("int64")), "take: ids is on cpu, the table on cuda:0"),
+    "Embedding": (lambda x: nn.Embedding(2, 1).to("cpu")(x.to("int8")), "Embedding: ids is on cuda:0, the table on cpu"),
+    "lengths": (lambda x: nn.RNN(2, 1).to("cpu")(ts.ones(1, 2, 2, device="cpu"), lengths=x.to("int64")),
+                "RNN: lengths is on cuda:0, x on cpu"),
+    "first state": (cells, "Recurrent: the first state is on cpu, x on cuda:0"),
+    "step": (stepped, "SGD.step: the gradient of parameter 0 is on cpu, the parameter on cuda:0"),
+    "pos_weight": (lambda x: nn.binary_cross_entropy_with_logits(x, [0, 1], pos_weight=HERE()),
+                   "binary_cross_entropy_with_logits: pos_weight on cpu and the rest on cuda:0"),
+    "generator": (lambda x: nn.dropout(HERE(), 0.5, generator=backend.cupy().random.default_rng(0)),
+                  "dropout: the generator draws on a GPU, x is on cpu"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("mixed", "said"), SAID.values(), ids=SAID)
+def test_the_error_names_the_argument(gpu, mixed, said):
+    with pytest.raises(TypeError, match="^" + re.escape(said)):
+        mixed(ts.tensor([1.0, 2.0], device="cuda"))
+
+
 def test_two_gpus_are_not_mixed_either(gpu):
     if ts.cuda.device_count() < 2:
         pytest.skip("there is one GPU here")
     x, y = ts.ones(2, device="cuda:0"), ts.ones(2, device="cuda:1")
     for mixed in (lambda: x[y.to("int64")], lambda: ts.stack([x, y]), lambda: x @ y, lambda: x + y,
                   lambda: ts.where(x > 0, y, 1.0)):  # fmt: skip
-        with pytest.raises(TypeError, match=r"cuda:0 and cuda:1|cuda:1, x on cuda:0"):
+        with pytest.raises(TypeError, match=r"is on cuda:1, (x|argument 0|condition) on cuda:0"):
             mixed()
     with pytest.raises(TypeError, match="different devices"):  # CuPy itself might copy in silence
         backend.compute_there(lambda xp, a, b: a, None, (x.array, y.array), {})

@@ -7,7 +7,7 @@ the output is zero where nothing was real. Each is a `where`, whose gradient sto
 
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, on_device_of, to_device
+from tinygrad_seq.engine.backend import check_device, host, modules, on_device_of, to_device
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -16,7 +16,7 @@ from tinygrad_seq.nn.state import State, each, read_as
 
 def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, PaddingMask | None]":
     """Return x (T, B, ...) with zeros in its padding, and the mask; x itself and None where every step is real."""
-    found = None if lengths is None else checked_lengths(name, lengths, *x.shape[:2])
+    found = None if lengths is None else checked_lengths(name, lengths, x)
     if found is None:
         return x, None
     with on_device_of(found):
@@ -27,8 +27,12 @@ def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, Paddin
     return mask.zero_padding(x), mask
 
 
-def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
-    """Return the lengths as an array of `batch` ints; raise unless each is from 0 to `steps`."""
+def checked_lengths(name: str, given: Any, x: Tensor) -> Any:
+    """Return the lengths of x (T, B, ...) as an array of B ints; raise unless each is from 0 to T.
+
+    They are on the host, or where x is.
+    """
+    steps, batch = x.shape[:2]
     array = given.array if isinstance(given, Tensor) else given
     try:
         lengths = array if type(array) in modules else host.asarray(array)
@@ -39,6 +43,8 @@ def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
         raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}{hint}")
     if batch and lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: lengths must be ints, got {lengths.dtype}: {lengths.tolist()!r:.80}")
+    if modules[type(lengths)] is not host:
+        check_device(name, "lengths", lengths, "x", x.array)
     with on_device_of(lengths):
         outside = bool(((lengths < 0) | (lengths > steps)).any())
     if outside:

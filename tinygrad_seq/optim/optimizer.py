@@ -14,7 +14,7 @@ from itertools import count, starmap
 from typing import Any, ClassVar
 
 from tinygrad_seq.engine import delivery
-from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
+from tinygrad_seq.engine.backend import Array, check_device, host, modules, on_device_of, to_device, to_host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -153,6 +153,8 @@ class Optimizer:
         for i, (parameter, o) in enumerate((parameter, group) for group in groups for parameter in group["params"]):
             if parameter.grad is not None:
                 x, state = parameter.array, dict(states.get(parameter, {}))
+                place, which = f"{type(self).__name__}.step", f"the gradient of parameter {i}"
+                check_device(place, which, parameter.grad.array, "the parameter", x)
                 with on_device_of(x):
                     for name in state.keys() & set(self.memory):  # state follows a parameter that was moved or cast
                         kept = to_device(state[name], parameter.device)
