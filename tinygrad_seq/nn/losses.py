@@ -11,6 +11,7 @@ from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.parameter import Buffer
 
 
 def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
@@ -29,7 +30,7 @@ def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tens
 
 
 def binary_cross_entropy_with_logits(
-    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: float | None = None
+    logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:
     """Compute -target * log sigmoid(logit) - (1 - target) * log(1 - sigmoid(logit)), in nats.
 
@@ -46,7 +47,9 @@ def binary_cross_entropy_with_logits(
     warn_of_probabilities(op, "logits, and does the sigmoid itself: leave it out", logits)
     target = targets_like(op, "logits", logits, targets)
     missed, false = softplus(-logits) * target, softplus(logits) * called("1 − targets", 1.0 - target)
-    if pos_weight is not None:
+    if isinstance(pos_weight, int | float):
+        missed = missed * pos_weight
+    elif pos_weight is not None:
         positive = as_tensor(op, "pos_weight", pos_weight, logits.device)
         pairs = zip_longest(positive.shape[::-1], logits.shape[::-1], fillvalue=1)
         if any(size not in (1, wide) for size, wide in pairs):
@@ -134,15 +137,17 @@ class MSELoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """Compute `binary_cross_entropy_with_logits`, as a module.
+    """Compute `binary_cross_entropy_with_logits`, as a module; a `pos_weight` of several numbers is an nn.Buffer.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.BCEWithLogitsLoss()(ts.zeros(2), [0, 1]).item(), 4)
     0.6931
     """
 
-    def __init__(self, reduction: str = "mean", pos_weight: float | None = None) -> None:
-        self.reduction, self.pos_weight = reduction, pos_weight
+    def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
+        number = isinstance(pos_weight, int | float | None)
+        self.reduction = reduction
+        self.pos_weight = pos_weight if number else Buffer(as_tensor("BCEWithLogitsLoss", "pos_weight", pos_weight))
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return binary_cross_entropy_with_logits(logits, targets, self.reduction, self.pos_weight)
