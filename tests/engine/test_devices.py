@@ -171,6 +171,21 @@ def test_a_gpu_that_is_not_there_is_said(gpu, name):
         WITH_DEVICE[name]("cuda:9")
 
 
+def test_a_device_is_its_name(gpu):
+    """As in PyTorch, a device may be made once and given to everything."""
+    there = ts.device("cuda")
+    assert (there, repr(there), pickle.loads(pickle.dumps(there))) == ("cuda", "'cuda'", "cuda")
+    made = [ts.zeros(2, device=there), ts.randn(2, device=there), ts.zeros_like(HERE(), device=there), HERE().to(there),
+            ts.tensor(HERE(), device=there), nn.Linear(1, 1).to(there).weight,
+            *next(iter(ts.data.batches([1.0], size=1).to(there)))]  # fmt: skip
+    assert {x.device for x in made} == {"cuda:0"}
+    assert made[0].to(ts.device("cpu")).device == "cpu" and ts.cuda.memory(there).total > 0
+    assert ts.compare_devices(nn.Linear(2, 1).to("cpu"), HERE(), device=there)
+    for wrong in (3, None, "tpu"):
+        with pytest.raises(ValueError, match=f"device {wrong!r} is not known"):
+            ts.device(wrong)
+
+
 def test_a_context_says_where_tensors_are_made(gpu):
     @ts.device("cuda")
     def there():
@@ -402,6 +417,13 @@ def cells(x):
     nn.Recurrent(Leaky().to("cuda"))(x.reshape(1, 1, 2), state)
 
 
+class Away(ts.optim.Optimizer):
+    """An optimiser of one's own that gives arrays of another GPU."""
+
+    def update(self, x, g, state, o):
+        return ts.tensor(x, device="cuda:1").array
+
+
 class Leaky(nn.Module):
     hidden_size = 2
 
@@ -443,6 +465,10 @@ def test_two_gpus_are_not_mixed_either(gpu):
                   lambda: ts.where(x > 0, y, 1.0)):  # fmt: skip
         with pytest.raises(TypeError, match=r"is on cuda:1, (x|argument 0|condition) on cuda:0"):
             mixed()
+    with pytest.raises(TypeError, match=r"add: an array on cuda:1 of shape .* beside a Tensor on cuda:0"):
+        x + y.array
+    with pytest.raises(TypeError, match=r"Away\.step: the new value of parameter 0 is on cuda:1, the parameter on"):
+        Away([with_grad(x)]).step()
     with pytest.raises(TypeError, match="different devices"):  # CuPy itself might copy in silence
         backend.compute_there(lambda xp, a, b: a, None, (x.array, y.array), {})
 

@@ -11,11 +11,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 around: ContextVar[tuple[str, ...]] = ContextVar("around", default=())  # the devices to come back to
 
 
-class device:  # noqa: N801 (reads as the statement it makes)
+class device(str):  # noqa: N801 (reads as the statement it makes)
     """Make Tensors, weights and draws on this device in here, unless `device=` says otherwise.
 
     `name` is "cpu", "cuda" or "cuda:N". A context, and a decorator; each thread has its own. What stands on a GPU stays
-    there, whatever the device is. Raises ValueError for another name, RuntimeError where there is no such GPU.
+    there, whatever the device is. It is its name, too: `x.to(ts.device("cuda"))`. Raises ValueError for another name,
+    RuntimeError where there is no such GPU.
 
     >>> import tinygrad_seq as ts
     >>> with ts.device("cpu"):
@@ -23,18 +24,18 @@ class device:  # noqa: N801 (reads as the statement it makes)
     'cpu'
     """
 
-    __slots__ = ("name",)
+    __slots__ = ()
 
-    def __init__(self, name: str) -> None:
+    def __new__(cls, name: str) -> "device":
         parse_device(name)
-        self.name = name
+        return super().__new__(cls, name)
 
     def __enter__(self) -> None:
-        number = parse_device(self.name)
+        number = parse_device(self)
         if number is not None:
             gpu_at(number)
         around.set((*around.get(), default_device.get()))
-        default_device.set(self.name)
+        default_device.set(self)
 
     def __exit__(self, *raised: Any) -> None:
         *rest, before = around.get()

@@ -165,6 +165,7 @@ class Optimizer:
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
                         f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
                     )
+                check_device(place, f"the new value of parameter {i}", new, "the parameter", x)
                 changes += (parameter, "array", new), (parameter.grad, "used", "step")
                 states[parameter] = state
         delivery.warn_if_stale(f"{type(self).__name__}.step", [change[0] for change in changes[1::2]])
