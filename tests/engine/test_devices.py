@@ -20,6 +20,7 @@ from draws import generators
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import as_list, assert_near, host, leaves, like, wanted
+from networks import KINDS
 from op_table import ROWS
 
 import tinygrad_seq as ts
@@ -558,6 +559,37 @@ def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu, targets):
         assert step(False) == (2, 0)
         with ts.cuda.unchecked_ids():
             assert step(False) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("there", [False, True], ids=["lengths on the host", "lengths on the GPU"])
+def test_a_padded_batch_waits_for_its_lengths_alone(gpu, kind, there):
+    """They are read once where they are on a GPU; masks and draws are made elsewhere, and uploaded."""
+    if gpu is None:
+        pytest.skip("only the double counts copies")
+    net = KINDS[kind].layer(3, 4, num_layers=2, dropout=0.5, bidirectional=True, **KINDS[kind].options).to("cuda")
+    x, lengths = ts.ones(5, 2, 3, device="cuda"), ts.tensor([5, 0], device="cuda" if there else "cpu")
+
+    def step():
+        before = gpu["downloads"], gpu["uploads"]
+        net(x, lengths=lengths)[0].sum().backward()
+        return gpu["downloads"] - before[0], gpu["uploads"] - before[1]
+
+    step()  # makes what is made once
+    assert step() == ((1, 1) if there else (0, 3))
+
+
+def test_a_checkpoint_reads_as_often_whatever_the_number_of_steps(gpu):
+    """It compares what it computes again, constants too, which it reads in one go."""
+    if gpu is None:
+        pytest.skip("only the double counts copies")
+    net, read = nn.GRU(3, 4).to("cuda"), []
+    for steps in (2, 5, 9):
+        x = ts.ones(steps, 2, 3, device="cuda")
+        before = gpu["downloads"]
+        ts.checkpoint(net, x)[0].sum().backward()
+        read.append(gpu["downloads"] - before)
+    assert read[0] == read[1] == read[2] < 8
 
 
 @pytest.mark.parametrize("targets", [[0, 2, 1], [0, -100, 1], [-100, -100, -100]])

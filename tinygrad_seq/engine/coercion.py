@@ -23,7 +23,8 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
         dtype = default_dtype  # where(mask, 1.0, 0.0) must not widen what it is multiplied with
     if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
         raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
-    if type(raw) is float or type(raw) is int:
+    if type(raw) is float or type(raw) is int or type(raw) is bool:
+        dtype = None if type(raw) is bool else dtype  # a truth value stays one
         try:
             zero = str(raw) if raw == 0 else ""
             if xp is host:
@@ -35,7 +36,7 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
             return made
         except OverflowError:
             raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
-    if type(raw) in modules and device_of(raw) != device_of(array) and (modules[type(raw)] is not host or raw.ndim):
+    if type(raw) in modules and device_of(raw) != device_of(array) and (device_of(raw) != "cpu" or raw.ndim):
         raise TypeError(
             f"{name}: an array on {device_of(raw)} of shape {raw.shape} beside a Tensor on {device_of(array)}: "
             f'make it a Tensor there with ts.tensor(array, device="{device_of(array)}")'
