@@ -52,6 +52,29 @@ def test_what_a_model_takes_is_moved_wherever_it_is_and_stays_as_it_was(gpu):
     assert x.grad is None and x.device == "cpu"
 
 
+class Positions(nn.Module):
+    """Takes ids, makes Tensors of its own, remembers a mean, drops, and gives a tuple."""
+
+    def __init__(self):
+        self.table, self.running, self.drop = nn.Embedding(5, 3), nn.Buffer(ts.zeros(3)), nn.Dropout(0.5)
+
+    def forward(self, ids):
+        x = self.drop(self.table(ids)) * ts.arange(1.0, 4.0) + self.running
+        self.running = self.running + x.mean((0, 1)).detach()
+        return x, ts.zeros(2), ids
+
+
+@pytest.mark.parametrize("around", ["cpu", "cuda"])
+def test_what_a_model_makes_is_made_where_it_runs(gpu, around):
+    with ts.device("cpu"):
+        model = Positions()
+    for ids in (ts.tensor([[1, 2], [0, 4]], device="cpu"), np.array([[1, 2], [0, 4]])):
+        with ts.device(around):
+            found = ts.compare_devices(model, ids)
+        assert list(found) == ["table.weight"] and found["table.weight"] < 1e-5
+        assert model.running.device == "cpu" and model.running.tolist() == [0.0] * 3
+
+
 class Nothing(nn.Module):
     def forward(self, x):
         return None

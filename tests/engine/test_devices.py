@@ -8,6 +8,7 @@ arrays; only ops that must refuse wrong ids look at them. Arguments on two devic
 import contextlib
 import copy
 import pickle
+import re
 import subprocess
 import sys
 import types
@@ -19,6 +20,7 @@ from draws import generators
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import as_list, assert_near, host, leaves, like, wanted
+from networks import KINDS
 from op_table import ROWS
 
 import tinygrad_seq as ts
@@ -170,6 +172,21 @@ def test_a_gpu_that_is_not_there_is_said(gpu, name):
         WITH_DEVICE[name]("cuda:9")
 
 
+def test_a_device_is_its_name(gpu):
+    """As in PyTorch, a device may be made once and given to everything."""
+    there = ts.device("cuda")
+    assert (there, repr(there), pickle.loads(pickle.dumps(there))) == ("cuda", "'cuda'", "cuda")
+    made = [ts.zeros(2, device=there), ts.randn(2, device=there), ts.zeros_like(HERE(), device=there), HERE().to(there),
+            ts.tensor(HERE(), device=there), nn.Linear(1, 1).to(there).weight,
+            *next(iter(ts.data.batches([1.0], size=1).to(there)))]  # fmt: skip
+    assert {x.device for x in made} == {"cuda:0"}
+    assert made[0].to(ts.device("cpu")).device == "cpu" and ts.cuda.memory(there).total > 0
+    assert ts.compare_devices(nn.Linear(2, 1).to("cpu"), HERE(), device=there)
+    for wrong in (3, None, "tpu"):
+        with pytest.raises(ValueError, match=f"device {wrong!r} is not known"):
+            ts.device(wrong)
+
+
 def test_a_context_says_where_tensors_are_made(gpu):
     @ts.device("cuda")
     def there():
@@ -191,9 +208,34 @@ def test_a_context_says_where_tensors_are_made(gpu):
         pass
 
 
+UNASKED = """
+import sys
+
+class Watch:
+    def find_spec(name, *_):
+        assert name.partition(".")[0] != "cupy", "cupy is imported, and nobody has asked for it"
+
+sys.meta_path.insert(0, Watch)
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+
+model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5)).to("cpu")
+net, optimizer = nn.LSTM(3, 4), ts.optim.Adam(model.parameters())
+for (x,) in ts.data.batches([[1.0, 2.0]], size=1).to("cpu"):
+    with ts.device("cpu"):
+        loss = net(model(x).reshape(1, 1, 3), lengths=[1])[0].sum() + nn.cross_entropy(ts.zeros(1, 3), [0])
+    ts.draw(loss), ts.flow.record(loss)
+    loss.backward()
+    ts.optim.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+ts.replay(lambda x: x * 2.0)(x)
+ts.compare_devices(nn.Linear(2, 1), x, device="cpu")
+ts.device("cuda")
+"""
+
+
 def test_a_package_that_is_not_asked_imports_no_cupy():
-    code = "import sys, tinygrad_seq as ts; ts.randn(2).sum(); assert 'cupy' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", UNASKED], check=True)
 
 
 @pytest.mark.parametrize(("error", "said"), [
@@ -331,6 +373,13 @@ def test_a_file_is_loaded_onto_either(gpu, tmp_path):
             ts.load(tmp_path / "state", device=wrong)
 
 
+def test_it_can_be_asked_whether_a_number_is_in_a_tensor(gpu):
+    for device in ("cpu", f"cuda:{ts.cuda.device_count() - 1}"):
+        x = ts.tensor([1.0, 2.0], device=device)
+        assert 2.0 in x and x[0] in x and 3.0 not in x and None not in x and "2.0" not in x
+        assert 1.0 not in ts.zeros(0, device=device)
+
+
 def test_batches_come_on_a_device(gpu):
     batches = ts.data.batches(np.arange(5), np.ones((5, 2), "float32"), size=2).to("cuda")
     found = list(batches)
@@ -384,14 +433,70 @@ def test_mixing_devices_is_one_error_that_names_both(gpu, mixed):
         mixed(ts.tensor([1.0, 2.0], device="cuda"))
 
 
+def stepped(x):
+    """A step with a gradient that stayed behind when its parameter was given an array elsewhere."""
+    p = with_grad(HERE())
+    p.array = x.array
+    ts.optim.SGD([p], lr=0.1, momentum=0.9).step()
+
+
+def cells(x):
+    state = ts.zeros(1, 2, device="cpu")
+    nn.Recurrent(Leaky().to("cuda"))(x.reshape(1, 1, 2), state)
+
+
+class Away(ts.optim.Optimizer):
+    """An optimiser of one's own that gives arrays of another GPU."""
+
+    def update(self, x, g, state, o):
+        return ts.tensor(x, device="cuda:1").array
+
+
+class Leaky(nn.Module):
+    hidden_size = 2
+
+    def forward(self, x, h):
+        return 0.5 * h + x
+
+
+SAID = {  # what was mixed, and the beginning of the error
+    "operator": (lambda x: HERE() * x, "multiply: y is on cuda:0, x on cpu"),
+    "where": (lambda x: ts.where(x > 0, HERE(), 1.0), "where: x is on cpu, condition on cuda:0"),
+    "any number": (lambda x: ts.stack([x, x, HERE()]), "stack: argument 2 is on cpu, argument 0 on cuda:0"),
+    "raw array": (lambda x: HERE() * x.array, "multiply: an array on cuda:0 of shape (2,) beside a Tensor on cpu"),
+    "raw number": (lambda x: HERE() * x.array[0], "multiply: an array on cuda:0 of shape () beside a Tensor on cpu"),
+    "take": (lambda x: ts.take(x, HERE(0).to("int64")), "take: ids is on cpu, the table on cuda:0"),
+    "Embedding": (lambda x: nn.Embedding(2, 1).to("cpu")(x.to("int8")),
+                  "Embedding: ids is on cuda:0, the table on cpu"),
+    "lengths": (lambda x: nn.RNN(2, 1).to("cpu")(ts.ones(1, 2, 2, device="cpu"), lengths=x.to("int64")),
+                "RNN: lengths is on cuda:0, x on cpu"),
+    "first state": (cells, "Recurrent: the first state is on cpu, x on cuda:0"),
+    "step": (stepped, "SGD.step: the gradient of parameter 0 is on cpu, the parameter on cuda:0"),
+    "pos_weight": (lambda x: nn.binary_cross_entropy_with_logits(x, [0, 1], pos_weight=HERE()),
+                   "binary_cross_entropy_with_logits: pos_weight on cpu and the rest on cuda:0"),
+    "generator": (lambda x: nn.dropout(HERE(), 0.5, generator=backend.cupy().random.default_rng(0)),
+                  "dropout: the generator draws on a GPU, x is on cpu"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("mixed", "said"), SAID.values(), ids=SAID)
+def test_the_error_names_the_argument(gpu, mixed, said):
+    with pytest.raises(TypeError, match="^" + re.escape(said)):
+        mixed(ts.tensor([1.0, 2.0], device="cuda"))
+
+
 def test_two_gpus_are_not_mixed_either(gpu):
     if ts.cuda.device_count() < 2:
         pytest.skip("there is one GPU here")
     x, y = ts.ones(2, device="cuda:0"), ts.ones(2, device="cuda:1")
     for mixed in (lambda: x[y.to("int64")], lambda: ts.stack([x, y]), lambda: x @ y, lambda: x + y,
                   lambda: ts.where(x > 0, y, 1.0)):  # fmt: skip
-        with pytest.raises(TypeError, match=r"cuda:0 and cuda:1|cuda:1, x on cuda:0"):
+        with pytest.raises(TypeError, match=r"is on cuda:1, (x|argument 0|condition) on cuda:0"):
             mixed()
+    with pytest.raises(TypeError, match=r"add: an array on cuda:1 of shape .* beside a Tensor on cuda:0"):
+        x + y.array
+    with pytest.raises(TypeError, match=r"Away\.step: the new value of parameter 0 is on cuda:1, the parameter on"):
+        Away([with_grad(x)]).step()
     with pytest.raises(TypeError, match="different devices"):  # CuPy itself might copy in silence
         backend.compute_there(lambda xp, a, b: a, None, (x.array, y.array), {})
 
@@ -481,6 +586,37 @@ def test_a_training_step_waits_for_id_checks_and_the_norm_alone(gpu, targets):
         assert step(False) == (2, 0)
         with ts.cuda.unchecked_ids():
             assert step(False) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("there", [False, True], ids=["lengths on the host", "lengths on the GPU"])
+def test_a_padded_batch_waits_for_its_lengths_alone(gpu, kind, there):
+    """They are read once where they are on a GPU; masks and draws are made elsewhere, and uploaded."""
+    if gpu is None:
+        pytest.skip("only the double counts copies")
+    net = KINDS[kind].layer(3, 4, num_layers=2, dropout=0.5, bidirectional=True, **KINDS[kind].options).to("cuda")
+    x, lengths = ts.ones(5, 2, 3, device="cuda"), ts.tensor([5, 0], device="cuda" if there else "cpu")
+
+    def step():
+        before = gpu["downloads"], gpu["uploads"]
+        net(x, lengths=lengths)[0].sum().backward()
+        return gpu["downloads"] - before[0], gpu["uploads"] - before[1]
+
+    step()  # makes what is made once
+    assert step() == ((1, 1) if there else (0, 3))
+
+
+def test_a_checkpoint_reads_as_often_whatever_the_number_of_steps(gpu):
+    """It compares what it computes again, constants too, which it reads in one go."""
+    if gpu is None:
+        pytest.skip("only the double counts copies")
+    net, read = nn.GRU(3, 4).to("cuda"), []
+    for steps in (2, 5, 9):
+        x = ts.ones(steps, 2, 3, device="cuda")
+        before = gpu["downloads"]
+        ts.checkpoint(net, x)[0].sum().backward()
+        read.append(gpu["downloads"] - before)
+    assert read[0] == read[1] == read[2] < 8
 
 
 @pytest.mark.parametrize("targets", [[0, 2, 1], [0, -100, 1], [-100, -100, -100]])

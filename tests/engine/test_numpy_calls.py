@@ -73,8 +73,8 @@ OTHERS = [  # what has no function of ours: how the sentence begins, and what is
     ("add", lambda x: ts.add(leaf([1.0, 2.0]), [x[0], x[1]]).numpy()),
     ("matmul: .*NumPy array", lambda x: ([[x[0, 0], x[1, 1]]] @ leaf([[1.0], [2.0]])).numpy()),
     ("tensor", lambda x: ts.tensor([x, x], dtype="float64").numpy()),
-    ("tensor", lambda x: nn.Parameter([x[0]], dtype="float64").numpy()),
-    ("mse_loss: targets: tensor", lambda x: nn.mse_loss(leaf(np.zeros((2, 2))), [x[0], x[1]]).numpy()),
+    ("Parameter", lambda x: nn.Parameter([x[0]], dtype="float64").numpy()),
+    ("mse_loss: targets", lambda x: nn.mse_loss(leaf(np.zeros((2, 2))), [x[0], x[1]]).numpy()),
     ("windows", lambda x: ts.data.windows(x, 1)[0]),
 ]
 
@@ -117,7 +117,7 @@ def test_a_recorded_tensor_is_refused_and_any_other_is_an_array(place, kept, cal
 def test_a_result_is_not_made_a_leaf_in_silence():
     w = leaf([1.0, 2.0])
     for make in (ts.tensor, nn.Parameter):
-        with pytest.raises(TypeError, match=r"^tensor: .*the Tensor itself, or \.detach\(\)"):
+        with pytest.raises(TypeError, match=rf"^{make.__name__}: .*the Tensor itself, or \.detach\(\)"):
             make(w * 2.0)
         assert make((w * 2.0).detach()).tolist() == [2.0, 4.0]
         assert make(w).tolist() == [1.0, 2.0]

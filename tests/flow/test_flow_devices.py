@@ -73,6 +73,26 @@ def test_a_loop_may_go_from_device_to_device(gpu):
         assert_same(found[-2:], expected[-2:])
 
 
+def test_a_step_may_use_a_weight_on_two_devices(gpu):
+    """What comes back from them is added up where the weight is."""
+
+    def shares(there):
+        w = nn.Parameter(np.linspace(-1.0, 1.0, 9).reshape(3, 3), device="cpu" if there == "cpu" else "cuda:0")
+        h = ts.tensor(np.ones((2, 3)), device=w.device)
+        for t in range(3):
+            with ts.scope(step=t):
+                h = (h @ w + (h.to(there) @ w.to(there) + h.to(there) @ w.to(there).T).to(w.device)).tanh()
+        loss = (h * h).sum()
+        found = ts.flow.itemize(loss, w)
+        loss.backward()
+        np.testing.assert_allclose(found.items.sum(0), w.grad.numpy(), rtol=1e-12)
+        return found.items
+
+    expected = shares("cpu")
+    for there in [f"cuda:{number}" for number in range(ts.cuda.device_count())]:
+        np.testing.assert_allclose(shares(there), expected, rtol=1e-12)
+
+
 def test_the_derivation_agrees(device):
     ts.manual_seed(0)
     rnn = nn.RNN(2, 3).to("float64").to(device)

@@ -49,4 +49,4 @@ def test_all_of_it_runs_on_the_double_as_if_that_were_real():
     done = subprocess.run([sys.executable, str(HERE / "as_if_real.py"), str(HERE.parent / "flow/test_flow_devices.py")],
                           capture_output=True, text=True, timeout=100)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| tests/flow/test_flow_devices.py | 11 | 0 | 0 |" in done.stdout and "| card | a double |" in done.stdout
+    assert "| tests/flow/test_flow_devices.py | 12 | 0 | 0 |" in done.stdout and "| card | a double |" in done.stdout

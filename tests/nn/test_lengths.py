@@ -23,6 +23,7 @@ FORMS = {
     "array": np.array,
     "small array": lambda n: np.array(n, np.uint8),
     "Tensor": ts.tensor,
+    "Tensor on the host": lambda n: ts.tensor(n, device="cpu"),
 }
 
 
@@ -68,7 +69,9 @@ def check_against_each_alone(device, data, dtype, rubbish, form):
     dirty += [np.where(np.array(lengths)[:, None] > 0, s, s.dtype.type(rubbish)) for s in states]
     layer.to(device)
     sources = [leaf(a, device) for a in [time_by_batch(dirty[0], first), *dirty[1:]]]
-    outputs = flat(layer(sources[0], packed(sources[1:]), lengths=form(lengths)))
+    with ts.device(device):
+        given = form(lengths)
+    outputs = flat(layer(sources[0], packed(sources[1:]), lengths=given))
     flowing = [np.where(real[:, :, None], upstream[0], x.dtype.type(rubbish)), *upstream[1:]]
     flowing[0] = time_by_batch(flowing[0], first)
     weights = [ts.tensor(u, device=device) for u in flowing]

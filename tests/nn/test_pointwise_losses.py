@@ -24,6 +24,17 @@ def squared(x, z):
     return (x - z) ** 2, 2 * (x - z)
 
 
+def test_a_weight_of_the_positives_moves_with_the_module_and_is_uploaded_once(gpu):
+    x, z = ts.ones(2, device="cuda"), ts.tensor([0.0, 1.0], device="cuda")
+    loss = nn.BCEWithLogitsLoss(pos_weight=[1.0, 3.0]).to("cuda")
+    assert loss.pos_weight.device == "cuda:0" and [*loss.state_dict()] == ["pos_weight"]
+    for ask in (lambda: loss(x, z), lambda: nn.binary_cross_entropy_with_logits(x, z, pos_weight=3.0)):
+        expected = ask().item()  # makes what is made once
+        before = gpu and gpu["uploads"]
+        assert ask().item() == expected and (gpu and gpu["uploads"]) == before
+        np.testing.assert_allclose(expected, binary(x.numpy(), z.numpy(), 3.0)[0].mean(), rtol=1e-6)
+
+
 def binary(x, z, pos_weight=None):
     p, q, w = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x)), pos_weight or 1.0  # q is 1 - p, to all digits
     return w * z * np.log1p(np.exp(-x)) + (1 - z) * np.log1p(np.exp(x)), -w * z * q + (1 - z) * p

@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from tinygrad_seq.engine.backend import existing_device, host
+from tinygrad_seq.engine.device import device as made_on
 from tinygrad_seq.engine.random import drawn_again, get_rng_state
 from tinygrad_seq.engine.tensor import Tensor
 
@@ -12,7 +13,8 @@ def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, 
     """Run a model forward and backward on the CPU and on another device, and compare the gradients of its parameters.
 
     The loss is what `model(*batch)` returns if that is one number, else the mean square of all floating numbers in it.
-    Both runs begin with the same weights and draw the same random numbers; the model and its `.grad` stay as they are.
+    Both runs begin with the same weights and draw the same random numbers; what the model makes without `device=` is
+    made where it runs; the model and its `.grad` stay as they are.
     Prints a line for each parameter and returns, by name, max |g_cpu − g_device| / max |g_cpu|: with float32 about
     1e-6 for a small network. `batch`: what the model takes; Tensors are moved, also those in tuples, lists and dicts.
 
@@ -34,7 +36,7 @@ def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, 
     for place in ("cpu", device):
         twin = deepcopy(model).to(place)
         twin.zero_grad()
-        with drawn_again(state):
+        with drawn_again(state), made_on(place):
             loss_of(twin(*moved(batch, place))).backward()
         found.append({name: parameter.grad for name, parameter in twin.named_parameters()})
     errors: dict[str, float] = {}

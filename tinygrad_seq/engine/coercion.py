@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, on_device_of, to_host
@@ -34,7 +35,8 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
         dtype = default_dtype  # where(mask, 1.0, 0.0) must not widen what it is multiplied with
     if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
         raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
-    if type(raw) is float or type(raw) is int:
+    if type(raw) is float or type(raw) is int or type(raw) is bool:
+        dtype = None if type(raw) is bool else dtype  # a truth value stays one
         try:
             zero = str(raw) if raw == 0 else ""
             if xp is host:
@@ -46,20 +48,20 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
             return made
         except OverflowError:
             raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
+    if type(raw) in modules and device_of(raw) != device_of(array) and (device_of(raw) != "cpu" or raw.ndim):
+        raise TypeError(
+            f"{name}: an array on {device_of(raw)} of shape {raw.shape} beside a Tensor on {device_of(array)}: "
+            f'make it a Tensor there with ts.tensor(array, device="{device_of(array)}")'
+        )
     if isinstance(raw, list | tuple):
         raw = unwrapped(name, raw)
     try:
         local = raw if modules.get(type(raw)) is xp else host.array(raw)
-    except (TypeError, ValueError):  # a ragged list, an array of another device
+    except (TypeError, ValueError):  # a ragged list
         local = host.array(None)
     if local.dtype.kind not in "fiub":
         raise TypeError(
             f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}"
-        )
-    if local.ndim and type(raw) in modules and modules[type(raw)] is not xp:
-        raise TypeError(
-            f"{name}: a NumPy array of shape {local.shape} beside a Tensor on {device_of(array)}: "
-            f'make it a Tensor there with ts.tensor(array, device="{device_of(array)}")'
         )
     if isinstance(raw, list | tuple) and local.dtype.kind != "b":
         dtype = dtype or (default_dtype if local.dtype.kind == "f" else None)
@@ -99,13 +101,18 @@ def without_history(name: str, value: Value, instead: str = PARTS) -> Array:
     return value.array
 
 
-def explain(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
-    """Return the error of a forward again, with a sentence that names the op and the shapes of its arguments."""
-    devices = [device_of(array) for array in arrays if type(array) in modules and not isinstance(array, host.generic)]
-    if len(set(devices)) > 1:
-        return TypeError(
-            f"{name}: its arguments are on different devices, {' and '.join(devices)}: move one with .to(...)"
-        )
+def explain(op: Any, arrays: Sequence[Any], error: Exception) -> Exception:
+    """Return the error of a forward again, with a sentence that names the op and its arguments' devices or shapes."""
+    name, named = op.name, zip_longest(op.names, arrays)  # those of an op that takes any number have none
+    places = [
+        (argument or f"argument {i}", device_of(array))
+        for i, (argument, array) in enumerate(named)
+        if type(array) in modules and not isinstance(array, host.generic)
+    ]
+    for argument, device in places[1:]:
+        if device != places[0][1]:
+            first = " on ".join(places[0])
+            return TypeError(f"{name}: {argument} is on {device}, {first}: move one with .to(...)")
     strange = [x for x in arrays if type(x) not in modules and not isinstance(x, int | float | list | tuple)]
     if strange or not arrays:
         got = f"{type(strange[0]).__name__} {strange[0]!r:.60}" if strange else "nothing"

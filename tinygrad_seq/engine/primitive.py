@@ -93,7 +93,7 @@ def unary(op: Primitive) -> Callable[..., Any]:
             else:
                 out = forward(xp, array, **static) if static else forward(xp, array)
         except Exception as error:
-            raise explain(op.name, (array,), error) from error
+            raise explain(op, (array,), error) from error
         parent = x.node
         here = current_scope()
         if not here.recording:
@@ -124,12 +124,12 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
             try:  # where most rules end up
                 return forward(xp, x, y) if xp is host else compute_there(forward, xp, (x, y), nothing)
             except Exception as error:
-                raise explain(op.name, (x, y), error) from error
+                raise explain(op, (x, y), error) from error
         a, b = x.array, y.array
         try:
             out = forward(xp, a, b) if (xp := modules[type(a)]) is host else compute_there(forward, xp, (a, b), nothing)
         except Exception as error:
-            raise explain(op.name, (a, b), error) from error
+            raise explain(op, (a, b), error) from error
         first, second = x.node, y.node
         mask = 0 if first is None or not first.requires_grad else 1
         if second is not None and second.requires_grad:
@@ -171,7 +171,7 @@ def general(op: Primitive) -> Callable[..., Any]:
             on_host = all(modules[type(array)] is host for array in arrays)
             out = forward(xp, *arrays, **static) if on_host else compute_there(forward, xp, arrays, static)
         except Exception as error:
-            raise explain(op.name, arrays, error) from error
+            raise explain(op, arrays, error) from error
         here = current_scope()
         mask = sum(1 << i for i, x in enumerate(args) if x.node is not None and x.node.requires_grad)
         if not here.recording:
@@ -199,7 +199,7 @@ def compute(op: Primitive, args: Sequence[Any], static: dict[str, Any]) -> Any:
             args = [xp.asarray(x) if isinstance(x, kinds) else x for x in args]
         return op.forward(xp, *args, **static) if xp is host else compute_there(op.forward, xp, args, static)
     except Exception as error:
-        raise explain(op.name, args, error) from error
+        raise explain(op, args, error) from error
 
 
 @primitive

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from weakref import ReferenceType
 
-from tinygrad_seq.engine.backend import host, modules, on_device_of, to_host
+from tinygrad_seq.engine.backend import device_of, host, modules, on_device_of, to_host
 from tinygrad_seq.engine.graph import Node, Value, by_serial
 from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.scope import Scope
@@ -111,11 +111,22 @@ def mark_of(nodes: list[Node], beside: list[Node]) -> int:
     seen += [node.static["index"] for node in nodes if node.op is part.op]  # type: ignore[index]
     seen += [comparable([*node.static.values()]) for node in nodes if node.static and node.op is not part.op]
     seen += [node.saved[0].mark for node in nodes if node.op.name == "checkpoint" and node.saved]
-    for node in beside:
-        for parent, kept in zip(node.parents, node.saved or ()):
-            if not parent.requires_grad and not isinstance(kept, Node):
-                seen.append(to_host(kept).tobytes())
+    saved = [(parent, kept) for node in beside for parent, kept in zip(node.parents, node.saved or ())]
+    seen += contents([kept for parent, kept in saved if not parent.requires_grad and not isinstance(kept, Node)])
     return hash(tuple(seen))
+
+
+def contents(arrays: list[Any]) -> Iterator[bytes]:
+    """Yield what arrays hold. Those on a device are read in one go for each dtype: every read waits for the device."""
+    groups: dict[Any, list[Any]] = {}
+    for array in arrays:
+        groups.setdefault((device_of(array), array.dtype), []).append(array)
+    for (device, _), some in groups.items():
+        if device == "cpu":
+            yield from [to_host(array).tobytes() for array in some]
+        else:
+            with on_device_of(some[0]):
+                yield to_host(modules[type(some[0])].concatenate([array.reshape(-1) for array in some])).tobytes()
 
 
 def comparable(static: Any) -> Any:

@@ -216,7 +216,7 @@ class Tensor(Differentiable):
         raise TypeError("a Tensor with no dimensions cannot be iterated over")
 
     def __contains__(self, item: Any) -> bool:
-        return bool((self.array == (item.array if isinstance(item, Tensor) else item)).any())
+        return bool(reductions.sum(self == item))
 
     def __float__(self) -> float:
         return float(self.item())

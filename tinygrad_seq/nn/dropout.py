@@ -6,7 +6,7 @@ With a shared axis, the same ones all along it: over time, that is variational d
 from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
-from tinygrad_seq.engine.backend import on_device_of, to_device
+from tinygrad_seq.engine.backend import draws_on_gpu, on_device_of, to_device
 from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
@@ -35,6 +35,8 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
 
     def draw(random: Any) -> Any:
+        if draws_on_gpu(random) and x.device == "cpu":
+            raise TypeError('dropout: the generator draws on a GPU, x is on cpu: move x with .to("cuda")')
         with on_device_of(x.array):
             kept = random.random(shape) >= p
             return to_device((kept / (1 - p) if p < 1 else kept * 0.0).astype(x.dtype), x.device)

@@ -7,7 +7,7 @@ the output is zero where nothing was real. Each is a `where`, whose gradient sto
 
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, on_device_of, to_device
+from tinygrad_seq.engine.backend import check_device, device_of, host, modules, on_device_of, to_device
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -16,19 +16,21 @@ from tinygrad_seq.nn.state import State, each, read_as
 
 def without_padding(name: str, lengths: Any, x: Tensor) -> "tuple[Tensor, PaddingMask | None]":
     """Return x (T, B, ...) with zeros in its padding, and the mask; x itself and None where every step is real."""
-    found = None if lengths is None else checked_lengths(name, lengths, *x.shape[:2])
-    if found is None:
+    if lengths is None:
         return x, None
-    with on_device_of(found):
-        full = bool((found == len(x)).all())
+    found, full = checked_lengths(name, lengths, x)
     if full:
         return x, None
     mask = PaddingMask(found, x)
     return mask.zero_padding(x), mask
 
 
-def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
-    """Return the lengths as an array of `batch` ints; raise unless each is from 0 to `steps`."""
+def checked_lengths(name: str, given: Any, x: Tensor) -> tuple[Any, bool]:
+    """Return the lengths of x (T, B, ...) as an array of B ints, and whether all are T; raise unless each is 0 to T.
+
+    They are on the host, or where x is: then one number from the device answers both.
+    """
+    steps, batch = x.shape[:2]
     array = given.array if isinstance(given, Tensor) else given
     try:
         lengths = array if type(array) in modules else host.asarray(array)
@@ -39,13 +41,16 @@ def checked_lengths(name: str, given: Any, steps: int, batch: int) -> Any:
         raise ValueError(f"{name}: lengths must be {batch}, one for each sequence, got the shape {lengths.shape}{hint}")
     if batch and lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: lengths must be ints, got {lengths.dtype}: {lengths.tolist()!r:.80}")
+    if device_of(lengths) != "cpu":
+        check_device(name, "lengths", lengths, "x", x.array)
     with on_device_of(lengths):
-        outside = bool(((lengths < 0) | (lengths > steps)).any())
-    if outside:
+        outside = (lengths < 0) | (lengths > steps)
+        answer = int(outside.any() + 2 * (lengths == steps).all())
+    if answer % 2:
         wrong = [f"lengths[{b}] is {length}" for b, length in enumerate(lengths.tolist()) if not 0 <= length <= steps]
         found = ", ".join(wrong[:5])
         raise ValueError(f"{name}: lengths must lie between 0 and the number of steps, {steps}, but {found}")
-    return lengths
+    return lengths, answer > 1
 
 
 class PaddingMask:

@@ -6,6 +6,7 @@ This is the only place that says `step=t`. RNN, LSTM and GRU are layers and dire
 from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
+from tinygrad_seq.engine.backend import check_device
 from tinygrad_seq.engine.functions.shapes import stack
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
@@ -102,6 +103,7 @@ class Recurrent(Module):
             for part in parts:
                 if part.shape[:1] != x.shape[:1]:
                     raise ValueError(f"Recurrent: the first state must have shape ({len(x)}, ...), got {part.shape}")
+                check_device("Recurrent", "the first state", part.array, "x", x.array)
             state = parts if isinstance(state, tuple | list) else parts[0]
         if isinstance(self.cell, Cell):
             return self.cell.state_for(x, state)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from tinygrad_seq.engine import delivery
 from tinygrad_seq.engine.arguments import flag
-from tinygrad_seq.engine.backend import Array, host, modules, on_device_of, to_device, to_host
+from tinygrad_seq.engine.backend import Array, check_device, host, modules, on_device_of, to_device, to_host
 from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
@@ -189,6 +189,8 @@ class Optimizer(Constructed):
         for i, (parameter, o) in enumerate((parameter, group) for group in groups for parameter in group["params"]):
             if parameter.grad is not None:
                 x, state = parameter.array, dict(states.get(parameter, {}))
+                place, which = f"{type(self).__name__}.step", f"the gradient of parameter {i}"
+                check_device(place, which, parameter.grad.array, "the parameter", x)
                 with on_device_of(x):
                     for name in state.keys() & set(self.memory):  # state follows a parameter that was moved or cast
                         kept = to_device(state[name], parameter.device)
@@ -199,6 +201,7 @@ class Optimizer(Constructed):
                         f"{type(self).__name__}: update must give parameter {i} an array of {x.dtype} {x.shape}, "
                         f"got {type(new).__name__} {getattr(new, 'dtype', '')} {getattr(new, 'shape', '')}"
                     )
+                check_device(place, f"the new value of parameter {i}", new, "the parameter", x)
                 changes += (parameter, "array", new), (parameter.grad, "used", "step")
                 states[parameter] = state
         delivery.warn_if_stale(f"{type(self).__name__}.step", [change[0] for change in changes[1::2]])

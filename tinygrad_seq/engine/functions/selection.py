@@ -118,6 +118,8 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
             f"{op}: ids must be integers, got dtype {raw.dtype}: convert them with .to('int64') "
             "(python -m tinygrad_seq explain ids-are-floats)"
         )
+    if isinstance(ids, Value) and isinstance(beside, Value):
+        check_device(op, "ids", raw, "the table", beside.array)
     if raw.dtype.itemsize < 4:  # `count` itself may not fit into an int8
         with on_device_of(raw):
             raw = raw.astype("int64")
