@@ -76,7 +76,7 @@ class Drawing:
     @cached_property
     def html(self) -> str:
         """The picture as one HTML page: zoom, search, what every node is, forward and backward played."""
-        return page(self.view, self.svg, details(self.view, self.roots, self.outputs))
+        return page(self.placed, self.svg, details(self.view, self.roots, self.outputs))
 
     def __repr__(self) -> str:
         return f"<Drawing of {self.count()} nodes>"

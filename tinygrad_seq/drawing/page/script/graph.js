@@ -3,7 +3,7 @@
 // Listeners sit on the page, only what changes is touched, and only what is near is drawn: 20,000 nodes stay quick.
 
 const $ = (id) => document.getElementById(id);
-const root = document.documentElement, stage = $("stage"), panel = $("panel");
+const root = document.documentElement, stage = $("stage"), panel = $("panel"), embedded = self !== parent;
 const picture = stage.querySelector("svg");
 const given = JSON.parse($("data").textContent);
 const { items: known, texts, shared, gaps, second, scale, range: bounds, colours, nothing, ...played } = given;
@@ -121,5 +121,6 @@ const uncover = (from, to) => {
 const uncoverNear = () => {
   const at = stage[scrolled], away = stage[room];
   uncover(Math.floor((at - away) / zoom / mile) - 1, Math.floor((at + 2 * away) / zoom / mile));
+  pointToResult();
 };
 stage.addEventListener("scroll", uncoverNear);

@@ -14,7 +14,7 @@ const usesOf = (key) => known.flatMap((item, i) => { // in order of time, those 
 const shareOf = ({ uses }) => uses?.length && uses.reduce((sum, [, share]) => sum + share, 0);
 const shares = ({ parameters, id }) => {
   const uses = usesOf(String(parameters)), most = Math.max(...uses.map(({ share }) => Math.abs(share)), 1e-300);
-  if (!uses.length) return [];
+  if (uses.length < 2) return [];
   const bars = uses.map((use, i) => {
     const high = Math.max(46 * Math.abs(use.share) / most, 0.6), kind = use.share < 0 ? "cold" : "";
     const size = { x: i, y: use.share < 0 ? 50 : 50 - high, width: uses.length > 40 ? 1 : 0.8, height: high };

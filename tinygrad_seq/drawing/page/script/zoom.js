@@ -24,13 +24,12 @@ const setZoom = (next, fits, x = stage.clientWidth / 2, y = stage.clientHeight /
 };
 const fit = () => setZoom(Math.min(whole(), 1.6), true);
 const zoomBy = (factor, x, y) => setZoom(zoom * factor, false, x, y);
-const open = () => { // what cannot be read as a whole begins at its first step, or else at its left end and its top
+const open = () => { // what cannot be read as a whole begins at its upper left end, with its first step in sight
   fit();
   if (zoom < readable) setZoom(readable, false);
-  const around = frames.flat().map((i) => cards.find(({ id }) => inside(shapes[i].id, id))), card = around.find(Boolean);
-  const from = (start, end, size) => ((end * zoom > size) ? (start - 40) * zoom : 0); // stays, if all of it is seen
-  stage.scrollTo(card ? from(card.left - frame.x, card.right - frame.x, stage.clientWidth) : 0,
-    card ? from(card.top - frame.y, card.bottom - frame.y, stage.clientHeight) : 0);
+  const card = cardOf.get(homes[frames.flat().find((i) => homes[i].length)]?.[0]);
+  const to = (start, size) => Math.max(start * zoom - 0.6 * size, 0);
+  stage.scrollTo(card ? to(card.left - frame.x, stage.clientWidth) : 0, card ? to(card.top - frame.y, stage.clientHeight) : 0);
 };
 const reveal = (i) => {
   if (!shapes[i].isConnected) {
@@ -44,7 +43,8 @@ const spot = (event) => {
   return [event.clientX - corner.left, event.clientY - corner.top];
 };
 stage.addEventListener("wheel", (event) => {
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return; // sideways: scrolls
+  const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+  if (sideways || (embedded && !event.ctrlKey)) return; // scrolls; in a notebook, that, too
   event.preventDefault();
   zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) / (event.ctrlKey ? 100 : 500)), ...spot(event));
 }, { passive: false });
