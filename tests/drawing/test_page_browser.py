@@ -332,8 +332,8 @@ def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
     third = [id for id in before if "/step-2#" in id]
     assert len(step) == len(third) and len(set(ids(reader))) == len(ids(reader))
     said = reader.js("return [...document.querySelectorAll('#stage .middle')].map((e) => e.textContent)")
-    assert any("13 identical steps" in text and "t = 3 … 15" in text for text in said)
-    assert any("12 identical steps" in text and "t = 17 … 28" in text for text in said)
+    assert any("13 steps, same ops" in text and "t = 3 … 15" in text for text in said)
+    assert any("12 steps, same ops" in text and "t = 17 … 28" in text for text in said)
     reader.js("const w = document.getElementById('which'); w.value = 4; w.dispatchEvent(new Event('input'))")
     assert reader.shown.text == "t = 7 is shown" and not reader.js(broken)
     reader.type(Keys.ESCAPE)

@@ -24,8 +24,8 @@ from tinygrad_seq.drawing.view.values import gradient
 shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
 no_ops = (*leaves, "middle", "passing")
 scripts = (  # in order
-    "graph", "zoom", "result", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights", "panel",
-    "hover", "search", "play", "keep", "keys",
+    "graph", "zoom", "result", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights",
+    "panel", "hover", "search", "play", "keep", "keys",
 )  # fmt: skip
 
 

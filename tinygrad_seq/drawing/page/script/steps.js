@@ -43,7 +43,7 @@ const range = (titles) => {
 const label = (box, titles) => { // what stands in a gap, of which one step is shown, or none: as it was drawn
   const lines = [...box.querySelectorAll("text")], count = titles?.length;
   box.lines ??= lines.map((line) => line.textContent);
-  const said = !titles ? box.lines : count ? ["⋯", `${count} identical step${count > 1 ? "s" : ""}`, range(titles)]
+  const said = !titles ? box.lines : count ? ["⋯", `${count} step${count > 1 ? "s" : ""}, same ops`, range(titles)]
     : ["", "no step between", ""];
   lines.forEach((line, i) => { line.textContent = said[i] ?? ""; });
 };
