@@ -339,6 +339,15 @@ def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
     reader.type(Keys.ESCAPE)
     click(reader, "#stage .node[id$='step-7#10']")
     assert "t = 7" in reader.panel.text and "gradient" in reader.panel.text and " = " in reader.panel.text
+    gradients = set()
+    for step in (2, 7):
+        reader.js("""
+            const split = [...document.querySelectorAll(`#stage .node[id*='step-${arguments[0]}#']`)]
+                .find((node) => node.querySelector('text').textContent === 'split');
+            split.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+        """, step)
+        gradients.add(re.search(r"\|gradient\|\n(.+)", reader.panel.text)[1])
+    assert len(gradients) == 2
     reader.type(Keys.END)
     assert reader.count(".node.is-lit[id*='step-7#']") > 10
     inner = reader.count(".edge[data-source*='step-2#'][data-target*='step-2#']")

@@ -98,7 +98,6 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
     if node.op is not None:
         about = folded(node) if isinstance(node, Rule) else (node.op.forward.__doc__ or "").strip().partition("\n")[0]
-    numbers = [known.first.get(near, "") for near in (node, *node.parents)] if len(node.parents) < 3 else []
     return {
         "op": kind if node.op is None else node.op.name,
         "about": about,
@@ -111,7 +110,7 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
         "rules": rules,
         "mathematics": [] if node.op is None else mathematics.get(node.op.name, []),
         "arguments": [] if node.op is None else node.op.names,
-        "first": numbers,
+        "first": known.in_formula(node),
         "terms": known.terms.get(node, []),
     }
 

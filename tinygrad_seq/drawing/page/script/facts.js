@@ -31,6 +31,7 @@ const heat = ({ strip, size }, shape) => {
 // --------------------------------------------------------------------------------------------------------- facts
 const numbersOf = (said) => (said.size === 1 ? figure(said.mean)
   : said.min === undefined ? undefined
+    : said.min === said.max ? `all ${figure(said.min)}`
     : `${figure(said.min)} … ${figure(said.max)}${said.mean === undefined ? "" : `, mean ${figure(said.mean)}`}`);
 const facts = (about, title, seen = {}) => {
   const { values, gradient } = about, leaf = ["parameter", "input", "constant"].includes(about.op);

@@ -50,8 +50,7 @@ const moveLine = (line, bend, far = "", beyond = bend) => {
 };
 const copy = (element, id) => {
   const twin = element.cloneNode(true);
-  twin.removeAttribute("class");
-  twin.setAttribute("class", element.getAttribute("class").replace(/ ?\bis-\w+/g, ""));
+  twin.setAttribute("class", element.getAttribute("class").replace(/ ?\bis-\w+/g, "").replace("shown", "pale"));
   if (id) twin.id = id;
   for (const [i, piece] of [...element.children].entries()) {
     twin.children[i].plain = piece.plain;
