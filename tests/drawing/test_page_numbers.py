@@ -135,6 +135,12 @@ def test_the_terms_of_a_sum_are_what_it_sums(shape, data):
     assert [term for (term,) in said["terms"]] == pytest.approx(along[:5].tolist(), rel=1e-3)
 
 
+def test_a_constant_has_no_rule():
+    x = ts.tensor([-0.5], requires_grad=True)
+    (power,) = (said for said in told(x ** ts.tensor(2.0))[1].items.values() if said["op"] == "power")
+    assert power["mathematics"] == ["z = x ^ p", (elementwise["power"][1][0], "")]
+
+
 @pytest.mark.parametrize("make", [lambda x: x.reshape(2), lambda x: x.T, lambda x: x.clip(0.0, 1.0), lambda x: x.max()])
 def test_numbers_are_not_put_where_they_do_not_belong(make):
     said = told(make(ts.tensor([[0.5, 0.25]], requires_grad=True)))[1].items.values()

@@ -108,11 +108,19 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
         "values": known.values.get(node, absent(node)),
         "gradient": known.gradients.get(node),
         "rules": rules,
-        "mathematics": [] if node.op is None else mathematics.get(node.op.name, []),
+        "mathematics": [] if node.op is None else mathematics_of(node),
         "arguments": [] if node.op is None else node.op.names,
         "first": known.in_formula(node),
         "terms": known.terms.get(node, []),
     }
+
+
+def mathematics_of(node: Node) -> Sequence[Any]:
+    """Return the formula of an op, and its rules for those arguments that a gradient goes back to."""
+    formula, rules = mathematics.get(node.op.name, ("", ()))
+    if len(rules) == len(node.parents):
+        rules = tuple(rule if parent.requires_grad else "" for rule, parent in zip(rules, node.parents))
+    return [formula, rules] if formula else []
 
 
 def folded(rule: Rule) -> str:
