@@ -75,8 +75,8 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
             parts = {user: share(node, drawn[user]) for user in readers[id]}
             found.items[id]["parameters"] = sorted(ordinal[leaf] for leaf in parameters)
             found.items[id]["uses"] = {user: round(part, 6) for user, part in parts.items() if part is not None}
-    feet = {id: node for id, node in drawn.items() if items[id].role == "weight"}
-    found.gaps = [columns(gap, known, feet, readers, share) for gap in gaps]
+    weights = {id: node for id, node in drawn.items() if items[id].role == "weight"}
+    found.gaps = [columns(gap, known, weights, readers, share) for gap in gaps]
     return found
 
 

@@ -75,8 +75,8 @@ const show = (next) => {
   for (; now > next; now--) light(now, false);
   picture.dataset.play = phase(now);
   const frame = now ? frames[now - 1] : [];
-  dress("is-now", frame.map((i) => shapes[i]));
-  dress("is-going", frame.flatMap((i) => linesTo(now)[i]));
+  giveClass("is-now", frame.map((i) => shapes[i]));
+  giveClass("is-going", frame.flatMap((i) => linesTo(now)[i]));
   $("time").value = now;
   $("caption").textContent = caption();
   $("time").setAttribute("aria-valuetext", caption());

@@ -42,10 +42,10 @@ const mark = (i) => { // what goes with the picked one
   const key = items[i]?.parameters && String(items[i].parameters);
   const alike = key ? items.flatMap((item, j) => (String(item.parameters) === key ? [j] : [])) : [];
   for (const badge of document.querySelectorAll(".badge")) badge.remove();
-  dress("is-picked", i < 0 ? [] : [shapes[i]]);
-  dress("is-use", alike.map((j) => shapes[j]));
-  dress("is-input", linesInto[i] ?? []);
-  dress("is-user", (alike.length ? alike : [i]).flatMap((j) => linesOutOf[j] ?? []));
+  giveClass("is-picked", i < 0 ? [] : [shapes[i]]);
+  giveClass("is-use", alike.map((j) => shapes[j]));
+  giveClass("is-input", linesInto[i] ?? []);
+  giveClass("is-user", (alike.length ? alike : [i]).flatMap((j) => linesOutOf[j] ?? []));
   stage.classList.toggle("shows-uses", alike.length > 1);
   for (const j of alike) {
     const share = shareOf(items[j]), box = shapes[j].querySelector("rect");

@@ -33,7 +33,7 @@ const open = () => { // what cannot be read as a whole begins at its upper left 
 };
 const reveal = (i) => {
   if (!shapes[i].isConnected) {
-    stage[scrolled] = miles[i] * mile * zoom;
+    stage[scrolled] = tiles[i] * tileSize * zoom;
     uncoverNear();
   }
   shapes[i].scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -49,20 +49,20 @@ stage.addEventListener("wheel", (event) => {
   zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) / (event.ctrlKey ? 100 : 500)), ...spot(event));
 }, { passive: false });
 
-let grip = null; // where a drag is; one finger scrolls by itself
+let drag = null; // where a drag is; one finger scrolls by itself
 stage.addEventListener("pointerdown", (event) => {
-  if (event.pointerType === "mouse" && event.button === 0) grip = { x: event.clientX, y: event.clientY, moved: false };
+  if (event.pointerType === "mouse" && event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false };
 });
 stage.addEventListener("pointermove", (event) => {
-  if (!grip) return;
-  const dx = event.clientX - grip.x, dy = event.clientY - grip.y;
-  if (!grip.moved && Math.hypot(dx, dy) < 5) return;
-  if (!grip.moved) stage.setPointerCapture(event.pointerId);
-  grip = { x: event.clientX, y: event.clientY, moved: true };
+  if (!drag) return;
+  const dx = event.clientX - drag.x, dy = event.clientY - drag.y;
+  if (!drag.moved && Math.hypot(dx, dy) < 5) return;
+  if (!drag.moved) stage.setPointerCapture(event.pointerId);
+  drag = { x: event.clientX, y: event.clientY, moved: true };
   stage.scrollBy(-dx, -dy);
 });
 for (const end of ["pointerup", "pointercancel"]) {
-  stage.addEventListener(end, () => setTimeout(() => { grip = null; })); // after the click that ends a drag
+  stage.addEventListener(end, () => setTimeout(() => { drag = null; })); // after the click that ends a drag
 }
 
 let pinch = 0; // how far two fingers are apart
