@@ -66,7 +66,7 @@ def test_steps_folded_stand_beside_each_other_and_the_state_leads_on():
 def test_a_gap_is_folded_with_all_its_ops():
     output = lstm(100)
     view = draw(output, depth=2).view
-    assert "96 identical steps · 1344 ops" in {item.label for item in items(view)}
+    assert "96 steps, same ops · 1344 ops" in {item.label for item in items(view)}
     assert steps_shown(draw(output, depth=3).view) == steps_shown(draw(output).view)
 
 

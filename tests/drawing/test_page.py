@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from pictures import clusters, items
+from pictures import clusters, items, picture
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
@@ -19,6 +19,7 @@ from tinygrad_seq.drawing.layout.routing import laid_out
 from tinygrad_seq.drawing.page.details import details
 from tinygrad_seq.drawing.page.numbers import freed, no_gradients, rounded, strip_length, summary
 from tinygrad_seq.drawing.page.page import data, forward_frames, inlined, page
+from tinygrad_seq.drawing.page.page import summary as summary_of
 from tinygrad_seq.drawing.page.rule_source import rules_of
 from tinygrad_seq.drawing.render.svg import svg
 from tinygrad_seq.drawing.view.model import Scale, leaves
@@ -42,7 +43,8 @@ def told(loss, **options):
 
 def written(loss, **options):
     view, about = told(loss, **options)
-    return page(view, svg(laid_out(view)), about)
+    layout = laid_out(view)
+    return page(layout, svg(layout), about)
 
 
 def within(text):
@@ -281,6 +283,23 @@ def test_the_forward_shows_every_item_once_and_after_what_it_is_made_from(steps,
     assert sorted(shown) == sorted(item.id for item in items(view))
     frame_of = {item: i for i, frame in enumerate(frames) for item in frame}
     assert all(frame_of[edge.source] <= frame_of[edge.target] for edge in view.edges)
+
+
+@pytest.mark.parametrize("name", ["attention_over_steps", "words_of_characters", "cross_entropy"])
+def test_what_is_only_read_comes_with_the_first_op_that_reads_it(name):
+    view = picture(name).view
+    ops = {item.id for item in items(view) if item.ordinal >= 0 and item.role not in leaves}
+    first_of = {id: frame[0] for frame in forward_frames(view) for id in frame}
+    assert all(first_of[edge.source] in ops for edge in view.edges)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_how_many_ops_are_left_out_is_said(kind):
+    ts.manual_seed(0)
+    y = getattr(ts.nn, kind)(3, 4, num_layers=2)(ts.zeros(9, 1, 3))[0]
+    (title, few), (_, all_of_them) = (summary_of(laid_out(draw(y, steps=steps).view)) for steps in ((1, 1), (9, 9)))
+    shown, _, total = few.partition(" of ")
+    assert title == f"{kind}, 9 steps, unrolled" and total == all_of_them and int(shown) < int(total.split()[0])
 
 
 def test_the_backward_is_the_walk_where_it_is_known_and_else_the_forward_reversed():

@@ -5,8 +5,10 @@ Headless Chromium through Selenium, offline: both programs are on this machine, 
 
 import os
 import re
+from html import escape
 from pathlib import Path
 from shutil import which
+from urllib.parse import urlparse
 
 import numpy as np
 import pytest
@@ -330,13 +332,22 @@ def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
     third = [id for id in before if "/step-2#" in id]
     assert len(step) == len(third) and len(set(ids(reader))) == len(ids(reader))
     said = reader.js("return [...document.querySelectorAll('#stage .middle')].map((e) => e.textContent)")
-    assert any("13 identical steps" in text and "t = 3 … 15" in text for text in said)
-    assert any("12 identical steps" in text and "t = 17 … 28" in text for text in said)
+    assert any("13 steps, same ops" in text and "t = 3 … 15" in text for text in said)
+    assert any("12 steps, same ops" in text and "t = 17 … 28" in text for text in said)
     reader.js("const w = document.getElementById('which'); w.value = 4; w.dispatchEvent(new Event('input'))")
     assert reader.shown.text == "t = 7 is shown" and not reader.js(broken)
     reader.type(Keys.ESCAPE)
     click(reader, "#stage .node[id$='step-7#10']")
     assert "t = 7" in reader.panel.text and "gradient" in reader.panel.text and " = " in reader.panel.text
+    gradients = set()
+    for step in (2, 7):
+        reader.js("""
+            const split = [...document.querySelectorAll(`#stage .node[id*='step-${arguments[0]}#']`)]
+                .find((node) => node.querySelector('text').textContent === 'split');
+            split.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+        """, step)
+        gradients.add(re.search(r"\|gradient\|\n(.+)", reader.panel.text)[1])
+    assert len(gradients) == 2
     reader.type(Keys.END)
     assert reader.count(".node.is-lit[id*='step-7#']") > 10
     inner = reader.count(".edge[data-source*='step-2#'][data-target*='step-2#']")
@@ -436,6 +447,8 @@ def test_the_address_leads_back_to_node_frame_and_step(reader, files):
     reader.driver.get("about:blank")
     reader.driver.get(address)
     assert reader.panel.text == panel and reader.caption.text == caption and reader.count("[id*='step-12#']") > 10
+    reader.js("location.hash = 'frame=2'")
+    reader.until(lambda: reader.caption.text.startswith("forward 2 of ") and not reader.panel.is_displayed())
 
 
 def test_a_pointer_on_a_node_shows_a_card(reader):
@@ -465,7 +478,7 @@ def test_the_picture_is_saved_as_svg_and_png(reader, files):
     """
     reader.driver.set_script_timeout(30)
     names, root, nodes, kind, size = reader.driver.execute_async_script(js)
-    assert names == ["How_loss_was_made.svg", "How_loss_was_made.png"] and root == "svg"
+    assert names == ["LSTM_30_steps_unrolled.svg", "LSTM_30_steps_unrolled.png"] and root == "svg"
     assert nodes == reader.js("return JSON.parse(document.getElementById('data').text).items.length")
     assert kind == "image/png" and size > 20_000
 
@@ -499,7 +512,35 @@ def test_what_is_larger_than_its_window_opens_at_its_first_step(reader, files, n
         card = reader.driver.find_element(By.CSS_SELECTOR, "#stage .cluster[id$='step-0'] rect").rect
         stage = reader.stage.rect
         assert stage["x"] <= card["x"] < stage["x"] + stage["width"] / 3
-        assert stage["y"] <= card["y"] < stage["y"] + stage["height"] / 3
+        assert stage["y"] <= card["y"] < stage["y"] + stage["height"] * 2 / 3
+        title = reader.js("return document.querySelector('#stage .title').textContent")
+        assert reader.driver.find_element(By.TAG_NAME, "h1").text.startswith(title)
+
+
+def test_a_result_out_of_sight_is_pointed_to(reader, files):
+    with reader.seen("DeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True):
+        reader.driver.get(files["thirty"])
+        pointer = reader.driver.find_element(By.ID, "result")
+        for x, y, arrow in ((0, 0, "→"), (0, 1e6, "↗"), (1e6, 1e6, "↖"), (1e6, 0, "←")):
+            reader.js("document.getElementById('stage').scrollTo(arguments[0], arguments[1])", x, y)
+            reader.until(lambda arrow=arrow: pointer.text == f"{arrow} loss")
+        pointer.click()
+        reader.until(lambda: not pointer.is_displayed())
+        loss, stage = reader.node("loss").rect, reader.stage.rect
+        assert stage["x"] <= loss["x"] < stage["x"] + stage["width"]
+
+
+def test_a_page_in_a_page_works_too(reader, files, tmp_path):
+    """As in a notebook, where nothing may change the address."""
+    text = Path(urlparse(files["thirty"]).path).read_text()
+    (tmp_path / "notebook.html").write_text(f'<iframe width="900" height="600" srcdoc="{escape(text)}"></iframe>')
+    reader.driver.get((tmp_path / "notebook.html").as_uri())
+    reader.driver.switch_to.frame(0)
+    click(reader, "#stage .node.middle")
+    assert reader.shown.text == "t = 16 is shown" and reader.count(".is-picked") == 1
+    reader.driver.find_element(By.ID, "next").click()
+    assert reader.caption.text.startswith("forward 1 of ")
+    reader.driver.switch_to.default_content()
 
 
 def test_two_fingers_zoom(reader):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes
 from pictures import items
 
 import tinygrad_seq as ts
@@ -116,11 +117,34 @@ def test_the_numbers_put_into_formulas_fit():
                 result, abs=2e-3
             )
             fits += 1
-        elif item.get("op") == "matmul":
-            assert len(item["terms"]) == min(len(item["terms"]), 4) > 0
-            if len(item["terms"]) < 4:
-                assert sum(a * b for a, b in item["terms"]) == pytest.approx(item["first"][0], abs=2e-3)
+        elif item.get("op") in ("matmul", "sum"):
+            assert 0 < len(item["terms"]) <= 5 and len(item["first"]) == 1
+            if len(item["terms"]) < 5:  # all of them
+                assert sum(map(math.prod, item["terms"])) == pytest.approx(item["first"][0], abs=2e-3)
+                fits += 1
     assert fits > 20
+
+
+@given(array_shapes(min_dims=1, max_dims=3, max_side=4), st.data())
+def test_the_terms_of_a_sum_are_what_it_sums(shape, data):
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+    x = ts.tensor(np.random.default_rng(0).standard_normal(shape), requires_grad=True)
+    total = x.sum(axis)
+    said = next(said for said in told(total.sum() if total.ndim else total)[1].items.values() if said["op"] == "sum")
+    along = x.numpy().reshape(-1) if axis is None else np.moveaxis(x.numpy(), axis, -1).reshape(-1, shape[axis])[0]
+    assert [term for (term,) in said["terms"]] == pytest.approx(along[:5].tolist(), rel=1e-3)
+
+
+def test_a_constant_has_no_rule():
+    x = ts.tensor([-0.5], requires_grad=True)
+    (power,) = (said for said in told(x ** ts.tensor(2.0))[1].items.values() if said["op"] == "power")
+    assert power["mathematics"] == ["z = x ^ p", (elementwise["power"][1][0], "")]
+
+
+@pytest.mark.parametrize("make", [lambda x: x.reshape(2), lambda x: x.T, lambda x: x.clip(0.0, 1.0), lambda x: x.max()])
+def test_numbers_are_not_put_where_they_do_not_belong(make):
+    said = told(make(ts.tensor([[0.5, 0.25]], requires_grad=True)))[1].items.values()
+    assert all(not item["first"] for item in said if item["op"] not in elementwise)
 
 
 # ------------------------------------------------------------------------------------------------------- the numbers
@@ -193,20 +217,20 @@ def test_a_step_that_is_left_out_has_the_numbers_of_the_picture_in_full(kind):
     for gap in about.gaps:
         numbers = [[int(re.findall(r"\d+", name)[-1]) for name in gap[names]] for names in ("steps", "ids")]
         assert numbers == [list(range(3, 11))] * 2
-        for id, row in gap["items"].items():
+        for id in [id for id in about.items if id.startswith((gap["before"] + "#", gap["before"] + "/"))]:
+            row = gap["items"].get(id, {})
             for k, step in enumerate(gap["ids"]):
                 said = whole.items[step + id.removeprefix(gap["before"])]
-                if "of" in said:
-                    continue
-                for what, columns in row.items():
-                    if what == "uses":
-                        assert list(said["uses"].values()) == [columns[k]]
-                    elif what == "first":
-                        assert columns[k][: len(said["first"])] == said["first"][: len(columns[k])]
-                    else:
-                        assert {
-                            name: columns[name][k] for name in ("mean", "min", "max", "norm") if name in columns
-                        } == {name: said[what][name] for name in ("mean", "min", "max", "norm") if name in columns}
+                if "uses" in row:
+                    assert list(said["uses"].values()) == [row["uses"][k]]
+                if "first" in row:
+                    assert row["first"][k] == said["first"]
+                for what, names in (("values", ("mean", "min", "max")), ("gradient", ("norm", "min", "max"))):
+                    if what not in row:  # it is the same in all steps
+                        assert said.get(what) == about.items[id].get(what)
+                    elif isinstance(said[what], dict):
+                        known = {name: said[what][name] for name in names if name in said[what]}
+                        assert {name: row[what][name][k] for name in names if name in row[what]} == known
 
 
 def test_a_page_of_a_thousand_steps_is_small():

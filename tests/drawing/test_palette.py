@@ -69,6 +69,14 @@ def test_texts_have_a_contrast_of_four_and_a_half(mode):
 
 
 @pytest.mark.parametrize("mode", [light, night])
+@pytest.mark.parametrize("role", palette.texts)
+def test_what_is_pale_is_written_in_the_colour_of_what_is_pale(mode, role):
+    """Two classes at one element: the later rule holds."""
+    rules = sheet()
+    assert rules.find(f"{mode}.node.{role} text") <= rules.index(f"{mode}.node.pale text")
+
+
+@pytest.mark.parametrize("mode", [light, night])
 def test_lines_have_a_contrast_of_three(mode):
     grounds = [said(place, "fill", mode) for place in (".paper", ".cluster rect", ".cluster.step rect")]
     roles = [said(f".edge.{role} .line", "stroke", mode) for role in palette.edges]

@@ -158,6 +158,14 @@ def test_dot_text_needs_nothing_installed(program, path):
     assert path.with_suffix(".dot").read_text(encoding="utf-8") == found.dot
 
 
+@pytest.mark.parametrize("saved", [lambda: drawing(), lambda: ts.diff(drawing(), drawing())])
+def test_what_is_no_path_is_refused_by_name(saved, path):
+    with pytest.raises(TypeError, match="save: expected a path, got int 5"):
+        saved().save(5)
+    with pytest.raises(TypeError, match="save: timeout must be a number, got str"):
+        drawing().save(path.with_suffix(".png"), timeout="soon")
+
+
 def test_another_ending(path):
     with pytest.raises(ValueError, match=r"must end in \.svg"):
         drawing().save(path.with_suffix(".bmp"))

@@ -5,7 +5,6 @@ is compared step by step, also where a picture leaves steps out, and what severa
 What follows from a difference already told (a sum over one more step) is not told again.
 """
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from tinygrad_seq.drawing.picture import Drawing
 from tinygrad_seq.drawing.render.json_text import natural
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Cluster, Item, View, leaves, within
+from tinygrad_seq.saving.archive import path_of
 from tinygrad_seq.saving.atomic_file import write_file
 
 Times = Sequence[str]  # titles of steps
@@ -26,7 +26,14 @@ Loop = dict[str, Cluster]  # for every step, drawn or not, the cluster that show
 
 
 class Difference(tuple[str, ...]):
-    """The lines that tell two drawings apart; printed, one line a difference; `.save("x.html")`: both side by side."""
+    """The lines that tell two drawings apart; printed, one line a difference; `.save("x.html")`: both side by side.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([1.0, 2.0], requires_grad=True)
+    >>> found = ts.diff(ts.draw(x.sum()), ts.draw(x.exp().sum()))
+    >>> len(found), found[0]
+    (1, '+ exp')
+    """
 
     drawings: tuple[Drawing, Drawing]
     places: list[tuple[list[str], list[str]]]  # of every line, the ids of what it is about, in either drawing
@@ -40,10 +47,16 @@ class Difference(tuple[str, ...]):
         return side_by_side([drawing.svg for drawing in self.drawings], self, self.places)
 
     def save(self, path: str | Path) -> None:
-        """Write the page. Raises ValueError for a name that does not end in .html."""
-        if Path(path).suffix.lower() != ".html":
-            raise ValueError(f"save: the name of a difference must end in .html, got {Path(path).name!r:.80}")
-        write_file(os.fsdecode(path), self.html.encode())
+        """Write the page. Raises ValueError for a name that does not end in .html, TypeError for what is no path.
+
+        >>> import tempfile, os, tinygrad_seq as ts
+        >>> drawing = ts.draw(ts.ones(2, requires_grad=True).sum())
+        >>> ts.diff(drawing, drawing).save(os.path.join(tempfile.mkdtemp(), "page.html"))
+        """
+        file = Path(path_of("save", path))
+        if file.suffix.lower() != ".html":
+            raise ValueError(f"save: the name of a difference must end in .html, got {file.name!r:.80}")
+        write_file(str(file), self.html.encode())
 
 
 def diff(a: Drawing, b: Drawing) -> Difference:

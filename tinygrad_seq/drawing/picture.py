@@ -3,7 +3,6 @@
 There is one layout, ours. SVG and DOT text need nothing installed; Graphviz turns the DOT text into pixels and PDF.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
@@ -25,9 +24,10 @@ from tinygrad_seq.drawing.view.model import View, within
 from tinygrad_seq.drawing.view.printed import is_small, printed
 from tinygrad_seq.drawing.view.rules import with_rules
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
-from tinygrad_seq.engine.arguments import flag
+from tinygrad_seq.engine.arguments import as_number, flag, one_of
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.notebook import mimebundle
+from tinygrad_seq.saving.archive import path_of
 from tinygrad_seq.saving.atomic_file import write_file
 
 WIDEST = 2600  # points, where no steps are asked for: on a screen of 1,600 pixels its words are 7 high
@@ -40,6 +40,14 @@ class Drawing:
     `.view` is what it shows; a notebook shows the page by itself. The page tells values and `.grad` as they are when
     `.html` is first asked for. So as long as it lives, a Drawing keeps the graph, its arrays and its parameters in
     memory; a file that was saved keeps nothing.
+
+    >>> import tinygrad_seq as ts
+    >>> x = ts.tensor([1.0, 2.0], requires_grad=True)
+    >>> drawing = ts.draw((x * x).sum().named("loss"))
+    >>> drawing
+    <Drawing of 3 nodes>
+    >>> drawing.svg[:4], drawing.html[:15], drawing.dot[:7]
+    ('<svg', '<!doctype html>', 'digraph')
     """
 
     def __init__(
@@ -76,10 +84,10 @@ class Drawing:
     @cached_property
     def html(self) -> str:
         """The picture as one HTML page: zoom, search, what every node is, forward and backward played."""
-        return page(self.view, self.svg, details(self.view, self.roots, self.outputs))
+        return page(self.placed, self.svg, details(self.view, self.roots, self.outputs))
 
     def __repr__(self) -> str:
-        return f"<Drawing of {self.count()} nodes>"
+        return f"<Drawing of {self.count()} node{'s' * (self.count() != 1)}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return what a notebook shows: the page in a frame as wide as the cell, else the picture, else the text."""
@@ -102,21 +110,24 @@ class Drawing:
         """Write the picture; the ending of the name says how: .svg, .html, .dot, .json, .png or .pdf.
 
         A .png or .pdf file is what Graphviz makes of `.dot`. Raises RuntimeError where Graphviz is missing, fails or
-        takes more than `timeout` seconds, and for a .png larger than Graphviz can draw; ValueError for another ending.
-        A file is written whole or not at all.
+        takes more than `timeout` seconds, and for a .png larger than Graphviz can draw; ValueError for another ending,
+        TypeError for what is no path, OSError as `open` does. A file is written whole or not at all.
+
+        >>> import tempfile, os, tinygrad_seq as ts
+        >>> path = os.path.join(tempfile.mkdtemp(), "page.html")
+        >>> ts.draw(ts.ones(2, requires_grad=True).sum()).save(path)
         """
-        kind = Path(path).suffix.lower().removeprefix(".")
+        file = Path(path_of("save", path))
+        kind = file.suffix.lower().removeprefix(".")
         if kind in ("png", "pdf"):
             if kind == "png" and self.layout == "time":
                 check_size(*size(self.placed))
-            content = rendered(self.dot, kind, timeout)
+            content = rendered(self.dot, kind, as_number("save", "timeout", timeout))
         elif kind in ("svg", "html", "dot", "json"):
             content = getattr(self, kind).encode()
         else:
-            raise ValueError(
-                f"save: the name must end in .svg, .html, .dot, .json, .png, .pdf, got {Path(path).name!r:.80}"
-            )
-        write_file(os.fsdecode(path), content)
+            raise ValueError(f"save: the name must end in .svg, .html, .dot, .json, .png, .pdf, got {file.name!r:.80}")
+        write_file(str(file), content)
 
     def count(self) -> int:
         """How many nodes are drawn."""
@@ -189,11 +200,11 @@ def draw(
     flag("draw", backward=backward, find=find)
     if not isinstance(title, str):
         raise TypeError(f"draw: title must be a str, got {title!r:.60}")
-    one_of("view", view, ("unrolled", "rolled"))
-    one_of("params", params, ("proxies", "shared"))
-    one_of("layout", layout, ("time", "dot"))
+    one_of("draw", "view", view, ("unrolled", "rolled"))
+    one_of("draw", "params", params, ("proxies", "shared"))
+    one_of("draw", "layout", layout, ("time", "dot"))
     if isinstance(show, str):
-        one_of("show", show, ("auto", "values", "gradient"))
+        one_of("draw", "show", show, ("auto", "values", "gradient"))
     elif show is not None and not isinstance(show, Mapping):
         raise TypeError(f'draw: show must be "values", "gradient" or map Nodes or Tensors to numbers, got {show!r:.60}')
     numbers = gradients(outputs) if show == "gradient" else given(show) if isinstance(show, Mapping) else None
@@ -214,12 +225,6 @@ def draw(
     drawing = drawn((first, last))
     side_by_side = max(map(len, drawing.view.loops), default=0) > 2 and len(drawing.view.loops) > 1
     return drawn((1, 1)) if steps is None and side_by_side and drawing.width > WIDEST else drawing
-
-
-def one_of(name: str, given: Any, known: tuple[str, ...]) -> None:
-    """Refuse an option that is not one of these."""
-    if not isinstance(given, str) or given not in known:
-        raise ValueError(f"draw: {name} must be {' or '.join(map(repr, known))}, got {given!r:.60}")
 
 
 def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:

@@ -75,8 +75,8 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
             parts = {user: share(node, drawn[user]) for user in readers[id]}
             found.items[id]["parameters"] = sorted(ordinal[leaf] for leaf in parameters)
             found.items[id]["uses"] = {user: round(part, 6) for user, part in parts.items() if part is not None}
-    feet = {id: node for id, node in drawn.items() if items[id].role == "weight"}
-    found.gaps = [columns(gap, known, feet, readers, share) for gap in gaps]
+    weights = {id: node for id, node in drawn.items() if items[id].role == "weight"}
+    found.gaps = [columns(gap, known, weights, readers, share) for gap in gaps]
     return found
 
 
@@ -98,7 +98,6 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
     if node.op is not None:
         about = folded(node) if isinstance(node, Rule) else (node.op.forward.__doc__ or "").strip().partition("\n")[0]
-    numbers = [known.first.get(near, "") for near in (node, *node.parents)] if len(node.parents) < 3 else []
     return {
         "op": kind if node.op is None else node.op.name,
         "about": about,
@@ -109,11 +108,19 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
         "values": known.values.get(node, absent(node)),
         "gradient": known.gradients.get(node),
         "rules": rules,
-        "mathematics": [] if node.op is None else mathematics.get(node.op.name, []),
+        "mathematics": [] if node.op is None else mathematics_of(node),
         "arguments": [] if node.op is None else node.op.names,
-        "first": numbers,
+        "first": known.in_formula(node),
         "terms": known.terms.get(node, []),
     }
+
+
+def mathematics_of(node: Node) -> Sequence[Any]:
+    """Return the formula of an op, and its rules for those arguments that a gradient goes back to."""
+    formula, rules = mathematics.get(node.op.name, ("", ()))
+    if len(rules) == len(node.parents):
+        rules = tuple(rule if parent.requires_grad else "" for rule, parent in zip(rules, node.parents))
+    return [formula, rules] if formula else []
 
 
 def folded(rule: Rule) -> str:

@@ -92,23 +92,27 @@ def columns(
         if len(set(twins)) > 1:
             row = {"values": packed([known.values.get(node) for node in twins], ("mean", "min", "max"))}
             row |= {"gradient": packed([known.gradients.get(node) for node in twins], ("norm", "min", "max"))}
-            row["first"] = [[known.first.get(n, "") for n in (node, *node.parents[:2])] for node in twins]
+            if known.in_formula(twins[0]):
+                row["first"] = [known.in_formula(node) for node in twins]
         users = [gap.twins[user] for user in readers[id] if user in gap.twins] if id in weights else []
         parts = [[share(leaf, user) for user in step] for leaf, *step in zip(twins, *users)]
         if users and all(None not in part for part in parts):
             row["uses"] = [round(sum(filter(None, part)), 6) for part in parts]
         if row:
-            table[id] = {name: column for name, column in row.items() if column}
+            table[id] = row
     return {"id": gap.id, "before": gap.before, "steps": gap.steps, "ids": gap.ids, "items": table}
 
 
 def packed(summaries: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return columns of numbers, and the strips as bytes: how many in a row, each 127 at the largest of its strip."""
-    if not all(isinstance(said, dict) and said.get("strip") for said in summaries):
+    """Return columns of numbers, and the strips as bytes: how many in a row, each 127 at the largest of its strip. Of
+    what is not known in all steps there is none.
+    """
+    if not all(isinstance(said, dict) for said in summaries):
         return {}
-    rows = [said["strip"][:strip_length] for said in summaries]
-    bytes_ = b"".join(map(levels, rows))
-    strips = {"wide": len(rows[0]), "strips": b64encode(bytes_).decode()}
+    names = [name for name in names if all(name in said for said in summaries)]
+    rows = [said.get("strip", [])[:strip_length] for said in summaries]
+    bytes_ = b"".join(map(levels, rows)) if all(rows) else b""
+    strips = {"wide": len(rows[0]), "strips": b64encode(bytes_).decode()} if bytes_ else {}
     return {name: [said[name] for said in summaries] for name in names} | strips
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from tinygrad_seq.drawing.page.mathematics import elementwise
 from tinygrad_seq.drawing.view.computed import computed, computing
+from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import delivered_to_nobody
@@ -21,6 +23,7 @@ from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
 from tinygrad_seq.engine.walk import Use, walk
 
+summing = ("sum", "matmul")  # what has terms
 strip_length = 64
 shorter = 4  # times, where there are many
 Summary = dict[str, Any]
@@ -37,10 +40,16 @@ class Numbers:
 
     values: dict[Node, Summary | str]
     first: dict[Node, float | str]  # the first number of each value
-    terms: dict[Node, list[tuple[float | str, float | str]]]  # of the first number of a product of matrices
+    terms: dict[Node, list[tuple[float | str, ...]]]  # of the first number of a sum, or of a product of matrices
     gradients: dict[Node, Summary]
     shares: dict[tuple[Node, Node], float]  # by reader and what it reads; those of a parameter sum to 1
     notice: str
+
+    def in_formula(self, node: Node) -> list[float | str]:
+        """Return the first number of a result and, where a formula takes them, those of what it is made of."""
+        if node.op is None or len(node.parents) > 2 or node.op.name not in (*elementwise, *summing):
+            return []
+        return [self.first.get(near, "") for near in (node, *(() if node.op.name in summing else node.parents))]
 
 
 def numbers(
@@ -60,6 +69,7 @@ def numbers(
     found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else why)
     products = [node for node in wanted if node.op is not None and node.op.name == "matmul"]
     left, right = ({node.parents[i] for node in products} for i in (0, 1))
+    sums = grouped((node.parents[0], node) for node in wanted if node.op is not None and node.op.name == "sum")
     rows: dict[Node, Any] = {}
     columns: dict[Node, Any] = {}
     with quiet(all="ignore"):
@@ -68,6 +78,10 @@ def numbers(
                 found.values[node] = summary(value, node in near)
                 some = getattr(value, "size", 0)
                 found.first[node] = heads(value[(slice(1),) * value.ndim].reshape(-1))[0] if some else ""
+            for total in sums[node]:
+                axes = (total.static or {})["axis"]
+                parts = value[tuple(slice(None if axis in axes else 1) for axis in range(value.ndim))]
+                found.terms[total] = [(number,) for number in heads(parts.reshape(-1))]
             if node in left:
                 rows[node] = heads(value[(slice(1),) * (value.ndim - 1)].reshape(-1))
             if node in right:
@@ -82,8 +96,8 @@ def numbers(
 
 
 def heads(vector: Array) -> list[float | str]:
-    """Return the first four numbers of a vector."""
-    return [*map(rounded, to_host(vector[:4]).tolist())]
+    """Return the first numbers of a vector: four to be shown, and one that says that there are more."""
+    return [*map(rounded, to_host(vector[:5]).tolist())]
 
 
 def walked(

@@ -11,25 +11,28 @@ from importlib.resources import files
 from math import inf, log10
 from typing import Any
 
+from tinygrad_seq.drawing.layout.model import Layout
 from tinygrad_seq.drawing.page.details import Details
 from tinygrad_seq.drawing.page.numbers import rounded
 from tinygrad_seq.drawing.render import colours as palette
-from tinygrad_seq.drawing.render.title_and_legend import tenfold
+from tinygrad_seq.drawing.render.title_and_legend import tenfold, titles
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item, Scale, View, leaves, within
 from tinygrad_seq.drawing.view.values import gradient
 
 shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
+no_ops = (*leaves, "middle", "passing")
 scripts = (  # in order
-    "graph", "zoom", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights", "panel",
-    "hover", "search", "play", "keep", "keys",
+    "graph", "zoom", "result", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights",
+    "panel", "hover", "search", "play", "keep", "keys",
 )  # fmt: skip
 
 
-def page(view: View, picture_svg: str, details: Details) -> str:
-    """Return the HTML text of a view, its built-in SVG, and what `details` says about its items."""
-    title, count = map(escape, summary(view))
+def page(layout: Layout, picture_svg: str, details: Details) -> str:
+    """Return the HTML text of a layout, its built-in SVG, and what `details` says about its items."""
+    view = layout.view
+    title, count = map(escape, summary(layout))
     parts = {
         "title": title,
         "count": count,
@@ -91,13 +94,15 @@ def inlined(value: Any) -> str:
     )
 
 
-def summary(view: View) -> tuple[str, str]:
-    """Say what the picture is of, and how large it is."""
-    no_ops = (*leaves, "middle", "passing")
-    ops = [item for cluster in within(view.top) for item in cluster.items if item.role not in no_ops]
+def summary(layout: Layout) -> tuple[str, str]:
+    """Say what the picture is of, and how many ops it shows."""
+    clusters = [*within(layout.view.top)]
+    ops = [item for cluster in clusters for item in cluster.items if item.role not in no_ops]
     outputs = [shortened(item.label) for item in ops if item.role == "output" and item.label]
-    count = f"{len(ops):,} op{'s' * (len(ops) != 1)}"
-    return view.title or (f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph"), count
+    title, _ = titles(layout.view, layout.sequences)
+    hidden = sum(cluster.ops for cluster in clusters)
+    count = f"{len(ops):,} of {len(ops) + hidden:,} ops" if hidden else f"{len(ops):,} op{'s' * (len(ops) != 1)}"
+    return title or (f"How {outputs[0]} was made" if len(outputs) == 1 else "A recorded graph"), count
 
 
 def data(view: View, details: Details) -> dict[str, Any]:
@@ -174,7 +179,7 @@ def forward_frames(view: View) -> list[list[str]]:
     """
     items = [(item, cluster) for cluster in within(view.top) for item in cluster.items]
     gaps = {item.id: cluster.id for item, cluster in items if cluster.key == "gap"}
-    ops = {item.id: item.ordinal for item, cluster in items if cluster.key != "gap" and item.role not in leaves}
+    ops = {item.id: item.ordinal for item, _ in items if item.role not in no_ops}
     frame = {item.id: gaps.get(item.id, item.id) for item, _ in items if item.id in gaps or item.id in ops}
     when: dict[str, float] = ops | dict.fromkeys(gaps.values(), -0.5)  # of every frame
     for edge in view.edges:

@@ -32,13 +32,13 @@ def sheet() -> str:
         ".edge.cut text": f"fill:{palette.cut}",
         ".edge.cut .line": f"stroke:{palette.cut};stroke-width:1.9;stroke-dasharray:6 4",
     }
+    light |= {f".w{row} rect": f"fill:{fill}" for row, fill in enumerate(palette.weights)}
+    light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     for role, fill in palette.fills.items():
         stroke = palette.quiet if fill == palette.paper else fill
         light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{stroke}"
         if role in palette.texts:
             light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
-    light |= {f".w{row} rect": f"fill:{fill}" for row, fill in enumerate(palette.weights)}
-    light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     light[".node.shown text"] = f"fill:{palette.paper}"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     for role, colour in palette.dark_edges.items():

@@ -92,7 +92,6 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         count += f" of {' to '.join(map(str, dict.fromkeys((each[0], each[-1]))))} each"
     if len(steps) > 1 and (len(steps) > 4 or "cut" in roles_of_edges):
         count = f"{sum(steps)} steps in {len(steps)} windows"
-    unlike = view.scale is not None or any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop)
     shares = any(item.role == "output" and item.colour >= 0 for place in within(view.top) for item in place.items)
     words = [
         shortened(" → ".join(modules), 60),
@@ -104,7 +103,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         "t begins anew in each window" if "windows" in count else "",
         "one step, and what it hands to the next" if rolled else "",
         f"{len(layers)} layers" if len(layers) > 1 else "",
-        f"{hidden} {'' if unlike else 'identical '}steps left out" if hidden else "",
+        f"{hidden} steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
         "brown: the recorded backward, from right to left" if steps and "gradient" in roles_of_edges else "",
         "∂ of a weight: the share of a step, which all add up" if shares else "",

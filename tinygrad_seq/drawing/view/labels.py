@@ -95,16 +95,16 @@ def other(varying: Sequence[str]) -> str:
 
 
 def gap_text(
-    steps: Sequence[ScopeVisit], like: Sequence[ScopeVisit], varying: Sequence[str], alike: str
+    steps: Sequence[ScopeVisit], like: Sequence[ScopeVisit], varying: Sequence[str]
 ) -> tuple[str, str, str]:
     """Return the title of a gap, its label, and its tooltip; `like`: which step each of its steps is again."""
     kinds = grouped(zip(like, steps))
-    count = f"{len(steps)} steps of {len(kinds)} kinds" if len(kinds) > 1 else f"{len(steps)} {alike}steps"
+    count = f"{len(steps)} steps{f' of {len(kinds)} kinds' if len(kinds) > 1 else ', same ops'}"
     times = f"{several(steps)}{other(varying)}"
     whole = [f"{spans(those, len(those))}: like {several([kind])}" for kind, those in kinds.items()]
     short = [f"{spans(those)}: like {several([kind])}" for kind, those in kinds.items()]
     follows = len(kinds) == 1 and like[0].order == steps[0].order - 1
-    about = f"{count}, {times}: the same ops, wired the same way, as in the step named\n"
+    about = f"{len(steps)} steps, {times}: the same ops, wired the same way, as in the step named\n"
     return count, "\n".join([count, times, *([] if follows else short)]), about + "\n".join(whole)
 
 

@@ -51,7 +51,7 @@ class Edge:
 
 @dataclass(slots=True)
 class Cluster:
-    """A place: module, layer, direction, step (the keys of scopes); or a gap, where identical steps are left out."""
+    """A place: module, layer, direction, step (the keys of scopes); or a gap, where steps like another are left out."""
 
     id: str
     key: str

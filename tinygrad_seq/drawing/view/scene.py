@@ -36,7 +36,7 @@ def cluster_tree(
 def card_cluster(card: Card, graph: GraphFacts, titles: Mapping[ScopeVisit, str], reach: str) -> Cluster:
     """Return the cluster of a step, with all the steps that it stands for; of a gap with the box in it."""
     if card.gap:
-        title, label, about = gap_text(card.steps, card.like, card.varying, "" if reach else "identical ")
+        title, label, about = gap_text(card.steps, card.like, card.varying)
         cluster = Cluster(card.id, "gap", title, [Item(f"{card.id}#", "middle", "⋯", label + reach, about, -1)])
     else:
         many = f"{several(card.steps, graph.way.get(card.shown.loop, 0))} · × {len(card.steps)}{other(card.varying)}"

@@ -1,6 +1,5 @@
 // The cards of steps and gaps: which stand above each other, and which are folded or unfolded.
 
-
 const cards = first.clusters.filter((card) => card.matches(".step, .gap")).map((card) => {
   const { x, y, width, height } = boxOf(card);
   return { id: card.id, gap: card.matches(".gap"), left: x, right: x + width, top: y, bottom: y + height };

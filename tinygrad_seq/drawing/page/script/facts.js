@@ -6,8 +6,9 @@ const figure = (value) => { // 0.0000016 is hard to read
   return (odd ? String(Number(value.toExponential(3)).toExponential()) : String(value)).replace(/-/g, "−");
 };
 const percent = (share) => {
-  const value = 100 * share, size = Math.abs(value);
-  return `${figure(size && size < 0.1 ? Number(value.toPrecision(1)) : Number(value.toFixed(size < 10 ? 1 : 0)))} %`;
+  const value = 100 * share, size = Math.abs(value), digits = size < 0.1 ? { maximumSignificantDigits: 1 }
+    : { maximumFractionDigits: size < 10 ? 1 : 0 };
+  return `${size && size < 1e-6 ? "≈ 0" : value.toLocaleString("en", digits).replace("-", "−")} %`;
 };
 
 // --------------------------------------------------------------------------------------------------- heat strips
@@ -30,6 +31,7 @@ const heat = ({ strip, size }, shape) => {
 // --------------------------------------------------------------------------------------------------------- facts
 const numbersOf = (said) => (said.size === 1 ? figure(said.mean)
   : said.min === undefined ? undefined
+    : said.min === said.max ? `all ${figure(said.min)}`
     : `${figure(said.min)} … ${figure(said.max)}${said.mean === undefined ? "" : `, mean ${figure(said.mean)}`}`);
 const facts = (about, title, seen = {}) => {
   const { values, gradient } = about, leaf = ["parameter", "input", "constant"].includes(about.op);

@@ -1,9 +1,9 @@
 // The formula of a node with its numbers in it, and its gradient rule: in mathematics, and as the source has it.
 
-const put = (formula, named) => formula.replace(/\b[xyzpg]\b/g, (name) => { // numbers in place of names
-  const value = named[name];
-  return value === undefined ? name : value < 0 ? `(${figure(value)})` : figure(value);
-});
+const signed = (value) => (value < 0 ? `(${figure(value)})` : figure(value));
+const put = (formula, named) => formula // numbers in place of names
+  .replace(/\b[xyzpg]\b/g, (name) => (named[name] === undefined ? name : signed(named[name])))
+  .replace(/(?<=\(|, )\(([^()]*)\)(?=[,)])/g, "$1"); // tanh((−1)) is tanh(−1)
 const written = [["·", "*"], ["−", "-"], ["²", "**2"], ["^", "**"], ["√", "Math.sqrt"], ["ln", "Math.log"],
   ["½", "0.5"], [" = ", " === "], ["[", "Number("], ["]", ")"]];
 const result = (formula, named) => {
@@ -31,8 +31,8 @@ const formulas = (item) => {
   const forth = [equation(left, right)];
   if (plain && known) forth.push(equation(put(right, { ...named, [left]: undefined }), figure(at[0])));
   else if (terms.length && Number.isFinite(at[0])) {
-    const products = terms.map(([a, b]) => put("x · y", { x: a, y: b })).join(" + ");
-    forth.push(equation(products + (terms.length < 4 ? "" : " + …"), figure(at[0])));
+    const products = terms.slice(0, 4).map((factors) => factors.map(signed).join(" · ")).join(" + ");
+    forth.push(equation(products + (terms.length > 4 ? " + …" : ""), figure(at[0])));
   }
   const rows = back.flatMap((rule, i) => {
     if (!rule) return [];

@@ -3,7 +3,7 @@
 // Listeners sit on the page, only what changes is touched, and only what is near is drawn: 20,000 nodes stay quick.
 
 const $ = (id) => document.getElementById(id);
-const root = document.documentElement, stage = $("stage"), panel = $("panel");
+const root = document.documentElement, stage = $("stage"), panel = $("panel"), embedded = self !== parent;
 const picture = stage.querySelector("svg");
 const given = JSON.parse($("data").textContent);
 const { items: known, texts, shared, gaps, second, scale, range: bounds, colours, nothing, ...played } = given;
@@ -62,18 +62,18 @@ const told = (i) => ({ ...items[i], ...Object.fromEntries(shared.map((key) => [k
 const nodeOf = (target) => number.get(target.closest?.("#stage g.node")?.id);
 
 /** Give a class to these elements and take it from those that had it. */
-const wearers = new Map();
-const dress = (name, elements) => {
+const classed = new Map();
+const giveClass = (name, elements) => {
   const now = new Set(elements);
-  for (const element of wearers.get(name) ?? []) if (!now.has(element)) element.classList.remove(name);
+  for (const element of classed.get(name) ?? []) if (!now.has(element)) element.classList.remove(name);
   for (const element of now) element.classList.add(name);
-  wearers.set(name, now);
+  classed.set(name, now);
 };
 
 // ------------------------------------------------------------------------------------------ what is near is there
-// At each change a browser lays out all that is in a picture. So it is cut into miles along its longer side, and what
+// At each change a browser lays out all that is in a picture. So it is cut into tiles along its longer side, and what
 // is in those that are far away is taken out.
-const frame = picture.viewBox.baseVal, paper = picture.querySelector(".paper"), mile = 1000;
+const frame = picture.viewBox.baseVal, paper = picture.querySelector(".paper"), tileSize = 1000;
 const wide = frame.width > frame.height;
 const [along, length, scrolled, room] = wide
   ? ["x", "width", "scrollLeft", "clientWidth"] : ["y", "height", "scrollTop", "clientHeight"];
@@ -93,21 +93,21 @@ const boxOf = (shape) => {
   const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => box[name].baseVal.value);
   return { x: x + (shape.moved ?? 0), y, width, height };
 };
-let boxes = [], miles = []; // [mile, group, what belongs into it], and the mile of every item
+let boxes = [], tiles = []; // [tile, group, what belongs into it], and the tile of every item
 const cut = (scene) => {
-  const mileAt = (shape) => {
+  const tileOf = (shape) => {
     const box = boxOf(shape);
-    return box[length] > mile ? -1 : Math.floor((box[along] - start) / mile);
+    return box[length] > tileSize ? -1 : Math.floor((box[along] - start) / tileSize);
   };
-  miles = shapes.map(mileAt);
-  const ofLine = scene.ends.map(([a, b]) => (Math.abs(miles[a] - miles[b]) > 1 ? -1 : Math.min(miles[a], miles[b])));
-  const places = { clusters: scene.clusters.map(mileAt), lines: ofLine, shapes: miles };
+  tiles = shapes.map(tileOf);
+  const ofLine = scene.ends.map(([a, b]) => (Math.abs(tiles[a] - tiles[b]) > 1 ? -1 : Math.min(tiles[a], tiles[b])));
+  const places = { clusters: scene.clusters.map(tileOf), lines: ofLine, shapes: tiles };
   boxes = [];
   for (const [kind, layer] of layers) {
-    const byMile = Map.groupBy(scene[kind], (_, k) => places[kind][k]);
-    const far = [...(byMile.get(-1) ?? []), ...(kind === "lines" ? scene.loose : [])];
+    const byTile = Map.groupBy(scene[kind], (_, k) => places[kind][k]);
+    const far = [...(byTile.get(-1) ?? []), ...(kind === "lines" ? scene.loose : [])];
     layer.replaceChildren(...far); // what reaches far stays
-    for (const [m, inside] of [...byMile].sort(([a], [b]) => a - b)) {
+    for (const [m, inside] of [...byTile].sort(([a], [b]) => a - b)) {
       if (m >= 0) boxes.push([m, layer.appendChild(drawn("g", {})), inside]);
     }
   }
@@ -120,6 +120,7 @@ const uncover = (from, to) => {
 };
 const uncoverNear = () => {
   const at = stage[scrolled], away = stage[room];
-  uncover(Math.floor((at - away) / zoom / mile) - 1, Math.floor((at + 2 * away) / zoom / mile));
+  uncover(Math.floor((at - away) / zoom / tileSize) - 1, Math.floor((at + 2 * away) / zoom / tileSize));
+  pointToResult();
 };
 stage.addEventListener("scroll", uncoverNear);

@@ -2,7 +2,7 @@
 
 let ready = false;
 const remember = () => { // the address of this page says which node, which frame and which steps are shown
-  if (!ready || timer) return;
+  if (!ready || timer || embedded) return;
   const said = new URLSearchParams();
   if (picked >= 0) said.set("node", items[picked].id);
   if (now) said.set("frame", now);
@@ -20,9 +20,10 @@ const recall = () => {
   }
   for (const id of said.getAll("fold")) if (cardOf.has(id)) folds.add(id);
   if (shown.size || folds.size) arrange();
-  if (said.has("frame")) show(Number(said.get("frame")));
+  if (said.has("frame")) show(Number(said.get("frame")) || 0);
   if (said.has("node")) pick(reach(said.get("node")));
 };
+addEventListener("hashchange", () => location.reload());
 
 const asSvg = () => { // as large as it is, with the light that is on
   uncover(-1, Infinity);

@@ -8,20 +8,20 @@ const changeTheme = () => {
   repaint();
 };
 dark.addEventListener("change", repaint);
-let worn;
+let themeBefore;
 addEventListener("beforeprint", () => {
-  [worn, root.dataset.theme] = [root.dataset.theme ?? "", "light"];
+  [themeBefore, root.dataset.theme] = [root.dataset.theme ?? "", "light"];
   repaint();
   uncover(-1, Infinity);
 });
 addEventListener("afterprint", () => {
-  root.dataset.theme = worn;
+  root.dataset.theme = themeBefore;
   repaint();
   uncoverNear();
 });
 
 let here = 0, stop = null; // the node that Tab comes to
-const settle = () => { // only it is a Tab stop, and one that is there
+const setTabStop = () => { // only it is a Tab stop, and one that is there
   here = shapes[here]?.isConnected ? here : Math.max(shapes.findIndex((shape) => shape.isConnected), 0);
   if (stop === shapes[here]) return;
   stop?.removeAttribute("tabindex");
@@ -32,10 +32,10 @@ const settle = () => { // only it is a Tab stop, and one that is there
 const focusOn = (i) => {
   here = i;
   reveal(i);
-  settle();
+  setTabStop();
   shapes[i].focus({ preventScroll: true });
 };
-const wander = (dx, dy) => { // to the nearest node that way
+const focusToward = (dx, dy) => { // to the nearest node that way
   const centre = (i) => { const { x, y, width: w, height: h } = boxOf(shapes[i]); return [x + w / 2, y + h / 2]; };
   const [x, y] = centre(here);
   let best = -1, least = Infinity;
@@ -46,7 +46,7 @@ const wander = (dx, dy) => { // to the nearest node that way
   });
   if (best >= 0) focusOn(best);
 };
-stage.addEventListener("scrollend", settle);
+stage.addEventListener("scrollend", setTabStop);
 
 const move = (dx, dy) => stage.scrollBy(dx * 80, dy * 80);
 const acts = {
@@ -59,14 +59,13 @@ for (const bar of [$("bar"), $("player"), $("saves")]) {
 const keys = {
   ArrowLeft: acts.back, ArrowRight: acts.next, ArrowUp: () => move(0, -1), ArrowDown: () => move(0, 1),
   "shift ArrowLeft": () => move(-1, 0), "shift ArrowRight": () => move(1, 0),
-  "shift ArrowUp": () => move(0, -1), "shift ArrowDown": () => move(0, 1),
   Home: acts.start, End: () => goTo(frames.length), " ": play, "/": () => $("query").select(),
   Escape: () => (document.activeElement === $("query") || panel.hidden ? $("query").blur() : leave()),
   "+": acts.in, "=": acts.in, "-": acts.out, 0: fit, d: changeTheme, "?": acts.ask,
 };
 const inGraph = {
-  ArrowLeft: () => wander(-1, 0), ArrowRight: () => wander(1, 0),
-  ArrowUp: () => wander(0, -1), ArrowDown: () => wander(0, 1),
+  ArrowLeft: () => focusToward(-1, 0), ArrowRight: () => focusToward(1, 0),
+  ArrowUp: () => focusToward(0, -1), ArrowDown: () => focusToward(0, 1),
 };
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
@@ -77,7 +76,7 @@ document.addEventListener("keydown", (event) => {
   const node = nodeOf(target);
   const opens = node !== undefined && (key === "Enter" || key === " ");
   const act = opens ? () => pick(node) : (node !== undefined && !event.shiftKey && inGraph[key])
-    || keys[event.shiftKey && key.startsWith("Arrow") ? `shift ${key}` : key];
+    || (event.shiftKey && keys[`shift ${key}`]) || keys[key];
   if (!act) return;
   event.preventDefault();
   act();
@@ -89,5 +88,5 @@ arrange();
 document.body.dataset.ready = "";
 open();
 recall();
-settle();
+setTabStop();
 ready = true;

@@ -16,12 +16,9 @@ const moveCard = (card, bend) => {
   const { x, width } = card.plain, left = bend(x);
   box.setAttribute("x", round(left));
   box.setAttribute("width", round(bend(x + width) - left));
-  if (label) label.setAttribute("x", round(left + 14));
-  card.classList.toggle("folded", folds.has(card.id));
-  if (label) label.removeAttribute("transform");
-  if (label && folds.has(card.id)) {
-    label.setAttribute("transform", `rotate(90 ${round(left + 14)} ${label.getAttribute("y")})`);
-  }
+  const isFolded = card.classList.toggle("folded", folds.has(card.id)), start = round(left + 14);
+  label?.setAttribute("x", start);
+  label?.setAttribute("transform", isFolded ? `rotate(90 ${start} ${label.getAttribute("y")})` : "");
 };
 const points = (path) => [...path.matchAll(/(-?[\d.]+),(-?[\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
 /** Move a line; its end at `far`, "source" or "target", goes where things go that do not belong to the step. */
@@ -50,8 +47,7 @@ const moveLine = (line, bend, far = "", beyond = bend) => {
 };
 const copy = (element, id) => {
   const twin = element.cloneNode(true);
-  twin.removeAttribute("class");
-  twin.setAttribute("class", element.getAttribute("class").replace(/ ?\bis-\w+/g, ""));
+  twin.setAttribute("class", element.getAttribute("class").replace(/ ?\bis-\w+/g, "").replace("shown", "pale"));
   if (id) twin.id = id;
   for (const [i, piece] of [...element.children].entries()) {
     twin.children[i].plain = piece.plain;

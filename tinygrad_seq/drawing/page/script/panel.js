@@ -52,7 +52,7 @@ const leave = () => {
   before?.focus({ preventScroll: true });
 };
 stage.addEventListener("click", (event) => {
-  if (grip?.moved) return;
+  if (drag?.moved) return;
   const { gap: strip } = event.target.dataset;
   if (strip && opening(strip)) { // a step that is left out, where its column of colours is
     const box = event.target.ownerSVGElement, [from, , count] = box.getAttribute("viewBox").split(" ").map(Number);

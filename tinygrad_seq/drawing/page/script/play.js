@@ -49,8 +49,8 @@ const caption = () => {
   const back = second === "backward";
   const [count, steps] = now <= turn ? [now, turn] : [now - turn, frames.length - turn];
   if (now === 0) {
-    const then = back ? "the gradient back" : `the ${second}`;
-    return `Press play: ${turn} step${turn === 1 ? "" : "s"} forward, then ${then} in ${frames.length - turn}. Click a node, a card or a gap.`;
+    const then = back ? "the gradient back" : `the ${second.replace(/^the /, "")}`;
+    return `Press play: forward op by op, then ${then}. Click a node, a card or a gap.`;
   }
   const item = items[frames[now - 1][0]], { title, step, shape, value, role } = item;
   const where = title + (step ? ` at ${step}` : ""), values = text(item, "values"), gradient = text(item, "gradient");
@@ -75,8 +75,8 @@ const show = (next) => {
   for (; now > next; now--) light(now, false);
   picture.dataset.play = phase(now);
   const frame = now ? frames[now - 1] : [];
-  dress("is-now", frame.map((i) => shapes[i]));
-  dress("is-going", frame.flatMap((i) => linesTo(now)[i]));
+  giveClass("is-now", frame.map((i) => shapes[i]));
+  giveClass("is-going", frame.flatMap((i) => linesTo(now)[i]));
   $("time").value = now;
   $("caption").textContent = caption();
   $("time").setAttribute("aria-valuetext", caption());

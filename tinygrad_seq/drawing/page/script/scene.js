@@ -164,6 +164,6 @@ const arrange = () => {
   connect(scene);
   strips(scene.bend, scene.openings);
   restart(scene, share);
-  settle();
+  setTabStop();
   uncoverNear();
 };

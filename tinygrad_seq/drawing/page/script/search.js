@@ -21,7 +21,7 @@ const search = () => {
   markMatches();
   $("count").textContent = words ? `${matches.length || "none"} found` : "";
 };
-const markMatches = () => dress("is-match", matches.filter((id) => number.has(id)).map((id) => shapes[number.get(id)]));
+const markMatches = () => giveClass("is-match", matches.filter((id) => number.has(id)).map((id) => shapes[number.get(id)]));
 const nextMatch = (by) => {
   if (!matches.length) return;
   match = (match + by + matches.length + (match < 0 && by < 0)) % matches.length;

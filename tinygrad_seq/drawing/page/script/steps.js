@@ -1,7 +1,7 @@
 // A step that is left out has the ops of the step before the gap, and numbers of its own, which come in columns.
 
-const unpacked = (columns, k, like) => { // the summary of a step in a gap
-  if (!columns) return undefined;
+const unpacked = (columns, k, like) => { // the summary of a step in a gap; words are the same in all
+  if (!Object.keys(columns).length) return typeof like === "string" ? like : undefined;
   const { wide, strips, ...rows } = columns;
   const said = Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, row[k]]));
   return { size: like?.size, ...said, strip: wide ? stripOf(columns, k, said) : undefined };
@@ -17,17 +17,18 @@ const stepOf = (table, k, item, title) => { // an item of the step before the ga
   const row = table.items[item.id] ?? {}, values = text(item, "values"), gradient = text(item, "gradient");
   const now = { id: table.ids[k] + item.id.slice(table.before.length), step: title, twin: item.id,
     place: text(item, "place")?.replace(item.step, title) };
-  if (row.values?.wide) now.values = unpacked(row.values, k, values);
-  if (row.gradient?.norm) now.gradient = unpacked(row.gradient, k, gradient);
-  if (row.first) now.first = row.first[k];
+  if (row.values) { // it is another one in each step
+    const [said, back] = [unpacked(row.values, k, values), unpacked(row.gradient, k, gradient)];
+    Object.assign(now, { values: said, gradient: back, first: row.first?.[k], terms: undefined, value: undefined });
+  }
   if (row.uses) now.uses = [[-1, row.uses[k]]];
-  if (row.values) [now.terms, now.value] = [undefined, undefined];
   return { ...item, ...now };
 };
 const paintNorm = (norm, shape, ...around) => { // as the picture shows a gradient
   if (!/gradient/.test(scale) || !bounds.length || !Number.isFinite(norm)) return;
   const [low, high] = bounds.map(Math.log10), share = clamp((Math.log10(norm) - low) / (high - low), 0, 1);
   const colour = norm ? `rgb(${tint(share)})` : nothing, thick = 0.6 + 4.4 * share;
+  shape?.classList.replace("pale", "shown");
   shape?.querySelector("rect").setAttribute("style", `fill:${colour};stroke:${colour}`);
   for (const line of around) {
     line.querySelector(".line").setAttribute("style", `stroke:${colour};stroke-width:${round(Math.max(thick, 1))}`);
@@ -43,7 +44,7 @@ const range = (titles) => {
 const label = (box, titles) => { // what stands in a gap, of which one step is shown, or none: as it was drawn
   const lines = [...box.querySelectorAll("text")], count = titles?.length;
   box.lines ??= lines.map((line) => line.textContent);
-  const said = !titles ? box.lines : count ? ["⋯", `${count} identical step${count > 1 ? "s" : ""}`, range(titles)]
+  const said = !titles ? box.lines : count ? ["⋯", `${count} step${count > 1 ? "s" : ""}, same ops`, range(titles)]
     : ["", "no step between", ""];
   lines.forEach((line, i) => { line.textContent = said[i] ?? ""; });
 };

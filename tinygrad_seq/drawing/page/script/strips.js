@@ -17,7 +17,8 @@ const findRows = () => { // by loop and name, the columns of every card
     const card = cardOf.get(homes[i].at(-1)), shows = ["state", "gate"].includes(item.role) || carried.has(item.id);
     if (!card || card.gap || !shows || !(text(item, "values")?.strip?.length > 0)) return;
     const loop = loopOf(card.id), name = item.name ?? item.op, key = `${loop}|${name}`;
-    if (!found.has(key)) found.set(key, { key, loop, name, gate: item.role === "gate", columns: new Map() });
+    const path = text(item, "place").split(" / "), place = path.slice(0, path.lastIndexOf(item.step)).join(" / ");
+    if (!found.has(key)) found.set(key, { key, loop, place, name, gate: item.role === "gate", columns: new Map() });
     const { columns } = found.get(key);
     columns.set(card.id, [columnFor(item)]);
     for (const table of gaps.filter(({ before }) => before === card.id)) {
@@ -110,19 +111,18 @@ let lastStrips = null;
 const strips = (bend, openings) => {
   lastStrips = [bend, openings];
   if (!rows.length) return;
-  const parts = [], ends = new Map(); // of loops: from where to where, and how far down
+  const parts = [], lefts = [], ends = new Map(); // of loops: from where to where, and how far down
   let y = top;
   for (const row of rows) {
     const places = placesOf(row, bend, openings), tall = clamp(3 * row.high, 14, 36);
     const left = Math.min(...places.map(([, , , [from]]) => from));
+    lefts.push(left);
     const right = Math.max(...places.map(([, , , [, to]]) => to));
     const isFirst = !ends.has(row.loop), beside = ([from, to]) => to < left - 60 || from > right + 60;
     y = isFirst ? Math.max(top, ...[...ends.values()].filter((end) => !beside(end)).map(([, , low]) => low))
       : ends.get(row.loop)[2];
     if (several && isFirst) {
-      const path = row.loop.split("/").filter((part) => /^(layer|direction)/.test(part));
-      const said = path.map((part) => part.replace("direction-", "").replace("-", " ")).join(" · ");
-      parts.push(word(left, y + 10, said || "loop", "quiet", "start"));
+      parts.push(word(left, y + 10, row.place || "loop", "quiet", "start"));
       y += 20;
     }
     parts.push(word(left - 8, y + tall / 2 + 4, row.name, "", "end"));
@@ -135,9 +135,8 @@ const strips = (bend, openings) => {
     ends.set(row.loop, [left, right, y + tall + (norms.length ? 14 : 8)]);
   }
   y = Math.max(...[...ends.values()].map(([, , low]) => low));
-  const left = Math.min(...[...ends.values()].map(([from]) => from));
   const line = norms.length ? "; the thin line is |gradient|, from blue (small) to red (large)" : "";
-  parts.push(word(left, y + 8, `over time: blue is negative, red is positive${line}`, "quiet", "start"));
+  parts.push(word(Math.min(...lefts), y + 8, `over time: blue is negative, red is positive${line}`, "quiet", "start"));
   y += 32;
   band.replaceChildren(...parts);
   legend.setAttribute("transform", `translate(0 ${y - top})`);

@@ -14,7 +14,7 @@ const usesOf = (key) => known.flatMap((item, i) => { // in order of time, those 
 const shareOf = ({ uses }) => uses?.length && uses.reduce((sum, [, share]) => sum + share, 0);
 const shares = ({ parameters, id }) => {
   const uses = usesOf(String(parameters)), most = Math.max(...uses.map(({ share }) => Math.abs(share)), 1e-300);
-  if (!uses.length) return [];
+  if (uses.length < 2) return [];
   const bars = uses.map((use, i) => {
     const high = Math.max(46 * Math.abs(use.share) / most, 0.6), kind = use.share < 0 ? "cold" : "";
     const size = { x: i, y: use.share < 0 ? 50 : 50 - high, width: uses.length > 40 ? 1 : 0.8, height: high };
@@ -42,10 +42,10 @@ const mark = (i) => { // what goes with the picked one
   const key = items[i]?.parameters && String(items[i].parameters);
   const alike = key ? items.flatMap((item, j) => (String(item.parameters) === key ? [j] : [])) : [];
   for (const badge of document.querySelectorAll(".badge")) badge.remove();
-  dress("is-picked", i < 0 ? [] : [shapes[i]]);
-  dress("is-use", alike.map((j) => shapes[j]));
-  dress("is-input", linesInto[i] ?? []);
-  dress("is-user", (alike.length ? alike : [i]).flatMap((j) => linesOutOf[j] ?? []));
+  giveClass("is-picked", i < 0 ? [] : [shapes[i]]);
+  giveClass("is-use", alike.map((j) => shapes[j]));
+  giveClass("is-input", linesInto[i] ?? []);
+  giveClass("is-user", (alike.length ? alike : [i]).flatMap((j) => linesOutOf[j] ?? []));
   stage.classList.toggle("shows-uses", alike.length > 1);
   for (const j of alike) {
     const share = shareOf(items[j]), box = shapes[j].querySelector("rect");

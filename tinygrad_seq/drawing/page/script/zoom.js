@@ -24,17 +24,16 @@ const setZoom = (next, fits, x = stage.clientWidth / 2, y = stage.clientHeight /
 };
 const fit = () => setZoom(Math.min(whole(), 1.6), true);
 const zoomBy = (factor, x, y) => setZoom(zoom * factor, false, x, y);
-const open = () => { // what cannot be read as a whole begins at its first step, or else at its left end and its top
+const open = () => { // what cannot be read as a whole begins at its upper left end, with its first step in sight
   fit();
   if (zoom < readable) setZoom(readable, false);
-  const around = frames.flat().map((i) => cards.find(({ id }) => inside(shapes[i].id, id))), card = around.find(Boolean);
-  const from = (start, end, size) => ((end * zoom > size) ? (start - 40) * zoom : 0); // stays, if all of it is seen
-  stage.scrollTo(card ? from(card.left - frame.x, card.right - frame.x, stage.clientWidth) : 0,
-    card ? from(card.top - frame.y, card.bottom - frame.y, stage.clientHeight) : 0);
+  const card = cardOf.get(homes[frames.flat().find((i) => homes[i].length)]?.[0]);
+  const to = (start, size) => Math.max(start * zoom - 0.6 * size, 0);
+  stage.scrollTo(card ? to(card.left - frame.x, stage.clientWidth) : 0, card ? to(card.top - frame.y, stage.clientHeight) : 0);
 };
 const reveal = (i) => {
   if (!shapes[i].isConnected) {
-    stage[scrolled] = miles[i] * mile * zoom;
+    stage[scrolled] = tiles[i] * tileSize * zoom;
     uncoverNear();
   }
   shapes[i].scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -44,25 +43,26 @@ const spot = (event) => {
   return [event.clientX - corner.left, event.clientY - corner.top];
 };
 stage.addEventListener("wheel", (event) => {
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return; // sideways: scrolls
+  const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+  if (sideways || (embedded && !event.ctrlKey)) return; // scrolls; in a notebook, that, too
   event.preventDefault();
   zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) / (event.ctrlKey ? 100 : 500)), ...spot(event));
 }, { passive: false });
 
-let grip = null; // where a drag is; one finger scrolls by itself
+let drag = null; // where a drag is; one finger scrolls by itself
 stage.addEventListener("pointerdown", (event) => {
-  if (event.pointerType === "mouse" && event.button === 0) grip = { x: event.clientX, y: event.clientY, moved: false };
+  if (event.pointerType === "mouse" && event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false };
 });
 stage.addEventListener("pointermove", (event) => {
-  if (!grip) return;
-  const dx = event.clientX - grip.x, dy = event.clientY - grip.y;
-  if (!grip.moved && Math.hypot(dx, dy) < 5) return;
-  if (!grip.moved) stage.setPointerCapture(event.pointerId);
-  grip = { x: event.clientX, y: event.clientY, moved: true };
+  if (!drag) return;
+  const dx = event.clientX - drag.x, dy = event.clientY - drag.y;
+  if (!drag.moved && Math.hypot(dx, dy) < 5) return;
+  if (!drag.moved) stage.setPointerCapture(event.pointerId);
+  drag = { x: event.clientX, y: event.clientY, moved: true };
   stage.scrollBy(-dx, -dy);
 });
 for (const end of ["pointerup", "pointercancel"]) {
-  stage.addEventListener(end, () => setTimeout(() => { grip = null; })); // after the click that ends a drag
+  stage.addEventListener(end, () => setTimeout(() => { drag = null; })); // after the click that ends a drag
 }
 
 let pinch = 0; // how far two fingers are apart
