@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
@@ -30,9 +31,12 @@ class Program(Expressions):
         equations = done_together(tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
+        self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
         if compile:
             statements = in_parts(statements)
-        self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
+        elif PASSES:
+            shapes = self.shapes | {n: body.shape for each in statements for body, made in made_in(each) for n in made}
+            statements = needed(in_bulk(statements, outputs, shapes, tape.new), outputs)
         self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
         for statement in statements:
             for body, made in made_in(statement):

@@ -1,0 +1,141 @@
+"""A pass over a loop: a gradient in it is another one times a factor, and factors that wait for nothing come first.
+
+    a = d * x[t]                                a = d * x[t]
+    b = a - a * y[t] * y[t]                     b = d * (x[t] - x[t] * y[t] * y[t])
+
+Rules of gradients are linear in them, so every step of a backward pass is a few products with such factors. What is in
+a factor comes from the forward pass: `bulk.py` computes it for all steps at once.
+"""
+
+from collections.abc import Callable, Container
+from dataclasses import replace
+from typing import Any
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, leaves
+from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
+from tinygrad_seq.replay.simplify import changed, key_of
+from tinygrad_seq.replay.tape import Equation
+
+Form = tuple[Any, Any]  # a value of the loop, and the factor that it is multiplied with; None for 1
+
+
+class Body:
+    """The body of a loop while it is written anew."""
+
+    def __init__(self) -> None:
+        self.equations: list[Equation] = []
+        self.known: set[int] = set()  # positions that wait for nothing in the loop
+        self.first: dict[Any, Local] = {}  # of what is known: where it is computed
+
+    def add(self, equation: Equation) -> Local:
+        """Add an equation; return its value."""
+        self.equations.append(equation)
+        value = Local(len(self.equations) - 1)
+        if elementwise(equation) and all(map(self.is_known, leaves(equation.args))):
+            self.known.add(value.position)
+            self.first.setdefault((equation.function, key_of(equation.args)), value)
+        return value
+
+    def factor(self, equation: Equation) -> Local:
+        """Return the value of what is known, which may be there already."""
+        return self.first.get((equation.function, key_of(equation.args))) or self.add(equation)
+
+    def is_known(self, x: Any) -> bool:
+        """Tell whether an argument waits for nothing in the loop."""
+        return x.position in self.known if isinstance(x, Local) else not isinstance(x, Carried)
+
+
+def elementwise(equation: Equation) -> bool:
+    """Tell whether every element is computed of elements in one place, or is that element."""
+    return (equation.function in ELEMENTWISE and not equation.options) or is_part(equation)
+
+
+def factored(
+    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], new: Callable[[], int]
+) -> Loop:
+    """Return a loop in which products with what is known are one product.
+
+    `kept` is what is read after it; `home` tells of values of loops where they are made: the loop, position and step.
+    """
+    body, at, forms = Body(), {}, {}
+
+    def read(x: Any) -> Any:
+        """Return an argument: a series of parts of values as parts of that series, so only that one is kept."""
+        if isinstance(x, Item) and all(n in home for n in x.numbers):
+            places = [home[n] for n in x.numbers]
+            maker, i, _ = places[0]
+            part = maker.body[i]
+            if is_part(part) and isinstance(part.args[0], Local) and all(p[0] is maker and p[1] == i for p in places):
+                series = Item(tuple(maker.made[part.args[0].position][k] for _, _, k in places))
+                return body.factor(replace(part, args=(series, part.args[1])))
+        return Local(at[x.position]) if isinstance(x, Local) else x
+
+    def form(x: Any) -> Form:
+        return forms.get(x.position, (x, None)) if isinstance(x, Local) else (x, None)
+
+    def shape(x: Any) -> tuple[int, ...]:
+        return body.equations[x.position].shape if isinstance(x, Local) else loop.body[x.position].shape
+
+    def combined(equation: Equation) -> Form | None:
+        """Return the value of an equation as a product with a factor, if it is one."""
+        known = [body.is_known(x) for x in equation.args]
+        if equation.dtype is None or equation.dtype.kind != "f" or all(known):
+            return None
+        one = host.asarray(1.0, equation.dtype)
+        parts = [form(x) for x, is_known in zip(equation.args, known) if not is_known]
+        base, factor = parts[0]
+        if not isinstance(base, Local | Carried) or shape(base) != equation.shape or equation.options:
+            return None
+        make = lambda *args: body.factor(replace(equation, args=args))
+        if equation.function == "multiply" and any(known):
+            other = equation.args[known.index(True)]
+            return base, other if factor is None else make(factor, other)
+        if equation.function == "negative" and factor is not None:
+            return base, make(factor)
+        if equation.function in ("add", "subtract") and not any(known) and parts[1][0] == base:
+            factors = [one if each is None else each for _, each in parts]
+            return base, make(*factors)
+        return None
+
+    for i, equation in enumerate(loop.body):
+        equation = changed(equation, read)
+        found = combined(equation)
+        if found is not None:
+            at[i] = body.add(replace(equation, function="multiply", args=found)).position
+            forms[at[i]] = found
+        else:
+            at[i] = body.add(equation).position
+    return rebuilt(loop, body.equations, at, kept, new)
+
+
+def rebuilt(
+    loop: Loop, equations: list[Equation], at: dict[int, int], kept: Container[int], new: Callable[[], int]
+) -> Loop:
+    """Return a loop of other equations, without those that nobody reads; `at` tells where the old positions are."""
+    made = {at[i]: numbers for i, numbers in enumerate(loop.made) if i in at}
+    wanted = {i for i, numbers in made.items() if any(n in kept for n in numbers)}
+    wanted.update(i for i, equation in enumerate(equations) if equation.function == "expect")
+    todo = list(wanted)
+    while todo:
+        inner = {at[x.position] if isinstance(x, Carried) else x.position for x in values_in(equations[todo.pop()])}
+        todo += inner - wanted
+        wanted |= inner
+    order = {i: k for k, i in enumerate(sorted(wanted))}
+
+    def said(x: Any) -> Any:
+        if isinstance(x, Carried):
+            return Carried(order[at[x.position]])
+        return Local(order[x.position]) if isinstance(x, Local) else x
+
+    return Loop(
+        loop.count,
+        [changed(equations[i], said) for i in order],
+        [made[i] if i in made else tuple(new() for _ in range(loop.count)) for i in order],
+        {order[at[i]]: number for i, number in loop.starts.items() if at.get(i) in order},
+    )
+
+
+def values_in(equation: Equation) -> list[Local | Carried]:
+    """Return the values of the loop that an equation reads."""
+    return [x for x in leaves((equation.args, *equation.options.values())) if isinstance(x, Local | Carried)]
