@@ -9,13 +9,11 @@
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
-from tinygrad_seq.replay.factors import elementwise, factored, rebuilt
+from tinygrad_seq.replay.factors import Shapes, elementwise, factored, rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, leaves, read_outside
 from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import changed
 from tinygrad_seq.replay.tape import Equation, Ref
-
-Shapes = dict[int, tuple[int, ...]]
 
 
 def in_bulk(
@@ -30,7 +28,7 @@ def in_bulk(
         found: list[Statement] = [statement]
         if isinstance(statement, Loop):
             back = sum(directions(statement, home)) < 0
-            found = hoisted(factored(statement, kept, home, new), back, kept, shapes, new)
+            found = hoisted(factored(statement, kept, home, shapes, new), back, kept, shapes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))
     return result[::-1]

@@ -12,18 +12,20 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, leaves
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, leaves
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import changed, key_of
-from tinygrad_seq.replay.tape import Equation
+from tinygrad_seq.replay.tape import Equation, Ref
 
+Shapes = dict[int, tuple[int, ...]]
 Form = tuple[Any, Any]  # a value of the loop, and the factor that it is multiplied with; None for 1
 
 
 class Body:
     """The body of a loop while it is written anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Loop, shapes: Shapes) -> None:
+        self.loop, self.shapes = loop, shapes
         self.equations: list[Equation] = []
         self.known: set[int] = set()  # positions that wait for nothing in the loop
         self.first: dict[Any, Local] = {}  # of what is known: where it is computed
@@ -38,8 +40,25 @@ class Body:
         return value
 
     def factor(self, equation: Equation) -> Local:
-        """Return the value of what is known, which may be there already."""
+        """Return the value of what is known, which may be there already; a part is computed of parts."""
+        x = equation.args[0]
+        whole = self.equations[x.position] if isinstance(x, Local) else None
+        if whole is not None and is_part(equation) and not is_part(whole):
+            shapes = [self.shape(each) for each in whole.args]
+            if all(shape in (None, whole.shape) for shape in shapes):
+                part = lambda each: self.factor(replace(equation, args=(each, equation.args[1])))
+                args = [each if shape is None else part(each) for each, shape in zip(whole.args, shapes)]
+                return self.factor(replace(whole, args=tuple(args), shape=equation.shape))
         return self.first.get((equation.function, key_of(equation.args))) or self.add(equation)
+
+    def shape(self, x: Any) -> tuple[int, ...] | None:
+        """Return the shape of a value in one step, None for what is no value."""
+        if isinstance(x, Local | Carried):
+            return (self.equations if isinstance(x, Local) else self.loop.body)[x.position].shape
+        if isinstance(x, Part):
+            return self.shapes[x.whole.number][1:]
+        number = x.number if isinstance(x, Ref) else x.numbers[0] if isinstance(x, Item) else None
+        return None if number is None else self.shapes[number]
 
     def is_known(self, x: Any) -> bool:
         """Tell whether an argument waits for nothing in the loop."""
@@ -52,13 +71,13 @@ def elementwise(equation: Equation) -> bool:
 
 
 def factored(
-    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], new: Callable[[], int]
+    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], shapes: Shapes, new: Callable[[], int]
 ) -> Loop:
     """Return a loop in which products with what is known are one product.
 
     `kept` is what is read after it; `home` tells of values of loops where they are made: the loop, position and step.
     """
-    body, at, forms = Body(), {}, {}
+    body, at, forms = Body(loop, shapes), {}, {}
 
     def read(x: Any) -> Any:
         """Return an argument: a series of parts of values as parts of that series, so only that one is kept."""
@@ -74,9 +93,6 @@ def factored(
     def form(x: Any) -> Form:
         return forms.get(x.position, (x, None)) if isinstance(x, Local) else (x, None)
 
-    def shape(x: Any) -> tuple[int, ...]:
-        return body.equations[x.position].shape if isinstance(x, Local) else loop.body[x.position].shape
-
     def combined(equation: Equation) -> Form | None:
         """Return the value of an equation as a product with a factor, if it is one."""
         known = [body.is_known(x) for x in equation.args]
@@ -85,7 +101,7 @@ def factored(
         one = host.asarray(1.0, equation.dtype)
         parts = [form(x) for x, is_known in zip(equation.args, known) if not is_known]
         base, factor = parts[0]
-        if not isinstance(base, Local | Carried) or shape(base) != equation.shape or equation.options:
+        if not isinstance(base, Local | Carried) or body.shape(base) != equation.shape or equation.options:
             return None
         make = lambda *args: body.factor(replace(equation, args=args))
         if equation.function == "multiply" and any(known):
@@ -101,7 +117,10 @@ def factored(
     for i, equation in enumerate(loop.body):
         equation = changed(equation, read)
         found = combined(equation)
-        if found is not None:
+        stays = i in loop.starts or any(n in kept for n in loop.made[i])
+        if is_part(equation) and body.is_known(equation.args[0]) and not stays:
+            at[i] = body.factor(equation).position
+        elif found is not None:
             at[i] = body.add(replace(equation, function="multiply", args=found)).position
             forms[at[i]] = found
         else:

@@ -196,7 +196,7 @@ class Program(Expressions):
         (name, begin), (_, end) = self.series[first], self.series[last]
         if (begin, end + 1) == (0, self.lengths[name]):
             return name
-        return f"{name}[{begin or ''}:{end + 1}]" if begin <= end else f"{name}[{begin}:{end - 1 if end else ''}:-1]"
+        return f"{name}[{begin or ''}:{end + 1 if end + 1 < self.lengths[name] else ''}]" if begin <= end else f"{name}[{begin}:{end - 1 if end else ''}:-1]"
 
     def series_name(self, x: Item) -> tuple[str, str]:
         """Return the name of a list of values that are in no list yet, and the line that makes it, if it is new."""
