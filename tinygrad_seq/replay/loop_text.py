@@ -8,8 +8,11 @@ from typing import Any
 from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, longest
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, leaves
 from tinygrad_seq.replay.nest import plus
+from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref
+
+INTO = ELEMENTWISE - {"where"} | {"concatenate"}  # functions that write into an array that is there
 
 
 class LoopText:
@@ -50,8 +53,6 @@ class LoopText:
         body: list[str] = []
         for i, equation in enumerate(loop.body):
             body += self.line(i, equation, partial(self.read, current))
-            if i in self.again:
-                body.append(f"{self.series[i]}[{self.slot(i in self.longer and self.by > 0)}] = {self.names[i]}")
         yield from self.lists
         end = self.start + self.by * loop.count
         up = f"range({loop.count})" if self.start == 0 else f"range({self.start}, {end})"
@@ -70,8 +71,12 @@ class LoopText:
         if body.dtype is None or body.function == "to_device" or body.function.startswith(HOST):
             yield f"{name} = [None] * {count}"
         else:
-            yield f"{name} = xp.empty({(count, *body.shape)}, '{body.dtype}')"
+            line = f"{name} = xp.empty({(count, *body.shape)}, '{body.dtype}')"
             self.program.arrays.add(name)
+            if self.escapes(i):
+                yield line
+            else:
+                self.program.memory.append(line)
         if i in self.longer:
             yield f"{name}[{0 if self.by > 0 else count - 1}] = {start}"
 
@@ -115,7 +120,16 @@ class LoopText:
         self.names.setdefault(i, "")
         self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1])
         self.texts[i] = self.names[i], ATOM
-        yield f"{self.names[i]} = {text[0]}"
+        slot = f"{self.series[i]}[{self.slot(i in self.longer and self.by > 0)}]" if i in self.series else ""
+        if slot and equation.function in INTO and text[1] == ATOM and not self.escapes(i):
+            yield f"{self.names[i]} = {text[0][:-1]}, out={slot})"
+        else:
+            yield f"{self.names[i]} = {text[0]}"
+            yield from [f"{slot} = {self.names[i]}"] * (i in self.series)
+
+    def escapes(self, i: int) -> bool:
+        """Tell whether what the program returns may be a view of a value."""
+        return not self.program.escaping.isdisjoint(self.loop.made[i])
 
     def read(self, current: dict[int, str], x: Any) -> Text:
         """Return the text of what a block reads."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_seq.replay.aliases import escaping
 from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
@@ -45,6 +46,8 @@ class Program(Expressions):
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
+        self.memory: list[str] = []  # lines that make arrays once, for all calls
+        self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
         self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
@@ -66,11 +69,15 @@ class Program(Expressions):
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
+        if self.memory:
+            text = "\n".join(["# every call writes these arrays anew", *self.memory, "", text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
             space.update(on_contiguous(module_of(self.functions, self.dtype or "float32")))
-        exec(builtins.compile(text, "<replay>", "exec"), space)
+        space["xp"] = tape.xp
+        with tape.device:
+            exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
 
     def lines_of(self, statements: list[Statement], compile: bool) -> Iterator[str]:
