@@ -7,12 +7,13 @@
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.factors import Shapes, elementwise, factored, rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, leaves, read_outside
 from tinygrad_seq.replay.passes import is_part
-from tinygrad_seq.replay.simplify import changed
+from tinygrad_seq.replay.simplify import changed, key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
 
@@ -31,7 +32,31 @@ def in_bulk(
             found = hoisted(factored(statement, kept, home, shapes, new), back, kept, shapes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))
-    return result[::-1]
+    return without_twins(result[::-1], outputs)
+
+
+def without_twins(statements: Sequence[Statement], outputs: Sequence[int]) -> list[Statement]:
+    """Return statements without what is computed twice before loops."""
+    names: dict[int, int] = {}
+    first: dict[Any, int] = {}
+    result: list[Statement] = []
+
+    def read(x: Any) -> Any:
+        if isinstance(x, Part):
+            return Part(read(x.whole), x.at)
+        return Ref(names.get(x.number, x.number)) if isinstance(x, Ref) else x
+
+    for statement in statements:
+        if isinstance(statement, Loop):
+            result.append(replace(statement, body=[changed(equation, read) for equation in statement.body]))
+            continue
+        equation = changed(statement, read)
+        made = first.setdefault((equation.function, key_of(equation.args)), equation.made)
+        if made != equation.made and read_by(equation) and equation.made not in outputs and not equation.options:
+            names[equation.made] = made
+        else:
+            result.append(equation)
+    return result
 
 
 def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[int]:

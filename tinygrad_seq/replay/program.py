@@ -13,6 +13,7 @@ from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
+from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
 from tinygrad_seq.replay.passes import Pass
@@ -29,13 +30,14 @@ class Program(Expressions):
         super().__init__(compile)
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
-        equations = done_together(tape, without_unread(equations, outputs), outputs, twins)
+        passes = [improve for improve in PASSES if not compile or improve is not gates]
+        equations = done_together(passes, tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
         self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
         if compile:
             statements = in_parts(statements)
-        elif PASSES:
+        elif passes:
             shapes = self.shapes | {n: body.shape for each in statements for body, made in made_in(each) for n in made}
             statements = needed(in_bulk(statements, outputs, shapes, tape.new), outputs)
         self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
@@ -137,6 +139,8 @@ class Program(Expressions):
         made, text = equation.made, self.text(equation, self.read)
         if equation.function == "expect":
             yield text[0]
+        elif text[0] in self.arrays:
+            self.texts[made] = text
         elif self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest:
             self.texts[made] = self.name_for(made), ATOM
             yield f"{self.texts[made][0]} = {text[0]}"
@@ -227,11 +231,17 @@ def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
         yield statement, (statement.made,)
 
 
-def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twins: dict[int, int]) -> list[Equation]:
+def done_together(
+    passes: list[Callable[[Pass], list[Equation]]],
+    tape: Tape,
+    equations: list[Equation],
+    outputs: list[int],
+    twins: dict[int, int],
+) -> list[Equation]:
     """Return the equations after all passes; what is computed twice then is computed once."""
     shapes = shapes_of(tape)
     time: dict[int, int] = {}
-    for improve in PASSES:
+    for improve in passes:
         work = Pass(equations, shapes, tape.new, time, outputs)
         equations = improve(work)
         outputs = [work.same.get(number, number) for number in outputs]

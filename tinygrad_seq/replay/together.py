@@ -16,7 +16,7 @@ from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
-from tinygrad_seq.replay.tidy import is_transpose, turned, without_idle
+from tinygrad_seq.replay.tidy import is_transpose, turned, without_broadcast, without_idle
 
 least = 3  # what is done less often stays as it is
 
@@ -245,5 +245,5 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned, without_idle,
+    without_idle, without_broadcast, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned, without_idle,
 )  # fmt: skip
