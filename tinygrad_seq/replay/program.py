@@ -14,13 +14,15 @@ from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.gates import gates
-from tinygrad_seq.replay.loop_text import LoopText
+from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
-from tinygrad_seq.replay.passes import Pass
+from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by, without_repeats, without_unread
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
 from tinygrad_seq.replay.together import PASSES
+
+large = 2**15  # elements, of an array that the system gives new memory to at every call
 
 
 class Program(Expressions):
@@ -28,6 +30,7 @@ class Program(Expressions):
 
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
+        self.compile = compile
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
         passes = [improve for improve in PASSES if not compile or improve is not gates]
@@ -49,6 +52,7 @@ class Program(Expressions):
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.memory: list[str] = []  # lines that make arrays once, for all calls
+        self.written: dict[int, Any] = {}  # of a value that is written into one of these: its shape and dtype
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
@@ -123,11 +127,14 @@ class Program(Expressions):
         def is_over(name: str) -> bool:
             return name in self.owner and self.last.get(self.owner[name], -1) < self.now
 
-        label = label or self.labels.get(made)
-        self.unnamed += label is None
-        name = self.free_name(label or f"v{self.unnamed}", is_over)
+        name = self.free_name(label or self.labels.get(made) or self.number(), is_over)
         self.give(name, made)
         return name
+
+    def number(self) -> str:
+        """Return a name for a value that has none."""
+        self.unnamed += 1
+        return f"v{self.unnamed}"
 
     def give(self, name: str, made: int) -> None:
         """Let a value have a name, in this statement at least."""
@@ -137,17 +144,40 @@ class Program(Expressions):
     def line(self, equation: Equation) -> Iterator[str]:
         """Yield the line of an equation; none where its value is written where it is read."""
         made, text = equation.made, self.text(equation, self.read)
+        has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if equation.function == "expect":
             yield text[0]
         elif text[0] in self.arrays:
             self.texts[made] = text
-        elif self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest:
+        elif self.has_memory(equation):
+            self.texts[made] = self.memory_for(equation), ATOM
+            yield self.call_into(equation, self.read, self.texts[made][0])
+        elif has_line:
             self.texts[made] = self.name_for(made), ATOM
             yield f"{self.texts[made][0]} = {text[0]}"
         else:
             self.texts[made] = text
             self.inside[made] = {n for number in read_by(equation) for n in self.inside.get(number, {number})}
             self.last.update((n, max(self.last[n], self.last[made])) for n in self.inside[made])
+
+    def has_memory(self, equation: Equation) -> bool:
+        """Tell whether a value is written into an array that is kept from call to call: where new memory is slow."""
+        is_large = equation.dtype is not None and math.prod(equation.shape) >= large
+        fits = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
+        return is_large and fits and equation.made not in self.escaping and not self.compile and not self.neighbours(equation)
+
+    def memory_for(self, equation: Equation) -> str:
+        """Return the name of the array for a value: that of an operand which nobody else reads, or a new one."""
+        for x in equation.args:
+            like = self.written.get(x.number) if isinstance(x, Ref) and self.reads[x.number] == 1 else None
+            if like == (equation.shape, equation.dtype) and equation.function in ELEMENTWISE:
+                name = self.read(x)[0]
+                break
+        else:
+            name = self.free_name(self.labels.get(equation.made) or self.number())
+            self.memory.append(f"{name} = xp.empty({equation.shape}, '{equation.dtype}')")
+        self.written[equation.made] = equation.shape, equation.dtype
+        return name
 
     def read(self, x: Ref) -> Text:
         """Return the text of a value."""
