@@ -1,9 +1,9 @@
 """A pass over statements: what waits for nothing in a loop is computed before it, for all steps at once.
 
-    for t in range(T):                          k = 1 - y * y
-        d = ...                                 for t in range(T):
-        b = d * (1 - y[t] * y[t])                   d = ...
-                                                    b = d * k[t]
+for t in range(T):                          k = 1 - y * y
+    d = ...                                 for t in range(T):
+    b = d * (1 - y[t] * y[t])                   d = ...
+                                                b = d * k[t]
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -69,17 +69,16 @@ def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[i
                 yield 1 if home[x.numbers[0]][2] < home[x.numbers[1]][2] else -1
 
 
-def hoisted(
-    loop: Loop, back: bool, kept: Container[int], shapes: Shapes, new: Callable[[], int]
-) -> list[Statement]:
+def hoisted(loop: Loop, back: bool, kept: Container[int], shapes: Shapes, new: Callable[[], int]) -> list[Statement]:
     """Return a loop, after what is computed for all of its steps at once; `back`: whether time runs backwards in it."""
     first: list[Statement] = []
     wholes: dict[int, Ref] = {}  # of a position: all of its steps
     way = Moving(loop.count - 1, -1) if back else Moving(0, 1)
 
     def make(function: str, shape: tuple[int, ...], dtype: Any, *args: Any) -> Ref:
-        first.append(Equation(new(), function, args, {}, shape, dtype))
-        return Ref(first[-1].made)  # type: ignore[union-attr]
+        made = new()
+        first.append(Equation(made, function, args, {}, shape, dtype))
+        return Ref(made)
 
     def whole(x: Any, rank: int) -> Any:
         """Return an argument for all steps."""
@@ -94,7 +93,8 @@ def hoisted(
                 if (start, loop.count) == (0, shape[0]):
                     return x.whole
                 return make("getitem", (loop.count, *shape[1:]), None, x.whole, (slice(start, start + loop.count),))
-        if isinstance(x, Local | Carried | Item | Part | Moving) or (isinstance(x, Ref) and len(shapes[x.number]) > rank):
+        is_wide = isinstance(x, Ref) and len(shapes[x.number]) > rank
+        if is_wide or isinstance(x, Local | Carried | Item | Part | Moving):
             raise Uneven
         return x
 

@@ -143,9 +143,9 @@ class Edge:
 
     def next_of(self, x: Item) -> int:
         """Return the value with which a series goes on: what is computed of it in this step is not read."""
-        number = self.value(x)
-        made, near = (self.maker.get(n) for n in (number, self.ends(x)[0]))
-        if made is None or near is None or (made.function, made.shape) != (near.function, near.shape):
+        near, far = self.ends(x)
+        made, like = self.maker.get(near + (near - far)), self.maker.get(near)
+        if made is None or like is None or (made.function, made.shape) != (like.function, like.shape):
             raise Uneven
         return made.made
 

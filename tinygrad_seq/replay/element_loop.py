@@ -12,7 +12,6 @@ from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, c
 from tinygrad_seq.replay.expressions import ATOM
 from tinygrad_seq.replay.loop_text import positions_in
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part
-from tinygrad_seq.replay.nest import plus
 from tinygrad_seq.replay.stores import Stores, filled, ids_of, many
 from tinygrad_seq.replay.tape import Equation, Ref
 

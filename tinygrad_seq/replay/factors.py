@@ -46,8 +46,10 @@ class Body:
         if whole is not None and is_part(equation) and not is_part(whole):
             shapes = [self.shape(each) for each in whole.args]
             if all(shape in (None, whole.shape) for shape in shapes):
-                part = lambda each: self.factor(replace(equation, args=(each, equation.args[1])))
-                args = [each if shape is None else part(each) for each, shape in zip(whole.args, shapes)]
+                args = [
+                    x if shape is None else self.factor(replace(equation, args=(x, equation.args[1])))
+                    for x, shape in zip(whole.args, shapes)
+                ]
                 return self.factor(replace(whole, args=tuple(args), shape=equation.shape))
         return self.first.get((equation.function, key_of(equation.args))) or self.add(equation)
 
@@ -77,7 +79,9 @@ def factored(
 
     `kept` is what is read after it; `home` tells of values of loops where they are made: the loop, position and step.
     """
-    body, at, forms = Body(loop, shapes), {}, {}
+    body = Body(loop, shapes)
+    at: dict[int, int] = {}  # of an old position: the new one
+    forms: dict[int, Form] = {}
 
     def read(x: Any) -> Any:
         """Return an argument: a series of parts of values as parts of that series, so only that one is kept."""
@@ -103,15 +107,14 @@ def factored(
         base, factor = parts[0]
         if not isinstance(base, Local | Carried) or body.shape(base) != equation.shape or equation.options:
             return None
-        make = lambda *args: body.factor(replace(equation, args=args))
         if equation.function == "multiply" and any(known):
             other = equation.args[known.index(True)]
-            return base, other if factor is None else make(factor, other)
+            return base, other if factor is None else body.factor(replace(equation, args=(factor, other)))
         if equation.function == "negative" and factor is not None:
-            return base, make(factor)
+            return base, body.factor(replace(equation, args=(factor,)))
         if equation.function in ("add", "subtract") and not any(known) and parts[1][0] == base:
-            factors = [one if each is None else each for _, each in parts]
-            return base, make(*factors)
+            factors = tuple(one if each is None else each for _, each in parts)
+            return base, body.factor(replace(equation, args=factors))
         return None
 
     for i, equation in enumerate(loop.body):

@@ -18,22 +18,23 @@ Span = tuple[int, int]  # columns, from the first to the one after the last
 
 def gates(work: Pass) -> list[Equation]:
     """Compute elementwise on all columns what is computed on parts of them, where these are most of all."""
-    parts: dict[int, tuple[Any, Span]] = {}  # of a value: what it is a part of (a value, or what is done to some), where
+    parts: dict[int, tuple[Any, Span]] = {}  # of a value: what it is a part of (a value, or what is done to it), where
     groups: dict[Any, dict[Span, Equation]] = defaultdict(dict)
     for equation in work.equations:
         columns = columns_of(work, equation)
         if columns:
             parts[equation.made] = equation.args[0].number, columns
         elif equation.function in ELEMENTWISE and not equation.options:
-            spans = {parts[n][1] if work.shapes[n] == equation.shape and n in parts else None for n in read_by(equation)}
-            if len(spans) == 1 and None not in spans:
+            read = read_by(equation)
+            spans = {parts[n][1] for n in read if n in parts and work.shapes[n] == equation.shape}
+            if len(spans) == 1 and all(n in parts and work.shapes[n] == equation.shape for n in read):
                 whats = (parts[x.number][0] if isinstance(x, Ref) else key_of(x) for x in equation.args)
                 key = equation.function, *whats, equation.dtype
-                parts[equation.made] = key, spans.pop()  # type: ignore[assignment]
+                parts[equation.made] = key, spans.pop()
                 groups[key].setdefault(parts[equation.made][1], equation)
     wholes: dict[Any, tuple[Ref, int]] = {}  # of what is done: the array, and its first column
 
-    def columns(what: Any, start: int, end: int, rows: tuple[int, ...], dtype: Any) -> Ref:
+    def taken(what: Any, start: int, end: int, rows: tuple[int, ...], dtype: Any) -> Ref:
         """Return these columns of an array."""
         x, first = wholes.get(what) or (Ref(what), 0)
         if (start - first, end - first) == (0, work.shapes[x.number][-1]):
@@ -47,15 +48,15 @@ def gates(work: Pass) -> list[Equation]:
             rows = first.shape[:-1]
             work.at(first.made)
             args = [
-                columns(parts[x.number][0], start, end, rows, work.maker[x.number].dtype) if isinstance(x, Ref) else x
+                taken(parts[x.number][0], start, end, rows, work.maker[x.number].dtype) if isinstance(x, Ref) else x
                 for x in first.args
             ]
             whole = work.make(first.function, (*rows, end - start), first.dtype, *args)
             wholes[key] = whole, start
             for (a, b), equation in group.items():
                 work.instead.setdefault(equation.made, [])
-                args = [whole, index(rows, a - start, b - start)]
-                work.here.append(replace(equation, function="getitem", args=tuple(args)))
+                part = whole, index(rows, a - start, b - start)
+                work.here.append(replace(equation, function="getitem", args=part))
     return work.result()
 
 

@@ -162,9 +162,10 @@ class Program(Expressions):
 
     def has_memory(self, equation: Equation) -> bool:
         """Tell whether a value is written into an array that is kept from call to call: where new memory is slow."""
-        is_large = equation.dtype is not None and math.prod(equation.shape) >= large
+        if self.compile or equation.dtype is None or math.prod(equation.shape) < large:
+            return False
         fits = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
-        return is_large and fits and equation.made not in self.escaping and not self.compile and not self.neighbours(equation)
+        return fits and equation.made not in self.escaping and not self.neighbours(equation)
 
     def memory_for(self, equation: Equation) -> str:
         """Return the name of the array for a value: that of an operand which nobody else reads, or a new one."""
@@ -235,9 +236,10 @@ class Program(Expressions):
     def run(self, first: int, last: int) -> str:
         """Return the text of neighbouring values in the list of a loop."""
         (name, begin), (_, end) = self.series[first], self.series[last]
-        if (begin, end + 1) == (0, self.lengths[name]):
-            return name
-        return f"{name}[{begin or ''}:{end + 1 if end + 1 < self.lengths[name] else ''}]" if begin <= end else f"{name}[{begin}:{end - 1 if end else ''}:-1]"
+        if begin > end:
+            return f"{name}[{begin}:{end - 1 if end else ''}:-1]"
+        after = end + 1 if end + 1 < self.lengths[name] else ""
+        return f"{name}[{begin or ''}:{after}]" if begin or after else name
 
     def series_name(self, x: Item) -> tuple[str, str]:
         """Return the name of a list of values that are in no list yet, and the line that makes it, if it is new."""

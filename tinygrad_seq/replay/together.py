@@ -245,5 +245,6 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, without_broadcast, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned, without_idle,
+    without_idle, without_broadcast, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned,
+    without_idle,
 )  # fmt: skip
