@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, Statement, leaves
+from tinygrad_seq.replay.loops import Carried, Local, Loop, Statement, outside, read_in
 from tinygrad_seq.replay.passes import ELEMENTWISE
-from tinygrad_seq.replay.simplify import read_by, refs
+from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation
 
 NEW = ELEMENTWISE | {"argmax", "dot", "max", "mean", "min", "sum", "with_added", "with_item"}  # the result is no view
@@ -22,9 +22,9 @@ def escaping(statements: Sequence[Statement], outputs: Iterable[int]) -> set[int
     return found
 
 
-def escaping_from(loop: Loop, outside: set[int]) -> set[int]:
-    """Return the values in a loop, and those that it reads, which outside values may be views of."""
-    todo = [i for i, numbers in enumerate(loop.made) if not outside.isdisjoint(numbers)]
+def escaping_from(loop: Loop, later: set[int]) -> set[int]:
+    """Return the values in a loop, and those that it reads, which later values may be views of."""
+    todo = [i for i, numbers in enumerate(loop.made) if not later.isdisjoint(numbers)]
     seen, found = set(todo), set[int]()
     while todo:
         i = todo.pop()
@@ -32,16 +32,11 @@ def escaping_from(loop: Loop, outside: set[int]) -> set[int]:
         equation = loop.body[i]
         if equation.function in NEW:
             continue
-        for x in leaves((equation.args, *equation.options.values())):
+        for x in read_in(equation):
             if isinstance(x, Local | Carried) and x.position not in seen:
                 seen.add(x.position)
                 todo.append(x.position)
             if isinstance(x, Carried):
                 found.add(loop.starts[x.position])
-            elif isinstance(x, Item):
-                found.update(x.numbers)
-            elif isinstance(x, Part):
-                found.add(x.whole.number)
-            elif not isinstance(x, Local):
-                found.update(refs(x))
+            found.update(outside(x))
     return found

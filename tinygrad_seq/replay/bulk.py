@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.factors import Shapes, elementwise, factored, rebuilt
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, leaves, read_outside
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, read_in, read_outside
 from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import changed, key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -62,7 +62,7 @@ def without_twins(statements: Sequence[Statement], outputs: Sequence[int]) -> li
 def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[int]:
     """Yield 1 or -1 for what a loop reads at every step: whether it goes on in time, or back."""
     for equation in loop.body:
-        for x in leaves((equation.args, *equation.options.values())):
+        for x in read_in(equation):
             if isinstance(x, Part) and isinstance(x.at, Moving):
                 yield 1 if x.at.step > 0 else -1
             elif isinstance(x, Item) and x.numbers[0] in home and x.numbers[1] in home:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, leaves
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, leaves, read_in
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import changed, key_of
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -140,7 +140,8 @@ def rebuilt(
     wanted.update(i for i, equation in enumerate(equations) if equation.function == "expect")
     todo = list(wanted)
     while todo:
-        inner = {at[x.position] if isinstance(x, Carried) else x.position for x in values_in(equations[todo.pop()])}
+        own = [x for x in read_in(equations[todo.pop()]) if isinstance(x, Local | Carried)]
+        inner = {at[x.position] if isinstance(x, Carried) else x.position for x in own}
         todo += inner - wanted
         wanted |= inner
     order = {i: k for k, i in enumerate(sorted(wanted))}
@@ -156,8 +157,3 @@ def rebuilt(
         [made[i] if i in made else tuple(new() for _ in range(loop.count)) for i in order],
         {order[at[i]]: number for i, number in loop.starts.items() if at.get(i) in order},
     )
-
-
-def values_in(equation: Equation) -> list[Local | Carried]:
-    """Return the values of the loop that an equation reads."""
-    return [x for x in leaves((equation.args, *equation.options.values())) if isinstance(x, Local | Carried)]

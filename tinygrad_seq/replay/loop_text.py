@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, longest
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, leaves
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, read_in
 from tinygrad_seq.replay.nest import plus
 from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
@@ -153,7 +153,7 @@ class LoopText:
         """Return where t begins, and how it moves: as most of what the loop reads does."""
         found: Counter[tuple[int, int]] = Counter()
         for equation in self.loop.body:
-            for x in leaves((equation.args, *equation.options.values())):
+            for x in read_in(equation):
                 at = x.at if isinstance(x, Part) else self.program.along(x.numbers) if isinstance(x, Item) else x
                 if isinstance(at, Moving) and abs(at.step) == 1:
                     found[at.start, at.step] += 1
@@ -173,4 +173,4 @@ class LoopText:
 
 def positions_in(equation: Equation, kind: type[Local] | type[Carried]) -> Iterator[int]:
     """Yield the positions that an equation reads, of its own block or of the one before."""
-    return (x.position for x in leaves((equation.args, *equation.options.values())) if isinstance(x, kind))
+    return (x.position for x in read_in(equation) if isinstance(x, kind))
