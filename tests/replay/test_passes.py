@@ -2,7 +2,8 @@
 
 import importlib
 from dataclasses import replace
-from itertools import count
+from functools import partial
+from itertools import count, pairwise
 
 import numpy as np
 from hypothesis import given
@@ -36,7 +37,7 @@ def computed(statements, values):
         for t in range(statement.count):
             now = []
             for i, equation in enumerate(statement.body):
-                now.append(value_of(equation, values_in(equation.args, lambda x: at_step(x, t, now, before, values))))
+                now.append(value_of(equation, values_in(equation.args, partial(at_step, t, now, before, values))))
                 values[statement.made[i][t]] = now[i]
             before = dict(enumerate(now))
     return values
@@ -51,7 +52,7 @@ def has_slices(x):
     return any(isinstance(part, slice) for part in x)
 
 
-def at_step(x, t, now, before, values):
+def at_step(t, now, before, values, x):
     """What a loop reads in one of its steps."""
     if isinstance(x, Local | Carried):
         return (now if isinstance(x, Local) else before)[x.position]
@@ -67,11 +68,12 @@ def at_step(x, t, now, before, values):
 def test_gates_compute_the_same_bits(rng, width):
     values = {n: rng.normal(size=(2, width)) for n in range(2)}
     numbers, equations = count(2), []
-    add = lambda function, shape, *args: equations.append(
-        Equation(next(numbers), function, args, {}, shape, np.dtype("float64"))
-    ) or Ref(equations[-1].made)
+    add = lambda function, shape, *args: (
+        equations.append(Equation(next(numbers), function, args, {}, shape, np.dtype("float64")))
+        or Ref(equations[-1].made)
+    )
     cuts = sorted({0, width, *rng.integers(1, width, 3)})
-    for start, end in zip(cuts, cuts[1:]):
+    for start, end in pairwise(cuts):
         shape = 2, int(end - start)
         columns = slice(None), slice(int(start), int(end))
         parts = [add("getitem", shape, Ref(n), columns) for n in range(2)]
