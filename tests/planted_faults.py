@@ -740,6 +740,7 @@ FAULTS = [
           "index(rows, 0, b - a)", "test_passes.py"),
     Fault("a factor of a difference has the other sign", "replay/factors.py", "else each for _, each in parts)",
           "else each for _, each in parts[::-1])", "test_passes.py"),
+    Fault("two masks are one", "replay/factors.py", "dtypes != {equation.dtype} or ", "", "test_replay.py -k masks"),
     Fault("what is computed before a loop is read in one direction", "replay/bulk.py",
           "Moving(loop.count - 1, -1) if back else Moving(0, 1)", "Moving(0, 1)", "test_passes.py"),
     Fault("a series that time runs backwards in is kept backwards", "replay/loop_text.py",

@@ -116,7 +116,8 @@ def test_what_is_computed_before_a_loop(rng, steps):
     loop.body[0] = replace(loop.body[0], function="tanh", args=(Carried(0),))
     outputs = [int(n) for made in loop.made for n in made if rng.random() < 0.3] + [loop.made[-1][-1]]
     shapes = {n: x.shape for n, x in values.items()}
-    found = bulk.in_bulk([loop], outputs, shapes, numbers.__next__)
+    dtypes = {n: x.dtype for n, x in values.items()}
+    found = bulk.in_bulk([loop], outputs, shapes, dtypes, numbers.__next__)
     before, after = computed([loop], values), computed(found, values)
     for n in outputs:
         np.testing.assert_allclose(after[n], before[n], rtol=1e-9, atol=1e-12 * max(1.0, np.abs(before[n]).max()))
@@ -139,7 +140,8 @@ def test_a_backward_step_is_products_with_what_is_known():
     ]
     made = [tuple(next(numbers) for _ in range(4)) for _ in body]
     shapes = dict.fromkeys([*x.numbers, *y.numbers, start], (2, 4))
-    *first, loop = bulk.in_bulk([loops.Loop(4, body, made, {5: start})], [made[5][3]], shapes, numbers.__next__)
+    dtypes = dict.fromkeys(shapes, np.dtype("float64"))
+    *first, loop = bulk.in_bulk([loops.Loop(4, body, made, {5: start})], [made[5][3]], shapes, dtypes, numbers.__next__)
     assert [equation.function for equation in loop.body] == ["tanh", "multiply"]
     assert {equation.function for equation in first} == {"stack", "multiply", "subtract", "negative"}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tinygrad_seq.replay.factors import Shapes, elementwise, factored, rebuilt
+from tinygrad_seq.replay.factors import Body, Shapes, elementwise, factored, rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, read_in, read_outside
 from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import changed, key_of, read_by
@@ -18,7 +18,11 @@ from tinygrad_seq.replay.tape import Equation, Ref
 
 
 def in_bulk(
-    statements: Sequence[Statement], outputs: Sequence[int], shapes: Shapes, new: Callable[[], int]
+    statements: Sequence[Statement],
+    outputs: Sequence[int],
+    shapes: Shapes,
+    dtypes: dict[int, Any],
+    new: Callable[[], int],
 ) -> list[Statement]:
     """Return statements with loops that do only what has to wait."""
     loops = [statement for statement in statements if isinstance(statement, Loop)]
@@ -29,7 +33,8 @@ def in_bulk(
         found: list[Statement] = [statement]
         if isinstance(statement, Loop):
             back = sum(directions(statement, home)) < 0
-            found = hoisted(factored(statement, kept, home, shapes, new), back, kept, shapes, new)
+            loop = factored(statement, kept, home, Body(statement, shapes, dtypes), new)
+            found = hoisted(loop, back, kept, shapes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))
     return without_twins(result[::-1], outputs)

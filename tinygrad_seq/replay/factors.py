@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, leaves, read_in
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, leaves, outside, read_in
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import changed, key_of
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import Equation
 
 Shapes = dict[int, tuple[int, ...]]
 Form = tuple[Any, Any]  # a value of the loop, and the factor that it is multiplied with; None for 1
@@ -24,8 +24,8 @@ Form = tuple[Any, Any]  # a value of the loop, and the factor that it is multipl
 class Body:
     """The body of a loop while it is written anew."""
 
-    def __init__(self, loop: Loop, shapes: Shapes) -> None:
-        self.loop, self.shapes = loop, shapes
+    def __init__(self, loop: Loop, shapes: Shapes, dtypes: dict[int, Any]) -> None:
+        self.loop, self.shapes, self.dtypes = loop, shapes, dtypes
         self.equations: list[Equation] = []
         self.known: set[int] = set()  # positions that wait for nothing in the loop
         self.first: dict[Any, Local] = {}  # of what is known: where it is computed
@@ -59,8 +59,15 @@ class Body:
             return (self.equations if isinstance(x, Local) else self.loop.body)[x.position].shape
         if isinstance(x, Part):
             return self.shapes[x.whole.number][1:]
-        number = x.number if isinstance(x, Ref) else x.numbers[0] if isinstance(x, Item) else None
-        return None if number is None else self.shapes[number]
+        numbers = outside(x)
+        return self.shapes[numbers[0]] if numbers else None
+
+    def dtype(self, x: Any) -> Any:
+        """Return the dtype of an argument, None for a number of Python."""
+        if isinstance(x, Local | Carried):
+            return (self.equations if isinstance(x, Local) else self.loop.body)[x.position].dtype
+        numbers = outside(x)
+        return self.dtypes[numbers[0]] if numbers else getattr(x, "dtype", None)
 
     def is_known(self, x: Any) -> bool:
         """Tell whether an argument waits for nothing in the loop."""
@@ -73,13 +80,13 @@ def elementwise(equation: Equation) -> bool:
 
 
 def factored(
-    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], shapes: Shapes, new: Callable[[], int]
+    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], body: Body, new: Callable[[], int]
 ) -> Loop:
     """Return a loop in which products with what is known are one product.
 
-    `kept` is what is read after it; `home` tells of values of loops where they are made: the loop, position and step.
+    `kept` is what is read after it; `home` tells where values of loops are made: the loop, position and step; `body` is
+    empty, and is filled.
     """
-    body = Body(loop, shapes)
     at: dict[int, int] = {}  # of an old position: the new one
     forms: dict[int, Form] = {}
 
@@ -100,8 +107,9 @@ def factored(
     def combined(equation: Equation) -> Form | None:
         """Return the value of an equation as a product with a factor, if it is one."""
         known = [body.is_known(x) for x in equation.args]
-        if equation.dtype is None or equation.dtype.kind != "f" or all(known):
-            return None
+        dtypes = {body.dtype(x) for x in equation.args}
+        if dtypes != {equation.dtype} or equation.dtype.kind != "f" or all(known):
+            return None  # a sum of two masks would be one
         one = host.asarray(1.0, equation.dtype)
         parts = [form(x) for x, is_known in zip(equation.args, known) if not is_known]
         base, factor = parts[0]

@@ -38,16 +38,13 @@ class Program(Expressions):
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
         self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
+        self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
         if compile:
             statements = in_parts(statements)
-        elif passes:
-            shapes = self.shapes | {n: body.shape for each in statements for body, made in made_in(each) for n in made}
-            statements = needed(in_bulk(statements, outputs, shapes, tape.new), outputs)
-        self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
-        for statement in statements:
-            for body, made in made_in(statement):
-                self.shapes.update(dict.fromkeys(made, body.shape))
-                self.dtypes.update(dict.fromkeys(made, body.dtype))
+        self.note_made(statements)
+        if passes and not compile:
+            statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
+            self.note_made(statements)
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
@@ -85,6 +82,13 @@ class Program(Expressions):
         with tape.device:
             exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
+
+    def note_made(self, statements: list[Statement]) -> None:
+        """Note the shapes and dtypes of what statements make."""
+        for statement in statements:
+            for body, made in made_in(statement):
+                self.shapes.update(dict.fromkeys(made, body.shape))
+                self.dtypes.update(dict.fromkeys(made, body.dtype))
 
     def lines_of(self, statements: list[Statement], compile: bool) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
