@@ -742,7 +742,7 @@ FAULTS = [
           "else each for _, each in parts[::-1])", "test_passes.py"),
     Fault("two masks are one", "replay/factors.py", "dtypes != {equation.dtype} or ", "", "test_replay.py -k masks"),
     Fault("what is computed before a loop is read in one direction", "replay/bulk.py",
-          "Moving(loop.count - 1, -1) if back else Moving(0, 1)", "Moving(0, 1)", "test_passes.py"),
+          "Moving(loop.count - 1, -1) if back else Moving(0, 1)", "Moving(0, 1)", "test_replay.py -k layers"),
     Fault("a series that time runs backwards in is kept backwards", "replay/loop_text.py",
           "made = loop.made[i] if self.by > 0 else loop.made[i][::-1]", "made = loop.made[i]", "test_replay.py"),
     Fault("a product is transposed, but not its factors", "replay/tidy.py",
