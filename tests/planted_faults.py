@@ -735,7 +735,7 @@ FAULTS = [
     Fault("what is returned is written again", "replay/program.py", "self.escaping = escaping(statements, outputs)",
           "self.escaping = set[int]()", "test_safety.py -k kept"),
     Fault("a value is written over one that is still read", "replay/program.py", "self.reads[x.number] == 1",
-          "self.reads[x.number]", "test_random_programs.py"),
+          "self.reads[x.number]", "test_replay.py -k layers"),
     Fault("every gate is the first one", "replay/gates.py", "index(rows, a - start, b - start)",
           "index(rows, 0, b - a)", "test_passes.py"),
     Fault("a factor of a difference has the other sign", "replay/factors.py", "else each for _, each in parts)",
