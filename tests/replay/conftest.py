@@ -15,12 +15,13 @@ traced_call = importlib.import_module("tinygrad_seq.replay.traced_call")
 def passes(request, monkeypatch, tmp_path_factory):
     """Programs that do at once what the graph did step by step.
 
-    "as_written" are those that do what the graph did, bit for bit; "over elements" are those that would be compiled,
-    run by Python.
+    "as_written" are those that do what the graph did, bit for bit, in arrays that they keep; "over elements" are those
+    that would be compiled, run by Python.
     """
     kind = getattr(request, "param", "together")
     if kind == "as_written":
         monkeypatch.setattr(program, "PASSES", ())
+        monkeypatch.setattr(program, "large", 1)  # every array is one that is kept from call to call
     if kind == "over elements":
         if importlib.util.find_spec("numba") is None or request.config.getoption("device") != "cpu":
             pytest.skip("loops over elements use functions that Numba compiles, on the CPU")

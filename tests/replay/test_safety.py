@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from agreement import assert_agree, program
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -200,6 +201,30 @@ def test_what_is_returned_is_not_overwritten():
     kept = fast(x)
     fast(x * 10.0)
     assert kept[0].tolist() == [1.0, 2.0, 3.0] and kept[1].tolist() == [2.0, 4.0, 6.0] and kept[2]["sum"].item() == 6.0
+
+
+@pytest.mark.parametrize("large", [1, 2**15])
+def test_arrays_that_are_kept_are_not_returned(monkeypatch, large):
+    monkeypatch.setattr(program, "large", large)
+    cell, layer = nn.GRUCell(3, 4), nn.LSTM(4, 4)
+
+    def step(x):
+        h = c = ts.zeros(2, 4)
+        states, sums = [], []
+        for x_t in x.unstack():
+            h = cell(x_t, h)
+            c = (c * 0.5 + h).tanh()
+            states.append(h)
+            sums.append(c)
+        out = ts.stack(states)
+        again, (last, _) = layer(out)
+        return out, h, c, states[2], sums[1].T, sums[3] + 0.0, out[1:3], out.reshape(-1), again.swapaxes(0, 1), last
+
+    fast, xs = ts.replay(step), [ts.randn(6, 2, 3) for _ in range(3)]
+    kept = [fast(x) for x in xs]
+    for x, results in zip(xs, kept):
+        for one, other in zip(step(x), results):
+            assert_agree(one, other)
 
 
 def test_a_buffer_that_is_replaced_stays_a_buffer():

@@ -11,6 +11,7 @@ from typing import Any
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
+from tinygrad_seq.replay.simplify import refs
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
@@ -230,8 +231,10 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
         result = host.asarray(result)
     if type(result) not in modules:
         raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
-    made = tape().write(name, tuple(map(referred, args)), {key: referred(x) for key, x in options.items()}, result)
-    return traced(result, made)
+    told = tuple(map(referred, args)), {key: referred(x) for key, x in options.items()}
+    if not result.ndim and next(refs((told[0], *told[1].values())), None) is None:
+        return traced(result, None)  # what is computed of numbers is a number
+    return traced(result, tape().write(name, *told, result))
 
 
 def bare(x: Any) -> Any:

@@ -141,6 +141,14 @@ class Edge:
         """Return the two values of a series that are nearest to this step."""
         return x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
 
+    def next_of(self, x: Item) -> int:
+        """Return the value with which a series goes on: what is computed of it in this step is not read."""
+        near, far = self.ends(x)
+        made, like = self.maker.get(near + (near - far)), self.maker.get(near)
+        if made is None or like is None or (made.function, made.shape) != (like.function, like.shape):
+            raise Uneven
+        return made.made
+
     def fit(self, position: int, made: Equation) -> None:
         """Let an equation be that of a position."""
         body = self.loop.body[position]
@@ -159,9 +167,8 @@ class Edge:
             if isinstance(x, tuple | list):
                 return type(x)(map(said, x))
             if isinstance(x, Item):
-                if x not in self.items:
-                    raise Uneven
-                return Item((self.items[x], *x.numbers) if first else (*x.numbers, self.items[x]))
+                number = self.items[x] if x in self.items else self.next_of(x)
+                return Item((number, *x.numbers) if first else (*x.numbers, number))
             if isinstance(x, Part):
                 if x not in self.parts:
                     raise Uneven

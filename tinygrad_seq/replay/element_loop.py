@@ -12,7 +12,6 @@ from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, c
 from tinygrad_seq.replay.expressions import ATOM
 from tinygrad_seq.replay.loop_text import positions_in
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part
-from tinygrad_seq.replay.nest import plus
 from tinygrad_seq.replay.stores import Stores, filled, ids_of, many
 from tinygrad_seq.replay.tape import Equation, Ref
 
@@ -30,7 +29,6 @@ class ElementLoop(Stores):
         self.function = function  # the CompiledPart that the loop is in
         self.head, self.body, self.nests = [], [], []
         self.outside: dict[str, str] = {}  # of a text of something from outside: its name in the function
-        self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # series
         self.choose()
 
     def choose(self) -> None:
@@ -88,6 +86,7 @@ class ElementLoop(Stores):
         for i, numbers in self.kept.items():
             if i in self.again:
                 self.keep(i, self.names[i])
+                program.arrays.add(self.names[i])
             elif numbers:
                 program.texts[loop.made[i][-1]] = self.names[i], ATOM
         return self.head + lines
@@ -103,24 +102,9 @@ class ElementLoop(Stores):
             if i not in self.longer:
                 self.head.append(f"{name}_next = np.empty({shape}, np.{kind_of(body)})")
 
-    def keep(self, i: int, name: str) -> None:
-        """Tell the program which values are in a series, in the order of time, whichever way the loop goes."""
-        program, loop, offset = self.program, self.loop, int(i in self.longer)
-        program.lengths[name] = loop.count + offset
-        program.arrays.add(name)
-        made = loop.made[i] if self.by > 0 else loop.made[i][::-1]
-        if offset:
-            program.series.setdefault(loop.starts[i], (name, 0 if self.by > 0 else loop.count))
-        program.series.update((n, (name, k + offset * (self.by > 0))) for k, n in enumerate(made))
-
     def rolls(self, i: int) -> bool:
         """Tell whether a buffer holds one step, and the next one is another buffer."""
         return i in self.loop.starts and i not in self.longer
-
-    def slot(self, later: int = 0) -> str:
-        """Return the text of where this step is in a series, or a later one."""
-        first = self.start if self.by > 0 else self.start - self.loop.count + 1
-        return plus("t", later - first)
 
     def array(self, x: Any) -> str:
         """Return the name of an array from outside in the function."""

@@ -29,7 +29,9 @@ class Elements(LoopText):
         return number
 
     def shape(self, x: Any) -> Shape:
-        """Return the shape of a value in one step."""
+        """Return the shape of a value in one step, or of a number."""
+        if not isinstance(x, VALUES):
+            return ()
         if isinstance(x, Local | Carried):
             return self.loop.body[x.position].shape
         found: Shape = self.program.shapes[self.outer(x)]

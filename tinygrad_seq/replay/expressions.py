@@ -112,9 +112,18 @@ class Expressions:
         function = equation.function.removeprefix(HOST)
         if equation.function not in self.literals:
             self.literals[equation.function] = self.mention(f"host_{function}", on_host(function))
-        args = [self.argument(x, read)[0] for x in equation.args]
-        args += [f"{key}={self.argument(x, read)[0]}" for key, x in equation.options.items()]
+        args = [self.argument(x, read)[0] for x in equation.args] + self.options(equation, read)
         return f"{self.literals[equation.function]}({', '.join(args)})"
+
+    def call_into(self, equation: Equation, read: Callable[[Any], Text], name: str) -> str:
+        """Return the text of a call that writes into an array."""
+        args = [self.argument(number_of(x, equation.dtype), read)[0] for x in equation.args]
+        return f"xp.{equation.function}({', '.join([*args, *self.options(equation, read)])}, out={name})"
+
+    def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
+        """Return the texts of the options of a call."""
+        shown = {key: short(key, x) for key, x in equation.options.items() if (key, x) != ("keepdims", False)}
+        return [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call."""
@@ -135,8 +144,7 @@ class Expressions:
             return f"-{bracketed(texts[0], UNARY)}", UNARY
         if is_transpose(equation):
             return f"{bracketed(texts[0], ATOM)}.T", ATOM
-        shown = {key: short(key, x) for key, x in options.items() if (key, x) != ("keepdims", False)}
-        rest = [text for text, _ in texts] + [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]
+        rest = [text for text, _ in texts] + self.options(equation, read)
         if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
             return f"{bracketed(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
         return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(rest)})", ATOM

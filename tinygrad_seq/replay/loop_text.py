@@ -1,4 +1,4 @@
-"""A loop as text: what is carried gets its start before, what others read is kept in lists."""
+"""A loop as text: what is carried gets its start before, what others read is kept in arrays of all steps."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,9 +6,13 @@ from functools import partial
 from typing import Any
 
 from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, longest
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, leaves
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, read_in
+from tinygrad_seq.replay.nest import plus
+from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import HOST, Equation, Ref
+
+INTO = ELEMENTWISE - {"where"} | {"concatenate"}  # functions that write into an array that is there
 
 
 class LoopText:
@@ -25,7 +29,10 @@ class LoopText:
         self.names: dict[int, str] = {}
         self.texts: dict[int, Text] = {}  # of a position: how it is read
         self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
-        self.series: list[str] = []  # lines that make lists of values from outside
+        self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
+        self.longer: set[int] = set()  # of these: those that are kept with what they start from
+        self.series: dict[int, str] = {}  # of these: the name of the array, or list, of all steps
+        self.lists: list[str] = []  # lines that make lists of values from outside
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the loop, and tell the program how its values are read from now on."""
@@ -39,18 +46,14 @@ class LoopText:
         for n, number in loop.starts.items():
             if current[n] != program.read(Ref(number))[0]:
                 yield f"{current[n]} = {program.read(Ref(number))[0]}"
-        in_lists = {i: n for i, n in self.kept.items() if n and n != [loop.made[i][-1]]}
-        lists = {i: program.free_name(f"{self.names[i]}_all") for i in in_lists}
-        if lists:
-            yield f"{', '.join(lists.values())} = {', '.join(['[]'] * len(lists))}"
+        self.longer = {i for i, number in loop.starts.items() if i in self.again and program.last[number] > program.now}
+        for i in sorted(self.again):
+            self.series[i] = program.free_name(f"{self.names[i]}_all")
+            yield from self.empty(i, current.get(i, ""))
         body: list[str] = []
         for i, equation in enumerate(loop.body):
             body += self.line(i, equation, partial(self.read, current))
-            if i in lists:
-                body.append(f"{lists[i]}.append({self.names[i]})")
-        yield from self.series
-        if loop.count == 1:
-            yield from body
+        yield from self.lists
         end = self.start + self.by * loop.count
         up = f"range({loop.count})" if self.start == 0 else f"range({self.start}, {end})"
         yield f"for t in {up}:" if self.by > 0 else f"for t in reversed(range({end + 1}, {self.start + 1})):"
@@ -59,9 +62,36 @@ class LoopText:
         for i, made in enumerate(loop.made):
             if self.kept[i]:
                 program.texts[made[-1]] = self.names[i], ATOM
-        for i, name in lists.items():
-            program.lengths[name] = loop.count
-            program.series.update((number, (name, k)) for k, number in enumerate(loop.made[i]))
+        for i, name in self.series.items():
+            self.keep(i, name)
+
+    def empty(self, i: int, start: str) -> Iterator[str]:
+        """Yield the lines that make what a series is kept in, with what it starts from if that is read later."""
+        body, name, count = self.loop.body[i], self.series[i], self.loop.count + (i in self.longer)
+        if body.dtype is None or body.function == "to_device" or body.function.startswith(HOST):
+            yield f"{name} = [None] * {count}"
+        else:
+            line = f"{name} = xp.empty({(count, *body.shape)}, '{body.dtype}')"
+            self.program.arrays.add(name)
+            if self.escapes(i):
+                yield line
+            else:
+                self.program.memory.append(line)
+        if i in self.longer:
+            yield f"{name}[{0 if self.by > 0 else count - 1}] = {start}"
+
+    def slot(self, later: int = 0) -> str:
+        """Return the text of where this step is in a series, or a later one."""
+        return plus("t", later - min(self.start, self.start + self.by * (self.loop.count - 1)))
+
+    def keep(self, i: int, name: str) -> None:
+        """Tell the program which values are in a series, in the order of time, whichever way the loop goes."""
+        program, loop, offset = self.program, self.loop, int(i in self.longer)
+        program.lengths[name] = loop.count + offset
+        made = loop.made[i] if self.by > 0 else loop.made[i][::-1]
+        if offset:
+            program.series.setdefault(loop.starts[i], (name, 0 if self.by > 0 else loop.count))
+        program.series.update((n, (name, k + offset * (self.by > 0))) for k, n in enumerate(made))
 
     def name_of_start(self, i: int) -> str | None:
         """Return the name of what a carried value starts from, if it can go on under it: if nobody else reads that."""
@@ -90,7 +120,16 @@ class LoopText:
         self.names.setdefault(i, "")
         self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1])
         self.texts[i] = self.names[i], ATOM
-        yield f"{self.names[i]} = {text[0]}"
+        slot = f"{self.series[i]}[{self.slot(i in self.longer and self.by > 0)}]" if i in self.series else ""
+        if slot and equation.function in INTO and text[1] == ATOM and not self.escapes(i):
+            yield f"{self.names[i]} = {text[0][:-1]}, out={slot})"
+        else:
+            yield f"{self.names[i]} = {text[0]}"
+            yield from [f"{slot} = {self.names[i]}"] * (i in self.series)
+
+    def escapes(self, i: int) -> bool:
+        """Tell whether what the program returns may be a view of a value."""
+        return not self.program.escaping.isdisjoint(self.loop.made[i])
 
     def read(self, current: dict[int, str], x: Any) -> Text:
         """Return the text of what a block reads."""
@@ -105,7 +144,7 @@ class LoopText:
             if along is not None:
                 return f"{self.program.series[x.numbers[0]][0]}[{self.moving(along)}]", ATOM
             name, line = self.program.series_name(x)
-            self.series += [line] if line else []
+            self.lists += [line] if line else []
             return f"{name}[{self.moving(Moving(0, 1))}]", ATOM
         found: Text = self.program.read(x) if isinstance(x, Ref) else (self.moving(x), LEVELS["+"])
         return found
@@ -114,7 +153,7 @@ class LoopText:
         """Return where t begins, and how it moves: as most of what the loop reads does."""
         found: Counter[tuple[int, int]] = Counter()
         for equation in self.loop.body:
-            for x in leaves((equation.args, *equation.options.values())):
+            for x in read_in(equation):
                 at = x.at if isinstance(x, Part) else self.program.along(x.numbers) if isinstance(x, Item) else x
                 if isinstance(at, Moving) and abs(at.step) == 1:
                     found[at.start, at.step] += 1
@@ -134,4 +173,4 @@ class LoopText:
 
 def positions_in(equation: Equation, kind: type[Local] | type[Carried]) -> Iterator[int]:
     """Yield the positions that an equation reads, of its own block or of the one before."""
-    return (x.position for x in leaves((equation.args, *equation.options.values())) if isinstance(x, kind))
+    return (x.position for x in read_in(equation) if isinstance(x, kind))

@@ -153,17 +153,20 @@ def read_outside(statement: Statement) -> Iterator[int]:
         return
     yield from statement.starts.values()
     for equation in statement.body:
-        stack: list[Any] = [equation.args, *equation.options.values()]
-        while stack:
-            x = stack.pop()
-            if isinstance(x, tuple | list):
-                stack += x
-            elif isinstance(x, Item):
-                yield from x.numbers
-            elif isinstance(x, Part):
-                yield x.whole.number
-            else:
-                yield from refs(x)
+        for x in read_in(equation):
+            yield from outside(x)
+
+
+def outside(x: Any) -> tuple[int, ...]:
+    """Return the values from outside that an argument stands for."""
+    if isinstance(x, Item):
+        return x.numbers
+    return (x.whole.number,) if isinstance(x, Part) else tuple(refs(x))
+
+
+def read_in(equation: Equation) -> Iterator[Any]:
+    """Yield what an equation reads: values, numbers, axes."""
+    return leaves((equation.args, *equation.options.values()))
 
 
 def leaves(x: Any) -> Iterator[Any]:

@@ -7,6 +7,12 @@ from typing import Any
 from tinygrad_seq.replay.simplify import in_order, read_by, with_others
 from tinygrad_seq.replay.tape import Equation, Ref
 
+ELEMENTWISE = frozenset((
+    "absolute", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal", "less", "less_equal", "log",
+    "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt", "subtract", "tanh",
+    "where",
+))  # fmt: skip
+
 
 class Pass:
     """Equations that are read, and those that stand instead of some of them."""
@@ -79,3 +85,9 @@ class Pass:
         if x is None or self.shapes[x.number][0] != len(views):
             return None
         return x if views == [(x, t) for t in range(len(views))] else None
+
+
+def is_part(equation: Equation) -> bool:
+    """Tell whether an equation is x[a:b, c:d, ...]."""
+    index = equation.args[1] if equation.function == "getitem" else None
+    return isinstance(index, tuple) and all(isinstance(part, slice) for part in index)

@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_seq.replay.aliases import escaping
+from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
-from tinygrad_seq.replay.loop_text import LoopText
+from tinygrad_seq.replay.gates import gates
+from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
-from tinygrad_seq.replay.passes import Pass
+from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by, without_repeats, without_unread
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
 from tinygrad_seq.replay.together import PASSES
+
+large = 2**15  # elements, of an array that the system gives new memory to at every call
 
 
 class Program(Expressions):
@@ -25,22 +30,27 @@ class Program(Expressions):
 
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
+        self.compile = compile
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
-        equations = done_together(tape, without_unread(equations, outputs), outputs, twins)
+        passes = [improve for improve in PASSES if not compile or improve is not gates]
+        equations = done_together(passes, tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
-        if compile:
-            statements = in_parts(statements)
         self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
         self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
-        for statement in statements:
-            for body, made in made_in(statement):
-                self.shapes.update(dict.fromkeys(made, body.shape))
-                self.dtypes.update(dict.fromkeys(made, body.dtype))
+        if compile:
+            statements = in_parts(statements)
+        self.note_made(statements)
+        if passes and not compile:
+            statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
+            self.note_made(statements)
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
+        self.memory: list[str] = []  # lines that make arrays once, for all calls
+        self.written: dict[int, Any] = {}  # of a value that is written into one of these: its shape and dtype
+        self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
         self.last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
@@ -62,12 +72,23 @@ class Program(Expressions):
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
+        if self.memory:
+            text = "\n".join(["# every call writes these arrays anew", *self.memory, "", text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
             space.update(on_contiguous(module_of(self.functions, self.dtype or "float32")))
-        exec(builtins.compile(text, "<replay>", "exec"), space)
+        space["xp"] = tape.xp
+        with tape.device:
+            exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
+
+    def note_made(self, statements: list[Statement]) -> None:
+        """Note the shapes and dtypes of what statements make."""
+        for statement in statements:
+            for body, made in made_in(statement):
+                self.shapes.update(dict.fromkeys(made, body.shape))
+                self.dtypes.update(dict.fromkeys(made, body.dtype))
 
     def lines_of(self, statements: list[Statement], compile: bool) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
@@ -110,11 +131,14 @@ class Program(Expressions):
         def is_over(name: str) -> bool:
             return name in self.owner and self.last.get(self.owner[name], -1) < self.now
 
-        label = label or self.labels.get(made)
-        self.unnamed += label is None
-        name = self.free_name(label or f"v{self.unnamed}", is_over)
+        name = self.free_name(label or self.labels.get(made) or self.number(), is_over)
         self.give(name, made)
         return name
+
+    def number(self) -> str:
+        """Return a name for a value that has none."""
+        self.unnamed += 1
+        return f"v{self.unnamed}"
 
     def give(self, name: str, made: int) -> None:
         """Let a value have a name, in this statement at least."""
@@ -124,15 +148,41 @@ class Program(Expressions):
     def line(self, equation: Equation) -> Iterator[str]:
         """Yield the line of an equation; none where its value is written where it is read."""
         made, text = equation.made, self.text(equation, self.read)
+        has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if equation.function == "expect":
             yield text[0]
-        elif self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest:
+        elif text[0] in self.arrays:
+            self.texts[made] = text
+        elif self.has_memory(equation):
+            self.texts[made] = self.memory_for(equation), ATOM
+            yield self.call_into(equation, self.read, self.texts[made][0])
+        elif has_line:
             self.texts[made] = self.name_for(made), ATOM
             yield f"{self.texts[made][0]} = {text[0]}"
         else:
             self.texts[made] = text
             self.inside[made] = {n for number in read_by(equation) for n in self.inside.get(number, {number})}
             self.last.update((n, max(self.last[n], self.last[made])) for n in self.inside[made])
+
+    def has_memory(self, equation: Equation) -> bool:
+        """Tell whether a value is written into an array that is kept from call to call: where new memory is slow."""
+        if self.compile or equation.dtype is None or math.prod(equation.shape) < large:
+            return False
+        fits = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
+        return fits and equation.made not in self.escaping and not self.neighbours(equation)
+
+    def memory_for(self, equation: Equation) -> str:
+        """Return the name of the array for a value: that of an operand which nobody else reads, or a new one."""
+        for x in equation.args:
+            like = self.written.get(x.number) if isinstance(x, Ref) and self.reads[x.number] == 1 else None
+            if like == (equation.shape, equation.dtype) and equation.function in ELEMENTWISE:
+                name = self.read(x)[0]
+                break
+        else:
+            name = self.free_name(self.labels.get(equation.made) or self.number())
+            self.memory.append(f"{name} = xp.empty({equation.shape}, '{equation.dtype}')")
+        self.written[equation.made] = equation.shape, equation.dtype
+        return name
 
     def read(self, x: Ref) -> Text:
         """Return the text of a value."""
@@ -190,9 +240,10 @@ class Program(Expressions):
     def run(self, first: int, last: int) -> str:
         """Return the text of neighbouring values in the list of a loop."""
         (name, begin), (_, end) = self.series[first], self.series[last]
-        if (begin, end + 1) == (0, self.lengths[name]):
-            return name
-        return f"{name}[{begin or ''}:{end + 1}]" if begin <= end else f"{name}[{begin}:{end - 1 if end else ''}:-1]"
+        if begin > end:
+            return f"{name}[{begin}:{end - 1 if end else ''}:-1]"
+        after = end + 1 if end + 1 < self.lengths[name] else ""
+        return f"{name}[{begin or ''}:{after}]" if begin or after else name
 
     def series_name(self, x: Item) -> tuple[str, str]:
         """Return the name of a list of values that are in no list yet, and the line that makes it, if it is new."""
@@ -216,11 +267,17 @@ def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
         yield statement, (statement.made,)
 
 
-def done_together(tape: Tape, equations: list[Equation], outputs: list[int], twins: dict[int, int]) -> list[Equation]:
+def done_together(
+    passes: list[Callable[[Pass], list[Equation]]],
+    tape: Tape,
+    equations: list[Equation],
+    outputs: list[int],
+    twins: dict[int, int],
+) -> list[Equation]:
     """Return the equations after all passes; what is computed twice then is computed once."""
     shapes = shapes_of(tape)
     time: dict[int, int] = {}
-    for improve in PASSES:
+    for improve in passes:
         work = Pass(equations, shapes, tape.new, time, outputs)
         equations = improve(work)
         outputs = [work.same.get(number, number) for number in outputs]

@@ -28,19 +28,21 @@ def read_by(equation: Equation) -> tuple[int, ...]:
     return equation.reads
 
 
-def renamed(x: Any, names: dict[int, int]) -> Any:
-    """Return an argument with other values in it."""
-    if isinstance(x, Ref):
-        return Ref(names.get(x.number, x.number))
-    return type(x)(renamed(part, names) for part in x) if isinstance(x, tuple | list) else x
+def changed(equation: Equation, change: Callable[[Any], Any]) -> Equation:
+    """Return an equation of other arguments: `change` is asked of each."""
+
+    def told(x: Any) -> Any:
+        return type(x)(map(told, x)) if isinstance(x, tuple | list) else change(x)
+
+    options = {key: told(x) for key, x in equation.options.items()}
+    return replace(equation, args=told(equation.args), options=options)
 
 
 def with_others(equation: Equation, names: dict[int, int]) -> Equation:
     """Return an equation that reads other values."""
     if names.keys().isdisjoint(read_by(equation)):
         return equation
-    options = {key: renamed(x, names) for key, x in equation.options.items()}
-    return replace(equation, args=renamed(equation.args, names), options=options)
+    return changed(equation, lambda x: Ref(names.get(x.number, x.number)) if isinstance(x, Ref) else x)
 
 
 def key_of(x: Any) -> Any:

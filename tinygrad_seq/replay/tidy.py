@@ -4,9 +4,10 @@
 (A B)ᵀ                                      Bᵀ Aᵀ
 """
 
+from dataclasses import replace
 from typing import Any
 
-from tinygrad_seq.replay.passes import Pass
+from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
 from tinygrad_seq.replay.tape import Equation, Ref
 
 TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
@@ -30,6 +31,26 @@ def without_idle(work: Pass) -> list[Equation]:
                 inner = work.of(before) if work.shapes[before.number] == inner.shape else None
             if inner is not None and is_transpose(inner):
                 work.drop(equation.made, inner.args[0].number)
+    return work.result()
+
+
+def without_broadcast(work: Pass) -> list[Equation]:
+    """Leave out what brings an argument into the shape of another one, beside which it is computed with."""
+
+    def narrow(x: Any) -> Any:
+        made = work.of(x)
+        if made is None or not (
+            made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
+        ):
+            return x
+        return narrow(made.args[0])
+
+    for equation in work.equations:
+        args = tuple(map(narrow, equation.args)) if equation.function in ELEMENTWISE else equation.args
+        full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
+        if full and any(x is not old for x, old in zip(args, equation.args)):
+            work.at(equation.made)
+            work.here.append(replace(equation, args=args))
     return work.result()
 
 

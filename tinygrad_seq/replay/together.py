@@ -12,17 +12,13 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from tinygrad_seq.replay.passes import Pass
+from tinygrad_seq.replay.gates import gates
+from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
-from tinygrad_seq.replay.tidy import is_transpose, turned, without_idle
+from tinygrad_seq.replay.tidy import is_transpose, turned, without_broadcast, without_idle
 
 least = 3  # what is done less often stays as it is
-ELEMENTWISE = frozenset((
-    "absolute", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal", "less", "less_equal", "log",
-    "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt", "subtract", "tanh",
-    "where",
-))  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------- sums
@@ -226,12 +222,6 @@ def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
     return isinstance(x, Ref) and x.number in values
 
 
-def is_part(equation: Equation) -> bool:
-    """Tell whether an equation is x[a:b, c:d, ...]."""
-    index = equation.args[1] if equation.function == "getitem" else None
-    return isinstance(index, tuple) and all(isinstance(part, slice) for part in index)
-
-
 def without_views(work: Pass) -> list[Equation]:
     """Let the stack of all x[t] be x."""
     for equation in work.equations:
@@ -255,5 +245,6 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, sums, products, regrouped, elements, without_views, reshaped_once, turned, without_idle,
+    without_idle, without_broadcast, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned,
+    without_idle,
 )  # fmt: skip

@@ -1,0 +1,160 @@
+"""Passes over equations and loops, each alone: what they give computes what was there before."""
+
+import importlib
+from dataclasses import replace
+from functools import partial
+from itertools import count, pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+loops, gates, bulk, factors, passes, aliases = (
+    importlib.import_module(f"tinygrad_seq.replay.{name}")
+    for name in ("loops", "gates", "bulk", "factors", "passes", "aliases")
+)
+tape, simplify = (importlib.import_module(f"tinygrad_seq.replay.{name}") for name in ("tape", "simplify"))
+Equation, Ref, Local, Carried, Item = tape.Equation, tape.Ref, loops.Local, loops.Carried, loops.Item
+generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+unary, binary = ("tanh", "negative"), ("add", "subtract", "multiply", "multiply")
+
+
+def value_of(equation, args):
+    if equation.function == "getitem":
+        return args[0][args[1]]
+    return getattr(np, equation.function)(*args)
+
+
+def computed(statements, values):
+    """The values of statements, by their numbers."""
+    values = dict(values)
+    read = lambda x: values[x.number] if isinstance(x, Ref) else x
+    for statement in statements:
+        if isinstance(statement, Equation):
+            values[statement.made] = value_of(statement, values_in(statement.args, read))
+            continue
+        before = {i: values[number] for i, number in statement.starts.items()}
+        for t in range(statement.count):
+            now = []
+            for i, equation in enumerate(statement.body):
+                now.append(value_of(equation, values_in(equation.args, partial(at_step, t, now, before, values))))
+                values[statement.made[i][t]] = now[i]
+            before = dict(enumerate(now))
+    return values
+
+
+def values_in(args, read):
+    """Arguments of a call; those in a tuple, too, but for an index."""
+    return [[read(part) for part in x] if isinstance(x, tuple) and not has_slices(x) else read(x) for x in args]
+
+
+def has_slices(x):
+    return any(isinstance(part, slice) for part in x)
+
+
+def at_step(t, now, before, values, x):
+    """What a loop reads in one of its steps."""
+    if isinstance(x, Local | Carried):
+        return (now if isinstance(x, Local) else before)[x.position]
+    if isinstance(x, Item):
+        return values[x.numbers[t]]
+    if isinstance(x, loops.Part):
+        at = x.at.start + t * x.at.step if isinstance(x.at, loops.Moving) else x.at
+        return values[x.whole.number][at]
+    return values[x.number] if isinstance(x, Ref) else x
+
+
+@given(generators, st.integers(3, 8))
+def test_gates_compute_the_same_bits(rng, width):
+    values = {n: rng.normal(size=(2, width)) for n in range(2)}
+    numbers, equations = count(2), []
+    add = lambda function, shape, *args: (
+        equations.append(Equation(next(numbers), function, args, {}, shape, np.dtype("float64")))
+        or Ref(equations[-1].made)
+    )
+    cuts = sorted({0, width, *rng.integers(1, width, 3)})
+    for start, end in pairwise(cuts):
+        shape = 2, int(end - start)
+        columns = slice(None), slice(int(start), int(end))
+        parts = [add("getitem", shape, Ref(n), columns) for n in range(2)]
+        for _ in range(rng.integers(1, 4)):  # some do it more often than others
+            parts = [add("tanh", shape, add("add", shape, *parts)), add("multiply", shape, parts[0], 0.5)]
+    work = passes.Pass(equations, {n: x.shape for n, x in values.items()}, numbers.__next__, {})
+    before, found = computed(equations, values), gates.gates(work)
+    after = computed(found, values)
+    for equation in equations:
+        np.testing.assert_array_equal(after[equation.made], before[equation.made])
+    kept = simplify.without_unread(found, [equation.made for equation in equations])
+    sums = [[equation for equation in each if equation.function == "tanh"] for each in (equations, kept)]
+    assert len(sums[1]) <= len(sums[0])
+    if len(cuts) > 2:
+        assert len(sums[1]) < len(sums[0])
+
+
+def drawn_loop(rng, steps, numbers):
+    """A loop of random equations, some of which wait for the step before, and what it reads."""
+    shape, dtype = (2, 4), np.dtype("float64")
+    whole, start = next(numbers), next(numbers)
+    series = [Item(tuple(next(numbers) for _ in range(steps))) for _ in range(2)]
+    way = loops.Moving(*((steps - 1, -1) if rng.integers(2) else (0, 1)))
+    values = {n: rng.normal(size=shape) for n in [start, *series[0].numbers, *series[1].numbers]}
+    values[whole] = rng.normal(size=(steps, *shape))
+    read, body = [*series, loops.Part(Ref(whole), way), Carried(0), Carried(0)], []
+    for i in range(rng.integers(3, 14)):
+        function = str(rng.choice(unary if rng.random() < 0.2 else binary))
+        args = tuple(read[k] for k in rng.integers(len(read), size=1 if function in unary else 2))
+        body.append(Equation(-1, function, args, {}, shape, dtype))
+        read += [Local(i)] * 2
+    made = [tuple(next(numbers) for _ in range(steps)) for _ in body]
+    return loops.Loop(steps, body, made, {0: start}), values
+
+
+@given(generators, st.integers(3, 5))
+def test_what_is_computed_before_a_loop(rng, steps):
+    numbers = count()
+    loop, values = drawn_loop(rng, steps, numbers)
+    loop.body[0] = replace(loop.body[0], function="tanh", args=(Carried(0),))
+    outputs = [int(n) for made in loop.made for n in made if rng.random() < 0.3] + [loop.made[-1][-1]]
+    shapes = {n: x.shape for n, x in values.items()}
+    dtypes = {n: x.dtype for n, x in values.items()}
+    found = bulk.in_bulk([loop], outputs, shapes, dtypes, numbers.__next__)
+    before, after = computed([loop], values), computed(found, values)
+    for n in outputs:
+        np.testing.assert_allclose(after[n], before[n], rtol=1e-9, atol=1e-12 * max(1.0, np.abs(before[n]).max()))
+    assert loop.made[-1][-1] in set(loops.made_by(found[-1]))
+
+
+def test_a_backward_step_is_products_with_what_is_known():
+    numbers = count()
+    x, y, start = Item(tuple(next(numbers) for _ in range(4))), Item(tuple(next(numbers) for _ in range(4))), 99
+    body = [
+        Equation(-1, function, args, {}, (2, 4), np.dtype("float64"))
+        for function, args in (
+            ("tanh", (Carried(5),)),
+            ("multiply", (Local(0), x)),
+            ("multiply", (Local(1), y)),
+            ("multiply", (Local(2), y)),
+            ("subtract", (Local(1), Local(3))),
+            ("negative", (Local(4),)),
+        )
+    ]
+    made = [tuple(next(numbers) for _ in range(4)) for _ in body]
+    shapes = dict.fromkeys([*x.numbers, *y.numbers, start], (2, 4))
+    dtypes = dict.fromkeys(shapes, np.dtype("float64"))
+    *first, loop = bulk.in_bulk([loops.Loop(4, body, made, {5: start})], [made[5][3]], shapes, dtypes, numbers.__next__)
+    assert [equation.function for equation in loop.body] == ["tanh", "multiply"]
+    assert {equation.function for equation in first} == {"stack", "multiply", "subtract", "negative"}
+
+
+def test_views_of_what_is_returned_are_not_written_again():
+    shape, dtype = (2, 4), np.dtype("float64")
+    equation = lambda made, function, *args: Equation(made, function, args, {}, shape, dtype)
+    straight = [equation(1, "tanh", Ref(0)), equation(2, "reshape", Ref(1), (4, 2)), equation(3, "exp", Ref(2))]
+    assert aliases.escaping(straight, [3]) == {3}
+    assert aliases.escaping(straight, [2]) == {1, 2}
+    body = [equation(-1, "tanh", Item((5, 6, 7))), equation(-1, "getitem", Local(0), (slice(None),))]
+    loop = loops.Loop(3, body, [(10, 11, 12), (13, 14, 15)], {})
+    assert aliases.escaping([loop], [14]) == {10, 11, 12, 13, 14, 15}
+    assert aliases.escaping([loop], [11]) == {10, 11, 12}
+    body[1] = equation(-1, "getitem", Carried(0), (slice(None),))
+    assert aliases.escaping([replace(loop, starts={0: 9})], [14]) == {9, 10, 11, 12, 13, 14, 15}

@@ -1,0 +1,123 @@
+"""A pass over statements: what waits for nothing in a loop is computed before it, for all steps at once.
+
+for t in range(T):                          k = 1 - y * y
+    d = ...                                 for t in range(T):
+    b = d * (1 - y[t] * y[t])                   d = ...
+                                                b = d * k[t]
+"""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tinygrad_seq.replay.factors import Body, Shapes, elementwise, factored, rebuilt
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, read_in, read_outside
+from tinygrad_seq.replay.passes import is_part
+from tinygrad_seq.replay.simplify import changed, key_of, read_by
+from tinygrad_seq.replay.tape import Equation, Ref
+
+
+def in_bulk(
+    statements: Sequence[Statement],
+    outputs: Sequence[int],
+    shapes: Shapes,
+    dtypes: dict[int, Any],
+    new: Callable[[], int],
+) -> list[Statement]:
+    """Return statements with loops that do only what has to wait."""
+    loops = [statement for statement in statements if isinstance(statement, Loop)]
+    home = {n: (loop, i, k) for loop in loops for i, made in enumerate(loop.made) for k, n in enumerate(made)}
+    result: list[Statement] = []
+    kept = set(outputs)  # what is read later
+    for statement in reversed(statements):
+        found: list[Statement] = [statement]
+        if isinstance(statement, Loop):
+            back = sum(directions(statement, home)) < 0
+            loop = factored(statement, kept, home, Body(statement, shapes, dtypes), new)
+            found = hoisted(loop, back, kept, shapes, new)
+        result += found[::-1]
+        kept.update(n for each in found for n in read_outside(each))
+    return without_twins(result[::-1], outputs)
+
+
+def without_twins(statements: Sequence[Statement], outputs: Sequence[int]) -> list[Statement]:
+    """Return statements without what is computed twice before loops."""
+    names: dict[int, int] = {}
+    first: dict[Any, int] = {}
+    result: list[Statement] = []
+
+    def read(x: Any) -> Any:
+        if isinstance(x, Part):
+            return Part(read(x.whole), x.at)
+        return Ref(names.get(x.number, x.number)) if isinstance(x, Ref) else x
+
+    for statement in statements:
+        if isinstance(statement, Loop):
+            result.append(replace(statement, body=[changed(equation, read) for equation in statement.body]))
+            continue
+        equation = changed(statement, read)
+        made = first.setdefault((equation.function, key_of(equation.args)), equation.made)
+        if made != equation.made and read_by(equation) and equation.made not in outputs and not equation.options:
+            names[equation.made] = made
+        else:
+            result.append(equation)
+    return result
+
+
+def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[int]:
+    """Yield 1 or -1 for what a loop reads at every step: whether it goes on in time, or back."""
+    for equation in loop.body:
+        for x in read_in(equation):
+            if isinstance(x, Part) and isinstance(x.at, Moving):
+                yield 1 if x.at.step > 0 else -1
+            elif isinstance(x, Item) and x.numbers[0] in home and x.numbers[1] in home:
+                yield 1 if home[x.numbers[0]][2] < home[x.numbers[1]][2] else -1
+
+
+def hoisted(loop: Loop, back: bool, kept: Container[int], shapes: Shapes, new: Callable[[], int]) -> list[Statement]:
+    """Return a loop, after what is computed for all of its steps at once; `back`: whether time runs backwards in it."""
+    first: list[Statement] = []
+    wholes: dict[int, Ref] = {}  # of a position: all of its steps
+    way = Moving(loop.count - 1, -1) if back else Moving(0, 1)
+
+    def make(function: str, shape: tuple[int, ...], dtype: Any, *args: Any) -> Ref:
+        made = new()
+        first.append(Equation(made, function, args, {}, shape, dtype))
+        return Ref(made)
+
+    def whole(x: Any, rank: int) -> Any:
+        """Return an argument for all steps."""
+        if isinstance(x, Local) and x.position in wholes:
+            return wholes[x.position]
+        if isinstance(x, Item) and {len(shapes[n]) for n in x.numbers} == {rank}:
+            numbers = x.numbers[::-1] if back else x.numbers
+            return make("stack", (loop.count, *shapes[numbers[0]]), None, tuple(map(Ref, numbers)), 0)
+        if isinstance(x, Part) and isinstance(x.at, Moving) and x.at.step == way.step:
+            start, shape = min(x.at.start, x.at.start + x.at.step * (loop.count - 1)), shapes[x.whole.number]
+            if len(shape) == rank + 1:
+                if (start, loop.count) == (0, shape[0]):
+                    return x.whole
+                return make("getitem", (loop.count, *shape[1:]), None, x.whole, (slice(start, start + loop.count),))
+        is_wide = isinstance(x, Ref) and len(shapes[x.number]) > rank
+        if is_wide or isinstance(x, Local | Carried | Item | Part | Moving):
+            raise Uneven
+        return x
+
+    for i, equation in enumerate(loop.body):
+        varies = any(isinstance(x, Local | Item | Part) for x in equation.args)
+        if varies and elementwise(equation) and not any(n in kept for n in loop.made[i]):
+            before = len(first)
+            try:
+                args = [whole(x, len(equation.shape)) for x in equation.args]
+            except Uneven:
+                del first[before:]
+                continue
+            if is_part(equation):
+                args[1] = slice(None), *equation.args[1]
+            wholes[i] = make(equation.function, (loop.count, *equation.shape), equation.dtype, *args)
+
+    def read(x: Any) -> Any:
+        return Part(wholes[x.position], way) if isinstance(x, Local) and x.position in wholes else x
+
+    body = [changed(equation, read) for equation in loop.body]
+    return [*first, rebuilt(loop, body, {i: i for i in range(len(body))}, kept, new)]
