@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
-from math import inf
+from math import fsum, inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
@@ -101,7 +101,7 @@ def leaves_beside(template: Template) -> Beside:
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
     """Return the width and the height that leaves beside an op need."""
     sizes = [(template.items[leaf], apart(template, leaf)) for leaf in side]
-    return max((size.width + by for size, by in sizes), default=0.0), sum(size.height + 4 for size, _ in sizes) - 4
+    return max((size.width + by for size, by in sizes), default=0.0), fsum(size.height + 4 for size, _ in sizes) - 4
 
 
 def apart(template: Template, leaf: ItemKey) -> float:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
+from math import fsum
 
 from tinygrad_seq.drawing.view.grouped import grouped
 
@@ -168,7 +169,7 @@ def reduce_crossings(
             share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
 
     def barycentre(box: Box, near: list[tuple[Box, float, float]]) -> float:
-        return sum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
+        return fsum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
 
     for row in rows:
         spread(row)
@@ -246,7 +247,7 @@ def through_gutters(
     for number, box in enumerate(row):
         if not box.gutters:
             wishes = [x[other] + to for other, _, to in down[box]] or [x[box]]
-            wish = sum(wishes) / len(wishes)
+            wish = fsum(wishes) / len(wishes)
             taken[first_right(gutters, wish)].append((wish, number))
     return {
         row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter < gutters[-1] else 12) / len(found))
