@@ -288,4 +288,6 @@ def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     above = max(box.above - y for _, y, box in solid) + (header if label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
     gutters = max((box.gutters for _, _, box in solid), key=len)
-    return Box(left, right, above, below, gutters=gutters[-1:] if any(box.middle for *_, box in solid) else gutters)
+    inner = gutters[1:-1] if not any(box.middle for *_, box in solid) else ()
+    around = gutters and (-left - margin / 2, *inner, right + margin / 2)  # in the margin of the frame around, too
+    return Box(left, right, above, below, gutters=around)

@@ -44,7 +44,7 @@ def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, 
     loops = sum(left is entered for _, (_, left, entered) in row.across)
     side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
     right = rights[-1] - gutter
-    gutters = [*(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # the last in the margin of the frame around
+    gutters = [-margin / 2, *(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # in the margins around, too
     gutters = [] if row.repeated or loops else gutters  # rolled ones may stand side by side
     return TemplateLayout(row, parts, at, Box(side, right + side, high, below, gutters=gutters))
 
@@ -104,7 +104,7 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
             x = -left
         middles[key] = x + wide / 2
         at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
-        gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters)]
+        gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters[1:-1])]
         x += wide + part.box.left + part.box.right
 
     def port(end: End) -> float:
@@ -124,5 +124,6 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
             bottom = max(bottom, depth + 8)
     ends = (ends for link in sequence.links if link not in bends for ends in (link, link[::-1]))
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
-    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters[1:])
+    gutters = [-left - margin / 2, *gutters[1:], x + margin / 2]
+    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters)
     return TemplateLayout(sequence, parts, at, box, bends)

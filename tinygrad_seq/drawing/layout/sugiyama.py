@@ -7,11 +7,10 @@ allows (least squares, by isotonic regression). Time and memory grow with the ed
 """
 
 from bisect import bisect_left, insort
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
-from math import fsum
+from math import fsum, inf
 
 from tinygrad_seq.drawing.view.grouped import grouped
 
@@ -132,16 +131,16 @@ def arrange(
     wide = {ranks[box]: box.gutters for box in boxes if box.gutters}
     through: dict[Box, float] = {}  # by dummy in the row of a wide box, x of the gutter that it will stand in
     for chain in chains:
-        place = chain[0][1]
+        place = chain[0][1] if chain[0][0].gutters else -inf  # what comes from below columns passes them on the left
         for box, _ in chain[1:-1]:
-            if chain[0][0].gutters and ranks[box] in wide:
-                place = through[box] = first_right(wide[ranks[box]], place)
+            if ranks[box] in wide:
+                through[box] = first_right(wide[ranks[box]], place)
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
     rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
-    x = assign_x(rows, up, down)
+    x = assign_x(rows, up, down, through)
     for roof in roofs:  # what is below stands below its middle, not below the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
         ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
@@ -202,7 +201,9 @@ def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) ->
 # ---------------------------------------------------------------------------------------------- coordinate assignment
 
 
-def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Box, float]:
+def assign_x(
+    rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
+) -> dict[Box, float]:
     """Return x of every box, after sweeps up and down, the last ones with the neighbours on both sides; above columns
     with those below, so that what is made of a column stays above it.
     """
@@ -214,7 +215,7 @@ def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Bo
             both = (down, up) if number < columns else (down,)
             sides = both if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
             near = {box: [entry for side in sides for entry in side[box]] for box in row}
-            x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, down, x))
+            x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, through))
     for row, near in zip((*rows[:1], *rows[-1:]), (up, down)):  # ports: right below and above what they lead to
         x.update(settled({box: near[box] for box in row}, x) if all(box.port for box in row) else {})
     return x
@@ -239,20 +240,13 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
     return {box: mean + offset for box, mean, offset in zip(near, means, offsets)}
 
 
-def through_gutters(
-    row: list[Box], gutters: Sequence[float], down: Neighbours, x: dict[Box, float]
-) -> dict[Box, float]:
-    """Return x of the dummy boxes in the row of a wide box: each in the first gutter right of what is below it."""
-    taken: dict[float, list[tuple[float, int]]] = defaultdict(list)
-    for number, box in enumerate(row):
-        if not box.gutters:
-            wishes = [x[other] + to for other, _, to in down[box]] or [x[box]]
-            wish = fsum(wishes) / len(wishes)
-            taken[first_right(gutters, wish)].append((wish, number))
+def through_gutters(row: list[Box], gutters: Sequence[float], through: dict[Box, float]) -> dict[Box, float]:
+    """Return x of the dummy boxes in the row of a wide box: beside each other in their gutters."""
+    taken = grouped((through[box], box) for box in row if not box.gutters)
     return {
-        row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter < gutters[-1] else 12) / len(found))
+        box: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter in gutters[1:-1] else 12) / len(found))
         for gutter, found in taken.items()
-        for i, (_, number) in enumerate(sorted(found))
+        for i, box in enumerate(found)
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_seq.drawing.view.conventions import ordered, symbols
+from tinygrad_seq.drawing.view.conventions import directions, ordered, symbols
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
@@ -44,9 +44,9 @@ def title(visit: ScopeVisit) -> str:
     if visit.key == "grad":
         return "gradient"
     if isinstance(visit.value, FoundStep):
-        return f"step {visit.text} (found)"
+        return f"step {visit.text}"
     before = {"step": "t = ", "module": "", "direction": ""}.get(visit.key, f"{visit.key} ")
-    return before + shortened(visit.text, 40)
+    return before + shortened(directions.get(visit.text, visit.text) if visit.key == "direction" else visit.text, 40)
 
 
 def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
@@ -68,9 +68,9 @@ def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
 
 def several(steps: Sequence[ScopeVisit], way: int = 1) -> str:
     """Return several steps of a loop in a few words; `way`: -1 if time runs from the last to the first."""
-    found, text = isinstance(steps[0].value, FoundStep), spans(steps)
+    text = spans(steps)
     text = " … ".join(text.split(" … ")[::-1]) if way < 0 and "," not in text else text
-    return f"step{'s' * (len(steps) > 1)} {text} (found)" if found else f"t = {text}"
+    return f"step{'s' * (len(steps) > 1)} {text}" if isinstance(steps[0].value, FoundStep) else f"t = {text}"
 
 
 def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
