@@ -14,7 +14,7 @@ from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
@@ -224,6 +224,8 @@ def way_out(
 
     if is_free(x + side * item.width / 2, y):
         return straight
+    if not path and y - item.height / 2 < header + 20 - card.box.above:  # in the top row: above what stands there
+        over, x = -1, x + side * item.width / 4
     foot = y + over * item.height / 2
     usual: list[Point] = [(x, foot, "v"), (border, foot + over * (10 + room), "h")]
     start, end = ((px - left, py - top, way) for px, py, way in usual)

@@ -95,16 +95,16 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []
-    middles: dict[Key, float] = {}  # of the room in front of a part
+    fronts: dict[Key, float] = {}  # where the room in front of a part begins
     x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
     for key, part in parts.items():
         wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
         if not at:
             left = part.box.left + wide  # the first stands as it would alone
             x = -left
-        middles[key] = x + wide / 2
+        fronts[key] = x
         at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
-        gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters[1:-1])]
+        gutters += [x + wide / 2, *(x + wide + part.box.left + inner for inner in part.box.gutters[1:-1])]
         x += wide + part.box.left + part.box.right
 
     def port(end: End) -> float:
@@ -112,7 +112,7 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
 
     for key, found in sources.items():
         for number, start in enumerate(sorted(found, key=port)):  # so that ways do not cross
-            down, depth = middles[key] + 6 * ((len(found) - 1) / 2 - number), 10.0 + 7 * number
+            down, depth = fronts[key] + 6.0 * (len(found) - number), 10.0 + 7 * number
             at |= {} if start.part else {start: (down, 0.0)}
             over = [(down, depth)]
             if start.part:
@@ -124,6 +124,5 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
             bottom = max(bottom, depth + 8)
     ends = (ends for link in sequence.links if link not in bends for ends in (link, link[::-1]))
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
-    gutters = [-left - margin / 2, *gutters[1:], x + margin / 2]
-    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters)
-    return TemplateLayout(sequence, parts, at, box, bends)
+    gutters = [] if sequence.repeated else [-left - margin / 2, *gutters[1:], x + margin / 2]
+    return TemplateLayout(sequence, parts, at, Box(left, x, top, bottom, gutters=gutters), bends)

@@ -117,24 +117,22 @@ def arrange(
     boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box] = ()
 ) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
     """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up."""
-    heights = {ranks[box]: (box.above, box.below) for box in boxes if box.gutters}
+    wide = {ranks[box]: box for box in boxes if box.gutters}
     levels, ranks = set(ranks.values()), dict(ranks)
     chains: list[list[BoxEnd]] = []
     for edge in edges:
         low, high = sorted(edge, key=lambda end: ranks[end[0]])
         span = range(ranks[low[0]] + 1, ranks[high[0]])
-        between = [rank for rank in span if rank in levels] if len(span) < longest else []
-        group = 2 if edge[0][0].group == 1 and edge[1][0].port else 0  # around what stands above the source
-        dummies = {Box(3, 3, *heights.get(rank, (0, 0)), group, dummy=True): rank for rank in between}
+        beside = [(rank, wide.get(rank, Box())) for rank in span if rank in levels] if len(span) < longest else []
+        (source, _), (target, _) = edge  # 2: around what stands above the source; -2: a state that came in on the left
+        group = 2 if source.group == 1 and target.port else -2 * (source.leaf and max(source.group, target.group) < 0)
+        dummies = {Box(3, 3, box.above, box.below, group, dummy=True): rank for rank, box in beside}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
-    wide = {ranks[box]: box.gutters for box in boxes if box.gutters}
-    through: dict[Box, float] = {}  # by dummy in the row of a wide box, x of the gutter that it will stand in
-    for chain in chains:
-        place = chain[0][1] if chain[0][0].gutters else -inf  # what comes from below columns passes them on the left
-        for box, _ in chain[1:-1]:
-            if ranks[box] in wide:
-                through[box] = first_right(wide[ranks[box]], place)
+    through = {  # by dummy in the row of a wide box, x of its gutter: on the left if it comes from below all columns
+        box: first_right(wide[ranks[box]].gutters, chain[0][1] if chain[0][0].gutters else -inf)
+        for chain in chains for box, _ in chain[1:-1] if ranks[box] in wide
+    }  # fmt: skip
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
@@ -257,9 +255,10 @@ def assign_y(rows: list[list[Box]], up: Neighbours, x: dict[Box, float]) -> dict
     for row, above in zip(rows, [*rows[1:], []]):
         level = base - max(box.below for box in row)
         y.update(dict.fromkeys(row, level))
-        sideways = [abs(x[other] + to - x[box] - at) for box in row for other, at, to in up[box] if not other.dummy]
+        wishes = [  # past boxes it needs room for arrowheads
+            min(0.3 * far, 36) if other.dummy else min(0.16 * far, 64)
+            for box in row for other, at, to in up[box] for far in [abs(x[other] + to - x[box] - at)]
+        ]  # fmt: skip
         small = all(box.port for box in row) or all(box.port for box in above)
-        base = (
-            level - max(box.above for box in row) - (12 if small else min(max([20, *(0.16 * s for s in sideways)]), 64))
-        )
+        base = level - max(box.above for box in row) - (12 if small else max([20, *wishes]))
     return y

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from tinygrad_seq.drawing.view.conventions import directions
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -86,6 +85,5 @@ def prune(clusters: Mapping[ScopeVisit, Cluster]) -> None:
         if cluster.id and not cluster.items and len(cluster.inner) == 1 and cluster.key not in cards:
             (only,) = cluster.inner
             if only.key not in (*cards, "grad"):
-                if only.label != directions["forward"]:  # most layers have no other
-                    cluster.label += f" · {only.label}"
+                cluster.label += f" · {only.label}" * (only.label != "forward")  # most layers have no other direction
                 cluster.items, cluster.inner = only.items, only.inner
