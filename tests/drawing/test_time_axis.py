@@ -131,6 +131,18 @@ def test_a_rolled_encoder_stands_left_of_its_decoder_too(kinds, steps):
     assert f", {steps} + 3 steps, rolled" in placed.drawing.svg
 
 
+@pytest.mark.parametrize("steps", [2, 9])
+def test_an_old_state_that_several_ops_of_a_rolled_step_read_rises_left_of_all_ops(steps):
+    placed = Placed(draw(nn.GRU(3, 4)(ts.zeros(steps, 2, 3))[0], view="rolled"))
+    (old,) = (id for id, at in placed.items.items() if at.item.label == "old h")
+    lines = [at.points for at in placed.drawing.placed.edges if at.edge.source == old]
+    *rising, (_, end, _) = max(lines, key=len)
+    assert len(lines) == 2 and len(rising) > 5
+    for x, y, _ in rising:
+        beside = [at for at in placed.items.values() if end + at.height / 2 < at.y and abs(y - at.y) < at.height / 2]
+        assert all(x < at.x - at.width / 2 for at in beside if at.item.id != old)
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("layers", [1, 2])
 def test_forward_stands_below_reverse_and_runs_beside_its_frame(kind, layers):

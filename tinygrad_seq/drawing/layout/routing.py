@@ -176,7 +176,7 @@ def card_route(across: Cards, out: list[Point], into: list[Point], base: float, 
     side = 1 if left.column <= entered.column else -1
     (x, _, _), (to_x, _, _) = out[-1], into[0]
     if left is entered:
-        out += feedback_route(out[-1], into[0], base + 22.0 + 18 * track, 16 + 8 * track)
+        out += feedback_route(out[-1], into[0], base + 22.0 + 24 * track, 16 + 8 * track)
     elif abs(left.column - entered.column) > 1:
         level = base + 8.0 + 4 * (track % 3)
         out += [(x + side * gutter, level, "h"), (to_x - side * gutter, level, "h")]

@@ -42,7 +42,7 @@ def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, 
         end, own = link if link[0].part else link[::-1]
         at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
     loops = sum(left is entered for _, (_, left, entered) in row.across)
-    side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
+    side, below = (16.0 + 8 * loops, 4.0 + 24 * loops) if loops else (0.0, 0.0)
     right = rights[-1] - gutter
     gutters = [-margin / 2, *(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # in the margins around, too
     gutters = [] if row.repeated or loops else gutters  # rolled ones may stand side by side

@@ -160,7 +160,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
         yield Sample(x + pill / 2, y, pill, colour, kind, label), around
         if beside:
             yield Text(x + pill + 8, y + 4, beside, 11), around
-        x += whole + 22
+        x += whole + 14
 
 
 def look(row: LegendRow, overlaid: bool) -> tuple[str, str]:
