@@ -92,13 +92,14 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     columns = {key: column for column, key in enumerate(parts)}
     around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
     sources = {key: list(dict.fromkeys(start for start, _ in around[key])) for key in parts}
+    cut = {entered.key for edge, (_, _, entered) in sequence.across if edge.role == "cut"}  # it says so in front of it
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []
     fronts: dict[Key, float] = {}  # where the room in front of a part begins
     x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
     for key, part in parts.items():
-        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
+        wide = max(gutter + 26.0 * (key in cut) if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
         if not at:
             left = part.box.left + wide  # the first stands as it would alone
             x = -left
