@@ -89,8 +89,9 @@ def leaves_beside(template: Template) -> Beside:
     roles = {key: sized.item.role for key, sized in template.items.items()}
     readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
+    near = (*beside_op, *["input"] * (template.kind == "grad"))  # elsewhere inputs stand below their readers
     for start, end in template.links:
-        if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in (*leaves, "passing"):
+        if start.item and end.item and roles[start.item] in near and roles[end.item] not in (*leaves, "passing"):
             is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
             side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))

@@ -162,7 +162,10 @@ def link_end(layout: TemplateLayout, end: End, other: End, level: bool = True) -
     above = not other.item and link_end(layout, other, end)[1] < y
     if other.item:
         (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
-        is_leaf = sized.item.role in beside_op or near.item.role in beside_op
+        is_leaf = any(
+            role in beside_op or (role == "input" and layout.template.kind == "grad")
+            for role in (sized.item.role, near.item.role)
+        )
         reach, far, high = (sized.width + near.width) / 2, abs(to_x - x), abs(to_y - y)
         if level and reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
             return x + (sized.width / 2 if to_x > x else -sized.width / 2), y, "h"

@@ -78,7 +78,6 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
     places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
-    named = (place.label for place in places if place.key == "module")
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     roles_of_edges = {edge.role for edge in view.edges}
     rolled = "delay" in roles_of_edges
@@ -95,7 +94,9 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     unlike = view.scale is not None or any(len(set(cluster.like)) > 1 for loop in view.loops for cluster in loop)
     shares = any(item.role == "output" and item.colour >= 0 for place in within(view.top) for item in place.items)
     words = [
-        shortened(" → ".join(dict.fromkeys(re.sub(r"( \(\d+\))?( · .*)?$", "", name, count=1) for name in named)), 60),
+        shortened(" → ".join(dict.fromkeys(
+            re.sub(r"( \(\d+\))?( · .*)?$", "", place.label, count=1) for place in places if place.key == "module"
+        )), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
     ]
     below = [
