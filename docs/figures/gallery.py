@@ -212,7 +212,7 @@ def chinese():
             g, o = g.tanh().named("候选记忆元"), o.sigmoid().named("输出门")
             c = (f * c + i * g).named("记忆元")
             h = (o * c.tanh()).named("隐状态")
-    return ts.draw(h.sum().named("损失"), title="手写的长短期记忆网络")
+    return ts.draw(h.sum().named("损失"))
 
 
 def leaky():
