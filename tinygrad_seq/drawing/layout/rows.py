@@ -92,7 +92,7 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     columns = {key: column for column, key in enumerate(parts)}
     around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
     sources = {key: list(dict.fromkeys(start for start, _ in around[key])) for key in parts}
-    cut = {entered.key for edge, (_, _, entered) in sequence.across if edge.role == "cut"}  # it says so in front of it
+    cut = {entered.key for edge, (_, _, entered) in sequence.across if edge.role == "cut"}  # said in front of it
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []

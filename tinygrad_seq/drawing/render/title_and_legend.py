@@ -139,7 +139,7 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
     overlaid = view.scale is not None and view.scale.low is not None  # its colours are the only ones
-    shown = {edge.role for edge in view.edges if edge.role in ("gradient", "cut") or (edge.role == "state") > overlaid}
+    shown = {edge.role for edge in view.edges} & {"gradient", "cut", "" if overlaid else "state"}
     parameters = [
         (*look(row, overlaid), row.label, about(row, view.scale))
         for row in view.legend
