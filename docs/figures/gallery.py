@@ -47,12 +47,12 @@ def neuron():
 def expression():
     """The expression that micrograd's README begins with."""
     a, b = (ts.tensor(value, requires_grad=True).named(name) for name, value in (("a", -4.0), ("b", 2.0)))
-    c = (a + b).named("c")
-    d = (a * b + b**3).named("d")
-    c = (c + c + 1.0).named("c")
-    c = (c + 1.0 + c - a).named("c")
-    d = (d + d * 2.0 + (b + a).relu()).named("d")
-    d = (d + 3.0 * d + (b - a).relu()).named("d")
+    c = (a + b).named("c1")
+    d = (a * b + b**3).named("d1")
+    c = (c + c + 1.0).named("c2")
+    c = (c + 1.0 + c - a).named("c3")
+    d = (d + d * 2.0 + (b + a).relu()).named("d2")
+    d = (d + 3.0 * d + (b - a).relu()).named("d3")
     e = (c - d).named("e")
     f = (e**2).named("f")
     g = (f / 2.0 + 10.0 / f).named("g")
@@ -221,7 +221,7 @@ def leaky():
     for t, x in enumerate(ts.zeros(4, 2, 4)):
         with ts.scope(step=t):
             h = (0.9 * h + 0.1 * (x @ w + h @ u).tanh()).named("h")
-    return ts.draw(h, title="A leaky cell: 0.9 of the state stays, 0.1 is new")
+    return ts.draw(h.sum().named("loss"), title="A leaky cell: 0.9 of the state stays, 0.1 is new")
 
 
 def words_of_characters():
@@ -233,11 +233,11 @@ def words_of_characters():
 
         def forward(self, sentence):
             state = ts.zeros(1, 8).named("h0")
-            for t, word in enumerate(sentence):
-                with ts.scope(step=t):
+            for word in sentence:
+                with ts.scope(step=f"word: {word}"):
                     h = ts.zeros(1, 6).named("h0")
-                    for i, _ in enumerate(word):
-                        with ts.scope(step=i):
+                    for letter in word:
+                        with ts.scope(step=f"letter: {letter}"):
                             h = self.letters(ts.zeros(1, 4), h)
                     state = self.words(h, state)
             return state.named("sentence")
@@ -366,7 +366,7 @@ def layer(kind, about="", steps=3, view="unrolled", lengths=None, shown=None, de
     """A recurrent layer over a sequence."""
     ts.manual_seed(0)
     out, state = CELLS[kind](4, 8, **options)(sequence(steps), lengths=lengths)
-    last = [state[1].named("last c")] if lengths and kind == "lstm" else []  # the mask keeps that, too
+    last = [x.named(f"last {name}") for x, name in zip(state, "hc")] if lengths and kind == "lstm" else []  # kept, too
     return ts.draw([out.named("out"), *last], view=view, steps=shown, depth=depth, title=f"{kind.upper()}{about}")
 
 
@@ -459,7 +459,7 @@ GALLERY = {
     **{name: partial(network, name) for name in NETWORKS},
     "many_to_many_after_reading": partial(network, "many_to_many_after_reading", 2),  # so it goes on one sheet
     "deep_bidirectional_lstm": partial(
-        layer, "lstm", f" in two layers{both}, every step folded", depth=3, bidirectional=True, num_layers=2, bias=False
+        layer, "lstm", f" in two layers{both}: 3 folded steps", depth=3, bidirectional=True, num_layers=2, bias=False
     ),
     **{f"{kind}_2_layers": partial(layer, kind, " in two layers", num_layers=2) for kind in ("lstm", "gru")},
     **{f"{kind}_3_layers": partial(layer, kind, f" in 3 layers{plain}", num_layers=3, bias=False) for kind in CELLS},

@@ -1,4 +1,6 @@
-"""`depth=n`: what lies deeper is folded into one item that says how many ops it holds, and nothing is lost."""
+"""`depth=n`: what lies deeper is folded into one item that says how many ops it holds; inputs stay, and nothing is
+lost.
+"""
 
 import pytest
 from hypothesis import given
@@ -47,20 +49,23 @@ def test_no_op_is_lost_and_nothing_is_deeper(make, steps, depth, view):
 def test_a_network_in_three_boxes():
     view = draw(reading(5), depth=1).view
     (reader,) = view.top.inner
-    assert [item.label for item in reader.items] == ["embed · 1 op", "lstm · 142 ops", "head · 2 ops"]
+    assert [item.label for item in reader.items] == ["embed · 1 op", "ids", "lstm · 142 ops", "head · 2 ops"]
     assert {item.label for item in view.top.items} >= {"Reader · 1 op"} or reader.label == "Reader"
 
 
-def test_steps_folded_stand_beside_each_other_and_the_state_leads_on():
+def test_steps_folded_stand_beside_each_other_each_with_its_input_and_the_state_leads_on():
     drawing = draw(lstm(4), depth=2)
     view = drawing.view
     (outer,) = [cluster for cluster in clusters(view) if cluster.label.startswith("layer 0")]
-    assert [item.label for item in outer.items] == [f"t = {t} · 14 ops" for t in range(4)]
+    steps = [item for item in outer.items if item.role != "input"]
+    assert [item.label for item in steps] == [f"t = {t} · 14 ops" for t in range(4)]
+    read = {edge.target: edge.source for edge in view.edges if edge.role == "input"}
+    assert [read[step.id] for step in steps] == [item.id for item in outer.items if item not in steps]
     states = [edge for edge in view.edges if edge.role == "state"]
     assert [(e.source[-1], e.target[-1]) for e in states] == [("0", "1"), ("1", "2"), ("2", "3")]
-    placed = [place for place in drawing.placed.items if place.item in outer.items]
+    placed = [place for place in drawing.placed.items if place.item in steps]
     assert len({place.y for place in placed}) == 1
-    assert [place.item for place in sorted(placed, key=lambda place: place.x)] == outer.items
+    assert [place.item for place in sorted(placed, key=lambda place: place.x)] == steps
 
 
 def test_a_gap_is_folded_with_all_its_ops():

@@ -51,12 +51,12 @@ def test_one_more_step_is_one_line_for_each_loop_however_it_is_drawn(kind, steps
 
 def test_many_more_steps_are_one_line():
     (line,) = ts.diff(picture(nn.LSTM, 10), picture(nn.LSTM, 200))
-    assert line == "+ 190 steps, t = 10 … 199, in LSTM / layer 0 · forward: 14 ops each"
+    assert line == "+ 190 steps, t = 10 … 199, in LSTM / layer 0: 14 ops each"
 
 
 def test_an_lstm_is_an_rnn_with_gates():
     lines = list(ts.diff(picture(nn.RNN, 3), picture(nn.LSTM, 3)))
-    where = "in LSTM / layer 0 · forward, t = 0 … 2"
+    where = "in LSTM / layer 0, t = 0 … 2"
     for gate in ("σ input", "σ forget", "tanh cell", "σ output"):
         assert f"+ {gate} {where}" in lines
     assert "~ module RNN is LSTM" in lines and f"- tanh h {where}" in lines
@@ -65,7 +65,7 @@ def test_an_lstm_is_an_rnn_with_gates():
 
 def test_a_shape_alone_is_a_difference():
     lines = list(ts.diff(picture(nn.RNN, 3), picture(nn.RNN, 3, size=5)))
-    assert "~ tanh h in RNN / layer 0 · forward, t = 0 … 2: (2, 4) float32 is (2, 5) float32" in lines
+    assert "~ tanh h in RNN / layer 0, t = 0 … 2: (2, 4) float32 is (2, 5) float32" in lines
     assert not any(line[0] in "+-" for line in lines)
 
 
@@ -96,7 +96,7 @@ def test_a_step_that_differs_is_found_where_it_is():
 
 def test_another_layer_is_one_line_and_its_parameters():
     lines = list(ts.diff(picture(nn.GRU, 3), picture(nn.GRU, 3, 2)))
-    assert lines[0] == "+ layer 1 · forward in GRU: 48 ops" and len(lines) == 5
+    assert lines[0] == "+ layer 1 in GRU: 48 ops" and len(lines) == 5
 
 
 def test_only_drawings_are_compared():

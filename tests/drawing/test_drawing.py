@@ -42,7 +42,7 @@ def test_every_op_stands_in_exactly_one_cluster_and_every_edge_has_both_ends(mak
 def test_clusters_follow_the_scopes_and_steps_are_in_order_of_time():
     view = draw(reading(3)).view
     labels = [cluster.label for cluster in clusters(view)]
-    assert "embed" in labels and "head" in labels and "layer 0 · forward" in labels and "layer 1 · forward" in labels
+    assert "embed" in labels and "head" in labels and "layer 0" in labels and "layer 1" in labels
     assert steps_shown(view) == [["t = 0", "t = 1", "t = 2"]] * 2
 
 

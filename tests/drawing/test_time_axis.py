@@ -131,9 +131,21 @@ def test_a_rolled_encoder_stands_left_of_its_decoder_too(kinds, steps):
     assert f", {steps} + 3 steps, rolled" in placed.drawing.svg
 
 
+@pytest.mark.parametrize("steps", [2, 9])
+def test_an_old_state_that_several_ops_of_a_rolled_step_read_rises_left_of_all_ops(steps):
+    placed = Placed(draw(nn.GRU(3, 4)(ts.zeros(steps, 2, 3))[0], view="rolled"))
+    (old,) = (id for id, at in placed.items.items() if at.item.label == "old h")
+    lines = [at.points for at in placed.drawing.placed.edges if at.edge.source == old]
+    *rising, (_, end, _) = max(lines, key=len)
+    assert len(lines) == 2 and len(rising) > 5
+    for x, y, _ in rising:
+        beside = [at for at in placed.items.values() if end + at.height / 2 < at.y and abs(y - at.y) < at.height / 2]
+        assert all(x < at.x - at.width / 2 for at in beside if at.item.id != old)
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("layers", [1, 2])
-def test_forward_stands_below_reverse_and_runs_beside_its_cards(kind, layers):
+def test_forward_stands_below_reverse_and_runs_beside_its_frame(kind, layers):
     options = KINDS[kind].options
     out = KINDS[kind].layer(2, 3, num_layers=layers, bidirectional=True, **options)(ts.zeros(3, 1, 2))[0]
     placed = Placed(draw(out))
@@ -141,11 +153,14 @@ def test_forward_stands_below_reverse_and_runs_beside_its_cards(kind, layers):
     for joined in (found for target, found in read.items() if placed.items[target].item.symbol == "concat"):
         assert "forward" in read[joined[0]][0] and "reverse" in read[joined[1]][0]
         assert placed.items[joined[0]].y > placed.items[joined[1]].y
-    cards = [placed.clusters[card.id] for loop in placed.view.loops for card in loop if "reverse" in card.id]
-    for at in placed.drawing.placed.edges:
-        if "forward" in at.edge.source and "forward" not in at.edge.target:
-            for x, y, _ in at.points:
-                assert not any(card.left < x < card.right and card.top < y < card.bottom for card in cards)
+    frames = [at for at in placed.drawing.placed.clusters if at.cluster.key == "direction"]
+    assert len(frames) == 2 * layers
+    for at in placed.drawing.placed.edges:  # what goes in passes on the left, what comes out on the right
+        ends = {frame.cluster.id for frame in frames if frame.cluster.id in f"{at.edge.source} {at.edge.target}"}
+        for frame in frames:
+            if frame.cluster.id not in ends:
+                xs = [x for x, y, _ in at.points if frame.top < y < frame.bottom]
+                assert all(x > frame.right if "forward" in at.edge.source else x < frame.left for x in xs)
 
 
 @given(kind=st.sampled_from(list(KINDS)), layers=st.integers(1, 2), both=st.booleans(), steps=st.integers(2, 5))

@@ -203,8 +203,8 @@ def test_on_a_device(gpu):
 
 
 def test_nothing_is_neither_cold_nor_wide():
-    bar = scale("v", [1e-9, 1.0])
-    assert palette.heat(0.0, bar) == (palette.nothing, 0.6) and palette.heat(1e-9, bar)[0] == palette.cold_to_hot[0]
+    bar = scale("v", [1e-8, 1.0])
+    assert palette.heat(0.0, bar) == (palette.nothing, 0.6) and palette.heat(1e-8, bar)[0] == palette.cold_to_hot[0]
     assert palette.heat(-1.0, bar) == palette.heat(1.0, bar)
 
 

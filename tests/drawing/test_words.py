@@ -69,9 +69,21 @@ def test_arrays_that_pick_are_inputs(view):
 def test_a_mask_says_what_it_chooses(kind, steps):
     layer = KINDS[kind].layer(2, 3, **KINDS[kind].options)
     out, _ = layer(ts.tensor(numbers(steps, 2, 2)), lengths=[steps, 1])
-    said = [item.formula for item in items(draw(out.named("out"), steps=(9, 9)).view) if item.symbol == "where"]
+    drawing = draw(out.named("out"), steps=(9, 9))
+    said = [item.formula for item in items(drawing.view) if item.symbol == "where"]
     assert said.count("h if mask\nelse old h") == steps - 1
     assert sum(words.startswith("stack if mask\nelse ") for words in said) == 1
+    chosen = {at.item.id: at.y for at in drawing.placed.items if at.item.symbol == "where"}
+    old = [at for at in drawing.placed.edges if at.edge.role == "state" and at.edge.target in chosen]
+    assert old and all(at.points[-1][1] <= chosen[at.edge.target] + 4 for at in old)  # from the left, or from above
+
+
+def test_a_step_that_is_named_by_a_text_is_called_so():
+    h = ts.tensor(numbers(2, 3), requires_grad=True)
+    for word in ("to", "be"):
+        with ts.scope(step=word):
+            h = h.tanh()
+    assert [cluster.label for cluster in draw(h).view.top.inner] == ["to", "be"]
 
 
 def test_a_title_stands_above_and_on_the_page():

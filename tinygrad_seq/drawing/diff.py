@@ -71,7 +71,7 @@ def diff(a: Drawing, b: Drawing) -> Difference:
     >>> rnn = ts.nn.RNN(3, 4)
     >>> three, four = (ts.draw(rnn(ts.zeros(steps, 2, 3))[0]) for steps in (3, 4))
     >>> ts.diff(three, four)
-    + step t = 3 in RNN / layer 0 · forward: 5 ops
+    + step t = 3 in RNN / layer 0: 5 ops
     >>> ts.diff(three, three)
     no difference
 

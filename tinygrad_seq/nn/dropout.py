@@ -41,7 +41,7 @@ def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple
             kept = random.random(shape) >= p
             return to_device((kept / (1 - p) if p < 1 else kept * 0.0).astype(x.dtype), x.device)
 
-    factors: Tensor = make_tensor(drawn("dropout", generator, draw)).named("mask")
+    factors: Tensor = make_tensor(drawn("dropout", generator, draw)).named("mask of dropout")
     return x * factors
 
 

@@ -50,7 +50,7 @@ def levels(points: Sequence[Point]) -> Iterator[Mark]:
     """Yield places on the level parts of a line, the middle of the longest first."""
     parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
     for _, start, end, y in sorted(parts, reverse=True):
-        yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares))
+        yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares, 0.75, 0.25))
     yield from ((x + by, y + 10, False) for far in (18, 36, 54) for x, y, _ in cuts(points) for by in (far, -far))
 
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
-from math import inf
+from math import fsum, inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
@@ -77,7 +77,8 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     }
     offsets = x_offsets(template, edges, xy, bends)
     at |= positions_beside(template, beside, at)
-    layout = TemplateLayout(template, parts, at, border(template, boxes, xy), bends, offsets)
+    over = 12.0 * any("in" in template.step_edges.get(key, ()) for key in lane[1:])  # for lines to these
+    layout = TemplateLayout(template, parts, at, border(template, boxes, xy, over), bends, offsets)
     return mirrored(layout) if template.kind == "grad" and template.repeated else layout  # gradients flow to the left
 
 
@@ -88,8 +89,9 @@ def leaves_beside(template: Template) -> Beside:
     roles = {key: sized.item.role for key, sized in template.items.items()}
     readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
+    near = (*beside_op, *["input"] * (template.kind == "grad"))  # elsewhere inputs stand below their readers
     for start, end in template.links:
-        if start.item and end.item and roles[start.item] in beside_op and roles[end.item] not in (*leaves, "passing"):
+        if start.item and end.item and roles[start.item] in near and roles[end.item] not in (*leaves, "passing"):
             is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
             side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))
@@ -101,7 +103,7 @@ def leaves_beside(template: Template) -> Beside:
 def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
     """Return the width and the height that leaves beside an op need."""
     sizes = [(template.items[leaf], apart(template, leaf)) for leaf in side]
-    return max((size.width + by for size, by in sizes), default=0.0), sum(size.height + 4 for size, _ in sizes) - 4
+    return max((size.width + by for size, by in sizes), default=0.0), fsum(size.height + 4 for size, _ in sizes) - 4
 
 
 def apart(template: Template, leaf: ItemKey) -> float:
@@ -167,7 +169,7 @@ def boxes_of(
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
-            group = 1.0 if "out" in step_edges else -1.0 if before or "in" in step_edges else 0.0
+            group = 1.0 if "out" in step_edges else -1.0 if "in" in step_edges else -0.5 if before else 0.0
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
@@ -277,7 +279,7 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     return offsets
 
 
-def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
+def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], over: float) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
     label, frame = any(template.labels), 0.0 if template.kind in ("top", "unit") else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
@@ -285,7 +287,8 @@ def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY]) -> Box:
     left = max(box.left - x for x, _, box in wide) + frame
     right = max(x + box.right for x, _, box in wide) + frame
     left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
-    above = max(box.above - y for _, y, box in solid) + (header if label else frame)
+    above = max(box.above - y for _, y, box in solid) + over + (header if label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
     gutters = max((box.gutters for _, _, box in solid), key=len)
-    return Box(left, right, above, below, gutters=gutters[-1:] if any(box.middle for *_, box in solid) else gutters)
+    inner = () if any(box.middle for *_, box in solid) else gutters[1:-1]
+    return Box(left, right, above, below, gutters=gutters and (-left - margin / 2, *inner, right + margin / 2))

@@ -14,7 +14,7 @@ from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, position
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
@@ -162,7 +162,10 @@ def link_end(layout: TemplateLayout, end: End, other: End, level: bool = True) -
     above = not other.item and link_end(layout, other, end)[1] < y
     if other.item:
         (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
-        is_leaf = sized.item.role in beside_op or near.item.role in beside_op
+        is_leaf = any(
+            role in beside_op or (role == "input" and layout.template.kind == "grad")
+            for role in (sized.item.role, near.item.role)
+        )
         reach, far, high = (sized.width + near.width) / 2, abs(to_x - x), abs(to_y - y)
         if level and reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
             return x + (sized.width / 2 if to_x > x else -sized.width / 2), y, "h"
@@ -176,7 +179,7 @@ def card_route(across: Cards, out: list[Point], into: list[Point], base: float, 
     side = 1 if left.column <= entered.column else -1
     (x, _, _), (to_x, _, _) = out[-1], into[0]
     if left is entered:
-        out += feedback_route(out[-1], into[0], base + 22.0 + 18 * track, 16 + 8 * track)
+        out += feedback_route(out[-1], into[0], base + 22.0 + 24 * track, 16 + 8 * track)
     elif abs(left.column - entered.column) > 1:
         level = base + 8.0 + 4 * (track % 3)
         out += [(x + side * gutter, level, "h"), (to_x - side * gutter, level, "h")]
@@ -224,6 +227,8 @@ def way_out(
 
     if is_free(x + side * item.width / 2, y):
         return straight
+    if not path and y - item.height / 2 < header + 20 - card.box.above:  # in the top row: above what stands there
+        over, x = -1, x + side * item.width / 4
     foot = y + over * item.height / 2
     usual: list[Point] = [(x, foot, "v"), (border, foot + over * (10 + room), "h")]
     start, end = ((px - left, py - top, way) for px, py, way in usual)

@@ -42,9 +42,9 @@ def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, 
         end, own = link if link[0].part else link[::-1]
         at[own] = (at[End(part=end.part)][0] + parts[end.part].at[end.inside][0], 0.0)
     loops = sum(left is entered for _, (_, left, entered) in row.across)
-    side, below = (16.0 + 8 * loops, 10.0 + 18 * loops) if loops else (0.0, 0.0)
+    side, below = (16.0 + 8 * loops, 4.0 + 24 * loops) if loops else (0.0, 0.0)
     right = rights[-1] - gutter
-    gutters = [*(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # the last in the margin of the frame around
+    gutters = [-margin / 2, *(x - gutter / 2 for x in rights[:-1]), right + margin / 2]  # in the margins around, too
     gutters = [] if row.repeated or loops else gutters  # rolled ones may stand side by side
     return TemplateLayout(row, parts, at, Box(side, right + side, high, below, gutters=gutters))
 
@@ -92,19 +92,20 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     columns = {key: column for column, key in enumerate(parts)}
     around = grouped((end.part, (start, end)) for start, end in sequence.links if start.side != end.side)
     sources = {key: list(dict.fromkeys(start for start, _ in around[key])) for key in parts}
+    cut = {entered.key for edge, (_, _, entered) in sequence.across if edge.role == "cut"}  # said in front of it
     at: dict[End, XY] = {}
     bends: Bends = {}
     gutters: list[float] = []
-    middles: dict[Key, float] = {}  # of the room in front of a part
+    fronts: dict[Key, float] = {}  # where the room in front of a part begins
     x, left, top, bottom = 0.0, 0.0, max(heights), 0.0
     for key, part in parts.items():
-        wide = max(gutter if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
+        wide = max(gutter + 26.0 * (key in cut) if at else 0.0, 16.0 + 6 * len(sources[key]) if sources[key] else 0.0)
         if not at:
             left = part.box.left + wide  # the first stands as it would alone
             x = -left
-        middles[key] = x + wide / 2
+        fronts[key] = x
         at[End(part=key)] = (x + wide + part.box.left, -part.box.below)
-        gutters += [middles[key], *(x + wide + part.box.left + inner for inner in part.box.gutters)]
+        gutters += [x + wide / 2, *(x + wide + part.box.left + inner for inner in part.box.gutters[1:-1])]
         x += wide + part.box.left + part.box.right
 
     def port(end: End) -> float:
@@ -112,7 +113,7 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
 
     for key, found in sources.items():
         for number, start in enumerate(sorted(found, key=port)):  # so that ways do not cross
-            down, depth = middles[key] + 6 * ((len(found) - 1) / 2 - number), 10.0 + 7 * number
+            down, depth = fronts[key] + 6.0 * (len(found) - number), 10.0 + 7 * number
             at |= {} if start.part else {start: (down, 0.0)}
             over = [(down, depth)]
             if start.part:
@@ -124,5 +125,5 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
             bottom = max(bottom, depth + 8)
     ends = (ends for link in sequence.links if link not in bends for ends in (link, link[::-1]))
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
-    box = Box(left, x, top, bottom, gutters=[] if sequence.repeated else gutters[1:])
-    return TemplateLayout(sequence, parts, at, box, bends)
+    gutters = [] if sequence.repeated else [-left - margin / 2, *gutters[1:], x + margin / 2]
+    return TemplateLayout(sequence, parts, at, Box(left, x, top, bottom, gutters=gutters), bends)

@@ -7,10 +7,10 @@ allows (least squares, by isotonic regression). Time and memory grow with the ed
 """
 
 from bisect import bisect_left, insort
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
+from math import fsum, inf
 
 from tinygrad_seq.drawing.view.grouped import grouped
 
@@ -117,30 +117,28 @@ def arrange(
     boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box] = ()
 ) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
     """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up."""
-    heights = {ranks[box]: (box.above, box.below) for box in boxes if box.gutters}
+    wide = {ranks[box]: box for box in boxes if box.gutters}
     levels, ranks = set(ranks.values()), dict(ranks)
     chains: list[list[BoxEnd]] = []
     for edge in edges:
         low, high = sorted(edge, key=lambda end: ranks[end[0]])
         span = range(ranks[low[0]] + 1, ranks[high[0]])
-        between = [rank for rank in span if rank in levels] if len(span) < longest else []
-        group = 2 if edge[0][0].group == 1 and edge[1][0].port else 0  # around what stands above the source
-        dummies = {Box(3, 3, *heights.get(rank, (0, 0)), group, dummy=True): rank for rank in between}
+        beside = [(rank, wide.get(rank, Box())) for rank in span if rank in levels] if len(span) < longest else []
+        (source, _), (target, _) = edge  # 2: around what stands above the source; -2: a state that came in on the left
+        group = 2 if source.group == 1 and target.port else -2 * (source.leaf and max(source.group, target.group) < 0)
+        dummies = {Box(3, 3, box.above, box.below, group, dummy=True): rank for rank, box in beside}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
-    wide = {ranks[box]: box.gutters for box in boxes if box.gutters}
-    through: dict[Box, float] = {}  # by dummy in the row of a wide box, x of the gutter that it will stand in
-    for chain in chains:
-        place = chain[0][1]
-        for box, _ in chain[1:-1]:
-            if chain[0][0].gutters and ranks[box] in wide:
-                place = through[box] = first_right(wide[ranks[box]], place)
+    through = {  # by dummy in the row of a wide box, x of its gutter: on the left if it comes from below all columns
+        box: first_right(wide[ranks[box]].gutters, chain[0][1] if chain[0][0].gutters else -inf)
+        for chain in chains for box, _ in chain[1:-1] if ranks[box] in wide
+    }  # fmt: skip
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
     rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
-    x = assign_x(rows, up, down)
+    x = assign_x(rows, up, down, through)
     for roof in roofs:  # what is below stands below its middle, not below the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
         ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
@@ -168,7 +166,7 @@ def reduce_crossings(
             share.update((box, i / (len(row) - 1) if len(row) > 1 else 0.5) for i, box in enumerate(row))
 
     def barycentre(box: Box, near: list[tuple[Box, float, float]]) -> float:
-        return sum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
+        return fsum(share[other] + 1e-6 * to for other, _, to in near) / len(near) if near else share[box]
 
     for row in rows:
         spread(row)
@@ -201,7 +199,9 @@ def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) ->
 # ---------------------------------------------------------------------------------------------- coordinate assignment
 
 
-def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Box, float]:
+def assign_x(
+    rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
+) -> dict[Box, float]:
     """Return x of every box, after sweeps up and down, the last ones with the neighbours on both sides; above columns
     with those below, so that what is made of a column stays above it.
     """
@@ -213,7 +213,7 @@ def assign_x(rows: list[list[Box]], up: Neighbours, down: Neighbours) -> dict[Bo
             both = (down, up) if number < columns else (down,)
             sides = both if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
             near = {box: [entry for side in sides for entry in side[box]] for box in row}
-            x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, down, x))
+            x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, through))
     for row, near in zip((*rows[:1], *rows[-1:]), (up, down)):  # ports: right below and above what they lead to
         x.update(settled({box: near[box] for box in row}, x) if all(box.port for box in row) else {})
     return x
@@ -238,20 +238,13 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
     return {box: mean + offset for box, mean, offset in zip(near, means, offsets)}
 
 
-def through_gutters(
-    row: list[Box], gutters: Sequence[float], down: Neighbours, x: dict[Box, float]
-) -> dict[Box, float]:
-    """Return x of the dummy boxes in the row of a wide box: each in the first gutter right of what is below it."""
-    taken: dict[float, list[tuple[float, int]]] = defaultdict(list)
-    for number, box in enumerate(row):
-        if not box.gutters:
-            wishes = [x[other] + to for other, _, to in down[box]] or [x[box]]
-            wish = sum(wishes) / len(wishes)
-            taken[first_right(gutters, wish)].append((wish, number))
+def through_gutters(row: list[Box], gutters: Sequence[float], through: dict[Box, float]) -> dict[Box, float]:
+    """Return x of the dummy boxes in the row of a wide box: beside each other in their gutters."""
+    taken = grouped((through[box], box) for box in row if not box.gutters)
     return {
-        row[number]: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter < gutters[-1] else 12) / len(found))
+        box: gutter + (i - (len(found) - 1) / 2) * min(5.0, (36 if gutter in gutters[1:-1] else 12) / len(found))
         for gutter, found in taken.items()
-        for i, (_, number) in enumerate(sorted(found))
+        for i, box in enumerate(found)
     }
 
 
@@ -262,9 +255,10 @@ def assign_y(rows: list[list[Box]], up: Neighbours, x: dict[Box, float]) -> dict
     for row, above in zip(rows, [*rows[1:], []]):
         level = base - max(box.below for box in row)
         y.update(dict.fromkeys(row, level))
-        sideways = [abs(x[other] + to - x[box] - at) for box in row for other, at, to in up[box] if not other.dummy]
+        wishes = [  # past boxes it needs room for arrowheads
+            min(0.3 * far, 36) if other.dummy else min(0.16 * far, 64)
+            for box in row for other, at, to in up[box] for far in [abs(x[other] + to - x[box] - at)]
+        ]  # fmt: skip
         small = all(box.port for box in row) or all(box.port for box in above)
-        base = (
-            level - max(box.above for box in row) - (12 if small else min(max([20, *(0.16 * s for s in sideways)]), 64))
-        )
+        base = level - max(box.above for box in row) - (12 if small else max([20, *wishes]))
     return y

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import cache
 from itertools import accumulate
+from math import fsum
 from unicodedata import combining, east_asian_width
 
 from tinygrad_seq.drawing.layout.model import PlacedItem, Word
@@ -19,7 +20,7 @@ letter_widths = (
 
 def width(text: str, size: float) -> float:
     """Return about how wide a text is."""
-    return size * sum(
+    return size * fsum(
         0.0 if combining(c) else 1.1 if east_asian_width(c) in "WF" else letter_widths.get(c, 0.62) for c in text
     )
 
@@ -51,6 +52,6 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
     lines = [*((line, size) for line in text), *fine, *((line, 9.0) for line in numbers.split("\n"))]
     lines = [line for line in lines if line[0]] or [("", size)]
     heights = [1.16 * size for _, size in lines]
-    high = around + sum(heights)
-    words = [(*line, foot - sum(heights) / 2 - 0.27 * line[1]) for line, foot in zip(lines, accumulate(heights))]
+    high = around + fsum(heights)
+    words = [(*line, foot - fsum(heights) / 2 - 0.27 * line[1]) for line, foot in zip(lines, accumulate(heights))]
     return max(least, *(width(*line) + (14 if is_small else 20) for line in lines)), high, words, False

@@ -34,7 +34,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     left, above, _ = points[-1]
     if through == "v":
         back = 2 * half if above > y else -2 * half
-        beside = x + (8 if placed.operand == 1 else -8), y + (13 if above > y else -7)
+        beside = x + (14 if placed.operand == 1 else -14), y + (9 if above > y else -2)
         foot, end = [(x - half, y + back), (x + half, y + back)], (x, y + back / 2, through)
     else:
         back = 2 * half if left > x else -2 * half

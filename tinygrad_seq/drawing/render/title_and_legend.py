@@ -56,6 +56,7 @@ def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part]
     """Place a title above a picture that fills a box and a legend below it; return these and the box around all."""
     left, top, right, bottom = box
     limit = max(right - left, 560.0)
+    left = (left + right - limit) / 2  # a small picture stands in the middle
     title = list(place_title(titles(view, sequences), left, top - 26, limit))
     legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 260)))
     if view.scale is not None:
@@ -77,8 +78,6 @@ def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Ite
 def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     """Return a title and a line below it; empty where nothing is known."""
     places = view.top.inner if all(cluster.key not in ("step", "gap") for cluster in view.top.inner) else []
-    labels = (place.label for place in places if place.key == "module")
-    modules = dict.fromkeys(re.sub(r"( \(\d+\))?( · .*)?$", "", label, count=1) for label in labels)
     layers = {cluster.label.split(" · ")[0] for cluster in within(view.top) if cluster.key == "layer"}
     roles_of_edges = {edge.role for edge in view.edges}
     rolled = "delay" in roles_of_edges
@@ -94,10 +93,11 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         count = f"{sum(steps)} steps in {len(steps)} windows"
     shares = any(item.role == "output" and item.colour >= 0 for place in within(view.top) for item in place.items)
     words = [
-        shortened(" → ".join(modules), 60),
+        shortened(" → ".join(dict.fromkeys(
+            re.sub(r"( \(\d+\))?( · .*)?$", "", place.label, count=1) for place in places if place.key == "module"
+        )), 60),
         f"{count}, {'rolled' if rolled else 'unrolled'}" if steps else "",
     ]
-    title = ", ".join(filter(None, words))
     below = [
         words[1] if view.title else "",
         "t begins anew in each window" if "windows" in count else "",
@@ -105,10 +105,10 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
         f"{len(layers)} layers" if len(layers) > 1 else "",
         f"{hidden} steps left out" if hidden else "",
         f"colour and width: {view.scale.label}" if view.scale is not None and view.scale.low is not None else "",
-        "brown: the recorded backward, from right to left" if steps and "gradient" in roles_of_edges else "",
-        "∂ of a weight: the share of a step, which all add up" if shares else "",
+        "brown: the recorded backward, right to left" if steps and "gradient" in roles_of_edges else "",
+        "∂ of a weight: a step's share of the sum" if shares else "",
     ]
-    return view.title or title, " · ".join(filter(None, below))
+    return view.title or ", ".join(filter(None, words)), " · ".join(filter(None, below))
 
 
 def places_around(loop: Sequence[Cluster]) -> list[str]:
@@ -137,8 +137,8 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
-    shown = {edge.role for edge in view.edges if edge.role in ("gradient", "cut")}
     overlaid = view.scale is not None and view.scale.low is not None  # its colours are the only ones
+    shown = {edge.role for edge in view.edges} & {"gradient", "cut", "" if overlaid else "state"}
     parameters = [
         (*look(row, overlaid), row.label, about(row, view.scale))
         for row in view.legend
@@ -146,7 +146,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
     ]
     shown |= {item.role for cluster in within(view.top) for item in cluster.items if not overlaid}
     others = [
-        (role, of_role(role)[0], words, "")
+        ("weight w0", weights[0], words, "") if role == "weight" else (role, of_role(role)[0], words, "")
         for role, words in roles.items()
         if role in shown and not (role == "weight" and parameters)
     ]
@@ -154,13 +154,13 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
     for kind, colour, label, beside in parameters + others:
         pill = max(40.0, width(label, 10) + 18)
         whole = pill + (width(beside, 11) + 8 if beside else 0)
-        if x > left and x - left + whole + 22 > limit:
+        if x > left and x - left + whole > limit:
             x, y = left, y + 28
         around = (x, y - 11, x + whole, y + 11)
         yield Sample(x + pill / 2, y, pill, colour, kind, label), around
         if beside:
             yield Text(x + pill + 8, y + 4, beside, 11), around
-        x += whole + 22
+        x += whole + 14
 
 
 def look(row: LegendRow, overlaid: bool) -> tuple[str, str]:
@@ -200,8 +200,9 @@ def place_colour_bar(view: View, scale: Scale, right: float, y: float) -> Iterat
         below = (x - 6, y + 32, x + 10 + width(text, 10), y + 48)
         yield Sample(x, y + 40, 12, colour), below
         yield Text(x + 10, y + 43.5, text, 10), below
+    less = "≤ " * any(0 < abs(value) < scale.low for value in shown)
     for share, text in ticks(scale):
-        yield Text(right - wide + share * wide, y + 20, text, 10, anchor="middle"), around
+        yield Text(right - wide + share * wide, y + 20, less * (not share) + text, 10, anchor="middle"), around
 
 
 def ticks(scale: Scale) -> list[tuple[float, str]]:

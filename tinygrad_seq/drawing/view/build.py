@@ -52,7 +52,7 @@ def build(
     values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
     if told.of and told.uses is None and len(told.of) <= most_nodes:  # numbers that were given
-        said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.2g}" for node, x in told.of.items()}
+        said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.3g}" for node, x in told.of.items()}
         said[max(told.of, key=told.of.__getitem__)] += told.end
     clusters = cluster_tree(graph, elision, titles, told)
     items = items_of(drafts, graph, titles, values, told.label, said, elision.rolled)

@@ -202,7 +202,7 @@ class EdgeBuilder:
             steps = {step for step in map(self.merged_step, nodes) if step is not None}
             card = next((self.elision.cards[step].steps for step in steps), [])
             said = several([step for step in card if step in steps]) if len(steps) < len(card) else ""
-            label = said if label in ("", said) else f"{label} → {said}" if said else label
+            label = said if label in ("", said) else f"{label} → {said.removeprefix('t = ')}" if said else label
         latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
         is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
         of, uses = self.numbers.of, self.numbers.uses
@@ -223,9 +223,12 @@ class EdgeBuilder:
         for edge, entry in made:
             alike = values[edge.source, edge.label, entry]
             if entry is not None and len(alike) > 1:
-                id, about = f"{edge.source}@{entry.id}@{edge.label}", f" of step {edge.label.rpartition(', ')[2]}"
+                id, old = f"{edge.source}@{entry.id}@{edge.label}", by_id[edge.source]
                 if id not in entries:
-                    entries[id] = replace(by_id[edge.source], id=id, role="passing", visit=entry, about=about)
+                    entries[id] = replace(
+                        old, id=id, role="passing", visit=entry, name=old.name and f"old {old.name}",
+                        about=f" of step {edge.label.rpartition(', ')[2]}",
+                    )  # fmt: skip
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
                 edge = replace(edge, source=id, role="state", through_time=False, label="")
             found.append(edge)

@@ -19,8 +19,10 @@ def folded(view: View, depth: int) -> View:
     home: dict[str, str] = {}  # of every item that is folded away, the item it is folded into
     for cluster in level:
         for inner in cluster.inner:
-            home |= {item.id: inner.id for each in within(inner) for item in each.items}
-        cluster.items += map(one_item, cluster.inner)
+            inside = [item for each in within(inner) for item in each.items]
+            inputs = {item.label: item for item in inside if item.role == "input"}  # one of each name stays
+            home |= {item.id: inputs[item.label].id if item.role == "input" else inner.id for item in inside}
+            cluster.items += [one_item(inner), *inputs.values()]
         cluster.inner = []
     shown = {cluster.id for cluster in within(view.top)}
     return replace(

@@ -240,7 +240,7 @@ def role(node: Node, outputs: Set[Node], carried: Set[str], gates: Set[Node], pa
     """Return what an op is for."""
     if node in outputs:
         return "output"
-    if node.name in carried or (node in passed_on and not node.name):
+    if (node.name or "").removesuffix("0") in carried or (node in passed_on and not node.name):
         return "state"
     return "gate" if node in gates else "named" if node.name else "op"
 

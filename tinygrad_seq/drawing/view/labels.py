@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_seq.drawing.view.conventions import ordered, symbols
+from tinygrad_seq.drawing.view.conventions import ordered, places, squashing, symbols
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
@@ -43,10 +43,11 @@ def title(visit: ScopeVisit) -> str:
     """Return what a cluster says about itself."""
     if visit.key == "grad":
         return "gradient"
-    if isinstance(visit.value, FoundStep):
-        return f"step {visit.text} (found)"
-    before = {"step": "t = ", "module": "", "direction": ""}.get(visit.key, f"{visit.key} ")
-    return before + shortened(visit.text, 40)
+    before = {
+        "step": "" if isinstance(visit.value, str) else "step " if isinstance(visit.value, FoundStep) else "t = ",
+        "module": "", "direction": "",
+    }  # fmt: skip
+    return before.get(visit.key, f"{visit.key} ") + shortened(places.get((visit.key, visit.text), visit.text), 40)
 
 
 def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
@@ -68,9 +69,9 @@ def titles_of(outer: Mapping[ScopeVisit, ScopeVisit]) -> dict[ScopeVisit, str]:
 
 def several(steps: Sequence[ScopeVisit], way: int = 1) -> str:
     """Return several steps of a loop in a few words; `way`: -1 if time runs from the last to the first."""
-    found, text = isinstance(steps[0].value, FoundStep), spans(steps)
+    text = spans(steps)
     text = " … ".join(text.split(" … ")[::-1]) if way < 0 and "," not in text else text
-    return f"step{'s' * (len(steps) > 1)} {text} (found)" if found else f"t = {text}"
+    return f"step{'s' * (len(steps) > 1)} {text}" if isinstance(steps[0].value, FoundStep) else f"t = {text}"
 
 
 def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
@@ -168,9 +169,9 @@ def symbol(node: Node, index: bool = False) -> str:
     if node.op is None:
         return ""
     if index and node.op.name == "getitem" and node.static:
-        return f"[{shortened(index_text(node.static['index']), 14)}]"
-    derived = "′" if isinstance(node, Rule) and len(node.of.parents) == 1 and node.op is node.of.op else ""
-    return symbols.get(node.op.name, str(node.op.name)) + derived
+        return f"[{shortened(index_text(node.static['index']), 20)}]"
+    derived = isinstance(node, Rule) and len(node.of.parents) == 1 and node.op is node.of.op
+    return "× " * (derived and node.op.name in squashing) + symbols.get(node.op.name, str(node.op.name)) + "′" * derived
 
 
 def formula(graph: GraphFacts, node: Node) -> str:
@@ -203,7 +204,7 @@ def word(graph: GraphFacts, node: Node, argument: int) -> str:
 
 
 def index_text(index: Any) -> str:
-    """Return an index in a few words: "-1", ":, 1:3", "rows, targets"."""
+    """Return an index in a few words: "-1", ":, 1:3", "target of each row"."""
     names = dict(named_arrays(index))
     words = []
     for i, part in enumerate(index if isinstance(index, tuple) else (index,)):
@@ -212,7 +213,7 @@ def index_text(index: Any) -> str:
             words.append(":".join(ends[: 2 + bool(ends[2])]))
         else:
             words.append(names.get(i) or ("…" if part is Ellipsis else str(part)))
-    return ", ".join(words).replace("-", "−")
+    return ", ".join(words).replace("-", "−").replace("rows, targets", "target of each row")
 
 
 def named_arrays(index: Any) -> list[tuple[int, str]]:

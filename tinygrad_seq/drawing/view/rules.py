@@ -47,8 +47,11 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     for i, rule in enumerate(rules):  # all after the walk, and before what came then
         rule.serial = last[rule.scope.value.walk] + i / len(rules)  # type: ignore[assignment]
     starts: dict[tuple[Node, Scope | None], Node] = {}
+    named: dict[Node, str] = {}  # by node, the first name among what is made of it
+    for node in reversed(nodes):
+        named |= dict.fromkeys(node.parents, node.name or named.get(node, ""))
     for rule in rules:
-        rule.parents = tuple(dict.fromkeys(reads(rule, new, prepared, starts)))
+        rule.parents = tuple(dict.fromkeys(reads(rule, new, prepared, starts, named)))
     for node in nodes:  # what was made of gradients later
         if node not in new and any(parent in new for parent in node.parents):
             new[node] = copy(node)
@@ -143,7 +146,11 @@ def common(ops: Iterable[Node]) -> Scope:
 
 
 def reads(
-    rule: Rule, new: Mapping[Node, Node], prepared: Set[Node], starts: dict[tuple[Node, Scope | None], Node]
+    rule: Rule,
+    new: Mapping[Node, Node],
+    prepared: Set[Node],
+    starts: dict[tuple[Node, Scope | None], Node],
+    named: Mapping[Node, str],
 ) -> Iterable[Node]:
     """Yield what a rule reads: gradients, leaves, and for each result of the forward a leaf with its name. `starts` are
     those that stand for the gradient of the loss, one in each place.
@@ -153,7 +160,7 @@ def reads(
             if new[parent] is not rule:
                 yield new[parent]
         elif parent.op is not None:
-            yield parent if parent in prepared else stand_in(rule, parent, saved_name(parent, rule))
+            yield parent if parent in prepared else stand_in(rule, parent, saved_name(parent, rule, named[parent]))
         elif not isinstance(parent.scope.value, GradientOf):
             yield parent
         elif parent.shape or not parent.static:  # a number is a part of the rule
@@ -172,15 +179,17 @@ def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
     return found
 
 
-def saved_name(node: Node, rule: Rule) -> str:
-    """Return what to call a result of the forward beside a rule, and of which step it is, if of another."""
+def saved_name(node: Node, rule: Rule, made: str) -> str:
+    """Return what to call a result of the forward beside a rule, and of which step it is, if of another; `made`: the
+    first name among what is made of it.
+    """
     there, here = step_of(node.scope), step_of(rule.scope)
-    names = [parent.name or "…" for parent in node.parents]
+    names = ["old " * (step_of(parent.scope) not in (None, there)) + (parent.name or "…") for parent in node.parents]
     sign = symbols.get(node.op.name, str(node.op.name))
     formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
     name = node.name or (sign if set(names) == {"…"} else formula)
     if node.op.name == "part" and node.name is None:
-        name = f"part {node.static['index'] + 1} of {len(node.parents[0].shape)}"  # type: ignore[index]
+        name = f"part for {made}" if made else "part"
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None

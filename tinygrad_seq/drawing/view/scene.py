@@ -85,5 +85,5 @@ def prune(clusters: Mapping[ScopeVisit, Cluster]) -> None:
         if cluster.id and not cluster.items and len(cluster.inner) == 1 and cluster.key not in cards:
             (only,) = cluster.inner
             if only.key not in (*cards, "grad"):
-                cluster.label += f" · {only.label}"
+                cluster.label += f" · {only.label}" * (only.label != "forward")  # most layers have no other direction
                 cluster.items, cluster.inner = only.items, only.inner

@@ -116,7 +116,7 @@ def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) ->
         return Scale(label, min(known), max(known))
     positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
     high = ceil(log10(max(positive)) - 1e-9)
-    low = min(high - 6, max(high - 12, floor(log10(min(positive)) + 1e-9)))
+    low = high - min(max(6, 2 * ceil((high - floor(log10(min(positive)) + 1e-9)) / 2)), 12)  # one in the middle
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
 
 
