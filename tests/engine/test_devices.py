@@ -19,7 +19,7 @@ import strict_cupy
 from draws import generators
 from hypothesis import given
 from hypothesis import strategies as st
-from laws import as_list, assert_near, host, leaves, like, wanted
+from laws import as_list, assert_near, host, leaves, like, over, wanted
 from networks import KINDS
 from op_table import ROWS
 
@@ -42,8 +42,7 @@ def on(device, row, case, upstream=None):
     return outputs, gradients
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-@given(data=st.data())
+@over(TABLE, 2)
 def test_a_device_agrees_with_the_host(gpu, row, data):
     case, rng = data.draw(row.cases), data.draw(generators)
     here, _ = on("cpu", row, case)
@@ -54,8 +53,7 @@ def test_a_device_agrees_with_the_host(gpu, row, data):
         assert_near(host(there), host(place))
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-@given(data=st.data())
+@over(TABLE, 3)
 def test_nothing_is_copied_on_the_way(gpu, row, data):
     if gpu is None:
         pytest.skip("only the double counts copies")
@@ -85,8 +83,7 @@ SEVERAL = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum
            "scatter", "take", "scatter_rows", "a recurrent step"}
 
 
-@pytest.mark.parametrize("row", [row for row in TABLE if row.name in SEVERAL], ids=str)
-@given(data=st.data())
+@over([row for row in TABLE if row.name in SEVERAL], 3)
 def test_two_devices_are_one_error(gpu, row, data):
     case = data.draw(row.cases.filter(lambda case: len(case.arrays) > 1 and all(a.ndim for a in case.arrays)))
     tensors = [ts.tensor(array, device="cuda" if i % 2 else "cpu") for i, array in enumerate(case.arrays)]
@@ -305,8 +302,7 @@ def test_work_on_a_second_gpu_needs_no_context(gpu):
     assert ts.zeros(1, device="cuda").device == "cuda:0"
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-@given(data=st.data())
+@over(TABLE, 3)
 def test_every_op_works_on_a_second_gpu(gpu, row, data):
     if ts.cuda.device_count() < 2:
         pytest.skip("there is one GPU here")

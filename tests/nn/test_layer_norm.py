@@ -102,7 +102,7 @@ def test_its_repr_and_its_place_in_a_picture():
     model = nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 2))
     y = model(leaf(np.ones((2, 3), "float32")))
     assert [cluster.label for cluster in clusters(ts.draw(y).view)][1:] == ["Sequential", "0", "1"]
-    assert [item.label for item in items(ts.draw(y, depth=1).view)] == ["0 · 14 ops", "1 · 2 ops"]
+    assert [item.label for item in items(ts.draw(y, depth=1).view)] == ["0 · 14 ops", "x", "1 · 2 ops"]
 
 
 @pytest.mark.parametrize("kind, says, call", [
