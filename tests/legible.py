@@ -56,7 +56,7 @@ def labels(layout, strokes):
             found[f"-{number} detach"] = (middle - half, foot - 7, middle + half, foot + 1)
         if drawn.operand:
             x, y = drawn.beside
-            found[f"-{number} operand"] = (x - 2, y - 6, x + 2, y)
+            found[f"-{number} operand"] = (x - 8, y - 6, x + 8, y)
     title, legend, _ = surroundings(layout.view, layout.box, layout.sequences)
     for number, part in enumerate((*title, *legend)):
         if isinstance(part, Text):

@@ -21,7 +21,7 @@ class Stroke:
     heat: str  # the colour of the number shown; "" for none
     mark: tuple[float, float, bool]  # where a delay or a cut is marked; whether a cut line is steep there
     word: str  # what stands there
-    operand: str  # "1" or "2", where the picture has to say which argument this is
+    operand: str  # "1st" or "2nd", where the picture has to say which argument this is
     beside: XY  # where that stands, next to the arrowhead
 
 
@@ -34,7 +34,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     left, above, _ = points[-1]
     if through == "v":
         back = 2 * half if above > y else -2 * half
-        beside = x + (14 if placed.operand == 1 else -14), y + (9 if above > y else -2)
+        beside = x + (20 if placed.operand == 1 else -20), y + (9 if above > y else -2)
         foot, end = [(x - half, y + back), (x + half, y + back)], (x, y + back / 2, through)
     else:
         back = 2 * half if left > x else -2 * half
@@ -42,7 +42,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
         foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
     return Stroke(
         edge, curves([*points, end]), [(x, y), *foot], width, heat,
-        placed.mark, placed.word, str(placed.operand or ""), beside,
+        placed.mark, placed.word, ("", "1st", "2nd")[placed.operand], beside,
     )  # fmt: skip
 
 
