@@ -33,7 +33,7 @@ def getitem(x: T, index: Any) -> T:
 
 
 def looked_up_with(ids: Any, x: Any) -> Any:
-    """Return x, known to the program that is being traced (see replay) if the ids that look it up are."""
+    """Return x with an array of the module that computes on the ids: NumPy cannot index by ids that replay traces."""
     xp = modules.get(type(ids))
     if xp in (None, host) or not isinstance(x, Value) or modules[type(x.array)] is xp:
         return x
@@ -131,7 +131,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
 
 
 def check_range(op: str, ids: Any, count: int, ignored: Any = None) -> bool:
-    """Raise IndexError, naming the first wrong one, unless 0 <= id < count where not ignored; return if any is ignored.
+    """Raise IndexError, naming the first wrong one, unless 0 <= id < count where not ignored; tell if any is ignored.
 
     One number from a device answers both. Where it is not asked (`unchecked_ids`), any may be ignored: True.
     """
