@@ -9,12 +9,13 @@ from agreement import program
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.engine.backend import modules, on_device_of
+from tinygrad_seq.replay.expressions import HELPERS
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
-def source_of(kind, steps, size=3):
-    layer = LAYERS[kind](size, 4)
+def source_of(kind, steps, size=3, device="cpu"):
+    layer = LAYERS[kind](size, 4).to(device)
 
     def step(x):
         out, _ = layer(x)
@@ -24,7 +25,7 @@ def source_of(kind, steps, size=3):
         return loss.item()
 
     fast = ts.replay(step)
-    fast(ts.zeros(steps, 2, size))
+    fast(ts.zeros(steps, 2, size, device=device))
     return fast.source
 
 
@@ -44,6 +45,14 @@ def test_values_have_the_names_of_the_graph():
     assert ("for t in reversed(range(0, 8)):" in text) == bool(program.PASSES), text  # from the last step to the first
 
 
+def test_a_program_of_a_gpu_says_them_too(gpu):
+    few, many = (source_of("lstm", steps, device="cuda") for steps in (8, 60))
+    assert len(few.splitlines()) == len(many.splitlines())
+    assert "input, forget, cell, output, c" in few and "for t in range(8):" in few
+    for line in ("c_ = v13 + v14;", "forget_ = v5 / v6;", "const float d_h_ = x0 + x1;", "const float d_c_ = x3 + v1;"):
+        assert line in few, few
+
+
 def test_the_text_is_what_runs():
     w, u = (nn.Parameter(np.eye(3, dtype="float32") * k).named(name) for k, name in ((0.5, "w"), (0.1, "u")))
 
@@ -56,12 +65,12 @@ def test_the_text_is_what_runs():
     x = ts.randn(12, 2, 3)
     fast = ts.replay(last)
     expected = fast(x).array
-    space = {}
+    space = dict(HELPERS)
     exec(fast.source, space)
     with on_device_of(expected):
         (found,) = space["step"](modules[type(expected)], w=w.array, u=u.array, x=x.array)
         assert (found == expected).all()
-    assert len(fast.source.splitlines()) <= 6, fast.source
+    assert len(fast.source[fast.source.index("def step") :].splitlines()) <= 6, fast.source
 
 
 def test_a_source_before_the_first_call_is_an_error():

@@ -7,7 +7,9 @@ from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation
 
-NEW = ELEMENTWISE | {"argmax", "dot", "max", "mean", "min", "sum", "with_added", "with_item"}  # the result is no view
+NEW = ELEMENTWISE | {  # the result is no view
+    "argmax", "dot", "kernel", "max", "mean", "min", "sum", "with_added", "with_item",
+}  # fmt: skip
 
 
 def escaping(statements: Sequence[Statement], outputs: Iterable[int]) -> set[int]:

@@ -34,7 +34,7 @@ def in_bulk(
         if isinstance(statement, Loop):
             back = sum(directions(statement, home)) < 0
             loop = factored(statement, kept, home, Body(statement, shapes, dtypes), new)
-            found = hoisted(loop, back, kept, shapes, new)
+            found = hoisted(loop, back, kept, shapes, dtypes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))
     return without_twins(result[::-1], outputs)
@@ -74,7 +74,9 @@ def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[i
                 yield 1 if home[x.numbers[0]][2] < home[x.numbers[1]][2] else -1
 
 
-def hoisted(loop: Loop, back: bool, kept: Container[int], shapes: Shapes, new: Callable[[], int]) -> list[Statement]:
+def hoisted(
+    loop: Loop, back: bool, kept: Container[int], shapes: Shapes, dtypes: dict[int, Any], new: Callable[[], int]
+) -> list[Statement]:
     """Return a loop, after what is computed for all of its steps at once; `back`: whether time runs backwards in it."""
     first: list[Statement] = []
     wholes: dict[int, Ref] = {}  # of a position: all of its steps
@@ -91,13 +93,14 @@ def hoisted(loop: Loop, back: bool, kept: Container[int], shapes: Shapes, new: C
             return wholes[x.position]
         if isinstance(x, Item) and {len(shapes[n]) for n in x.numbers} == {rank}:
             numbers = x.numbers[::-1] if back else x.numbers
-            return make("stack", (loop.count, *shapes[numbers[0]]), None, tuple(map(Ref, numbers)), 0)
+            return make("stack", (loop.count, *shapes[numbers[0]]), dtypes[numbers[0]], tuple(map(Ref, numbers)), 0)
         if isinstance(x, Part) and isinstance(x.at, Moving) and x.at.step == way.step:
             start, shape = min(x.at.start, x.at.start + x.at.step * (loop.count - 1)), shapes[x.whole.number]
             if len(shape) == rank + 1:
                 if (start, loop.count) == (0, shape[0]):
                     return x.whole
-                return make("getitem", (loop.count, *shape[1:]), None, x.whole, (slice(start, start + loop.count),))
+                part = slice(start, start + loop.count)
+                return make("getitem", (loop.count, *shape[1:]), dtypes[x.whole.number], x.whole, (part,))
         is_wide = isinstance(x, Ref) and len(shapes[x.number]) > rank
         if is_wide or isinstance(x, Local | Carried | Item | Part | Moving):
             raise Uneven

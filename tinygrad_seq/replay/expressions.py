@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
+from tinygrad_seq.replay.kernels import Kernel, KernelText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
 from tinygrad_seq.replay.tape import HOST, Equation, Ref
 from tinygrad_seq.replay.tidy import is_transpose
@@ -39,6 +40,7 @@ def expect(value: Any, heard: Any) -> None:
 
 HELPERS: dict[str, Any] = {
     "expect": expect, "with_item": with_item, "with_added": with_added, "to_device": to_device, "bool": bool,
+    "kernel": Kernel,
 }  # fmt: skip
 
 
@@ -52,6 +54,7 @@ class Expressions:
         self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
         self.literals: dict[Any, str] = {}
+        self.kernels: list[str] = []  # lines that make kernels of a GPU, once
 
     def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
         """Return a name that nothing else has, or whose owner is over, and take it."""
@@ -115,6 +118,13 @@ class Expressions:
         args = [self.argument(x, read)[0] for x in equation.args] + self.options(equation, read)
         return f"{self.literals[equation.function]}({', '.join(args)})"
 
+    def kernel(self, text: KernelText) -> str:
+        """Return the name of a kernel."""
+        if text not in self.literals:
+            name = self.literals[text] = self.free_name(f"kernel_{len(self.kernels) + 1}")
+            self.kernels.append(text.line(name))
+        return self.literals[text]
+
     def call_into(self, equation: Equation, read: Callable[[Any], Text], name: str) -> str:
         """Return the text of a call that writes into an array."""
         args = [self.argument(number_of(x, equation.dtype), read)[0] for x in equation.args]
@@ -130,6 +140,8 @@ class Expressions:
         function, args, options = equation.function, equation.args, equation.options
         if function.startswith(HOST):
             return self.call_on_host(equation, read), ATOM
+        if function == "kernel":
+            return f"{self.kernel(args[0])}({', '.join(self.argument(x, read)[0] for x in args[1:])})", ATOM
         plain = function in SYMBOLS or function in ("minimum", "maximum")
         texts = [self.argument(number_of(x, equation.dtype) if plain else x, read) for x in args]
         if function == "getitem":

@@ -107,9 +107,16 @@ class LoopText:
 
     def line(self, i: int, equation: Equation, read: Any) -> Iterator[str]:
         """Yield the line of a position; none where its value is written where it is read."""
+        if i in self.texts:  # a kernel made it, with other values
+            if i in self.series and not self.slot_of(i):
+                yield f"{self.step_of(i)} = {self.names[i]}"
+            return
         text = self.program.text(equation, read)
         if equation.function == "expect":
             yield text[0]
+            return
+        if "results" in equation.options:
+            yield self.kernel_line(i, equation, text)
             return
         carried = {n for n in positions_in(equation, Carried) if n not in self.late}
         carried.update(*(self.carried.get(n, ()) for n in positions_in(equation, Local)))
@@ -120,12 +127,32 @@ class LoopText:
         self.names.setdefault(i, "")
         self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1])
         self.texts[i] = self.names[i], ATOM
-        slot = f"{self.series[i]}[{self.slot(i in self.longer and self.by > 0)}]" if i in self.series else ""
-        if slot and equation.function in INTO and text[1] == ATOM and not self.escapes(i):
+        slot = self.slot_of(i)
+        if slot and (equation.function in INTO or equation.function == "kernel") and text[1] == ATOM:
             yield f"{self.names[i]} = {text[0][:-1]}, out={slot})"
         else:
             yield f"{self.names[i]} = {text[0]}"
-            yield from [f"{slot} = {self.names[i]}"] * (i in self.series)
+            if i in self.series:
+                yield f"{self.step_of(i)} = {self.names[i]}"
+
+    def kernel_line(self, i: int, kernel: Equation, text: Text) -> str:
+        """Return the line of a kernel of several results; those that are kept it writes into their series."""
+        parts = {part.args[1]: j for j, part in enumerate(self.loop.body) if i in positions_in(part, Local)}
+        results = [parts.get(k) for k in range(len(kernel.options["results"]))]
+        for j in parts.values():
+            self.names[j] = self.names.get(j) or self.program.name_for(self.loop.made[j][-1])
+            self.texts[j] = self.names[j], ATOM
+        slots = ["" if j is None else self.slot_of(j) for j in results]
+        out = f", out=({', '.join(slot or 'None' for slot in slots)})" if any(slots) else ""
+        return f"{', '.join('_' if j is None else self.names[j] for j in results)} = {text[0][:-1]}{out})"
+
+    def slot_of(self, i: int) -> str:
+        """Return the text of where a call may write the value of this step, or nothing."""
+        return self.step_of(i) if i in self.series and not self.escapes(i) else ""
+
+    def step_of(self, i: int) -> str:
+        """Return the text of where this step is in a series."""
+        return f"{self.series[i]}[{self.slot(i in self.longer and self.by > 0)}]"
 
     def escapes(self, i: int) -> bool:
         """Tell whether what the program returns may be a view of a value."""

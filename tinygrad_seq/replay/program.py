@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.aliases import escaping
 from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
@@ -14,6 +15,7 @@ from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.gates import gates
+from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
@@ -33,7 +35,8 @@ class Program(Expressions):
         self.compile = compile
         equations, twins = without_repeats(tape.equations)
         outputs = [twins.get(number, number) for number in outputs]
-        passes = [improve for improve in PASSES if not compile or improve is not gates]
+        on_gpu = tape.xp is not host
+        passes = [improve for improve in PASSES if improve is not gates or not (compile or on_gpu)]
         equations = done_together(passes, tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
@@ -44,6 +47,10 @@ class Program(Expressions):
         self.note_made(statements)
         if passes and not compile:
             statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
+            self.note_made(statements)
+        self.labels = {twins.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
+        if passes and on_gpu:
+            statements = with_kernels(statements, outputs, self.dtypes, self.labels, tape.new)
             self.note_made(statements)
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
         self.dtype = ""
@@ -61,7 +68,6 @@ class Program(Expressions):
         self.inside: dict[int, set[int]] = {}  # of what is written where it is read: the values in its text
         self.series: dict[int, tuple[str, int]] = {}  # of a value that a loop keeps in a list: its name, and which one
         self.lengths: dict[str, int] = {}  # of these lists
-        self.labels = {twins.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         self.given = [source for source in tape.sources if source.number in self.reads]
         self.name_given(tape)
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
@@ -74,6 +80,7 @@ class Program(Expressions):
         text = "\n".join([*lines, ""])
         if self.memory:
             text = "\n".join(["# every call writes these arrays anew", *self.memory, "", text])
+        text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
@@ -147,10 +154,16 @@ class Program(Expressions):
 
     def line(self, equation: Equation) -> Iterator[str]:
         """Yield the line of an equation; none where its value is written where it is read."""
-        made, text = equation.made, self.text(equation, self.read)
+        made = equation.made
+        if made in self.texts:  # a kernel made it, with other values
+            return
+        text, results = self.text(equation, self.read), equation.options.get("results", ())
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if equation.function == "expect":
             yield text[0]
+        elif results:
+            self.texts.update((n, (self.name_for(n), ATOM)) for n in results)
+            yield f"{', '.join(self.texts[n][0] for n in results)} = {text[0]}"
         elif text[0] in self.arrays:
             self.texts[made] = text
         elif self.has_memory(equation):
