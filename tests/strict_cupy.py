@@ -198,7 +198,7 @@ class ufunc:  # noqa: N801
 
 IN_CPP = {
     "float": np.float32, "double": np.float64, "pow": np.power, "abs": np.abs, "__builtins__": {},
-    **{name: getattr(np, name) for name in "exp log tanh sqrt sin cos where minimum maximum".split()}}
+    **{name: getattr(np, name) for name in ["exp", "log", "tanh", "sqrt", "sin", "cos", "where", "minimum", "maximum"]}}
 
 
 class ElementwiseKernel:
