@@ -79,7 +79,8 @@ def test_gates_compute_the_same_bits(rng, width):
         parts = [add("getitem", shape, Ref(n), columns) for n in range(2)]
         for _ in range(rng.integers(1, 4)):  # some do it more often than others
             parts = [add("tanh", shape, add("add", shape, *parts)), add("multiply", shape, parts[0], 0.5)]
-    work = passes.Pass(equations, {n: x.shape for n, x in values.items()}, numbers.__next__, {})
+    numbers_of = [equation.made for equation in equations]
+    work = passes.Pass(equations, {n: x.shape for n, x in values.items()}, numbers.__next__, numbers_of)
     before, found = computed(equations, values), gates.gates(work)
     after = computed(found, values)
     for equation in equations:

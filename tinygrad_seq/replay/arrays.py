@@ -195,6 +195,7 @@ class Recorder:
         recorded: Any = lambda *args, **options: call(name, args, options, self.xp)
         if name == "add":
             recorded.at = add_at
+        vars(self)[name] = recorded  # found at once from now on
         return recorded
 
     def asarray(self, x: Any, dtype: Any = None) -> Traced:
@@ -215,6 +216,8 @@ class Recorder:
 
 
 # ------------------------------------------------------------------------------------------------------------ recording
+
+TRACED = frozenset({Traced, TracedThere, Scalar})
 
 
 def call(name: str, args: tuple[Any, ...], options: dict[str, Any], xp: Any = None) -> Any:
@@ -239,20 +242,19 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
 
 def bare(x: Any) -> Any:
     """Return an argument with arrays and numbers in place of what is traced."""
-    if isinstance(x, Traced):
-        return x.array
-    if isinstance(x, Scalar):
-        return x.value
+    if type(x) in TRACED:
+        return x.value if type(x) is Scalar else x.array
     return type(x)(map(bare, x)) if isinstance(x, tuple | list) else x
 
 
 def referred(x: Any) -> Any:
     """Return an argument as it stands on the tape."""
-    if isinstance(x, Traced | Scalar):
+    kind = type(x)
+    if kind in TRACED:
         return Ref(x.number) if x.number is not None else x.array
     if isinstance(x, tuple | list):
-        return type(x)(map(referred, x))
-    return Ref(tape().constant(x)) if type(x) in modules and x.ndim else x
+        return kind(map(referred, x))
+    return Ref(tape().constant(x)) if kind in modules and x.ndim else x
 
 
 def lifted(array: Any) -> Traced:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
-from tinygrad_seq.replay.simplify import in_order, read_by, with_others
+from tinygrad_seq.replay.simplify import in_order, read_by, with_others, without_unread
 from tinygrad_seq.replay.tape import Equation, Ref
 
 ELEMENTWISE = frozenset((
@@ -15,24 +16,28 @@ ELEMENTWISE = frozenset((
 
 
 class Pass:
-    """Equations that are read, and those that stand instead of some of them."""
+    """Equations that are read, and those that stand instead of some of them until `result` takes them over."""
 
     def __init__(
         self,
         equations: list[Equation],
         shapes: dict[int, tuple[int, ...]],
         new: Callable[[], int],
-        time: dict[int, int],
-        outputs: Sequence[int] = (),
+        outputs: Sequence[int],
     ) -> None:
-        self.equations, self.new, self.time = equations, new, time  # time: when gradients of steps belong
-        self.maker = {equation.made: equation for equation in equations}
+        self.equations, self.new, self.outputs = equations, new, outputs
         self.shapes = shapes | {equation.made: equation.shape for equation in equations}
-        self.reads = Counter([n for equation in equations for n in read_by(equation)] + [*outputs])
-        self.outputs = frozenset(outputs)
+        self.maker = {equation.made: equation for equation in equations}
+        self.time: dict[int, int] = {}  # when gradients of steps belong
+        self.twins: dict[int, int] = {}  # of a value that was left out: the one that it is
         self.instead: dict[int, list[Equation]] = {}
-        self.same: dict[int, int] = {}  # of a value that is left out: the one that it is
+        self.same: dict[int, int] = {}  # of a value that is to be left out: the one that it is
         self.here: list[Equation] = []  # what stands instead of the equation that is looked at
+
+    @cached_property
+    def reads(self) -> Counter[int]:
+        """Return how often each value is read, or given back."""
+        return Counter([n for equation in self.equations for n in read_by(equation)] + [*self.outputs])
 
     def at(self, number: int) -> None:
         """Let the equations that are made next stand instead of the one of a value."""
@@ -53,10 +58,18 @@ class Pass:
 
     def result(self) -> list[Equation]:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
-        if not self.instead:
-            return self.equations
-        new = [with_others(made, self.same) for each in self.equations for made in self.instead.get(each.made, [each])]
-        return in_order(new, lambda equation: (equation.made,), read_by) or self.equations
+        if self.instead:
+            new = [made for each in self.equations for made in self.instead.get(each.made, (each,))]
+            if self.same:
+                new = [with_others(equation, self.same) for equation in new]
+                self.outputs = [self.same.get(number, number) for number in self.outputs]
+                self.twins = {number: self.same.get(twin, twin) for number, twin in self.twins.items()} | self.same
+            new = in_order(new, lambda equation: (equation.made,), read_by) or self.equations
+            self.equations = without_unread(new, self.outputs)
+            self.maker = {equation.made: equation for equation in self.equations}
+            self.instead, self.same = {}, {}
+            vars(self).pop("reads", None)
+        return self.equations
 
     def of(self, x: Any) -> Equation | None:
         """Return the equation that makes an argument."""

@@ -37,8 +37,13 @@ class Program(Expressions):
         outputs = [twins.get(number, number) for number in outputs]
         on_gpu = tape.xp is not host
         passes = [improve for improve in PASSES if improve is not gates or not (compile or on_gpu)]
-        equations = done_together(passes, tape, without_unread(equations, outputs), outputs, twins)
-        outputs = [twins.get(number, number) for number in outputs]
+        work = Pass(without_unread(equations, outputs), shapes_of(tape), tape.new, outputs)
+        for improve in passes:
+            improve(work)
+        equations, more = without_repeats(work.equations)
+        for found in work.twins, more:
+            twins = {number: found.get(twin, twin) for number, twin in twins.items()} | found
+        outputs = [more.get(number, number) for number in work.outputs]
         statements = needed(rolled(equations, tape.new), outputs)
         self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
         self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
@@ -278,27 +283,6 @@ def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
         yield from zip(statement.body, statement.made)
     else:
         yield statement, (statement.made,)
-
-
-def done_together(
-    passes: list[Callable[[Pass], list[Equation]]],
-    tape: Tape,
-    equations: list[Equation],
-    outputs: list[int],
-    twins: dict[int, int],
-) -> list[Equation]:
-    """Return the equations after all passes; what is computed twice then is computed once."""
-    shapes = shapes_of(tape)
-    time: dict[int, int] = {}
-    for improve in passes:
-        work = Pass(equations, shapes, tape.new, time, outputs)
-        equations = improve(work)
-        outputs = [work.same.get(number, number) for number in outputs]
-        equations = without_unread(equations, outputs)
-        twins.update({number: work.same.get(twin, twin) for number, twin in twins.items()} | work.same)
-    equations, more = without_repeats(equations)
-    twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)
-    return equations
 
 
 def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:

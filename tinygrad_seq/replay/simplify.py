@@ -47,6 +47,8 @@ def with_others(equation: Equation, names: dict[int, int]) -> Equation:
 
 def key_of(x: Any) -> Any:
     """Return a key that is equal for equal arguments."""
+    if type(x) is Ref:
+        return x.number
     if isinstance(x, tuple | list):
         return type(x), *map(key_of, x)
     if isinstance(x, slice):
@@ -85,9 +87,14 @@ def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Eq
 
 def in_order(items: list[T], made: Callable[[T], Iterable[int]], read: Callable[[T], Iterable[int]]) -> list[T] | None:
     """Return items so that each comes after what it reads, else as they were; None where that cannot be."""
-    maker = {number: i for i, item in enumerate(items) for number in made(item)}
-    if all(maker.get(number, -1) <= i for i, item in enumerate(items) for number in read(item)):
+    later = {number for item in items for number in made(item)}
+    for item in items:
+        later.difference_update(made(item))
+        if not later.isdisjoint(read(item)):
+            break
+    else:
         return items
+    maker = {number: i for i, item in enumerate(items) for number in made(item)}
     readers = defaultdict(list)
     waiting = []
     for i, item in enumerate(items):

@@ -86,11 +86,10 @@ class Tape:
 
     def computed(self, made: int, array: Any) -> None:
         """Note where a value is computed: on the host, or on the GPU, of which a program has one."""
-        device = on_device_of(array)
-        if device is anywhere:
+        if modules[type(array)] is host:
             self.on_host.add(made)
         else:
-            self.xp, self.device = modules[type(array)], device
+            self.xp, self.device = modules[type(array)], on_device_of(array)
             self.gpus[device_of(array)] = None
 
     def finish(self) -> None:
