@@ -12,7 +12,7 @@ from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
-from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
+from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints, longest
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
@@ -31,14 +31,13 @@ class Program(Expressions):
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
         self.compile = compile
-        equations, twins = without_repeats(tape.equations)
+        equations, twins = without_repeats(beside_ints(tape))
         outputs = [twins.get(number, number) for number in outputs]
         passes = [improve for improve in PASSES if not compile or improve is not gates]
         equations = done_together(passes, tape, without_unread(equations, outputs), outputs, twins)
         outputs = [twins.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
-        self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
-        self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
+        self.shapes, self.dtypes = shapes_of(tape), tape.dtypes()
         if compile:
             statements = in_parts(statements)
         self.note_made(statements)
