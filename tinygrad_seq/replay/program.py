@@ -150,7 +150,7 @@ class Program(Expressions):
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if equation.function == "expect":
             yield text[0]
-        elif text[0] in self.arrays:
+        elif equation.function == "stack" and self.neighbours(equation):
             self.texts[made] = text
         elif self.has_memory(equation):
             self.texts[made] = self.memory_for(equation), ATOM
