@@ -19,9 +19,10 @@ def passes(request, monkeypatch, tmp_path_factory):
     that would be compiled, run by Python.
     """
     kind = getattr(request, "param", "together")
+    if hasattr(request, "param"):
+        monkeypatch.setattr(program, "large", 1)  # every array is one that is kept from call to call
     if kind == "as_written":
         monkeypatch.setattr(program, "PASSES", ())
-        monkeypatch.setattr(program, "large", 1)  # every array is one that is kept from call to call
     if kind == "over elements":
         if importlib.util.find_spec("numba") is None or request.config.getoption("device") != "cpu":
             pytest.skip("loops over elements use functions that Numba compiles, on the CPU")

@@ -1,11 +1,12 @@
-"""Which values may share their memory with what a program returns: that memory must not be written again."""
+"""Which values may share their memory with others: with what a program returns, or with what is read later."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 
-from tinygrad_seq.replay.loops import Carried, Local, Loop, Statement, outside, read_in
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, Statement, outside, read_in, read_outside
 from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
-from tinygrad_seq.replay.tape import Equation
+from tinygrad_seq.replay.tape import Equation, Ref
 
 NEW = ELEMENTWISE | {  # the result is no view
     "argmax", "dot", "kernel", "max", "mean", "min", "sum", "with_added", "with_item",
@@ -42,3 +43,36 @@ def escaping_from(loop: Loop, later: set[int]) -> set[int]:
                 found.add(loop.starts[x.position])
             found.update(outside(x))
     return found
+
+
+def last_reads(
+    statements: Sequence[Statement], outputs: Iterable[int], waits: Callable[[Equation], bool]
+) -> dict[int, float]:
+    """Return which statement is the last to read a value, or what may be a view of it; infinity for what is returned.
+
+    `waits` tells whether an equation may be computed where its value is read.
+    """
+    last: dict[int, float] = {n: k for k, statement in enumerate(statements) for n in read_outside(statement)}
+    last.update(dict.fromkeys(outputs, inf))
+    for statement in reversed(statements):
+        if isinstance(statement, Loop):
+            extend_in(statement, last)
+        elif statement.function not in NEW or waits(statement):
+            end = last.get(statement.made, -1)
+            last.update((n, max(last[n], end)) for n in read_by(statement))
+    return last
+
+
+def extend_in(loop: Loop, last: dict[int, float]) -> None:
+    """Let what views in a loop are made of be read as long as these are."""
+    ends = [max((last.get(n, -1) for n in numbers), default=-1) for numbers in loop.made]
+    for i in reversed(range(len(loop.body))):
+        for x in read_in(loop.body[i]) if loop.body[i].function not in NEW else ():
+            if isinstance(x, Local):
+                ends[x.position] = max(ends[x.position], ends[i])
+            elif isinstance(x, Carried | Item | Part | Ref):
+                seen = loop.made[x.position] if isinstance(x, Carried) else ()
+                starts = (loop.starts[x.position],) if isinstance(x, Carried) else outside(x)
+                last.update((n, max(last.get(n, -1), ends[i])) for n in (*seen, *starts))
+    for numbers, end in zip(loop.made, ends):
+        last.update((n, max(last.get(n, -1), end)) for n in numbers)

@@ -7,13 +7,12 @@ for t in range(T):                          k = 1 - y * y
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.factors import Body, Shapes, elementwise, factored, rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, read_in, read_outside
 from tinygrad_seq.replay.passes import is_part
-from tinygrad_seq.replay.simplify import changed, key_of, read_by
+from tinygrad_seq.replay.simplify import changed
 from tinygrad_seq.replay.tape import Equation, Ref
 
 
@@ -37,31 +36,7 @@ def in_bulk(
             found = hoisted(loop, back, kept, shapes, dtypes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))
-    return without_twins(result[::-1], outputs)
-
-
-def without_twins(statements: Sequence[Statement], outputs: Sequence[int]) -> list[Statement]:
-    """Return statements without what is computed twice before loops."""
-    names: dict[int, int] = {}
-    first: dict[Any, int] = {}
-    result: list[Statement] = []
-
-    def read(x: Any) -> Any:
-        if isinstance(x, Part):
-            return Part(read(x.whole), x.at)
-        return Ref(names.get(x.number, x.number)) if isinstance(x, Ref) else x
-
-    for statement in statements:
-        if isinstance(statement, Loop):
-            result.append(replace(statement, body=[changed(equation, read) for equation in statement.body]))
-            continue
-        equation = changed(statement, read)
-        made = first.setdefault((equation.function, key_of(equation.args)), equation.made)
-        if made != equation.made and read_by(equation) and equation.made not in outputs and not equation.options:
-            names[equation.made] = made
-        else:
-            result.append(equation)
-    return result
+    return result[::-1]
 
 
 def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[int]:
@@ -79,7 +54,7 @@ def hoisted(
 ) -> list[Statement]:
     """Return a loop, after what is computed for all of its steps at once; `back`: whether time runs backwards in it."""
     first: list[Statement] = []
-    wholes: dict[int, Ref] = {}  # of a position: all of its steps
+    wholes: dict[Any, Ref] = {}  # of what has a value in each step, and how many dimensions that has: all of them
     way = Moving(loop.count - 1, -1) if back else Moving(0, 1)
 
     def make(function: str, shape: tuple[int, ...], dtype: Any, *args: Any) -> Ref:
@@ -87,10 +62,8 @@ def hoisted(
         first.append(Equation(made, function, args, {}, shape, dtype))
         return Ref(made)
 
-    def whole(x: Any, rank: int) -> Any:
-        """Return an argument for all steps."""
-        if isinstance(x, Local) and x.position in wholes:
-            return wholes[x.position]
+    def together(x: Any, rank: int) -> Ref:
+        """Return what has a value of that many dimensions in each step, for all steps."""
         if isinstance(x, Item) and {len(shapes[n]) for n in x.numbers} == {rank}:
             numbers = x.numbers[::-1] if back else x.numbers
             return make("stack", (loop.count, *shapes[numbers[0]]), dtypes[numbers[0]], tuple(map(Ref, numbers)), 0)
@@ -101,26 +74,34 @@ def hoisted(
                     return x.whole
                 part = slice(start, start + loop.count)
                 return make("getitem", (loop.count, *shape[1:]), dtypes[x.whole.number], x.whole, (part,))
-        is_wide = isinstance(x, Ref) and len(shapes[x.number]) > rank
-        if is_wide or isinstance(x, Local | Carried | Item | Part | Moving):
+        raise Uneven
+
+    def whole(x: Any, rank: int) -> Any:
+        """Return an argument for all steps."""
+        if isinstance(x, Local | Item | Part):
+            if (x, rank) not in wholes:
+                wholes[x, rank] = together(x, rank)
+            return wholes[x, rank]
+        if isinstance(x, Carried | Moving) or (isinstance(x, Ref) and len(shapes[x.number]) > rank):
             raise Uneven
         return x
 
+    found: dict[int, Ref] = {}  # of a position: the value of all steps
     for i, equation in enumerate(loop.body):
         varies = any(isinstance(x, Local | Item | Part) for x in equation.args)
         if varies and elementwise(equation) and not any(n in kept for n in loop.made[i]):
-            before = len(first)
+            rank = len(equation.shape)
             try:
-                args = [whole(x, len(equation.shape)) for x in equation.args]
+                args = [whole(x, rank) for x in equation.args]
             except Uneven:
-                del first[before:]
                 continue
             if is_part(equation):
                 args[1] = slice(None), *equation.args[1]
-            wholes[i] = make(equation.function, (loop.count, *equation.shape), equation.dtype, *args)
+            found[i] = make(equation.function, (loop.count, *equation.shape), equation.dtype, *args)
+            wholes[Local(i), rank] = found[i]
 
     def read(x: Any) -> Any:
-        return Part(wholes[x.position], way) if isinstance(x, Local) and x.position in wholes else x
+        return Part(found[x.position], way) if isinstance(x, Local) and x.position in found else x
 
     body = [changed(equation, read) for equation in loop.body]
     return [*first, rebuilt(loop, body, {i: i for i in range(len(body))}, kept, new)]

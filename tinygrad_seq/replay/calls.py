@@ -1,8 +1,9 @@
 """The arguments of a call: their arrays in order, and a key of all else."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from operator import is_not
 from typing import Any
 
 from tinygrad_seq.engine.backend import device_of, modules
@@ -33,6 +34,13 @@ def names_of(function: Callable[..., Any]) -> list[str]:
         return []
 
 
+def items_of(x: Any) -> Iterable[Any]:
+    """Return what is in a tuple, list, dict or Tensor."""
+    if isinstance(x, Value):
+        return [x.array]
+    return x.values() if isinstance(x, dict) else x
+
+
 class Given:
     """The arguments of a call. Two calls with equal keys differ in the values of `arrays` only."""
 
@@ -40,6 +48,7 @@ class Given:
         self.function, self.args = function, (args, options)
         self.ways: list[tuple[Any, str]] = []  # of the arrays: in which argument, and where in there
         self.arrays: list[Any] = []
+        self.copies: list[tuple[Any, list[Any]]] = []  # what `with_arrays` made, and what was in there
         self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
         self.key = (
             tuple([self.key_of(x, i) for i, x in enumerate(args)]),
@@ -63,6 +72,8 @@ class Given:
             return type(x), *(self.key_of(part, i, f"{rest}_{k}") for k, part in enumerate(x))
         if isinstance(x, dict):
             return dict, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in x.items())
+        if isinstance(x, Iterator):
+            raise TraceError(f"replay: an argument is a {type(x).__name__}, which is read only once: make it a list")
         if isinstance(x, bool | int | float | str | None):
             return type(x), x
         self.others.append(x)
@@ -73,13 +84,27 @@ class Given:
         count = iter(range(len(self.arrays)))
 
         def rebuilt(x: Any) -> Any:
+            made: Any
             if is_input(x):
-                return make_tensor(replace(next(count), x.array))
+                made = make_tensor(replace(next(count), x.array))
+                self.copies.append((made, [made.array]))
+                return made
             if is_array(x):
                 return replace(next(count), x)
-            if isinstance(x, tuple | list):
-                parts = [rebuilt(part) for part in x]
-                return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-            return {key: rebuilt(part) for key, part in x.items()} if isinstance(x, dict) else x
+            if not isinstance(x, tuple | list | dict):
+                return x
+            parts = [rebuilt(part) for part in items_of(x)]
+            if isinstance(x, dict):
+                made = dict(zip(x, parts))
+            else:
+                made = type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+            self.copies.append((made, parts))
+            return made
 
+        self.copies = []
         return rebuilt(self.args)
+
+    def is_changed(self) -> bool:
+        """Tell whether something in the arguments is another one than when `with_arrays` made them."""
+        now = [(list(items_of(made)), parts) for made, parts in self.copies]
+        return any(len(items) != len(parts) or any(map(is_not, items, parts)) for items, parts in now)

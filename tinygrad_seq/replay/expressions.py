@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, count
 from keyword import iskeyword
 from operator import getitem
@@ -12,7 +13,8 @@ from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
 from tinygrad_seq.replay.kernels import Kernel, KernelText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
-from tinygrad_seq.replay.tape import HOST, Equation, Ref
+from tinygrad_seq.replay.simplify import read_by
+from tinygrad_seq.replay.tape import HOST, Equation, Ref, Tape
 from tinygrad_seq.replay.tidy import is_transpose
 
 Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
@@ -25,6 +27,8 @@ SYMBOLS = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
     "sub": "-", "mul": "*", "truediv": "/", "pow": "**",
 }  # fmt: skip
+
+PLAIN = {*SYMBOLS, "minimum", "maximum"}  # beside an array, they take a number of Python for one of its dtype
 
 
 class OtherPath(Exception):  # noqa: N818 (no error: the function goes another way this time)
@@ -142,8 +146,7 @@ class Expressions:
             return self.call_on_host(equation, read), ATOM
         if function == "kernel":
             return f"{self.kernel(args[0])}({', '.join(self.argument(x, read)[0] for x in args[1:])})", ATOM
-        plain = function in SYMBOLS or function in ("minimum", "maximum")
-        texts = [self.argument(number_of(x, equation.dtype) if plain else x, read) for x in args]
+        texts = [self.argument(number_of(x, equation.dtype) if function in PLAIN else x, read) for x in args]
         if function == "getitem":
             return f"{bracketed(texts[0], ATOM)}[{self.index(args[1], read)}]", ATOM
         if function in SYMBOLS and len(texts) == 2 and not options:
@@ -179,6 +182,26 @@ def number_of(x: Any, dtype: Any) -> Any:
     if type(x) in modules and not x.ndim and x.dtype == dtype and dtype.kind == "f" and math.isfinite(x):
         return float(str(host.asarray(x.item(), dtype)[()]))
     return x
+
+
+def beside_ints(tape: Tape) -> Iterator[Equation]:
+    """Yield the equations; a float32 beside ints or bools as a constant, for a number of Python would be a float64."""
+    dtypes = tape.dtypes()
+    constants: dict[float, Ref] = {}
+
+    def constant(x: Any) -> Any:
+        if getattr(x, "dtype", None) != "float32":
+            return x
+        if x.item() not in constants:
+            constants[x.item()] = Ref(tape.new())
+            tape.constants[tape.count - 1] = x
+        return constants[x.item()]
+
+    for equation in tape.equations:
+        dtypes[equation.made] = equation.dtype
+        alone = equation.dtype == "float32" and equation.dtype not in map(dtypes.get, read_by(equation))
+        is_strict = alone and equation.function in PLAIN
+        yield replace(equation, args=tuple(map(constant, equation.args))) if is_strict else equation
 
 
 def short(key: str, x: Any) -> Any:

@@ -71,12 +71,14 @@ class LoopText:
         if body.dtype is None or body.function == "to_device" or body.function.startswith(HOST):
             yield f"{name} = [None] * {count}"
         else:
-            line = f"{name} = xp.empty({(count, *body.shape)}, '{body.dtype}')"
+            shape = count, *body.shape
             self.program.arrays.add(name)
             if self.escapes(i):
-                yield line
+                yield f"{name} = xp.empty({shape}, '{body.dtype}')"
             else:
-                self.program.memory.append(line)
+                values = [*self.loop.made[i], *([self.loop.starts[i]] if i in self.longer else [])]
+                until = max(self.program.until.get(n, -1) for n in values)
+                self.program.memory.take(name, shape, body.dtype, self.program.now, until)
         if i in self.longer:
             yield f"{name}[{0 if self.by > 0 else count - 1}] = {start}"
 

@@ -5,6 +5,7 @@ for Tensors. While it is traced, their arrays are traced ones; afterwards every 
 has changed meanwhile is what the program has to change at every call.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dis import get_instructions
@@ -20,8 +21,8 @@ from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
-ITEMS = (dict, list, CellType)  # what is in there is no attribute
-NOTES = frozenset({"named_at", "changes", "scope_name", "training", "idle"})  # for names and for warnings
+ITEMS = (dict, list, CellType, type)  # what is in there is no attribute of an object
+NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle"})  # of modules and optimisers, for messages
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
@@ -63,7 +64,7 @@ class Place:
         elif isinstance(self.holder, CellType):
             self.holder.cell_contents = value
         else:
-            object.__setattr__(self.holder, self.key, value)
+            (type if isinstance(self.holder, type) else object).__setattr__(self.holder, self.key, value)
 
 
 def content(cell: CellType) -> Any:
@@ -100,16 +101,21 @@ def inside(x: Any) -> Iterator[tuple[Any, str]]:
         yield from ((i, f"[{i}]") for i in range(len(x)))
     elif isinstance(x, CellType):
         yield "cell_contents", ""
-    elif isinstance(x, Module):
-        yield "training", ".training"
-        yield from ((name, f".{name}") for name in vars(x) if name not in NOTES)
     elif is_object(x):
-        yield from ((name, f".{name}") for name in vars(x) if name not in NOTES)
+        yield from ((name, f".{name}") for name in attributes(x))
 
 
 def is_object(x: Any) -> bool:
     """Tell whether this has attributes that may be any."""
     return hasattr(x, "__dict__") and not isinstance(x, FunctionType | ModuleType | type)
+
+
+def attributes(x: Any) -> list[str]:
+    """Return the names of an object's attributes, without notes, and with `training`, which may be that of a class."""
+    if not isinstance(x, Module | Optimizer):
+        return [*vars(x)]
+    first = ["training"] if isinstance(x, Module) else []
+    return [name for name in dict.fromkeys([*first, *vars(x)]) if name not in NOTES]
 
 
 def named(key: Any) -> Any:
@@ -139,9 +145,27 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
         yield from ((part, "") for part in function)
 
 
-def is_own(function: FunctionType) -> bool:
-    """Tell whether a function is the caller's, not one of a library."""
-    return "site-packages" not in function.__code__.co_filename and not function.__module__.startswith("tinygrad_seq")
+def globals_of(function: FunctionType) -> Iterator[Place]:
+    """Yield the global variables that a function mentions."""
+    there = function.__globals__
+    yield from (Place(there, name, name) for name in names_in(function.__code__) if name in there)
+
+
+def shared(kind: type) -> Iterator[Place]:
+    """Yield where a class of the caller's keeps Tensors: in its attributes, and in globals that its methods mention."""
+    for base in filter(is_own, kind.__mro__):
+        for name, x in vars(base).items():
+            if isinstance(x, Value):
+                yield Place(base, name, f"{base.__name__}.{name}")
+            function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
+            if isinstance(function, FunctionType):
+                yield from (place for place in globals_of(function) if isinstance(place.get(), Value))
+
+
+def is_own(x: Any) -> bool:
+    """Tell whether a function or class is the caller's, not one of a library."""
+    file = getattr(sys.modules.get(x.__module__), "__file__", None) or ""
+    return "site-packages" not in file and not (x.__module__ or "").startswith("tinygrad_seq")
 
 
 class Places:
@@ -155,25 +179,30 @@ class Places:
         seen: dict[Any, Any] = {}
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
-            if isinstance(x, ATOMS) or type(x) in modules or id(x) in seen:
-                continue
-            seen[id(x)] = x
-            if isinstance(x, Value):
-                self.tensors.add(id(x))
-            if isinstance(x, Optimizer):
-                self.optimizers.append(x)
-            self.holders.append((x, name, around))
-            found = [Place(x, key, name + label, around) for key, label in inside(x)]
-            if isinstance(x, FunctionType):
-                names = {(id(x.__globals__), name): name for name in names_in(x.__code__) if name in x.__globals__}
-                found += [Place(x.__globals__, name, name) for key, name in names.items() if key not in seen]
-                seen.update(names)
+            found: list[Place] = []
+            kind = x if isinstance(x, type) else type(x)
+            if id(kind) not in seen:
+                found += shared(kind)
+                seen[id(kind)] = kind
+            if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
+                seen[id(x)] = x
+                self.holders.append((x, name, around))
+                if isinstance(x, Value):
+                    self.tensors.add(id(x))
+                elif isinstance(x, Optimizer):
+                    self.optimizers.append(x)
+                elif isinstance(x, FunctionType):
+                    found += globals_of(x)
+                found += [Place(x, key, name + label, around) for key, label in inside(x)]
+                todo += [(part, label, None) for part, label in reached(x)]
             for place in found:
+                key = id(place.holder), named(place.key)
+                if seen.setdefault(key, place) is not place:
+                    continue
                 value = self.before[place] = place.get()
                 foreign = isinstance(value, FunctionType) and place.holder is not x and not is_own(value)
                 if not foreign and (not isinstance(x, Value) or place.key == "stored_grad"):
                     todo.append((value, place.name.lstrip("."), place))
-            todo += [(part, label, None) for part, label in reached(x)]
 
     def changed(self) -> Iterator[tuple[Place, Any]]:
         """Yield the places where something else is now, and new ones."""

@@ -8,16 +8,17 @@ from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.aliases import escaping
+from tinygrad_seq.replay.aliases import escaping, last_reads
 from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
-from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
+from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints, longest
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.memory import Memory
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by, without_repeats, without_unread
@@ -33,7 +34,7 @@ class Program(Expressions):
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
         self.compile = compile
-        equations, twins = without_repeats(tape.equations)
+        equations, twins = without_repeats(beside_ints(tape))
         outputs = [twins.get(number, number) for number in outputs]
         on_gpu = tape.xp is not host
         passes = [improve for improve in PASSES if improve is not gates or not (compile or on_gpu)]
@@ -45,8 +46,7 @@ class Program(Expressions):
             twins = {number: found.get(twin, twin) for number, twin in twins.items()} | found
         outputs = [more.get(number, number) for number in work.outputs]
         statements = needed(rolled(equations, tape.new), outputs)
-        self.shapes, self.dtypes = shapes_of(tape), {source.number: source.dtype for source in tape.sources}
-        self.dtypes.update((number, array.dtype) for number, array in tape.constants.items())
+        self.shapes, self.dtypes = shapes_of(tape), tape.dtypes()
         if compile:
             statements = in_parts(statements)
         self.note_made(statements)
@@ -60,8 +60,7 @@ class Program(Expressions):
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
-        self.memory: list[str] = []  # lines that make arrays once, for all calls
-        self.written: dict[int, Any] = {}  # of a value that is written into one of these: its shape and dtype
+        self.memory = Memory()
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
@@ -79,12 +78,13 @@ class Program(Expressions):
         lines = [f"def step({head}):"]
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
+        self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements, compile)]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
-        if self.memory:
-            text = "\n".join(["# every call writes these arrays anew", *self.memory, "", text])
+        if self.memory.lines:
+            text = "\n".join(["# every call writes these arrays anew", *self.memory.lines, "", text])
         text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
@@ -169,7 +169,7 @@ class Program(Expressions):
         elif results:
             self.texts.update((n, (self.name_for(n), ATOM)) for n in results)
             yield f"{', '.join(self.texts[n][0] for n in results)} = {text[0]}"
-        elif text[0] in self.arrays:
+        elif equation.function == "stack" and self.neighbours(equation):
             self.texts[made] = text
         elif self.has_memory(equation):
             self.texts[made] = self.memory_for(equation), ATOM
@@ -182,24 +182,34 @@ class Program(Expressions):
             self.inside[made] = {n for number in read_by(equation) for n in self.inside.get(number, {number})}
             self.last.update((n, max(self.last[n], self.last[made])) for n in self.inside[made])
 
+    def may_wait(self, equation: Equation) -> bool:
+        """Tell whether an equation may be written where its value is read."""
+        made = equation.made
+        return not (self.reads[made] > 1 or made in self.written_apart or made in self.labels or self.fits(equation))
+
     def has_memory(self, equation: Equation) -> bool:
         """Tell whether a value is written into an array that is kept from call to call: where new memory is slow."""
+        return self.fits(equation) and not self.neighbours(equation)
+
+    def fits(self, equation: Equation) -> bool:
+        """Tell whether a value is large, and of a call that writes into an array; and nobody is given it."""
         if self.compile or equation.dtype is None or math.prod(equation.shape) < large:
             return False
-        fits = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
-        return fits and equation.made not in self.escaping and not self.neighbours(equation)
+        writes = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
+        return writes and equation.made not in self.escaping
 
     def memory_for(self, equation: Equation) -> str:
-        """Return the name of the array for a value: that of an operand which nobody else reads, or a new one."""
-        for x in equation.args:
-            like = self.written.get(x.number) if isinstance(x, Ref) and self.reads[x.number] == 1 else None
-            if like == (equation.shape, equation.dtype) and equation.function in ELEMENTWISE:
-                name = self.read(x)[0]
-                break
-        else:
-            name = self.free_name(self.labels.get(equation.made) or self.number())
-            self.memory.append(f"{name} = xp.empty({equation.shape}, '{equation.dtype}')")
-        self.written[equation.made] = equation.shape, equation.dtype
+        """Return the name of the array for a value: that of an operand which nobody else reads, or another one."""
+        made, until = equation.made, self.until.get(equation.made, self.now)
+        read = Counter(x.number for x in equation.args if isinstance(x, Ref) and equation.function in ELEMENTWISE)
+        for n, count in read.items():
+            block = self.memory.of.get(n)
+            like = self.shapes[n], self.dtypes[n]
+            if block is not None and like == (equation.shape, equation.dtype) and count == self.reads[n]:
+                block.until, self.memory.of[made] = until, block
+                return self.read(Ref(n))[0]
+        name = self.free_name(self.labels.get(made) or self.number())
+        self.memory.of[made] = self.memory.take(name, equation.shape, equation.dtype, self.now, until)
         return name
 
     def read(self, x: Ref) -> Text:

@@ -111,7 +111,8 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     The first call takes seconds then; the machine code is kept in a cache on disk.
 
     Raises TraceError, and changes nothing, for what has no program form: numbers that Python computes with, `.numpy()`,
-    lists that grow, arrays that are others at every call; ImportError where Numba is asked for and missing.
+    lists that grow, arguments that are changed, arrays that are others at every call or out of reach, such as those in
+    a cache; ImportError where Numba is asked for and missing.
 
     >>> import tinygrad_seq as ts
     >>> layer = ts.nn.Linear(2, 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import device_of, host, modules, to_host
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.replay.places import ATOMS, NOTES, Place, Places, absent, content, gradient, is_object
+from tinygrad_seq.replay.places import ATOMS, Place, Places, absent, attributes, content, gradient, is_object
 
 
 class Surroundings:
@@ -38,8 +38,9 @@ class Surroundings:
         self.options = {i for place, i in self.at.items() if id(place.holder) in groups}
         self.things = {i for i in self.watched if not isinstance(self.values[i], ATOMS)}
         self.frozen = {
-            i: to_host(x).tobytes() for (place, x), i in zip(places.before.items(), self.at.values())
-            if type(x) in modules and not isinstance(place.holder, Value) and not self.is_number[i] and place not in own
+            i: to_host(x).tobytes()
+            for (place, x), i in zip(places.before.items(), self.at.values())
+            if type(x) in modules and not isinstance(place.holder, Value) and not self.is_number[i]
         }  # arrays that are no Tensor's: constants of the program
         self.names, self.same = self.names_now(), self.same_things()
         self.facts = list(map(fact, self.values, self.is_number))
@@ -74,7 +75,7 @@ class Surroundings:
     def names_now(self) -> list[set[Any]]:
         """Return which attributes the objects have, but for those that the function itself makes."""
         objects = [x for x, _, _ in self.places.holders if is_object(x)]
-        return [{(id(x), key) for key in vars(x) if key not in NOTES} - self.own_names for x in objects]
+        return [{(id(x), key) for key in attributes(x)} - self.own_names for x in objects]
 
     def holder(self, place: Place) -> Any:
         """Return the object that holds a place, as `hold` has found it."""

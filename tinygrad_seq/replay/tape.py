@@ -17,7 +17,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import anywhere, device_of, host, modules, on_device_of
 
 HOST = "np."  # begins the name of what a program of a GPU computes on the host
-package = str(Path(__file__).parents[1])
+libraries = str(Path(__file__).parents[1]), str(Path(host.__file__).parent)
 
 
 class TraceError(RuntimeError):
@@ -117,8 +117,13 @@ class Tape:
             else:
                 self.known[id(array)] = array, self.new()
                 self.constants[self.count - 1] = array
-                self.lines[self.count - 1] = line_of_caller()
+            self.lines[self.count - 1] = line_of_caller()
         return self.known[id(array)][1]
+
+    def dtypes(self) -> dict[int, Any]:
+        """Return the dtypes of what a program is given."""
+        dtypes = {source.number: source.dtype for source in self.sources}
+        return dtypes | {number: array.dtype for number, array in self.constants.items()}
 
     def check(self, number: int, heard: Any) -> None:
         """Note what the function asked of a value and heard: the program holds for calls that hear the same."""
@@ -126,9 +131,9 @@ class Tape:
 
 
 def line_of_caller() -> str:
-    """Return the line outside of this package that led here, as "file:number"."""
+    """Return the line outside of this package and NumPy that led here, as "file:number"."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(libraries):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

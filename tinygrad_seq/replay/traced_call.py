@@ -9,11 +9,12 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted, traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.places import Place, Places, absent, put_all
+from tinygrad_seq.replay.places import ATOMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.surroundings import Surroundings
 from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
 
+PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # what is the same where it is equal
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
 
 
@@ -24,6 +25,7 @@ class TracedCall:
         self.places = Places(function, *given.others)
         self.arrays = given.arrays
         self.outputs: list[int] = []
+        self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given)
         self.check_again(tape, Tape(), function, given)
@@ -41,7 +43,8 @@ class TracedCall:
     def trace(self, function: Callable[..., Any], given: Given, tape: Tape | None = None) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
         tape = tape or Tape()
-        self.outputs = []
+        self.outputs, self.fixed = [], []
+        arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
             return traced(array, tape.source(read, name, array))
@@ -53,16 +56,28 @@ class TracedCall:
             uploaded.reset(token)
             return source(draws, lambda: draw(generator), "draws")
 
+        def argument(i: int, array: Any) -> Traced:
+            made = source(array, lambda: self.arrays[i], given.names[i])
+            arguments.append((made, made.number))
+            return made
+
         before = [tracing.set(tape), redraw.set(drawn)]
         token = uploaded.set(lifted)  # a constant that is made on a device is one of the tape's
         try:
             swapped = self.swap(tape, source)
-            args, options = given.with_arrays(lambda i, array: source(array, lambda: self.arrays[i], given.names[i]))
+            args, options = given.with_arrays(argument)
             result = function(*args, **options)
             for optimizer in self.places.optimizers:
                 vars(optimizer).pop("current_groups", None)
-            changes = [(p, x) for p, x in self.places.changed() if x is not swapped.get(p, self)]
+            changes = [
+                (place, x) for place, x in self.places.changed()
+                if place not in swapped or x is not swapped[place][0] or x.number != swapped[place][1]  # in place
+            ]  # fmt: skip
             self.check_changes(changes)
+            if given.is_changed() or any(x.number != number for x, number in arguments):
+                raise TraceError(
+                    "replay: an argument is changed inside the function: return the new value, or keep it outside"
+                )
             self.result = self.maker(result)
             self.effects = [(place, self.maker(value)) for place, value in changes]
             self.names = dict(named(place, value) for place, value in changes)
@@ -78,8 +93,11 @@ class TracedCall:
         tape.finish()
         return tape
 
-    def swap(self, tape: Tape, source: Callable[[Any, Callable[[], Any], str], Traced]) -> dict[Place, Any]:
-        """Put traced arrays in place of those of all Tensors and optimisers, and Scalars in place of options."""
+    def swap(self, tape: Tape, source: Callable[[Any, Callable[[], Any], str], Traced]) -> dict[Place, tuple[Any, int]]:
+        """Put traced arrays in place of those of all Tensors and optimisers, and Scalars in place of options.
+
+        Return what is in these places now, and its number on the tape.
+        """
         states = {id(state) for optimizer in self.places.optimizers for state in optimizer.state.values()}
         swapped: dict[Place, Any] = {}
         for place, value in self.places.before.items():
@@ -97,7 +115,7 @@ class TracedCall:
             vars(optimizer)["current_groups"] = lambda groups=groups: groups
         for place, value in swapped.items():
             place.put(value)
-        return swapped
+        return {place: (value, value.number) for place, value in swapped.items()}
 
     def check_changes(self, changes: list[tuple[Place, Any]]) -> None:
         """Refuse a change that would be the same at every call, although it should not."""
@@ -129,21 +147,37 @@ class TracedCall:
         if type(x) is dict:
             items = {key: self.maker(part) for key, part in x.items()}
             return lambda values: {key: part(values) for key, part in items.items()}
+        self.fixed.append(x)
         return lambda values: x
 
     def check_again(self, first: Tape, second: Tape, function: Callable[..., Any], given: Given) -> None:
         """Trace once more, and refuse a function whose constants are not constant: random numbers, the time."""
+        fixed = self.fixed
         self.trace(function, given, second)
+        reached = {id(x) for x in self.places.before.values()}
+        for key in (first.known.keys() & second.known.keys()) - reached:
+            array, number = first.known[key]
+            raise TraceError(
+                f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is kept where "
+                "replay does not look, such as a cache or a slot: keep it in an attribute or a variable, or make it an "
+                "argument"
+            )
         same = len(first.equations) == len(second.equations) and all(map(alike, first.equations, second.equations))
         for number, array in first.constants.items():
             again = second.constants.get(number)
-            if again is None or again.shape != array.shape or not alike(again, array):
+            if again is None or not alike(again, array):
                 raise TraceError(
                     f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is another at "
                     "every call: make it an argument"
                 )
         if not same:
             raise TraceError("replay: the function does something else when it is called again")
+        for one, other in zip(fixed, self.fixed):
+            if one is not other and not (isinstance(one, PLAIN) and alike(one, other)):
+                raise TraceError(
+                    f"replay: the function returns or keeps an object of type {type(one).__name__} that is another at "
+                    "every call: use Tensors in tuples, lists and dicts, or compute it outside of the function"
+                )
 
     # ---------------------------------------------------------------------------------------------------- later calls
 
@@ -208,5 +242,6 @@ def alike(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
     if type(a) in modules:
         with on_device_of(a):
-            return a.device == b.device and bool(((a == b) | ((a != a) & (b != b))).all())
+            same_kind = a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
+            return same_kind and bool(((a == b) | ((a != a) & (b != b))).all())
     return bool(a == b) or (a != a and b != b)

@@ -1,0 +1,176 @@
+"""Tensors wherever a function finds them, and whatever it changes or returns: as with a graph, or refused."""
+
+import time
+from collections import OrderedDict
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from agreement import assert_agree
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.replay.tape import TraceError
+
+x = ts.tensor([1.0, 2.0, 3.0])
+scale = ts.tensor(1.0)
+
+
+class Scaled(nn.Module):
+    """Reads a Tensor of its class, and a global one in a method and in a property."""
+
+    shift = ts.tensor([0.0, 0.0, 0.0])
+
+    def forward(self, x):
+        return x * scale + self.shift + self.twice
+
+    @property
+    def twice(self):
+        return scale * 2.0
+
+
+@pytest.mark.parametrize("as_argument", [False, True])
+def test_tensors_of_classes_and_globals_of_methods_are_read_at_every_call(monkeypatch, as_argument):
+    model = Scaled()
+    fast = ts.replay(lambda model, x: model(x)) if as_argument else ts.replay(lambda _, x: model(x))
+    given = model if as_argument else None
+    assert fast(given, x).tolist() == [3.0, 4.0, 5.0]
+    monkeypatch.setitem(globals(), "scale", ts.tensor(2.0))
+    monkeypatch.setattr(Scaled, "shift", ts.ones(3))
+    assert fast(given, x).tolist() == [7.0, 9.0, 11.0]
+    assert fast.traces == 1
+
+
+def test_a_tensor_of_a_class_may_be_replaced(monkeypatch):
+    monkeypatch.setattr(Scaled, "shift", ts.zeros(3))
+
+    def count(x):
+        Scaled.shift = Scaled.shift + x
+        return Scaled.shift.sum()
+
+    fast = ts.replay(count)
+    assert [fast(x).item() for _ in range(3)] == [6.0, 12.0, 18.0]
+    assert Scaled.shift.tolist() == [3.0, 6.0, 9.0]
+
+
+class Slots:
+    """Keeps a Tensor where replay does not look."""
+
+    __slots__ = ("w",)
+
+
+def test_a_tensor_that_is_out_of_reach_is_refused():
+    hidden = Slots()
+    hidden.w = ts.tensor([1.0, 2.0, 3.0])
+    with pytest.raises(TraceError, match=r"shape \(3,\), which comes in at .*test_what_is_reached.*does not look"):
+        ts.replay(lambda x: x * hidden.w)(x)
+
+
+def test_settings_may_be_called_as_the_notes_of_a_module():
+    settings = SimpleNamespace(training=True, idle=1.0)
+    fast = ts.replay(lambda x: x * (2.0 if settings.training else settings.idle))
+    assert fast(x).tolist() == [2.0, 4.0, 6.0]
+    settings.training = False
+    assert fast(x).tolist() == [1.0, 2.0, 3.0]
+    settings.idle = 3.0
+    assert fast(x).tolist() == [3.0, 6.0, 9.0]
+
+
+def step_by_hand(w, x):
+    w.grad = None
+    (w * w * x).sum().backward()
+    w.grad.array *= 0.5
+    w.array -= w.grad.array * 0.1
+    w.array[0] = 1.0
+    return w.sum()
+
+
+def test_arrays_of_tensors_may_be_written_in_place():
+    w, again = nn.Parameter([1.0, 2.0, 3.0]), nn.Parameter([1.0, 2.0, 3.0])
+    fast = ts.replay(step_by_hand)
+    for _ in range(3):
+        assert_agree(step_by_hand(again, x), fast(w, x))
+        assert_agree(again, w)
+        assert_agree(again.grad, w.grad)
+
+
+def test_arrays_that_the_function_replaces_trace_again():
+    state = {"mean": (x * 0.0).array}
+
+    def mean(x):
+        state["mean"] = state["mean"] * 0.5 + x.array
+        return x * 1.0
+
+    fast = ts.replay(mean)
+    for _ in range(3):
+        fast(x)
+    assert state["mean"].tolist() == [1.75, 3.5, 5.25]
+
+
+def replace(items, x):
+    items[0] = x
+
+
+def grow(items, x):
+    items.append(x)
+
+
+def write(items, x):
+    items[0].array[0] = 5.0
+
+
+def assign(items, x):
+    items[0].array = x.array
+
+
+def name(items, x):
+    items.update(x=x)
+
+
+@pytest.mark.parametrize("function, given", [(replace, []), (grow, []), (write, []), (assign, []), (name, {})])
+def test_an_argument_that_is_changed_is_refused(function, given):
+    items = type(given)([x * 1.0]) if given == [] else {}
+    with pytest.raises(TraceError, match="an argument is changed inside"):
+        ts.replay(function)(items, x)
+    assert items == given or items[0].tolist() == x.tolist()
+
+
+def test_an_iterator_is_refused():
+    with pytest.raises(TraceError, match="list_iterator, which is read only once"):
+        ts.replay(sum)(iter([x, x]))
+
+
+@pytest.mark.parametrize("kind, function", [
+    ("float", lambda x: (x, time.perf_counter())),
+    ("object", lambda x: object()),
+    ("SimpleNamespace", lambda x: SimpleNamespace(y=x * 2.0)),
+    ("OrderedDict", lambda x: OrderedDict(y=x * 2.0)),
+    ("generator", lambda x: (part for part in x)),
+])  # fmt: skip
+def test_what_is_returned_and_no_array_has_to_be_the_same_at_every_call(kind, function):
+    with pytest.raises(TraceError, match=f"an object of type {kind} that is another at every call"):
+        ts.replay(function)(x)
+    with pytest.raises(TraceError, match="another at every call"):
+        ts.replay(lambda x: ts.tensor(np.random.rand(3)))(x)
+
+
+def test_what_is_returned_and_no_array_may_be_anything_that_stays():
+    model = nn.Linear(3, 1)
+    settings = {"a", 1}, range(3), np.float32(2.0), x.dtype, slice(1, 2), model, None, "text", float("nan")
+    fast = ts.replay(lambda x: (x * 2.0, *settings))
+    for _ in range(2):
+        assert str(fast(x)[1:]) == str(settings)
+
+
+@pytest.mark.parametrize("compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("function", [
+    lambda ids: (ids > 1) * 0.5, lambda ids: 1.5 - ids * 0.25, lambda ids: ids / 3.0, lambda ids: ids**0.5,
+    lambda ids: ts.maximum(ids, 1.5), lambda ids: ts.where(ids > 1, 0.5, 2.0), lambda ids: (ids > 1) + 0.5 * x,
+    lambda ids: ts.stack([(part > 1) * 0.5 for part in ids.unstack()]),
+])  # fmt: skip
+def test_numbers_beside_ints_and_bools_keep_their_dtype(function, compile):
+    fast = ts.replay(function, compile=compile)
+    for ids in ([0, 1, 2], [3, 1, 0]):
+        ids = ts.tensor(ids)
+        assert fast(ids).dtype == function(ids).dtype
+        assert_agree(function(ids), fast(ids))
