@@ -159,3 +159,42 @@ def test_views_of_what_is_returned_are_not_written_again():
     assert aliases.escaping([loop], [11]) == {10, 11, 12}
     body[1] = equation(-1, "getitem", Carried(0), (slice(None),))
     assert aliases.escaping([replace(loop, starts={0: 9})], [14]) == {9, 10, 11, 12, 13, 14, 15}
+
+
+@given(generators)
+def test_memory_is_read_as_long_as_a_view_of_it(rng):
+    shape, dtype, numbers = (2, 4), np.dtype("float64"), count(2)
+    values = {n: rng.normal(size=shape) for n in range(2)}
+    every, columns = (slice(None), slice(None)), (slice(None), slice(None, None, -1))
+    views = [("getitem", (every,)), ("getitem", (columns,)), ("reshape", (shape,))]
+    statements, read = [], [Ref(0), Ref(1)]
+
+    def drawn(read):
+        if rng.random() < 0.5:
+            function, rest = views[rng.integers(len(views))]
+            return function, (read[rng.integers(len(read))], *rest)
+        return str(rng.choice(binary)), tuple(read[k] for k in rng.integers(len(read), size=2))
+
+    for _ in range(rng.integers(2, 6)):
+        if rng.random() < 0.3:
+            body, own = [], [Item((0, 1, 0)), Carried(0), *rng.permutation(read)[:2]]
+            for i in range(rng.integers(2, 5)):
+                body.append(Equation(-1, *drawn([*own, *(Local(k) for k in range(i))] if i else own), {}, shape, dtype))
+            made = [tuple(next(numbers) for _ in range(3)) for _ in body]
+            statements.append(loops.Loop(3, body, made, {0: read[rng.integers(len(read))].number}))
+            read += [Ref(n) for numbers in made for n in numbers]
+        else:
+            statements.append(Equation(next(numbers), *drawn(read), {}, shape, dtype))
+            read.append(Ref(statements[-1].made))
+    waiting = {s.made for s in statements if isinstance(s, Equation) and rng.random() < 0.3}
+    last = aliases.last_reads(statements, [read[-1].number], lambda equation: equation.made in waiting)
+    values, until = computed(statements, values), {read[-1].number: np.inf}
+    for k, statement in reversed(list(enumerate(statements))):  # what waits is read when its value is
+        waits = isinstance(statement, Equation) and statement.made in waiting
+        end = max(k, until.get(statement.made, k)) if waits else k
+        for n in loops.read_outside(statement):
+            until[n] = max(until.get(n, -1), end)
+    for n, end in until.items():
+        for m in values:
+            if values[m].base is None and np.may_share_memory(values[m], values[n]):
+                assert last.get(m, -1) >= end, (n, m, statements)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, Statement, outside, read_in, read_outside
+from tinygrad_seq.replay.loops import Carried, Local, Loop, Statement, outside, read_in, read_outside
 from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import Equation
 
 NEW = ELEMENTWISE | {  # the result is no view
     "argmax", "dot", "kernel", "max", "mean", "min", "sum", "with_added", "with_item",
@@ -65,14 +65,13 @@ def last_reads(
 
 def extend_in(loop: Loop, last: dict[int, float]) -> None:
     """Let what views in a loop are made of be read as long as these are."""
-    ends = [max((last.get(n, -1) for n in numbers), default=-1) for numbers in loop.made]
-    for i in reversed(range(len(loop.body))):
-        for x in read_in(loop.body[i]) if loop.body[i].function not in NEW else ():
-            if isinstance(x, Local):
-                ends[x.position] = max(ends[x.position], ends[i])
-            elif isinstance(x, Carried | Item | Part | Ref):
-                seen = loop.made[x.position] if isinstance(x, Carried) else ()
-                starts = (loop.starts[x.position],) if isinstance(x, Carried) else outside(x)
-                last.update((n, max(last.get(n, -1), ends[i])) for n in (*seen, *starts))
-    for numbers, end in zip(loop.made, ends):
-        last.update((n, max(last.get(n, -1), end)) for n in numbers)
+    ends = [max(last.get(n, -1) for n in numbers) for numbers in loop.made]
+    views = [(i, x) for i, body in enumerate(loop.body) if body.function not in NEW for x in read_in(body)]
+    own = [(i, x) for i, x in reversed(views) if isinstance(x, Local | Carried)]
+    while late := [(i, x) for i, x in own if ends[x.position] < ends[i]]:
+        for i, x in late:
+            ends[x.position] = max(ends[x.position], ends[i])
+    read = [(n, end) for numbers, end in zip(loop.made, ends) for n in numbers]
+    for i, x in views:
+        read += [(n, ends[i]) for n in ((loop.starts[x.position],) if isinstance(x, Carried) else outside(x))]
+    last.update((n, max(last.get(n, -1), end)) for n, end in read)
