@@ -25,6 +25,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     mirrored,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
+from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
@@ -168,6 +169,7 @@ def boxes_of(
     for key, sized in template.items.items():
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
+            before = max(before, width(template.said[key], 11) + 14) if template.said.get(key) else before
             step_edges = template.step_edges.get(key, ())
             group = 1.0 if "out" in step_edges else -1.0 if "in" in step_edges else -0.5 if before else 0.0
             if key in template.earlier:

@@ -83,6 +83,10 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a sequence: its parts side by side. What one reads of others leads over these, or comes from
     below; it goes down in front of the part, each source on a level of its own, and enters it from below.
     """
+    feet = {key: foot(part) for key, part in parts.items()}
+    if max(feet.values()) - min(feet.values()) < 60:  # steps stand at one height
+        deeper = {key: part.box.below + max(feet.values()) - feet[key] for key, part in parts.items()}
+        parts = {key: replace(part, box=replace(part.box, below=deeper[key])) for key, part in parts.items()}
     heights = [part.box.above + part.box.below for part in parts.values()]
     heights = [max(heights) if height > 0.8 * max(heights) else height for height in heights]
     parts = {
@@ -127,3 +131,14 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
     gutters = [] if sequence.repeated else [-left - margin / 2, *gutters[1:], x + margin / 2]
     return TemplateLayout(sequence, parts, at, Box(left, x, top, bottom, gutters=gutters), bends)
+
+
+def foot(part: TemplateLayout) -> float:
+    """Return how far above the bottom of a part the lowest of its steps end."""
+    inside, ends = [(part, 0.0)], []
+    for layout, y in inside:  # the list grows while it is read
+        if layout.template.kind == "row":
+            ends.append(y)
+        else:
+            inside += [(inner, y + layout.at[End(part=key)][1]) for key, inner in layout.parts.items()]
+    return part.box.below - max(ends)
