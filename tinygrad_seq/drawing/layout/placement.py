@@ -62,7 +62,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a cluster: items and parts in rows, and leaves beside their readers."""
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
-    lane = lane_of(template, reads, beside) if template.kind == "card" else []
+    lane = lane_of(template, reads, beside) if template.repeated and template.kind in ("card", "frame") else []
     on_lane = {(key, 1) for key in lane[:-1]} | {(key, -1) for key in lane[1:]}
     beside = grouped((side, leaf) for side, found in beside.items() if side not in on_lane for leaf in found)
     bars = bars_of(template, parts)
@@ -169,8 +169,8 @@ def boxes_of(
     for key, sized in template.items.items():
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
-            before = max(before, width(template.said[key], 11) + 14) if template.said.get(key) else before
             step_edges = template.step_edges.get(key, ())
+            arriving = width(template.said.get(key, ""), 11) + 14 if "in" in step_edges or key in template.said else 0.0
             group = 1.0 if "out" in step_edges else -1.0 if "in" in step_edges else -0.5 if before else 0.0
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
@@ -179,7 +179,8 @@ def boxes_of(
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in (*leaves, "passing")
-            boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
+            left = wide + max(before, arriving)
+            boxes[End(key)] = Box(left, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
         x = anchor(End(part=part), parts)
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
