@@ -221,7 +221,9 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars
             return parts[end.part].at[end.inside][0] - anchor(end, parts)
         return meets(other, end) - bars[end.item] if end.item in bars and other.part else 0.0
 
-    found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a))) for a, b in template.links}
+    order = 0.0, -1e-4, 1e-4  # the first operand comes in on the left
+    links = ((a, b, order[operand]) for (a, b), operand in template.links.items())
+    found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a) + by)) for a, b, by in links}
     return {link: (source, target) for link, (source, target) in found.items() if source[0] is not target[0]}
 
 
@@ -269,7 +271,7 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     for link, ((source, leaving), (target, entering)) in edges.items():
         (x, y), (to_x, to_y), item = xy[source], xy[target], link[1].item
         offsets[link[::-1]] = 0.0 if link[0].part else leaving
-        if item and entering:
+        if item and abs(entering) > 1e-3:
             offsets[link] = entering
         elif item and y < to_y:
             offsets[link] = min(max(x - to_x, -6.0), 6.0)

@@ -52,7 +52,7 @@ class Template:
     units: tuple[Key, ...] = ()  # of sequences, in which it stands
     items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
     parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row or a sequence from left to right
-    links: dict[Link, None] = field(default_factory=dict)
+    links: dict[Link, int] = field(default_factory=dict)  # and which operand it is, of an op for which that counts
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
     left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
     cut: dict[ItemKey, None] = field(default_factory=dict)  # what goes on without its history
@@ -268,7 +268,7 @@ class Tree:
         ends.append(End(target_key))
         links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
         for placement, link in links:
-            placement.template.links[link] = None
+            placement.template.links[link] = edge.operand
         return edge, links, None
 
 

@@ -54,13 +54,14 @@ Part = Text | Sample
 
 def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part], list[Part], Box]:
     """Place a title above a picture that fills a box and a legend below it; return these and the box around all."""
-    left, top, right, bottom = box
-    limit = max(right - left, 560.0)
-    left = (left + right - limit) / 2  # a small picture stands in the middle
-    title = list(place_title(titles(view, sequences), left, top - 26, limit))
-    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 260)))
-    if view.scale is not None:
-        legend += place_colour_bar(view, view.scale, left + limit, bottom + 34)
+    start, top, right, bottom = box
+    limit = max(right - start, 560.0)
+    for _ in range(2):  # the second time, a small picture stands in the middle of it all
+        title = list(place_title(titles(view, sequences), start, top - 26, limit))
+        legend = list(place_legend(view, start, bottom + 34, limit - (0 if view.scale is None else 260)))
+        if view.scale is not None:
+            legend += place_colour_bar(view, view.scale, start + limit, bottom + 34)
+        start -= max([0.0, *(x - right for _, (_, _, x, _) in title + legend)]) / 2
     lefts, tops, rights, bottoms = zip(box, *(around for _, around in title + legend))
     corners = min(lefts), min(tops), max(rights), max(bottoms)
     return [part for part, _ in title], [part for part, _ in legend], corners
