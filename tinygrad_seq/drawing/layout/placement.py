@@ -12,7 +12,7 @@ from math import fsum, inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, words_in
+from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, side_by_side, words_in
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
@@ -60,6 +60,7 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
 
 def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a cluster: items and parts in rows, and leaves beside their readers."""
+    parts = side_by_side(template, parts)
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
     lane = lane_of(template, reads, beside) if template.repeated and template.kind in ("card", "frame") else []

@@ -19,6 +19,8 @@ from tinygrad_seq.drawing.layout.template_layout import (
 from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 
+widest = 1900.0  # so far parts may reach side by side
+
 
 def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, tree: Tree) -> TemplateLayout:
     """Return the layout of a row: cards side by side, equally large, and narrow gaps."""
@@ -142,3 +144,20 @@ def foot(part: TemplateLayout) -> float:
         else:
             inside += [(inner, y + layout.at[End(part=key)][1]) for key, inner in layout.parts.items()]
     return part.box.below - max(ends)
+
+
+def side_by_side(template: Template, parts: Parts) -> Parts:
+    """Return parts that have room side by side, as both directions of a short loop do, without their columns: with
+    these each would stand above the one before.
+    """
+    wide = {End(part=key): part.box for key, part in parts.items() if part.box.gutters}
+    readers = grouped([End(part=end.part) if end.part else end for end in link] for link in template.links)
+    for first in wide:
+        made = [first]
+        for end in made:  # the list grows while it is read
+            made += {reader: None for reader in readers[end] if reader not in made}
+        if len(wide.keys() & made) > 1:
+            return parts
+    if len(wide) < 2 or sum(box.left + box.right for box in wide.values()) > widest:
+        return parts
+    return {key: replace(part, box=replace(part.box, gutters=())) for key, part in parts.items()}
