@@ -23,6 +23,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     header,
     margin,
     mirrored,
+    whole,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
@@ -202,11 +203,6 @@ def ages_before_parts(template: Template, ages: dict[End, float]) -> dict[End, f
             found[end] = age - 1 / (2 + ages[end])
             stack += ((source, age) for source in sources[end])
     return found
-
-
-def whole(end: End) -> End:
-    """Return what a link leads to, without the port."""
-    return End(part=end.part) if end.part else end
 
 
 def anchor(end: End, parts: Parts) -> float:

@@ -15,6 +15,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     margin,
     mirrored,
     position,
+    whole,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -151,13 +152,15 @@ def side_by_side(template: Template, parts: Parts) -> Parts:
     these each would stand above the one before.
     """
     wide = {End(part=key): part.box for key, part in parts.items() if part.box.gutters}
-    readers = grouped([End(part=end.part) if end.part else end for end in link] for link in template.links)
-    for first in wide:
-        made = [first]
-        for end in made:  # the list grows while it is read
-            made += {reader: None for reader in readers[end] if reader not in made}
-        if len(wide.keys() & made) > 1:
-            return parts
     if len(wide) < 2 or sum(box.left + box.right for box in wide.values()) > widest:
         return parts
+    readers = grouped((whole(start), whole(end)) for start, end in template.links)
+    for first in wide:
+        made, stack = {first}, [first]
+        while stack:
+            new = set(readers[stack.pop()]) - made
+            made |= new
+            stack += new
+        if len(wide.keys() & made) > 1:  # one is made of the other
+            return parts
     return {key: replace(part, box=replace(part.box, gutters=())) for key, part in parts.items()}
