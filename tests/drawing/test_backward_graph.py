@@ -41,6 +41,8 @@ def test_a_steps_gradient_is_in_the_step(kind):
     assert steps_shown(view) == [["t = 0", "t = 1", "t = 2"]]
     for step in view.loops[0]:
         assert [inner.label for inner in step.inner] == ["gradient"] and step.inner[0].items
+        states = {f"∂ {item.label}" for item in step.items if item.role == "state"}
+        assert states and states <= {item.label for item in step.inner[0].items}
     ordinals = [item.ordinal for item in items(view) if item.role not in leaves]
     assert len(set(ordinals)) == len(ordinals)
 
