@@ -41,6 +41,8 @@ def test_a_steps_gradient_is_in_the_step(kind):
     assert steps_shown(view) == [["t = 0", "t = 1", "t = 2"]]
     for step in view.loops[0]:
         assert [inner.label for inner in step.inner] == ["gradient"] and step.inner[0].items
+        states = {f"∂ {item.label}" for item in step.items if item.role == "state"}
+        assert states and states <= {item.label for item in step.inner[0].items}
     ordinals = [item.ordinal for item in items(view) if item.role not in leaves]
     assert len(set(ordinals)) == len(ordinals)
 
@@ -105,9 +107,11 @@ def test_what_is_drawn_for_a_rule_reads_all_that_its_ops_read(steps, seed):
     whole = {node for node in ancestors([loss.node, *grads]) if node.op is not None and node.scope.key == "grad"}
     sums = {node for node in whole if node.op is add.op}  # of shares in the gradient of a parameter
     assert whole - sums <= {op for rule in rules for op in rule.ops}
-    for rule in rules:
+    assert all(len(rule.parents) == 1 and rule.name for rule in rules if not rule.ops)  # a gradient, and whose it is
+    for rule in [rule for rule in rules if rule.ops]:
         read = {parent for op in rule.ops for parent in op.parents if parent.op is not None} - set(rule.ops)
-        assert len([parent for parent in rule.parents if isinstance(parent, Rule)]) == len(
+        begun = [parent if not isinstance(parent, Rule) or parent.ops else parent.parents[0] for parent in rule.parents]
+        assert len([parent for parent in begun if isinstance(parent, Rule)]) == len(
             {next(r for r in rules if parent in r.ops) for parent in read & whole}
         )
 

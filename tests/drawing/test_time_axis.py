@@ -70,8 +70,20 @@ def test_an_encoder_stands_left_of_its_decoder(kinds, steps, layers):
 def test_layers_are_no_sequence(layer, both, steps):
     out, _ = layer(2, 3, num_layers=3, bidirectional=both)(ts.zeros(steps, 1, 2))
     placed = Placed(draw(out))
-    lefts = {placed.clusters[loop[0].id].left for loop in placed.view.loops}
-    assert len(lefts) == 1 and not placed.drawing.placed.sequences
+    firsts = [placed.clusters[loop[0].id] for loop in placed.view.loops]
+    assert not placed.drawing.placed.sequences and (both or len({first.left for first in firsts}) == 1)
+    layers = [[first for first in firsts if f"/layer-{i}/" in first.cluster.id] for i in range(3)]
+    assert all(len(found) == 1 + both for found in layers)
+    assert all(a.top > b.bottom for below, above in pairwise(layers) for a in below for b in above)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_both_directions_stand_side_by_side_where_there_is_room(steps):
+    out, _ = nn.RNN(2, 3, bidirectional=True)(ts.zeros(steps, 1, 2))
+    placed = Placed(draw(out))
+    forward, reverse = ([placed.clusters[card.id] for card in loop] for loop in placed.view.loops)
+    beside = max(card.right for card in forward) < min(card.left for card in reverse)
+    assert beside == (steps < 4) and beside != (forward[0].top > reverse[0].bottom)
 
 
 def test_what_picks_a_step_of_a_sequence_is_a_layer():

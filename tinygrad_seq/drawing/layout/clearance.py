@@ -133,8 +133,8 @@ class Obstacles:
 
 
 def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rectangle]:
-    """Yield what is in a template: items, parts, and its own title; of a part with columns what is in it. Without first
-    states it is what those lines meet that come from other steps.
+    """Yield what is in a template: items, parts, and its own title; of steps side by side what is in them. Without
+    first states it is what those lines meet that come from other steps.
     """
     stack = [(layout, 0.0, 0.0)]
     while stack:
@@ -150,7 +150,7 @@ def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rect
             yield left, top - 11, left + width(label, 12), top + 4
         for name, part in here.parts.items():
             by, down = here.at[End(part=name)]
-            if part.box.gutters:
+            if part.box.gutters or "row" in (part.template.kind, here.template.kind):
                 stack.append((part, x + by, y + down))
             else:
                 box = part.box

@@ -30,7 +30,8 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
         is_cut = placed.edge.role == "cut"
         way = placed.points if is_cut or placed.edge.role == "delay" else placed.points[-2:]  # where it comes in
         text = "detach" if is_cut else placed.edge.label
-        places = [(mark, words_at(mark, text)) for mark in (cuts if is_cut else levels)(way)]
+        marks = cuts(way) if is_cut else levels(way, width(text, 11) / 2 + 8)
+        places = [(mark, words_at(mark, text)) for mark in marks]
         latest = Obstacles(said[-recent:])
         found = next((at for at in places if taken.is_clear(*at[1]) and latest.is_clear(*at[1])), None)
         mark, box = found or places[0]
@@ -46,12 +47,13 @@ def words_at(mark: Mark, text: str) -> Rectangle:
     return (x - 7, y - 7, x + 12 + wide, y + 7) if steep else (x - wide / 2, y - 19, x + wide / 2, y - 4)
 
 
-def levels(points: Sequence[Point]) -> Iterator[Mark]:
-    """Yield places on the level parts of a line, the middle of the longest first."""
+def levels(points: Sequence[Point], aside: float) -> Iterator[Mark]:
+    """Yield places on the level parts of a line, the middle of the longest first; then so far beside the others."""
     parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
     for _, start, end, y in sorted(parts, reverse=True):
         yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares, 0.75, 0.25))
-    yield from ((x + by, y + 10, False) for far in (18, 36, 54) for x, y, _ in cuts(points) for by in (far, -far))
+    ways = [by for far in (aside, aside + 18, aside + 36) for by in (-far, far)]
+    yield from ((x + by, y + 10, False) for by in ways for x, y, _ in cuts(points))
 
 
 def cuts(points: Sequence[Point]) -> Iterator[Mark]:

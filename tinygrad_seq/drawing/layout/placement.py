@@ -12,7 +12,7 @@ from math import fsum, inf
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, words_in
+from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, side_by_side, words_in
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
@@ -23,8 +23,10 @@ from tinygrad_seq.drawing.layout.template_layout import (
     header,
     margin,
     mirrored,
+    whole,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
+from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import leaves
 
@@ -59,9 +61,10 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
 
 def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a cluster: items and parts in rows, and leaves beside their readers."""
+    parts = side_by_side(template, parts)
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
-    lane = lane_of(template, reads, beside) if template.kind == "card" else []
+    lane = lane_of(template, reads, beside) if template.repeated and template.kind in ("card", "frame") else []
     on_lane = {(key, 1) for key in lane[:-1]} | {(key, -1) for key in lane[1:]}
     beside = grouped((side, leaf) for side, found in beside.items() if side not in on_lane for leaf in found)
     bars = bars_of(template, parts)
@@ -169,6 +172,7 @@ def boxes_of(
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
+            arriving = width(template.said.get(key, ""), 11) + 14 if "in" in step_edges or key in template.said else 0.0
             group = 1.0 if "out" in step_edges else -1.0 if "in" in step_edges else -0.5 if before else 0.0
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
@@ -177,7 +181,8 @@ def boxes_of(
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in (*leaves, "passing")
-            boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
+            left = wide + max(before, arriving)
+            boxes[End(key)] = Box(left, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
         x = anchor(End(part=part), parts)
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
@@ -200,11 +205,6 @@ def ages_before_parts(template: Template, ages: dict[End, float]) -> dict[End, f
     return found
 
 
-def whole(end: End) -> End:
-    """Return what a link leads to, without the port."""
-    return End(part=end.part) if end.part else end
-
-
 def anchor(end: End, parts: Parts) -> float:
     """Return x of the anchor of a box within the part that it stands for: the middle, or 0 if it has columns."""
     return 0.0 if end.part is None or parts[end.part].box.gutters else parts[end.part].middle
@@ -218,7 +218,9 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars
             return parts[end.part].at[end.inside][0] - anchor(end, parts)
         return meets(other, end) - bars[end.item] if end.item in bars and other.part else 0.0
 
-    found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a))) for a, b in template.links}
+    order = 0.0, -1e-4, 1e-4  # the first operand comes in on the left
+    links = ((a, b, order[operand]) for (a, b), operand in template.links.items())
+    found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a) + by)) for a, b, by in links}
     return {link: (source, target) for link, (source, target) in found.items() if source[0] is not target[0]}
 
 
@@ -266,7 +268,7 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
     for link, ((source, leaving), (target, entering)) in edges.items():
         (x, y), (to_x, to_y), item = xy[source], xy[target], link[1].item
         offsets[link[::-1]] = 0.0 if link[0].part else leaving
-        if item and entering:
+        if item and abs(entering) > 1e-3:
             offsets[link] = entering
         elif item and y < to_y:
             offsets[link] = min(max(x - to_x, -6.0), 6.0)

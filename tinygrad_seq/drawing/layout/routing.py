@@ -15,7 +15,7 @@ from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
-from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
+from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
 
@@ -67,7 +67,13 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
         many = alike[edge.source, edge.target]
         for here, link in links:
             layout, x, y = spots[here]
+            corners = [(x + to_x, y + to_y) for to_x, to_y in layout.bends.get(link, ())]
             points += [(x + to_x, y + to_y, way) for to_x, to_y, way in route(layout, link, many, obstacles)]
+            if here.template.kind == "sequence" and follows(here.template, link):  # sideways, where that is free
+                chain = tree.homes[edge.source][0]
+                start, *others = border_route(edge.source, chain[chain.index(here) + 1], 1, -1, many)
+                sideways = [start[:2], (corners[1][0], start[1]), *corners[2:], points[-1][:2]]
+                points = rounded(sideways) if len(others) == 1 else points
         if across is not None:
             row, left, entered = across
             side = 1 if left.column <= entered.column else -1
@@ -140,6 +146,12 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
     return obstacles(layout, True).cleared(points, apart * (beside - 1) / 2)
+
+
+def follows(template: Template, link: Link) -> bool:
+    """Tell whether a link in a sequence leads from one part to the next."""
+    parts = list(template.parts)
+    return link[0].part in parts[:-1] and parts[parts.index(link[0].part) + 1] == link[1].part
 
 
 def rounded(corners: list[XY]) -> list[Point]:

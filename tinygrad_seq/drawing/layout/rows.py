@@ -15,9 +15,12 @@ from tinygrad_seq.drawing.layout.template_layout import (
     margin,
     mirrored,
     position,
+    whole,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
+
+widest = 1900.0  # so far parts may reach side by side
 
 
 def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, tree: Tree) -> TemplateLayout:
@@ -83,6 +86,10 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     """Return the layout of a sequence: its parts side by side. What one reads of others leads over these, or comes from
     below; it goes down in front of the part, each source on a level of its own, and enters it from below.
     """
+    feet = {key: foot(part) for key, part in parts.items()}
+    if max(feet.values()) - min(feet.values()) < 60:  # steps stand at one height
+        deeper = {key: part.box.below + max(feet.values()) - feet[key] for key, part in parts.items()}
+        parts = {key: replace(part, box=replace(part.box, below=deeper[key])) for key, part in parts.items()}
     heights = [part.box.above + part.box.below for part in parts.values()]
     heights = [max(heights) if height > 0.8 * max(heights) else height for height in heights]
     parts = {
@@ -127,3 +134,33 @@ def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:
     at |= {own: (port(end), 0.0) for end, own in ends if not own.part}
     gutters = [] if sequence.repeated else [-left - margin / 2, *gutters[1:], x + margin / 2]
     return TemplateLayout(sequence, parts, at, Box(left, x, top, bottom, gutters=gutters), bends)
+
+
+def foot(part: TemplateLayout) -> float:
+    """Return how far above the bottom of a part the lowest of its steps end."""
+    inside, ends = [(part, 0.0)], []
+    for layout, y in inside:  # the list grows while it is read
+        if layout.template.kind == "row":
+            ends.append(y)
+        else:
+            inside += [(inner, y + layout.at[End(part=key)][1]) for key, inner in layout.parts.items()]
+    return part.box.below - max(ends)
+
+
+def side_by_side(template: Template, parts: Parts) -> Parts:
+    """Return parts that have room side by side, as both directions of a short loop do, without their columns: with
+    these each would stand above the one before.
+    """
+    wide = {End(part=key): part.box for key, part in parts.items() if part.box.gutters}
+    if len(wide) < 2 or sum(box.left + box.right for box in wide.values()) > widest:
+        return parts
+    readers = grouped((whole(start), whole(end)) for start, end in template.links)
+    for first in wide:
+        made, stack = {first}, [first]
+        while stack:
+            new = set(readers[stack.pop()]) - made
+            made |= new
+            stack += new
+        if len(wide.keys() & made) > 1:  # one is made of the other
+            return parts
+    return {key: replace(part, box=replace(part.box, gutters=())) for key, part in parts.items()}

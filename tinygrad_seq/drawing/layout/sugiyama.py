@@ -125,7 +125,8 @@ def arrange(
         span = range(ranks[low[0]] + 1, ranks[high[0]])
         beside = [(rank, wide.get(rank, Box())) for rank in span if rank in levels] if len(span) < longest else []
         (source, _), (target, _) = edge  # 2: around what stands above the source; -2: a state that came in on the left
-        group = 2 if source.group == 1 and target.port else -2 * (source.leaf and max(source.group, target.group) < 0)
+        is_state, to_first = source.leaf and max(source.group, target.group) < 0, target.group == -1
+        group = 2 if source.group == 1 and target.port else -2 if is_state else -1 if to_first else 0
         dummies = {Box(3, 3, box.above, box.below, group, dummy=True): rank for rank, box in beside}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
@@ -222,7 +223,7 @@ def assign_x(
 def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
     """Return x of the boxes of a row: as close to their neighbours as their order allows."""
     blocks: list[tuple[float, float, int]] = []  # weighted mean of what is wished for, weight, number of boxes
-    spaces = [a.right + b.left + (8 if a.dummy or b.dummy else space) for a, b in pairwise(near)]
+    spaces = [a.right + b.left + (8 if a.dummy and b.dummy else space) for a, b in pairwise(near)]
     offsets = list(accumulate(spaces, initial=0.0))
     for box, offset in zip(near, offsets):
         wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)

@@ -64,3 +64,8 @@ def beside_label(template: Template, left: float, right: float, rising: list[flo
         left = max([left, *(room - x + 4 for x in rising)])
         right = max([right, room - left + margin, *(x + 8 for x in rising)])
     return left, right
+
+
+def whole(end: End) -> End:
+    """Return what a link leads to, without the port."""
+    return End(part=end.part) if end.part else end

@@ -52,12 +52,13 @@ class Template:
     units: tuple[Key, ...] = ()  # of sequences, in which it stands
     items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
     parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row or a sequence from left to right
-    links: dict[Link, None] = field(default_factory=dict)
+    links: dict[Link, int] = field(default_factory=dict)  # and which operand it is, of an op for which that counts
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
     left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
     cut: dict[ItemKey, None] = field(default_factory=dict)  # what goes on without its history
     step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # "out", "in", "back" in here; "cut"
     earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
+    said: dict[ItemKey, str] = field(default_factory=dict)  # what stands on a line that comes in from the left
     across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
 
     @property
@@ -186,10 +187,8 @@ class Tree:
             key = (alike, next(numbers[alike]) + lacking)
             self.homes[item.id] = chain, key
             self.with_first_state.update({here} if item.role == "initial" else ())
-            here.template.items[key] = max(
-                here.template.items.get(key, self.sizes[item.id]), self.sizes[item.id],
-                key=lambda sized: (sized.width, sized.height),
-            )  # fmt: skip
+            sized, known = self.sizes[item.id], here.template.items.get(key, self.sizes[item.id])
+            here.template.items[key] = max(known, sized, key=lambda sized: (sized.width, sized.height))
             keep_latest(here, End(key), here.start - 1 if item.role in leaves else item.ordinal)
 
     def read_in_several_cards(self, edges: list[Edge]) -> set[str]:
@@ -239,9 +238,11 @@ class Tree:
             row.template.across.append((edge, across))
             source.step_edges.setdefault(key, set()).add("out")
             target.step_edges.setdefault(target_key, set()).update(["in", "back"] if left is entered else ["in"])
+            target.said.update({target_key: edge.label} if edge.label and edge.role != "delay" else {})
             return edge, [], across
         if edge.through_time and edge.role == "state" and up[-1] is down[-1] and not source.repeated:
             source.earlier.setdefault(target_key, []).append(key)
+            source.said[target_key] = edge.label
         if edge.role == "cut":
             target.step_edges.setdefault(target_key, set()).add("cut")
             source.cut[key] = None
@@ -267,7 +268,7 @@ class Tree:
         ends.append(End(target_key))
         links = list(zip([*reversed(up[depth:]), *down[depth - 1 :]], zip(ends[::2], ends[1::2])))
         for placement, link in links:
-            placement.template.links[link] = None
+            placement.template.links[link] = edge.operand
         return edge, links, None
 
 

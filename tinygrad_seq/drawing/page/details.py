@@ -128,7 +128,8 @@ def folded(rule: Rule) -> str:
     counts = Counter(node.op.name for node in rule.ops)
     ops = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
     what = "The gradient of a leaf" if rule.of.op is None else f"The gradient rule of {rule.of.op.name}"
-    return f"{what}, for which these ops were recorded: {ops}."
+    recorded = f"{what}, for which these ops were recorded: {ops}."
+    return recorded if ops else "The gradient of a result: only one comes back, so nothing was recorded for a sum."
 
 
 def absent(node: Node) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress
-from math import ceil, floor, isfinite, log10, prod
+from math import ceil, floor, fsum, isfinite, log10, prod
 
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render.colours import card, odd, of_role, tint, weights
@@ -21,7 +21,7 @@ rim = 30.0  # of paper around everything
 roles = {
     "weight": "weight", "gate": "gate", "state": "state", "initial": "first state", "input": "input",
     "constant": "constant", "output": "output", "gradient": "gradient", "saved": "saved by the forward",
-    "cut": "detached: no gradient goes back", "passing": "of an earlier step",
+    "cut": "detached: no gradient goes back", "passing": "of another step",
 }  # fmt: skip
 
 
@@ -54,13 +54,14 @@ Part = Text | Sample
 
 def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part], list[Part], Box]:
     """Place a title above a picture that fills a box and a legend below it; return these and the box around all."""
-    left, top, right, bottom = box
-    limit = max(right - left, 560.0)
-    left = (left + right - limit) / 2  # a small picture stands in the middle
-    title = list(place_title(titles(view, sequences), left, top - 26, limit))
-    legend = list(place_legend(view, left, bottom + 34, limit - (0 if view.scale is None else 260)))
-    if view.scale is not None:
-        legend += place_colour_bar(view, view.scale, left + limit, bottom + 34)
+    start, top, right, bottom = box
+    limit = max(right - start, 560.0)
+    for _ in range(2):  # the second time, a small picture stands in the middle of it all
+        title = list(place_title(titles(view, sequences), start, top - 26, limit))
+        legend = list(place_legend(view, start, bottom + 34, limit - (0 if view.scale is None else 260)))
+        if view.scale is not None:
+            legend += place_colour_bar(view, view.scale, start + limit, bottom + 34)
+        start -= max([0.0, *(x - right for _, (_, _, x, _) in title + legend)]) / 2
     lefts, tops, rights, bottoms = zip(box, *(around for _, around in title + legend))
     corners = min(lefts), min(tops), max(rights), max(bottoms)
     return [part for part, _ in title], [part for part, _ in legend], corners
@@ -136,25 +137,31 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
 
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
-    """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it."""
+    """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it. Where
+    one line is too short, roles begin a new one.
+    """
     overlaid = view.scale is not None and view.scale.low is not None  # its colours are the only ones
     shown = {edge.role for edge in view.edges} & {"gradient", "cut", "" if overlaid else "state"}
+    items = [item for cluster in within(view.top) for item in cluster.items if not overlaid]
+    coloured = {item.colour for item in items}
     parameters = [
-        (*look(row, overlaid), row.label, about(row, view.scale))
+        (*look(row, row.colour in coloured), row.label, about(row, view.scale))
         for row in view.legend
         if prod(row.shape) > 1 or row.uses > 1 or row.gradient is not None
     ]
-    shown |= {item.role for cluster in within(view.top) for item in cluster.items if not overlaid}
+    shown |= {item.role for item in items}
     others = [
         ("weight w0", weights[0], words, "") if role == "weight" else (role, of_role(role)[0], words, "")
         for role, words in roles.items()
         if role in shown and not (role == "weight" and parameters)
     ]
     x = left
-    for kind, colour, label, beside in parameters + others:
-        pill = max(40.0, width(label, 10) + 18)
-        whole = pill + (width(beside, 11) + 8 if beside else 0)
-        if x > left and x - left + whole > limit:
+    pills = [max(40.0, width(label, 10) + 18) for *_, label, _ in parameters + others]
+    wholes = [pill + (width(words, 11) + 8) * bool(words) for pill, (*_, words) in zip(pills, parameters + others)]
+    ends = {len(parameters)} if fsum(wholes) + 14 * (len(wholes) - 1) > limit else set()
+    for number, (kind, colour, label, beside) in enumerate(parameters + others):
+        pill, whole = pills[number], wholes[number]
+        if x > left and (x - left + whole > limit or number in ends):
             x, y = left, y + 28
         around = (x, y - 11, x + whole, y + 11)
         yield Sample(x + pill / 2, y, pill, colour, kind, label), around
@@ -163,10 +170,10 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
         x += whole + 14
 
 
-def look(row: LegendRow, overlaid: bool) -> tuple[str, str]:
-    """Return the kind of a parameter's pill, and its colour."""
-    kind = "pale" if overlaid else f"weight w{row.colour % len(weights)}"
-    return kind, card if overlaid else of_role("weight", row.colour)[0]
+def look(row: LegendRow, coloured: bool) -> tuple[str, str]:
+    """Return the kind of a parameter's pill, and its colour, if it has that in the picture."""
+    kind = f"weight w{row.colour % len(weights)}" if coloured else "pale"
+    return kind, of_role("weight", row.colour)[0] if coloured else card
 
 
 def about(row: LegendRow, scale: Scale | None) -> str:

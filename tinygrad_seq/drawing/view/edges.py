@@ -76,6 +76,8 @@ class EdgeBuilder:
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
         self.looked_at = looked_at(graph)
+        saved = ((leaf.serial, leaf.name or "") for leaf, facts in graph.of.items() if facts.role == "saved")
+        self.parts = {serial: name for serial, name in saved if name.startswith("part for ")}  # what rules read of them
         self.proxies: dict[Place, DraftItem] = {}
         self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
@@ -198,11 +200,17 @@ class EdgeBuilder:
         (source, target, role, label, own), (node, parent, _) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
         ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))  # both, of a rolled step
+        said = []
         for nodes in ends if self.elision.rolled and role not in ("delay", "initial") else ():
             steps = {step for step in map(self.merged_step, nodes) if step is not None}
             card = next((self.elision.cards[step].steps for step in steps), [])
-            said = several([step for step in card if step in steps]) if len(steps) < len(card) else ""
-            label = said if label in ("", said) else f"{label} → {said.removeprefix('t = ')}" if said else label
+            in_time = card[:: 1 if not card or self.graph.way.get(card[0].loop, 0) >= 0 else -1]
+            said += [([step for step in card if step in steps], in_time)] if len(steps) < len(card) else []
+        if len(said) == 2 and said[0] != said[1]:
+            label = " · ".join(some_of(*some, name or "step") for some, name in zip(said, (origin.name, "")))
+        elif said:
+            label = several(said[0][0])
+        label = label or (self.parts.get(parent.serial, "") if parent.op is not None else "")
         latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
         is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
         of, uses = self.numbers.of, self.numbers.uses
@@ -240,6 +248,11 @@ class EdgeBuilder:
         drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
         others = [*self.proxies.values(), *self.picks, *self.passing.values(), *entries.values()]
         return found + self.lines, others, drawn
+
+
+def some_of(steps: Sequence[ScopeVisit], card: Sequence[ScopeVisit], name: str) -> str:
+    """Return some of the steps of a card, both in order of time, in a few words: "first step", "last h", "t = 1, 3"."""
+    return f"first {name}" if steps == card[:1] else f"last {name}" if steps == card[-1:] else several(steps)
 
 
 def looked_at(graph: GraphFacts) -> set[Node]:

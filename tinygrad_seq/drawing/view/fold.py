@@ -17,17 +17,19 @@ def folded(view: View, depth: int) -> View:
         level = [inner for cluster in level for inner in cluster.inner]
         depth -= 1
     home: dict[str, str] = {}  # of every item that is folded away, the item it is folded into
+    names: dict[str, str] = {}  # what it is called
     for cluster in level:
         for inner in cluster.inner:
             inside = [item for each in within(inner) for item in each.items]
             inputs = {item.label: item for item in inside if item.role == "input"}  # one of each name stays
             home |= {item.id: inputs[item.label].id if item.role == "input" else inner.id for item in inside}
+            names |= {item.id: item.label for item in inside}
             cluster.items += [one_item(inner), *inputs.values()]
         cluster.inner = []
     shown = {cluster.id for cluster in within(view.top)}
     return replace(
         view,
-        edges=joined(view.edges, home),
+        edges=joined(view.edges, home, names),
         loops=[loop for loop in view.loops if all(c.id in shown for c in loop)],
         twins={id: twin for id, twin in view.twins.items() if home.keys().isdisjoint((id, twin))},
         backward=list(dict.fromkeys(home.get(id, id) for id in view.backward)),
@@ -45,13 +47,22 @@ def one_item(cluster: Cluster) -> Item:
     return Item(cluster.id, role, "", label, label, ops[0].ordinal, value=ops[-1].value)
 
 
-def joined(edges: list[Edge], home: dict[str, str]) -> list[Edge]:
-    """Return edges between what is left; numbers of edges that fall together add up as parts of one norm."""
+def joined(edges: list[Edge], home: dict[str, str], names: dict[str, str]) -> list[Edge]:
+    """Return edges between what is left; numbers of edges that fall together add up as parts of one norm, and states
+    are named.
+    """
     found: dict[Hashable, list[Edge]] = defaultdict(list)
+    said: dict[Hashable, dict[str, None]] = defaultdict(dict)
     for i, edge in enumerate(edges):
         source, target = home.get(edge.source, edge.source), home.get(edge.target, edge.target)
         moved = replace(edge, source=source, target=target, operand=edge.operand if target == edge.target else 0)
         if moved.source != moved.target:
             ends = (moved.source, moved.target, edge.role, edge.through_time, edge.label, moved.operand)
-            found[i if moved == edge else ends].append(moved)
-    return [replace(parts[0], value=together(edge.value for edge in parts)) for parts in found.values()]
+            key = i if moved == edge else ends
+            found[key].append(moved)
+            if edge.through_time and edge.role == "state" and edge.source in home and edge.target in home:
+                said[key][names[edge.source]] = None
+    return [
+        replace(parts[0], value=together(edge.value for edge in parts), label=", ".join(said[key]) or parts[0].label)
+        for key, parts in found.items()
+    ]

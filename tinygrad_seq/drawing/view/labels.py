@@ -170,8 +170,9 @@ def symbol(node: Node, index: bool = False) -> str:
         return ""
     if index and node.op.name == "getitem" and node.static:
         return f"[{shortened(index_text(node.static['index']), 20)}]"
+    name = "reshape" if node.op.name == "stack" and len(node.parents) == 1 else str(node.op.name)
     derived = isinstance(node, Rule) and len(node.of.parents) == 1 and node.op is node.of.op
-    return "× " * (derived and node.op.name in squashing) + symbols.get(node.op.name, str(node.op.name)) + "′" * derived
+    return "× " * (derived and node.op.name in squashing) + symbols.get(name, name) + "′" * derived
 
 
 def formula(graph: GraphFacts, node: Node) -> str:
@@ -179,7 +180,7 @@ def formula(graph: GraphFacts, node: Node) -> str:
     name, or is a weight that is multiplied.
     """
     if node.op is None or isinstance(node, Rule) or node.op.name not in (*ordered, "where"):
-        return ""
+        return "=" if isinstance(node, Rule) and not node.ops else ""  # no sum: one gradient comes in
     sources = [graph.of[parent].source for parent in node.parents]
     if node.op.name == "matmul" and any(graph.of[parent].role == "weight" for parent in node.parents):
         return ""

@@ -14,7 +14,9 @@ from tinygrad_seq.engine.timeline import ScopeVisit
 
 
 def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence[DraftItem]) -> list[LegendRow]:
-    """Return the rows, in order of creation. Of parameters of one name, the modules that use each are named."""
+    """Return the rows, in order of creation. Where two have one name, the modules that use them are named, too, also
+    for the others in these.
+    """
     colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
     readers = grouped(
         (leaf, node)
@@ -33,7 +35,8 @@ def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence
             visit = graph.outer[visit]
     for level in range(max(map(len, paths.values()), default=0)):  # from the inside out, while two have one name
         count = Counter(names.values())
-        longer = {leaf: paths[leaf][level] for leaf in rows if level < len(paths[leaf]) and count[names[leaf]] > 1}
+        alike = {tuple(paths[leaf][level:]) for leaf in rows if count[names[leaf]] > 1} - {()}
+        longer = {leaf: paths[leaf][level] for leaf in rows if tuple(paths[leaf][level:]) in alike}
         names |= {leaf: f"{module}.{names[leaf]}" for leaf, module in longer.items()}
     taken: Counter[str] = Counter()
     found = []

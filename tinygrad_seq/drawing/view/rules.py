@@ -52,6 +52,7 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
         named |= dict.fromkeys(node.parents, node.name or named.get(node, ""))
     for rule in rules:
         rule.parents = tuple(dict.fromkeys(reads(rule, new, prepared, starts, named)))
+    rules += beginnings(nodes, rules)
     for node in nodes:  # what was made of gradients later
         if node not in new and any(parent in new for parent in node.parents):
             new[node] = copy(node)
@@ -68,6 +69,26 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
         for share in shares:
             share.leaf = leaves.get(node)
     return [*(new.get(root, root) for root in roots if root not in names), *called], called
+
+
+def beginnings(nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Rule]:
+    """Return a rule more for each named result of which only one gradient comes back, and which no rule says: there is
+    no sum, so it is what all its rules read. An addition has none of its own; those of what it adds read the same.
+    """
+    rules_of, readers = grouped((rule.of, rule) for rule in rules), Counter(p for node in nodes for p in node.parents)
+    found = []
+    for node in nodes:
+        added = [rule for part in node.parents if node.op is add.op for rule in rules_of[part]]
+        own = rules_of[node] or [rule for rule in added if readers[rule.of] == 1]
+        if own and node.name and node.op is not None and not any(rule.name for rule in rules_of[node]):
+            read = set(own[0].parents).intersection(*(rule.parents for rule in own))
+            for begun in [parent for parent in read if isinstance(parent, Rule) or parent.name == from_loss]:
+                found.append(rule_of(node, [], own[0].scope.value, set()))
+                found[-1].parents = (begun,)
+                found[-1].serial = min(rule.serial for rule in own) - 0.5 / len(rules)  # type: ignore[assignment]
+                for rule in own + added:
+                    rule.parents = tuple([found[-1] if parent is begun else parent for parent in rule.parents])
+    return found
 
 
 def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
@@ -130,7 +151,7 @@ def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> 
     rule.op = add.op if is_sum else of.op if len(ops) > 1 else ops[0].op
     is_one_of_several = len(of.parents) > 1 and not is_sum  # gives the gradient of an argument
     rule.name = None if of.name is None or of.op is None or is_one_of_several else f"∂ {of.name}"
-    rule.shape, rule.dtype, rule.requires_grad = ops[-1].shape, of.dtype, True
+    rule.shape, rule.dtype, rule.requires_grad = ops[-1].shape if ops else of.shape, of.dtype, True
     rule.scope = Scope(of.scope if of.op is not None else common(ops), "grad", key, True)
     rule.static = rule.output = rule.saved = rule.owner_ref = rule.hooks = rule.line = None
     rule.parents, rule.reached = (), False
