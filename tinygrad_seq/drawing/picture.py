@@ -21,6 +21,7 @@ from tinygrad_seq.drawing.render.svg import svg
 from tinygrad_seq.drawing.view.build import build
 from tinygrad_seq.drawing.view.fold import folded
 from tinygrad_seq.drawing.view.model import View, within
+from tinygrad_seq.drawing.view.parameters import grad_of
 from tinygrad_seq.drawing.view.printed import is_small, printed
 from tinygrad_seq.drawing.view.rules import with_rules
 from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
@@ -232,7 +233,7 @@ def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:
     found: dict[Node, str] = {}
     ancestry = ancestors(nodes, constants=False)
     for node in ancestry:
-        grad = getattr(node.owner, "stored_grad", None)
+        grad = grad_of(node)
         if grad is not None and grad.node is not None and grad.node.op is not None:
             name = node.name or "x"  # a bias may have the gradient of another
             found[grad.node] = f"{found[grad.node]}, {name}" if grad.node in found else f"∂ {name}"

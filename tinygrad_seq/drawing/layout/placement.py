@@ -20,15 +20,15 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Parts,
     TemplateLayout,
     beside_label,
+    beside_op,
     header,
     margin,
     mirrored,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.model import leaves
+from tinygrad_seq.drawing.view.model import no_ops
 
-beside_op = ("initial", "constant", "saved", "gradient", "weight", "passing")  # what stands beside its op
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
 over_time = ("stack", "unstack")  # as wide as the steps that they join or part
@@ -89,9 +89,9 @@ def leaves_beside(template: Template) -> Beside:
     roles = {key: sized.item.role for key, sized in template.items.items()}
     readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
-    near = (*beside_op, *["input"] * (template.kind == "grad"))  # elsewhere inputs stand below their readers
+    near = beside_op(template)
     for start, end in template.links:
-        if start.item and end.item and roles[start.item] in near and roles[end.item] not in (*leaves, "passing"):
+        if start.item and end.item and roles[start.item] in near and roles[end.item] not in no_ops:
             is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
             side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))
@@ -176,7 +176,7 @@ def boxes_of(
                 group = 2 * lane.index(key) / max(len(lane) - 1, 1) - 1
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
-            is_leaf = sized.item.role in (*leaves, "passing")
+            is_leaf = sized.item.role in no_ops
             boxes[End(key)] = Box(wide + before, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
         x = anchor(End(part=part), parts)

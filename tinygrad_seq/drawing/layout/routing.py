@@ -13,8 +13,8 @@ from math import copysign, inf, sqrt
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
-from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
+from tinygrad_seq.drawing.layout.placement import lay_out_templates
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, beside_op, gutter, header, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
@@ -162,10 +162,7 @@ def link_end(layout: TemplateLayout, end: End, other: End, level: bool = True) -
     above = not other.item and link_end(layout, other, end)[1] < y
     if other.item:
         (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
-        is_leaf = any(
-            role in beside_op or (role == "input" and layout.template.kind == "grad")
-            for role in (sized.item.role, near.item.role)
-        )
+        is_leaf = not {sized.item.role, near.item.role}.isdisjoint(beside_op(layout.template))
         reach, far, high = (sized.width + near.width) / 2, abs(to_x - x), abs(to_y - y)
         if level and reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
             return x + (sized.width / 2 if to_x > x else -sized.width / 2), y, "h"

@@ -10,7 +10,7 @@ from tinygrad_seq.drawing.layout.model import PlacedItem, Word
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item
 
-small = ("weight", "constant", "saved", "gradient", "initial", "passing")  # drawn small, without the symbol of an op
+small = ("weight", "constant", "saved", "gradient", "initial", "passing")  # beside the op that reads it
 letter_widths = (
     dict.fromkeys("mwMW@%…⋯", 0.95)
     | dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&+=<>#∂", 0.8)

@@ -14,6 +14,7 @@ from typing import Any
 from tinygrad_seq.drawing.page.mathematics import elementwise
 from tinygrad_seq.drawing.view.computed import computed, computing
 from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.parameters import grad_of
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.drawing.view.values import delivered_to_nobody
@@ -63,7 +64,7 @@ def numbers(
     nodes = ancestors(roots)
     whole = all(node.saved is not None for node in nodes if node.requires_grad)
     known = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
-    grads = {node: grad for node in nodes if (grad := getattr(node.owner, "stored_grad", None)) is not None}
+    grads = {node: grad for node in nodes if (grad := grad_of(node)) is not None}
     reached = any(node.op is None for node in grads) or any(map(delivered_to_nobody, nodes))
     why = folded if any(isinstance(node, Rule) for node in nodes) else freed
     found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else why)

@@ -18,11 +18,10 @@ from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.title_and_legend import tenfold, titles
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import shortened
-from tinygrad_seq.drawing.view.model import Item, Scale, View, leaves, within
+from tinygrad_seq.drawing.view.model import Item, Scale, View, no_ops, within
 from tinygrad_seq.drawing.view.values import gradient
 
 shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
-no_ops = (*leaves, "middle", "passing")
 scripts = (  # in order
     "graph", "zoom", "result", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights",
     "panel", "hover", "search", "play", "keep", "keys",

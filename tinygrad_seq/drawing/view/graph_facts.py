@@ -12,14 +12,13 @@ from tinygrad_seq.drawing.view.conventions import (
     input_name,
     joining,
     not_inputs,
-    preparing,
     slicing,
     squashing,
     states,
     weighing,
 )
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
+from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, made_of_parameters, sources
 from tinygrad_seq.drawing.view.same_numbers import original
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
@@ -65,6 +64,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     nodes, outputs = ancestors(roots), set(roots)
     timeline = timeline_of([node for node in nodes if node.op is not None], find)
     users = grouped((parent, node) for node in timeline.visit_of for parent in node.parents)
+    given = {node for node in nodes if node.op is None} | made_of_parameters(nodes).keys()  # no results
     proxies = sources(nodes, outputs, timeline.positions, users)
     by_serial = {node.serial: node for node in nodes}
     outer = {visit: visit.outer for visit in timeline.inner if visit.outer is not None}  # outer places first
@@ -74,11 +74,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             backward.add(visit)
     last = {step.loop: node.serial for node in timeline.visit_of for step, _ in timeline.positions[node]}
     of: dict[Node, NodeFacts] = {}
-    given: set[Node] = set()  # leaves, and what is made of parameters alone
     for ordinal, node in enumerate(nodes):
-        weights_only = node.op is not None and node.op.name in preparing and given.issuperset(node.parents)
-        if node.op is None or (weights_only and all(parent.requires_grad for parent in node.parents)):
-            given.add(node)
         positions = timeline.positions.get(node, ())
         given_on = node if node in outputs else original(node)
         is_made = given_on is not node and given_on not in proxies and of[given_on].source.op is not None

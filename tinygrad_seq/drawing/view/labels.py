@@ -10,6 +10,7 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.drawing.view.rules import Rule
+from tinygrad_seq.drawing.view.same_numbers import has_parts, parts_of
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
 
@@ -207,7 +208,7 @@ def index_text(index: Any) -> str:
     """Return an index in a few words: "-1", ":, 1:3", "target of each row"."""
     names = dict(named_arrays(index))
     words = []
-    for i, part in enumerate(index if isinstance(index, tuple) else (index,)):
+    for i, part in enumerate(parts_of(index)):
         if isinstance(part, slice):
             ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
             words.append(":".join(ends[: 2 + bool(ends[2])]))
@@ -220,7 +221,7 @@ def named_arrays(index: Any) -> list[tuple[int, str]]:
     """Return which parts of an index are arrays, and what to call them: of several the last says what is picked in each
     row.
     """
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = parts_of(index)
     arrays = [i for i, part in enumerate(parts) if hasattr(part, "dtype")]
     last = "targets" if len(arrays) > 1 else "ids"
     return [(i, "mask" if parts[i].dtype.kind == "b" else last if i == arrays[-1] else "rows") for i in arrays]
@@ -229,8 +230,7 @@ def named_arrays(index: Any) -> list[tuple[int, str]]:
 def index_arrays(node: Node) -> list[tuple[str, Any]]:
     """Return the arrays by which an op picks something, with their names; without the numbers of rows."""
     index = node.static["index"] if node.op.name == "getitem" and node.static else ()
-    parts = index if isinstance(index, tuple) else (index,)
-    return [(name, parts[i]) for i, name in named_arrays(index) if name != "rows"]
+    return [(name, parts_of(index)[i]) for i, name in named_arrays(index) if name != "rows"]
 
 
 def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:
@@ -283,8 +283,7 @@ def figure(number: float) -> str:
 
 def shape(node: Node) -> str:
     """Return the shape of its output, or of all of them, and the dtype."""
-    outputs = node.shape and isinstance(node.shape[0], tuple)
-    return f"{' '.join(map(str, node.shape)) if outputs else node.shape} {node.dtype}"
+    return f"{' '.join(map(str, node.shape)) if has_parts(node) else node.shape} {node.dtype}"
 
 
 def tooltip(node: Node, role: str, shape: str, path: str | None) -> str:

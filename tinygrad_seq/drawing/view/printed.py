@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.computed import computed
 from tinygrad_seq.drawing.view.labels import figure
+from tinygrad_seq.drawing.view.parameters import grad_of
 from tinygrad_seq.drawing.view.same_numbers import has_parts, size
 from tinygrad_seq.drawing.view.values import walked
 from tinygrad_seq.engine.backend import Array, to_host
@@ -38,8 +39,7 @@ def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
 
 def gradients(outputs: Sequence[Value], nodes: list[Node]) -> dict[Node, Any]:
     """Return `.grad` where there is one; after a backward that kept its graph, of all nodes, from one more walk."""
-    grads = {node: getattr(node.owner, "stored_grad", None) for node in nodes}
-    kept = {node: grad.array for node, grad in grads.items() if grad is not None}
+    kept = {node: grad.array for node in nodes if (grad := grad_of(node)) is not None}
     whole = all(node.saved is not None and node.hooks is None for node in nodes)  # a hook may do anything
     if not kept or not whole or any(output.array.size != 1 for output in outputs):
         return kept

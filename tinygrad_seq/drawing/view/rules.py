@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from math import prod
 
-from tinygrad_seq.drawing.view.conventions import from_loss, preparing, rearranging, symbols
+from tinygrad_seq.drawing.view.conventions import from_loss, rearranging, symbols
 from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.parameters import grad_of, made_of_parameters
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import Scope, step_of
@@ -32,7 +33,7 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
     """Return the roots of a graph in which every rule of a recorded backward is one node; `names`: of some roots."""
     nodes = ancestors(roots)
     by_serial = {node.serial: node for node in nodes}
-    prepared = made_of_parameters(nodes)
+    prepared = made_of_parameters(nodes).keys()
     owned = ((gradient_of(node, by_serial, prepared), node) for node in nodes)
     groups = grouped((key, node) for key, node in owned if key is not None)
     last: dict[int, int] = {}  # by walk, the number of the last op that it recorded
@@ -56,7 +57,7 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
         if node not in new and any(parent in new for parent in node.parents):
             new[node] = copy(node)
             new[node].parents = tuple([new.get(parent, parent) for parent in node.parents])
-    leaves = {grad_of(leaf): leaf for leaf in nodes if leaf.op is None}
+    leaves = {grad.node: leaf for leaf in nodes if leaf.op is None and (grad := grad_of(leaf)) is not None}
     readers = Counter(parent for node in dict.fromkeys([*rules, *new.values()]) for parent in node.parents)
     called: dict[Node, str] = {}
     for node, name in names.items():
@@ -81,12 +82,6 @@ def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
         found += [] if is_sum else [node]
         stack += node.parents if is_sum else ()
     return found
-
-
-def grad_of(leaf: Node) -> Node | None:
-    """Return the node of the gradient that a leaf has received, if it was recorded."""
-    grad = getattr(leaf.owner, "stored_grad", None)
-    return None if grad is None else grad.node
 
 
 def gradient_of(node: Node, by_serial: Mapping[int, Node], prepared: Set[Node]) -> GradientOf | None:
@@ -168,15 +163,6 @@ def reads(
             alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
             start = stand_in(rule, parent, from_loss)
             yield alike[0] if alike else starts.setdefault((parent, step_of(rule.scope)), start)
-
-
-def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
-    """Return the parameters among nodes, in order of creation, and what is only parameters in another form."""
-    found: set[Node] = set()
-    for node in nodes:
-        if node.requires_grad if node.op is None else node.op.name in preparing and found.issuperset(node.parents):
-            found.add(node)
-    return found
 
 
 def saved_name(node: Node, rule: Rule, made: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem
 from tinygrad_seq.drawing.view.model import Edge, Scale
+from tinygrad_seq.drawing.view.parameters import grad_of
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
@@ -35,17 +36,12 @@ class Numbers:
     end: str = ""  # what is said of the last one
 
 
-def grad_norm(node: Node) -> float | None:
-    """Return the norm of the `.grad` that the owner of a node has."""
-    owner = node.owner
-    grad = getattr(owner, "stored_grad", None)
-    return None if grad is None else norm(grad.array)
-
-
 def grad_size(node: Node) -> float | None:
     """Return the `.grad` of a leaf of one element, with its sign, or the norm of a longer one."""
-    size = grad_norm(node)
-    return size if size is None or prod(node.shape) != 1 else float(node.owner.stored_grad.array.item())
+    grad = grad_of(node)
+    if grad is None:
+        return None
+    return float(grad.array.item()) if prod(node.shape) == 1 else norm(grad.array)
 
 
 def delivered_to_nobody(node: Node) -> bool:
@@ -58,7 +54,7 @@ def gradients(outputs: Sequence[Value]) -> Numbers:
     have `.grad`.
     """
     nodes = ancestors([output.node for output in outputs if output.node is not None], constants=False)
-    kept = {node: value for node in reversed(nodes) if (value := grad_norm(node)) is not None}
+    kept = {node: norm(grad.array) for node in reversed(nodes) if (grad := grad_of(node)) is not None}
     if any(node.saved is None for node in nodes):
         return Numbers(f"{gradient} ({freed})", kept, {})
     if not kept and not any(map(delivered_to_nobody, nodes)):
