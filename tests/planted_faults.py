@@ -708,7 +708,7 @@ FAULTS = [
     Fault("a first state is an input to its rule", "drawing/view/edges.py",
           "if isinstance(user, Rule) and node in user.of.parents:", "if False:", "test_names_of_leaves.py"),
     Fault("places in steps of unlike lengths are told by number alone", "drawing/view/graph_facts.py",
-          "for leaf in of[parent].leaves if leaf.requires_grad", "for leaf in ()", "test_names_of_leaves.py"),
+          "for leaf in graph.of[parent].leaves if leaf.requires_grad", "for leaf in ()", "test_names_of_leaves.py"),
     Fault("a Chinese character is as narrow as a letter", "drawing/layout/text_size.py",
           '1.1 if east_asian_width(c) in "WF" else ', "", "test_svg.py"),
     # Errors that teach, and exercises

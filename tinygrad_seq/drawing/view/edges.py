@@ -142,7 +142,7 @@ class EdgeBuilder:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
-        is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
+        is_sum = delay and is_running_sum(self.graph, node, source)
         is_state = delay and (not is_sum or self.graph.of[source].role == "state")
         is_state = is_state or (delay is None and hands_over(self.graph, node, argument))
         role, label, entry = "state" if is_state else "data", "", None

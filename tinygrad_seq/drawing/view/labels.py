@@ -121,19 +121,10 @@ def items_of(
 ) -> list[Item]:
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
     paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
-    told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    whole = (draft for draft in drafts if len(draft.leaves) < 2 and draft.role != "saved")
-    said = {draft.id: printed[draft.node] for draft in whole if draft.node in printed}
-    positions = {draft.node: graph.of[draft.node].positions for draft in drafts if draft.node in graph.of}
     return [
-        item_of(
-            draft, graph.of[draft.node].ordinal if draft.node in positions else -1, paths[draft.visit],
-            symbol(draft.node, index=not (rolled and positions.get(draft.node))),  # one step for many has no index
-            values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, ""),
-            formula(graph, draft.node) if draft.node in positions else "", rolled,
-        )
+        item_of(draft, graph, paths[draft.visit], values.get(draft.id), number, printed.get(draft.node, ""), rolled)
         for draft in drafts
-    ]  # fmt: skip
+    ]
 
 
 def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
@@ -146,23 +137,26 @@ def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: M
 
 
 def item_of(
-    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str, formula: str,
-    first: bool,
+    draft: DraftItem, graph: GraphFacts, path: str | None, value: float | None, number: str, printed: str, rolled: bool
 ) -> Item:
-    """Return the item of an op, of a proxy, or of a value on its way; `op`: its symbol, `formula`: what it reads."""
-    node, leaves, role = draft.node, draft.leaves, draft.role
+    """Return the item of an op, of a proxy, or of a value on its way."""
+    node, leaves, role, facts = draft.node, draft.leaves, draft.role, graph.of.get(draft.node)
+    op = symbol(node, index=not (rolled and facts and facts.positions))  # one step for many has no index
+    told = "" if value is None else f"\n{number.partition(' (')[0]} {value:.3g}"
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
-    label += " · first step" if role == "initial" and first else ""
+    label += " · first step" if role == "initial" and rolled else ""
     if role == "passing":
         label = label or op
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
-    sign, text = "" if leaves or role == "saved" else op, "\n".join(shapes.values())
-    numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
-    formula = formula if sign else ""
-    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers, formula)
+    is_op, text = not leaves and role != "saved", "\n".join(shapes.values())
+    numbers = "" if printed == label else printed.removeprefix(label + "\n")  # a number is its own name
+    return Item(
+        draft.id, role, op if is_op else "", label, about + told, facts.ordinal if facts else -1, draft.colour, value,
+        text, numbers if is_op or len(leaves) == 1 else "", formula(graph, node) if is_op else "",
+    )  # fmt: skip
 
 
 def symbol(node: Node, index: bool = False) -> str:
@@ -240,13 +234,13 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
     if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
     for later in (1, -1):
-        for read in reads_of(user, argument, graph.of, graph.length, later):
+        for read in reads_of(graph, user, argument, later):
             if read in graph.carried:
                 return before_first(graph.carried[read])
     for step, _ in graph.of[user].positions[-1:]:
         later = 1 if graph.way.get(step.loop, 0) > 0 else -1
         is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)
-        for read in reads_of(user, argument, graph.of, graph.length, later) if is_first else ():
+        for read in reads_of(graph, user, argument, later) if is_first else ():
             if read in graph.inner:  # nothing is recorded of what is made of a constant state
                 return made_of_start(graph, graph.inner[read])
     return None
