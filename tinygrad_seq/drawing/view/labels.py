@@ -1,7 +1,7 @@
 """Put a graph into the words of its picture: symbols, labels, and tooltips, which keep the full text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,20 +120,23 @@ def items_of(
     rolled: bool,
 ) -> list[Item]:
     """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
-    paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
+    paths = {visit: path_of(visit, titles) for visit in {draft.visit for draft in drafts}}
     return [
         item_of(draft, graph, paths[draft.visit], values.get(draft.id), number, printed.get(draft.node, ""), rolled)
         for draft in drafts
     ]
 
 
-def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
+def path_of(visit: ScopeVisit, titles: Mapping[ScopeVisit, str]) -> str | None:
     """Return the titles of the places around a place, and its own; None for the top."""
-    words = []
-    while visit in outer:
-        words.append(titles[visit])
-        visit = outer[visit]
-    return " / ".join(reversed(words)) if words else None
+    return " / ".join(titles[place] for place in reversed([*places_around(visit)])) or None
+
+
+def places_around(visit: ScopeVisit) -> Iterator[ScopeVisit]:
+    """Yield a place and those around it, from the inside out, without the top."""
+    while visit.outer is not None:
+        yield visit
+        visit = visit.outer
 
 
 def item_of(
