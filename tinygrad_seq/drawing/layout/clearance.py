@@ -168,7 +168,12 @@ def spots(a: Point, b: Point) -> Iterable[XY]:
             (s * s * bx + 2 * s * r * cx + r * r * ax, s * s * by + 2 * s * r * cy + r * r * ay)
             for s in shares for r in [1 - s]
         ]  # fmt: skip
-    soft = [(s * s * (3 - 2 * s), 1.5 * s * (1 - s) + s**3) for s in shares]
+    soft = map(eased, shares)
     if way == "v":
         return [(ax + (bx - ax) * smooth, ay + (by - ay) * straight) for smooth, straight in soft]
     return [(ax + (bx - ax) * straight, ay + (by - ay) * smooth) for smooth, straight in soft]
+
+
+def eased(share: float) -> tuple[float, float]:
+    """Return how far a smooth line has come at a share of its way: across, and along the direction that it starts in."""
+    return share * share * (3 - 2 * share), 1.5 * share * (1 - share) + share**3
