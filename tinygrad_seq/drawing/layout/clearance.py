@@ -175,5 +175,5 @@ def spots(a: Point, b: Point) -> Iterable[XY]:
 
 
 def eased(share: float) -> tuple[float, float]:
-    """Return how far a smooth line has come at a share of its way: across, and along the direction that it starts in."""
+    """Return how far a smooth line has come at a share of its way: across, and along the direction it starts in."""
     return share * share * (3 - 2 * share), 1.5 * share * (1 - share) + share**3

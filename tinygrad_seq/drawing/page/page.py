@@ -75,7 +75,8 @@ def key(scale: Scale) -> str:
     """Return the colour bar, where it stays in sight."""
     if scale.low is None:
         return f'<p id="key">{escape(scale.label)}: none before loss.backward(retain_graph=True)</p>'
-    low, high = (tenfold(round(log10(bound))) for bound in (scale.low, scale.high or 1.0))
+    powers = [log10(bound) for bound in (scale.low, scale.high or 1.0)]
+    low, high = (tenfold(round(power)) if abs(power - round(power)) < 1e-9 else f"{10**power:g}" for power in powers)
     bar = f"background: linear-gradient(to right, {', '.join(palette.cold_to_hot)})"
     odd = "".join(f' <span style="color: {colour}">■</span> {text}' for colour, text in palette.odd)
     return f'<p id="key">{escape(shortened(stem(scale)))} {low}<i style="{bar}"></i>{high}{odd}</p>'

@@ -89,7 +89,7 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
             raise TypeError(f"draw: show must map Nodes or recorded Tensors to numbers, got the key {key!r:.60}")
         try:
             of[node] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"draw: show must map Nodes or Tensors to numbers, got {value!r:.60}") from None
     label, end = (str(getattr(mapping, name, usual)) for name, usual in (("label", "value"), ("end", "")))
     return Numbers(label, of, ordered=getattr(mapping, "ordered", False), end=end)
@@ -111,7 +111,7 @@ def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) ->
     if ordered:
         return Scale(label, min(known), max(known))
     positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
-    high = ceil(log10(max(positive)) - 1e-9)
+    high = min(max(ceil(log10(max(positive)) - 1e-9), -300), 308)  # both ends are floats, and not zero
     low = high - min(max(6, 2 * ceil((high - floor(log10(min(positive)) + 1e-9)) / 2)), 12)  # one in the middle
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
 
