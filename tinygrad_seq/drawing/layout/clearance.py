@@ -144,10 +144,9 @@ def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rect
                 by, down = here.at[End(key)]
                 wide, high = sized.width / 2, sized.height / 2
                 yield x + by - wide, y + down - high, x + by + wide, y + down + high
-        label = max(here.template.labels, key=len, default="")
-        if label and here.template.kind != "top":
+        if here.template.label:
             left, top = x - here.box.left + 14, y - here.box.above + 20
-            yield left, top - 11, left + width(label, 12), top + 4
+            yield left, top - 11, left + width(here.template.label, 12), top + 4
         for name, part in here.parts.items():
             by, down = here.at[End(part=name)]
             if part.box.gutters:

@@ -281,13 +281,13 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], over: float) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
-    label, frame = any(template.labels), 0.0 if template.kind in ("top", "unit") else margin
+    frame = 0.0 if template.kind in ("top", "unit") else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
     wide = [*solid, *((x, y, box) for box, (x, y) in xy.items() if box.dummy)]  # lines stay in the frame, too
     left = max(box.left - x for x, _, box in wide) + frame
     right = max(x + box.right for x, _, box in wide) + frame
     left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
-    above = max(box.above - y for _, y, box in solid) + over + (header if label else frame)
+    above = max(box.above - y for _, y, box in solid) + over + (header if template.label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
     gutters = max((box.gutters for _, _, box in solid), key=len)
     inner = () if any(box.middle for *_, box in solid) else gutters[1:-1]

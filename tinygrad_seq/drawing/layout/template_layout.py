@@ -63,9 +63,8 @@ def mirrored(layout: TemplateLayout) -> TemplateLayout:
 
 def beside_label(template: Template, left: float, right: float, rising: list[float]) -> tuple[float, float]:
     """Return how far a border is to the left and to the right, so that its label is beside all that rises there."""
-    label = max(template.labels, key=len, default="")
-    if label and template.kind != "top":
-        room = width(label, 12) + margin
+    if template.label:
+        room = width(template.label, 12) + margin
         left = max([left, *(room - x + 4 for x in rising)])
         right = max([right, room - left + margin, *(x + 8 for x in rising)])
     return left, right

@@ -48,8 +48,8 @@ def build(
     ops = op_drafts(graph, elision, names)
     edges, others, drawn = connected(graph, elision, ops, roots, shared, told)
     drafts = [*ops, *others]
-    feet = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
-    values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
+    proxies = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
+    values = item_values(told.of, drawn, drafts, proxies, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed  # one step for many has no numbers of its own
     if told.of and told.uses is None and len(told.of) <= most_nodes:  # numbers that were given
         said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.3g}" for node, x in told.of.items()}
@@ -70,6 +70,6 @@ def build(
         legend=legend(graph, titles, drafts),
         twins=twins_of(graph, elision, ops, others),
         scale=None if numbers is None else scale(told.label, shown, told.ordered),
-        backward=walk_order(visited, drawn, feet, edges),
+        backward=walk_order(visited, drawn, proxies, edges),
         title=title,
     )

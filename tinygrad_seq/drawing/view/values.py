@@ -117,10 +117,10 @@ def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) ->
 
 
 def walk_order(
-    nodes: Iterable[Node], drawn: Mapping[Node, str], feet: Iterable[DraftItem], edges: list[Edge]
+    nodes: Iterable[Node], drawn: Mapping[Node, str], proxies: Iterable[DraftItem], edges: list[Edge]
 ) -> list[str]:
-    """Return the ids of items in the order in which a walk over these nodes comes to them, leaves (feet) beside ops."""
-    leaves = dict.fromkeys(foot.id for foot in feet)
+    """Return the ids of items in the order in which a walk over nodes comes to them, proxies beside their ops."""
+    leaves = dict.fromkeys(proxy.id for proxy in proxies)
     beside = grouped((edge.target, edge.source) for edge in edges if edge.source in leaves)
     ops = (drawn[node] for node in nodes if node in drawn)
     return list(dict.fromkeys([*(id for op in ops for id in (op, *beside[op])), *leaves]))
@@ -130,7 +130,7 @@ def item_values(
     of: Mapping[Node, float],
     drawn: Mapping[Node, str],
     drafts: Iterable[DraftItem],
-    feet: Iterable[DraftItem],
+    proxies: Iterable[DraftItem],
     edges: list[Edge],
     rolled: bool,
 ) -> dict[str, float | None]:
@@ -142,7 +142,7 @@ def item_values(
         if id in roles and not (id in values and roles[id] == "passing"):
             values[id] = together((values.get(id), value))
     uses = grouped((edge.source, edge.value) for edge in edges)
-    for foot in feet:
-        beside_one = len(uses[foot.id]) == 1 and uses[foot.id][0] is not None and not rolled
-        values[foot.id] = together(uses[foot.id] if beside_one else [of.get(leaf) for leaf in foot.leaves])
+    for proxy in proxies:
+        beside_one = len(uses[proxy.id]) == 1 and uses[proxy.id][0] is not None and not rolled
+        values[proxy.id] = together(uses[proxy.id] if beside_one else [of.get(leaf) for leaf in proxy.leaves])
     return values
