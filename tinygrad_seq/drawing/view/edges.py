@@ -7,8 +7,6 @@ value that went on without its history by an edge that says so. Edges that fall 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
-from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
@@ -211,7 +209,7 @@ class EdgeBuilder:
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
         operand = own + 1 if node.op.name in ordered and node not in hidden and not isinstance(node, Rule) else 0
-        return Edge(source, target, role, is_later, reduce(hypot, known) if known else None, label, operand)
+        return Edge(source, target, role, is_later, together(known), label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""

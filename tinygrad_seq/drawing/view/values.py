@@ -6,6 +6,7 @@ contribution, what arrives at a node is their sum. Any other mapping from nodes 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil, floor, hypot, isfinite, log10, prod
 from typing import Any
 
@@ -98,7 +99,7 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
 def together(values: Iterable[float | None]) -> float | None:
     """Return the norm of what several norms are of, leaving out unknown ones; one number stays as it is."""
     known = [value for value in values if value is not None]
-    return known[0] if len(known) == 1 else hypot(*known) if known else None
+    return reduce(hypot, known) if known else None
 
 
 def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) -> Scale:
