@@ -587,7 +587,7 @@ FAULTS = [
           "min(steps.values()) > 9", "test_time_axis.py"),
     Fault("a gradient that reads its forward from afar", "drawing/view/edges.py", "            if facts.gradient:\n",
           "            if False:\n", "test_backward_graph.py"),
-    Fault("a share in the gradient of nobody", "drawing/view/rules.py", "share.leaf = leaves.get(node)",
+    Fault("a share in the gradient of nobody", "drawing/view/rules.py", "share.leaf = leaves[-1]",
           "share.leaf = None", "test_backward_graph.py"),
     Fault("a first state that is far from its use", "drawing/view/edges.py",
           '"" if role in ("input", "gradient") else beside', '"" if role != "weight" else beside', "test_rolled.py"),

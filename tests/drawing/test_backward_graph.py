@@ -78,7 +78,7 @@ def test_the_backward_is_the_mirror_of_its_forward(kind):
 
 def recorded_by_hand(steps, seed):
     rng = np.random.default_rng(seed)
-    w, u = (nn.Parameter(rng.normal(size=(3, 3))) for _ in range(2))
+    w, u = (nn.Parameter(rng.normal(size=(3, 3))).named(name) for name in "wu")
     h = ts.tensor(rng.normal(size=(2, 3)))
     for t in range(steps):
         with ts.scope(step=t):
@@ -94,8 +94,8 @@ def test_what_is_drawn_for_a_rule_reads_all_that_its_ops_read(steps, seed):
     """No path from a result of the forward or a leaf to a gradient gets lost, and none is new."""
     parameters, loss = recorded_by_hand(steps, seed)
     loss.backward(create_graph=True)
-    grads = {p.grad.node: f"∂ {i}" for i, p in enumerate(parameters) if p.grad.node.op is not None}
-    roots, called = with_rules([loss.node, *grads], grads)
+    grads = {p.grad.node: f"∂ {p.node.name}" for p in parameters if p.grad.node.op is not None}
+    roots, called = with_rules([loss.node])
     assert set(called.values()) == set(grads.values())
     nodes = ancestors(roots)
     place = {node: i for i, node in enumerate(nodes)}

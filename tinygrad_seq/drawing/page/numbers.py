@@ -14,10 +14,9 @@ from typing import Any
 from tinygrad_seq.drawing.page.mathematics import elementwise
 from tinygrad_seq.drawing.view.computed import computed, computing
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.parameters import grad_of
+from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.rules import Rule
-from tinygrad_seq.drawing.view.values import delivered_to_nobody
 from tinygrad_seq.engine.backend import Array, modules, on_device_of, quiet, to_host
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors

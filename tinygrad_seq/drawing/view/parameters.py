@@ -19,6 +19,11 @@ def grad_of(node: Node) -> Any:
     return getattr(node.owner, "stored_grad", None)
 
 
+def delivered_to_nobody(node: Node) -> bool:
+    """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
+    return node.op is None and getattr(node, "reached", False) and node.owner is None
+
+
 def is_parameter(node: Node) -> bool:
     """Tell whether a Parameter stands for this leaf. Where the Parameter is gone, a name is the sign of one."""
     if node.op is not None or not node.requires_grad:

@@ -13,7 +13,7 @@ from typing import Any
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem
 from tinygrad_seq.drawing.view.model import Edge, Scale
-from tinygrad_seq.drawing.view.parameters import grad_of
+from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
@@ -43,11 +43,6 @@ def grad_size(node: Node) -> float | None:
     if grad is None:
         return None
     return float(grad.array.item()) if prod(node.shape) == 1 else norm(grad.array)
-
-
-def delivered_to_nobody(node: Node) -> bool:
-    """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
-    return node.op is None and getattr(node, "reached", False) and node.owner is None
 
 
 def gradients(outputs: Sequence[Value]) -> Numbers:
