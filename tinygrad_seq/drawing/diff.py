@@ -184,7 +184,7 @@ class Comparison:
             self.tell("~", text_of(a), path, times, details, a, b)
 
     def follows(self, a: str, b: str) -> bool:
-        """Return whether a shape is another one because there are more steps."""
+        """Tell whether a shape is another one because there are more steps."""
         (old, dtype), (new, other_dtype) = (text.rpartition(" ")[::2] for text in (a, b))
         one, other = ([int(number) for number in re.findall(r"\d+", text)] for text in (old, new))
         if dtype != other_dtype or len(one) != len(other):  # one output for each step

@@ -1,4 +1,4 @@
-"""`draw`: the picture of how a Tensor was made, and saving it.
+"""Draw how a Tensor was made, show that in a notebook, and save it.
 
 There is one layout, ours. SVG and DOT text need nothing installed; Graphviz turns the DOT text into pixels and PDF.
 """
@@ -130,7 +130,7 @@ class Drawing:
         write_file(str(file), content)
 
     def count(self) -> int:
-        """How many nodes are drawn."""
+        """Return how many nodes are drawn."""
         return sum(len(cluster.items) for cluster in within(self.view.top))
 
 

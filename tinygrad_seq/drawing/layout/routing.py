@@ -21,7 +21,6 @@ from tinygrad_seq.drawing.view.model import View
 
 apart = 7.0  # so far from each other are lines that run the same way
 
-Walls = Callable[..., Obstacles]  # those of a layout
 Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
 
 
@@ -118,7 +117,7 @@ def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[P
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 
-def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls) -> list[Point]:
+def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Callable[..., Obstacles]) -> list[Point]:
     """Return the points of a link, in the coordinates of its template; none for one that goes on through a row."""
     start, end = link
     if layout.template.is_level and link not in layout.bends:

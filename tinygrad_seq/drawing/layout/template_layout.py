@@ -1,4 +1,4 @@
-"""The layout of one template: where everything in it stands, and how it is placed, turned and measured."""
+"""The layout of one template: where everything in it stands, and its mirror image for time that runs to the left."""
 
 from dataclasses import dataclass, field, replace
 

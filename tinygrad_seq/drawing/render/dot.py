@@ -116,12 +116,12 @@ def cluster_style(place: PlacedCluster) -> Attributes:
 
 def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     """Return how an item looks, and where it stands."""
-    item, round = place.item, place.width == place.height
+    item = place.item
     fill, ink = palette.of_role("pale") if palette.pale(item, scale) else palette.of_role(item.role, item.colour)
     style = {
         "width": f"{place.width / 72:.4f}", "height": f"{place.height / 72:.4f}", "tooltip": text(item.tooltip),
         "fillcolor": fill, "fontcolor": ink, "color": palette.quiet if fill == palette.paper else fill,
-        "shape": "circle" if round else "box", "style": "filled" if round else "rounded,filled",
+        "shape": "circle" if place.is_round else "box", "style": "filled" if place.is_round else "rounded,filled",
         "label": label(place), "pos": at(place.x, place.y),
     }  # fmt: skip
     if item.role == "middle":

@@ -67,7 +67,7 @@ def connected(
 
 
 class EdgeBuilder:
-    """Collects what every edge is drawn for, and drafts of the items that edges need: proxies, and values on their way
+    """Collect what every edge is drawn for, and drafts of the items that edges need: proxies, and values on their way
     out of a gap.
     """
 
