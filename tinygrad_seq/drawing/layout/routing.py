@@ -120,11 +120,9 @@ def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[P
 def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Callable[..., Obstacles]) -> list[Point]:
     """Return the points of a link, in the coordinates of its template; none for one that goes on through a row."""
     start, end = link
-    if layout.template.is_level and link not in layout.bends:
-        return []
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     if layout.template.is_level:
-        return rounded([first[:2], *layout.bends[link], (x, y)])
+        return rounded([first[:2], *layout.bends[link], (x, y)]) if link in layout.bends else []
     if way == "h" and not obstacles(layout, True).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
         first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
     if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below

@@ -47,11 +47,11 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
         return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below], False
     if not (label or numbers) and len(symbol) <= 2:
         return 22.0, 22.0, [(symbol, 13, 4.5)], True
-    size, least, around = (9.0, 24.0, 8.0) if is_small else (12.0, 40.0, 8.0)
+    size, least = (9.0, 24.0) if is_small else (12.0, 40.0)
     fine = [] if is_small else [(line, 10.0 if label or len(line) > 2 else 13.0) for line in ops]
     lines = [*((line, size) for line in text), *fine, *((line, 9.0) for line in numbers.split("\n"))]
     lines = [line for line in lines if line[0]] or [("", size)]
     heights = [1.16 * size for _, size in lines]
-    high = around + fsum(heights)
+    high = 8.0 + fsum(heights)
     words = [(*line, foot - fsum(heights) / 2 - 0.27 * line[1]) for line, foot in zip(lines, accumulate(heights))]
     return max(least, *(width(*line) + (14 if is_small else 20) for line in lines)), high, words, False

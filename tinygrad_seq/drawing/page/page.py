@@ -134,7 +134,8 @@ def data(view: View, details: Details) -> dict[str, Any]:
             told["uses"] = [[number[user], part] for user, part in told["uses"].items()]
     forward = [[number[item] for item in frame] for frame in forward_frames(view)]
     backward = [[number[item]] for item in dict.fromkeys(view.backward) if item in number] or forward[::-1]
-    second, recorded = "backward", made_by_backward(view)
+    second, grads = "backward", [cluster for cluster in within(view.top) if cluster.key == "grad"]
+    recorded = {item.id for cluster in grads for inner in within(cluster) for item in inner.items}
     if recorded:
         turn = next(i for i, frame in enumerate(forward) if items[frame[0]]["id"] in recorded)
         second, forward, backward = "recorded backward", forward[:turn], forward[turn:]
@@ -155,12 +156,6 @@ def data(view: View, details: Details) -> dict[str, Any]:
         "colours": palette.cold_to_hot,
         "nothing": palette.nothing,
     }
-
-
-def made_by_backward(view: View) -> set[str]:
-    """Return the items of a recorded backward."""
-    clusters = [inner for cluster in within(view.top) if cluster.key == "grad" for inner in within(cluster)]
-    return {item.id for cluster in clusters for item in cluster.items}
 
 
 def title(item: Item, about: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing.view.edges import connected
 from tinygrad_seq.drawing.view.elision import elided
 from tinygrad_seq.drawing.view.graph_facts import read
-from tinygrad_seq.drawing.view.labels import items_of, titles_of
+from tinygrad_seq.drawing.view.labels import item_of, path_of, titles_of
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.drawing.view.printed import Printed, most_nodes
@@ -55,8 +55,10 @@ def build(
         said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.3g}" for node, x in told.of.items()}
         said[max(told.of, key=told.of.__getitem__)] += told.end
     clusters = cluster_tree(graph, elision, titles, told)
-    items = items_of(drafts, graph, titles, values, told.label, said, elision.rolled)
-    for draft, item in zip(drafts, items, strict=True):
+    paths = {visit: path_of(visit, titles) for visit in {draft.visit for draft in drafts}}
+    for draft in drafts:
+        path, value = paths[draft.visit], values.get(draft.id)
+        item = item_of(draft, graph, path, value, told.label, said.get(draft.node, ""), elision.rolled)
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}

@@ -110,23 +110,6 @@ def gap_text(
     return count, "\n".join([count, times, *([] if follows else short)]), about + "\n".join(whole)
 
 
-def items_of(
-    drafts: Sequence[DraftItem],
-    graph: GraphFacts,
-    titles: Mapping[ScopeVisit, str],
-    values: Mapping[str, float | None],
-    number: str,
-    printed: Mapping[Node, str],
-    rolled: bool,
-) -> list[Item]:
-    """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
-    paths = {visit: path_of(visit, titles) for visit in {draft.visit for draft in drafts}}
-    return [
-        item_of(draft, graph, paths[draft.visit], values.get(draft.id), number, printed.get(draft.node, ""), rolled)
-        for draft in drafts
-    ]
-
-
 def path_of(visit: ScopeVisit, titles: Mapping[ScopeVisit, str]) -> str | None:
     """Return the titles of the places around a place, and its own; None for the top."""
     return " / ".join(titles[place] for place in reversed([*places_around(visit)])) or None
@@ -142,7 +125,7 @@ def places_around(visit: ScopeVisit) -> Iterator[ScopeVisit]:
 def item_of(
     draft: DraftItem, graph: GraphFacts, path: str | None, value: float | None, number: str, printed: str, rolled: bool
 ) -> Item:
-    """Return the item of an op, of a proxy, or of a value on its way."""
+    """Return the item of a draft, with its texts, and with its number, where it has one; `number` says of what."""
     node, leaves, role, facts = draft.node, draft.leaves, draft.role, graph.of.get(draft.node)
     op = symbol(node, index=not (rolled and facts and facts.positions))  # one step for many has no index
     told = "" if value is None else f"\n{number.partition(' (')[0]} {value:.3g}"
