@@ -44,7 +44,7 @@ Link = tuple[End, End]  # a piece of an edge within one template
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """What is in a distinct cluster or in a row of cards. `Tree` fills it; later passes only read it."""
+    """What is in a distinct cluster or in a row of cards. `Tree` fills it; a later pass only widens items."""
 
     kind: str  # "top", "frame", "card", "row", "sequence", "unit" (of a sequence), "gap", "grad" (a recorded backward)
     repeated: bool  # a step, or inside one: can have many placements

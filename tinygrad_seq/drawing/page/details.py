@@ -12,7 +12,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.page.left_out import columns, gaps_of
 from tinygrad_seq.drawing.page.mathematics import mathematics
-from tinygrad_seq.drawing.page.numbers import Numbers, numbers
+from tinygrad_seq.drawing.page.numbers import NodeNumbers, numbers
 from tinygrad_seq.drawing.page.rule_source import rules_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View, within
@@ -81,7 +81,7 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
     return found
 
 
-def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str, Any]:
+def entry(node: Node, known: NodeNumbers, rules: list[tuple[str, str]]) -> dict[str, Any]:
     """Say all there is to say about a node."""
     kind = "parameter" if node.requires_grad else "input" if node.shape else "constant"
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""

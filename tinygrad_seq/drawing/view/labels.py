@@ -103,8 +103,9 @@ def gap_text(
     kinds = grouped(zip(like, steps))
     count = f"{len(steps)} steps{f' of {len(kinds)} kinds' if len(kinds) > 1 else ', same ops'}"
     times = f"{several(steps)}{other(varying)}"
-    whole = [f"{spans(those, len(those))}: like {several([kind])}" for kind, those in kinds.items()]
-    short = [f"{spans(those)}: like {several([kind])}" for kind, those in kinds.items()]
+    whole, short = (
+        [f"{spans(those, most)}: like {several([kind])}" for kind, those in kinds.items()] for most in (len(steps), 3)
+    )
     follows = len(kinds) == 1 and like[0].order == steps[0].order - 1
     about = f"{len(steps)} steps, {times}: the same ops, wired the same way, as in the step named\n"
     return count, "\n".join([count, times, *([] if follows else short)]), about + "\n".join(whole)
