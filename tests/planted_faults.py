@@ -589,6 +589,8 @@ FAULTS = [
           "            if False:\n", "test_backward_graph.py"),
     Fault("a share in the gradient of nobody", "drawing/view/rules.py", "share.leaf = leaves[-1]",
           "share.leaf = None", "test_backward_graph.py"),
+    Fault("shares whose sum nobody sees", "drawing/view/rules.py", "any(share.name is not None for share in shares)",
+          "False", "test_backward_graph.py"),
     Fault("a first state that is far from its use", "drawing/view/edges.py",
           '"" if role in ("input", "gradient") else beside', '"" if role != "weight" else beside', "test_rolled.py"),
     Fault("arrows that come in at one place", "drawing/layout/routing.py", "numbers if len(numbers) > 1 else ()", "()",

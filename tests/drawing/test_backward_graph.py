@@ -125,6 +125,14 @@ def test_the_gradients_of_the_leaves_are_its_outputs_and_bear_their_names():
         assert all(shares[f"∂ {name}"] == colours[name] for name in ("weight_ih_l0", "weight_hh_l0"))
 
 
+def test_shares_that_have_names_of_their_own_are_added_up_in_the_picture():
+    w = nn.Parameter([0.5]).named("w")
+    loss = (w.tanh().named("a") * w.sin().named("b")).sum().named("loss")
+    loss.backward(create_graph=True)
+    labels = {item.label: item.role for item in items(draw(loss, backward=True).view)}
+    assert labels["∂ w"] == "output" and labels["∂ a"] == labels["∂ b"] == "named"
+
+
 def test_the_forward_is_the_same_picture_and_its_uses_are_counted_alone():
     _, loss = recorded(nn.GRU, 3)
     plain, both = draw(loss).view, draw(loss, backward=True).view
