@@ -32,9 +32,9 @@ def sizes_of(items: Iterable[Item]) -> dict[str, PlacedItem]:
     return {item.id: PlacedItem(item, *look(*words)) for item, words in looks}
 
 
-def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[float, float, list[Word], bool]:
-    """Return the width and the height of an item, the words on it, and whether it is round. A name is large; the op
-    that made it, and numbers, stand small below it.
+def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[float, float, list[Word]]:
+    """Return the width and the height of an item, and the words on it. A name is large; the op that made it, and
+    numbers, stand small below it. A symbol alone stands in a circle.
     """
     is_small = role in small
     ops = [shortened(line, 32) for line in symbol.split("\n")]
@@ -44,9 +44,9 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
     if role == "middle":
         high = 34.0 + 16 * len(text)
         below = [(line, 11.0, 42 - high / 2 + 16 * i) for i, line in enumerate(text)]
-        return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below], False
+        return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below]
     if not (label or numbers) and len(symbol) <= 2:
-        return 22.0, 22.0, [(symbol, 13, 4.5)], True
+        return 22.0, 22.0, [(symbol, 13, 4.5)]
     size, least = (9.0, 24.0) if is_small else (12.0, 40.0)
     fine = [] if is_small else [(line, 10.0 if label or len(line) > 2 else 13.0) for line in ops]
     lines = [*((line, size) for line in text), *fine, *((line, 9.0) for line in numbers.split("\n"))]
@@ -54,4 +54,4 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
     heights = [1.16 * size for _, size in lines]
     high = 8.0 + fsum(heights)
     words = [(*line, foot - fsum(heights) / 2 - 0.27 * line[1]) for line, foot in zip(lines, accumulate(heights))]
-    return max(least, *(width(*line) + (14 if is_small else 20) for line in lines)), high, words, False
+    return max(least, *(width(*line) + (14 if is_small else 20) for line in lines)), high, words
