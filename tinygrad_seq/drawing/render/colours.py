@@ -33,16 +33,16 @@ fills = {
 }
 texts = {
     "gate": "#3B2F0B",
-    "state": "#FFFFFF",
+    "state": paper,
     "initial": "#1D566E",
     "passing": "#1D566E",
-    "input": "#FFFFFF",
-    "output": "#FFFFFF",
-    "weight": "#FFFFFF",
-    "constant": "#5C6770",
+    "input": paper,
+    "output": paper,
+    "weight": paper,
+    "constant": quiet,
     "saved": "#7A4A1B",
-    "gradient": "#FFFFFF",
-    "middle": "#5C6770",
+    "gradient": paper,
+    "middle": quiet,
     "pale": quiet,
 }
 edges = {"state": state, "delay": state, "gradient": gradient, "cut": cut}  # by role; others are lines
