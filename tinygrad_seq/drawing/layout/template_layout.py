@@ -49,16 +49,22 @@ def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, floa
 
 def mirrored(layout: TemplateLayout) -> TemplateLayout:
     """Return the layout with left and right exchanged, for where time runs to the left. Rows in it stay as they are."""
-    parts = {key: part if part.template.kind == "row" else mirrored(part) for key, part in layout.parts.items()}
-    rows = {End(part=key): part.middle for key, part in parts.items() if part.template.kind == "row"}
-    at = {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in layout.at.items()}
-    rising = [x for end, (x, _) in at.items() if end.side == "top"]
-    left, right = beside_label(layout.template, layout.box.right, layout.box.left, rising)
-    return TemplateLayout(
-        layout.template, parts, at, replace(layout.box, left=left, right=right),
-        {link: [(-x, y) for x, y in bends] for link, bends in layout.bends.items()},
-        {link: -by for link, by in layout.x_offsets.items()},
-    )  # fmt: skip
+    inside = [layout]
+    for each in inside:  # the list grows while it is read
+        inside += (part for part in each.parts.values() if part.template.kind != "row")
+    done: dict[TemplateLayout, TemplateLayout] = {}
+    for each in reversed(inside):
+        rows = {End(part=key): part.middle for key, part in each.parts.items() if part.template.kind == "row"}
+        at = {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in each.at.items()}
+        rising = [x for end, (x, _) in at.items() if end.side == "top"]
+        left, right = beside_label(each.template, each.box.right, each.box.left, rising)
+        done[each] = TemplateLayout(
+            each.template, {key: done.get(part, part) for key, part in each.parts.items()}, at,
+            replace(each.box, left=left, right=right),
+            {link: [(-x, y) for x, y in bends] for link, bends in each.bends.items()},
+            {link: -by for link, by in each.x_offsets.items()},
+        )  # fmt: skip
+    return done[layout]
 
 
 def beside_label(template: Template, left: float, right: float, rising: list[float]) -> tuple[float, float]:
