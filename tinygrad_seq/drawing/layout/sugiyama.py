@@ -116,8 +116,8 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
 def arrange(
     boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box]
 ) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
-    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up. What is
-    below a roof is moved under its middle.
+    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up. What
+    is below a roof is moved under its middle.
     """
     wide = {ranks[box]: box for box in boxes if box.gutters}
     levels, ranks = set(ranks.values()), dict(ranks)
