@@ -132,7 +132,7 @@ class Obstacles:
         return x, y, "v"
 
 
-def boxes_in(layout: TemplateLayout, first_states: bool) -> Iterator[Rectangle]:
+def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rectangle]:
     """Yield what is in a template: items, parts, and its own title; of a part with columns what is in it. Without first
     states it is what those lines meet that come from other steps.
     """
