@@ -154,8 +154,7 @@ class Tree:
             self.lacking[steps[0].id] = ops_in(steps[1]) - ops_in(steps[0])
         for column, card in enumerate(cards):
             kind = "gap" if card.key == "gap" else "card"
-            key = (kind, classes.get(card.id, column))
-            yield self.place(row, kind, key, oldest[card.id], card, column), card
+            yield self.place(row, kind, (kind, classes.get(card.id, column)), oldest[card.id], card, column), card
 
     def place(
         self, outer: Chain, kind: str, which: Key, oldest: float, cluster: Cluster | None = None, column: int = -1
