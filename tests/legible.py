@@ -46,11 +46,11 @@ def labels(layout, strokes):
             left, foot = placed.left + 14, placed.top + 20
             found[f"title of {placed.cluster.id}"] = (left, foot - 9, left + width(label, 12), foot + 3)
     for number, drawn in enumerate(strokes):
-        x, y, steep = drawn.mark
-        if drawn.word and drawn.edge.role != "cut":
-            half = width(drawn.word, 11) / 2
-            found[f"-{number} {drawn.word}"] = (x - half, y - 13, x + half, y - 4)
-        if drawn.edge.role == "cut" and drawn.word:
+        (x, y, steep), word, role = drawn.placed.mark, drawn.placed.word, drawn.placed.edge.role
+        if word and role != "cut":
+            half = width(word, 11) / 2
+            found[f"-{number} {word}"] = (x - half, y - 13, x + half, y - 4)
+        if word and role == "cut":
             half = width("detach", 9) / 2
             middle, foot = (x + 10 + half, y + 3) if steep else (x, y - 11)
             found[f"-{number} detach"] = (middle - half, foot - 7, middle + half, foot + 1)
@@ -87,16 +87,16 @@ def through_boxes(strokes, boxes, kind):
         return
     names, sides = list(boxes), np.array(list(boxes.values()))
     for drawn in strokes:
-        way = samples(drawn)
+        way, edge = samples(drawn), drawn.placed.edge
         low, high = way.min(0), way.max(0)
         near = (sides[:, :2] < high).all(1) & (sides[:, 2:] > low).all(1)
         for number in np.flatnonzero(near):
             left, top, right, bottom = sides[number]
-            own = names[number] in (drawn.edge.source, drawn.edge.target)
+            own = names[number] in (edge.source, edge.target)
             by = 3.0 if own else slack
             x, y = way.T
             if ((left + by < x) & (x < right - by) & (top + by < y) & (y < bottom - by)).any():
-                about = f"{drawn.edge.source} -> {drawn.edge.target} ({drawn.edge.role}) through {names[number]}"
+                about = f"{edge.source} -> {edge.target} ({edge.role}) through {names[number]}"
                 yield f"line through {'its own ' if own else ''}{kind}", about
 
 
@@ -105,7 +105,7 @@ def upon_each_other(strokes):
     sources = defaultdict(set)
     for drawn in strokes:
         for x, y in samples(drawn)[1:-3]:
-            sources[round(x / 2), round(y / 2)].add(drawn.edge.source)
+            sources[round(x / 2), round(y / 2)].add(drawn.placed.edge.source)
     shared = Counter(pair for found in sources.values() if len(found) > 1 for pair in combinations(sorted(found), 2))
     for (a, b), count in shared.items():
         if count > 12:
@@ -116,7 +116,7 @@ def on_one_spot(strokes):
     """Arrows into a node that come in at the same place."""
     heads = defaultdict(list)
     for drawn in strokes:
-        heads[drawn.edge.target].append((drawn.head[0], drawn.edge.source))
+        heads[drawn.placed.edge.target].append((drawn.head[0], drawn.placed.edge.source))
     for target, found in heads.items():
         for ((x, y), a), ((to_x, to_y), b) in combinations(found[:40], 2):
             if abs(x - to_x) + abs(y - to_y) < 2.5:

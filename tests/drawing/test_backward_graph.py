@@ -80,7 +80,7 @@ def test_the_backward_is_the_mirror_of_its_forward(kind):
 
 def recorded_by_hand(steps, seed):
     rng = np.random.default_rng(seed)
-    w, u = (nn.Parameter(rng.normal(size=(3, 3))) for _ in range(2))
+    w, u = (nn.Parameter(rng.normal(size=(3, 3))).named(name) for name in "wu")
     h = ts.tensor(rng.normal(size=(2, 3)))
     for t in range(steps):
         with ts.scope(step=t):
@@ -96,8 +96,8 @@ def test_what_is_drawn_for_a_rule_reads_all_that_its_ops_read(steps, seed):
     """No path from a result of the forward or a leaf to a gradient gets lost, and none is new."""
     parameters, loss = recorded_by_hand(steps, seed)
     loss.backward(create_graph=True)
-    grads = {p.grad.node: f"∂ {i}" for i, p in enumerate(parameters) if p.grad.node.op is not None}
-    roots, called = with_rules([loss.node, *grads], grads)
+    grads = {p.grad.node: f"∂ {p.node.name}" for p in parameters if p.grad.node.op is not None}
+    roots, called = with_rules([loss.node])
     assert set(called.values()) == set(grads.values())
     nodes = ancestors(roots)
     place = {node: i for i, node in enumerate(nodes)}
@@ -127,6 +127,14 @@ def test_the_gradients_of_the_leaves_are_its_outputs_and_bear_their_names():
         shares = {item.label: item.colour for item in step.inner[0].items if item.role == "output"}
         assert set(shares) == names - {"loss"}
         assert all(shares[f"∂ {name}"] == colours[name] for name in ("weight_ih_l0", "weight_hh_l0"))
+
+
+def test_shares_that_have_names_of_their_own_are_added_up_in_the_picture():
+    w = nn.Parameter([0.5]).named("w")
+    loss = (w.tanh().named("a") * w.sin().named("b")).sum().named("loss")
+    loss.backward(create_graph=True)
+    labels = {item.label: item.role for item in items(draw(loss, backward=True).view)}
+    assert labels["∂ w"] == "output" and labels["∂ a"] == labels["∂ b"] == "named"
 
 
 def test_the_forward_is_the_same_picture_and_its_uses_are_counted_alone():

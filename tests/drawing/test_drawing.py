@@ -11,7 +11,6 @@ from pictures import by_hand, clusters, items, lstm, needs_graphviz, numbers, re
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import Drawing, draw
-from tinygrad_seq.drawing.view.build import build
 from tinygrad_seq.drawing.view.model import leaves
 from tinygrad_seq.engine.graph import ancestors
 
@@ -197,5 +196,5 @@ def test_importing_the_package_does_not_import_graphviz():
 
 
 def test_a_drawing_holds_no_nodes_of_the_graph():
-    view = build([by_hand(3).node])
+    view = draw(by_hand(3)).view
     assert isinstance(Drawing(view).dot, str) and all(type(item.ordinal) is int for item in items(view))

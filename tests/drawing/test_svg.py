@@ -1,5 +1,6 @@
 """The built-in picture: valid, whole, nothing on top of anything else, the same everywhere, and linear in its cost."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -264,6 +265,18 @@ def test_scopes_as_deep_as_you_like():
         y = y.tanh()
     for scope in reversed(scopes):
         scope.__exit__()
+    ElementTree.fromstring(svg(draw(y).view))
+
+
+def test_scopes_as_deep_as_you_like_where_time_runs_to_the_left():
+    w, y = nn.Parameter([0.5]), ts.tensor([1.0])
+    for t in (1, 0):
+        with contextlib.ExitStack() as around:
+            around.enter_context(ts.scope(step=t))
+            y = (y * w).named("h")
+            for i in range(500):
+                around.enter_context(ts.scope(part=i))
+                y = y.tanh()
     ElementTree.fromstring(svg(draw(y).view))
 
 

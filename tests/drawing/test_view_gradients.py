@@ -1,6 +1,8 @@
 """Numbers in a picture: gradients that are right, on a scale that tells vanishing from healthy, and nothing changed."""
 
 import math
+import re
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -211,9 +213,17 @@ def test_nothing_is_neither_cold_nor_wide():
 def test_hostile_numbers():
     x = ts.tensor([1.0], requires_grad=True).named("x")
     y = x * 2.0
-    for value in (0.0, math.inf, math.nan, 1e-300, 1e300, -1.0):
-        assert "digraph" in draw(y, show={y: value}).dot
+    for value in (0.0, math.inf, math.nan, 5e-324, 1e-300, 1e300, sys.float_info.max, -1.0):
+        assert "digraph" in draw(y, show={y: value}).dot and 'id="key"' in draw(y, show={y: value}).html
     assert palette.heat(math.nan, scale("v", [1.0]))[0] == palette.heat(math.inf, scale("v", [1.0]))[0]
+
+
+@given(st.integers(2, 30))
+def test_numbers_that_count_reach_from_the_first_to_the_last_on_a_page(last):
+    y = ts.tensor([1.0], requires_grad=True)
+    made = [y := y * 2.0 for _ in range(last)]
+    trail = type("Trail", (dict,), {"label": "way", "ordered": True})(zip(made, range(1, last + 1)))
+    assert re.search(rf'id="key">way 1<i [^>]*></i>{last} ', draw(y, show=trail).html)
 
 
 def test_what_cannot_be_shown_is_an_error():
@@ -227,6 +237,8 @@ def test_what_cannot_be_shown_is_an_error():
         draw(x, show={"x": 1.0})
     with pytest.raises(TypeError, match="to numbers"):
         draw(x, show={x: "much"})
+    with pytest.raises(TypeError, match="to numbers"):
+        draw(x, show={x: 10**400})
 
 
 @given(st.floats(1e-30, 1e30), st.floats(1.0001, 1e6))

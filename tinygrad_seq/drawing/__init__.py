@@ -1,4 +1,6 @@
-"""Pictures of a recorded graph: `view` says what there is to see, `dot` says it to Graphviz, `picture` saves it."""
+"""Pictures of a recorded graph: `view` decides what there is to see, `layout` where it stands, `render` writes it as
+text and `page` as a page; `picture` is their face.
+"""
 
 from tinygrad_seq.drawing.diff import Difference, diff
 from tinygrad_seq.drawing.picture import Drawing, draw

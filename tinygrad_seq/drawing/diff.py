@@ -115,14 +115,15 @@ class Comparison:
         return [f"{what}{place(path, list(times))}{details}" for (what, path, details), times in self.found.items()]
 
     def tell(
-        self, sign: str, what: str, path: str = "", times: Times = (), details: str = "",
-        old: Sequence[Cluster | Item] = (), new: Sequence[Cluster | Item] = (),
-    ) -> None:  # fmt: skip
-        """Keep a sentence; said of other steps too, it stays one."""
+        self, sign: str, what: str, path: str = "", times: Times = (), details: str = "", *things: Cluster | Item
+    ) -> None:
+        """Keep a sentence about things of a ("-"), of b ("+") or one of each ("~"); said of other steps too, it is one.
+        """
         said = f"{sign} {what}", path, details and f": {details}"
         self.found.setdefault(said, {}).update(dict.fromkeys(times))
-        for ids, things in zip(self.places.setdefault(said, ({}, {})), (old, new)):
-            ids.update({thing.id: None for thing in things})
+        cut = {"-": len(things), "+": 0, "~": 1}[sign]
+        for ids, side in zip(self.places.setdefault(said, ({}, {})), (things[:cut], things[cut:])):
+            ids.update({thing.id: None for thing in side})
 
     def inner_clusters(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
         """Pair the clusters in two clusters; tell which are renamed, and which have no partner."""
@@ -130,11 +131,10 @@ class Comparison:
         pairs, old, new = paired(old, new, lambda cluster: (cluster.key, cluster.label))
         renamed, old, new = paired(old, new, lambda cluster: cluster.key)
         for one, other in renamed:
-            self.tell("~", f"{called(one)} is {other.label}", path, times, "", [one], [other])
-        for inner in old:
-            self.tell("-", called(inner), path, times, ops(inner), [inner])
-        for inner in new:
-            self.tell("+", called(inner), path, times, ops(inner), [], [inner])
+            self.tell("~", f"{called(one)} is {other.label}", path, times, "", one, other)
+        for sign, alone in (("-", old), ("+", new)):
+            for inner in alone:
+                self.tell(sign, called(inner), path, times, ops(inner), inner)
         return [(one, other, joined(path, other.label), times) for one, other in pairs + renamed]
 
     def steps(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
@@ -150,9 +150,7 @@ class Comparison:
                     if told:
                         first, *more = titles = list(run)
                         what = f"{len(titles)} steps, {span(titles)}," if more else f"step {first}"
-                        only = [here[title] for title in titles]
-                        details = told + " each" * bool(more)
-                        self.tell(sign, what, path, (), details, *((only, []) if sign == "-" else ([], only)))
+                        self.tell(sign, what, path, (), told + " each" * bool(more), *map(here.__getitem__, titles))
             pairs = grouped(((old[title].id, new[title].id), title) for title in new if title in old)
             jobs += [(old[titles[0]], new[titles[0]], path, tuple(titles)) for titles in pairs.values()]
         return jobs
@@ -165,7 +163,7 @@ class Comparison:
         for sign, rest in (("-", old), ("+", new)):
             for text, same in grouped((text_of(item), item) for item in rest).items():
                 what = text + (f" ({len(same)} times)" if len(same) > 1 else "")
-                self.tell(sign, what, path, times, "", *((same, []) if sign == "-" else ([], same)))
+                self.tell(sign, what, path, times, "", *same)
         self.changed.update(map(name_of, old + new))
         return [(one, other, path, times) for one, other in pairs]
 
@@ -173,20 +171,20 @@ class Comparison:
         """Tell how two items of one name differ in their shapes, and in what they read."""
         told = a.role == "weight" and self.views[0].legend and self.views[1].legend  # with the Parameters
         if a.shape != b.shape and not told and not self.follows(a.shape, b.shape):
-            self.tell("~", text_of(a), path, times, f"{a.shape} is {b.shape}".replace("\n", ", "), [a], [b])
-        one, other = sorted(self.reads[0][a.id]), sorted(self.reads[1][b.id])
+            self.tell("~", text_of(a), path, times, f"{a.shape} is {b.shape}".replace("\n", ", "), a, b)
+        one, other = (sorted(set(reads[item.id])) for reads, item in zip(self.reads, (a, b)))
         old, new = ({name for _, name in read} for read in (one, other))
         if old != new and self.changed.isdisjoint(old ^ new):
             gone, come = (", ".join(sorted(names)) for names in (old - new, new - old))
             details = f"reads {come or 'nothing'} instead of {gone}" if gone else f"reads {come}, too"
-            self.tell("~", text_of(a), path, times, details, [a], [b])
+            self.tell("~", text_of(a), path, times, details, a, b)
         before, after = ([name for operand, name in read if operand] for read in (one, other))
         if old == new and before != after and sorted(before) == sorted(after):
             details = f"operands {', '.join(after)} instead of {', '.join(before)}"
-            self.tell("~", text_of(a), path, times, details, [a], [b])
+            self.tell("~", text_of(a), path, times, details, a, b)
 
     def follows(self, a: str, b: str) -> bool:
-        """Return whether a shape is another one because there are more steps."""
+        """Tell whether a shape is another one because there are more steps."""
         (old, dtype), (new, other_dtype) = (text.rpartition(" ")[::2] for text in (a, b))
         one, other = ([int(number) for number in re.findall(r"\d+", text)] for text in (old, new))
         if dtype != other_dtype or len(one) != len(other):  # one output for each step
@@ -208,13 +206,10 @@ def numbered(things: Iterable[Any], name: Callable[[Any], Any]) -> dict[Any, Any
     return {(name(thing), next(numbers[name(thing)])): thing for thing in things}
 
 
-def reads(view: View) -> defaultdict[str, set[tuple[int, str]]]:
+def reads(view: View) -> dict[str, list[tuple[int, str]]]:
     """Return what every item reads, by name, and as which operand, where that counts."""
     names = {item.id: name_of(item) for cluster in within(view.top) for item in cluster.items}
-    found: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
-    for edge in view.edges:
-        found[edge.target].add((edge.operand, names[edge.source] + (" (detached)" if edge.role == "cut" else "")))
-    return found
+    return grouped((e.target, (e.operand, names[e.source] + " (detached)" * (e.role == "cut"))) for e in view.edges)
 
 
 def name_of(item: Item) -> str:

@@ -1,4 +1,4 @@
-"""`draw`: the picture of how a Tensor was made, and saving it.
+"""Draw how a Tensor was made, show that in a notebook, and save it.
 
 There is one layout, ours. SVG and DOT text need nothing installed; Graphviz turns the DOT text into pixels and PDF.
 """
@@ -23,7 +23,7 @@ from tinygrad_seq.drawing.view.fold import folded
 from tinygrad_seq.drawing.view.model import View, within
 from tinygrad_seq.drawing.view.printed import is_small, printed
 from tinygrad_seq.drawing.view.rules import with_rules
-from tinygrad_seq.drawing.view.values import delivered_to_nobody, given, gradients
+from tinygrad_seq.drawing.view.values import given, gradients
 from tinygrad_seq.engine.arguments import as_number, flag, one_of
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.notebook import mimebundle
@@ -130,7 +130,7 @@ class Drawing:
         write_file(str(file), content)
 
     def count(self) -> int:
-        """How many nodes are drawn."""
+        """Return how many nodes are drawn."""
         return sum(len(cluster.items) for cluster in within(self.view.top))
 
 
@@ -209,8 +209,7 @@ def draw(
         raise TypeError(f'draw: show must be "values", "gradient" or map Nodes or Tensors to numbers, got {show!r:.60}')
     numbers = gradients(outputs) if show == "gradient" else given(show) if isinstance(show, Mapping) else None
     nodes = [value.node for value in outputs if value.node is not None]
-    names = recorded_gradients(nodes) if backward else {}
-    roots, names = with_rules([*nodes, *names], names) if backward else (nodes, names)
+    roots, names = with_rules(nodes) if backward else (nodes, {})
     rolled, shared = view == "rolled", params == "shared"
     asked = show == "values" or (show == "auto" and is_small(roots))
     said = printed(roots, outputs) if asked else {}
@@ -225,23 +224,3 @@ def draw(
     drawing = drawn((first, last))
     side_by_side = max(map(len, drawing.view.loops), default=0) > 2 and len(drawing.view.loops) > 1
     return drawn((1, 1)) if steps is None and side_by_side and drawing.width > WIDEST else drawing
-
-
-def recorded_gradients(nodes: list[Node]) -> dict[Node, str]:
-    """Return the nodes of the gradients that a recorded backward left in the leaves, and what to call them."""
-    found: dict[Node, str] = {}
-    ancestry = ancestors(nodes, constants=False)
-    for node in ancestry:
-        grad = getattr(node.owner, "stored_grad", None)
-        if grad is not None and grad.node is not None and grad.node.op is not None:
-            name = node.name or "x"  # a bias may have the gradient of another
-            found[grad.node] = f"{found[grad.node]}, {name}" if grad.node in found else f"∂ {name}"
-    if not found:
-        raise RuntimeError(
-            "draw: backward=True draws a recorded backward, and its gradients are gone with the parameters that had "
-            "them: hold the layer in a variable"
-            if any(map(delivered_to_nobody, ancestry))
-            else "draw: backward=True draws a recorded backward, and there is none: call "
-            "loss.backward(create_graph=True) first"
-        )
-    return found

@@ -144,10 +144,9 @@ def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rect
                 by, down = here.at[End(key)]
                 wide, high = sized.width / 2, sized.height / 2
                 yield x + by - wide, y + down - high, x + by + wide, y + down + high
-        label = max(here.template.labels, key=len, default="")
-        if label and here.template.kind != "top":
+        if here.template.label:
             left, top = x - here.box.left + 14, y - here.box.above + 20
-            yield left, top - 11, left + width(label, 12), top + 4
+            yield left, top - 11, left + width(here.template.label, 12), top + 4
         for name, part in here.parts.items():
             by, down = here.at[End(part=name)]
             if part.box.gutters or "row" in (part.template.kind, here.template.kind):
@@ -168,7 +167,12 @@ def spots(a: Point, b: Point) -> Iterable[XY]:
             (s * s * bx + 2 * s * r * cx + r * r * ax, s * s * by + 2 * s * r * cy + r * r * ay)
             for s in shares for r in [1 - s]
         ]  # fmt: skip
-    soft = [(s * s * (3 - 2 * s), 1.5 * s * (1 - s) + s**3) for s in shares]
+    soft = map(eased, shares)
     if way == "v":
         return [(ax + (bx - ax) * smooth, ay + (by - ay) * straight) for smooth, straight in soft]
     return [(ax + (bx - ax) * straight, ay + (by - ay) * smooth) for smooth, straight in soft]
+
+
+def eased(share: float) -> tuple[float, float]:
+    """Return how far a smooth line has come at a share of its way: across, and along the direction it starts in."""
+    return share * share * (3 - 2 * share), 1.5 * share * (1 - share) + share**3

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from tinygrad_seq.drawing.layout.clearance import Obstacles, Rectangle
+from tinygrad_seq.drawing.layout.clearance import Obstacles, Rectangle, eased
 from tinygrad_seq.drawing.layout.model import PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.text_size import width
 
@@ -66,7 +66,7 @@ def cuts(points: Sequence[Point]) -> Iterator[Mark]:
         for i in pieces:
             (ax, ay, _), (bx, by, through) = points[i - 1], points[i]
             for part in (0.5, *shares) if across else shares:
-                smooth, straight = part * part * (3 - 2 * part), 1.5 * part * (1 - part) + part**3
+                smooth, straight = eased(part)
                 x = ax + (bx - ax) * (straight if through == "h" else smooth)
                 y = ay + (by - ay) * (smooth if through == "h" else straight)
                 yield x, y, (through == "h" and abs(by - ay) > 30) != turned

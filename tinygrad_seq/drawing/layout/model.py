@@ -28,9 +28,13 @@ class PlacedItem:
     width: float
     height: float
     words: list[Word]
-    is_round: bool = False  # a circle with a symbol in it
     x: float = 0.0
     y: float = 0.0
+
+    @property
+    def is_round(self) -> bool:
+        """Whether it is a circle with a symbol in it."""
+        return self.width == self.height
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Parts,
     TemplateLayout,
     beside_label,
+    beside_op,
     header,
     margin,
     mirrored,
@@ -28,9 +29,8 @@ from tinygrad_seq.drawing.layout.template_layout import (
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.model import leaves
+from tinygrad_seq.drawing.view.model import no_ops
 
-beside_op = ("initial", "constant", "saved", "gradient", "weight", "passing")  # what stands beside its op
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
 over_time = ("stack", "unstack")  # as wide as the steps that they join or part
@@ -92,9 +92,9 @@ def leaves_beside(template: Template) -> Beside:
     roles = {key: sized.item.role for key, sized in template.items.items()}
     readers = Counter(start.item for start, _ in template.links)
     found: dict[ItemKey, tuple[ItemKey, int]] = {}
-    near = (*beside_op, *["input"] * (template.kind == "grad"))  # elsewhere inputs stand below their readers
+    near = beside_op(template)
     for start, end in template.links:
-        if start.item and end.item and roles[start.item] in near and roles[end.item] not in (*leaves, "passing"):
+        if start.item and end.item and roles[start.item] in near and roles[end.item] not in no_ops:
             is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
             side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))
@@ -180,7 +180,7 @@ def boxes_of(
                 group = 2 * lane.index(key) / max(len(lane) - 1, 1) - 1
             wide, high = sized.width / 2, max(sized.height, before_high, after_high) / 2
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
-            is_leaf = sized.item.role in (*leaves, "passing")
+            is_leaf = sized.item.role in no_ops
             left = wide + max(before, arriving)
             boxes[End(key)] = Box(left, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
@@ -283,13 +283,13 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], over: float) -> Box:
     """Return the border of a cluster: around what is in it, and wide enough for its label."""
-    label, frame = any(template.labels), 0.0 if template.kind in ("top", "unit") else margin
+    frame = 0.0 if template.kind in ("top", "unit") else margin
     solid = [(*xy[box], box) for box in boxes.values() if not box.port] or [(0.0, 0.0, Box())]
     wide = [*solid, *((x, y, box) for box, (x, y) in xy.items() if box.dummy)]  # lines stay in the frame, too
     left = max(box.left - x for x, _, box in wide) + frame
     right = max(x + box.right for x, _, box in wide) + frame
     left, right = beside_label(template, left, right, [xy[box][0] for box in boxes.values() if box.port > 0])
-    above = max(box.above - y for _, y, box in solid) + over + (header if label else frame)
+    above = max(box.above - y for _, y, box in solid) + over + (header if template.label else frame)
     below = max(y + box.below for _, y, box in solid) + frame
     gutters = max((box.gutters for _, _, box in solid), key=len)
     inner = () if any(box.middle for *_, box in solid) else gutters[1:-1]

@@ -13,15 +13,14 @@ from math import copysign, inf, sqrt
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
-from tinygrad_seq.drawing.layout.placement import beside_op, lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
+from tinygrad_seq.drawing.layout.placement import lay_out_templates
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, beside_op, gutter, header, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
 
 apart = 7.0  # so far from each other are lines that run the same way
 
-Walls = Callable[..., Obstacles]  # those of a layout
 Spots = dict[Placement, tuple[TemplateLayout, float, float]]  # the layout, and where its origin is in the picture
 
 
@@ -124,14 +123,12 @@ def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[P
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 
-def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Walls) -> list[Point]:
+def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Callable[..., Obstacles]) -> list[Point]:
     """Return the points of a link, in the coordinates of its template; none for one that goes on through a row."""
     start, end = link
-    if layout.template.is_level and link not in layout.bends:
-        return []
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     if layout.template.is_level:
-        return rounded([first[:2], *layout.bends[link], (x, y)])
+        return rounded([first[:2], *layout.bends[link], (x, y)]) if link in layout.bends else []
     if way == "h" and not obstacles(layout, True).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
         first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
     if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below
@@ -174,10 +171,7 @@ def link_end(layout: TemplateLayout, end: End, other: End, level: bool = True) -
     above = not other.item and link_end(layout, other, end)[1] < y
     if other.item:
         (to_x, to_y), near = layout.at[other], layout.template.items[other.item]
-        is_leaf = any(
-            role in beside_op or (role == "input" and layout.template.kind == "grad")
-            for role in (sized.item.role, near.item.role)
-        )
+        is_leaf = not {sized.item.role, near.item.role}.isdisjoint(beside_op(layout.template))
         reach, far, high = (sized.width + near.width) / 2, abs(to_x - x), abs(to_y - y)
         if level and reach < far and (high < 1 or (is_leaf and far < reach + 100 and high < 60)):
             return x + (sized.width / 2 if to_x > x else -sized.width / 2), y, "h"

@@ -12,7 +12,6 @@ from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Cluster, Item, View, leaves, within
 
 Units = dict[str, list[Cluster]]  # by the id of a cluster, or of the first card of a loop: that cluster, or all cards
-Loops = Mapping[str, list[Cluster]]  # by the id of a card: its loop
 picking = ("unstack", "split")  # symbols of ops that may give every step another part, as an index does
 remembered = 4  # so many units, the latest, are known to have made a value
 
@@ -76,7 +75,7 @@ def between(place: Cluster, units: Sequence[list[Cluster]], reads: Mapping[str, 
 def followed_in(
     place: Cluster,
     units: Units,
-    loop_of: Loops,
+    loop_of: Mapping[str, list[Cluster]],  # by card
     last: Set[str],
     reads: Mapping[str, Sequence[str]],
     states: Set[tuple[str, str]],  # edges by which a state is read

@@ -114,9 +114,11 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
 
 
 def arrange(
-    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box] = ()
+    boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box]
 ) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
-    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up."""
+    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up. What
+    is below a roof is moved under its middle.
+    """
     wide = {ranks[box]: box for box in boxes if box.gutters}
     levels, ranks = set(ranks.values()), dict(ranks)
     chains: list[list[BoxEnd]] = []
@@ -140,7 +142,7 @@ def arrange(
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
     rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
     x = assign_x(rows, up, down, through)
-    for roof in roofs:  # what is below stands below its middle, not below the lines that pass it
+    for roof in roofs:  # not under the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
         ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
         by = x[roof] + (roof.right - roof.left - min(ends) - max(ends)) / 2

@@ -1,11 +1,11 @@
-"""The layout of one template: where everything in it stands, and how it is placed, turned and measured."""
+"""The layout of one template: where everything in it stands, and its mirror image for time that runs to the left."""
 
 from dataclasses import dataclass, field, replace
 
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.sugiyama import Box
 from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template
-from tinygrad_seq.drawing.layout.text_size import width
+from tinygrad_seq.drawing.layout.text_size import small, width
 
 gutter, margin = 46.0, 16.0  # between cards, and in them
 header = 30.0  # room for a label
@@ -33,6 +33,11 @@ Parts = dict[Key, TemplateLayout]
 Layouts = dict[Template, TemplateLayout]
 
 
+def beside_op(template: Template) -> tuple[str, ...]:
+    """Return the roles of what stands beside its op: of inputs, only those that a recorded backward reads."""
+    return (*small, *["input"] * (template.kind == "grad"))
+
+
 def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, float, float]:
     """Return the last placement of a chain: its layout, and its origin in the coordinates of the first layout."""
     x = y = 0.0
@@ -44,23 +49,28 @@ def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, floa
 
 def mirrored(layout: TemplateLayout) -> TemplateLayout:
     """Return the layout with left and right exchanged, for where time runs to the left. Rows in it stay as they are."""
-    parts = {key: part if part.template.kind == "row" else mirrored(part) for key, part in layout.parts.items()}
-    rows = {End(part=key): part.middle for key, part in parts.items() if part.template.kind == "row"}
-    at = {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in layout.at.items()}
-    rising = [x for end, (x, _) in at.items() if end.side == "top"]
-    left, right = beside_label(layout.template, layout.box.right, layout.box.left, rising)
-    return TemplateLayout(
-        layout.template, parts, at, replace(layout.box, left=left, right=right),
-        {link: [(-x, y) for x, y in bends] for link, bends in layout.bends.items()},
-        {link: -by for link, by in layout.x_offsets.items()},
-    )  # fmt: skip
+    inside = [layout]
+    for each in inside:  # the list grows while it is read
+        inside += (part for part in each.parts.values() if part.template.kind != "row")
+    done: dict[TemplateLayout, TemplateLayout] = {}
+    for each in reversed(inside):
+        rows = {End(part=key): part.middle for key, part in each.parts.items() if part.template.kind == "row"}
+        at = {end: (-x - 2 * rows.get(end, 0.0), y) for end, (x, y) in each.at.items()}
+        rising = [x for end, (x, _) in at.items() if end.side == "top"]
+        left, right = beside_label(each.template, each.box.right, each.box.left, rising)
+        done[each] = TemplateLayout(
+            each.template, {key: done.get(part, part) for key, part in each.parts.items()}, at,
+            replace(each.box, left=left, right=right),
+            {link: [(-x, y) for x, y in bends] for link, bends in each.bends.items()},
+            {link: -by for link, by in each.x_offsets.items()},
+        )  # fmt: skip
+    return done[layout]
 
 
 def beside_label(template: Template, left: float, right: float, rising: list[float]) -> tuple[float, float]:
     """Return how far a border is to the left and to the right, so that its label is beside all that rises there."""
-    label = max(template.labels, key=len, default="")
-    if label and template.kind != "top":
-        room = width(label, 12) + margin
+    if template.label:
+        room = width(template.label, 12) + margin
         left = max([left, *(room - x + 4 for x in rising)])
         right = max([right, room - left + margin, *(x + 8 for x in rising)])
     return left, right

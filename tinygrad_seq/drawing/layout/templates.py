@@ -44,22 +44,27 @@ Link = tuple[End, End]  # a piece of an edge within one template
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """What is in a distinct cluster or in a row of cards. `Tree` fills it; later passes only read it."""
+    """What is in a distinct cluster or in a row of cards. `Tree` fills it; a later pass only widens items."""
 
     kind: str  # "top", "frame", "card", "row", "sequence", "unit" (of a sequence), "gap", "grad" (a recorded backward)
     repeated: bool  # a step, or inside one: can have many placements
-    labels: dict[str, None] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)  # of all placements
     units: tuple[Key, ...] = ()  # of sequences, in which it stands
     items: dict[ItemKey, PlacedItem] = field(default_factory=dict)  # of all placements, the largest
     parts: dict[Key, "Template"] = field(default_factory=dict)  # in a row or a sequence from left to right
     links: dict[Link, int] = field(default_factory=dict)  # and which operand it is, of an op for which that counts
     ages: dict[End, float] = field(default_factory=dict)  # order of creation, counted from the start of the step
-    left: dict[ItemKey, None] = field(default_factory=dict)  # leaves that stand there: first states, and 1 in 1 − z
-    cut: dict[ItemKey, None] = field(default_factory=dict)  # what goes on without its history
+    left: set[ItemKey] = field(default_factory=set)  # leaves that stand there: first states, and 1 in 1 − z
+    cut: set[ItemKey] = field(default_factory=set)  # what goes on without its history
     step_edges: dict[ItemKey, set[str]] = field(default_factory=dict)  # "out", "in", "back" in here; "cut"
     earlier: dict[ItemKey | None, list[ItemKey]] = field(default_factory=dict)  # by folded step: those before it
     said: dict[ItemKey, str] = field(default_factory=dict)  # what stands on a line that comes in from the left
     across: list[tuple[Edge, "Cards"]] = field(default_factory=list)  # in a row: the edges between its cards
+
+    @property
+    def label(self) -> str:
+        """The longest label of a placement, for which there is to be room."""
+        return max(self.labels, key=len, default="")
 
     @property
     def is_level(self) -> bool:
@@ -87,7 +92,7 @@ class Tree:
     """All templates and placements, outer ones before inner ones; where every item is; how every edge runs."""
 
     def __init__(self, view: View) -> None:
-        top = Template("top", False, {view.top.label: None})
+        top = Template("top", False)
         self.sizes = sizes_of(item for cluster in list(within(view.top)) for item in cluster.items)
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
@@ -150,8 +155,7 @@ class Tree:
             self.lacking[steps[0].id] = ops_in(steps[1]) - ops_in(steps[0])
         for column, card in enumerate(cards):
             kind = "gap" if card.key == "gap" else "card"
-            key = (kind, classes.get(card.id, column))
-            yield self.place(row, kind, key, oldest[card.id], card, column), card
+            yield self.place(row, kind, (kind, classes.get(card.id, column)), oldest[card.id], card, column), card
 
     def place(
         self, outer: Chain, kind: str, which: Key, oldest: float, cluster: Cluster | None = None, column: int = -1
@@ -164,14 +168,12 @@ class Tree:
         around.parts[key] = template
         keep_latest(outer[-1], End(part=key), oldest)
         if cluster is not None and kind != "gap":
-            template.labels[cluster.label] = None
+            template.labels.append(cluster.label)
         placement = Placement(template, key, cluster, column, oldest if is_card or kind == "grad" else outer[-1].start)
         self.chains.append((*outer, placement))
         return self.chains[-1]
 
-    def add_items(
-        self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]
-    ) -> None:
+    def add_items(self, around: Chain, cluster: Cluster, readers: dict[str, str], with_units: dict[str, Chain]) -> None:
         """Give every item a key: the same op, or the same leaf of the same op, has one key in all steps."""
         numbers = defaultdict[Key, Iterator[int]](count)
         steps = [outer.cluster.id for outer in around if outer.cluster is not None and outer.cluster.id in self.lacking]
@@ -227,12 +229,11 @@ class Tree:
         depth = common(up, down)
         source, target = up[-1].template, down[-1].template
         if edge.role == "initial" or (edge.operand == 1 and edge.role in ("constant", "weight")):
-            source.left[key] = None
+            source.left.add(key)
         levels = [i for i in range(1, depth + 1) if up[i - 1].template.kind == "row"]  # of cards around both
         if edge.role != "delay" and up[depth - 1].template.kind == "sequence":
             alone = edge.role in ("state", "cut") or edge.source not in self.read_often
-            straight = alone and goes_on(up[depth:], down[depth:])
-            levels = [depth] if straight else []
+            levels = [depth] if alone and goes_on(up[depth:], down[depth:]) else []
         if levels and (levels[-1] == depth or edge.role == "delay"):
             row, left, entered = across = up[levels[-1] - 1], up[levels[-1]], down[levels[-1]]
             row.template.across.append((edge, across))
@@ -245,8 +246,7 @@ class Tree:
             source.said[target_key] = edge.label
         if edge.role == "cut":
             target.step_edges.setdefault(target_key, set()).add("cut")
-            source.cut[key] = None
-
+            source.cut.add(key)
         here, first, last = self.meeting(edge)
         ages, same = here.ages, here.kind == "sequence"
         is_back = not same and ages[first] > ages[last] and (not last.part or self.depends(here, first, last))

@@ -10,7 +10,7 @@ from tinygrad_seq.drawing.layout.model import PlacedItem, Word
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item
 
-small = ("weight", "constant", "saved", "gradient", "initial", "passing")  # drawn small, without the symbol of an op
+small = ("weight", "constant", "saved", "gradient", "initial", "passing")  # beside the op that reads it
 letter_widths = (
     dict.fromkeys("mwMW@%…⋯", 0.95)
     | dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&+=<>#∂", 0.8)
@@ -32,9 +32,9 @@ def sizes_of(items: Iterable[Item]) -> dict[str, PlacedItem]:
     return {item.id: PlacedItem(item, *look(*words)) for item, words in looks}
 
 
-def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[float, float, list[Word], bool]:
-    """Return the width and the height of an item, the words on it, and whether it is round. A name is large; the op
-    that made it, and numbers, stand small below it.
+def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[float, float, list[Word]]:
+    """Return the width and the height of an item, and the words on it. A name is large; the op that made it, and
+    numbers, stand small below it. A symbol alone stands in a circle.
     """
     is_small = role in small
     ops = [shortened(line, 32) for line in symbol.split("\n")]
@@ -44,14 +44,14 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
     if role == "middle":
         high = 34.0 + 16 * len(text)
         below = [(line, 11.0, 42 - high / 2 + 16 * i) for i, line in enumerate(text)]
-        return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below], False
+        return max(width(line, 11) for line in text), high, [(symbol, 26, 22 - high / 2), *below]
     if not (label or numbers) and len(symbol) <= 2:
-        return 22.0, 22.0, [(symbol, 13, 4.5)], True
-    size, least, around = (9.0, 24.0, 8.0) if is_small else (12.0, 40.0, 8.0)
+        return 22.0, 22.0, [(symbol, 13, 4.5)]
+    size, least = (9.0, 24.0) if is_small else (12.0, 40.0)
     fine = [] if is_small else [(line, 10.0 if label or len(line) > 2 else 13.0) for line in ops]
     lines = [*((line, size) for line in text), *fine, *((line, 9.0) for line in numbers.split("\n"))]
     lines = [line for line in lines if line[0]] or [("", size)]
     heights = [1.16 * size for _, size in lines]
-    high = around + fsum(heights)
+    high = 8.0 + fsum(heights)
     words = [(*line, foot - fsum(heights) / 2 - 0.27 * line[1]) for line, foot in zip(lines, accumulate(heights))]
-    return max(least, *(width(*line) + (14 if is_small else 20) for line in lines)), high, words, False
+    return max(least, *(width(*line) + (14 if is_small else 20) for line in lines)), high, words

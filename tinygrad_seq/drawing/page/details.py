@@ -12,12 +12,13 @@ from typing import Any
 
 from tinygrad_seq.drawing.page.left_out import columns, gaps_of
 from tinygrad_seq.drawing.page.mathematics import mathematics
-from tinygrad_seq.drawing.page.numbers import Numbers, numbers
+from tinygrad_seq.drawing.page.numbers import NodeNumbers, numbers
 from tinygrad_seq.drawing.page.rule_source import rules_of
-from tinygrad_seq.drawing.view.conventions import preparing
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View, within
+from tinygrad_seq.drawing.view.parameters import made_of_parameters
 from tinygrad_seq.drawing.view.rules import Rule
+from tinygrad_seq.drawing.view.same_numbers import has_parts
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 
 many = 2000  # items, of which strips are shorter
@@ -80,20 +81,8 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
     return found
 
 
-def made_of_parameters(nodes: Sequence[Node]) -> dict[Node, tuple[Node, ...]]:
-    """Return for every parameter, and for what is prepared of parameters alone, the parameters."""
-    made: dict[Node, tuple[Node, ...]] = {}
-    for node in nodes:
-        if node.op is None and node.requires_grad:
-            made[node] = (node,)
-        elif node.op is not None and node.op.name in preparing and all(parent in made for parent in node.parents):
-            made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
-    return made
-
-
-def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str, Any]:
+def entry(node: Node, known: NodeNumbers, rules: list[tuple[str, str]]) -> dict[str, Any]:
     """Say all there is to say about a node."""
-    several = bool(node.shape) and isinstance(node.shape[0], tuple)
     kind = "parameter" if node.requires_grad else "input" if node.shape else "constant"
     about = "One array for all its uses, whose gradients add up." if node.requires_grad else ""
     if node.op is not None:
@@ -102,7 +91,7 @@ def entry(node: Node, known: Numbers, rules: list[tuple[str, str]]) -> dict[str,
         "op": kind if node.op is None else node.op.name,
         "about": about,
         "name": node.name or "",
-        "shape": ", ".join(map(str, node.shape)) if several else str(node.shape),
+        "shape": ", ".join(map(str, node.shape)) if has_parts(node) else str(node.shape),
         "dtype": str(node.dtype),
         "line": node.line or "",
         "values": known.values.get(node, absent(node)),

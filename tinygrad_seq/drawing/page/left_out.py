@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_seq.drawing.page.numbers import Numbers
+from tinygrad_seq.drawing.page.numbers import NodeNumbers
 from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Node
@@ -81,7 +81,7 @@ def wiring(step: ScopeVisit, timeline: Timeline) -> list[tuple[Any, list[tuple[i
 
 
 def columns(
-    gap: Gap, known: Numbers, weights: Mapping[str, Node], readers: Mapping[str, Sequence[str]], share: Share
+    gap: Gap, known: NodeNumbers, weights: Mapping[str, Node], readers: Mapping[str, Sequence[str]], share: Share
 ) -> dict[str, Any]:
     """Return the numbers of a gap: by item, in a row for each step; none where all steps have the same node. Of weights
     that is the share of each step.

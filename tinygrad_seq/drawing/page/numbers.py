@@ -14,9 +14,9 @@ from typing import Any
 from tinygrad_seq.drawing.page.mathematics import elementwise
 from tinygrad_seq.drawing.view.computed import computed, computing
 from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.rules import Rule
-from tinygrad_seq.drawing.view.values import delivered_to_nobody
 from tinygrad_seq.engine.backend import Array, modules, on_device_of, quiet, to_host
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
@@ -35,7 +35,7 @@ folded = "The backward is drawn by its rules, whose ops are folded: numbers are 
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class NodeNumbers:
     """What is known of some nodes; `notice` says what is not, and why."""
 
     values: dict[Node, Summary | str]
@@ -58,15 +58,15 @@ def numbers(
     wanted: Collection[Node],
     made: Made,
     near: Collection[Node],  # of which strips are long
-) -> Numbers:
+) -> NodeNumbers:
     """Return the numbers of wanted nodes, and the shares of the uses of parameters."""
     nodes = ancestors(roots)
     whole = all(node.saved is not None for node in nodes if node.requires_grad)
-    known = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
-    grads = {node: grad for node in nodes if (grad := getattr(node.owner, "stored_grad", None)) is not None}
+    known = held(nodes, outputs)
+    grads = {node: grad for node in nodes if (grad := grad_of(node)) is not None}
     reached = any(node.op is None for node in grads) or any(map(delivered_to_nobody, nodes))
     why = folded if any(isinstance(node, Rule) for node in nodes) else freed
-    found = Numbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else why)
+    found = NodeNumbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else why)
     products = [node for node in wanted if node.op is not None and node.op.name == "matmul"]
     left, right = ({node.parents[i] for node in products} for i in (0, 1))
     sums = grouped((node.parents[0], node) for node in wanted if node.op is not None and node.op.name == "sum")
@@ -88,7 +88,7 @@ def numbers(
                 columns[node] = heads(value if value.ndim == 1 else value[(0,) * (value.ndim - 2)][:, 0])
         plain = not any(node.hooks or (node.op is not None and node.op.name == "checkpoint") for node in nodes)
         if reached and whole and plain and all(output.array.size == 1 for output in outputs):  # runs no code of others
-            walked(outputs, wanted, made, near, found)
+            add_gradients(outputs, wanted, made, near, found)
         found.gradients.update({n: gradient(grad.array, n in near) for n, grad in grads.items() if n in wanted})
     for node in products:
         found.terms[node] = [*zip(rows.get(node.parents[0], []), columns.get(node.parents[1], []))]
@@ -100,8 +100,8 @@ def heads(vector: Array) -> list[float | str]:
     return [*map(rounded, to_host(vector[:5]).tolist())]
 
 
-def walked(
-    outputs: Sequence[Value], wanted: Collection[Node], made: Made, near: Collection[Node], found: Numbers
+def add_gradients(
+    outputs: Sequence[Value], wanted: Collection[Node], made: Made, near: Collection[Node], found: NodeNumbers
 ) -> None:
     """Find the gradients of wanted nodes, and what share of the gradient of its parameters comes from each use."""
     nodes = ancestors([output.node for output in outputs if output.node is not None], constants=False)

@@ -18,11 +18,10 @@ from tinygrad_seq.drawing.render import colours as palette
 from tinygrad_seq.drawing.render.title_and_legend import tenfold, titles
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import shortened
-from tinygrad_seq.drawing.view.model import Item, Scale, View, leaves, within
+from tinygrad_seq.drawing.view.model import Item, Scale, View, no_ops, within
 from tinygrad_seq.drawing.view.values import gradient
 
 shared = ("place", "about", "rules", "mathematics", "line", "of", "values", "gradient")  # by many items
-no_ops = (*leaves, "middle", "passing")
 scripts = (  # in order
     "graph", "zoom", "result", "cards", "move", "steps", "scene", "unfold", "strips", "facts", "formula", "weights",
     "panel", "hover", "search", "play", "keep", "keys",
@@ -76,7 +75,8 @@ def key(scale: Scale) -> str:
     """Return the colour bar, where it stays in sight."""
     if scale.low is None:
         return f'<p id="key">{escape(scale.label)}: none before loss.backward(retain_graph=True)</p>'
-    low, high = (tenfold(round(log10(bound))) for bound in (scale.low, scale.high or 1.0))
+    powers = [log10(bound) for bound in (scale.low, scale.high or 1.0)]
+    low, high = (tenfold(round(power)) if abs(power - round(power)) < 1e-9 else f"{10**power:g}" for power in powers)
     bar = f"background: linear-gradient(to right, {', '.join(palette.cold_to_hot)})"
     odd = "".join(f' <span style="color: {colour}">■</span> {text}' for colour, text in palette.odd)
     return f'<p id="key">{escape(shortened(stem(scale)))} {low}<i style="{bar}"></i>{high}{odd}</p>'
@@ -134,7 +134,8 @@ def data(view: View, details: Details) -> dict[str, Any]:
             told["uses"] = [[number[user], part] for user, part in told["uses"].items()]
     forward = [[number[item] for item in frame] for frame in forward_frames(view)]
     backward = [[number[item]] for item in dict.fromkeys(view.backward) if item in number] or forward[::-1]
-    second, recorded = "backward", made_by_backward(view)
+    second, grads = "backward", [cluster for cluster in within(view.top) if cluster.key == "grad"]
+    recorded = {item.id for cluster in grads for inner in within(cluster) for item in inner.items}
     if recorded:
         turn = next(i for i, frame in enumerate(forward) if items[frame[0]]["id"] in recorded)
         second, forward, backward = "recorded backward", forward[:turn], forward[turn:]
@@ -155,12 +156,6 @@ def data(view: View, details: Details) -> dict[str, Any]:
         "colours": palette.cold_to_hot,
         "nothing": palette.nothing,
     }
-
-
-def made_by_backward(view: View) -> set[str]:
-    """Return the items of a recorded backward."""
-    clusters = [inner for cluster in within(view.top) if cluster.key == "grad" for inner in within(cluster)]
-    return {item.id for cluster in clusters for item in cluster.items}
 
 
 def title(item: Item, about: dict[str, Any]) -> str:

@@ -33,16 +33,16 @@ fills = {
 }
 texts = {
     "gate": "#3B2F0B",
-    "state": "#FFFFFF",
+    "state": paper,
     "initial": "#1D566E",
     "passing": "#1D566E",
-    "input": "#FFFFFF",
-    "output": "#FFFFFF",
-    "weight": "#FFFFFF",
-    "constant": "#5C6770",
+    "input": paper,
+    "output": paper,
+    "weight": paper,
+    "constant": quiet,
     "saved": "#7A4A1B",
-    "gradient": "#FFFFFF",
-    "middle": "#5C6770",
+    "gradient": paper,
+    "middle": quiet,
     "pale": quiet,
 }
 edges = {"state": state, "delay": state, "gradient": gradient, "cut": cut}  # by role; others are lines
@@ -73,7 +73,7 @@ dark_edges = {"state": "#62BCE6", "delay": "#62BCE6", "gradient": "#E3A66B", "cu
 
 
 def of_role(role: str, row: int = -1) -> tuple[str, str]:
-    """The colour of a shape, and of the text on it. After the last colour of weights they come again."""
+    """Return the colour of a shape, and of the text on it. After the last colour of weights they come again."""
     if role == "cut":
         return cut, paper
     return weights[row % len(weights)] if row >= 0 else fills.get(role, ink), texts.get(role, ink)
@@ -87,8 +87,8 @@ odd = ((nothing, "0"), (broken, "NaN or ∞"))  # what is on no scale
 
 
 def heat(value: float | None, scale: Scale | None) -> tuple[str, float]:
-    """The colour of a number and the width of an edge that carries it: the same step for the same factor. No colour, ""
-    and 0, where there is no number, or no scale.
+    """Return the colour of a number and the width of an edge that carries it: the same step for the same factor; ""
+    and 0 where there is no number, or no scale.
     """
     if value is None or scale is None or scale.low is None:
         return "", 0.0
@@ -107,7 +107,7 @@ def pale(item: Item, scale: Scale | None) -> bool:
 
 
 def tint(share: float) -> str:
-    """A colour between cold (0) and hot (1)."""
+    """Return a colour between cold (0) and hot (1)."""
     last = len(cold_to_hot) - 1
     left = min(int(share * last), last - 1)
     part = share * last - left

@@ -116,12 +116,12 @@ def cluster_style(place: PlacedCluster) -> Attributes:
 
 def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     """Return how an item looks, and where it stands."""
-    item, round = place.item, place.width == place.height
+    item = place.item
     fill, ink = palette.of_role("pale") if palette.pale(item, scale) else palette.of_role(item.role, item.colour)
     style = {
         "width": f"{place.width / 72:.4f}", "height": f"{place.height / 72:.4f}", "tooltip": text(item.tooltip),
         "fillcolor": fill, "fontcolor": ink, "color": palette.quiet if fill == palette.paper else fill,
-        "shape": "circle" if round else "box", "style": "filled" if round else "rounded,filled",
+        "shape": "circle" if place.is_round else "box", "style": "filled" if place.is_round else "rounded,filled",
         "label": label(place), "pos": at(place.x, place.y),
     }  # fmt: skip
     if item.role == "middle":
@@ -143,7 +143,7 @@ def label(place: PlacedItem) -> str:
 
 def edge_style(drawn: Stroke) -> Attributes:
     """Return how an edge looks, where it runs, and what it says: a delay; or a cut, whose mark hides a piece of it."""
-    edge, (x, y, steep) = drawn.edge, drawn.mark
+    edge, word, (x, y, steep) = drawn.placed.edge, drawn.placed.word, drawn.placed.mark
     style = {
         "color": drawn.heat or palette.edges.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
         "arrowsize": f"{0.52 + 0.07 * drawn.width:.3g}", "tooltip": text(edge.label or " "),
@@ -151,14 +151,14 @@ def edge_style(drawn: Stroke) -> Attributes:
     }  # fmt: skip
     if drawn.operand:
         style |= {"headlabel": drawn.operand, "labelfontsize": "9", "head_lp": at(drawn.beside[0], drawn.beside[1] - 3)}
-    if drawn.word:
-        style |= {"label": text(drawn.word), "lp": at(x, y - 9)}
+    if word:
+        style |= {"label": text(word), "lp": at(x, y - 9)}
     if edge.role == "cut":
         slashes = table([(sized("//", 17), 0)], f'cellpadding="0" bgcolor="{palette.paper}"')
         style["fontcolor"] = palette.cut
         beside = at(x + 10 + width("detach", 9) / 2, y) if steep else at(x, y - 14)
         style |= {"style": "dashed", "label": slashes, "lp": at(x, y)}
-        style |= {"xlabel": table([(sized(drawn.word, 9), 0)]), "xlp": beside} if drawn.word else {}
+        style |= {"xlabel": table([(sized(word, 9), 0)]), "xlp": beside} if word else {}
     return style
 
 

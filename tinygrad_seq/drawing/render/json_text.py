@@ -1,7 +1,8 @@
 """A view as JSON, for programs and for version control: one thing a line, in an order that does not depend on chance.
 
     {"clusters": [{"id", "key", "label", "ops", "steps", "within"}, ...],      the tree, outer ones first
-     "items":    [{"cluster", "colour", "id", "label", "ordinal", "role", "shape", "symbol", "tooltip", "value"}, ...],
+     "items":    [{"cluster", "colour", "formula", "id", "label", "numbers", "ordinal", "role", "shape", "symbol",
+                   "tooltip", "value"}, ...],
      "edges":    [{"label", "operand", "role", "source", "target", "through_time", "value"}, ...],
      "legend":   [{"colour", "gradient", "label", "shape", "uses"}, ...],
      "loops":    [[cluster, ...], ...],                                      steps in order of time

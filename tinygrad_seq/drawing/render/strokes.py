@@ -5,22 +5,20 @@ from itertools import pairwise
 
 from tinygrad_seq.drawing.layout.model import XY, PlacedEdge, Point
 from tinygrad_seq.drawing.render import colours as palette
-from tinygrad_seq.drawing.view.model import Edge, Scale
+from tinygrad_seq.drawing.view.model import Scale
 
 Curve = tuple[str, list[XY]]  # as in SVG: "M" start, "L" line, "Q" curve by a corner, "C" curve by two controls
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """How an edge is drawn."""
+    """How an edge is drawn, besides where it is placed and marked."""
 
-    edge: Edge
+    placed: PlacedEdge
     line: list[Curve]  # ends in the middle of the arrowhead
     head: list[XY]  # the corners of the arrowhead, its tip first
     width: float
     heat: str  # the colour of the number shown; "" for none
-    mark: tuple[float, float, bool]  # where a delay or a cut is marked; whether a cut line is steep there
-    word: str  # what stands there
     operand: str  # "1st" or "2nd", where the picture has to say which argument this is
     beside: XY  # where that stands, next to the arrowhead
 
@@ -41,9 +39,8 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
         beside = x + (5.5 if left > x else -5.5), y - 6
         foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
     return Stroke(
-        edge, curves([*points, end]), [(x, y), *foot], width, heat,
-        placed.mark, placed.word, ("", "1st", "2nd")[placed.operand], beside,
-    )  # fmt: skip
+        placed, curves([*points, end]), [(x, y), *foot], width, heat, ("", "1st", "2nd")[placed.operand], beside
+    )
 
 
 def curves(points: list[Point]) -> list[Curve]:

@@ -89,7 +89,7 @@ def item_text(placed: PlacedItem, scale: Scale | None) -> str:
 
 def edge_text(drawn: Stroke) -> str:
     """Return an edge: its line, its arrowhead, and what it says."""
-    edge = drawn.edge
+    edge = drawn.placed.edge
     line = f' style="stroke:{drawn.heat};stroke-width:{short(drawn.width)}"' if drawn.heat else ""
     head = f' style="fill:{drawn.heat}"' if drawn.heat else ""
     curve = "".join(kind + spots(points) for kind, points in drawn.line)
@@ -107,13 +107,13 @@ def spots(points: list[tuple[float, float]]) -> str:
 
 def mark(drawn: Stroke) -> str:
     """Return what an edge says: which operand it is, how late a delay is, or that it is cut."""
-    edge, (x, y, steep) = drawn.edge, drawn.mark
+    placed, (x, y, steep) = drawn.placed, drawn.placed.mark
     order = words(*drawn.beside, drawn.operand, 9, "quiet") if drawn.operand else ""
-    if edge.role != "cut":
-        return order + (words(x, y - 5, drawn.word, 11, "quiet") if drawn.word else "")
+    if placed.edge.role != "cut":
+        return order + (words(x, y - 5, placed.word, 11, "quiet") if placed.word else "")
     hole, left, right = (f"M{spots([(x + by - 4, y + 7)])}L{spots([(x + by + 4, y - 7)])}" for by in (0, -3.5, 3.5))
-    place: tuple[float, float, str] = (x + 10, y + 3, "start") if steep else (x, y - 11, "middle")
-    word = words(*place[:2], drawn.word, 9, "", place[2]) if drawn.word else ""
+    beside: tuple[float, float, str] = (x + 10, y + 3, "start") if steep else (x, y - 11, "middle")
+    word = words(*beside[:2], placed.word, 9, "", beside[2]) if placed.word else ""
     return f'{order}<path class="hole" d="{hole}"/><path class="mark" d="{left}{right}"/>{word}'
 
 

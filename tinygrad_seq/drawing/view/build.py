@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing.view.edges import connected
 from tinygrad_seq.drawing.view.elision import elided
 from tinygrad_seq.drawing.view.graph_facts import read
-from tinygrad_seq.drawing.view.labels import items_of, titles_of
+from tinygrad_seq.drawing.view.labels import item_of, path_of, titles_of
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.drawing.view.printed import Printed, most_nodes
@@ -23,21 +23,21 @@ from tinygrad_seq.engine.same_step import classify_steps
 
 def build(
     roots: Sequence[Node],
-    steps: tuple[int, int] = (3, 1),
+    steps: tuple[int, int],
     *,
-    rolled: bool = False,
-    shared: bool = False,
-    numbers: Numbers | None = None,
-    names: Mapping[Node, str] | None = None,
-    find: bool = True,
-    printed: Printed | None = None,
-    title: str = "",
+    rolled: bool,
+    shared: bool,
+    numbers: Numbers | None,
+    names: Mapping[Node, str],
+    find: bool,
+    printed: Printed,
+    title: str,
 ) -> View:
     """Return what there is to see of the graph that made these nodes.
 
-    Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once; `names` for
-    nodes that have none; `find`: whether loops are found where no scope declares them;
-    `printed`: what to print on nodes.
+    Of a loop the first and last `steps` in full, or `rolled` into one; `shared`: every parameter once; `numbers` to
+    show, `names` for nodes that have none; `find`: whether loops are found where no scope declares them; `printed`:
+    what to print on nodes.
     """
     graph = read(roots, find)
     timeline = graph.timeline
@@ -45,18 +45,20 @@ def build(
     titles = titles_of(graph.outer)
     told = numbers or Numbers("", {})
 
-    ops = op_drafts(graph, elision, names or {})
+    ops = op_drafts(graph, elision, names)
     edges, others, drawn = connected(graph, elision, ops, roots, shared, told)
     drafts = [*ops, *others]
-    feet = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
-    values = item_values(told.of, drawn, drafts, feet, edges, elision.rolled)
-    said: Printed = {} if elision.rolled else printed or {}  # one step for many has no numbers of its own
+    proxies = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
+    values = item_values(told.of, drawn, drafts, proxies, edges, elision.rolled)
+    said: Printed = {} if elision.rolled else printed  # one step for many has no numbers of its own
     if told.of and told.uses is None and len(told.of) <= most_nodes:  # numbers that were given
         said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.3g}" for node, x in told.of.items()}
         said[max(told.of, key=told.of.__getitem__)] += told.end
     clusters = cluster_tree(graph, elision, titles, told)
-    items = items_of(drafts, graph, titles, values, told.label, said, elision.rolled)
-    for draft, item in zip(drafts, items, strict=True):
+    paths = {visit: path_of(visit, titles) for visit in {draft.visit for draft in drafts}}
+    for draft in drafts:
+        path, value = paths[draft.visit], values.get(draft.id)
+        item = item_of(draft, graph, path, value, told.label, said.get(draft.node, ""), elision.rolled)
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}
@@ -70,6 +72,6 @@ def build(
         legend=legend(graph, titles, drafts),
         twins=twins_of(graph, elision, ops, others),
         scale=None if numbers is None else scale(told.label, shown, told.ordered),
-        backward=walk_order(visited, drawn, feet, edges),
+        backward=walk_order(visited, drawn, proxies, edges),
         title=title,
     )

@@ -7,8 +7,6 @@ value that went on without its history by an edge that says so. Edges that fall 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
-from math import hypot
 
 from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
@@ -69,7 +67,7 @@ def connected(
 
 
 class EdgeBuilder:
-    """Collects what every edge is drawn for, and drafts of the items that edges need: proxies, and values on their way
+    """Collect what every edge is drawn for, and drafts of the items that edges need: proxies, and values on their way
     out of a gap.
     """
 
@@ -144,7 +142,7 @@ class EdgeBuilder:
         """Add an argument that an op has made: from its item, that of its twin, or where it goes on from a gap."""
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
-        is_sum = delay and is_running_sum(node, source, self.graph.of, self.graph.length)
+        is_sum = delay and is_running_sum(self.graph, node, source)
         is_state = delay and (not is_sum or self.graph.of[source].role == "state")
         is_state = is_state or (delay is None and hands_over(self.graph, node, argument))
         role, label, entry = "state" if is_state else "data", "", None
@@ -219,7 +217,7 @@ class EdgeBuilder:
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
         operand = own + 1 if node.op.name in ordered and node not in hidden and not isinstance(node, Rule) else 0
-        return Edge(source, target, role, is_later, reduce(hypot, known) if known else None, label, operand)
+        return Edge(source, target, role, is_later, together(known), label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import replace
 
-from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View, leaves, within
+from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View, no_ops, within
 from tinygrad_seq.drawing.view.values import together
 
 
@@ -39,7 +39,7 @@ def folded(view: View, depth: int) -> View:
 def one_item(cluster: Cluster) -> Item:
     """Return what stands for a cluster, as old as its first op; its number is that of what was made last in it."""
     inside = list(within(cluster))
-    ops = [item for each in inside for item in each.items if item.role not in (*leaves, "middle", "passing")]
+    ops = [item for each in inside for item in each.items if item.role not in no_ops]
     count = len(ops) + sum(each.ops for each in inside)
     label = f"{cluster.label} · {count} op{'s' * (count != 1)}"
     role = "output" if any(item.role == "output" for item in ops) else "named"

@@ -5,21 +5,20 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tinygrad_seq.drawing.view.conventions import (
     from_loss,
     input_name,
     joining,
     not_inputs,
-    preparing,
     slicing,
     squashing,
     states,
     weighing,
 )
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, sources
+from tinygrad_seq.drawing.view.parameters import Sources, is_parameter, made_of_parameters, sources
 from tinygrad_seq.drawing.view.same_numbers import original
 from tinygrad_seq.engine.found_steps import timeline_of
 from tinygrad_seq.engine.graph import Detached, Node, ancestors
@@ -53,11 +52,11 @@ class GraphFacts:
     of: dict[Node, NodeFacts]  # from the oldest node to the newest
     timeline: Timeline
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
-    states: Set[str]  # names of states
-    carried: Mapping[Read, str]  # the same, by where steps read them from other steps; "" without a name
-    inner: Mapping[Read, Node]  # results, by where their own step reads them
-    way: Mapping[int, int]  # of each loop: above 0 where its states go to later steps, below where to earlier ones
     length: Mapping[ScopeVisit, int]  # of each step: its ops without those of a recorded backward, which come after
+    states: set[str] = field(default_factory=set)  # names of states
+    carried: dict[Read, str] = field(default_factory=dict)  # the same, by where other steps read them, or ""
+    inner: dict[Read, Node] = field(default_factory=dict)  # results, by where their own step reads them
+    way: Counter[int] = field(default_factory=Counter)  # by loop: above 0 if its states go to later steps, else below
 
 
 def read(roots: Sequence[Node], find: bool) -> GraphFacts:
@@ -65,6 +64,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     nodes, outputs = ancestors(roots), set(roots)
     timeline = timeline_of([node for node in nodes if node.op is not None], find)
     users = grouped((parent, node) for node in timeline.visit_of for parent in node.parents)
+    given = {node for node in nodes if node.op is None} | made_of_parameters(nodes).keys()  # no results
     proxies = sources(nodes, outputs, timeline.positions, users)
     by_serial = {node.serial: node for node in nodes}
     outer = {visit: visit.outer for visit in timeline.inner if visit.outer is not None}  # outer places first
@@ -74,11 +74,7 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             backward.add(visit)
     last = {step.loop: node.serial for node in timeline.visit_of for step, _ in timeline.positions[node]}
     of: dict[Node, NodeFacts] = {}
-    given: set[Node] = set()  # leaves, and what is made of parameters alone
     for ordinal, node in enumerate(nodes):
-        weights_only = node.op is not None and node.op.name in preparing and given.issuperset(node.parents)
-        if node.op is None or (weights_only and all(parent.requires_grad for parent in node.parents)):
-            given.add(node)
         positions = timeline.positions.get(node, ())
         given_on = node if node in outputs else original(node)
         is_made = given_on is not node and given_on not in proxies and of[given_on].source.op is not None
@@ -105,45 +101,41 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         if joins and users[node] and node not in outputs:
             facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])  # not read past it
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
-    carried: dict[Read, str] = {}
-    inner: dict[Read, Node] = {}
-    way: Counter[int] = Counter()
+    graph = GraphFacts(of, timeline, outer, length)
     for node, facts in of.items():
         for argument, later in enumerate(() if facts.gradient else facts.delays):
             parent = node.parents[argument]
-            if later is not None and not of[parent].cut and not is_running_sum(node, parent, of, length):
-                way[later[0].loop] += 1 if later[1] > 0 else -1
+            if later is not None and not of[parent].cut and not is_running_sum(graph, node, parent):
+                graph.way[later[0].loop] += 1 if later[1] > 0 else -1
                 name = parent.name or of[parent].source.name or ""
-                carried |= dict.fromkeys(reads_of(node, argument, of, length), name)
+                graph.carried.update(dict.fromkeys(reads_of(graph, node, argument), name))
             elif later is None and parent.op is not None and parent not in proxies and facts.positions:
-                inner |= dict.fromkeys(reads_of(node, argument, of, length), parent)
+                graph.inner.update(dict.fromkeys(reads_of(graph, node, argument), parent))
     is_net = bool(timeline.loops) or any(visit.key == "module" for visit in timeline.inner)
-    names = {*(states if is_net else ()), *filter(None, carried.values())}
-    passed_on = states_of(of, length)
-    gates = gates_of(of, timeline, outputs, names, passed_on)
+    graph.states.update(states if is_net else (), filter(None, graph.carried.values()))
+    passed_on = states_of(graph)
+    gates = gates_of(graph, outputs, passed_on)
     for node, facts in of.items():
         leaf = facts.leaves[0] if facts.leaves else None
         if leaf is None:
-            facts.role = role(node, outputs, names, gates, passed_on)
+            facts.role = role(graph, node, outputs, gates, passed_on)
         else:
-            facts.role = role_of_leaf(leaf, users[leaf], of, given, timeline)
-    return GraphFacts(of, timeline, outer, names, carried, inner, way, length)
+            facts.role = role_of_leaf(graph, leaf, users[leaf], given)
+    return graph
 
 
-def reads_of(
-    node: Node, argument: int, of: Mapping[Node, NodeFacts], length: Mapping[ScopeVisit, int], later: int = 0
-) -> list[Read]:
+def reads_of(graph: GraphFacts, node: Node, argument: int, later: int = 0) -> list[Read]:
     """Return in which places of which steps an op reads an argument, or would so many steps later.
 
     A first step may lack a beginning, and one with lengths is shorter: so a place is counted from both ends, and told
     by the weights that are read there, too.
     """
     others = [parent for i, parent in enumerate(node.parents) if i != argument]
-    weights = tuple([leaf for parent in others for leaf in of[parent].leaves if leaf.requires_grad])
+    weights = tuple([leaf for parent in others for leaf in graph.of[parent].leaves if leaf.requires_grad])
     return [
         (node.op, node.shape, weights, step.loop, step.order + later, at, argument)
-        for step, position in of[node].positions
-        for at in (position - length[step], position)
+        for step, position in graph.of[node].positions
+        for at in (position - graph.length[step], position)
     ]
 
 
@@ -165,9 +157,7 @@ def hands_over(graph: GraphFacts, node: Node, argument: int) -> bool:
     facts, steps = graph.of[node], {step for step, _ in graph.of[graph.of[node.parents[argument]].source].positions}
     if facts.gradient or not facts.positions or facts.positions[-1][0] in steps:
         return False
-    return any(
-        read in graph.carried for later in (1, -1) for read in reads_of(node, argument, graph.of, graph.length, later)
-    )
+    return any(read in graph.carried for later in (1, -1) for read in reads_of(graph, node, argument, later))
 
 
 def delay(maker: Positions, reader: Positions) -> Delay | None:
@@ -180,35 +170,33 @@ def delay(maker: Positions, reader: Positions) -> Delay | None:
     return None
 
 
-def is_running_sum(node: Node, parent: Node, of: Mapping[Node, NodeFacts], length: Mapping[ScopeVisit, int]) -> bool:
+def is_running_sum(graph: GraphFacts, node: Node, parent: Node) -> bool:
     """Tell whether an op only adds to what the same op of another step has made, such as a sum of losses."""
-    (here, at), (there, other) = of[node].positions[-1], of[parent].positions[-1]
-    is_same_place = at == other or at - length[here] == other - length[there]
+    (here, at), (there, other) = graph.of[node].positions[-1], graph.of[parent].positions[-1]
+    is_same_place = at == other or at - graph.length[here] == other - graph.length[there]
     return node.op.name == parent.op.name == "add" and here.loop == there.loop and is_same_place
 
 
-def states_of(of: dict[Node, NodeFacts], length: Mapping[ScopeVisit, int]) -> set[Node]:
+def states_of(graph: GraphFacts) -> set[Node]:
     """Return the ops that another step reads, and the same ops in steps that nobody reads, such as the last one. What
     is only added to in every step, such as a sum of losses, is no state.
     """
     places: dict[Node, set[Hashable]] = {}  # in the innermost step: a first step may lack a beginning, a last one go on
-    for node, facts in of.items():
+    for node, facts in graph.of.items():
         for step, position in facts.positions[-1:]:
-            counted = (position, position - length[step])
+            counted = (position, position - graph.length[step])
             places[node] = {(step.loop, at, node.op.name, node.shape, node.name) for at in counted}
     read_later = {
         place
-        for node, facts in of.items()
+        for node, facts in graph.of.items()
         for parent, later in zip(node.parents, () if facts.gradient else facts.delays)
-        if later is not None and parent in places and not is_running_sum(node, parent, of, length)
+        if later is not None and parent in places and not is_running_sum(graph, node, parent)
         for place in places[parent]
     }
-    return {node for node, place in places.items() if not (of[node].gradient or place.isdisjoint(read_later))}
+    return {node for node, place in places.items() if not (graph.of[node].gradient or place.isdisjoint(read_later))}
 
 
-def gates_of(
-    of: dict[Node, NodeFacts], timeline: Timeline, outputs: Set[Node], carried: Set[str], passed_on: Set[Node]
-) -> set[Node]:
+def gates_of(graph: GraphFacts, outputs: Set[Node], passed_on: Set[Node]) -> set[Node]:
     """Return the gates and candidates: named results of a squashing op that multiply something, or are multiplied, on
     the way to a state of the same step, or of the same call of a cell. "loss", "logits" or the weights of an attention
     are none.
@@ -216,38 +204,36 @@ def gates_of(
     leads: dict[Node, ScopeVisit] = {}  # what a state is made of, and in which step or place that is
     weighed: set[Node] = set()  # what is multiplied, also after a sum
     gates: set[Node] = set()
-    for node in reversed(of):
-        if node.op is None or of[node].gradient:
+    for node in reversed(graph.of):
+        if node.op is None or graph.of[node].gradient:
             continue
-        if node.name in carried or node in passed_on or (node in outputs and node.shape):
-            leads[node] = where(node, of, timeline)
+        if node.name in graph.states or node in passed_on or (node in outputs and node.shape):
+            leads[node] = where(graph, node)
         if node in weighed and node in leads and node.name and node.op.name in squashing:
             gates.add(node)
         for parent in node.parents if node in leads else ():
-            if parent.op is not None and where(parent, of, timeline) is leads[node]:
+            if parent.op is not None and where(graph, parent) is leads[node]:
                 leads[parent] = leads[node]
                 if node.op.name == "multiply" or (node in weighed and node.op.name in weighing):
                     weighed.add(parent)
     return gates
 
 
-def where(node: Node, of: Mapping[Node, NodeFacts], timeline: Timeline) -> ScopeVisit:
+def where(graph: GraphFacts, node: Node) -> ScopeVisit:
     """Return the step that an op is in, the innermost, or else its place."""
-    return of[node].positions[-1][0] if of[node].positions else timeline.visit_of[node]
+    return graph.of[node].positions[-1][0] if graph.of[node].positions else graph.timeline.visit_of[node]
 
 
-def role(node: Node, outputs: Set[Node], carried: Set[str], gates: Set[Node], passed_on: Set[Node]) -> str:
+def role(graph: GraphFacts, node: Node, outputs: Set[Node], gates: Set[Node], passed_on: Set[Node]) -> str:
     """Return what an op is for."""
     if node in outputs:
         return "output"
-    if (node.name or "").removesuffix("0") in carried or (node in passed_on and not node.name):
+    if (node.name or "").removesuffix("0") in graph.states or (node in passed_on and not node.name):
         return "state"
     return "gate" if node in gates else "named" if node.name else "op"
 
 
-def role_of_leaf(
-    leaf: Node, users: Sequence[Node], of: Mapping[Node, NodeFacts], given: Set[Node], timeline: Timeline
-) -> str:
+def role_of_leaf(graph: GraphFacts, leaf: Node, users: Sequence[Node], given: Set[Node]) -> str:
     """Return what a leaf is for. One made by hand is a weight where several places read it; an array without gradient
     is an input where what is computed of the parameters and of the steps before begins with it.
     """
@@ -255,14 +241,14 @@ def role_of_leaf(
         return "gradient" if leaf.name == from_loss else "saved"
     if leaf.requires_grad and (leaf.name == input_name or not is_parameter(leaf)):
         sliced = all(user.op.name in slicing for user in users)
-        one_place = len({timeline.visit_of[user] for user in users}) < 2
+        one_place = len({graph.timeline.visit_of[user] for user in users}) < 2
         return "input" if sliced or leaf.name == input_name or one_place else "weight"
     if leaf.requires_grad:
         return "weight"
     if leaf.name or leaf.dtype.kind != "f" or isinstance(leaf, Detached) or not users:
         is_constant = leaf.dtype.kind == "b" or (leaf.name or "").startswith(not_inputs)
     else:
-        is_constant = not any(begins_with(leaf, user, of[user], given) for user in users)
+        is_constant = not any(begins_with(leaf, user, graph.of[user], given) for user in users)
     return "constant" if is_constant or not (leaf.shape or leaf.name) else "input"
 
 

@@ -1,7 +1,7 @@
 """Put a graph into the words of its picture: symbols, labels, and tooltips, which keep the full text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.drawing.view.rules import Rule
+from tinygrad_seq.drawing.view.same_numbers import has_parts, parts_of
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
 
@@ -102,66 +103,47 @@ def gap_text(
     kinds = grouped(zip(like, steps))
     count = f"{len(steps)} steps{f' of {len(kinds)} kinds' if len(kinds) > 1 else ', same ops'}"
     times = f"{several(steps)}{other(varying)}"
-    whole = [f"{spans(those, len(those))}: like {several([kind])}" for kind, those in kinds.items()]
-    short = [f"{spans(those)}: like {several([kind])}" for kind, those in kinds.items()]
+    whole, short = (
+        [f"{spans(those, most)}: like {several([kind])}" for kind, those in kinds.items()] for most in (len(steps), 3)
+    )
     follows = len(kinds) == 1 and like[0].order == steps[0].order - 1
     about = f"{len(steps)} steps, {times}: the same ops, wired the same way, as in the step named\n"
     return count, "\n".join([count, times, *([] if follows else short)]), about + "\n".join(whole)
 
 
-def items_of(
-    drafts: Sequence[DraftItem],
-    graph: GraphFacts,
-    titles: Mapping[ScopeVisit, str],
-    values: Mapping[str, float | None],
-    number: str,
-    printed: Mapping[Node, str],
-    rolled: bool,
-) -> list[Item]:
-    """Return the items of drafts, each with its texts, and with its number, where it has one; `number` says of what."""
-    paths = {visit: path_of(visit, graph.outer, titles) for visit in {draft.visit for draft in drafts}}
-    told = {id: f"\n{number.partition(' (')[0]} {value:.3g}" for id, value in values.items() if value is not None}
-    whole = (draft for draft in drafts if len(draft.leaves) < 2 and draft.role != "saved")
-    said = {draft.id: printed[draft.node] for draft in whole if draft.node in printed}
-    positions = {draft.node: graph.of[draft.node].positions for draft in drafts if draft.node in graph.of}
-    return [
-        item_of(
-            draft, graph.of[draft.node].ordinal if draft.node in positions else -1, paths[draft.visit],
-            symbol(draft.node, index=not (rolled and positions.get(draft.node))),  # one step for many has no index
-            values.get(draft.id), told.get(draft.id, ""), said.get(draft.id, ""),
-            formula(graph, draft.node) if draft.node in positions else "", rolled,
-        )
-        for draft in drafts
-    ]  # fmt: skip
-
-
-def path_of(visit: ScopeVisit, outer: Mapping[ScopeVisit, ScopeVisit], titles: Mapping[ScopeVisit, str]) -> str | None:
+def path_of(visit: ScopeVisit, titles: Mapping[ScopeVisit, str]) -> str | None:
     """Return the titles of the places around a place, and its own; None for the top."""
-    words = []
-    while visit in outer:
-        words.append(titles[visit])
-        visit = outer[visit]
-    return " / ".join(reversed(words)) if words else None
+    return " / ".join(titles[place] for place in reversed([*places_around(visit)])) or None
+
+
+def places_around(visit: ScopeVisit) -> Iterator[ScopeVisit]:
+    """Yield a place and those around it, from the inside out, without the top."""
+    while visit.outer is not None:
+        yield visit
+        visit = visit.outer
 
 
 def item_of(
-    draft: DraftItem, ordinal: int, path: str | None, op: str, value: float | None, told: str, said: str, formula: str,
-    first: bool,
+    draft: DraftItem, graph: GraphFacts, path: str | None, value: float | None, number: str, printed: str, rolled: bool
 ) -> Item:
-    """Return the item of an op, of a proxy, or of a value on its way; `op`: its symbol, `formula`: what it reads."""
-    node, leaves, role = draft.node, draft.leaves, draft.role
+    """Return the item of a draft, with its texts, and with its number, where it has one; `number` says of what."""
+    node, leaves, role, facts = draft.node, draft.leaves, draft.role, graph.of.get(draft.node)
+    op = symbol(node, index=not (rolled and facts and facts.positions))  # one step for many has no index
+    told = "" if value is None else f"\n{number.partition(' (')[0]} {value:.3g}"
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
-    label += " · first step" if role == "initial" and first else ""
+    label += " · first step" if role == "initial" and rolled else ""
     if role == "passing":
         label = label or op
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)
     shapes = {each: shape(each) for each in leaves or (node,)}
     about = "\n\n".join(tooltip(each, role, text, path) for each, text in shapes.items())
-    sign, text = "" if leaves or role == "saved" else op, "\n".join(shapes.values())
-    numbers = "" if said == label else said.removeprefix(label + "\n")  # a number is its own name
-    formula = formula if sign else ""
-    return Item(draft.id, role, sign, label, about + told, ordinal, draft.colour, value, text, numbers, formula)
+    is_op, text = not leaves and role != "saved", "\n".join(shapes.values())
+    numbers = "" if printed == label else printed.removeprefix(label + "\n")  # a number is its own name
+    return Item(
+        draft.id, role, op if is_op else "", label, about + told, facts.ordinal if facts else -1, draft.colour, value,
+        text, numbers if is_op or len(leaves) == 1 else "", formula(graph, node) if is_op else "",
+    )  # fmt: skip
 
 
 def symbol(node: Node, index: bool = False) -> str:
@@ -208,7 +190,7 @@ def index_text(index: Any) -> str:
     """Return an index in a few words: "-1", ":, 1:3", "target of each row"."""
     names = dict(named_arrays(index))
     words = []
-    for i, part in enumerate(index if isinstance(index, tuple) else (index,)):
+    for i, part in enumerate(parts_of(index)):
         if isinstance(part, slice):
             ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
             words.append(":".join(ends[: 2 + bool(ends[2])]))
@@ -221,7 +203,7 @@ def named_arrays(index: Any) -> list[tuple[int, str]]:
     """Return which parts of an index are arrays, and what to call them: of several the last says what is picked in each
     row.
     """
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = parts_of(index)
     arrays = [i for i, part in enumerate(parts) if hasattr(part, "dtype")]
     last = "targets" if len(arrays) > 1 else "ids"
     return [(i, "mask" if parts[i].dtype.kind == "b" else last if i == arrays[-1] else "rows") for i in arrays]
@@ -230,8 +212,7 @@ def named_arrays(index: Any) -> list[tuple[int, str]]:
 def index_arrays(node: Node) -> list[tuple[str, Any]]:
     """Return the arrays by which an op picks something, with their names; without the numbers of rows."""
     index = node.static["index"] if node.op.name == "getitem" and node.static else ()
-    parts = index if isinstance(index, tuple) else (index,)
-    return [(name, parts[i]) for i, name in named_arrays(index) if name != "rows"]
+    return [(name, parts_of(index)[i]) for i, name in named_arrays(index) if name != "rows"]
 
 
 def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> str | None:
@@ -241,13 +222,13 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
     if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
     for later in (1, -1):
-        for read in reads_of(user, argument, graph.of, graph.length, later):
+        for read in reads_of(graph, user, argument, later):
             if read in graph.carried:
                 return before_first(graph.carried[read])
     for step, _ in graph.of[user].positions[-1:]:
         later = 1 if graph.way.get(step.loop, 0) > 0 else -1
         is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)
-        for read in reads_of(user, argument, graph.of, graph.length, later) if is_first else ():
+        for read in reads_of(graph, user, argument, later) if is_first else ():
             if read in graph.inner:  # nothing is recorded of what is made of a constant state
                 return made_of_start(graph, graph.inner[read])
     return None
@@ -284,8 +265,7 @@ def figure(number: float) -> str:
 
 def shape(node: Node) -> str:
     """Return the shape of its output, or of all of them, and the dtype."""
-    outputs = node.shape and isinstance(node.shape[0], tuple)
-    return f"{' '.join(map(str, node.shape)) if outputs else node.shape} {node.dtype}"
+    return f"{' '.join(map(str, node.shape)) if has_parts(node) else node.shape} {node.dtype}"
 
 
 def tooltip(node: Node, role: str, shape: str, path: str | None) -> str:

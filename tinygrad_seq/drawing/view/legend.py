@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, shortened
+from tinygrad_seq.drawing.view.labels import DraftItem, places_around, shortened
 from tinygrad_seq.drawing.view.model import LegendRow
 from tinygrad_seq.drawing.view.parameters import is_parameter
 from tinygrad_seq.drawing.view.values import grad_size
@@ -27,12 +27,10 @@ def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence
     )
     rows = [leaf for leaf in graph.of if leaf in colours and is_parameter(leaf)]
     names = {leaf: leaf.name or "w" for leaf in rows}
-    paths: dict[Node, list[str]] = {leaf: [] for leaf in rows}
+    paths: dict[Node, list[str]] = {}  # the modules that a parameter is first used in, from the inside out
     for leaf in rows:
         visit = graph.timeline.visit_of[readers[leaf][0]] if readers[leaf] else graph.timeline.top
-        while visit in graph.outer:
-            paths[leaf] += [titles[visit]] * (visit.key == "module")
-            visit = graph.outer[visit]
+        paths[leaf] = [titles[place] for place in places_around(visit) if place.key == "module"]
     for level in range(max(map(len, paths.values()), default=0)):  # from the inside out, while two have one name
         count = Counter(names.values())
         alike = {tuple(paths[leaf][level:]) for leaf in rows if count[names[leaf]] > 1} - {()}

@@ -7,7 +7,8 @@ graph; renderers turn it into text or pixels and decide how it looks.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-leaves = ("input", "initial", "constant", "saved", "gradient", "weight")  # the roles of what is no op
+leaves = ("input", "initial", "constant", "saved", "gradient", "weight")  # the roles of what no op has made
+no_ops = (*leaves, "middle", "passing")
 
 
 @dataclass(frozen=True, slots=True)

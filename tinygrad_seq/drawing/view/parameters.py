@@ -14,12 +14,35 @@ from tinygrad_seq.nn.module import Parameter
 Sources = dict[Node, tuple[Node, ...]]
 
 
+def grad_of(node: Node) -> Any:
+    """Return the `.grad` of the Tensor that a node stands for, or None."""
+    return getattr(node.owner, "stored_grad", None)
+
+
+def delivered_to_nobody(node: Node) -> bool:
+    """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
+    return node.op is None and getattr(node, "reached", False) and node.owner is None
+
+
 def is_parameter(node: Node) -> bool:
     """Tell whether a Parameter stands for this leaf. Where the Parameter is gone, a name is the sign of one."""
     if node.op is not None or not node.requires_grad:
         return False
     owner = node.owner
     return node.name is not None if owner is None else isinstance(owner, Parameter)
+
+
+def made_of_parameters(nodes: Sequence[Node], roots: Set[Node] = frozenset()) -> Sources:
+    """Return the parameters that each node is made of: of every parameter itself, and of what is prepared of parameters
+    alone. Ops in `roots`, and what is made of these, are left out.
+    """
+    made: Sources = {}
+    for node in nodes:
+        if node.op is None and node.requires_grad:
+            made[node] = (node,)
+        elif node.op is not None and node.op.name in preparing and node not in roots and made.keys() >= {*node.parents}:
+            made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
+    return made
 
 
 def sources(
@@ -29,17 +52,7 @@ def sources(
     users: Mapping[Node, Sequence[Node]],
 ) -> Sources:
     """Return, for every node that is just parameters, the leaves it is made of."""
-    made: Sources = {}
-    for node in nodes:
-        if node.op is None and node.requires_grad:
-            made[node] = (node,)
-        elif (
-            node.op is not None
-            and node.op.name in preparing
-            and node not in roots
-            and all(parent in made for parent in node.parents)
-        ):
-            made[node] = tuple(dict.fromkeys(leaf for parent in node.parents for leaf in made[parent]))
+    made = made_of_parameters(nodes, roots)
     for node in reversed(nodes):
         if node in made and node.op is not None:
             before_steps = not positions[node] and all(positions[user] or user in made for user in users[node])

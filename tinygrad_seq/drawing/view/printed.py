@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.computed import computed
 from tinygrad_seq.drawing.view.labels import figure
+from tinygrad_seq.drawing.view.parameters import grad_of
 from tinygrad_seq.drawing.view.same_numbers import has_parts, size
 from tinygrad_seq.drawing.view.values import walked
 from tinygrad_seq.engine.backend import Array, to_host
@@ -27,27 +28,25 @@ def is_small(roots: Sequence[Node]) -> bool:
 def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
     """Return the lines to print on every node whose value or gradient is known, and small."""
     nodes = ancestors(roots)
-    values: dict[Node, Any] = held(nodes) | {output.node: output.array for output in outputs if output.node is not None}
-    grads = gradients(outputs, [node for node in nodes if node.requires_grad])
-    said = {node: [rows(value)] for node, value in computed(nodes, values, nodes)}
+    grads = known_gradients(outputs, [node for node in nodes if node.requires_grad])
+    said = {node: [rows(value)] for node, value in computed(nodes, held(nodes, outputs), nodes)}
     for node, grad in grads.items():
         if not has_parts(node):
             said.setdefault(node, []).append(rows(grad, "grad "))
     return {node: "\n".join(filter(None, lines)) for node, lines in said.items() if any(lines)}
 
 
-def gradients(outputs: Sequence[Value], nodes: list[Node]) -> dict[Node, Any]:
+def known_gradients(outputs: Sequence[Value], nodes: list[Node]) -> dict[Node, Any]:
     """Return `.grad` where there is one; after a backward that kept its graph, of all nodes, from one more walk."""
-    grads = {node: getattr(node.owner, "stored_grad", None) for node in nodes}
-    kept = {node: grad.array for node, grad in grads.items() if grad is not None}
+    kept = {node: grad.array for node in nodes if (grad := grad_of(node)) is not None}
     whole = all(node.saved is not None and node.hooks is None for node in nodes)  # a hook may do anything
     if not kept or not whole or any(output.array.size != 1 for output in outputs):
         return kept
     return {**walked(outputs, nodes, measure=lambda g: g).of, **kept}
 
 
-def held(nodes: Sequence[Node]) -> dict[Node, Array]:
-    """Return the values of nodes that something still holds."""
+def held(nodes: Sequence[Node], outputs: Sequence[Value]) -> dict[Node, Array]:
+    """Return the values of nodes that something still holds, an output or a gradient rule, say."""
     saved = ((parent, kept) for node in nodes for parent, kept in zip(node.parents, node.saved or ()))
     found: dict[Node, Array] = {parent: kept for parent, kept in saved if not isinstance(kept, Node)}
     for node in nodes:
@@ -57,7 +56,7 @@ def held(nodes: Sequence[Node]) -> dict[Node, Array]:
             value = node.static["value"]
         if value is not None:
             found.setdefault(node, value)
-    return found
+    return found | {output.node: output.array for output in outputs if output.node is not None}
 
 
 def rows(value: Any, before: str = "") -> str:

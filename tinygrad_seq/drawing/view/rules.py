@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from math import prod
 
-from tinygrad_seq.drawing.view.conventions import from_loss, preparing, rearranging, symbols
+from tinygrad_seq.drawing.view.conventions import from_loss, rearranging, symbols
 from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of, made_of_parameters
 from tinygrad_seq.engine.graph import Node, ancestors
 from tinygrad_seq.engine.ops.elementwise import add
 from tinygrad_seq.engine.scope import Scope, step_of
@@ -28,11 +29,14 @@ class Rule(Node):
     leaf: Node | None  # of what is added up to the gradient of a leaf: that
 
 
-def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[Node], dict[Node, str]]:
-    """Return the roots of a graph in which every rule of a recorded backward is one node; `names`: of some roots."""
-    nodes = ancestors(roots)
+def with_rules(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, str]]:
+    """Return the roots of a graph in which every rule of a recorded backward is one node: outputs and gradients; and
+    what to call the gradients.
+    """
+    grads = recorded_gradients(outputs)
+    nodes = ancestors([*outputs, *grads])
     by_serial = {node.serial: node for node in nodes}
-    prepared = made_of_parameters(nodes)
+    prepared = made_of_parameters(nodes).keys()
     owned = ((gradient_of(node, by_serial, prepared), node) for node in nodes)
     groups = grouped((key, node) for key, node in owned if key is not None)
     last: dict[int, int] = {}  # by walk, the number of the last op that it recorded
@@ -57,18 +61,34 @@ def with_rules(roots: Sequence[Node], names: Mapping[Node, str]) -> tuple[list[N
         if node not in new and any(parent in new for parent in node.parents):
             new[node] = copy(node)
             new[node].parents = tuple([new.get(parent, parent) for parent in node.parents])
-    leaves = {grad_of(leaf): leaf for leaf in nodes if leaf.op is None}
     readers = Counter(parent for node in dict.fromkeys([*rules, *new.values()]) for parent in node.parents)
     called: dict[Node, str] = {}
-    for node, name in names.items():
-        root = new.get(node, node)
+    for node, leaves in grads.items():  # several where a bias has the gradient of another
+        root, name = new.get(node, node), "∂ " + ", ".join(leaf.name or "x" for leaf in leaves)
         shares = [] if readers[root] else summands(root, readers)
         if any(share.name is not None for share in shares):
             shares = []
         called |= dict.fromkeys(shares, name) if shares else {root: name}  # the sum of shares is not drawn, but said
         for share in shares:
-            share.leaf = leaves.get(node)
-    return [*(new.get(root, root) for root in roots if root not in names), *called], called
+            share.leaf = leaves[-1]
+    return [*(new.get(root, root) for root in outputs if root not in grads), *called], called
+
+
+def recorded_gradients(outputs: Sequence[Node]) -> dict[Node, list[Node]]:
+    """Return the nodes of the gradients that a recorded backward left, and of each whose gradient it is."""
+    nodes = ancestors(outputs, constants=False)
+    grads = ((grad_of(node), node) for node in nodes)
+    found = grouped((grad.node, node) for grad, node in grads if grad is not None and grad.node is not None)
+    found = {grad: leaves for grad, leaves in found.items() if grad.op is not None}
+    if not found:
+        raise RuntimeError(
+            "draw: backward=True draws a recorded backward, and its gradients are gone with the parameters that had "
+            "them: hold the layer in a variable"
+            if any(map(delivered_to_nobody, nodes))
+            else "draw: backward=True draws a recorded backward, and there is none: call "
+            "loss.backward(create_graph=True) first"
+        )
+    return found
 
 
 def beginnings(nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Rule]:
@@ -102,12 +122,6 @@ def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
         found += [] if is_sum else [node]
         stack += node.parents if is_sum else ()
     return found
-
-
-def grad_of(leaf: Node) -> Node | None:
-    """Return the node of the gradient that a leaf has received, if it was recorded."""
-    grad = getattr(leaf.owner, "stored_grad", None)
-    return None if grad is None else grad.node
 
 
 def gradient_of(node: Node, by_serial: Mapping[int, Node], prepared: Set[Node]) -> GradientOf | None:
@@ -189,15 +203,6 @@ def reads(
             alike = [of for of in data if prod(of.shape) == prod(parent.shape)]
             start = stand_in(rule, parent, from_loss)
             yield alike[0] if alike else starts.setdefault((parent, step_of(rule.scope)), start)
-
-
-def made_of_parameters(nodes: Sequence[Node]) -> set[Node]:
-    """Return the parameters among nodes, in order of creation, and what is only parameters in another form."""
-    found: set[Node] = set()
-    for node in nodes:
-        if node.requires_grad if node.op is None else node.op.name in preparing and found.issuperset(node.parents):
-            found.add(node)
-    return found
 
 
 def saved_name(node: Node, rule: Rule, made: str) -> str:

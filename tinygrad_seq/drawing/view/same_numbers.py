@@ -23,9 +23,14 @@ def original(node: Node) -> Node:
     is_stack = whole.op is not None and whole.op.name == "stack" and not whole.name and whole.static == {"axis": axis}
     if is_stack and type(index) is int:
         return whole.parents[index]
-    in_order = all(isinstance(i, int | None) or i is ... for i in (index if isinstance(index, tuple) else (index,)))
+    in_order = all(isinstance(part, int | None) or part is ... for part in parts_of(index))
     is_one = not has_parts(node) or len(node.shape) == 1
     return node.parents[0] if in_order and is_one and size(node) == size(node.parents[0]) else node
+
+
+def parts_of(index: Any) -> tuple[Any, ...]:
+    """Return the parts of an index, one for each axis: of `x[1, :2]` two, of `x[1]` one."""
+    return index if isinstance(index, tuple) else (index,)
 
 
 def size(node: Node) -> int:

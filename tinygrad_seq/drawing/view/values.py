@@ -6,12 +6,14 @@ contribution, what arrives at a node is their sum. Any other mapping from nodes 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil, floor, hypot, isfinite, log10, prod
 from typing import Any
 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem
 from tinygrad_seq.drawing.view.model import Edge, Scale
+from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of
 from tinygrad_seq.engine.backprop import starting_gradients
 from tinygrad_seq.engine.graph import Node, Value, ancestors
 from tinygrad_seq.engine.norms import norm
@@ -35,22 +37,12 @@ class Numbers:
     end: str = ""  # what is said of the last one
 
 
-def grad_norm(node: Node) -> float | None:
-    """Return the norm of the `.grad` that the owner of a node has."""
-    owner = node.owner
-    grad = getattr(owner, "stored_grad", None)
-    return None if grad is None else norm(grad.array)
-
-
 def grad_size(node: Node) -> float | None:
     """Return the `.grad` of a leaf of one element, with its sign, or the norm of a longer one."""
-    size = grad_norm(node)
-    return size if size is None or prod(node.shape) != 1 else float(node.owner.stored_grad.array.item())
-
-
-def delivered_to_nobody(node: Node) -> bool:
-    """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
-    return node.op is None and getattr(node, "reached", False) and node.owner is None
+    grad = grad_of(node)
+    if grad is None:
+        return None
+    return float(grad.array.item()) if prod(node.shape) == 1 else norm(grad.array)
 
 
 def gradients(outputs: Sequence[Value]) -> Numbers:
@@ -58,7 +50,7 @@ def gradients(outputs: Sequence[Value]) -> Numbers:
     have `.grad`.
     """
     nodes = ancestors([output.node for output in outputs if output.node is not None], constants=False)
-    kept = {node: value for node in reversed(nodes) if (value := grad_norm(node)) is not None}
+    kept = {node: norm(grad.array) for node in reversed(nodes) if (grad := grad_of(node)) is not None}
     if any(node.saved is None for node in nodes):
         return Numbers(f"{gradient} ({freed})", kept, {})
     if not kept and not any(map(delivered_to_nobody, nodes)):
@@ -93,7 +85,7 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
             raise TypeError(f"draw: show must map Nodes or recorded Tensors to numbers, got the key {key!r:.60}")
         try:
             of[node] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"draw: show must map Nodes or Tensors to numbers, got {value!r:.60}") from None
     label, end = (str(getattr(mapping, name, usual)) for name, usual in (("label", "value"), ("end", "")))
     return Numbers(label, of, ordered=getattr(mapping, "ordered", False), end=end)
@@ -102,7 +94,7 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
 def together(values: Iterable[float | None]) -> float | None:
     """Return the norm of what several norms are of, leaving out unknown ones; one number stays as it is."""
     known = [value for value in values if value is not None]
-    return known[0] if len(known) == 1 else hypot(*known) if known else None
+    return reduce(hypot, known) if known else None
 
 
 def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) -> Scale:
@@ -115,16 +107,16 @@ def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) ->
     if ordered:
         return Scale(label, min(known), max(known))
     positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
-    high = ceil(log10(max(positive)) - 1e-9)
+    high = min(max(ceil(log10(max(positive)) - 1e-9), -300), 308)  # both ends are floats, and not zero
     low = high - min(max(6, 2 * ceil((high - floor(log10(min(positive)) + 1e-9)) / 2)), 12)  # one in the middle
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
 
 
 def walk_order(
-    nodes: Iterable[Node], drawn: Mapping[Node, str], feet: Iterable[DraftItem], edges: list[Edge]
+    nodes: Iterable[Node], drawn: Mapping[Node, str], proxies: Iterable[DraftItem], edges: list[Edge]
 ) -> list[str]:
-    """Return the ids of items in the order in which a walk over these nodes comes to them, leaves (feet) beside ops."""
-    leaves = dict.fromkeys(foot.id for foot in feet)
+    """Return the ids of items in the order in which a walk over nodes comes to them, proxies beside their ops."""
+    leaves = dict.fromkeys(proxy.id for proxy in proxies)
     beside = grouped((edge.target, edge.source) for edge in edges if edge.source in leaves)
     ops = (drawn[node] for node in nodes if node in drawn)
     return list(dict.fromkeys([*(id for op in ops for id in (op, *beside[op])), *leaves]))
@@ -134,7 +126,7 @@ def item_values(
     of: Mapping[Node, float],
     drawn: Mapping[Node, str],
     drafts: Iterable[DraftItem],
-    feet: Iterable[DraftItem],
+    proxies: Iterable[DraftItem],
     edges: list[Edge],
     rolled: bool,
 ) -> dict[str, float | None]:
@@ -146,7 +138,7 @@ def item_values(
         if id in roles and not (id in values and roles[id] == "passing"):
             values[id] = together((values.get(id), value))
     uses = grouped((edge.source, edge.value) for edge in edges)
-    for foot in feet:
-        beside_one = len(uses[foot.id]) == 1 and uses[foot.id][0] is not None and not rolled
-        values[foot.id] = together(uses[foot.id] if beside_one else [of.get(leaf) for leaf in foot.leaves])
+    for proxy in proxies:
+        beside_one = len(uses[proxy.id]) == 1 and uses[proxy.id][0] is not None and not rolled
+        values[proxy.id] = together(uses[proxy.id] if beside_one else [of.get(leaf) for leaf in proxy.leaves])
     return values
