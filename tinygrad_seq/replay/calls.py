@@ -26,14 +26,6 @@ def is_input(x: Any) -> bool:
     return False
 
 
-def names_of(function: Callable[..., Any]) -> list[str]:
-    """Return the names of a function's arguments, as far as they can be known."""
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
-
-
 def items_of(x: Any) -> Iterable[Any]:
     """Return what is in a tuple, list, dict or Tensor."""
     if isinstance(x, Value):
@@ -58,7 +50,10 @@ class Given:
     @cached_property
     def names(self) -> list[str]:
         """Return what the function calls the arrays."""
-        known = dict(enumerate(names_of(self.function)))
+        try:
+            known = dict(enumerate(inspect.signature(self.function).parameters))
+        except (TypeError, ValueError):  # it tells none
+            known = {}
         return [f"{known.get(i, 'x') if isinstance(i, int) else i}{rest}" for i, rest in self.ways]
 
     def key_of(self, x: Any, i: Any, rest: str = "") -> Any:

@@ -180,7 +180,7 @@ class Edge:
 
         body = [replace(equation, args=said(equation.args)) for equation in loop.body]
         for position, equation in enumerate(loop.body):
-            needed = equation.function == "expect" or any(map(is_moving, leaves(equation.args)))
+            needed = equation.function == "expect" or any(isinstance(x, Moving) for x in leaves(equation.args))
             if needed and position not in self.role:
                 raise Uneven
         starts = loop.starts
@@ -223,11 +223,6 @@ class Edge:
                 self.vanish(part)
         elif not any(self.tried(self.vanish, part) for part in body.args):
             raise Uneven
-
-
-def is_moving(x: Any) -> bool:
-    """Tell whether an argument is an int that moves."""
-    return isinstance(x, Moving)
 
 
 def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equation]], new: Callable[[], int]) -> Loop:

@@ -22,7 +22,7 @@ from tinygrad_seq.optim.optimizer import Optimizer
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
 ITEMS = (dict, list, CellType, type)  # what is in there is no attribute of an object
-NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle"})  # of modules and optimisers, for messages
+NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle", "current_groups"})  # no settings of these
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 

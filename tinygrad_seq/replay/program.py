@@ -67,7 +67,7 @@ class Program(Expressions):
         lines = [f"def step({head}):"]
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
-        lines += [f"    {line}" for line in self.lines_of(statements, compile)]
+        lines += [f"    {line}" for line in self.lines_of(statements)]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
@@ -89,15 +89,14 @@ class Program(Expressions):
                 self.shapes.update(dict.fromkeys(made, body.shape))
                 self.dtypes.update(dict.fromkeys(made, body.dtype))
 
-    def lines_of(self, statements: list[Statement], compile: bool) -> Iterator[str]:
+    def lines_of(self, statements: list[Statement]) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
         part = CompiledPart(self)
         for self.now, statement in enumerate(statements):
             if not isinstance(statement, Loop):
                 yield from part.close(self.now)
                 yield from self.line(statement)
-                part = CompiledPart(self)
-            elif not compile:
+            elif not self.compile:
                 yield from LoopText(self, statement).lines()
             else:
                 try:
@@ -106,7 +105,6 @@ class Program(Expressions):
                     yield from part.close(self.now)
                     yield f"# not compiled: {error} has no form over elements"
                     yield from LoopText(self, statement).lines()
-                    part = CompiledPart(self)
         yield from part.close(len(statements))
 
     def own_dtype(self, dtype: str) -> str:
