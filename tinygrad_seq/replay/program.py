@@ -31,11 +31,9 @@ class Program(Expressions):
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
         self.compile = compile
-        equations, twins = without_repeats(beside_ints(tape))
-        outputs = [twins.get(number, number) for number in outputs]
         passes = [improve for improve in PASSES if not compile or improve is not gates]
-        equations = done_together(passes, tape, without_unread(equations, outputs), outputs, twins)
-        outputs = [twins.get(number, number) for number in outputs]
+        equations, same = done_together(passes, tape, outputs)
+        outputs = [same.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
         self.shapes, self.dtypes = shapes_of(tape), tape.dtypes()
         if compile:
@@ -60,7 +58,7 @@ class Program(Expressions):
         self.inside: dict[int, set[int]] = {}  # of what is written where it is read: the values in its text
         self.series: dict[int, tuple[str, int]] = {}  # of a value that a loop keeps in a list: its name, and which one
         self.lengths: dict[str, int] = {}  # of these lists
-        self.labels = {twins.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
+        self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         self.given = [source for source in tape.sources if source.number in self.reads]
         self.name_given(tape)
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
@@ -265,24 +263,21 @@ def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
 
 
 def done_together(
-    passes: list[Callable[[Pass], list[Equation]]],
-    tape: Tape,
-    equations: list[Equation],
-    outputs: list[int],
-    twins: dict[int, int],
-) -> list[Equation]:
-    """Return the equations after all passes; what is computed twice then is computed once."""
-    shapes = shapes_of(tape)
+    passes: list[Callable[[Pass], list[Equation]]], tape: Tape, outputs: list[int]
+) -> tuple[list[Equation], dict[int, int]]:
+    """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
+    equations, shapes = list(beside_ints(tape)), shapes_of(tape)
+    same: dict[int, int] = {}
     time: dict[int, int] = {}
-    for improve in passes:
-        work = Pass(equations, shapes, tape.new, time, outputs)
-        equations = improve(work)
-        outputs = [work.same.get(number, number) for number in outputs]
-        equations = without_unread(equations, outputs)
-        twins.update({number: work.same.get(twin, twin) for number, twin in twins.items()} | work.same)
-    equations, more = without_repeats(equations)
-    twins.update({number: more.get(twin, twin) for number, twin in twins.items()} | more)
-    return equations
+    for improve in (None, *passes, None):
+        if improve is None:
+            equations, more = without_repeats(equations)
+        else:
+            work = Pass(equations, shapes, tape.new, time, [same.get(number, number) for number in outputs])
+            equations, more = improve(work), work.same
+        same = {number: more.get(other, other) for number, other in same.items()} | more
+        equations = without_unread(equations, [same.get(number, number) for number in outputs])
+    return equations, same
 
 
 def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:
