@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,6 +51,25 @@ def test_a_tensor_of_a_class_may_be_replaced(monkeypatch):
     fast = ts.replay(count)
     assert [fast(x).item() for _ in range(3)] == [6.0, 12.0, 18.0]
     assert Scaled.shift.tolist() == [3.0, 6.0, 9.0]
+
+
+settings = ModuleType("settings")
+settings.inner = ModuleType("settings.inner")
+settings.scale, settings.inner.weight = 1.0, nn.Parameter([1.0, 2.0, 3.0])
+settings.times = lambda x: (x * settings.inner.weight * settings.scale).sum()
+
+
+def test_variables_and_functions_of_other_modules_are_read_at_every_call(monkeypatch):
+    def step(x):
+        settings.inner.weight.grad = None
+        settings.times(x).backward()
+
+    fast = ts.replay(step)
+    fast(x)
+    assert settings.inner.weight.grad.tolist() == [1.0, 2.0, 3.0]
+    monkeypatch.setattr(settings, "scale", 2.0)
+    fast(x)
+    assert settings.inner.weight.grad.tolist() == [2.0, 4.0, 6.0] and fast.traces == 2
 
 
 class Slots:
