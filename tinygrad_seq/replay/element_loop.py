@@ -14,7 +14,7 @@ from tinygrad_seq.replay.loop_text import positions_in
 from tinygrad_seq.replay.loops import Local, Loop
 from tinygrad_seq.replay.nest import filled
 from tinygrad_seq.replay.stores import Stores, ids_of
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import Ref
 
 
 class ElementLoop(Stores):
@@ -40,19 +40,18 @@ class ElementLoop(Stores):
                 readers[i].add(k)
         kept = {i for i, numbers in self.kept.items() if numbers}
         self.stored = kept | set(self.loop.starts) | self.factors
-        self.parts = {i for i, equation in enumerate(body) if self.is_part(i, equation)}
+        self.parts = {i for i in range(len(body)) if self.is_part(i)}
         for i, equation in enumerate(body):
             again = len(readers[i]) > 1 or (self.uses[i] > 1 and body[self.reader[i]].function not in FORMS)
-            if equation.function in WHOLE or i in self.parts or (again and equation.function not in VIEWS):
+            is_whole = equation.function in WHOLE or i in self.parts or ids_of(equation)
+            if is_whole or (again and equation.function not in VIEWS):
                 self.stored.add(i)
-            ids = ids_of(equation)
-            if ids:
-                self.stored.add(i)
-            read = (*ids, *(equation.args[:1] if i in self.parts else ()))
+            read = (*ids_of(equation), *(equation.args[:1] if i in self.parts else ()))
             self.stored.update(x.position for x in read if isinstance(x, Local))
 
-    def is_part(self, i: int, equation: Equation) -> bool:
+    def is_part(self, i: int) -> bool:
         """Tell whether a value is another one's memory in another shape, or steps of a series."""
+        equation = self.loop.body[i]
         if i in self.again or i in self.loop.starts:
             return False
         if equation.function == "reshape":
@@ -70,10 +69,9 @@ class ElementLoop(Stores):
             self.names[i] = program.free_name(f"{label}_all" if i in self.again else label)
         self.longer = {i for i in self.again if i in loop.starts}
         for i in sorted(self.stored - self.parts):
-            self.allocate(i, self.names[i])
-        for i, equation in enumerate(loop.body):
-            if i in self.stored:
-                self.store(i, equation)
+            self.allocate(i)
+        for i in sorted(self.stored):
+            self.store(i)
         self.flush()
         self.body += [f"{made}, {made}_next = {made}_next, {made}" for i, made in self.names.items() if self.rolls(i)]
         lines = self.body
@@ -89,9 +87,9 @@ class ElementLoop(Stores):
                 program.texts[loop.made[i][-1]] = self.names[i], ATOM
         return self.head + lines
 
-    def allocate(self, i: int, name: str) -> None:
+    def allocate(self, i: int) -> None:
         """Add the lines that make a buffer, and put there what is carried in."""
-        body, starts = self.loop.body[i], self.loop.starts
+        body, starts, name = self.loop.body[i], self.loop.starts, self.names[i]
         shape = (self.loop.count + (i in self.longer), *body.shape) if i in self.again else body.shape
         self.head.append(f"{name} = np.empty({shape}, np.{kind_of(body)})")
         if i in starts:

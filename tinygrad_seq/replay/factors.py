@@ -77,13 +77,18 @@ def elementwise(equation: Equation) -> bool:
 
 
 def factored(
-    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], body: Body, new: Callable[[], int]
+    loop: Loop,
+    kept: Container[int],
+    home: dict[int, tuple[Loop, int, int]],
+    shapes: Shapes,
+    dtypes: dict[int, Any],
+    new: Callable[[], int],
 ) -> Loop:
     """Return a loop in which products with what is known are one product.
 
-    `kept` is what is read after it; `home` tells where values of loops are made: the loop, position and step; `body` is
-    empty, and is filled.
+    `kept` is what is read after it; `home` tells where values of loops are made: the loop, position and step.
     """
+    body = Body(loop, shapes, dtypes)
     at: dict[int, int] = {}  # of an old position: the new one
     forms: dict[int, Form] = {}
 

@@ -26,8 +26,9 @@ class Stores(Elements):
         body = self.loop.body[x.position] if isinstance(x, Local) else None
         return body.args[0] if body and is_transpose(body) else x
 
-    def store(self, i: int, equation: Equation) -> None:
+    def store(self, i: int) -> None:
         """Add the lines that compute the value of a position."""
+        equation = self.loop.body[i]
         name, at = self.place(Local(i))
         function, shape = equation.function, equation.shape
         if i in self.parts:
@@ -47,7 +48,7 @@ class Stores(Elements):
         elif function in ("with_added", "with_item"):
             self.change(equation, name, at)
         elif function in REDUCED:
-            self.reduce(i, equation)
+            self.reduce(equation, name, at)
         else:
             self.check_ids(equation, self.shape(equation.args[0]) if ids_of(equation) else ())
             self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
@@ -95,14 +96,13 @@ class Stores(Elements):
             self.flush()
             self.body.append(f"check_ids({indexed(*self.place(each))}, {size})")
 
-    def reduce(self, i: int, equation: Equation) -> None:
+    def reduce(self, equation: Equation, name: str, at: list[str]) -> None:
         """Take the sum or the largest of elements over some dimensions."""
         self.flush()
         x, shape, function = equation.args[0], self.shape(equation.args[0]), equation.function
         axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
         asked = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = {each % len(shape) for each in asked}
-        name, at = self.place(Local(i))
         start, step = REDUCED[function]
         nest = Nest(shape)
         value = self.element(nest, x, tuple((variable, 0) for variable in nest.variables), shape)
