@@ -79,20 +79,19 @@ class Given:
         count = iter(range(len(self.arrays)))
 
         def rebuilt(x: Any) -> Any:
-            made: Any
-            if is_input(x):
-                made = make_tensor(replace(next(count), x.array))
-                self.copies.append((made, [made.array]))
-                return made
             if is_array(x):
                 return replace(next(count), x)
-            if not isinstance(x, tuple | list | dict):
-                return x
-            parts = [rebuilt(part) for part in items_of(x)]
-            if isinstance(x, dict):
+            if is_input(x):
+                parts = [replace(next(count), x.array)]
+                made: Any = make_tensor(parts[0])
+            elif isinstance(x, dict):
+                parts = [rebuilt(part) for part in x.values()]
                 made = dict(zip(x, parts))
-            else:
+            elif isinstance(x, tuple | list):
+                parts = [rebuilt(part) for part in x]
                 made = type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+            else:
+                return x
             self.copies.append((made, parts))
             return made
 

@@ -111,8 +111,9 @@ class Edge:
     def search(self, readers: dict[int, list[Equation]]) -> None:
         """Find equations of other positions, by what they read."""
         self.searching = True
-        while any([self.find(position, readers) for position in range(len(self.loop.body))]):
-            pass
+        found = True
+        while found:
+            found = sum(self.find(position, readers) for position in range(len(self.loop.body))) > 0
 
     def find(self, position: int, readers: dict[int, list[Equation]]) -> bool:
         """Find the equation of a position, if it is not found yet."""

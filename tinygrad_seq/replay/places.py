@@ -124,7 +124,7 @@ def named(key: Any) -> Any:
 
 
 def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
-    """Yield the names that a function's code, or a function in it, mentions: of globals, of attributes."""
+    """Yield the names that a function's code, or a function in it, mentions: "_GLOBAL" or "_ATTR" says of what."""
     yield from (each.argval for each in get_instructions(code) if each.opname.endswith(kinds))
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -147,7 +147,7 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
 
 def globals_of(function: FunctionType) -> Iterator[Place]:
     """Yield the global variables that a function mentions, also those of the caller's modules."""
-    attributes = [*names_in(function.__code__, "_ATTR", "_METHOD")]
+    in_modules = [*names_in(function.__code__, "_ATTR", "_METHOD")]
     todo = [(function.__globals__, "", [*names_in(function.__code__, "_GLOBAL")])]
     for there, prefix, names in todo:  # the list grows while it is read
         for name in filter(there.__contains__, names):
@@ -155,7 +155,7 @@ def globals_of(function: FunctionType) -> Iterator[Place]:
             if not isinstance(x, ModuleType):
                 yield Place(there, name, prefix + name)
             elif is_own(x) and all(vars(x) is not other for other, _, _ in todo):
-                todo.append((vars(x), f"{prefix}{name}.", attributes))
+                todo.append((vars(x), f"{prefix}{name}.", in_modules))
 
 
 def shared(kind: type) -> Iterator[Place]:
