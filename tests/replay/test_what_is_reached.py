@@ -17,12 +17,13 @@ scale = ts.tensor(1.0)
 
 
 class Scaled(nn.Module):
-    """Reads a Tensor of its class, and a global one in a method and in a property."""
+    """Reads a Tensor and a number of its class, and a global Tensor in a method and in a property."""
 
     shift = ts.tensor([0.0, 0.0, 0.0])
+    times = 1.0
 
     def forward(self, x):
-        return x * scale + self.shift + self.twice
+        return x * scale * self.times + self.shift + self.twice
 
     @property
     def twice(self):
@@ -39,6 +40,9 @@ def test_tensors_of_classes_and_globals_of_methods_are_read_at_every_call(monkey
     monkeypatch.setattr(Scaled, "shift", ts.ones(3))
     assert fast(given, x).tolist() == [7.0, 9.0, 11.0]
     assert fast.traces == 1
+    monkeypatch.setattr(Scaled, "times", 10.0)
+    assert fast(given, x).tolist() == [25.0, 45.0, 65.0]
+    assert fast.traces == 2
 
 
 def test_a_tensor_of_a_class_may_be_replaced(monkeypatch):
@@ -70,6 +74,16 @@ def test_variables_and_functions_of_other_modules_are_read_at_every_call(monkeyp
     monkeypatch.setattr(settings, "scale", 2.0)
     fast(x)
     assert settings.inner.weight.grad.tolist() == [2.0, 4.0, 6.0] and fast.traces == 2
+
+
+def test_a_counter_of_a_class_is_refused():
+    def count(x):
+        Scaled.times += 1.0
+        return x
+
+    with pytest.raises(TraceError, match=r"Scaled\.times is set to 2\.0 inside"):
+        ts.replay(count)(x)
+    assert Scaled.times == 1.0
 
 
 class Slots:

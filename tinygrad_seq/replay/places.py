@@ -23,6 +23,7 @@ absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
 ITEMS = (dict, list, CellType, type)  # what is in there is no attribute of an object
 NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle", "current_groups"})  # no settings of these
+SETTINGS = (Value, int, float, str)
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
@@ -159,14 +160,14 @@ def globals_of(function: FunctionType) -> Iterator[Place]:
 
 
 def shared(kind: type) -> Iterator[Place]:
-    """Yield where a class of the caller's keeps Tensors: in its attributes, and in globals that its methods mention."""
+    """Yield where a class of the caller's has Tensors and settings: its attributes, and globals of its methods."""
     for base in filter(is_own, kind.__mro__):
         for name, x in vars(base).items():
-            if isinstance(x, Value):
-                yield Place(base, name, f"{base.__name__}.{name}")
             function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
             if isinstance(function, FunctionType):
-                yield from (place for place in globals_of(function) if isinstance(place.get(), Value))
+                yield from (place for place in globals_of(function) if isinstance(place.get(), SETTINGS))
+            elif isinstance(x, SETTINGS) and not name.startswith("__"):
+                yield Place(base, name, f"{base.__name__}.{name}")
 
 
 def is_own(x: Any) -> bool:
