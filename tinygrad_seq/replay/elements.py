@@ -77,8 +77,10 @@ class Elements(LoopText):
             return self.filled(equation, index)
         if function in VIEWS:
             return self.viewed(nest, equation, index)
-        if function in OWN_MATH and self.program.own_dtype(equation.dtype.name) != equation.dtype.name:
-            raise NoElements(f"{function} in {equation.dtype.name}")
+        if function in OWN_MATH:
+            self.program.dtype = self.program.dtype or equation.dtype.name
+            if self.program.dtype != equation.dtype.name:
+                raise NoElements(f"{function} in {equation.dtype.name}")
         values = [x for x in equation.args if not is_kind(x)]
         dtypes = [equation.dtype, *(self.dtype(x) for x in values if isinstance(x, VALUES))]
         kind = next((dtype.name for dtype in dtypes if dtype is not None and dtype.kind == "f"), "")

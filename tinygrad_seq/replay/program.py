@@ -42,7 +42,7 @@ class Program(Expressions):
         if passes and not compile:
             statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
             self.note_made(statements)
-        self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
+        self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.memory: list[str] = []  # lines that make arrays once, for all calls
@@ -83,9 +83,11 @@ class Program(Expressions):
     def note_made(self, statements: list[Statement]) -> None:
         """Note the shapes and dtypes of what statements make."""
         for statement in statements:
-            for body, made in made_in(statement):
-                self.shapes.update(dict.fromkeys(made, body.shape))
-                self.dtypes.update(dict.fromkeys(made, body.dtype))
+            body = statement.body if isinstance(statement, Loop) else [statement]
+            values = statement.made if isinstance(statement, Loop) else [(statement.made,)]
+            for equation, made in zip(body, values):
+                self.shapes.update(dict.fromkeys(made, equation.shape))
+                self.dtypes.update(dict.fromkeys(made, equation.dtype))
 
     def lines_of(self, statements: list[Statement]) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
@@ -104,11 +106,6 @@ class Program(Expressions):
                     yield f"# not compiled: {error} has no form over elements"
                     yield from LoopText(self, statement).lines()
         yield from part.close(len(statements))
-
-    def own_dtype(self, dtype: str) -> str:
-        """Return the dtype in which compiled functions have exp, log and tanh: that of the first one."""
-        self.dtype = self.dtype or dtype
-        return self.dtype
 
     def name_given(self, tape: Tape) -> None:
         """Name what the program is given: by the end of where it is, if nothing else ends so."""
@@ -252,14 +249,6 @@ def shapes_of(tape: Tape) -> dict[int, tuple[int, ...]]:
     """Return the shapes of what a program is given."""
     shapes = {source.number: source.shape for source in tape.sources}
     return shapes | {number: array.shape for number, array in tape.constants.items()}
-
-
-def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
-    """Yield the equations of a statement, and the values that each makes."""
-    if isinstance(statement, Loop):
-        yield from zip(statement.body, statement.made)
-    else:
-        yield statement, (statement.made,)
 
 
 def done_together(
