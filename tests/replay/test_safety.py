@@ -348,3 +348,9 @@ def test_ids_look_up_what_the_function_makes(look_up, kind):
     for ids in ([0, 2], [1, 1], [2, 0]):
         assert fast(ts.tensor(ids)).tolist() == look_up(ts.tensor(ids), table).tolist()
     assert fast.traces == 1
+
+
+def test_the_text_of_a_number_is_that_of_the_call():
+    fast = ts.replay(lambda x: [f"{x.sum().item():.1f}", str(x.sum().item())])
+    for value in (1.0, 3.0, 1.0):
+        assert fast(ts.full((2,), value)) == [f"{2 * value:.1f}", str(2 * value)]

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +17,13 @@ scale = ts.tensor(1.0)
 
 
 class Scaled(nn.Module):
-    """Reads a Tensor of its class, and a global one in a method and in a property."""
+    """Reads a Tensor and a number of its class, and a global Tensor in a method and in a property."""
 
     shift = ts.tensor([0.0, 0.0, 0.0])
+    times = 1.0
 
     def forward(self, x):
-        return x * scale + self.shift + self.twice
+        return x * scale * self.times + self.shift + self.twice
 
     @property
     def twice(self):
@@ -39,6 +40,9 @@ def test_tensors_of_classes_and_globals_of_methods_are_read_at_every_call(monkey
     monkeypatch.setattr(Scaled, "shift", ts.ones(3))
     assert fast(given, x).tolist() == [7.0, 9.0, 11.0]
     assert fast.traces == 1
+    monkeypatch.setattr(Scaled, "times", 10.0)
+    assert fast(given, x).tolist() == [25.0, 45.0, 65.0]
+    assert fast.traces == 2
 
 
 def test_a_tensor_of_a_class_may_be_replaced(monkeypatch):
@@ -51,6 +55,35 @@ def test_a_tensor_of_a_class_may_be_replaced(monkeypatch):
     fast = ts.replay(count)
     assert [fast(x).item() for _ in range(3)] == [6.0, 12.0, 18.0]
     assert Scaled.shift.tolist() == [3.0, 6.0, 9.0]
+
+
+settings = ModuleType("settings")
+settings.inner = ModuleType("settings.inner")
+settings.scale, settings.inner.weight = 1.0, nn.Parameter([1.0, 2.0, 3.0])
+settings.times = lambda x: (x * settings.inner.weight * settings.scale).sum()
+
+
+def test_variables_and_functions_of_other_modules_are_read_at_every_call(monkeypatch):
+    def step(x):
+        settings.inner.weight.grad = None
+        settings.times(x).backward()
+
+    fast = ts.replay(step)
+    fast(x)
+    assert settings.inner.weight.grad.tolist() == [1.0, 2.0, 3.0]
+    monkeypatch.setattr(settings, "scale", 2.0)
+    fast(x)
+    assert settings.inner.weight.grad.tolist() == [2.0, 4.0, 6.0] and fast.traces == 2
+
+
+def test_a_counter_of_a_class_is_refused():
+    def count(x):
+        Scaled.times += 1.0
+        return x
+
+    with pytest.raises(TraceError, match=r"Scaled\.times is set to 2\.0 inside"):
+        ts.replay(count)(x)
+    assert Scaled.times == 1.0
 
 
 class Slots:

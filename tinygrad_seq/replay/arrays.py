@@ -11,6 +11,7 @@ from typing import Any
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
+from tinygrad_seq.replay.copies import with_added, with_item
 from tinygrad_seq.replay.simplify import refs
 from tinygrad_seq.replay.tape import Ref, TraceError, tape
 
@@ -131,7 +132,7 @@ class Scalar:
 
 
 class LazyNumber:
-    """What `.item()` gives of a number that is another at every call: to be returned, or printed in an error."""
+    """What `.item()` gives of a number that is another at every call: to be returned. Its text holds for one call."""
 
     __slots__ = ("number", "value")
 
@@ -139,7 +140,12 @@ class LazyNumber:
         self.value, self.number = value, number
 
     def __format__(self, spec: str) -> str:
+        """Return the text of the number, which every later call has to repeat."""
+        if self.number is not None:
+            tape().check(self.number, self.value)
         return format(self.value, spec)
+
+    __str__ = __repr__ = lambda self: format(self)
 
 
 def calculated(name: str, reflected: bool) -> Callable[..., Any]:
@@ -271,20 +277,6 @@ def by_value(index: Any) -> Any:
             tape().check(index.number, index.array)
         return index.array
     return index
-
-
-def with_item(x: Any, index: Any, value: Any) -> Any:
-    """Return a copy of x in which the value stands at an index."""
-    x = x.copy()
-    x[index] = value
-    return x
-
-
-def with_added(x: Any, index: Any, value: Any) -> Any:
-    """Return a copy of x with a value added at an index, repeats included."""
-    x = x.copy()
-    modules[type(x)].add.at(x, index, value)
-    return x
 
 
 def called(x: Traced, name: str) -> None:

@@ -9,7 +9,7 @@ for t in range(T):                          k = 1 - y * y
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
-from tinygrad_seq.replay.factors import Body, Shapes, elementwise, factored, rebuilt
+from tinygrad_seq.replay.factors import Shapes, elementwise, factored, rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, read_in, read_outside
 from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import changed
@@ -32,7 +32,7 @@ def in_bulk(
         found: list[Statement] = [statement]
         if isinstance(statement, Loop):
             back = sum(directions(statement, home)) < 0
-            loop = factored(statement, kept, home, Body(statement, shapes, dtypes), new)
+            loop = factored(statement, kept, home, shapes, dtypes, new)
             found = hoisted(loop, back, kept, shapes, dtypes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))

@@ -26,14 +26,6 @@ def is_input(x: Any) -> bool:
     return False
 
 
-def names_of(function: Callable[..., Any]) -> list[str]:
-    """Return the names of a function's arguments, as far as they can be known."""
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
-
-
 def items_of(x: Any) -> Iterable[Any]:
     """Return what is in a tuple, list, dict or Tensor."""
     if isinstance(x, Value):
@@ -58,7 +50,10 @@ class Given:
     @cached_property
     def names(self) -> list[str]:
         """Return what the function calls the arrays."""
-        known = dict(enumerate(names_of(self.function)))
+        try:
+            known = dict(enumerate(inspect.signature(self.function).parameters))
+        except (TypeError, ValueError):  # it tells none
+            known = {}
         return [f"{known.get(i, 'x') if isinstance(i, int) else i}{rest}" for i, rest in self.ways]
 
     def key_of(self, x: Any, i: Any, rest: str = "") -> Any:
@@ -84,20 +79,19 @@ class Given:
         count = iter(range(len(self.arrays)))
 
         def rebuilt(x: Any) -> Any:
-            made: Any
-            if is_input(x):
-                made = make_tensor(replace(next(count), x.array))
-                self.copies.append((made, [made.array]))
-                return made
             if is_array(x):
                 return replace(next(count), x)
-            if not isinstance(x, tuple | list | dict):
-                return x
-            parts = [rebuilt(part) for part in items_of(x)]
-            if isinstance(x, dict):
+            if is_input(x):
+                parts = [replace(next(count), x.array)]
+                made: Any = make_tensor(parts[0])
+            elif isinstance(x, dict):
+                parts = [rebuilt(part) for part in x.values()]
                 made = dict(zip(x, parts))
-            else:
+            elif isinstance(x, tuple | list):
+                parts = [rebuilt(part) for part in x]
                 made = type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+            else:
+                return x
             self.copies.append((made, parts))
             return made
 

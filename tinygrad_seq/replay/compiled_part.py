@@ -9,7 +9,7 @@ from tinygrad_seq.replay.loops import Loop, Statement, loop_of, made_by, read_ou
 
 
 class CompiledPart:
-    """The text of a function, and the line that calls it."""
+    """The text of a function, and the line that calls it; after `close`, those of the next one."""
 
     def __init__(self, program: Any) -> None:
         self.program = program
@@ -50,6 +50,7 @@ class CompiledPart:
                 "\n".join([f"def {name}({', '.join(self.given)}):", *(f"    {line}" for line in lines)])
             )
             yield f"{', '.join(returned)} = {name}({', '.join(self.given.values())})"
+        self.given, self.own, self.lines = {}, {}, []
 
 
 def in_parts(statements: list[Statement]) -> list[Statement]:

@@ -36,7 +36,6 @@ class Edge:
         self.zero: set[int] = set()  # positions that are zero in this step
         self.starts: dict[int, int | None] = {}  # of what is carried in: its value before this step, None for zero
         self.items: dict[Item, int] = {}  # of a series: the value of this step
-        self.even = False  # whether a series has to go on as its numbers do
         self.searching = False  # whether only values that are known may be read
         self.parts: set[Part] = set()  # that are there in this step
         self.zeros: list[tuple[int, tuple[int, ...], Any]] = []  # new values: zeros, with shape and dtype
@@ -61,8 +60,6 @@ class Edge:
             elif isinstance(said, Carried):
                 self.known(self.starts, said.position, x.number)
             elif isinstance(said, Item):
-                if self.even and x.number != self.value(said):
-                    raise Uneven
                 self.known(self.items, said, x.number)
             else:
                 made = self.maker.get(x.number)
@@ -112,13 +109,11 @@ class Edge:
                 done.add(position)
 
     def search(self, readers: dict[int, list[Equation]]) -> None:
-        """Find equations of other positions, by what they read; first those with which series go on evenly."""
-        self.even = self.searching = True
-        while True:
-            found = [position for position in range(len(self.loop.body)) if self.find(position, readers)]
-            if not found and not self.even:
-                return
-            self.even = bool(found)
+        """Find equations of other positions, by what they read."""
+        self.searching = True
+        found = True
+        while found:
+            found = sum(self.find(position, readers) for position in range(len(self.loop.body))) > 0
 
     def find(self, position: int, readers: dict[int, list[Equation]]) -> bool:
         """Find the equation of a position, if it is not found yet."""
@@ -180,7 +175,7 @@ class Edge:
 
         body = [replace(equation, args=said(equation.args)) for equation in loop.body]
         for position, equation in enumerate(loop.body):
-            needed = equation.function == "expect" or any(map(is_moving, leaves(equation.args)))
+            needed = equation.function == "expect" or any(isinstance(x, Moving) for x in leaves(equation.args))
             if needed and position not in self.role:
                 raise Uneven
         starts = loop.starts
@@ -223,11 +218,6 @@ class Edge:
                 self.vanish(part)
         elif not any(self.tried(self.vanish, part) for part in body.args):
             raise Uneven
-
-
-def is_moving(x: Any) -> bool:
-    """Tell whether an argument is an int that moves."""
-    return isinstance(x, Moving)
 
 
 def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equation]], new: Callable[[], int]) -> Loop:

@@ -11,24 +11,22 @@ from typing import Any
 from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, check_form, kind_of
 from tinygrad_seq.replay.expressions import ATOM
 from tinygrad_seq.replay.loop_text import positions_in
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part
-from tinygrad_seq.replay.stores import Stores, filled, ids_of, many
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.loops import Local, Loop
+from tinygrad_seq.replay.nest import filled
+from tinygrad_seq.replay.stores import Stores, ids_of
+from tinygrad_seq.replay.tape import Ref
 
 
 class ElementLoop(Stores):
     """The lines of a loop in a compiled function."""
 
     def __init__(self, program: Any, loop: Loop, function: Any) -> None:
-        super().__init__(program, loop)
+        super().__init__(program, loop, function)
         for body in loop.body:
             check_form(body)
         for i, number in loop.starts.items():
             if (self.shape(Ref(number)), self.dtype(Ref(number))) != (loop.body[i].shape, loop.body[i].dtype):
                 raise NoElements("a state that changes its shape")
-        self.function = function  # the CompiledPart that the loop is in
-        self.head, self.body, self.nests = [], [], []
-        self.outside: dict[str, str] = {}  # of a text of something from outside: its name in the function
         self.choose()
 
     def choose(self) -> None:
@@ -42,19 +40,18 @@ class ElementLoop(Stores):
                 readers[i].add(k)
         kept = {i for i, numbers in self.kept.items() if numbers}
         self.stored = kept | set(self.loop.starts) | self.factors
-        self.parts = {i for i, equation in enumerate(body) if self.is_part(i, equation)}
+        self.parts = {i for i in range(len(body)) if self.is_part(i)}
         for i, equation in enumerate(body):
             again = len(readers[i]) > 1 or (self.uses[i] > 1 and body[self.reader[i]].function not in FORMS)
-            if equation.function in WHOLE or i in self.parts or (again and equation.function not in VIEWS):
+            is_whole = equation.function in WHOLE or i in self.parts or ids_of(equation)
+            if is_whole or (again and equation.function not in VIEWS):
                 self.stored.add(i)
-            ids = ids_of(equation)
-            if ids:
-                self.stored.add(i)
-            read = (*ids, *(equation.args[:1] if i in self.parts else ()))
+            read = (*ids_of(equation), *(equation.args[:1] if i in self.parts else ()))
             self.stored.update(x.position for x in read if isinstance(x, Local))
 
-    def is_part(self, i: int, equation: Equation) -> bool:
+    def is_part(self, i: int) -> bool:
         """Tell whether a value is another one's memory in another shape, or steps of a series."""
+        equation = self.loop.body[i]
         if i in self.again or i in self.loop.starts:
             return False
         if equation.function == "reshape":
@@ -72,10 +69,9 @@ class ElementLoop(Stores):
             self.names[i] = program.free_name(f"{label}_all" if i in self.again else label)
         self.longer = {i for i in self.again if i in loop.starts}
         for i in sorted(self.stored - self.parts):
-            self.allocate(i, self.names[i])
-        for i, equation in enumerate(loop.body):
-            if i in self.stored:
-                self.store(i, equation)
+            self.allocate(i)
+        for i in sorted(self.stored):
+            self.store(i)
         self.flush()
         self.body += [f"{made}, {made}_next = {made}_next, {made}" for i, made in self.names.items() if self.rolls(i)]
         lines = self.body
@@ -91,9 +87,9 @@ class ElementLoop(Stores):
                 program.texts[loop.made[i][-1]] = self.names[i], ATOM
         return self.head + lines
 
-    def allocate(self, i: int, name: str) -> None:
+    def allocate(self, i: int) -> None:
         """Add the lines that make a buffer, and put there what is carried in."""
-        body, starts = self.loop.body[i], self.loop.starts
+        body, starts, name = self.loop.body[i], self.loop.starts, self.names[i]
         shape = (self.loop.count + (i in self.longer), *body.shape) if i in self.again else body.shape
         self.head.append(f"{name} = np.empty({shape}, np.{kind_of(body)})")
         if i in starts:
@@ -101,63 +97,3 @@ class ElementLoop(Stores):
             self.head += filled(body.shape, name, at, self.array(Ref(starts[i])))
             if i not in self.longer:
                 self.head.append(f"{name}_next = np.empty({shape}, np.{kind_of(body)})")
-
-    def rolls(self, i: int) -> bool:
-        """Tell whether a buffer holds one step, and the next one is another buffer."""
-        return i in self.loop.starts and i not in self.longer
-
-    def array(self, x: Any) -> str:
-        """Return the name of an array from outside in the function."""
-        if isinstance(x, Item):
-            if self.program.along(x.numbers) is None:
-                return self.gathered(x)
-            return self.local(self.program.series[x.numbers[0]][0])
-        return self.local(self.program.read(x.whole if isinstance(x, Part) else x)[0])
-
-    def gathered(self, x: Item) -> str:
-        """Return the name of a series that is put together of values from here and there."""
-        if len({(self.program.shapes[n], self.program.dtypes[n]) for n in x.numbers}) > 1:
-            raise NoElements("a series of several shapes")
-        texts = [self.program.read(Ref(n))[0] for n in (x.numbers if self.by > 0 else x.numbers[::-1])]
-        if not any(self.is_own(text) for text in texts):
-            found: str = self.function.argument(f"xp.stack([{', '.join(texts)}])")
-            return found
-        if len(texts) > many:
-            raise NoElements(f"a series of {len(texts)} pieces")
-        key = " ".join(texts)
-        if key not in self.outside:
-            name = self.outside[key] = self.program.free_name("series")
-            self.head.append(f"{name} = np.empty({(len(texts), *self.shape(x))}, np.{self.dtype(x).name})")
-            for k, text in enumerate(texts):
-                self.head += filled(self.shape(x), name, [str(k)], self.local(text))
-        return self.outside[key]
-
-    def is_own(self, text: str) -> bool:
-        """Tell whether a text names something that is made in the function."""
-        return text.partition("[")[0] in self.function.own
-
-    def local(self, text: str) -> str:
-        """Return the name in the function of what the program calls so: its own, or that of an argument."""
-        if not self.is_own(text):
-            found: str = self.function.argument(text)
-            return found
-        if text not in self.outside and not text.isidentifier():
-            self.outside[text] = self.program.free_name("view")
-            self.head.append(f"{self.outside[text]} = {text}")
-        return self.outside.get(text, text)
-
-    def place(self, x: Any) -> tuple[str, list[str]]:
-        """Return the array that holds a value, and where in it the value of this step is."""
-        if isinstance(x, Ref):
-            return self.array(x), []
-        if isinstance(x, Part):
-            return self.array(x), [self.moving(x.at)]
-        if isinstance(x, Item):
-            along = self.program.along(x.numbers)
-            return self.array(x), [self.slot() if along is None else self.moving(along)]
-        name, up = self.names[x.position], int(self.by > 0)
-        if isinstance(x, Carried):
-            return name, [self.slot(1 - up)] if x.position in self.longer else []
-        if self.rolls(x.position):
-            return f"{name}_next", []
-        return name, [self.slot(up * (x.position in self.longer))] if x.position in self.again else []

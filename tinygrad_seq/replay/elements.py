@@ -5,10 +5,11 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.element_forms import FORMS, MAKERS, OWN_MATH, VIEWS, NoElements, is_kind, kind_of
 from tinygrad_seq.replay.loop_text import LoopText
-from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
-from tinygrad_seq.replay.nest import Nest, indexed, plus
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, outside, shape_outside
+from tinygrad_seq.replay.nest import Nest, filled, indexed, plus
 from tinygrad_seq.replay.tape import Equation, Ref
 
+many = 64  # pieces that are joined, each by lines of its own
 Index = tuple[tuple[str, int], ...]  # of an element: a variable and what is added to it, in every dimension
 Shape = tuple[int, ...]
 VALUES = Ref | Local | Carried | Item | Part
@@ -17,31 +18,24 @@ VALUES = Ref | Local | Carried | Item | Part
 class Elements(LoopText):
     """Texts of elements. What has a buffer is read there."""
 
-    stored: set[int]  # positions that have a buffer
-
-    def place(self, x: Any) -> tuple[str, list[str]]:
-        """Return the array that holds a value, and where in it the value of this step is; see ElementLoop."""
-        raise NotImplementedError
-
-    def outer(self, x: Any) -> int:
-        """Return the number of a value from outside, or of one like it."""
-        number: int = x.whole.number if isinstance(x, Part) else x.numbers[0] if isinstance(x, Item) else x.number
-        return number
+    def __init__(self, program: Any, loop: Loop, function: Any) -> None:
+        super().__init__(program, loop)
+        self.function = function  # the CompiledPart that the loop is in
+        self.stored: set[int] = set()  # positions that have a buffer
+        self.head: list[str] = []  # lines before the loop
+        self.outside: dict[str, str] = {}  # of a text of something from outside: its name in the function
 
     def shape(self, x: Any) -> Shape:
         """Return the shape of a value in one step, or of a number."""
-        if not isinstance(x, VALUES):
-            return ()
         if isinstance(x, Local | Carried):
             return self.loop.body[x.position].shape
-        found: Shape = self.program.shapes[self.outer(x)]
-        return found[1:] if isinstance(x, Part) else found
+        return shape_outside(x, self.program.shapes) or ()
 
     def dtype(self, x: Any) -> Any:
         """Return the dtype of a value, None for a number of Python."""
         if isinstance(x, Local | Carried):
             return self.loop.body[x.position].dtype
-        return self.program.dtypes[self.outer(x)]
+        return self.program.dtypes[outside(x)[0]]
 
     def element(self, nest: Nest, x: Any, index: Index, shape: Shape, kind: str = "") -> str:
         """Return the text of one element of an argument, at an index into that shape, to which it is broadcast.
@@ -83,8 +77,10 @@ class Elements(LoopText):
             return self.filled(equation, index)
         if function in VIEWS:
             return self.viewed(nest, equation, index)
-        if function in OWN_MATH and self.program.own_dtype(equation.dtype.name) != equation.dtype.name:
-            raise NoElements(f"{function} in {equation.dtype.name}")
+        if function in OWN_MATH:
+            self.program.dtype = self.program.dtype or equation.dtype.name
+            if self.program.dtype != equation.dtype.name:
+                raise NoElements(f"{function} in {equation.dtype.name}")
         values = [x for x in equation.args if not is_kind(x)]
         dtypes = [equation.dtype, *(self.dtype(x) for x in values if isinstance(x, VALUES))]
         kind = next((dtype.name for dtype in dtypes if dtype is not None and dtype.kind == "f"), "")
@@ -162,3 +158,65 @@ class Elements(LoopText):
         name, at = self.place(ids)
         index = tuple(("0", 0) if size == 1 else i for i, size in zip(index[len(index) - len(own) :], own))
         return indexed(name, [*at, *(plus(*each) for each in index)] or ["()"])
+
+    # ------------------------------------------------------------------------------------------------ where arrays are
+
+    def rolls(self, i: int) -> bool:
+        """Tell whether a buffer holds one step, and the next one is another buffer."""
+        return i in self.loop.starts and i not in self.longer
+
+    def array(self, x: Any) -> str:
+        """Return the name of an array from outside in the function."""
+        if isinstance(x, Item):
+            if self.program.along(x.numbers) is None:
+                return self.gathered(x)
+            return self.local(self.program.series[x.numbers[0]][0])
+        return self.local(self.program.read(x.whole if isinstance(x, Part) else x)[0])
+
+    def gathered(self, x: Item) -> str:
+        """Return the name of a series that is put together of values from here and there."""
+        if len({(self.program.shapes[n], self.program.dtypes[n]) for n in x.numbers}) > 1:
+            raise NoElements("a series of several shapes")
+        texts = [self.program.read(Ref(n))[0] for n in (x.numbers if self.by > 0 else x.numbers[::-1])]
+        if not any(self.is_own(text) for text in texts):
+            found: str = self.function.argument(f"xp.stack([{', '.join(texts)}])")
+            return found
+        if len(texts) > many:
+            raise NoElements(f"a series of {len(texts)} pieces")
+        key = " ".join(texts)
+        if key not in self.outside:
+            name = self.outside[key] = self.program.free_name("series")
+            self.head.append(f"{name} = np.empty({(len(texts), *self.shape(x))}, np.{self.dtype(x).name})")
+            for k, text in enumerate(texts):
+                self.head += filled(self.shape(x), name, [str(k)], self.local(text))
+        return self.outside[key]
+
+    def is_own(self, text: str) -> bool:
+        """Tell whether a text names something that is made in the function."""
+        return text.partition("[")[0] in self.function.own
+
+    def local(self, text: str) -> str:
+        """Return the name in the function of what the program calls so: its own, or that of an argument."""
+        if not self.is_own(text):
+            found: str = self.function.argument(text)
+            return found
+        if text not in self.outside and not text.isidentifier():
+            self.outside[text] = self.program.free_name("view")
+            self.head.append(f"{self.outside[text]} = {text}")
+        return self.outside.get(text, text)
+
+    def place(self, x: Any) -> tuple[str, list[str]]:
+        """Return the array that holds a value, and where in it the value of this step is."""
+        if isinstance(x, Ref):
+            return self.array(x), []
+        if isinstance(x, Part):
+            return self.array(x), [self.moving(x.at)]
+        if isinstance(x, Item):
+            along = self.program.along(x.numbers)
+            return self.array(x), [self.slot() if along is None else self.moving(along)]
+        name, up = self.names[x.position], int(self.by > 0)
+        if isinstance(x, Carried):
+            return name, [self.slot(1 - up)] if x.position in self.longer else []
+        if self.rolls(x.position):
+            return f"{name}_next", []
+        return name, [self.slot(up * (x.position in self.longer))] if x.position in self.again else []

@@ -10,7 +10,8 @@ from operator import getitem
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, to_device
-from tinygrad_seq.replay.arrays import METHODS, with_added, with_item
+from tinygrad_seq.replay.arrays import METHODS
+from tinygrad_seq.replay.copies import with_added, with_item
 from tinygrad_seq.replay.kernels import Kernel, KernelText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
 from tinygrad_seq.replay.simplify import read_by

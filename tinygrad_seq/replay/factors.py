@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, leaves, outside, read_in
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, leaves, outside, read_in, shape_outside
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import changed, key_of
 from tinygrad_seq.replay.tape import Equation
@@ -57,10 +57,7 @@ class Body:
         """Return the shape of a value in one step, None for what is no value."""
         if isinstance(x, Local | Carried):
             return (self.equations if isinstance(x, Local) else self.loop.body)[x.position].shape
-        if isinstance(x, Part):
-            return self.shapes[x.whole.number][1:]
-        numbers = outside(x)
-        return self.shapes[numbers[0]] if numbers else None
+        return shape_outside(x, self.shapes)
 
     def dtype(self, x: Any) -> Any:
         """Return the dtype of an argument, None for a number of Python."""
@@ -80,13 +77,18 @@ def elementwise(equation: Equation) -> bool:
 
 
 def factored(
-    loop: Loop, kept: Container[int], home: dict[int, tuple[Loop, int, int]], body: Body, new: Callable[[], int]
+    loop: Loop,
+    kept: Container[int],
+    home: dict[int, tuple[Loop, int, int]],
+    shapes: Shapes,
+    dtypes: dict[int, Any],
+    new: Callable[[], int],
 ) -> Loop:
     """Return a loop in which products with what is known are one product.
 
-    `kept` is what is read after it; `home` tells where values of loops are made: the loop, position and step; `body` is
-    empty, and is filled.
+    `kept` is what is read after it; `home` tells where values of loops are made: the loop, position and step.
     """
+    body = Body(loop, shapes, dtypes)
     at: dict[int, int] = {}  # of an old position: the new one
     forms: dict[int, Form] = {}
 

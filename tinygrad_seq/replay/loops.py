@@ -164,6 +164,14 @@ def outside(x: Any) -> tuple[int, ...]:
     return (x.whole.number,) if isinstance(x, Part) else tuple(refs(x))
 
 
+def shape_outside(x: Any, shapes: dict[int, tuple[int, ...]]) -> tuple[int, ...] | None:
+    """Return the shape that something from outside has in one step, None for what is no value."""
+    numbers = outside(x)
+    if not numbers:
+        return None
+    return shapes[numbers[0]][1:] if isinstance(x, Part) else shapes[numbers[0]]
+
+
 def read_in(equation: Equation) -> Iterator[Any]:
     """Yield what an equation reads: values, numbers, axes."""
     return leaves((equation.args, *equation.options.values()))

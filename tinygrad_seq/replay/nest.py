@@ -51,6 +51,14 @@ def written(nests: list[Nest]) -> list[str]:
     return ["    " * k + line for k, line in enumerate(outer)] + ["    " * len(outer) + line for line in inner]
 
 
+def filled(shape: tuple[int, ...], name: str, at: list[str], value: str) -> list[str]:
+    """Return loops that put an array, or a number, into a buffer: shorter to compile than an assignment."""
+    nest = Nest(shape)
+    text = indexed(value, nest.variables or ["()"]) if value.isidentifier() else value
+    nest.lines.append(f"{indexed(name, [*at, *nest.variables] or ['()'])} = {text}")
+    return written([nest])
+
+
 def replaced(line: str, names: dict[str, str]) -> str:
     """Return a line with other names in it."""
     for name, other in names.items():

@@ -22,7 +22,8 @@ from tinygrad_seq.optim.optimizer import Optimizer
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
 ITEMS = (dict, list, CellType, type)  # what is in there is no attribute of an object
-NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle"})  # of modules and optimisers, for messages
+NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle", "current_groups"})  # no settings of these
+SETTINGS = (Value, int, float, str)
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
@@ -123,12 +124,12 @@ def named(key: Any) -> Any:
     return key if isinstance(key, str | int) else id(key)
 
 
-def names_in(code: CodeType) -> Iterator[str]:
-    """Yield the global names that a function's code, or a function in it, mentions."""
-    yield from (each.argval for each in get_instructions(code) if each.opname.endswith("_GLOBAL"))
+def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
+    """Yield the names that a function's code, or a function in it, mentions: "_GLOBAL" or "_ATTR" says of what."""
+    yield from (each.argval for each in get_instructions(code) if each.opname.endswith(kinds))
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from names_in(constant)
+            yield from names_in(constant, *kinds)
 
 
 def reached(function: Any) -> Iterator[tuple[Any, str]]:
@@ -146,26 +147,34 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
 
 
 def globals_of(function: FunctionType) -> Iterator[Place]:
-    """Yield the global variables that a function mentions."""
-    there = function.__globals__
-    yield from (Place(there, name, name) for name in names_in(function.__code__) if name in there)
+    """Yield the global variables that a function mentions, also those of the caller's modules."""
+    in_modules = [*names_in(function.__code__, "_ATTR", "_METHOD")]
+    todo = [(function.__globals__, "", [*names_in(function.__code__, "_GLOBAL")])]
+    for there, prefix, names in todo:  # the list grows while it is read
+        for name in filter(there.__contains__, names):
+            x = there[name]
+            if not isinstance(x, ModuleType):
+                yield Place(there, name, prefix + name)
+            elif is_own(x) and all(vars(x) is not other for other, _, _ in todo):
+                todo.append((vars(x), f"{prefix}{name}.", in_modules))
 
 
 def shared(kind: type) -> Iterator[Place]:
-    """Yield where a class of the caller's keeps Tensors: in its attributes, and in globals that its methods mention."""
+    """Yield where a class of the caller's has Tensors and settings: its attributes, and globals of its methods."""
     for base in filter(is_own, kind.__mro__):
         for name, x in vars(base).items():
-            if isinstance(x, Value):
-                yield Place(base, name, f"{base.__name__}.{name}")
             function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
             if isinstance(function, FunctionType):
-                yield from (place for place in globals_of(function) if isinstance(place.get(), Value))
+                yield from (place for place in globals_of(function) if isinstance(place.get(), SETTINGS))
+            elif isinstance(x, SETTINGS) and not name.startswith("__"):
+                yield Place(base, name, f"{base.__name__}.{name}")
 
 
 def is_own(x: Any) -> bool:
-    """Tell whether a function or class is the caller's, not one of a library."""
-    file = getattr(sys.modules.get(x.__module__), "__file__", None) or ""
-    return "site-packages" not in file and not (x.__module__ or "").startswith("tinygrad_seq")
+    """Tell whether a function, a class or a module is the caller's, not one of a library."""
+    name = (x.__name__ if isinstance(x, ModuleType) else x.__module__) or ""
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return "site-packages" not in file and name.partition(".")[0] not in ("tinygrad_seq", *sys.stdlib_module_names)
 
 
 class Places:

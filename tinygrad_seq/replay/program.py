@@ -19,11 +19,11 @@ from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
 from tinygrad_seq.replay.memory import Memory
-from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
+from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.rolling import rolled
-from tinygrad_seq.replay.simplify import read_by, without_repeats, without_unread
+from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
-from tinygrad_seq.replay.together import PASSES
+from tinygrad_seq.replay.together import PASSES, done_together
 
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
@@ -34,30 +34,23 @@ class Program(Expressions):
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
         self.compile = compile
-        equations, twins = without_repeats(beside_ints(tape))
-        outputs = [twins.get(number, number) for number in outputs]
         on_gpu = tape.xp is not host
         passes = [improve for improve in PASSES if improve is not gates or not (compile or on_gpu)]
-        work = Pass(without_unread(equations, outputs), shapes_of(tape), tape.new, outputs)
-        for improve in passes:
-            improve(work)
-        equations, more = without_repeats(work.equations)
-        for found in work.twins, more:
-            twins = {number: found.get(twin, twin) for number, twin in twins.items()} | found
-        outputs = [more.get(number, number) for number in work.outputs]
+        equations, same = done_together(passes, beside_ints(tape), tape, outputs)
+        outputs = [same.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
-        self.shapes, self.dtypes = shapes_of(tape), tape.dtypes()
+        self.shapes, self.dtypes = tape.shapes(), tape.dtypes()
         if compile:
             statements = in_parts(statements)
         self.note_made(statements)
         if passes and not compile:
             statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
             self.note_made(statements)
-        self.labels = {twins.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
+        self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         if passes and on_gpu:
             statements = with_kernels(statements, outputs, self.dtypes, self.labels, tape.new)
             self.note_made(statements)
-        self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh
+        self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.memory = Memory()
@@ -79,7 +72,7 @@ class Program(Expressions):
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
         self.until = last_reads(statements, outputs, self.may_wait)
-        lines += [f"    {line}" for line in self.lines_of(statements, compile)]
+        lines += [f"    {line}" for line in self.lines_of(statements)]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
@@ -98,19 +91,20 @@ class Program(Expressions):
     def note_made(self, statements: list[Statement]) -> None:
         """Note the shapes and dtypes of what statements make."""
         for statement in statements:
-            for body, made in made_in(statement):
-                self.shapes.update(dict.fromkeys(made, body.shape))
-                self.dtypes.update(dict.fromkeys(made, body.dtype))
+            body = statement.body if isinstance(statement, Loop) else [statement]
+            values = statement.made if isinstance(statement, Loop) else [(statement.made,)]
+            for equation, made in zip(body, values):
+                self.shapes.update(dict.fromkeys(made, equation.shape))
+                self.dtypes.update(dict.fromkeys(made, equation.dtype))
 
-    def lines_of(self, statements: list[Statement], compile: bool) -> Iterator[str]:
+    def lines_of(self, statements: list[Statement]) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
         part = CompiledPart(self)
         for self.now, statement in enumerate(statements):
             if not isinstance(statement, Loop):
                 yield from part.close(self.now)
                 yield from self.line(statement)
-                part = CompiledPart(self)
-            elif not compile:
+            elif not self.compile:
                 yield from LoopText(self, statement).lines()
             else:
                 try:
@@ -119,13 +113,7 @@ class Program(Expressions):
                     yield from part.close(self.now)
                     yield f"# not compiled: {error} has no form over elements"
                     yield from LoopText(self, statement).lines()
-                    part = CompiledPart(self)
         yield from part.close(len(statements))
-
-    def own_dtype(self, dtype: str) -> str:
-        """Return the dtype in which compiled functions have exp, log and tanh: that of the first one."""
-        self.dtype = self.dtype or dtype
-        return self.dtype
 
     def name_given(self, tape: Tape) -> None:
         """Name what the program is given: by the end of where it is, if nothing else ends so."""
@@ -279,20 +267,6 @@ class Program(Expressions):
             return self.literals[x.numbers], ""
         name = self.literals[x.numbers] = self.free_name("series")
         return name, f"{name} = [{self.listed(x.numbers)}]"
-
-
-def shapes_of(tape: Tape) -> dict[int, tuple[int, ...]]:
-    """Return the shapes of what a program is given."""
-    shapes = {source.number: source.shape for source in tape.sources}
-    return shapes | {number: array.shape for number, array in tape.constants.items()}
-
-
-def made_in(statement: Statement) -> Iterator[tuple[Equation, tuple[int, ...]]]:
-    """Yield the equations of a statement, and the values that each makes."""
-    if isinstance(statement, Loop):
-        yield from zip(statement.body, statement.made)
-    else:
-        yield statement, (statement.made,)
 
 
 def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:

@@ -40,7 +40,7 @@ class Replay(Generic[P, R]):
         given = Given(self.function, args, options)
         known = self.calls.setdefault(given.key, [])
         for call in known:
-            if call.holds():
+            if call.surroundings.hold():
                 try:
                     result = call(given.arrays)
                 except OtherPath:
@@ -51,7 +51,7 @@ class Replay(Generic[P, R]):
             with collector_paused():
                 call = TracedCall(self.function, given, self.compile)
         except TraceError:
-            if not any(call.holds() for call in known):
+            if not any(call.surroundings.hold() for call in known):
                 raise
             return self.function(*args, **options)  # only this way, such as that of an error, has no program form
         self.traces += 1

@@ -5,34 +5,30 @@ from functools import partial
 from typing import Any
 
 from tinygrad_seq.replay.element_forms import REDUCED, NoElements, kind_of
-from tinygrad_seq.replay.elements import VALUES, Elements, Index, Shape
-from tinygrad_seq.replay.loops import Local, leaves
-from tinygrad_seq.replay.nest import Nest, indexed, plus, written
+from tinygrad_seq.replay.elements import VALUES, Elements, Index, Shape, many
+from tinygrad_seq.replay.loops import Local, Loop, leaves
+from tinygrad_seq.replay.nest import Nest, filled, indexed, plus, written
 from tinygrad_seq.replay.tape import Equation
 from tinygrad_seq.replay.tidy import is_transpose
-
-many = 64  # pieces that are joined, each by lines of its own
 
 
 class Stores(Elements):
     """Lines that write buffers."""
 
-    head: list[str]  # lines before the loop, and in it
-    body: list[str]
-    nests: list[Nest]  # loops over elements that share the loops over their rows
-    parts: set[int]  # positions that are other memory, seen in another shape
-
-    def local(self, text: str) -> str:
-        """Return the name in the function of what the program calls so; see ElementLoop."""
-        raise NotImplementedError
+    def __init__(self, program: Any, loop: Loop, function: Any) -> None:
+        super().__init__(program, loop, function)
+        self.body: list[str] = []  # lines in the loop
+        self.nests: list[Nest] = []  # loops over elements that share the loops over their rows
+        self.parts: set[int] = set()  # positions that are other memory, seen in another shape
 
     def behind(self, x: Any) -> Any:
         """Return what a transposed value is the transpose of."""
         body = self.loop.body[x.position] if isinstance(x, Local) else None
         return body.args[0] if body and is_transpose(body) else x
 
-    def store(self, i: int, equation: Equation) -> None:
+    def store(self, i: int) -> None:
         """Add the lines that compute the value of a position."""
+        equation = self.loop.body[i]
         name, at = self.place(Local(i))
         function, shape = equation.function, equation.shape
         if i in self.parts:
@@ -52,7 +48,7 @@ class Stores(Elements):
         elif function in ("with_added", "with_item"):
             self.change(equation, name, at)
         elif function in REDUCED:
-            self.reduce(i, equation)
+            self.reduce(equation, name, at)
         else:
             self.check_ids(equation, self.shape(equation.args[0]) if ids_of(equation) else ())
             self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
@@ -100,14 +96,13 @@ class Stores(Elements):
             self.flush()
             self.body.append(f"check_ids({indexed(*self.place(each))}, {size})")
 
-    def reduce(self, i: int, equation: Equation) -> None:
+    def reduce(self, equation: Equation, name: str, at: list[str]) -> None:
         """Take the sum or the largest of elements over some dimensions."""
         self.flush()
         x, shape, function = equation.args[0], self.shape(equation.args[0]), equation.function
         axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
         asked = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = {each % len(shape) for each in asked}
-        name, at = self.place(Local(i))
         start, step = REDUCED[function]
         nest = Nest(shape)
         value = self.element(nest, x, tuple((variable, 0) for variable in nest.variables), shape)
@@ -153,14 +148,6 @@ class Stores(Elements):
         """Write the loops over elements that are waiting, those over the same rows together."""
         self.body += written(self.nests)
         self.nests = []
-
-
-def filled(shape: Shape, name: str, at: list[str], value: str) -> list[str]:
-    """Return loops that put an array, or a number, into a buffer: shorter to compile than an assignment."""
-    nest = Nest(shape)
-    text = indexed(value, nest.variables or ["()"]) if value.isidentifier() else value
-    nest.lines.append(f"{indexed(name, [*at, *nest.variables] or ['()'])} = {text}")
-    return written([nest])
 
 
 def ids_of(equation: Equation) -> list[Any]:

@@ -120,6 +120,11 @@ class Tape:
             self.lines[self.count - 1] = line_of_caller()
         return self.known[id(array)][1]
 
+    def shapes(self) -> dict[int, tuple[int, ...]]:
+        """Return the shapes of what a program is given."""
+        shapes = {source.number: source.shape for source in self.sources}
+        return shapes | {number: array.shape for number, array in self.constants.items()}
+
     def dtypes(self) -> dict[int, Any]:
         """Return the dtypes of what a program is given."""
         dtypes = {source.number: source.dtype for source in self.sources}

@@ -14,8 +14,8 @@ from typing import Any, TypeGuard
 
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
-from tinygrad_seq.replay.simplify import key_of, read_by
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats, without_unread
+from tinygrad_seq.replay.tape import Equation, Ref, Tape
 from tinygrad_seq.replay.tidy import is_transpose, turned, without_broadcast, without_idle
 
 least = 3  # what is done less often stays as it is
@@ -248,3 +248,18 @@ PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
     without_idle, without_broadcast, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned,
     without_idle,
 )  # fmt: skip
+
+
+def done_together(
+    passes: list[Callable[[Pass], list[Equation]]], equations: Iterable[Equation], tape: Tape, outputs: list[int]
+) -> tuple[list[Equation], dict[int, int]]:
+    """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
+    equations, same = without_repeats(equations)
+    outputs = [same.get(number, number) for number in outputs]
+    work = Pass(without_unread(equations, outputs), tape.shapes(), tape.new, outputs)
+    for improve in passes:
+        improve(work)
+    equations, more = without_repeats(work.equations)
+    for found in work.twins, more:
+        same = {number: found.get(other, other) for number, other in same.items()} | found
+    return equations, same

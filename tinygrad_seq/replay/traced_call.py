@@ -67,8 +67,6 @@ class TracedCall:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
             result = function(*args, **options)
-            for optimizer in self.places.optimizers:
-                vars(optimizer).pop("current_groups", None)
             changes = [
                 (place, x) for place, x in self.places.changed()
                 if place not in swapped or x is not swapped[place][0] or x.number != swapped[place][1]  # in place
@@ -180,10 +178,6 @@ class TracedCall:
                 )
 
     # ---------------------------------------------------------------------------------------------------- later calls
-
-    def holds(self) -> bool:
-        """Tell whether everything that the program takes for granted is as it was."""
-        return self.surroundings.hold()
 
     def __call__(self, arrays: list[Any]) -> Any:
         """Run the program; make the changes when all is computed, and return the result."""
