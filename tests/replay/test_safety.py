@@ -1,7 +1,9 @@
 """A replayed function is never silently stale: what differs is read anew, traced again, or refused."""
 
+import gc
 import random
 import sys
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -354,3 +356,26 @@ def test_the_text_of_a_number_is_that_of_the_call():
     fast = ts.replay(lambda x: [f"{x.sum().item():.1f}", str(x.sum().item())])
     for value in (1.0, 3.0, 1.0):
         assert fast(ts.full((2,), value)) == [f"{2 * value:.1f}", str(2 * value)]
+
+
+def test_a_program_keeps_arrays_and_its_text_not_its_tape():
+    layer = nn.LSTM(3, 4)
+
+    def kept(steps):
+        def step(x):
+            layer.zero_grad()
+            layer(x)[0].sum().backward()
+
+        fast, x = ts.replay(step), ts.ones(steps, 1, 3)
+        step(x)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            fast(x)
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0], 4 * 4 * 12 * steps
+        finally:
+            tracemalloc.stop()
+
+    (few, _), (many, arrays) = kept(5), kept(50)
+    assert many - few < 2 * arrays + 10_000  # what is recorded of a step takes about 100 kB

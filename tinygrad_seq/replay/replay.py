@@ -67,13 +67,13 @@ class Replay(Generic[P, R]):
     @property
     def source(self) -> str:
         """Return the text of the program that ran last."""
-        return self.ran_last().program.source
+        return self.ran_last().source
 
     @property
     def array_source(self) -> str:
         """Return that text over whole arrays, which is shorter where loops are compiled."""
         call = self.ran_last()
-        return call.array_source or call.program.source
+        return call.array_source or call.source
 
     def ran_last(self) -> TracedCall:
         """Return the kind of call that ran last."""

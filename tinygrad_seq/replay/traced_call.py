@@ -32,10 +32,11 @@ class TracedCall:
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
-        self.program = Program(tape, self.outputs, self.names, compile)
+        program = Program(tape, self.outputs, self.names, compile)  # which is not kept: it knows every value of the tape
+        self.source, self.step = program.source, program.step
         self.xp, self.device = tape.xp, tape.device
         self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
-        reads: list[Any] = [source.read for source in self.program.given]
+        reads: list[Any] = [source.read for source in program.given]
         self.reads = [self.surroundings.at.get(getattr(read, "__self__", read), read) for read in reads]
 
     # --------------------------------------------------------------------------------------------------- the first call
@@ -185,7 +186,7 @@ class TracedCall:
         states = [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
         try:
             with quiet(all="ignore"), self.device:
-                values = self.program.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
+                values = self.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
         except OtherPath:
             for generator, state in states:
                 generator.bit_generator.state = state
