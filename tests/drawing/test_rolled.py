@@ -92,6 +92,19 @@ def test_a_step_that_differs_has_its_own_card(odd, cards):
     assert any("11" in card.label or "11" in " ".join(card.steps) or "t = 5" in card.label for card in loop)
 
 
+@pytest.mark.parametrize("read", ["an input", "an older state"])
+def test_a_step_that_reads_something_else_has_its_own_card(read):
+    w = nn.Parameter(numbers(3, 3)).named("w")
+    x = ts.tensor(numbers(2, 3), requires_grad=True).named("x")
+    states = [x]
+    for t in range(9):
+        with ts.scope(step=t):
+            last = states[-1] if t != 5 else x if read == "an input" else states[-3]
+            states.append((last @ w).tanh().named("h"))
+    (loop,) = rolled(ts.stack(states[1:])).loops
+    assert sorted(len(card.steps) for card in loop) == [1, 8]
+
+
 def test_dropout_in_some_steps_is_never_hidden():
     rng = np.random.default_rng(3)
     dropped = set(rng.choice(30, 9, replace=False).tolist())

@@ -181,7 +181,7 @@ def test_lengths_are_data(kind):
 
         return step, layer, batches
 
-    assert assert_same(build, 5).traces == 3  # before there is a gradient, where some are shorter, where all are full
+    assert assert_same(build, 5).traces == 2  # where some are shorter, where all are full
 
 
 PIECES = {

@@ -379,3 +379,20 @@ def test_a_program_keeps_arrays_and_its_text_not_its_tape():
 
     (few, _), (many, arrays) = kept(5), kept(50)
     assert many - few < 2 * arrays + 10_000  # what is recorded of a step takes about 100 kB
+
+
+@pytest.mark.parametrize("make", [ts.optim.SGD, ts.optim.Adam])
+def test_a_step_that_makes_gradients_and_states_is_one_program(make):
+    layer = nn.LSTM(3, 4)
+    optimizer = make(layer.parameters(), lr=0.1)
+
+    def step(x):
+        optimizer.zero_grad()
+        loss = (layer(x)[0] ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    fast = ts.replay(step)
+    losses = [fast(ts.ones(5, 2, 3)) for _ in range(4)]
+    assert fast.traces == 1 and losses == sorted(losses, reverse=True)

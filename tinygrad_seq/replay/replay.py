@@ -1,12 +1,11 @@
 """`ts.replay`: a function is traced once for every kind of call, and runs as a program over arrays."""
 
-import gc
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from tinygrad_seq.engine import callers
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.compiled import check_numba
 from tinygrad_seq.replay.expressions import OtherPath
@@ -48,21 +47,33 @@ class Replay(Generic[P, R]):
                 self.last = call
                 return result  # type: ignore[no-any-return]
         try:
-            with collector_paused():
-                call = TracedCall(self.function, given, self.compile)
+            call = TracedCall(self.function, given, self.compile)
+            if not call.begins or known:
+                call.build(self.compile)
+                self.add(call, known)
+                return call(given.arrays)  # type: ignore[no-any-return]
         except TraceError:
             if not any(call.surroundings.hold() for call in known):
                 raise
             return self.function(*args, **options)  # only this way, such as that of an error, has no program form
+        result = self.function(*args, **options)
+        with suppress(TraceError):  # which the next call says
+            call = TracedCall(self.function, given, self.compile)
+            call.build(self.compile)
+            call.try_out()
+            self.add(call, known)
+        return result
+
+    def add(self, call: TracedCall, known: list[TracedCall]) -> None:
+        """Keep a kind of call, and warn where there are many."""
         self.traces += 1
         if self.traces == many + 1:
             what = "the shapes, dtypes or Python values of its arguments"
             if known:
                 what = call.surroundings.differs_from(known[0].surroundings)
-            warnings.warn(f"replay: traced for the ninth time, because of {what}", stacklevel=3)
+            callers.warn(f"replay: traced for the ninth time, because of {what}")
         known.insert(0, call)
         self.last = call
-        return call(given.arrays)  # type: ignore[no-any-return]
 
     @property
     def source(self) -> str:
@@ -82,18 +93,6 @@ class Replay(Generic[P, R]):
         return self.last
 
 
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from looking for garbage: a tape is many objects of which none is."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     """Return a function as a program: it is traced at its first call, and later calls run array code without a graph.
 
@@ -104,7 +103,9 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     agree with those of the graph to rounding. Read anew at every call: arguments that are Tensors or arrays, all
     Tensors that the function reaches, learning rates and other options, draws of dropout. Another shape, dtype or
     Python argument, another setting of a model (`.eval()`), other numbers in an array that is no Tensor and no
-    argument, and a check that comes out otherwise (an id out of range, a norm that is not finite) trace again.
+    argument, and a check that comes out otherwise (an id out of range, a norm that is not finite) trace again. A first
+    call that makes what was not there, such as gradients or an optimiser's state, runs as the function itself does: the
+    program is for the calls after it.
 
     With `compile=True` the program becomes functions of loops over elements, compiled by Numba (the extra `compile`),
     which pays most where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays.

@@ -1,6 +1,8 @@
 """One kind of call of a function, traced: what it reads, what it makes and what it changes."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, on_device_of, quiet, uploaded
@@ -18,21 +20,41 @@ PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # wha
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking for garbage: a tape is many objects of which none is."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class TracedCall:
     """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
 
-    def __init__(self, function: Callable[..., Any], given: Given, compile: bool = False) -> None:
+    @collector_paused()
+    def __init__(self, function: Callable[..., Any], given: Given, compile: bool) -> None:
         self.places = Places(function, *given.others)
         self.arrays = given.arrays
         self.outputs: list[int] = []
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
-        tape = self.trace(function, given)
-        self.check_again(tape, Tape(), function, given)
-        if compile and tape.xp is not host:
+        self.tape: Any = self.trace(function, given)
+        self.check_again(self.tape, Tape(), function, given)
+        if compile and self.tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
+        before = [self.places.before.get(place) for place, _ in self.effects]
+        self.begins = any(x is None or x is absent for x in before)  # such as a gradient: later calls find it there
+
+    @collector_paused()
+    def build(self, compile: bool) -> None:
+        """Make the program of what was traced."""
+        tape, self.tape = self.tape, None
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
-        program = Program(tape, self.outputs, self.names, compile)  # which is not kept: it knows every value of the tape
+        program = Program(tape, self.outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
         self.xp, self.device = tape.xp, tape.device
         self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
@@ -180,13 +202,30 @@ class TracedCall:
 
     # ---------------------------------------------------------------------------------------------------- later calls
 
+    def try_out(self) -> None:
+        """Run the program without a change of anything: what it is made of is compiled then."""
+        states = self.states()
+        with suppress(OtherPath):
+            self.compute()
+        self.surroundings.values = ()
+        for generator, state in states:
+            generator.bit_generator.state = state
+
+    def states(self) -> list[tuple[Any, Any]]:
+        """Return the generators that the function draws from, and their states."""
+        return [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
+
+    def compute(self) -> tuple[Any, ...]:
+        """Return the values that the program makes of what is there now."""
+        now = self.surroundings.values
+        with quiet(all="ignore"), self.device:
+            return self.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
+
     def __call__(self, arrays: list[Any]) -> Any:
         """Run the program; make the changes when all is computed, and return the result."""
-        self.arrays, now = arrays, self.surroundings.values
-        states = [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
+        self.arrays, states = arrays, self.states()
         try:
-            with quiet(all="ignore"), self.device:
-                values = self.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
+            values = self.compute()
         except OtherPath:
             for generator, state in states:
                 generator.bit_generator.state = state
