@@ -226,3 +226,31 @@ def test_masks_that_are_added_count_twice():
 def test_an_argument_is_called_float():
     fast = ts.replay(lambda float: ts.where(float > 0.0, float, -np.inf).max())
     assert fast(ts.tensor([-1.0, 2.0])).item() == 2.0
+
+
+def test_a_state_may_be_a_number():
+    def step(h, xs):
+        states = []
+        for x in xs:
+            h = (h * 0.5 + x.sum()).tanh()
+            states.append(h)
+        return ts.stack(states) * 2.0
+
+    fast = replay(step)
+    for k in range(2):
+        xs = [ts.full((2,), 0.1 * k + t) for t in range(5)]
+        assert_agree(step(ts.tensor(0.5), xs), fast(ts.tensor(0.5), xs))
+
+
+def test_a_row_is_added_to_one_row_and_to_many():
+    bias = nn.Parameter(np.linspace(-1.0, 1.0, I)[None])
+
+    def step(xs):
+        bias.grad = None
+        ((bias * 2.0).tanh().sum() + sum((bias + x).tanh().sum() for x in xs)).backward()
+        return bias.grad
+
+    fast = replay(step)
+    for k in range(2):
+        xs = [ts.full((B, I), 0.1 * k + t) for t in range(T)]
+        assert_agree(step(xs), fast(xs))

@@ -149,8 +149,8 @@ class LoopText:
         return f"{', '.join('_' if j is None else self.names[j] for j in results)} = {text[0][:-1]}{out})"
 
     def slot_of(self, i: int) -> str:
-        """Return the text of where a call may write the value of this step, or nothing."""
-        return self.step_of(i) if i in self.series and not self.escapes(i) else ""
+        """Return the text of where a call may write the value of this step, or nothing: NumPy's x[t] may be a number."""
+        return self.step_of(i) if i in self.series and self.loop.body[i].shape and not self.escapes(i) else ""
 
     def step_of(self, i: int) -> str:
         """Return the text of where this step is in a series."""
