@@ -83,11 +83,32 @@ def test_kernels_that_differ_in_names_only_are_one(gpu):
 
 
 def test_a_kernel_has_no_more_arguments_than_it_can_have(gpu):
-    xs = [ts.full((2,), float(k), device="cuda") for k in range(3 * kernels.most)]
+    xs = [ts.full((2,), float(k), device="cuda") for k in range(150)]
     fast = ts.replay(lambda xs: sum(x * (k + 0.5) for k, x in enumerate(xs)))
     assert fast(xs).tolist() == [sum(k * (k + 0.5) for k in range(len(xs)))] * 2
-    given = [found.count(",") + 1 for found in re.findall(r'= kernel\("(.*?)"', fast.source)]
-    assert len(given) > 1 and max(given) <= kernels.most + 1, given
+    found = arguments(fast.source)
+    assert len(found) > 1 and max(found) * 32 <= kernels.room, found
+    fast = ts.replay(lambda x: [x * (k + 0.5) for k in range(150)])
+    assert fast(xs[2])[100].tolist() == [201.0] * 2
+    assert max(arguments(fast.source)) * 32 <= kernels.room, fast.source  # results count, too
+
+
+def arguments(source):
+    return [sum(part.count(",") + 1 for part in kernel) for kernel in re.findall(r'= kernel\("(.*?)", "(.*?)"', source)]
+
+
+@pytest.mark.parametrize("dtypes", [("float32", "float64", "float64"), ("float64", "float64", "float32")])
+def test_what_has_another_dtype_at_another_step_is_in_no_kernel(gpu, dtypes):
+    start, first, later = dtypes
+
+    def step(h, xs):
+        for x in xs:
+            h = (h * 0.5 + x).tanh()
+        return h
+
+    xs = [ts.full((2, 3), k / 4.0, dtype=first if k < 3 else later, device="cuda") for k in range(5)]
+    h = ts.ones(2, 3, dtype=start, device="cuda")
+    np.testing.assert_allclose(ts.replay(step)(h, xs).tolist(), step(h, xs).tolist(), rtol=1e-13)
 
 
 def test_the_double_refuses_what_a_kernel_of_cupy_would():

@@ -226,3 +226,59 @@ def test_masks_that_are_added_count_twice():
 def test_an_argument_is_called_float():
     fast = ts.replay(lambda float: ts.where(float > 0.0, float, -np.inf).max())
     assert fast(ts.tensor([-1.0, 2.0])).item() == 2.0
+
+
+def test_a_state_may_be_a_number():
+    def step(h, xs):
+        states = []
+        for x in xs:
+            h = (h * 0.5 + x.sum()).tanh()
+            states.append(h)
+        return ts.stack(states) * 2.0
+
+    fast = replay(step)
+    for k in range(2):
+        xs = [ts.full((2,), 0.1 * k + t) for t in range(5)]
+        assert_agree(step(ts.tensor(0.5), xs), fast(ts.tensor(0.5), xs))
+
+
+def test_a_row_is_added_to_one_row_and_to_many():
+    bias = nn.Parameter(np.linspace(-1.0, 1.0, I)[None])
+
+    def step(xs):
+        bias.grad = None
+        ((bias * 2.0).tanh().sum() + sum((bias + x).tanh().sum() for x in xs)).backward()
+        return bias.grad
+
+    fast = replay(step)
+    for k in range(2):
+        xs = [ts.full((B, I), 0.1 * k + t) for t in range(T)]
+        assert_agree(step(xs), fast(xs))
+
+
+def test_a_state_may_have_another_shape_at_first():
+    def step(h, xs):
+        states = [h]
+        for x in xs:
+            h = (h.sum(0, keepdims=True) * 0.5 + x).tanh()
+            states.append(h)
+        return [(state * state).sum() for state in states]
+
+    fast = replay(step)
+    for k in range(2):
+        xs = [ts.full((1, I), 0.1 * k + t) for t in range(T)]
+        for one, other in zip(step(ts.ones(B, I), xs), fast(ts.ones(B, I), xs), strict=True):
+            assert_agree(one, other)
+
+
+def test_a_sum_of_rows_goes_back_to_many_rows():
+    def step(x, ys):
+        x = x.detach()
+        x.requires_grad = True
+        ((x * x).mean() + sum((x.sum(0) * y).tanh().sum() for y in ys)).backward()
+        return x.grad
+
+    fast = replay(step)
+    for k in range(2):
+        x, ys = ts.full((B, I), 0.1 + k), [ts.full((I,), 0.1 * k + t) for t in range(T)]
+        assert_agree(step(x, ys), fast(x, ys))

@@ -213,3 +213,41 @@ def test_arrays_that_are_no_tensors_are_constants_until_they_change():
     agree(4)
     array = array + 1.0
     agree(5)
+
+
+class State:
+    def __init__(self):
+        self.h = self.c = self.old = ts.zeros(3)  # one Tensor
+        self.past = [ts.zeros(3), ts.ones(3)]
+
+
+def update_both(state, x):
+    state.h, state.c = (state.h + x).tanh(), state.c * 0.5 + state.h + 1.0
+    return state.h, state.c
+
+
+def exchange(state, x):
+    state.h, state.c = state.c, (state.h + x).tanh()
+    return state.h, state.c
+
+
+def keep_the_last(state, x):
+    state.old, state.h = state.h, (state.h + x).tanh()
+    return state.old, state.h
+
+
+def keep_a_list(state, x):
+    state.past = [state.h, *state.past[:-1]]
+    state.h = (state.h + x).tanh()
+    return (*state.past, state.h)
+
+
+@pytest.mark.parametrize("update", [update_both, exchange, keep_the_last, keep_a_list])
+def test_a_state_becomes_another_one(update):
+    told, replayed = State(), State()
+    fast = ts.replay(lambda x: update(replayed, x))
+    for k in range(5):
+        for one, other in zip(update(told, x * k), fast(x * k), strict=True):
+            assert_same(one, other)
+    for name in ("h", "c", "old"):
+        assert_same(getattr(told, name), getattr(replayed, name))

@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Any
 
 from tinygrad_seq.engine import backend
-from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.factors import rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, Statement, outside, read_in, read_outside
 from tinygrad_seq.replay.simplify import changed, read_by
@@ -35,7 +35,7 @@ BOOLS = {"bitwise_and": "{} & {}", "bitwise_or": "{} | {}"}
 FORMS = FLOATS | COMPARED | BOOLS
 TYPES = {"float32": "float", "float64": "double", "bool": "bool"}  # in C++
 VALUES = Ref | Local | Carried | Item | Part
-most = 60  # arguments of a kernel: CUDA has 4 KB for them
+room = 4000  # bytes for the arguments of a kernel, of which CUDA has 4096
 PREAMBLE = """
 template <typename T> __device__ T where(bool condition, T a, T b) { return condition ? a : b; }
 template <typename T> __device__ T minimum(T a, T b) { return a <= b || a != a ? a : b; }
@@ -118,10 +118,9 @@ def of_loop(
         return Ref(own[x.position]) if isinstance(x, Local) else x
 
     def dtype(x: Any) -> Any:
-        if isinstance(x, Carried):
-            return loop.body[x.position].dtype
-        number = x.number if isinstance(x, Ref) else outside(x)[0]
-        return body[number].dtype if number in body else dtypes.get(number)
+        numbers = (own[x.position], loop.starts[x.position]) if isinstance(x, Carried) else outside(x)
+        found = {body[n].dtype if n in body else dtypes.get(n) for n in numbers}
+        return found.pop() if len(found) == 1 else host.dtype(object)  # another at another step
 
     called = {n: labels[k] for n, made in zip(own, loop.made) for k in made if k in labels}
     read_later = {n for i, n in enumerate(own) if i in loop.starts or any(k in kept for k in loop.made[i])}
@@ -230,14 +229,19 @@ class Fusion:
 
 
 def parts_of(group: list[Equation]) -> Iterator[list[Equation]]:
-    """Yield the calls of a group, no more at once than a kernel can have arguments for."""
+    """Yield the calls of a group, no more at once than a kernel can have arguments for.
+
+    CuPy gives a kernel of every array where it is, its size, its shape and its strides. The count is too high: what is
+    made and read within a kernel is no argument.
+    """
     part: list[Equation] = []
-    read: set[Any] = set()
+    values: set[Any] = set()
     for equation in group:
-        read.update(x for x in read_in(equation) if isinstance(x, VALUES))
-        if len(read) > most:
+        own = {Ref(equation.made), *(x for x in read_in(equation) if isinstance(x, VALUES))}
+        values |= own
+        if part and len(values) * 16 * (1 + len(equation.shape)) > room:
             yield part
-            part, read = [], set()
+            part, values = [], own
         part.append(equation)
     yield part
 

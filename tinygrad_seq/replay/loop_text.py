@@ -46,7 +46,7 @@ class LoopText:
         for n, number in loop.starts.items():
             if current[n] != program.read(Ref(number))[0]:
                 yield f"{current[n]} = {program.read(Ref(number))[0]}"
-        self.longer = {i for i, number in loop.starts.items() if i in self.again and program.last[number] > program.now}
+        self.longer = {i for i, number in loop.starts.items() if i in self.again and self.is_like(i, number)}
         for i in sorted(self.again):
             self.series[i] = program.free_name(f"{self.names[i]}_all")
             yield from self.empty(i, current.get(i, ""))
@@ -64,6 +64,12 @@ class LoopText:
                 program.texts[made[-1]] = self.names[i], ATOM
         for i, name in self.series.items():
             self.keep(i, name)
+
+    def is_like(self, i: int, start: int) -> bool:
+        """Tell whether what a loop starts from is read later, and has the shape and dtype of its values."""
+        program, body = self.program, self.loop.body[i]
+        same = (program.shapes[start], program.dtypes[start]) == (body.shape, body.dtype)
+        return same and program.last[start] > program.now
 
     def empty(self, i: int, start: str) -> Iterator[str]:
         """Yield the lines that make what a series is kept in, with what it starts from if that is read later."""
@@ -149,8 +155,8 @@ class LoopText:
         return f"{', '.join('_' if j is None else self.names[j] for j in results)} = {text[0][:-1]}{out})"
 
     def slot_of(self, i: int) -> str:
-        """Return the text of where a call may write the value of this step, or nothing."""
-        return self.step_of(i) if i in self.series and not self.escapes(i) else ""
+        """Return the text of where a call may write the value of this step, or nothing; x[t] may be a number."""
+        return self.step_of(i) if i in self.series and self.loop.body[i].shape and not self.escapes(i) else ""
 
     def step_of(self, i: int) -> str:
         """Return the text of where this step is in a series."""

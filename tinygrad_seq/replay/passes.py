@@ -84,8 +84,8 @@ class Pass:
 
     def rows(self, numbers: Sequence[int]) -> Ref:
         """Return matrices below each other; of all x[t], as x in another shape."""
-        like, n = self.maker[numbers[0]], len(numbers)
-        shape = n * like.shape[0], like.shape[1]
+        like = self.maker[numbers[0]]
+        shape = sum(self.shapes[number][0] for number in numbers), like.shape[1]
         whole = self.whole(numbers)
         if whole is not None:
             return self.make("reshape", shape, like.dtype, whole, shape)

@@ -42,7 +42,10 @@ class Surroundings:
             for (place, x), i in zip(places.before.items(), self.at.values())
             if type(x) in modules and not isinstance(place.holder, Value) and not self.is_number[i]
         }  # arrays that are no Tensor's: constants of the program
-        self.names, self.same = self.names_now(), self.same_things()
+        changing = {id(self.values[i]) for i in own_things if isinstance(self.values[i], Value | dict | list)}
+        self.states = [i for i, x in enumerate(self.values) if id(x) in changing]
+        self.names, self.same = self.names_now(), self.same_things(self.things)
+        self.same_states = self.same_things(self.states)
         self.facts = list(map(fact, self.values, self.is_number))
 
     def hold(self) -> bool:
@@ -59,7 +62,9 @@ class Surroundings:
             return False
         if any(to_host(self.values[i]).tobytes() != was for i, was in self.frozen.items()):
             return False
-        if not self.things.isdisjoint(others) and self.same_things() != self.same:
+        if not self.things.isdisjoint(others) and self.same_things(self.things) != self.same:
+            return False
+        if self.same_things(self.states) != self.same_states:
             return False
         if not self.options.isdisjoint(others):
             for optimizer in self.places.optimizers:
@@ -67,10 +72,10 @@ class Surroundings:
         self.kept, self.counts = kept, counts
         return True
 
-    def same_things(self) -> list[int]:
+    def same_things(self, places: Iterable[int]) -> list[int]:
         """Return, for every place with a thing in it, the first place of the same one, such as of a tied weight."""
         first: dict[int, int] = {}
-        return [first.setdefault(id(self.values[i]), i) for i in self.things]
+        return [first.setdefault(id(self.values[i]), i) for i in places]
 
     def names_now(self) -> list[set[Any]]:
         """Return which attributes the objects have, but for those that the function itself makes."""

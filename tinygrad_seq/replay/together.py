@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from typing import Any, TypeGuard
 
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats, without_unread
@@ -33,7 +34,8 @@ def sums(work: Pass) -> list[Equation]:
             kinds = defaultdict(list)
             for leaf in leaves(work, chain):
                 kind, read = kind_of_term(work, leaf)
-                kinds[kind].append((leaf, read))
+                alike = kind and all(work.maker[n].dtype == chain.dtype for n in (leaf, *read))
+                kinds[kind if alike else None].append((leaf, read))
             many = [kind for kind, terms in kinds.items() if kind and most_alike(work, terms) >= least]
             if len(many) == 1:
                 found.append((chain, kinds.pop(many[0]), [leaf for terms in kinds.values() for leaf, _ in terms]))
@@ -48,14 +50,16 @@ def sums(work: Pass) -> list[Equation]:
         steps = sorted((read for _, read in terms), key=lambda read: work.time[max(read)])
         columns = [work.rows(numbers) for numbers in zip(*steps)]
         shapes = [work.shapes[column.number] for column in columns]
+        shape = work.shapes[terms[0][0]]
         if len(columns) == 2:
             turned = work.make("transpose", shapes[0][::-1], chain.dtype, columns[0], (1, 0))
-            work.make("dot", chain.shape, chain.dtype, turned, columns[1])
+            work.make("dot", shape, chain.dtype, turned, columns[1])
         else:
             total = work.make("sum", shapes[0][1:], chain.dtype, columns[0], axis=0)
-            work.make("reshape", chain.shape, chain.dtype, total, chain.shape)
+            work.make("reshape", shape, chain.dtype, total, shape)
         for leaf in rest:
-            work.make("add", chain.shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
+            shape = host.broadcast_shapes(shape, work.shapes[leaf])
+            work.make("add", shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
         work.here[-1].made = chain.made
     return work.result()
 

@@ -168,6 +168,11 @@ class TracedCall:
         if type(x) is dict:
             items = {key: self.maker(part) for key, part in x.items()}
             return lambda values: {key: part(values) for key, part in items.items()}
+        places = (place for place, was in self.places.before.items() if was is x)
+        place = next(places, None) if isinstance(x, Value) else None
+        if place is not None:  # a Tensor that was there before: every call finds its own
+            self.fixed.append(place)
+            return lambda values: self.surroundings.values[self.surroundings.at[place]]
         self.fixed.append(x)
         return lambda values: x
 
