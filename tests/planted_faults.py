@@ -895,6 +895,8 @@ FAULTS = [
           "if self.same_things(self.states) != self.same_states:", "if False:", "test_surroundings.py"),
     Fault("arrays of several shapes are stacked before a loop", "replay/bulk.py",
           "and len(kinds) == 1 and", "and", "test_replay.py"),
+    Fault("rows of several dtypes are multiplied at once", "replay/together.py",
+          "left.shape, left.dtype].append", "left.shape].append", "test_replay.py"),
     Fault("a product is transposed, but not its factors", "replay/tidy.py",
           'work.make("dot", equation.shape, equation.dtype, left, right)',
           'work.make("dot", equation.shape, equation.dtype, right, left)', "test_replay.py"),

@@ -299,3 +299,10 @@ def test_inputs_of_several_shapes_and_dtypes(at):
         others = {at: xs[at][:1], at + 1: xs[at + 1].to("float32")}
         args = xs[0], [others.get(t, x) for t, x in enumerate(xs)], xs[::-1]
         assert_agree(step(*args), fast(*args))
+
+
+def test_products_of_several_dtypes():
+    matrix = ts.tensor(np.random.default_rng(0).normal(size=(I, I)))
+    step = lambda xs: ts.stack([((x * 1.5) @ matrix).sin() for x in xs])
+    xs = [ts.full((B, I), 0.1 + t, dtype="float32" if t < 2 else "float64") for t in range(T + 1)]
+    assert_agree(step(xs), replay(step)(xs))
