@@ -282,3 +282,27 @@ def test_a_sum_of_rows_goes_back_to_many_rows():
     for k in range(2):
         x, ys = ts.full((B, I), 0.1 + k), [ts.full((I,), 0.1 * k + t) for t in range(T)]
         assert_agree(step(x, ys), fast(x, ys))
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_inputs_of_several_shapes_and_dtypes(at):
+    def step(h, xs, ys):
+        states = []
+        for x, y in zip(xs, ys):
+            h = (h * 0.5 + (x * y).sin()).tanh()
+            states.append(h)
+        return ts.stack(states) * 2.0
+
+    fast = replay(step)
+    for k in range(2):
+        xs = [ts.full((B, I), 0.1 * k + t, dtype="float64") for t in range(T)]
+        others = {at: xs[at][:1], at + 1: xs[at + 1].to("float32")}
+        args = xs[0], [others.get(t, x) for t, x in enumerate(xs)], xs[::-1]
+        assert_agree(step(*args), fast(*args))
+
+
+def test_products_of_several_dtypes():
+    matrix = ts.tensor(np.random.default_rng(0).normal(size=(I, I)))
+    step = lambda xs: ts.stack([((x * 1.5) @ matrix).sin() for x in xs])
+    xs = [ts.full((B, I), 0.1 + t, dtype="float32" if t < 2 else "float64") for t in range(T + 1)]
+    assert_agree(step(xs), replay(step)(xs))

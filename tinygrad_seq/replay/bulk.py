@@ -64,7 +64,8 @@ def hoisted(
 
     def together(x: Any, rank: int) -> Ref:
         """Return what has a value of that many dimensions in each step, for all steps."""
-        if isinstance(x, Item) and {len(shapes[n]) for n in x.numbers} == {rank}:
+        kinds = {(shapes[n], dtypes[n]) for n in x.numbers} if isinstance(x, Item) else ()
+        if isinstance(x, Item) and len(kinds) == 1 and len(shapes[x.numbers[0]]) == rank:
             numbers = x.numbers[::-1] if back else x.numbers
             return make("stack", (loop.count, *shapes[numbers[0]]), dtypes[numbers[0]], tuple(map(Ref, numbers)), 0)
         if isinstance(x, Part) and isinstance(x.at, Moving) and x.at.step == way.step:

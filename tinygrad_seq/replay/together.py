@@ -121,7 +121,7 @@ def products(work: Pass) -> list[Equation]:
         if equation.function == "dot":
             left = work.of(equation.args[0])
             if left is not None and len(left.shape) == len(equation.shape) == 2:
-                groups[equation.args[1], left.shape, equation.dtype].append(equation)
+                groups[equation.args[1], left.shape, left.dtype].append(equation)
     many = [group for group in groups.values() if len(group) >= least]
     bit = {equation.made: 1 << i for i, group in enumerate(many) for equation in group}
     after: dict[int, int] = defaultdict(int)  # of a value: a bit for every group that it depends on
