@@ -5,7 +5,7 @@ no words leave their box or lie on others.
 import random
 
 import pytest
-from legible import faults
+from legible import crossings, faults
 from pictures import figures, picture
 from test_any_graph import run
 
@@ -18,6 +18,18 @@ OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"
 @pytest.mark.parametrize("name", GALLERY)
 def test_a_picture_of_the_gallery_can_be_read(name):
     assert list(faults(picture(name).placed)) == []
+
+
+@pytest.mark.parametrize("name", ["micrograd", "minimal_gated_unit", "gru", "gru_rolled", "gru_backward"])
+def test_lines_cross_steeply(name):
+    """A row is the higher, the further sideways lines go that cross in it."""
+    angles = list(crossings(picture(name).placed))
+    assert angles and min(angles) > 25
+
+
+@pytest.mark.parametrize("name", ["tanh_3", "lstm_lengths"])
+def test_no_lines_cross_where_they_need_not(name):
+    assert list(crossings(picture(name).placed)) == []
 
 
 def drawn(seed, backward):

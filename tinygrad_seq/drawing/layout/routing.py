@@ -38,8 +38,9 @@ def laid_out(view: View) -> Layout:
             chain, key = tree.homes[item.id]
             layout, x, y = spots[chain[-1]]
             by, down = layout.at[End(key)]
-            width = layout.template.items[key].width  # the same in every step, whatever stands on it
-            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down, width=width))
+            sized = layout.template.items[key]  # the same in every step, whatever stands on it
+            at = x + by, y + down
+            items.append(PlacedItem(item, sized.width, sized.height, tree.sizes[item.id].words, *at))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 

@@ -103,6 +103,12 @@ def raise_lane(ranks: Ranks, boxes: Sequence[Box], edges: Sequence[BoxEdge], lan
     return ranks | {leaf: min(found) - 1 for leaf, found in readers.items()}
 
 
+def raise_bar(ranks: Ranks, bar: Box) -> Ranks:
+    """Return ranks with a wide box, and all that is higher, above what else was in its row."""
+    beside = {box for box, rank in ranks.items() if rank == ranks[bar] and box.middle is None and not box.leaf}
+    return {box: rank + (rank >= ranks[bar] and box not in beside and bool(beside)) for box, rank in ranks.items()}
+
+
 def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box]) -> Ranks:
     """Return ranks with some boxes, and all that is newer, above what is older; boxes are in order of creation."""
     for box in raised:
