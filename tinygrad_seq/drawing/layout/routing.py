@@ -140,7 +140,8 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Calla
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset
-        y -= 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
+        lift = 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
+        y -= copysign(lift, y - layout.at[end][1])
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
     return obstacles(layout, True).cleared(points, apart * (beside - 1) / 2)

@@ -30,7 +30,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     heat, width = palette.heat(edge.value, scale)
     role = "pale" if palette.pale(edge, scale) else edge.role
     width = max(width, 1.0) if heat else 1.9 if role in palette.edges else 1.2
-    half = 2.6 + 0.6 * width  # of the arrowhead
+    half = min(2.6 + 0.6 * width, 4.6)  # of the arrowhead
     left, above, _ = points[-1]
     if through == "v":
         back = 2 * half if above > y else -2 * half
