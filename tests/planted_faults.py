@@ -642,6 +642,8 @@ FAULTS = [
           "test_elision.py -k several_kinds"),
     Fault("an arrow above a round op", "drawing/layout/routing.py", "copysign(lift, y - layout.at[end][1])",
           "lift", "test_legible.py -k 'random and few'"),
+    Fault("a lid on the box that a state leaves", "drawing/layout/routing.py", "if is_free(aside, usual[1][1])",
+          "if False", "test_legible.py -k keeps_off"),
     Fault("a tree that hangs anyhow", "drawing/layout/placement.py", "sugiyama.as_tree(ranks, upward)", "ranks",
           "test_time_axis.py"),
     Fault("windows counted as one", "drawing/render/title_and_legend.py", "{sum(steps)} steps in",

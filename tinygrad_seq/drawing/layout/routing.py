@@ -242,6 +242,9 @@ def way_out(
     start, end = ((px - left, py - top, way) for px, py, way in usual)
     if is_free(x, usual[1][1]) and walls[-1][0].is_free(start, end, room):
         return usual
+    aside = x + side * item.width / 4  # beside the title of a part
+    if is_free(aside, usual[1][1]):
+        return rounded([(aside, foot), (aside, usual[1][1]), (border, usual[1][1])])
     levels = [usual[1][1], y - over * (item.height / 2 + 10 + room)]
     for depth in range(len(walls), 0, -1):  # it turns in the part of the item, or above or below that part
         wall, left, top = walls[depth - 1]

@@ -169,8 +169,8 @@ class EdgeBuilder:
             known = self.passing.get(where)
             if known is None:
                 steps = [step for step, _ in self.graph.of[source].positions if step.loop == gap.shown.loop]
-                name = f"{shortened(source.name, 12)}, {several(steps)}" if source.name else None
-                self.passing[where] = DraftItem(start, "passing", gap.shown, source, name, about=about)
+                said = f"{shortened(source.name, 12)}, {several(steps)}" if source.name else None
+                self.passing[where] = DraftItem(start, "passing", gap.shown, source, said, about=about)
             elif known.node is not source:  # it stands for several steps, and does not say which
                 self.passing[where] = replace(known, name=source.name)
         self.add(node, argument, start, target, role, label, entry)
