@@ -27,6 +27,7 @@ def faults(layout):
         *through_boxes(strokes, {name: box for name, box in words.items() if name[0] != "-"}, "label"),
         *upon_each_other(strokes),
         *on_one_spot(strokes),
+        *short_of(strokes, boxes),
         *leaving(layout),
         *overlapping(boxes | words),
     ]
@@ -98,6 +99,35 @@ def through_boxes(strokes, boxes, kind):
             if ((left + by < x) & (x < right - by) & (top + by < y) & (y < bottom - by)).any():
                 about = f"{edge.source} -> {edge.target} ({edge.role}) through {names[number]}"
                 yield f"line through {'its own ' if own else ''}{kind}", about
+
+
+def short_of(strokes, boxes):
+    """Arrows that end before they reach their node."""
+    for drawn in strokes:
+        (x, y), (left, top, right, bottom) = drawn.head[0], boxes[drawn.placed.edge.target]
+        if max(left - x, x - right, top - y, y - bottom) > slack:
+            yield "arrow short of its node", f"{drawn.placed.edge.source} -> {drawn.placed.edge.target}"
+
+
+def crossings(layout):
+    """The angles, in degrees, at which lines cross that stay in their step, and have different ends."""
+    placed = [placed for placed in layout.edges if not placed.edge.through_time]
+    lines = [(each.edge, samples(stroke(each, layout.view.scale))) for each in placed]
+    for (edge, a), (other, b) in combinations(lines, 2):
+        apart = (a.min(0) > b.max(0)).any() or (b.min(0) > a.max(0)).any()
+        if not apart and {edge.source, edge.target}.isdisjoint((other.source, other.target)):
+            along, across, between = np.diff(a, axis=0)[:, None], np.diff(b, axis=0), b[:-1] - a[:-1, None]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                turn = outer(along, across)
+                shares = np.stack([outer(between, across) / turn, outer(between, along) / turn])
+            for i, j in np.argwhere(((shares >= 0) & (shares < 1)).all(0)):
+                sine = abs(turn[i, j]) / np.hypot(*along[i, 0]) / np.hypot(*across[j])
+                yield float(np.degrees(np.arcsin(min(sine, 1.0))))
+
+
+def outer(a, b):
+    """The outer product of vectors in a plane."""
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
 def upon_each_other(strokes):

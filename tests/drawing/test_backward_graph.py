@@ -47,6 +47,16 @@ def test_a_steps_gradient_is_in_the_step(kind):
     assert len(set(ordinals)) == len(ordinals)
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_one_gradient_is_no_sum(kind):
+    _layer, loss = recorded(kind, 3)
+    placed = draw(loss, backward=True).placed
+    inside, read = gradients(placed.view), Counter(edge.target for edge in placed.view.edges)
+    sums = [at for at in placed.items if at.item.id in inside and at.item.label and at.item.symbol == "+"]
+    says = {at.item.id: "+" in [word for word, _, _ in at.words] for at in sums}
+    assert set(says.values()) == {True, False} and says == {id: read[id] > 1 for id in says}
+
+
 def test_a_gradient_reads_gradients_and_named_values_that_the_forward_saved():
     _, loss = recorded(nn.LSTM, 3)
     view = draw(loss, backward=True).view

@@ -156,6 +156,7 @@ def test_steps_of_several_kinds_fold_and_each_says_which_drawn_step_it_is_again(
             ends = {(edge.source, edge.target) for edge in view.edges}
             assert any(target == state and source.startswith(before.id) for source, target in ends)
             assert any(source == state and target.startswith(after.id) for source, target in ends)
+            assert {item.label for item in gap.items if item.id == state} == {f"h, {gap.steps[-1]}"}
     assert len(loop) <= 10  # three steps, a first one of either kind, a gap after each, and the last
     told = {line.split(": like t = ")[0]: line.split(": like t = ")[1] for gap in loop if gap.key == "gap"
             for line in gap.items[0].tooltip.splitlines()[1:]}  # fmt: skip

@@ -5,11 +5,12 @@ no words leave their box or lie on others.
 import random
 
 import pytest
-from legible import faults
+from legible import box_of, crossings, faults, samples
 from pictures import figures, picture
 from test_any_graph import run
 
 from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.render.strokes import stroke
 
 GALLERY = figures().gallery.GALLERY
 OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"]
@@ -18,6 +19,28 @@ OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"
 @pytest.mark.parametrize("name", GALLERY)
 def test_a_picture_of_the_gallery_can_be_read(name):
     assert list(faults(picture(name).placed)) == []
+
+
+@pytest.mark.parametrize("name", ["micrograd", "minimal_gated_unit", "gru", "gru_rolled", "gru_backward"])
+def test_lines_cross_steeply(name):
+    """A row is the higher, the further sideways lines go that cross in it."""
+    angles = list(crossings(picture(name).placed))
+    assert angles and min(angles) > 25
+
+
+@pytest.mark.parametrize("name", ["tanh_3", "lstm_lengths"])
+def test_no_lines_cross_where_they_need_not(name):
+    assert list(crossings(picture(name).placed)) == []
+
+
+def test_a_state_keeps_off_the_box_that_it_leaves():
+    placed = picture("one_to_many").placed
+    boxes = {at.item.id: box_of(at) for at in placed.items if at.item.label == "y"}
+    ways = [(at, boxes[at.edge.source]) for at in placed.edges if at.edge.through_time and at.edge.source in boxes]
+    assert len(ways) == 2
+    for at, (left, top, right, _bottom) in ways:
+        x, y = samples(stroke(at, None)).T
+        assert top - min(y[(left < x) & (x < right)]) >= 8
 
 
 def drawn(seed, backward):

@@ -194,6 +194,17 @@ def test_any_mapping_from_nodes_or_tensors_is_shown_in_its_own_order():
     assert [edge.value for edge in view.edges if names[edge.target] == "tanh"] == [3.0]
 
 
+def test_a_state_without_a_number_steps_back_on_the_scale_of_others():
+    """Its colour would be read as a number."""
+    h = ts.randn(2, requires_grad=True)
+    for t in range(3):
+        with ts.scope(step=t):
+            h = h.tanh().named("h")
+    assert 'class="edge state"' in draw(h).svg and palette.state in draw(h).dot
+    shown = draw(h, show={h: 3.0})
+    assert 'class="edge state"' not in shown.svg and palette.state not in shown.dot
+
+
 def test_on_a_device(gpu):
     layer = nn.LSTM(3, 4).to("cuda")
     loss = layer(ts.ones(5, 2, 3, device="cuda"))[0].sum()

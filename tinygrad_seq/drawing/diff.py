@@ -209,6 +209,7 @@ def numbered(things: Iterable[Any], name: Callable[[Any], Any]) -> dict[Any, Any
 def reads(view: View) -> dict[str, list[tuple[int, str]]]:
     """Return what every item reads, by name, and as which operand, where that counts."""
     names = {item.id: name_of(item) for cluster in within(view.top) for item in cluster.items}
+    names |= {id: names[twin] for id, twin in view.twins.items() if twin in names}  # whichever step it is of
     return grouped((e.target, (e.operand, names[e.source] + " (detached)" * (e.role == "cut"))) for e in view.edges)
 
 

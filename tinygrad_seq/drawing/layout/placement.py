@@ -231,6 +231,9 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     ranks = sugiyama.assign_ranks(ordered, upward)
     if template.kind == "top" and not template.parts:
         return sugiyama.as_tree(ranks, upward)
+    for end, box in boxes.items():
+        if box.middle is not None and end.item and template.items[end.item].item.symbol == "stack":
+            ranks = sugiyama.raise_bar(ranks, box)
     grads = grads_in(template, boxes)
     if lane:
         others = [box for box in ordered if box not in grads]

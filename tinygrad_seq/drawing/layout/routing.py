@@ -38,8 +38,9 @@ def laid_out(view: View) -> Layout:
             chain, key = tree.homes[item.id]
             layout, x, y = spots[chain[-1]]
             by, down = layout.at[End(key)]
-            width = layout.template.items[key].width  # the same in every step, whatever stands on it
-            items.append(replace(tree.sizes[item.id], x=x + by, y=y + down, width=width))
+            sized = layout.template.items[key]  # the same in every step, whatever stands on it
+            at = x + by, y + down
+            items.append(PlacedItem(item, sized.width, sized.height, tree.sizes[item.id].words, *at))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
@@ -139,7 +140,8 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Calla
     offset = layout.x_offsets.get(link, 0.0)
     if offset and way == "v" and end.item:
         x += offset
-        y -= 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
+        lift = 11 - sqrt(121 - offset * offset) if layout.template.items[end.item].is_round else 0.0
+        y -= copysign(lift, y - layout.at[end][1])
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
     return obstacles(layout, True).cleared(points, apart * (beside - 1) / 2)
@@ -240,6 +242,9 @@ def way_out(
     start, end = ((px - left, py - top, way) for px, py, way in usual)
     if is_free(x, usual[1][1]) and walls[-1][0].is_free(start, end, room):
         return usual
+    aside = x + side * item.width / 4  # beside the title of a part
+    if is_free(aside, usual[1][1]):
+        return rounded([(aside, foot), (aside, usual[1][1]), (border, usual[1][1])])
     levels = [usual[1][1], y - over * (item.height / 2 + 10 + room)]
     for depth in range(len(walls), 0, -1):  # it turns in the part of the item, or above or below that part
         wall, left, top = walls[depth - 1]

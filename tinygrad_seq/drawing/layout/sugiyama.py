@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
 from math import fsum, inf
+from random import Random
 
 from tinygrad_seq.drawing.view.grouped import grouped
 
 space = 14.0  # between boxes of a row
 longest = 40  # an edge over more rows gets no dummy boxes
+starts, few = 12, 100  # so many orders are tried of so few boxes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +103,12 @@ def raise_lane(ranks: Ranks, boxes: Sequence[Box], edges: Sequence[BoxEdge], lan
     return ranks | {leaf: min(found) - 1 for leaf, found in readers.items()}
 
 
+def raise_bar(ranks: Ranks, bar: Box) -> Ranks:
+    """Return ranks with a wide box, and all that is higher, above what else was in its row."""
+    beside = {box for box, rank in ranks.items() if rank == ranks[bar] and box.middle is None and not box.leaf}
+    return {box: rank + (rank >= ranks[bar] and box not in beside and bool(beside)) for box, rank in ranks.items()}
+
+
 def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box]) -> Ranks:
     """Return ranks with some boxes, and all that is newer, above what is older; boxes are in order of creation."""
     for box in raised:
@@ -159,7 +167,9 @@ def first_right(gutters: Sequence[float], x: float) -> float:
 def reduce_crossings(
     rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
 ) -> list[list[Box]]:
-    """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best."""
+    """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best.
+    Where edges still cross, and boxes are few, these start from other orders, too.
+    """
     share: dict[Box, float] = {}  # how far along its row a box is
 
     def spread(row: list[Box]) -> None:
@@ -174,11 +184,14 @@ def reduce_crossings(
     for row in rows:
         spread(row)
     tried = [(crossings(rows, up, share), rows)]
-    for sweep in range(8):
+    anew = Random(0)  # the same picture every time
+    for sweep in range(8 * (starts if sum(map(len, rows)) <= few else 1)):
         if tried[-1][0] == 0:
             break
         near, order = (down, 1) if sweep % 2 == 0 else (up, -1)
-        rows = list(rows)
+        rows = [anew.sample(row, len(row)) if sweep and sweep % 8 == 0 else row for row in rows]
+        for row in rows:
+            spread(row)
         for i in range(len(rows))[::order]:
             means = {box: barycentre(box, near[box]) for box in rows[i]}
             rows[i] = sorted(rows[i], key=lambda box: (box.group, means[box]))
@@ -258,9 +271,13 @@ def assign_y(rows: list[list[Box]], up: Neighbours, x: dict[Box, float]) -> dict
     for row, above in zip(rows, [*rows[1:], []]):
         level = base - max(box.below for box in row)
         y.update(dict.fromkeys(row, level))
-        wishes = [  # past boxes it needs room for arrowheads
-            min(0.3 * far, 36) if other.dummy else min(0.16 * far, 64)
-            for box in row for other, at, to in up[box] for far in [abs(x[other] + to - x[box] - at)]
+        ways = sorted((x[box] + at, x[other] + to, other.dummy) for box in row for other, at, to in up[box])
+        furthest = accumulate((end for _, end, _ in ways), max)
+        nearest = reversed([*accumulate((end for _, end, _ in reversed(ways)), min)])
+        wishes = [  # past boxes it needs room for arrowheads; edges are to cross steeply
+            min(0.45 * far, 64) if right > end + 1 or left < end - 1 else
+            min(0.3 * far, 36) if past else min(0.16 * far, 64)
+            for (start, end, past), right, left in zip(ways, furthest, nearest) for far in [abs(end - start)]
         ]  # fmt: skip
         small = all(box.port for box in row) or all(box.port for box in above)
         base = level - max(box.above for box in row) - (12 if small else max([20, *wishes]))

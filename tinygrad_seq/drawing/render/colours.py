@@ -2,7 +2,7 @@
 
 from math import isfinite, log10
 
-from tinygrad_seq.drawing.view.model import Item, Scale
+from tinygrad_seq.drawing.view.model import Edge, Item, Scale
 
 ink = "#1F2933"
 quiet = "#5C6770"
@@ -101,9 +101,9 @@ def heat(value: float | None, scale: Scale | None) -> tuple[str, float]:
     return tint(share), round(0.6 + 4.4 * share, 2)
 
 
-def pale(item: Item, scale: Scale | None) -> bool:
-    """Tell whether an item steps back behind those whose numbers are shown."""
-    return scale is not None and scale.low is not None and item.value is None and item.role != "middle"
+def pale(seen: Item | Edge, scale: Scale | None) -> bool:
+    """Tell whether an item or an edge steps back behind those whose numbers are shown."""
+    return scale is not None and scale.low is not None and seen.value is None and seen.role not in ("middle", "cut")
 
 
 def tint(share: float) -> str:

@@ -145,8 +145,8 @@ def edge_style(drawn: Stroke) -> Attributes:
     """Return how an edge looks, where it runs, and what it says: a delay; or a cut, whose mark hides a piece of it."""
     edge, word, (x, y, steep) = drawn.placed.edge, drawn.placed.word, drawn.placed.mark
     style = {
-        "color": drawn.heat or palette.edges.get(edge.role, palette.line), "penwidth": f"{drawn.width:g}",
-        "arrowsize": f"{0.52 + 0.07 * drawn.width:.3g}", "tooltip": text(edge.label or " "),
+        "color": drawn.heat or palette.edges.get(drawn.role, palette.line), "penwidth": f"{drawn.width:g}",
+        "arrowsize": f"{min(0.52 + 0.07 * drawn.width, 0.75):.3g}", "tooltip": text(edge.label or " "),
         "pos": " ".join([f"e,{at(*drawn.head[0])}", *(at(*point) for point in cubic(drawn.line))]),
     }  # fmt: skip
     if drawn.operand:

@@ -17,6 +17,7 @@ class Stroke:
     placed: PlacedEdge
     line: list[Curve]  # ends in the middle of the arrowhead
     head: list[XY]  # the corners of the arrowhead, its tip first
+    role: str  # whose colour it has; "pale" where it steps back behind those whose numbers are shown
     width: float
     heat: str  # the colour of the number shown; "" for none
     operand: str  # "1st" or "2nd", where the picture has to say which argument this is
@@ -27,8 +28,9 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     """Return how an edge is drawn: as wide as its role, or the number it shows, wants it."""
     edge, (*points, (x, y, through)) = placed.edge, placed.points
     heat, width = palette.heat(edge.value, scale)
-    width = max(width, 1.0) if heat else 1.9 if edge.role in palette.edges else 1.2
-    half = 2.6 + 0.6 * width  # of the arrowhead
+    role = "pale" if palette.pale(edge, scale) else edge.role
+    width = max(width, 1.0) if heat else 1.9 if role in palette.edges else 1.2
+    half = min(2.6 + 0.6 * width, 4.6)  # of the arrowhead
     left, above, _ = points[-1]
     if through == "v":
         back = 2 * half if above > y else -2 * half
@@ -39,7 +41,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
         beside = x + (5.5 if left > x else -5.5), y - 6
         foot, end = [(x + back, y - half), (x + back, y + half)], (x + back / 2, y, through)
     return Stroke(
-        placed, curves([*points, end]), [(x, y), *foot], width, heat, ("", "1st", "2nd")[placed.operand], beside
+        placed, curves([*points, end]), [(x, y), *foot], role, width, heat, ("", "1st", "2nd")[placed.operand], beside
     )
 
 

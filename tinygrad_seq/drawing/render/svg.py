@@ -95,7 +95,7 @@ def edge_text(drawn: Stroke) -> str:
     curve = "".join(kind + spots(points) for kind, points in drawn.line)
     tip = "M" + "L".join(spots([corner]) for corner in drawn.head) + "z"
     return (
-        f'<g class="edge {escape(edge.role)}" data-source="{escape(edge.source)}" data-target="{escape(edge.target)}">'
+        f'<g class="edge {escape(drawn.role)}" data-source="{escape(edge.source)}" data-target="{escape(edge.target)}">'
         f'<path class="line" d="{curve}"{line}/><path class="head" d="{tip}"{head}/>{mark(drawn)}</g>'
     )
 

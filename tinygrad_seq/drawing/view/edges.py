@@ -12,7 +12,7 @@ from tinygrad_seq.drawing.view.conventions import ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, hands_over, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several, symbol
+from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several, shortened, symbol
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.rules import Rule, stand_in
 from tinygrad_seq.drawing.view.values import Numbers, together
@@ -166,7 +166,13 @@ class EdgeBuilder:
         if source in self.elision.hidden:
             gap, number = where = self.elision.hidden[source]
             start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"
-            self.passing.setdefault(where, DraftItem(start, "passing", gap.shown, source, source.name, about=about))
+            known = self.passing.get(where)
+            if known is None:
+                steps = [step for step, _ in self.graph.of[source].positions if step.loop == gap.shown.loop]
+                said = f"{shortened(source.name, 12)}, {several(steps)}" if source.name else None
+                self.passing[where] = DraftItem(start, "passing", gap.shown, source, said, about=about)
+            elif known.node is not source:  # it stands for several steps, and does not say which
+                self.passing[where] = replace(known, name=source.name)
         self.add(node, argument, start, target, role, label, entry)
 
     def add(

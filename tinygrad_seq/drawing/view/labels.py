@@ -162,7 +162,7 @@ def formula(graph: GraphFacts, node: Node) -> str:
     name, or is a weight that is multiplied.
     """
     if node.op is None or isinstance(node, Rule) or node.op.name not in (*ordered, "where"):
-        return "=" if isinstance(node, Rule) and not node.ops else ""  # no sum: one gradient comes in
+        return " " if isinstance(node, Rule) and not node.ops else ""  # no sum: one gradient comes in
     sources = [graph.of[parent].source for parent in node.parents]
     if node.op.name == "matmul" and any(graph.of[parent].role == "weight" for parent in node.parents):
         return ""

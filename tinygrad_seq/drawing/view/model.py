@@ -30,7 +30,7 @@ class Item:
     value: float | None = None  # the number shown by its colour, on the scale of the view
     shape: str = ""  # and dtype
     numbers: str = ""  # printed on it: a value, and a gradient
-    formula: str = ""  # the op with the names of what it reads, where the order counts: "old h − new"
+    formula: str = ""  # the op with the names of what it reads, where the order counts: "old h − new"; " ": none
 
 
 @dataclass(frozen=True, slots=True)
