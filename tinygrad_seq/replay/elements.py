@@ -5,14 +5,13 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.element_forms import FORMS, MAKERS, OWN_MATH, VIEWS, NoElements, is_kind, kind_of
 from tinygrad_seq.replay.loop_text import LoopText
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, outside, shape_outside
+from tinygrad_seq.replay.loops import VALUES, Carried, Item, Local, Loop, Moving, Part, outside, shape_outside
 from tinygrad_seq.replay.nest import Nest, filled, indexed, plus
 from tinygrad_seq.replay.tape import Equation, Ref
 
 many = 64  # pieces that are joined, each by lines of its own
 Index = tuple[tuple[str, int], ...]  # of an element: a variable and what is added to it, in every dimension
 Shape = tuple[int, ...]
-VALUES = Ref | Local | Carried | Item | Part
 
 
 class Elements(LoopText):

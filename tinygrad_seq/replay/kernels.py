@@ -17,7 +17,7 @@ from typing import Any
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.factors import rebuilt
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Part, Statement, outside, read_in, read_outside
+from tinygrad_seq.replay.loops import VALUES, Carried, Local, Loop, Statement, outside, read_in, read_outside
 from tinygrad_seq.replay.simplify import changed, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
@@ -34,7 +34,6 @@ COMPARED = {
 BOOLS = {"bitwise_and": "{} & {}", "bitwise_or": "{} | {}"}
 FORMS = FLOATS | COMPARED | BOOLS
 TYPES = {"float32": "float", "float64": "double", "bool": "bool"}  # in C++
-VALUES = Ref | Local | Carried | Item | Part
 room = 4000  # bytes for the arguments of a kernel, of which CUDA has 4096
 PREAMBLE = """
 template <typename T> __device__ T where(bool condition, T a, T b) { return condition ? a : b; }

@@ -52,6 +52,9 @@ class Part:
     at: Any  # an int, or one that moves
 
 
+VALUES = Ref | Local | Carried | Item | Part  # what an argument that is computed may be
+
+
 @dataclass(slots=True)
 class Loop:
     """Blocks of equations, `count` of them: of every position `made` has all values, `starts` what is carried in."""
