@@ -146,6 +146,7 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
     "learning_rate": "lr=", "global_clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)",
     "clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)", "num_workers": "nothing", "batch_size": "size=",
+    "map_location": "device=", "weights_only": "nothing: a file holds values, and no code",
 }  # fmt: skip
 
 
@@ -220,7 +221,8 @@ def public(function: F) -> F:
             inner, _, text = said.partition(": ")
             if inner == name:
                 raise
-            kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
+            kinds = IndexError, MemoryError, TypeError
+            kind = next((kind for kind in kinds if isinstance(error, kind)), ValueError)
             raise kind(f"{name}: {text if inner in names_in_errors else said}") from error
 
     return call  # type: ignore[return-value]

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from tinygrad_seq.engine.backend import existing_device, host
 from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.hints import public
 from tinygrad_seq.saving.atomic_file import replacing
 from tinygrad_seq.saving.npy import BLOCK, blocks_of, header_of, read_npy
 from tinygrad_seq.saving.safetensors import package, read_safetensors, write_safetensors
@@ -58,6 +59,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
             raise ValueError("save: the state contains itself, or is nested too deeply") from None
 
 
+@public
 def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     """Return what `save` wrote, arrays as NumPy arrays; of a `.safetensors` file, a dict of arrays by dotted name.
 
