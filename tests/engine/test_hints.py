@@ -93,6 +93,7 @@ CALLS = {
     "Adam": lambda **wrong: ts.optim.Adam([nn.Parameter([1.0])], **wrong),
     "batches": lambda **wrong: ts.data.batches([1.0], **wrong),
     "pad_sequences": lambda **wrong: ts.data.pad_sequences([[1.0]], **wrong),
+    "save": lambda **wrong: ts.save(1, **wrong),
     "load": lambda **wrong: ts.load("a file", **wrong),
     "StepLR": lambda **wrong: ts.optim.StepLR(ts.optim.SGD([nn.Parameter([1.0])], 0.1), 3, **wrong),
 }

@@ -56,6 +56,20 @@ def constructor(init: F) -> F:
     return call  # type: ignore[return-value]
 
 
+def known_arguments(function: F) -> F:
+    """Make a function say which argument is unknown or missing, and what it is called here; other errors pass as is."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except TypeError:
+            check_call(function.__name__, function, args, options)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
 def warn(message: str) -> None:
     """Warn at the line outside of this package that led here: it is the one to change."""
     frame: FrameType | None = sys._getframe(1)

@@ -221,8 +221,7 @@ def public(function: F) -> F:
             inner, _, text = said.partition(": ")
             if inner == name:
                 raise
-            kinds = IndexError, MemoryError, TypeError
-            kind = next((kind for kind in kinds if isinstance(error, kind)), ValueError)
+            kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
             raise kind(f"{name}: {text if inner in names_in_errors else said}") from error
 
     return call  # type: ignore[return-value]

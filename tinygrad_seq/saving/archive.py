@@ -13,8 +13,8 @@ import zipfile
 from typing import Any, BinaryIO
 
 from tinygrad_seq.engine.backend import existing_device, host
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.creation import tensor
-from tinygrad_seq.engine.hints import public
 from tinygrad_seq.saving.atomic_file import replacing
 from tinygrad_seq.saving.npy import BLOCK, blocks_of, header_of, read_npy
 from tinygrad_seq.saving.safetensors import package, read_safetensors, write_safetensors
@@ -31,6 +31,7 @@ def path_of(op: str, path: Any) -> str:
     return os.fsdecode(path)
 
 
+@known_arguments
 def save(state: Any, path: str | os.PathLike[str]) -> None:
     """Write nested dicts, lists and tuples of arrays, Tensors and plain values to exactly this path.
 
@@ -59,7 +60,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
             raise ValueError("save: the state contains itself, or is nested too deeply") from None
 
 
-@public
+@known_arguments
 def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     """Return what `save` wrote, arrays as NumPy arrays; of a `.safetensors` file, a dict of arrays by dotted name.
 
