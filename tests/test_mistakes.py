@@ -194,13 +194,15 @@ def test_a_gradient_by_the_input_after_training_is_no_mistake():
         optimizer.step()
 
 
-def test_weights_that_are_exchanged_for_a_while_are_no_mistake():
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_weights_that_are_exchanged_for_a_while_are_no_mistake(looked_at):
     layer, optimizer = linear_and_optimiser()
     mean = layer.state_dict()
     for _ in range(2):
         optimizer.zero_grad()
         layer(ts.ones(4, 2)).mean().backward()
         own = layer.state_dict()
+        assert not looked_at or layer.weight.grad is not None
         for values in (mean, own):
             for name, weight in layer.named_parameters():
                 weight.assign(values[name])

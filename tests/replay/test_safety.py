@@ -74,6 +74,13 @@ def test_a_branch_on_a_value_is_followed():
     assert fast.traces == 2
 
 
+def test_a_mask_that_makes_a_shape_is_followed():
+    fast = ts.replay(lambda x: x[x > 0.0])
+    for values in ([1.0, -2.0, 3.0], [4.0, -1.0, 5.0], [-1.0, 2.0, 5.0], [1.0, 2.0, -5.0], [1.0, 2.0, 5.0]):
+        assert fast(ts.tensor(values)).tolist() == [value for value in values if value > 0.0]
+    assert fast.traces == 4
+
+
 def test_a_loop_on_a_value_is_followed():
     def halve(x):
         while x.sum() > 1.0:
