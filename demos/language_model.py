@@ -86,6 +86,7 @@ def main(args):
                 checks.append((step, held_out_loss(model, held_out)))
                 bar.write(f"\n--- step {step}, held out {checks[-1][1]:.3f} nats per character; it writes:\n"
                           f"{write(model, vocabulary, length // 5, args.seed)}\n", file=sys.stdout)  # fmt: skip
+            if step % 50 == 0:
                 save()
     signal.signal(signal.SIGINT, before)
     save()

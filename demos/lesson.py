@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 import webbrowser
+from contextlib import nullcontext
 from itertools import repeat
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def run(main, doc, quick=(), **options):
         ts.manual_seed(args.seed)
         args.rng = np.random.default_rng(args.seed)
         args.out.mkdir(parents=True, exist_ok=True)
-        written = main(args) or []
+        with one_thread():
+            written = main(args) or []
     except (RuntimeError, TypeError, ValueError, OSError) as error:  # no GPU, no such file: one sentence
         sys.exit(f"{name}: {error}")
     except ImportError as error:
@@ -65,6 +67,15 @@ def run(main, doc, quick=(), **options):
         print(f"written: {path}")
     wall, processor = time.time() - start[0], time.process_time() - start[1]
     print(f"({wall:.0f} seconds, {processor:.0f} of processor time)")
+
+
+def one_thread():
+    """Return a context in which a product uses one thread: small ones gain nothing by two that wait for each other."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # what only draws needs nothing installed
+        return nullcontext()
+    return threadpool_limits(1)
 
 
 def show(what, page):

@@ -68,7 +68,7 @@ def test_what_cannot_work_is_one_sentence(name, arguments, says, monkeypatch, tm
 
 @pytest.mark.parametrize("name", ["draw_unrolled", "gradient_flow"])
 def test_what_only_draws_graphs_needs_nothing_installed(name, monkeypatch, tmp_path):
-    for module in ("matplotlib", "matplotlib.figure", "tqdm"):
+    for module in ("matplotlib", "matplotlib.figure", "tqdm", "threadpoolctl"):
         monkeypatch.setitem(sys.modules, module, None)
     run(name, monkeypatch, "--steps", 2, "--out", tmp_path)
     assert any(path.suffix == ".svg" for path in tmp_path.iterdir())

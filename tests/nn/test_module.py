@@ -285,6 +285,15 @@ def test_what_hides_a_method_is_refused_whatever_it_is(name):
     assert {"parameters", "forward", "train", "to", "modules", "state_dict", "parts", "__call__"} <= set(METHODS)
 
 
+def test_a_module_is_frozen_by_its_parameters():
+    layer = nn.Linear(1, 1)
+    with pytest.raises(TypeError, match=r"^Linear: 'requires_grad' is of each parameter: for w in"):
+        layer.requires_grad = False
+    for w in layer.parameters():
+        w.requires_grad = False
+    assert not layer(ts.ones(1)).requires_grad
+
+
 # --------------------------------------------------------------------------------------------------------- plain lists
 
 HOLDERS = {

@@ -167,6 +167,24 @@ class Spelling(nn.Module):
         return (self.table(x[:, 0]) + h).tanh()
 
 
+class Velocity(nn.Module):
+    """A state of two parts, (B, 3) and (B, 2)."""
+
+    state_sizes = 3, 2
+
+    def forward(self, x, state):
+        h, v = state
+        v = 0.5 * v + x
+        return h + v.sum(-1, keepdims=True), v
+
+
+def test_a_first_state_of_several_parts_is_zeros_of_their_sizes():
+    loop, x = nn.Recurrent(Velocity()), ts.randn(4, 5, 2)
+    out, (h, v) = loop(x)
+    assert (out.shape, h.shape, v.shape) == ((4, 5, 3), (5, 3), (5, 2))
+    assert_same(host([out, h, v]), host([(given := loop(x, (ts.zeros(5, 3), ts.zeros(5, 2))))[0], *given[1]]))
+
+
 def test_a_cell_may_read_ids():
     loop, ids = nn.Recurrent(Spelling()), ts.tensor([[[1], [2]], [[3], [-9]]])
     out, h_n = loop(ids, lengths=[2, 1])
@@ -189,7 +207,10 @@ WRONG = {
     "no first state": (ValueError, r"Forgetful has no hidden_size.*give the state", lambda: run(lambda h: h, None)),
     "nothing": (ValueError, r"Forgetful must return the next state, of shape \(2, 3\), got NoneType",
                 lambda: run(lambda h: None)),
-    "output and state": (ValueError, r"of shape \(2, 3\), got \(\(2, 3\), \(2, 3\)\)", lambda: run(lambda h: (h, h))),
+    "output and state": (ValueError, r"of shape \(2, 3\), got \(\(2, 3\), \(2, 3\)\): .* state_sizes",
+                         lambda: run(lambda h: (h, h))),
+    "parts of a state that is one": (ValueError, r"\(expected 3.*\)\nRecurrent: the first state was zeros.* state_si",
+                                     lambda: run(lambda h: [a + b + c for a, b, c in [h]])),
     "another size": (ValueError, r"of shape \(2, 3\), got \(2, 6\)", lambda: run(lambda h: ts.concatenate([h, h], 1))),
     "another batch": (ValueError, r"first state.*\(2, \.\.\.\).*got \(5, 3\)",
                       lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2, 2), ts.zeros(5, 3))),

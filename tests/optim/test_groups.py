@@ -137,6 +137,8 @@ W, V = nn.Parameter([1.0]), nn.Parameter([2.0])
     (ValueError, r"SGD: lr is \[0\.1, 0\.5\] in the groups: read",
      lambda: optim.SGD([{"params": [W], "lr": 0.1}, {"params": [V], "lr": 0.5}]).lr),
     (AttributeError, "Adam has no attribute and no option 'momentum'", lambda: optim.Adam([W]).momentum),
+    (AttributeError, "SGD has no attribute and no option 'learning_rate', its options: lr, momentum",
+     lambda: setattr(optim.SGD([W]), "learning_rate", 0.1)),
     (ValueError, "SGD: momentum .*-1", lambda: setattr(optim.SGD([W]), "momentum", -1)),
 ])  # fmt: skip
 def test_a_group_that_is_none_is_said(kind, says, call):

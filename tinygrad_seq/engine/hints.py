@@ -14,6 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 package = __name__.partition(".")[0]
 
 sorting = "no gradient goes through it: sort x.numpy() with NumPy, and index x with what it gives"
+compared = "the operator: x == y, x < y, ..."
 never_changes = "a Tensor's value never changes: write x = x + y, or ts.where(mask, new, x)"
 counting = "no gradient goes through it: use NumPy on x.numpy()"
 attention = "no layer: ((q @ k.swapaxes(-1, -2)) / d**0.5).softmax(-1) @ v; demos/dates.py has one over time"
@@ -22,7 +23,7 @@ normalised = "nn.LayerNorm(size)"
 training = "a loop of your own: for x, y in ts.data.batches(...): loss, zero_grad, backward, step"
 evaluating = "model.eval(), then with ts.no_grad(): model(x)"
 any_rate = "ts.optim.LambdaLR(optimizer, lambda t: factor)"
-lengths = "lengths= in the call of a layer"
+lengths = "a layer's lengths=, in its call"
 
 ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what to write here
     "unsqueeze": "expand_dims(axis)",
@@ -42,12 +43,22 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "argmin": "(-x).argmax(axis)", "topk": sorting, "sort": sorting, "argsort": sorting,
     "sign": counting, "floor": counting, "round": counting, "isnan": counting, "allclose": counting,
     "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
+    "unique": counting, "median": counting, "isinf": counting, "isfinite": counting,
+    "eq": compared, "ne": compared, "lt": compared, "le": compared, "gt": compared, "ge": compared, "equal": compared,
+    "logical_and": "a & b, a | b, ~a, of masks", "logical_or": "a & b, a | b, ~a, of masks", "logical_not": "~mask",
+    "amax": "max(axis)", "amin": "min(axis)", "roll": "concatenate([x[-n:], x[:-n]])", "concat": "concatenate",
+    "cumprod": "a loop of products, and ts.stack", "movedim": "transpose(axes), or swapaxes(a, b)",
+    "view_as": "reshape(y.shape)", "reshape_as": "reshape(y.shape)", "type_as": "x.to(y.dtype)", "nelement": "x.size",
+    "log1p": "(1.0 + x).log()", "expm1": "x.exp() - 1.0", "cast": "x.to(dtype)", "constant": "ts.tensor(data)",
+    "reduce_mean": "mean(axis)", "reduce_sum": "sum(axis)", "reduce_max": "max(axis)", "assign_sub": "w.assign(w - x)",
+    "assign_add": "w.assign(w + x)", "float16": "'float16', as a word: x.to('float16')",
+    "bfloat16": "float32: NumPy has no bfloat16", "Size": "a tuple, as x.shape is",
     "tril": "ts.where(ts.tensor(np.tri(*x.shape[-2:]), device=x.device) == 1, x, 0.0)",
     "triu": "ts.where(ts.tensor(np.tri(*x.shape[-2:], -1), device=x.device) == 0, x, 0.0)",
     "data": "x.detach() or x.item() to read; parameter.assign(value) to give a Parameter new values",
     "clone": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
     "copy": f"x itself, {never_changes}; ts.tensor(x) copies a leaf",
-    "contiguous": "not needed: ops do that by themselves",
+    "contiguous": "not needed: ops do that by themselves", "is_contiguous": "not needed: ops do that by themselves",
     "float": "ts.float32, or x.to('float32')", "double": "ts.float64, or x.to('float64')",
     "long": "ts.int64, or x.to('int64')", "int": "ts.int32, or x.to('int32')", "bool": "ts.bool_, or x.to('bool')",
     "half": "x.to('float16')", "type": "x.to(dtype)", "astype": "x.to(dtype)",
@@ -63,19 +74,27 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "randperm": "ts.tensor(generator.permutation(n))", "seed": "ts.manual_seed(n)",
     "random": "ts.rand, ts.randn, ts.manual_seed", "Generator": "np.random.default_rng(seed)",
     "normal": "ts.randn(shape) * std + mean", "bernoulli": "ts.rand(shape) < p", "bernoulli_": "ts.rand(shape) < p",
-    "requires_grad_": "x.requires_grad = True", "detach_": "x = x.detach()", "unchain_backward": "x = x.detach()",
+    "requires_grad_": "x.requires_grad = True; of a module: for w in model.parameters(): w.requires_grad = False",
+    "detach_": "x = x.detach()", "unchain_backward": "x = x.detach()",
     "enable_grad": "leave the ts.no_grad() block", "set_grad_enabled": "ts.no_grad()", "inference_mode": "ts.no_grad()",
     "autograd": "ts.grad, ts.gradcheck, ts.detect_anomaly", "jit": "nothing: what runs is what is written",
     "register_buffer": "self.name = nn.Buffer(tensor)", "register_parameter": "self.name = nn.Parameter(data)",
     "add_module": "self.name = module", "children": "modules(): itself and all inside it",
     "named_children": "named_modules(): itself and all inside it",
     "apply": "for module in model.modules(): ...",
+    "register_forward_hook": "call the module, and look at what it returns; ts.flow.Monitor watches a model",
+    "extra_repr": "write __repr__", "count_params": "sum(w.size for w in model.parameters())",
+    "is_grad_enabled": "what ts.no_grad() blocks are for: nothing to ask",
     "functional": "functions are in ts and ts.nn: ts.softmax, ts.relu, nn.cross_entropy",
     "linear": "x @ weight.T + bias", "kaiming_uniform_": "uniform_(w, -bound, bound) with bound = sqrt(6 / inputs)",
     "kaiming_normal_": "normal_(w, 0.0, std) with std = sqrt(2 / inputs)", "ones_": "constant_(w, 1.0)",
-    "utils": f"ts.optim.clip_grad_norm_, ts.data.batches, ts.data.pad_sequences, {lengths}",
+    "trunc_normal_": "normal_(w, 0.0, std)", "eye_": "w.assign(ts.eye(n))", "sparse_": "w.assign(array), of NumPy",
+    "utils": f"ts.optim.clip_grad_norm_, ts.optim.clip_grad_value_, ts.data.batches, ts.data.pad_sequences, {lengths}",
     "lr_scheduler": "ts.optim.StepLR and the others are in ts.optim",
     "MultiStepLR": any_rate, "LinearLR": any_rate, "OneCycleLR": any_rate, "CosineAnnealingWarmRestarts": any_rate,
+    "SequentialLR": any_rate, "LBFGS": "ts.optim.Adam",
+    "clip_grad_norm": "ts.optim.clip_grad_norm_", "clip_grad_value": "ts.optim.clip_grad_value_",
+    "callbacks": "write it into the loop",
     "ReduceLROnPlateau": "optimizer.lr = optimizer.lr / 2, where you see that it no longer learns",
     "NAdam": "ts.optim.Adam", "RAdam": "ts.optim.AdamW", "Adamax": "ts.optim.Adam", "Adadelta": "ts.optim.RMSprop",
     "DataLoader": "ts.data.batches(x, y, size=32, shuffle=True)", "TensorDataset": "ts.data.batches(x, y, size=32)",
@@ -83,12 +102,14 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "random_split": "index with generator.permutation(n), of NumPy",
     "pad_sequence": "ts.data.pad_sequences",
     "pack_padded_sequence": lengths, "pad_packed_sequence": lengths, "pack_sequence": lengths,
-    "flatten_parameters": "nothing: not needed", "is_tensor": "isinstance(x, ts.Tensor)", "zero_": "x.grad = None",
+    "flatten_parameters": "nothing: not needed", "is_tensor": "isinstance(x, ts.Tensor)",
+    "zero_": "x.grad = None for a gradient; parameter.assign(ts.zeros_like(parameter)) for a Parameter",
     "set_default_dtype": "model.to('float64')", "register_module": "self.name = module",
     "fill_": "nn.init.constant_(parameter, value)", "copy_": "parameter.assign(value)",
     "to_categorical": "ts.one_hot(ids, count)", "keras": "ts.nn, ts.optim and ts.data", "kernel": "weight, transposed",
     "preprocessing": "ts.data.pad_sequences, ts.data.Vocabulary", "label": "x.named(name), x.name",
-    "ParameterList": "nn.ModuleList, or attributes", "ModuleDict": "nn.ModuleList, or attributes",
+    "ParameterList": "attributes: setattr(self, f'w{i}', nn.Parameter(data))",
+    "ModuleDict": "nn.ModuleList, or attributes",
     "ParameterDict": "attributes: setattr(self, name, nn.Parameter(data))",
     "BatchNorm1d": normalised, "GroupNorm": normalised, "RMSNorm": normalised,
     "Conv1d": no_convolution, "Conv2d": no_convolution, "MaxPool1d": "x.reshape(*x.shape[:-1], -1, size).max(-1)",
@@ -96,6 +117,12 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "scaled_dot_product_attention": attention,
     "BCELoss": "nn.BCEWithLogitsLoss", "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()",
     "KLDivLoss": "nn.cross_entropy(logits, probabilities), which differs by a constant",
+    "gelu": "write it with ts.tanh or ts.sigmoid", "silu": "x * x.sigmoid()",
+    "elu": "x.relu() + ts.minimum(x, 0.0).exp() - 1.0", "ELU": "x.relu() + ts.minimum(x, 0.0).exp() - 1.0",
+    "softplus": "ts.logsumexp(ts.stack([x, 0.0 * x]), 0)", "Softplus": "ts.logsumexp(ts.stack([x, 0.0 * x]), 0)",
+    "HuberLoss": "write it with ts.where", "SmoothL1Loss": "write it with ts.where",
+    "CategoricalCrossentropy": "nn.CrossEntropyLoss()", "SparseCategoricalCrossentropy": "nn.CrossEntropyLoss()",
+    "BinaryCrossentropy": "nn.BCEWithLogitsLoss()", "MeanSquaredError": "nn.MSELoss()",
     "GELU": "write it with ts.tanh or ts.sigmoid", "SiLU": "x * x.sigmoid()",
     "LeakyReLU": "ts.maximum(x, 0.01 * x)", "leaky_relu": "ts.maximum(x, 0.01 * x)",
     "Identity": "nn.Sequential()", "Flatten": "x.reshape(len(x), -1)",
@@ -146,13 +173,14 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
     "learning_rate": "lr=", "global_clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)",
     "clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)", "num_workers": "nothing", "batch_size": "size=",
-    "map_location": "device=", "weights_only": "nothing: a file holds values, and no code",
+    "label": ".named(name)", "map_location": "device=", "weights_only": "nothing: a file holds values, and no code",
 }  # fmt: skip
 
 
 def no_attribute(owner: str, name: str) -> AttributeError:
     """Return the error for a name that does not exist, with what it is called here, if that is known."""
-    in_place = name.endswith("_") and not name.startswith("_")
+    plain = name[:-1] if name.endswith("_") else ""  # relu of relu_, which PyTorch does in place
+    in_place = plain in ATTRIBUTES or plain in vars(sys.modules[package])
     page = " (python -m tinygrad_seq explain in-place)"
     hint = ATTRIBUTES.get(name) or in_another_room(name) or (never_changes + page if in_place else None)
     return AttributeError(f"{owner} has no {name!r}" + (f"; here: {hint}" if hint else ""), name=name)
@@ -173,6 +201,13 @@ def in_another_room(name: str) -> str | None:
         if name in vars(sys.modules.get(package + room, object)).get("__all__", ()):
             return f"ts{room}.{name}"
     return None
+
+
+class Count(int):
+    """A number of elements, which says what PyTorch's call `x.size()` is called here."""
+
+    def __call__(self, *_axis: Any) -> NoReturn:
+        raise TypeError("Tensor: x.size is the number of elements, as in NumPy; here: x.shape, or x.shape[axis]")
 
 
 def refusing(module: str) -> Callable[[str], NoReturn]:

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.differentiable import Differentiable, in_place
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
-from tinygrad_seq.engine.hints import missing, never_changes, public
+from tinygrad_seq.engine.hints import Count, missing, never_changes, public
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import returned_by_ops
 
@@ -60,7 +60,7 @@ class Tensor(Differentiable):
     @property
     def size(self) -> int:
         """Return the number of elements."""
-        return int(self.array.size)
+        return Count(self.array.size)
 
     @property
     def dtype(self) -> Any:

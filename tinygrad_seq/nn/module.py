@@ -224,6 +224,8 @@ class Module(Constructed):
 
 def check_place(of: str, name: str, old: Any, value: Any) -> None:
     """Raise TypeError unless a value may take the place of a part of a module."""
+    if name == "requires_grad":
+        raise TypeError(f"{of}: {name!r} is of each parameter: for w in module.parameters(): w.requires_grad = False")
     with_gradient = " with one: .detach() it first" if isinstance(value, Tensor) else ""
     for kind, may, what, hint in (
         (Parameter, Parameter | None, "another nn.Parameter", f"; {name}.assign(value) gives it new values"),
@@ -231,10 +233,8 @@ def check_place(of: str, name: str, old: Any, value: Any) -> None:
         (Module, Parameter | Module | None, "another nn.Module", ""),
     ):
         if isinstance(old, kind) and not isinstance(value, may):
-            raise TypeError(
-                f"{of}: {name!r} is an nn.{kind.__name__}, and only {what} or None takes its place, not "
-                f"{type(value).__name__}{hint}"
-            )
+            taken = f"only {what} or None takes its place, not {type(value).__name__}{hint}"
+            raise TypeError(f"{of}: {name!r} is an nn.{kind.__name__}, and {taken}")
 
 
 def own(module: Module, *kinds: type[Stored]) -> list[tuple[str, Any]]:

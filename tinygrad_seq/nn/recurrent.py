@@ -16,6 +16,8 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import check_input
 from tinygrad_seq.nn.state import State, Step, checked_state, each, name_first, zero_state
 
+SEVERAL = "for a state of several parts give the first one as a tuple, or set the cell's state_sizes to their sizes"
+
 
 def unroll(
     step: Step, inputs: list[Tensor], state: State, *, reverse: bool = False, mask: PaddingMask | None = None
@@ -60,10 +62,11 @@ class Recurrent(Module):
 
     A cell is a Module whose `forward(x, state)` takes x (B, ...) and gives the next state: a Tensor h (B, ...), or a
     tuple of Tensors that begins with h. x (T, B, ...), (B, T, ...) with batch_first, or one sequence (T, I) -> out
-    (T, B, ...), h at every step, and the last state. Without a first state it is zeros, (B, cell.hidden_size). With
-    `reverse` it reads from the last step to the first. `lengths` (B ints, in any order, 0 allowed) says where each
-    sequence ends: out is zero after that, and the last state is the one of the last real step, whatever the padding
-    holds. Raises ValueError for another shape, of x, the state or what the cell returns.
+    (T, B, ...), h at every step, and the last state. Without a first state it is zeros: (B, cell.hidden_size), or for a
+    tuple (B, size) for each of `cell.state_sizes`. With `reverse` it reads from the last step to the first. `lengths`
+    (B ints, in any order, 0 allowed) says where each sequence ends: out is zero after that, and the last state is the
+    one of the last real step, whatever the padding holds. Raises ValueError for another shape, of x, the state or what
+    the cell returns.
 
     >>> import tinygrad_seq as ts
     >>> class Leaky(ts.nn.Module):
@@ -87,8 +90,13 @@ class Recurrent(Module):
         x, batched = time_first("Recurrent", x, self.batch_first)
         x, mask = without_padding("Recurrent", lengths, x)
         steps = x.unstack()
-        state = self.first_state(steps[0], state, batched)
-        outputs, last = unroll(self.step_from(state), steps, state, reverse=self.reverse, mask=mask)
+        first = self.first_state(steps[0], state, batched)
+        try:
+            outputs, last = unroll(self.step_from(first), steps, first, reverse=self.reverse, mask=mask)
+        except ValueError as error:
+            if state is None and not isinstance(first, tuple) and "to unpack" in str(error):
+                error.add_note(f"Recurrent: the first state was zeros, of shape {first.shape}: {SEVERAL}")
+            raise
         out = stack(outputs) if mask is None else mask.zero_padding(stack(outputs))
         if not batched:
             return out.squeeze(1), each(lambda part: part.squeeze(0), last)
@@ -118,9 +126,10 @@ class Recurrent(Module):
         def step(x: Tensor, state: State) -> State:
             new = self.cell(x, state)
             if shapes_of(new) != expected:
+                hint = f": {SEVERAL}" if isinstance(new, tuple) > isinstance(state, tuple) else ""
                 raise ValueError(
                     f"Recurrent: {type(self.cell).__name__} must return the next state, of shape {expected}, "
-                    f"got {shapes_of(new)}"
+                    f"got {shapes_of(new)}{hint}"
                 )
             return new
 

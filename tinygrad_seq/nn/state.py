@@ -28,7 +28,10 @@ def zero_state(cell: Module, batch: tuple[int, ...], like: Tensor) -> State:
     sizes = getattr(cell, "state_sizes", None) or (getattr(cell, "hidden_size", None),)
     if None in sizes:
         name = type(cell).__name__
-        raise ValueError(f"{name} has no hidden_size to make its first state of: give the state, or set hidden_size")
+        raise ValueError(
+            f"{name} has no hidden_size to make its first state of: give the state, or set hidden_size, or state_sizes "
+            "for a state of several parts"
+        )
     xp, dtype = modules[type(like.array)], like.dtype if like.dtype.kind == "f" else default_dtype
     with on_device_of(like.array):
         zeros = tuple(make_tensor(xp.zeros((*batch, size), dtype)) for size in sizes)

@@ -18,7 +18,7 @@ from tinygrad_seq.engine.backend import Array, check_device, host, modules, on_d
 from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.engine.hints import public
+from tinygrad_seq.engine.hints import package, public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.fingerprints import check_order, fingerprints
@@ -145,17 +145,26 @@ class Optimizer(Constructed):
         """Return an option, which all groups share; ValueError where they differ."""
         name, defaults = type(self).__name__, vars(self).get("defaults", {})
         if option not in defaults:
-            raise AttributeError(f"{name} has no attribute and no option {option!r}")
+            raise self.no_option(option)
         values = [self.checked(name, option, group.get(option, defaults[option])) for group in self.param_groups]
         if any(value != values[0] for value in values):
             raise ValueError(f"{name}: {option} is {values} in the groups: read optimizer.param_groups[i][{option!r}]")
         return values[0]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in vars(self).get("defaults", {}):
-            return object.__setattr__(self, name, value)
-        option = {name: self.checked(type(self).__name__, name, value)}
-        update_all((group, option) for group in self.param_groups)
+        own = vars(self)
+        if name in own.get("defaults", {}):
+            option = {name: self.checked(type(self).__name__, name, value)}
+            return update_all((group, option) for group in self.param_groups)
+        ours = type(self).__module__.startswith(package)  # an optimiser of somebody else may keep what it likes
+        if ours and "state" in own and name not in own and not hasattr(type(self), name):
+            raise self.no_option(name)
+        object.__setattr__(self, name, value)
+
+    def no_option(self, name: str) -> AttributeError:
+        """Return the error for a name that is no attribute and no option."""
+        options = ", ".join(vars(self).get("defaults", {}))
+        return AttributeError(f"{type(self).__name__} has no attribute and no option {name!r}, its options: {options}")
 
     @public
     def zero_grad(self) -> None:
