@@ -542,6 +542,8 @@ FAULTS = [
           "test_optim_errors.py"),
     Fault("time goes on without a learning rate", "optim/schedule.py", 'self.checked({**self.options, "t": t + 1})',
           'self.checked(self.options | {"t": self.options.update(t=t + 1) or t + 1})', "test_schedules.py"),
+    Fault("an option that nobody reads is taken", "optim/optimizer.py", "raise self.no_option(name)", "pass",
+          "test_groups.py"),
     Fault("a rate too large for a float", "optim/validation.py", "except OverflowError:\n        return",
           "except ArithmeticError:\n        raise", "test_schedules.py"),
     Fault("a resumed pass takes numbers from whoever draws next", "data/batches.py",
