@@ -80,9 +80,10 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for end, other in (link, link[::-1]):
             if end.side:
                 alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
-                (middle, _), far = at.get(other, (0.0, 0.0)), gap.items[other.item].width / 2 - 12 if other.item else 0.0
+                middle, far = at.get(other, (0.0, 0.0))[0], gap.items[other.item].width / 2 - 12 if other.item else 0.0
                 x = min(max(alike[0] if alike else middle, middle - far), middle + far)  # straight
-                at[end], offsets[other, end], offsets[end, other] = (x, 0.0), x - middle, x - middle
+                at[end] = (x, 0.0)
+                offsets |= dict.fromkeys([(other, end), (end, other)], x - middle)
     return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0), {}, offsets)
 
 

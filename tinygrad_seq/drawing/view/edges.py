@@ -213,8 +213,10 @@ class EdgeBuilder:
         label = label or (self.parts.get(parent.serial, "") if parent.op is not None else "")
         latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
         is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
-        of, uses = self.numbers.of, self.numbers.uses
+        of, uses, argument = self.numbers.of, self.numbers.uses, self.numbers.argument
         numbers = [of.get(given) if uses is None else uses.get((op, given)) for op, given, _ in reads]
+        if argument is not None:
+            numbers = [of.get(op) if argument in self.graph.of[given].leaves else None for op, given, _ in reads]
         known = [number for number in numbers if number is not None]
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
