@@ -72,7 +72,13 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held, bars)
     ranks = ranks_of(template, boxes, edges, lane)
-    xy, dummies = sugiyama.arrange(list(boxes.values()), edges.values(), ranks, grads_in(template, boxes))
+    read = {start.item for start, _ in edges}
+    ends = [boxes[End(key)] for key, ways in template.step_edges.items() if "out" in ways and key not in read]
+    tried = [ranks, sugiyama.raise_alone(ranks, ends)] if ends else [ranks]  # no line to what is beside crosses theirs
+    _, xy, dummies = min(
+        (sugiyama.arrange(list(boxes.values()), edges.values(), each, grads_in(template, boxes)) for each in tried),
+        key=lambda arranged: arranged[0],
+    )
     at = {end: (xy[box][0] - anchor(end, parts), xy[box][1]) for end, box in boxes.items()}
     bends = {
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]

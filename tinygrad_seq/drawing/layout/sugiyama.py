@@ -118,14 +118,20 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
     return ranks
 
 
+def raise_alone(ranks: Ranks, raised: Sequence[Box]) -> Ranks:
+    """Return ranks with some boxes in a row of their own, above all others, below the upper border."""
+    top = max(rank for box, rank in ranks.items() if box.port < 1)
+    return ranks | dict.fromkeys(raised, top + 1) | {box: top + 2 for box in ranks if box.port > 0}
+
+
 # ------------------------------------------------------------------------------------------------- crossing reduction
 
 
 def arrange(
     boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box]
-) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
-    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up. What
-    is below a roof is moved under its middle.
+) -> tuple[int, dict[Box, tuple[float, float]], list[list[Box]]]:
+    """Return how often edges cross, x and y of the anchors (y grows downward), and the dummy boxes of each edge, from
+    its lower end up. What is below a roof is moved under its middle.
     """
     wide = {ranks[box]: box for box in boxes if box.gutters}
     levels, ranks = set(ranks.values()), dict(ranks)
@@ -148,7 +154,7 @@ def arrange(
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
-    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
+    crossed, rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
     x = assign_x(rows, up, down, through)
     for roof in roofs:  # not under the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
@@ -156,7 +162,7 @@ def arrange(
         by = x[roof] + (roof.right - roof.left - min(ends) - max(ends)) / 2
         x |= {box: x[box] + by for box in below}
     y = assign_y(rows, up, x)
-    return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
+    return crossed, {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
 
 
 def first_right(gutters: Sequence[float], x: float) -> float:
@@ -166,8 +172,8 @@ def first_right(gutters: Sequence[float], x: float) -> float:
 
 def reduce_crossings(
     rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
-) -> list[list[Box]]:
-    """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best.
+) -> tuple[int, list[list[Box]]]:
+    """Return how often edges cross, and the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best.
     Where edges still cross, and boxes are few, these start from other orders, too.
     """
     share: dict[Box, float] = {}  # how far along its row a box is
@@ -197,7 +203,7 @@ def reduce_crossings(
             rows[i] = sorted(rows[i], key=lambda box: (box.group, means[box]))
             spread(rows[i])
         tried.append((crossings(rows, up, share), rows))
-    return min(tried, key=lambda entry: entry[0])[1]
+    return min(tried, key=lambda entry: entry[0])
 
 
 def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) -> int:
