@@ -48,14 +48,15 @@ def laid_out(view: View) -> Layout:
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
     """Return the routes of all edges."""
     route, leave = cache(link_route), cache(way_out)  # the same in all placements
-    obstacles = cache(lambda layout, first_states: Obstacles(boxes_in(layout, first_states)))
+    obstacles = cache(lambda layout, lacking=frozenset(): Obstacles(boxes_in(layout, lacking)))
 
     def border_route(name: str, card: Placement, side: int, over: int, many: int) -> list[Point]:
         chain, key = tree.homes[name]
         path = tuple(placement.key for placement in chain[chain.index(card) + 1 :])
         layout, x, y = spots[card]
         around = chain[chain.index(card) :]
-        walls = tuple([obstacles(spots[here][0], here in tree.with_first_state) for here in around])
+        lacking = (frozenset(here.template.items.keys() - tree.present[here]) for here in around)
+        walls = tuple([obstacles(spots[here][0], keys) for here, keys in zip(around, lacking)])
         return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, walls, many)]
 
     alike = Counter((edge.source, edge.target) for edge, _, _ in tree.paths)
@@ -130,10 +131,10 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Calla
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     if layout.template.is_level:
         return rounded([first[:2], *layout.bends[link], (x, y)]) if link in layout.bends else []
-    if way == "h" and not obstacles(layout, True).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
+    if way == "h" and not obstacles(layout).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
         first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
     if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below
-        level = obstacles(layout, True).leaving((x, max(first[1], y), way), 1.0)[1] + 8
+        level = obstacles(layout).leaving((x, max(first[1], y), way), 1.0)[1] + 8
         return rounded([first[:2], (first[0], level), (x, level), (x, y)])
     if first[2] == "v":
         first = (first[0] + layout.x_offsets.get((end, start), 0.0), *first[1:])
@@ -144,7 +145,7 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Calla
         y -= copysign(lift, y - layout.at[end][1])
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
-    return obstacles(layout, True).cleared(points, apart * (beside - 1) / 2)
+    return obstacles(layout).cleared(points, apart * (beside - 1) / 2)
 
 
 def follows(template: Template, link: Link) -> bool:

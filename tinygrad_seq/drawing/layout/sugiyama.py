@@ -250,6 +250,7 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
         wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)
         for other, at, to in near[box]:
             heavy = 4.0 if box.dummy and other.dummy else 2.0 if box.dummy or other.dummy else 1.0
+            heavy = 1e3 if box.dummy and (other.gutters or other.middle is not None) else heavy  # straight up from steps
             wish, weight = (wish * weight + (x[other] + to - at) * heavy) / (weight + heavy), weight + heavy
         mean, number = wish - offset, 1
         while blocks and blocks[-1][0] > mean:
