@@ -9,22 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from math import fsum, inf
+from operator import itemgetter
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, side_by_side, words_in
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
 from tinygrad_seq.drawing.layout.template_layout import (
-    Bends,
-    Layouts,
-    Parts,
-    TemplateLayout,
-    beside_label,
-    beside_op,
-    header,
-    margin,
-    mirrored,
-    whole,
+    Bends, Layouts, Parts, TemplateLayout, beside_label, beside_op, header, margin, mirrored, whole,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
@@ -71,14 +63,10 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     boxes = boxes_of(template, parts, reads, beside, lane, bars)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held, bars)
-    ranks = ranks_of(template, boxes, edges, lane)
-    read = {start.item for start, _ in edges}
-    ends = [boxes[End(key)] for key, ways in template.step_edges.items() if "out" in ways and key not in read]
-    tried = [ranks, sugiyama.raise_alone(ranks, ends)] if ends else [ranks]  # no line to what is beside crosses theirs
-    _, xy, dummies = min(
-        (sugiyama.arrange(list(boxes.values()), edges.values(), each, grads_in(template, boxes)) for each in tried),
-        key=lambda arranged: arranged[0],
-    )
+    tried = ranks_of(template, boxes, edges, lane)
+    roofs, lines = grads_in(template, boxes), edges.values()
+    arranged = [sugiyama.arrange(list(boxes.values()), lines, ranks, roofs) for ranks in tried]
+    _, xy, dummies = min(arranged, key=itemgetter(0))  # the fewest crossings
     at = {end: (xy[box][0] - anchor(end, parts), xy[box][1]) for end, box in boxes.items()}
     bends = {
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
@@ -224,19 +212,20 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars
             return parts[end.part].at[end.inside][0] - anchor(end, parts)
         return meets(other, end) - bars[end.item] if end.item in bars and other.part else 0.0
 
-    order = 0.0, -1e-4, 1e-4  # the first operand comes in on the left
-    links = ((a, b, order[operand]) for (a, b), operand in template.links.items())
+    links = ((a, b, (operand - 1.5) * 1e-4 * bool(operand)) for (a, b), operand in template.links.items())  # in order
     found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a) + by)) for a, b, by in links}
     return {link: (source, target) for link, (source, target) in found.items() if source[0] is not target[0]}
 
 
-def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> sugiyama.Ranks:
-    """Return the ranks of all boxes. Items that stand for steps stand side by side, and a lane at the top."""
+def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> list[sugiyama.Ranks]:
+    """Return the ranks of all boxes, in one way or two: what only leads out of a step may stand in a row of its own.
+    Items that stand for steps stand side by side, and a lane at the top.
+    """
     earlier, ordered = template.earlier, list(boxes.values())
     upward = [edge for (start, end), edge in edges.items() if start.item not in earlier.get(end.item, ())]
     ranks = sugiyama.assign_ranks(ordered, upward)
     if template.kind == "top" and not template.parts:
-        return sugiyama.as_tree(ranks, upward)
+        return [sugiyama.as_tree(ranks, upward)]
     for end, box in boxes.items():
         if box.middle is not None and end.item and template.items[end.item].item.symbol == "stack":
             ranks = sugiyama.raise_bar(ranks, box)
@@ -247,7 +236,10 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
         rising = [(source, target) for (_, end), ((source, _), (target, _)) in edges.items() if end.side == "bottom"]
         if all(raised[source] < raised[target] for source, target in rising if target in others):
             ranks = raised
-    return sugiyama.raise_above_older(ranks, ordered, grads)
+    ranks = sugiyama.raise_above_older(ranks, ordered, grads)
+    read = {start.item for start, _ in edges}
+    ends = [boxes[End(key)] for key, ways in template.step_edges.items() if "out" in ways and key not in read]
+    return [ranks, sugiyama.raise_alone(ranks, ends)] if ends else [ranks]
 
 
 def grads_in(template: Template, boxes: dict[End, Box]) -> list[Box]:

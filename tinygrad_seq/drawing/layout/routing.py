@@ -121,7 +121,8 @@ def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[P
     weights = [{p.edge.target for p in edges if p.edge.operand == n and p.edge.role == "weight"} for n in (1, 2)]
     usual = {target for target in weights[1] - weights[0] if sizes[target].item.symbol == "@"}  # x @ W
     both = {target: first for target, first in firsts.items() if not (target in usual or sizes[target].item.formula)}
-    unclear = {target for target, first in both.items() if max(first) > min(seconds[target], default=inf) - 3}
+    more = {placed.edge.target for placed in edges if placed.edge.operand > 2}  # to these the arrows are too close
+    unclear = {to for to, first in both.items() if max(first) > min(seconds[to], default=inf) - 3} - more
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 

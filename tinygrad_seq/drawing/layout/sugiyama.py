@@ -146,9 +146,12 @@ def arrange(
         dummies = {Box(3, 3, box.above, box.below, group, dummy=True): rank for rank, box in beside}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
-    through = {  # by dummy in the row of a wide box, x of its gutter: on the left if it comes from below all columns
-        box: first_right(wide[ranks[box]].gutters, chain[0][1] if chain[0][0].gutters else -inf)
-        for chain in chains for box, _ in chain[1:-1] if ranks[box] in wide
+    passing = [(box, chain) for chain in chains for box, _ in chain[1:-1] if ranks[box] in wide]
+    is_free = all(chain[0][0].gutters for _, chain in passing)  # the left: nothing comes from below all columns
+    through = {  # by dummy in the row of a wide box, x of its gutter: a first operand goes there, where that is free
+        box: first_right(wide[ranks[box]].gutters, -inf if is_free and chain[-1][1] < 0 else chain[0][1])
+        if chain[0][0].gutters else wide[ranks[box]].gutters[0]
+        for box, chain in passing
     }  # fmt: skip
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
@@ -173,8 +176,8 @@ def first_right(gutters: Sequence[float], x: float) -> float:
 def reduce_crossings(
     rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
 ) -> tuple[int, list[list[Box]]]:
-    """Return how often edges cross, and the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best.
-    Where edges still cross, and boxes are few, these start from other orders, too.
+    """Return how often edges cross, and the rows, each sorted by group and then by the barycentre of the neighbours: of
+    all sweeps, the best. Where edges still cross, and boxes are few, these start from other orders, too.
     """
     share: dict[Box, float] = {}  # how far along its row a box is
 
@@ -250,7 +253,8 @@ def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
         wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)
         for other, at, to in near[box]:
             heavy = 4.0 if box.dummy and other.dummy else 2.0 if box.dummy or other.dummy else 1.0
-            heavy = 1e3 if box.dummy and (other.gutters or other.middle is not None) else heavy  # straight up from steps
+            if box.dummy and (other.gutters or other.middle is not None):
+                heavy = 1e3  # straight up from steps
             wish, weight = (wish * weight + (x[other] + to - at) * heavy) / (weight + heavy), weight + heavy
         mean, number = wish - offset, 1
         while blocks and blocks[-1][0] > mean:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tinygrad_seq.drawing.view.conventions import ordered
+from tinygrad_seq.drawing.view.conventions import in_order, ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, hands_over, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -220,7 +220,7 @@ class EdgeBuilder:
         known = [number for number in numbers if number is not None]
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
-        operand = own + 1 if node.op.name in ordered and node not in hidden and not isinstance(node, Rule) else 0
+        operand = own + 1 if node.op.name in in_order and node not in hidden and not isinstance(node, Rule) else 0
         return Edge(source, target, role, is_later, together(known), label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
