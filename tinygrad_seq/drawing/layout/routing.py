@@ -10,11 +10,12 @@ from functools import cache
 from itertools import pairwise
 from math import copysign, inf, sqrt
 
+from tinygrad_seq.drawing.layout.beside import beside_op
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, beside_op, gutter, header, position
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
