@@ -60,6 +60,20 @@ def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():
     assert len(ways) == 4 and all(abs(y - states[at.edge.source]) < 0.1 for at in ways for _, y, _ in at.points[:2])
 
 
+@pytest.mark.parametrize("name", ["rnn_both_2_layers", "lstm_rolled_layers", "gru_3_layers"])
+def test_layers_stand_in_line(name):
+    """Steps of one layer above those of another, and a line that joins two layers is straight."""
+    placed = picture(name).placed
+    lefts = {}
+    for at in placed.clusters:
+        if at.cluster.key == "step":
+            lefts.setdefault(at.cluster.id.split("/layer-")[1][0], []).append(at.left)
+    assert len(lefts) > 1 and all(found == pytest.approx(lefts["0"], abs=0.1) for found in lefts.values())
+    joined = [at for at in placed.items if at.item.symbol == "concat" and at.item.role != "output"]
+    ways = [edge.points[:2] for at in joined for edge in placed.edges if edge.edge.source == at.item.id]
+    assert all(abs(x - to_x) < 1 for (x, *_), (to_x, *_) in ways)
+
+
 def test_what_leads_out_crosses_nothing_beside_it():
     """∂h goes on to the step before, above ∂W and ∂U."""
     assert len(list(crossings(picture("gru_backward").placed))) == 10
