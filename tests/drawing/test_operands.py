@@ -113,6 +113,17 @@ def test_a_concat_says_its_order_where_a_state_comes_in_from_the_side():
     assert said == {"concat [x, h0]", "concat [x, old h]", "concat [g0, x]", "concat [old g, x]"}
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2)])
+def test_a_split_says_what_its_parts_become(order):
+    """The gates stand where their lines are short."""
+    parts = list((ts.ones(1, 2) @ nn.Parameter(numbers(2, 8)).named("w")).split(2, 1))
+    made = [parts[part].sigmoid().named(name) for part, name in zip(order, "ifgo")]
+    (said,) = (item.formula for item in items(draw(made).view) if item.symbol == "split")
+    assert said == "split into\n" + ", ".join(name for _, name in sorted(zip(order, "ifgo")))
+    made[3] = parts[order[3]].exp()  # which has no name
+    assert [item.formula for item in items(draw(made).view) if item.symbol == "split"] == [""]
+
+
 def test_both_directions_come_in_in_their_order():
     """The forward on the left, though it passes the reverse, which stands above it."""
     placed = draw(nn.GRU(2, 3, bidirectional=True)(ts.tensor(numbers(6, 2, 2)))[0]).placed

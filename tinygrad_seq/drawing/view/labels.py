@@ -160,7 +160,11 @@ def symbol(node: Node, index: bool = False) -> str:
 def formula(graph: GraphFacts, node: Node) -> str:
     """Return an op whose order counts with what it reads: "1 − forget", "h if mask else old h"; "" where that has no
     name, or is a weight that is multiplied. "concat [x, old h]": a state comes in from the side, whichever it is.
+    "split into input, forget": the gates that its parts become, in their order.
     """
+    parts = graph.of[node].parts
+    if parts and all(parts.values()) and len(parts) == len(node.shape):
+        return f"{symbol(node)} into\n{', '.join(parts[i] for i in sorted(parts))}"
     if node.op is None or isinstance(node, Rule) or node.op.name not in (*in_order, "where"):
         return " " if isinstance(node, Rule) and not node.ops else ""  # no sum: one gradient comes in
     sources = [graph.of[parent].source for parent in node.parents]
