@@ -43,6 +43,42 @@ def test_a_state_keeps_off_the_box_that_it_leaves():
         assert top - min(y[(left < x) & (x < right)]) >= 8
 
 
+def test_lines_rise_straight_from_steps_to_what_is_over_all_of_them():
+    placed = picture("lstm_lengths").placed
+    (layer,) = (at for at in placed.clusters if at.cluster.label == "layer 0")
+    (stack,) = (at.item.id for at in placed.items if at.item.symbol == "stack")
+    above = [[x for x, y, _ in at.points if y < layer.top + 1] for at in placed.edges if at.edge.target == stack]
+    assert len(above) == 3 and all(max(found) - min(found) < 1 for found in above)
+
+
+def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():
+    """Later steps hold more: there a mask keeps the old state."""
+    placed = picture("lstm_lengths").placed
+    (first,) = (at for at in placed.clusters if at.cluster.label == "t = 0")
+    states = {at.item.id: at.y for at in placed.items if at.item.role == "state" and first.left < at.x < first.right}
+    ways = [at for at in placed.edges if at.edge.source in states and at.edge.through_time]
+    assert len(ways) == 4 and all(abs(y - states[at.edge.source]) < 0.1 for at in ways for _, y, _ in at.points[:2])
+
+
+@pytest.mark.parametrize("name", ["rnn_both_2_layers", "lstm_rolled_layers", "gru_3_layers"])
+def test_layers_stand_in_line(name):
+    """Steps of one layer above those of another, and a line that joins two layers is straight."""
+    placed = picture(name).placed
+    lefts = {}
+    for at in placed.clusters:
+        if at.cluster.key == "step":
+            lefts.setdefault(at.cluster.id.split("/layer-")[1][0], []).append(at.left)
+    assert len(lefts) > 1 and all(found == pytest.approx(lefts["0"], abs=0.1) for found in lefts.values())
+    joined = [at for at in placed.items if at.item.symbol == "concat" and at.item.role != "output"]
+    ways = [edge.points[:2] for at in joined for edge in placed.edges if edge.edge.source == at.item.id]
+    assert all(abs(x - to_x) < 1 for (x, *_), (to_x, *_) in ways)
+
+
+def test_what_leads_out_crosses_nothing_beside_it():
+    """∂h goes on to the step before, above ∂W and ∂U."""
+    assert len(list(crossings(picture("gru_backward").placed))) == 10
+
+
 def drawn(seed, backward):
     """A random program, in a random style."""
     rng = random.Random(seed)

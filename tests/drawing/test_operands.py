@@ -1,6 +1,7 @@
 """Operands keep their order: the left one comes in on the left, or both arrows say which is which."""
 
 import operator
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -13,7 +14,7 @@ from pictures import items, needs_graphviz, numbers
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.drawing.view.conventions import ordered
+from tinygrad_seq.drawing.view.conventions import in_order
 from tinygrad_seq.engine.graph import ancestors
 
 ops = {"−": operator.sub, "÷": operator.truediv, "^": operator.pow, "@": operator.matmul}
@@ -29,23 +30,27 @@ def check(output, exact=False, **options):
             into[edge.edge.target].append(edge)
     for id, edges in into.items():
         node = nodes[items[id].ordinal]
-        assert node.op.name in ordered and {edge.edge.operand for edge in edges} == {1, 2}
+        numbers = {edge.edge.operand for edge in edges}
+        assert node.op.name in in_order and numbers == set(range(1, len(node.parents) + 1))
         if exact:
             assert all(nodes[items[e.edge.source].ordinal] is node.parents[e.edge.operand - 1] for e in edges)
         told = {(edge.edge.operand, edge.operand) for edge in edges}
         formula, symbol = items[id].formula, items[id].symbol
         if formula:  # says both by name
-            said = [name.removeprefix("old ") for name in formula.split(f" {symbol} ")]
+            words = re.sub(r"concat \[(.*)]", r"\1", formula).split(", " if symbol == "concat" else f" {symbol} ")
+            said = [name.removeprefix("old ") for name in words]
             assert told == {(1, 0), (2, 0)} and len(set(said)) == 2
             for number, name in enumerate(said, 1):
                 read = (items[edge.edge.source] for edge in edges if edge.edge.operand == number)
                 assert name == "…" or any(
-                    name in (item.label.partition(" · ")[0].removeprefix("old "), item.symbol) for item in read
+                    name in (re.split(" · |, ", item.label)[0].removeprefix("old "), item.symbol) for item in read
                 )
             continue
         weights = {edge.edge.operand for edge in edges if edge.edge.role == "weight"}
         if symbol == "@" and weights == {2}:  # x @ W
             assert told == {(1, 0), (2, 0)}
+            continue
+        if len(numbers) > 2:  # arrows into a concat are too close for words
             continue
         first, second = ([edge.points[-1][0] for edge in edges if edge.edge.operand == i] for i in (1, 2))
         assert told == {(1, 1), (2, 2)} or (told == {(1, 0), (2, 0)} and max(first) < min(second))
@@ -93,6 +98,38 @@ def test_in_networks_and_their_backward(kind, both, steps, recorded, view):
     if recorded:
         loss.backward(create_graph=True)
     assert check(loss, backward=recorded, view=view)
+
+
+def test_a_concat_says_its_order_where_a_state_comes_in_from_the_side():
+    x = ts.ones(1, 2, requires_grad=True).named("x")
+    h = {True: ts.zeros(1, 3), False: ts.zeros(1, 3)}
+    for t in range(3):
+        with ts.scope(step=t):
+            for first in h:
+                pair = x, h[first]
+                made = ts.concatenate(pair if first else pair[::-1], 1) @ nn.Parameter(numbers(5, 3)).named("w")
+                h[first] = made.tanh().named("h" if first else "g")
+    said = {item.formula for item in items(draw(list(h.values())).view) if item.symbol == "concat"}
+    assert said == {"concat [x, h0]", "concat [x, old h]", "concat [g0, x]", "concat [old g, x]"}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2)])
+def test_a_split_says_what_its_parts_become(order):
+    """The gates stand where their lines are short."""
+    parts = list((ts.ones(1, 2) @ nn.Parameter(numbers(2, 8)).named("w")).split(2, 1))
+    made = [parts[part].sigmoid().named(name) for part, name in zip(order, "ifgo")]
+    (said,) = (item.formula for item in items(draw(made).view) if item.symbol == "split")
+    assert said == "split into\n" + ", ".join(name for _, name in sorted(zip(order, "ifgo")))
+    made[3] = parts[order[3]].exp()  # which has no name
+    assert [item.formula for item in items(draw(made).view) if item.symbol == "split"] == [""]
+
+
+def test_both_directions_come_in_in_their_order():
+    """The forward on the left, though it passes the reverse, which stands above it."""
+    placed = draw(nn.GRU(2, 3, bidirectional=True)(ts.tensor(numbers(6, 2, 2)))[0]).placed
+    (out,) = (at.item.id for at in placed.items if at.item.symbol == "concat")
+    into = sorted((at.edge.operand, at.points[-1][0], at.operand) for at in placed.edges if at.edge.target == out)
+    assert [(number, told) for number, _, told in into] == [(1, 0), (2, 0)] and into[0][1] < into[1][1]
 
 
 def test_the_order_is_in_every_text():

@@ -343,7 +343,7 @@ def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
     for step in (2, 7):
         reader.js("""
             const split = [...document.querySelectorAll(`#stage .node[id*='step-${arguments[0]}#']`)]
-                .find((node) => node.querySelector('text').textContent === 'split');
+                .find((node) => node.querySelector('text').textContent === 'split into');
             split.dispatchEvent(new MouseEvent('click', {bubbles: true}));
         """, step)
         gradients.add(re.search(r"\|gradient\|\n(.+)", reader.panel.text)[1])

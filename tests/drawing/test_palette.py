@@ -86,6 +86,15 @@ def test_lines_have_a_contrast_of_three(mode):
         assert all(contrast(colour, ground) >= 3 for ground in grounds), colour
 
 
+@pytest.mark.parametrize("mode", [light, night])
+def test_a_state_of_another_step_is_told_from_a_first_state(mode):
+    """It has a border of dashes, which the ground around it does not hide."""
+    first, other = (said(f".node.{role} rect", "stroke", mode) for role in ("initial", "passing"))
+    grounds = (said(f"{place} rect", "fill", mode) for place in (".node.initial", ".node.passing", ".cluster.step"))
+    assert first != other and all(contrast(other, ground) >= 3 for ground in grounds)
+    assert re.findall(r"\.node\.(\w+) rect[^{}]*{[^}]*dasharray", sheet()) == ["passing"]
+
+
 def test_zero_is_not_the_brightest_in_the_dark():
     paper, scale = said(".paper", "fill", night), Scale("g", 1e-6, 1.0)
     zero, *others = (contrast(palette.heat(value, scale)[0], paper) for value in (0.0, 1e-6, 1e-4, 1e-2, 1.0))

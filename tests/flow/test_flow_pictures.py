@@ -27,7 +27,13 @@ def test_shares_are_shown_where_the_weight_is_used(network):
     shares = ts.flow.itemize(loss, rnn.weight_hh_l0)
     drawing = ts.draw(loss, show=shares.nodes, steps=(4, 0))
     assert drawing.view.scale.label == "|share of weight_hh_l0|"
-    assert valued(drawing) == [("@", number) for number in shares.norms]
+    items = {item.id: item for cluster in within(drawing.view.top) for item in cluster.items}
+    assert valued(drawing) == [("", number) for number in shares.norms]
+    lines = [edge for edge in drawing.view.edges if edge.value is not None]
+    assert [edge.value for edge in lines] == shares.norms.tolist()
+    for edge in lines:
+        said = items[edge.source].label, items[edge.source].numbers, items[edge.target].symbol
+        assert said == ("weight_hh_l0", f"{edge.value:.3g}", "@")
     for step, node in zip(shares.steps, shares.nodes, strict=True):
         assert dict(node.scope.path())["step"] == step
     assert "|share of weight_hh_l0| 0" in drawing.html

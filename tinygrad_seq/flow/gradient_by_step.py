@@ -28,7 +28,7 @@ class Items(Plotted):
     """Hold a gradient as a sum of shares: `items` (N, *parameter.shape), on the host.
 
     `steps[n]` is the step of item n (None: outside all steps), `places[n]` names the loop over time that it belongs to,
-    `users[n]` lists the nodes that read the parameter there. Printed, it is a bar for each item.
+    `users[n]` lists the nodes that read the parameter there, the node `source`. Printed, it is a bar for each item.
 
     >>> import tinygrad_seq as ts
     >>> w, total = ts.nn.Parameter([1.0]).named("w"), 0.0
@@ -44,8 +44,12 @@ class Items(Plotted):
       step 2   2          ########################################
     """
 
-    def __init__(self, name: str, items: Any, steps: list[Any], places: list[str], users: list[list[Node]]) -> None:
+    def __init__(
+        self, name: str, items: Any, steps: list[Any], places: list[str], users: list[list[Node]],
+        source: Node | None = None,
+    ) -> None:  # fmt: skip
         self.name, self.items, self.steps, self.places, self.users = name, items, steps, places, users
+        self.source = source
 
     @property
     def norms(self) -> Any:
@@ -56,7 +60,8 @@ class Items(Plotted):
     def nodes(self) -> NodeValues:
         """Return, for every node that uses the parameter, the norm of its item: `draw(loss, show=shares.nodes)`."""
         pairs = zip(self.users, self.norms.tolist(), strict=True)
-        return NodeValues(f"|share of {self.name}|", {node: length for users, length in pairs for node in users})
+        numbers = {node: length for users, length in pairs for node in users}
+        return NodeValues(f"|share of {self.name}|", numbers, self.source)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -151,7 +156,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
         if source in found:
             items[i] = to_host(found[source])
     uses = [users[step] for step in order]
-    return Items(name, items, [step and step.value for step in order], loop_names(uses, order), uses)
+    return Items(name, items, [step and step.value for step in order], loop_names(uses, order), uses, source)
 
 
 def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, ScopeVisit | None]) -> dict[Node, None]:

@@ -16,11 +16,13 @@ INK, ACCENT, QUIET = "#2e86ab", "#e4572e", "#8a949e"
 
 
 class NodeValues(dict[Node, float]):
-    """Map nodes to numbers, to give to `draw(show=)`; `label` is the title of the scale in the picture."""
+    """Map nodes to numbers, to give to `draw(show=)`; `label` is the title of the scale in the picture. Where each is
+    that of an argument, `argument` is the leaf that it is made of: there it is shown.
+    """
 
-    def __init__(self, label: str, values: Any = ()) -> None:
+    def __init__(self, label: str, values: Any = (), argument: Node | None = None) -> None:
         super().__init__(values)
-        self.label = label
+        self.label, self.argument = label, argument
 
 
 class Plotted:

@@ -5,14 +5,14 @@ run through a box leaves its own band straight, and goes sideways in a corridor.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from math import copysign
 
 from tinygrad_seq.drawing.layout.model import XY, Point
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout
-from tinygrad_seq.drawing.layout.templates import End
+from tinygrad_seq.drawing.layout.templates import End, ItemKey
 from tinygrad_seq.drawing.layout.text_size import width
 
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
@@ -132,15 +132,15 @@ class Obstacles:
         return x, y, "v"
 
 
-def boxes_in(layout: TemplateLayout, first_states: bool = True) -> Iterator[Rectangle]:
-    """Yield what is in a template: items, parts, and its own title; of steps side by side what is in them. Without
-    first states it is what those lines meet that come from other steps.
+def boxes_in(layout: TemplateLayout, lacking: Set[ItemKey] = frozenset()) -> Iterator[Rectangle]:
+    """Yield what is in a template: items, parts, and its own title; of steps side by side what is in them. `lacking`:
+    items that are not in the placement whose lines are looked at, such as first states in later steps.
     """
     stack = [(layout, 0.0, 0.0)]
     while stack:
         here, x, y = stack.pop()
         for key, sized in here.template.items.items():
-            if first_states or sized.item.role != "initial":
+            if here is not layout or key not in lacking:
                 by, down = here.at[End(key)]
                 wide, high = sized.width / 2, sized.height / 2
                 yield x + by - wide, y + down - high, x + by + wide, y + down + high

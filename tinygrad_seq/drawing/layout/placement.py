@@ -4,13 +4,13 @@ Of a loop the steps are columns, and what reads them stands above. Loops above e
 their column width.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import replace
-from itertools import accumulate
-from math import fsum, inf
+from math import inf
+from operator import itemgetter
 
 from tinygrad_seq.drawing.layout import sugiyama
+from tinygrad_seq.drawing.layout.beside import Beside, drop, leaves_beside, positions_beside, room
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, side_by_side, words_in
 from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
@@ -20,23 +20,20 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Parts,
     TemplateLayout,
     beside_label,
-    beside_op,
     header,
     margin,
     mirrored,
     whole,
-)  # fmt: skip
+)
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import no_ops
 
-drop = 20.0  # a first state stands this far below the way of a state that comes back
 elementwise = {"+", "−", "×", "÷", "where"}
 over_time = ("stack", "unstack")  # as wide as the steps that they join or part
 
 Reads = dict[ItemKey, list[ItemKey]]  # by item: what it reads
-Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
 Edges = dict[Link, BoxEdge]
 Bars = dict[ItemKey, float]  # items that are as wide as the steps that they join or part, and their middle
 
@@ -71,8 +68,10 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     boxes = boxes_of(template, parts, reads, beside, lane, bars)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
     edges = edges_of(template, parts, boxes | held, bars)
-    ranks = ranks_of(template, boxes, edges, lane)
-    xy, dummies = sugiyama.arrange(list(boxes.values()), edges.values(), ranks, grads_in(template, boxes))
+    tried = ranks_of(template, boxes, edges, lane)
+    roofs, lines = grads_in(template, boxes), edges.values()
+    arranged = [sugiyama.arrange(list(boxes.values()), lines, ranks, roofs) for ranks in tried]
+    _, xy, dummies = min(arranged, key=itemgetter(0))  # the fewest crossings
     at = {end: (xy[box][0] - anchor(end, parts), xy[box][1]) for end, box in boxes.items()}
     bends = {
         link: [(xy[box][0], xy[box][1] + by) for box in between for by in dict.fromkeys((box.below, -box.above))]
@@ -83,35 +82,6 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     over = 12.0 * any("in" in template.step_edges.get(key, ()) for key in lane[1:])  # for lines to these
     layout = TemplateLayout(template, parts, at, border(template, boxes, xy, over), bends, offsets)
     return mirrored(layout) if template.kind == "grad" and template.repeated else layout  # gradients flow to the left
-
-
-def leaves_beside(template: Template) -> Beside:
-    """Return the leaves beside the op that reads them: a first state, or a first operand, on its left. What several ops
-    read stands below them.
-    """
-    roles = {key: sized.item.role for key, sized in template.items.items()}
-    readers = Counter(start.item for start, _ in template.links)
-    found: dict[ItemKey, tuple[ItemKey, int]] = {}
-    near = beside_op(template)
-    for start, end in template.links:
-        if start.item and end.item and roles[start.item] in near and roles[end.item] not in no_ops:
-            is_left = template.kind == "grad" and template.step_edges.get(end.item) == {"out"}  # mirrored: on the right
-            side = -1 if start.item in template.left or is_left else 1
-            found.setdefault(start.item, (end.item, side))
-    between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
-    alone = [leaf for leaf, (op, side) in found.items() if readers[leaf] == 1 and (side < 0 or op not in between)]
-    return grouped((found[leaf], leaf) for leaf in alone)
-
-
-def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
-    """Return the width and the height that leaves beside an op need."""
-    sizes = [(template.items[leaf], apart(template, leaf)) for leaf in side]
-    return max((size.width + by for size, by in sizes), default=0.0), fsum(size.height + 4 for size, _ in sizes) - 4
-
-
-def apart(template: Template, leaf: ItemKey) -> float:
-    """Return how far a leaf stands from the op that it is beside."""
-    return 50.0 if leaf in template.cut else 12.0  # where it says that it is cut
 
 
 def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
@@ -218,19 +188,20 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars
             return parts[end.part].at[end.inside][0] - anchor(end, parts)
         return meets(other, end) - bars[end.item] if end.item in bars and other.part else 0.0
 
-    order = 0.0, -1e-4, 1e-4  # the first operand comes in on the left
-    links = ((a, b, order[operand]) for (a, b), operand in template.links.items())
+    links = ((a, b, (operand - 1.5) * 1e-4 * bool(operand)) for (a, b), operand in template.links.items())  # in order
     found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a) + by)) for a, b, by in links}
     return {link: (source, target) for link, (source, target) in found.items() if source[0] is not target[0]}
 
 
-def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> sugiyama.Ranks:
-    """Return the ranks of all boxes. Items that stand for steps stand side by side, and a lane at the top."""
+def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> list[sugiyama.Ranks]:
+    """Return the ranks of all boxes, in one way or two: what only leads out of a step may stand in a row of its own.
+    Items that stand for steps stand side by side, and a lane at the top.
+    """
     earlier, ordered = template.earlier, list(boxes.values())
     upward = [edge for (start, end), edge in edges.items() if start.item not in earlier.get(end.item, ())]
     ranks = sugiyama.assign_ranks(ordered, upward)
     if template.kind == "top" and not template.parts:
-        return sugiyama.as_tree(ranks, upward)
+        return [sugiyama.as_tree(ranks, upward)]
     for end, box in boxes.items():
         if box.middle is not None and end.item and template.items[end.item].item.symbol == "stack":
             ranks = sugiyama.raise_bar(ranks, box)
@@ -241,25 +212,15 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
         rising = [(source, target) for (_, end), ((source, _), (target, _)) in edges.items() if end.side == "bottom"]
         if all(raised[source] < raised[target] for source, target in rising if target in others):
             ranks = raised
-    return sugiyama.raise_above_older(ranks, ordered, grads)
+    ranks = sugiyama.raise_above_older(ranks, ordered, grads)
+    read = {start.item for start, _ in edges}
+    ends = [boxes[End(key)] for key, ways in template.step_edges.items() if "out" in ways and key not in read]
+    return [ranks, sugiyama.raise_alone(ranks, ends)] if ends else [ranks]
 
 
 def grads_in(template: Template, boxes: dict[End, Box]) -> list[Box]:
     """Return the recorded backward of what is in a cluster: it stands above that."""
     return [box for end, box in boxes.items() if end.part and template.parts[end.part].kind == "grad"]
-
-
-def positions_beside(template: Template, beside: Beside, at: dict[End, XY]) -> dict[End, XY]:
-    """Return where the leaves beside ops stand: above each other, around the height of the op."""
-    found: dict[End, XY] = {}
-    for (op, sign), side in beside.items():
-        (x, y), sizes = at[End(op)], [template.items[leaf] for leaf in side]
-        is_early = sign < 0 and "back" in template.step_edges.get(op, ())
-        first = y - room(template, side)[1] / 2 + (drop if is_early else 0.0)
-        for leaf, size, top in zip(side, sizes, accumulate((size.height + 4 for size in sizes), initial=first)):
-            by = template.items[op].width / 2 + apart(template, leaf) + size.width / 2
-            found[End(leaf)] = (x + sign * by, top + size.height / 2)
-    return found
 
 
 def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends) -> dict[Link, float]:

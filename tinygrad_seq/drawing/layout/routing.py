@@ -10,11 +10,12 @@ from functools import cache
 from itertools import pairwise
 from math import copysign, inf, sqrt
 
+from tinygrad_seq.drawing.layout.beside import beside_op
 from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, beside_op, gutter, header, position
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
@@ -48,14 +49,15 @@ def laid_out(view: View) -> Layout:
 def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
     """Return the routes of all edges."""
     route, leave = cache(link_route), cache(way_out)  # the same in all placements
-    obstacles = cache(lambda layout, first_states: Obstacles(boxes_in(layout, first_states)))
+    obstacles = cache(lambda layout, lacking=frozenset(): Obstacles(boxes_in(layout, lacking)))
 
     def border_route(name: str, card: Placement, side: int, over: int, many: int) -> list[Point]:
         chain, key = tree.homes[name]
         path = tuple(placement.key for placement in chain[chain.index(card) + 1 :])
         layout, x, y = spots[card]
         around = chain[chain.index(card) :]
-        walls = tuple([obstacles(spots[here][0], here in tree.with_first_state) for here in around])
+        lacking = (frozenset(here.template.items.keys() - tree.present[here]) for here in around)
+        walls = tuple([obstacles(spots[here][0], keys) for here, keys in zip(around, lacking)])
         return [(x + by, y + down, way) for by, down, way in leave(layout, path, key, side, over, walls, many)]
 
     alike = Counter((edge.source, edge.target) for edge, _, _ in tree.paths)
@@ -120,7 +122,8 @@ def numbered(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[P
     weights = [{p.edge.target for p in edges if p.edge.operand == n and p.edge.role == "weight"} for n in (1, 2)]
     usual = {target for target in weights[1] - weights[0] if sizes[target].item.symbol == "@"}  # x @ W
     both = {target: first for target, first in firsts.items() if not (target in usual or sizes[target].item.formula)}
-    unclear = {target for target, first in both.items() if max(first) > min(seconds[target], default=inf) - 3}
+    more = {placed.edge.target for placed in edges if placed.edge.operand > 2}  # to these the arrows are too close
+    unclear = {to for to, first in both.items() if max(first) > min(seconds[to], default=inf) - 3} - more
     return [replace(p, operand=p.edge.operand) if p.edge.target in unclear else p for p in edges]
 
 
@@ -130,10 +133,10 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Calla
     first, (x, y, way) = link_end(layout, start, end), link_end(layout, end, start)
     if layout.template.is_level:
         return rounded([first[:2], *layout.bends[link], (x, y)]) if link in layout.bends else []
-    if way == "h" and not obstacles(layout, True).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
+    if way == "h" and not obstacles(layout).is_free(first, (x + copysign(arrow, first[0] - x), y, way)):
         first, (x, y, way) = link_end(layout, start, end, False), link_end(layout, end, start, False)
     if way == "v" and start.item and end.item and abs(layout.at[start][1] - layout.at[end][1]) < 1:  # around below
-        level = obstacles(layout, True).leaving((x, max(first[1], y), way), 1.0)[1] + 8
+        level = obstacles(layout).leaving((x, max(first[1], y), way), 1.0)[1] + 8
         return rounded([first[:2], (first[0], level), (x, level), (x, y)])
     if first[2] == "v":
         first = (first[0] + layout.x_offsets.get((end, start), 0.0), *first[1:])
@@ -144,7 +147,7 @@ def link_route(layout: TemplateLayout, link: Link, beside: int, obstacles: Calla
         y -= copysign(lift, y - layout.at[end][1])
     bends: list[Point] = [(bend, height, "v") for bend, height in layout.bends.get(link, ())]
     points = [first, *(bends if first[1] > y else reversed(bends)), (x, y, way)]
-    return obstacles(layout, True).cleared(points, apart * (beside - 1) / 2)
+    return obstacles(layout).cleared(points, apart * (beside - 1) / 2)
 
 
 def follows(template: Template, link: Link) -> bool:

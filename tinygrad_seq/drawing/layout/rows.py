@@ -17,7 +17,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     position,
     whole,
 )  # fmt: skip
-from tinygrad_seq.drawing.layout.templates import End, Key, Template, Tree
+from tinygrad_seq.drawing.layout.templates import End, Key, Link, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 
 widest = 1900.0  # so far parts may reach side by side
@@ -60,6 +60,8 @@ def words_in(gap: Template) -> float:
 def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
     """Return the layout of a gap: what goes on through it is as high as in the steps; the words have the most room."""
     at: dict[End, XY] = {}
+    offsets: dict[Link, float] = {}
+    read_above = {start.item for start, _ in gap.links}
     passing = {key: sized.item.id for key, sized in gap.items.items() if sized.item.role == "passing"}
     for key, name in passing.items():
         chain, twin = tree.homes[tree.twins.get(name, name)]
@@ -67,7 +69,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
             card = cards[chain[level].template]
             home, x, y = position(card, chain[level + 1 :])
             aside, least = x + home.at[End(twin)][0] - card.middle, (wide - gap.items[key].width) / 2 - 12
-            at[End(key)] = (min(max(aside, -least), least), y + home.at[End(twin)][1] - card.box.below)
+            aside = min(max(aside, -least), least) if key in read_above else 0.0
+            at[End(key)] = (aside, y + home.at[End(twin)][1] - card.box.below)
     alone = [End(key) for key in passing if End(key) not in at]
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
@@ -77,9 +80,11 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for end, other in (link, link[::-1]):
             if end.side:
                 alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
-                x = alike[0] if alike else at[other][0]
-                at[end] = (x if abs(x) < wide / 2 - 12 else at.get(other, (0.0, 0.0))[0], 0.0)
-    return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0))
+                middle, far = at.get(other, (0.0, 0.0))[0], gap.items[other.item].width / 2 - 12 if other.item else 0.0
+                x = min(max(alike[0] if alike else middle, middle - far), middle + far)  # straight
+                at[end] = (x, 0.0)
+                offsets |= dict.fromkeys([(other, end), (end, other)], x - middle)
+    return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0), {}, offsets)
 
 
 def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:

@@ -16,6 +16,7 @@ from random import Random
 from tinygrad_seq.drawing.view.grouped import grouped
 
 space = 14.0  # between boxes of a row
+wide_frame = 150.0  # half the width of a frame that is so wide that others of its width stand above it
 longest = 40  # an edge over more rows gets no dummy boxes
 starts, few = 12, 100  # so many orders are tried of so few boxes
 
@@ -118,14 +119,20 @@ def raise_above_older(ranks: Ranks, boxes: Sequence[Box], raised: Sequence[Box])
     return ranks
 
 
+def raise_alone(ranks: Ranks, raised: Sequence[Box]) -> Ranks:
+    """Return ranks with some boxes in a row of their own, above all others, below the upper border."""
+    top = max(rank for box, rank in ranks.items() if box.port < 1)
+    return ranks | dict.fromkeys(raised, top + 1) | {box: top + 2 for box in ranks if box.port > 0}
+
+
 # ------------------------------------------------------------------------------------------------- crossing reduction
 
 
 def arrange(
     boxes: Sequence[Box], edges: Iterable[BoxEdge], ranks: Ranks, roofs: Sequence[Box]
-) -> tuple[dict[Box, tuple[float, float]], list[list[Box]]]:
-    """Return x and y of the anchors (y grows downward), and the dummy boxes of each edge, from its lower end up. What
-    is below a roof is moved under its middle.
+) -> tuple[int, dict[Box, tuple[float, float]], list[list[Box]]]:
+    """Return how often edges cross, x and y of the anchors (y grows downward), and the dummy boxes of each edge, from
+    its lower end up. What is below a roof is moved under its middle.
     """
     wide = {ranks[box]: box for box in boxes if box.gutters}
     levels, ranks = set(ranks.values()), dict(ranks)
@@ -140,23 +147,29 @@ def arrange(
         dummies = {Box(3, 3, box.above, box.below, group, dummy=True): rank for rank, box in beside}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])
-    through = {  # by dummy in the row of a wide box, x of its gutter: on the left if it comes from below all columns
-        box: first_right(wide[ranks[box]].gutters, chain[0][1] if chain[0][0].gutters else -inf)
-        for chain in chains for box, _ in chain[1:-1] if ranks[box] in wide
+    passing = [(box, chain) for chain in chains for box, _ in chain[1:-1] if ranks[box] in wide]
+    is_free = all(chain[0][0].gutters for _, chain in passing)  # the left: nothing comes from below all columns
+    through = {  # by dummy in the row of a wide box, x of its gutter: a first operand goes there, where that is free
+        box: first_right(wide[ranks[box]].gutters, chain[0][1] if chain[0][0].gutters and not is_first else -inf)
+        for box, chain in passing for is_first in [is_free and chain[-1][1] < 0]
     }  # fmt: skip
     pieces = [piece for chain in chains for piece in pairwise(chain) if ranks[piece[0][0]] < ranks[piece[1][0]]]
     up = grouped((low, (high, at, to)) for (low, at), (high, to) in pieces)
     down = grouped((high, (low, to, at)) for (low, at), (high, to) in pieces)
     rows = [row for _, row in sorted(grouped((rank, box) for box, rank in ranks.items()).items())]
-    rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
-    x = assign_x(rows, up, down, through)
+    crossed, rows = reduce_crossings([sorted(row, key=lambda box: box.group) for row in rows], up, down, through)
+    fixed = {box: box.middle for box in boxes if box.middle is not None}
+    frames = (box for box in boxes if box.right > wide_frame and not box.gutters and box not in fixed)
+    alike = grouped((round(box.right), box) for box in frames)
+    fixed |= {box: 0.0 for found in alike.values() if len({ranks[box] for box in found}) > 1 for box in found}
+    x = assign_x(rows, up, down, through, fixed)
     for roof in roofs:  # not under the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
         ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
         by = x[roof] + (roof.right - roof.left - min(ends) - max(ends)) / 2
         x |= {box: x[box] + by for box in below}
     y = assign_y(rows, up, x)
-    return {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
+    return crossed, {box: (x[box], y[box]) for box in ranks}, [[box for box, _ in chain[1:-1]] for chain in chains]
 
 
 def first_right(gutters: Sequence[float], x: float) -> float:
@@ -166,9 +179,9 @@ def first_right(gutters: Sequence[float], x: float) -> float:
 
 def reduce_crossings(
     rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
-) -> list[list[Box]]:
-    """Return the rows, each sorted by group and then by the barycentre of the neighbours: of all sweeps, the best.
-    Where edges still cross, and boxes are few, these start from other orders, too.
+) -> tuple[int, list[list[Box]]]:
+    """Return how often edges cross, and the rows, each sorted by group and then by the barycentre of the neighbours: of
+    all sweeps, the best. Where edges still cross, and boxes are few, these start from other orders, too.
     """
     share: dict[Box, float] = {}  # how far along its row a box is
 
@@ -197,7 +210,7 @@ def reduce_crossings(
             rows[i] = sorted(rows[i], key=lambda box: (box.group, means[box]))
             spread(rows[i])
         tried.append((crossings(rows, up, share), rows))
-    return min(tried, key=lambda entry: entry[0])[1]
+    return min(tried, key=lambda entry: entry[0])
 
 
 def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) -> int:
@@ -216,10 +229,10 @@ def crossings(rows: list[list[Box]], up: Neighbours, share: dict[Box, float]) ->
 
 
 def assign_x(
-    rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float]
+    rows: list[list[Box]], up: Neighbours, down: Neighbours, through: dict[Box, float], fixed: dict[Box, float]
 ) -> dict[Box, float]:
     """Return x of every box, after sweeps up and down, the last ones with the neighbours on both sides; above columns
-    with those below, so that what is made of a column stays above it.
+    with those below, so that what is made of a column stays above it. `fixed`: where some stand.
     """
     x = {box: 0.0 for row in rows for box in row}
     columns = next((number for number, row in enumerate(rows) if any(box.gutters for box in row)), len(rows))
@@ -229,21 +242,24 @@ def assign_x(
             both = (down, up) if number < columns else (down,)
             sides = both if sweep > 7 else (down,) if sweep % 2 == 0 else (up,)
             near = {box: [entry for side in sides for entry in side[box]] for box in row}
-            x.update(settled(near, x) if gutters is None else through_gutters(row, gutters, through))
+            x.update(settled(near, x, fixed) if gutters is None else through_gutters(row, gutters, through))
     for row, near in zip((*rows[:1], *rows[-1:]), (up, down)):  # ports: right below and above what they lead to
-        x.update(settled({box: near[box] for box in row}, x) if all(box.port for box in row) else {})
+        x.update(settled({box: near[box] for box in row}, x, fixed) if all(box.port for box in row) else {})
     return x
 
 
-def settled(near: Neighbours, x: dict[Box, float]) -> dict[Box, float]:
+def settled(near: Neighbours, x: dict[Box, float], fixed: dict[Box, float]) -> dict[Box, float]:
     """Return x of the boxes of a row: as close to their neighbours as their order allows."""
     blocks: list[tuple[float, float, int]] = []  # weighted mean of what is wished for, weight, number of boxes
     spaces = [a.right + b.left + (8 if a.dummy and b.dummy else space) for a, b in pairwise(near)]
     offsets = list(accumulate(spaces, initial=0.0))
     for box, offset in zip(near, offsets):
-        wish, weight = (x[box], 0.01) if box.middle is None else (box.middle, 1e6)
+        wish, weight = (fixed[box], 1e6) if box in fixed else (x[box], 0.01)
+        ends = [other for other, _, _ in near[box]]
         for other, at, to in near[box]:
             heavy = 4.0 if box.dummy and other.dummy else 2.0 if box.dummy or other.dummy else 1.0
+            if (box.dummy and other.gutters) or (other in fixed and ends.count(other) == 1):
+                heavy = 1e3  # straight up from steps
             wish, weight = (wish * weight + (x[other] + to - at) * heavy) / (weight + heavy), weight + heavy
         mean, number = wish - offset, 1
         while blocks and blocks[-1][0] > mean:

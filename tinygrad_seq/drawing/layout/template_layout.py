@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.sugiyama import Box
 from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template
-from tinygrad_seq.drawing.layout.text_size import small, width
+from tinygrad_seq.drawing.layout.text_size import width
 
 gutter, margin = 46.0, 16.0  # between cards, and in them
 header = 30.0  # room for a label
@@ -31,11 +31,6 @@ class TemplateLayout:
 
 Parts = dict[Key, TemplateLayout]
 Layouts = dict[Template, TemplateLayout]
-
-
-def beside_op(template: Template) -> tuple[str, ...]:
-    """Return the roles of what stands beside its op: of inputs, only those that a recorded backward reads."""
-    return (*small, *["input"] * (template.kind == "grad"))
 
 
 def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, float, float]:

@@ -97,7 +97,7 @@ class Tree:
         self.templates: dict[tuple[Template, Key], Template] = {(top, None): top}  # by the one around, and which in it
         self.chains: list[Chain] = [(Placement(top, cluster=view.top),)]
         self.homes: dict[str, tuple[Chain, ItemKey]] = {}  # by the id of an item
-        self.with_first_state: set[Placement] = set()
+        self.present: dict[Placement, set[ItemKey]] = defaultdict(set)
         self.lacking: dict[str, Contents] = {}  # by first step: ops that only later ones have
         self.place_clusters(view)
         self.twins = view.twins
@@ -188,7 +188,7 @@ class Tree:
             lacking = self.lacking[step][cluster.id.removeprefix(step), *written(item)] if step else 0
             key = (alike, next(numbers[alike]) + lacking)
             self.homes[item.id] = chain, key
-            self.with_first_state.update({here} if item.role == "initial" else ())
+            self.present[here].add(key)
             sized, known = self.sizes[item.id], here.template.items.get(key, self.sizes[item.id])
             here.template.items[key] = max(known, sized, key=lambda sized: (sized.width, sized.height))
             keep_latest(here, End(key), here.start - 1 if item.role in leaves else item.ordinal)

@@ -62,7 +62,7 @@ dark = {  # what is another colour on a dark page
     ground: "#181E25",
     frame: "#323C47",
     "#D5E7EF": "#1D4256",
-    "#EAF2F6": "#1D4256",
+    "#EAF2F6": "#182B36",
     "#1D566E": "#C4E6F5",
     "#E8EBEE": "#3B4651",
     "#F3EADF": "#43372A",

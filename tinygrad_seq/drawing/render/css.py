@@ -37,6 +37,8 @@ def sheet() -> str:
     for role, fill in palette.fills.items():
         stroke = palette.quiet if fill == palette.paper else fill
         light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{stroke}"
+        if role == "passing":  # it stands elsewhere, too
+            light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{palette.state};stroke-dasharray:4 3"
         if role in palette.texts:
             light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
     light[".node.shown text"] = f"fill:{palette.paper}"
@@ -45,6 +47,8 @@ def sheet() -> str:
         dark |= {f".edge.{role} .line": f"stroke:{colour}", f".edge.{role} .head": f"fill:{colour}"}
     bright = palette.dark_edges["cut"]
     dark |= {".edge.cut .mark": f"stroke:{bright}", ".edge.cut text": f"fill:{bright}"}
+    dashed = ".node.passing rect,.pill.passing rect"
+    dark[dashed] = dark[dashed].replace(palette.state, palette.dark_edges["state"])
     for role in ("op", "named"):
         dark[f".node.{role} rect,.pill.{role} rect"] = f"fill:{palette.raised};stroke:{palette.dark[palette.line]}"
     dark[".node.output text,.pill.output text"] = f"fill:{palette.dark[palette.paper]}"

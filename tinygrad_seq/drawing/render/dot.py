@@ -126,6 +126,8 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     }  # fmt: skip
     if item.role == "middle":
         style |= {"shape": "plaintext", "style": "solid"}
+    if item.role == "passing":
+        style |= {"style": "rounded,filled,dashed", "color": palette.state}
     colour, _ = palette.heat(item.value, scale)
     return style | ({"color": colour, "fillcolor": colour, "fontcolor": palette.paper} if colour else {})
 

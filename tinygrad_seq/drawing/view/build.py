@@ -49,16 +49,18 @@ def build(
     edges, others, drawn = connected(graph, elision, ops, roots, shared, told)
     drafts = [*ops, *others]
     proxies = [draft for draft in others if draft.leaves and draft.leaves[0].requires_grad]
-    values = item_values(told.of, drawn, drafts, proxies, edges, elision.rolled)
+    values = item_values(told, drawn, drafts, proxies, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed  # one step for many has no numbers of its own
     if told.of and told.uses is None and len(told.of) <= most_nodes:  # numbers that were given
         said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.3g}" for node, x in told.of.items()}
         said[max(told.of, key=told.of.__getitem__)] += told.end
+    shares = {id: f"{x:.3g}" for id, x in values.items() if x is not None and said and told.argument is not None}
     clusters = cluster_tree(graph, elision, titles, told)
     paths = {visit: path_of(visit, titles) for visit in {draft.visit for draft in drafts}}
     for draft in drafts:
         path, value = paths[draft.visit], values.get(draft.id)
-        item = item_of(draft, graph, path, value, told.label, said.get(draft.node, ""), elision.rolled)
+        text = said.get(draft.node, "") if told.argument is None else shares.get(draft.id, "")
+        item = item_of(draft, graph, path, value, told.label, text, elision.rolled)
         clusters[draft.visit].items.append(item)
     prune(clusters)
     full = {visit: cluster for visit, cluster in clusters.items() if cluster.items or cluster.inner}

@@ -7,6 +7,7 @@ written. A graph that uses other names is drawn in full all the same; only its c
 
 states = frozenset({"h", "c"})  # what layers call their states; before the first step "h0", "c0"
 ordered = frozenset({"subtract", "divide", "power", "matmul"})  # a op b is not b op a
+in_order = ordered | {"concatenate"}  # and [a, b] is not [b, a]
 places = {("direction", "reverse"): "reverse: from the last step"}  # what is said of them
 squashing = frozenset({"sigmoid", "tanh", "relu", "clip"})  # what makes the numbers of a gate, or of a candidate
 weighing = frozenset({"add", "subtract", "negative", "part"})  # a gate may go through these to where it multiplies

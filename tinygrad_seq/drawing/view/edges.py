@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tinygrad_seq.drawing.view.conventions import ordered
+from tinygrad_seq.drawing.view.conventions import in_order, ordered
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, hands_over, is_running_sum
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -81,6 +81,7 @@ class EdgeBuilder:
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
+        self.made_in: defaultdict[tuple[Card, int], set[ScopeVisit]] = defaultdict(set)  # in which steps of the gap
         self.reads: defaultdict[EdgeKey, list[Read]] = defaultdict(list)
         self.picks: list[DraftItem] = []  # arrays by which ops pick, and the lines from these
         self.lines: list[Edge] = []
@@ -166,13 +167,8 @@ class EdgeBuilder:
         if source in self.elision.hidden:
             gap, number = where = self.elision.hidden[source]
             start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"
-            known = self.passing.get(where)
-            if known is None:
-                steps = [step for step, _ in self.graph.of[source].positions if step.loop == gap.shown.loop]
-                said = f"{shortened(source.name, 12)}, {several(steps)}" if source.name else None
-                self.passing[where] = DraftItem(start, "passing", gap.shown, source, said, about=about)
-            elif known.node is not source:  # it stands for several steps, and does not say which
-                self.passing[where] = replace(known, name=source.name)
+            self.passing.setdefault(where, DraftItem(start, "passing", gap.shown, source, about=about))
+            self.made_in[where].update(step for step, _ in self.graph.of[source].positions)
         self.add(node, argument, start, target, role, label, entry)
 
     def add(
@@ -217,12 +213,14 @@ class EdgeBuilder:
         label = label or (self.parts.get(parent.serial, "") if parent.op is not None else "")
         latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
         is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
-        of, uses = self.numbers.of, self.numbers.uses
+        of, uses, argument = self.numbers.of, self.numbers.uses, self.numbers.argument
         numbers = [of.get(given) if uses is None else uses.get((op, given)) for op, given, _ in reads]
+        if argument is not None:
+            numbers = [of.get(op) if argument in self.graph.of[given].leaves else None for op, given, _ in reads]
         known = [number for number in numbers if number is not None]
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
-        operand = own + 1 if node.op.name in ordered and node not in hidden and not isinstance(node, Rule) else 0
+        operand = own + 1 if node.op.name in in_order and node not in hidden and not isinstance(node, Rule) else 0
         return Edge(source, target, role, is_later, together(known), label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
@@ -248,6 +246,10 @@ class EdgeBuilder:
         for i, draft in enumerate(self.ops):
             if isinstance(draft.node, Rule) and draft.node.leaf is not None:  # a share in the gradient of a weight
                 self.ops[i] = replace(draft, colour=of_leaf.get(draft.node.leaf, -1))
+        for (gap, number), draft in self.passing.items():
+            steps = [step for step in gap.steps if step in self.made_in[gap, number]]
+            said = f"{shortened(draft.node.name, 12)}, {several(steps)}" if draft.node.name else None
+            self.passing[gap, number] = replace(draft, name=said)
         hidden = self.elision.hidden.items()
         drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
         others = [*self.proxies.values(), *self.picks, *self.passing.values(), *entries.values()]

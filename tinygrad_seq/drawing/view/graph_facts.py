@@ -43,6 +43,7 @@ class NodeFacts:
     delays: tuple[Delay | None, ...]  # for each argument, where it comes from another step of a loop
     latest: dict[int, int]  # for each loop, the latest of its steps that had a part in it
     role: str = ""
+    parts: dict[int, str] = field(default_factory=dict)  # of a split: the names of what is made of single parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,9 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         joins = facts.drawn and node.op.name in ("stack", "unstack") and not node.name
         if joins and users[node] and node not in outputs:
             facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])  # not read past it
+    for node in nodes:
+        if node.op is not None and node.op.name == "part" and len(users[node]) == 1:
+            of[node.parents[0]].parts[(node.static or {})["index"]] = users[node][0].name or ""
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     graph = GraphFacts(of, timeline, outer, length)
     for node, facts in of.items():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_seq.drawing.view.conventions import ordered, places, squashing, symbols
+from tinygrad_seq.drawing.view.conventions import in_order, places, squashing, symbols
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
@@ -159,9 +159,13 @@ def symbol(node: Node, index: bool = False) -> str:
 
 def formula(graph: GraphFacts, node: Node) -> str:
     """Return an op whose order counts with what it reads: "1 − forget", "h if mask else old h"; "" where that has no
-    name, or is a weight that is multiplied.
+    name, or is a weight that is multiplied. "concat [x, old h]": a state comes in from the side, whichever it is.
+    "split into input, forget": the gates that its parts become, in their order.
     """
-    if node.op is None or isinstance(node, Rule) or node.op.name not in (*ordered, "where"):
+    parts = graph.of[node].parts
+    if parts and all(parts.values()) and len(parts) == len(node.shape):
+        return f"{symbol(node)} into\n{', '.join(parts[i] for i in sorted(parts))}"
+    if node.op is None or isinstance(node, Rule) or node.op.name not in (*in_order, "where"):
         return " " if isinstance(node, Rule) and not node.ops else ""  # no sum: one gradient comes in
     sources = [graph.of[parent].source for parent in node.parents]
     if node.op.name == "matmul" and any(graph.of[parent].role == "weight" for parent in node.parents):
@@ -169,6 +173,9 @@ def formula(graph: GraphFacts, node: Node) -> str:
     words = [word(graph, node, i) for i in range(len(sources))]
     if node.op.name == "where":
         return f"{words[1]} if {words[0]}\nelse {words[2]}"
+    if node.op.name == "concatenate":
+        states = any(graph.of[node].delays) or any(initial_state(graph, x, node, i) for i, x in enumerate(node.parents))
+        return f"{symbol(node)} [{', '.join(words)}]" if states and len(words) == 2 else ""
     named = any(source.name for source in sources) and len(set(words)) > 1
     return f" {symbol(node)} ".join(words) if named else ""
 

@@ -47,7 +47,7 @@ class Edge:
     through_time: bool = False  # leads to another step of a loop that its value comes from
     value: float | None = None  # the number shown by its colour and width, on the scale of the view
     label: str = ""  # "h, t−1" on a delay; which steps it is there for, where a rolled view has one for several
-    operand: int = 0  # which argument it is, 1 or 2, of an op for which that counts, such as 1 − z; else 0
+    operand: int = 0  # which argument it is, from 1, of an op for which that counts, such as 1 − z; else 0
 
 
 @dataclass(slots=True)

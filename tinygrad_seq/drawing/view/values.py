@@ -35,6 +35,7 @@ class Numbers:
     uses: Mapping[tuple[Node, Node], float] | None = None
     ordered: bool = False  # they count along a way: 1, 2, 3
     end: str = ""  # what is said of the last one
+    argument: Node | None = None  # a leaf; then each number is that of this argument of the node
 
 
 def grad_size(node: Node) -> float | None:
@@ -88,7 +89,7 @@ def given(mapping: Mapping[Any, Any]) -> Numbers:
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"draw: show must map Nodes or Tensors to numbers, got {value!r:.60}") from None
     label, end = (str(getattr(mapping, name, usual)) for name, usual in (("label", "value"), ("end", "")))
-    return Numbers(label, of, ordered=getattr(mapping, "ordered", False), end=end)
+    return Numbers(label, of, None, getattr(mapping, "ordered", False), end, getattr(mapping, "argument", None))
 
 
 def together(values: Iterable[float | None]) -> float | None:
@@ -123,22 +124,27 @@ def walk_order(
 
 
 def item_values(
-    of: Mapping[Node, float],
+    told: Numbers,
     drawn: Mapping[Node, str],
     drafts: Iterable[DraftItem],
-    proxies: Iterable[DraftItem],
+    proxies: Sequence[DraftItem],
     edges: list[Edge],
     rolled: bool,
 ) -> dict[str, float | None]:
-    """Return the numbers of items, by id: of merged steps the norm, of what goes on from a gap the first in `of`."""
+    """Return the numbers of items, by id: of merged steps the norm, of what goes on from a gap the first one. That of
+    an argument is that of its proxy, where it has one.
+    """
+    arguments = {proxy.id for proxy in proxies if told.argument in proxy.leaves}
+    users = {edge.target for edge in edges if edge.source in arguments}
     roles = {draft.id: draft.role for draft in drafts}  # the box of a gap is no draft, and has no number
     values: dict[str, float | None] = {}
-    for node, value in of.items():
+    for node, value in told.of.items():
         id = drawn.get(node, "")
-        if id in roles and not (id in values and roles[id] == "passing"):
+        if id in roles and id not in users and not (id in values and roles[id] == "passing"):
             values[id] = together((values.get(id), value))
     uses = grouped((edge.source, edge.value) for edge in edges)
     for proxy in proxies:
         beside_one = len(uses[proxy.id]) == 1 and uses[proxy.id][0] is not None and not rolled
-        values[proxy.id] = together(uses[proxy.id] if beside_one else [of.get(leaf) for leaf in proxy.leaves])
+        of_uses = beside_one or proxy.id in arguments
+        values[proxy.id] = together(uses[proxy.id] if of_uses else [told.of.get(leaf) for leaf in proxy.leaves])
     return values
