@@ -3,15 +3,18 @@
 import re
 from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from legible import samples
 from networks import KINDS
 from pictures import figures, items, picture
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.render.strokes import stroke
 from tinygrad_seq.drawing.view.grouped import grouped
 
 GALLERY = figures().gallery.GALLERY
@@ -171,9 +174,10 @@ def test_forward_stands_below_reverse_and_runs_beside_its_frame(kind, layers):
         ends = {frame.cluster.id for frame in frames if frame.cluster.id in f"{at.edge.source} {at.edge.target}"}
         for frame in frames:
             if frame.cluster.id not in ends:
-                xs = [x for x, y, _ in at.points if frame.top < y < frame.bottom]
+                x, y = samples(stroke(at, None)).T
+                beside = x[(frame.top < y) & (y < frame.bottom)]
                 is_right = "forward" in at.edge.source and "layer-0" not in at.edge.source
-                assert all(x > frame.right if is_right else x < frame.left for x in xs)
+                assert np.all(beside > frame.right if is_right else beside < frame.left)
 
 
 @given(kind=st.sampled_from(list(KINDS)), layers=st.integers(1, 2), both=st.booleans(), steps=st.integers(2, 5))
