@@ -161,7 +161,7 @@ def test_a_first_step_that_lacks_what_is_made_of_constants_is_no_other_step():
     assert steps_shown(rolled(out)) == [["t = 0 … 4 · × 5"]]
 
 
-@pytest.mark.parametrize("view, text", [("unrolled", "· other indices"), ("rolled", "· other constants and indices")])
+@pytest.mark.parametrize("view, text", [("unrolled", "· indices differ"), ("rolled", "· constants and indices differ")])
 def test_what_differs_between_steps_that_are_the_same_is_said(view, text):
     cell, head, h, loss = nn.RNNCell(3, 4), nn.Linear(4, 5), ts.zeros(2, 4), 0.0
     for t in range(9):

@@ -93,7 +93,7 @@ def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
 
 def other(varying: Sequence[str]) -> str:
     """Say what differs between steps that are the same."""
-    return f" · other {' and '.join(varying)}" if varying else ""
+    return f" · {' and '.join(varying)} differ" if varying else ""
 
 
 def gap_text(
