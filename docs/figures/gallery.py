@@ -117,8 +117,11 @@ def tree():
 
 def derivative(order):
     """A derivative of tanh, which is the gradient of the one before."""
-    formulas = "tanh′ x = 1 − tanh² x", "tanh′′ x = −2 tanh x tanh′ x", "tanh′′′ x = (6 tanh² x − 2) tanh′ x"
-    return ts.draw(derivatives.derivatives(order)[1][order], title=f"{formulas[order - 1]}, as recorded")
+    titles = (
+        "tanh′ x = 1 − tanh² x, as recorded", "tanh′′ x = −2 tanh x tanh′ x, as recorded",
+        "tanh′′′ x: the recorded gradient of tanh′′ x",
+    )  # fmt: skip
+    return ts.draw(derivatives.derivatives(order)[1][order], title=titles[order - 1])
 
 
 # --------------------------------------------------------------------------------------------------- loops by hand

@@ -3,7 +3,9 @@ no words leave their box or lie on others.
 """
 
 import random
+from itertools import pairwise
 
+import numpy as np
 import pytest
 from legible import box_of, crossings, faults, samples
 from pictures import figures, picture
@@ -31,6 +33,29 @@ def test_lines_cross_steeply(name):
 @pytest.mark.parametrize("name", ["tanh_3", "lstm_lengths"])
 def test_no_lines_cross_where_they_need_not(name):
     assert list(crossings(picture(name).placed)) == []
+
+
+@pytest.mark.parametrize("name", ["minimal_gated_unit", "one_to_many", "gru_lengths"])
+def test_a_line_does_not_creep_to_its_corner(name):
+    """It is straight, and turns at the end."""
+    turns = 0
+    for at in picture(name).placed.edges:
+        for (_, before), (kind, points) in pairwise(stroke(at, None).line):
+            if kind == "Q":
+                (x, y), (to_x, to_y) = before[-1], points[-1]
+                assert abs(to_x - x) <= 2.01 * abs(to_y - y) and abs(to_y - y) <= 2.01 * abs(to_x - x)
+                turns += 1
+    assert turns
+
+
+def test_what_a_line_says_stands_beside_it():
+    placed = picture("gru_backward").placed
+    saying = [at for at in placed.edges if at.word]
+    assert {at.word for at in saying} == {"part for new"}
+    for at in saying:
+        x, y, _ = at.mark
+        near = [np.hypot(*(samples(stroke(other, None)) - (x, y - 9)).T).min() for other in placed.edges]
+        assert near[placed.edges.index(at)] == min(near) < 60
 
 
 def test_a_state_keeps_off_the_box_that_it_leaves():

@@ -124,6 +124,15 @@ def test_a_split_says_what_its_parts_become(order):
     assert [item.formula for item in items(draw(made).view) if item.symbol == "split"] == [""]
 
 
+def test_a_split_says_which_gates_its_parts_lead_to_and_its_gradient_says_them_again():
+    gru = nn.GRU(2, 3)
+    loss = gru(ts.tensor(numbers(2, 1, 2)))[0].sum()
+    loss.backward(create_graph=True)
+    drawn = items(draw(loss, backward=True).view)
+    for op, says in (("split", "split into\nreset, update, new"), ("concat", "concat of\nreset, update, new")):
+        assert [item.formula for item in drawn if item.symbol == op] == [says] * 4
+
+
 def test_both_directions_come_in_in_their_order():
     """The forward on the left, though it passes the reverse, which stands above it."""
     placed = draw(nn.GRU(2, 3, bidirectional=True)(ts.tensor(numbers(6, 2, 2)))[0]).placed

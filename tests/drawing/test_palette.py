@@ -88,11 +88,12 @@ def test_lines_have_a_contrast_of_three(mode):
 
 @pytest.mark.parametrize("mode", [light, night])
 def test_a_state_of_another_step_is_told_from_a_first_state(mode):
-    """It has a border of dashes, which the ground around it does not hide."""
+    """It has a border of dashes, which the ground around it does not hide, and a number's colour does not need."""
     first, other = (said(f".node.{role} rect", "stroke", mode) for role in ("initial", "passing"))
     grounds = (said(f"{place} rect", "fill", mode) for place in (".node.initial", ".node.passing", ".cluster.step"))
     assert first != other and all(contrast(other, ground) >= 3 for ground in grounds)
-    assert re.findall(r"\.node\.(\w+) rect[^{}]*{[^}]*dasharray", sheet()) == ["passing"]
+    dashes = re.findall(r"\.node\.(\w+) rect[^{}]*{[^}]*dasharray:(\w+)", sheet())
+    assert dashes == [("passing", "4"), ("shown", "none")]
 
 
 def test_zero_is_not_the_brightest_in_the_dark():

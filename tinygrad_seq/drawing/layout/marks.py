@@ -28,7 +28,7 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     first = {(edges[i].edge.source, edges[i].edge.target, edges[i].edge.label): i for i in reversed(saying)}
     for i, placed in saying.items():
         is_cut = placed.edge.role == "cut"
-        way = placed.points if is_cut or placed.edge.role == "delay" else placed.points[-2:]  # where it comes in
+        way = placed.points
         text = "detach" if is_cut else placed.edge.label
         marks = cuts(way) if is_cut else levels(way, width(text, 11) / 2 + 8)
         places = [(mark, words_at(mark, text)) for mark in marks]
@@ -48,12 +48,15 @@ def words_at(mark: Mark, text: str) -> Rectangle:
 
 
 def levels(points: Sequence[Point], aside: float) -> Iterator[Mark]:
-    """Yield places on the level parts of a line, the middle of the longest first; then so far beside the others."""
+    """Yield places on the level parts of a line, the middle of the longest first; then so far beside those that rise
+    furthest.
+    """
     parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
     for _, start, end, y in sorted(parts, reverse=True):
         yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares, 0.75, 0.25))
     ways = [by for far in (aside, aside + 18, aside + 36) for by in (-far, far)]
-    yield from ((x + by, y + 10, False) for by in ways for x, y, _ in cuts(points))
+    rising = sorted(pairwise(points), key=lambda piece: -abs(piece[1][1] - piece[0][1]))
+    yield from (((a + c) / 2 + by, (b + d) / 2 + 10, False) for by in ways for (a, b, _), (c, d, _) in rising)
 
 
 def cuts(points: Sequence[Point]) -> Iterator[Mark]:

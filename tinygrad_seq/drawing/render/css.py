@@ -42,6 +42,7 @@ def sheet() -> str:
         if role in palette.texts:
             light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
     light[".node.shown text"] = f"fill:{palette.paper}"
+    light[".node.shown rect"] = "stroke-dasharray:none"
     dark = {selector: darkened(rule, selector) for selector, rule in light.items()}
     for role, colour in palette.dark_edges.items():
         dark |= {f".edge.{role} .line": f"stroke:{colour}", f".edge.{role} .head": f"fill:{colour}"}

@@ -126,9 +126,9 @@ def node_style(place: PlacedItem, scale: Scale | None) -> Attributes:
     }  # fmt: skip
     if item.role == "middle":
         style |= {"shape": "plaintext", "style": "solid"}
-    if item.role == "passing":
-        style |= {"style": "rounded,filled,dashed", "color": palette.state}
     colour, _ = palette.heat(item.value, scale)
+    if item.role == "passing" and not colour:
+        style |= {"style": "rounded,filled,dashed", "color": palette.state}
     return style | ({"color": colour, "fillcolor": colour, "fontcolor": palette.paper} if colour else {})
 
 

@@ -1,5 +1,6 @@
 """Shape the line of every edge, its arrowhead and its mark: numbers, which every renderer writes in its own way."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,7 +35,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     left, above, _ = points[-1]
     if through == "v":
         back = 2 * half if above > y else -2 * half
-        beside = x + (20 if placed.operand == 1 else -20), y + (9 if above > y else -2)
+        beside = x + (16 if placed.operand == 1 else -16), y + (9 if above > y else -2)
         foot, end = [(x - half, y + back), (x + half, y + back)], (x, y + back / 2, through)
     else:
         back = 2 * half if left > x else -2 * half
@@ -51,10 +52,26 @@ def curves(points: list[Point]) -> list[Curve]:
     for (x, y, out), (to_x, to_y, into) in pairwise(points):
         half_x, half_y = (x + to_x) / 2, (y + to_y) / 2
         if out != into:
-            found.append(("Q", [(x, to_y) if out == "v" else (to_x, y), (to_x, to_y)]))
+            found += corner((x, y), (to_x, to_y), out)
         elif abs(to_x - x if out == "v" else to_y - y) < 0.05:
             found.append(("L", [(to_x, to_y)]))
         else:
             turn = [(x, half_y), (to_x, half_y)] if out == "v" else [(half_x, y), (half_x, to_y)]
             found.append(("C", [*turn, (to_x, to_y)]))
     return found
+
+
+def corner(start: XY, end: XY, out: str) -> list[Curve]:
+    """Return a way round a corner that leaves its start sideways ("h") or up or down ("v"): straight where it is long,
+    with a curve at most twice as long as high, so that it does not creep along what it passes.
+    """
+    (x, y), (to_x, to_y) = start, end
+    wide = math.copysign(min(abs(to_x - x), 2 * abs(to_y - y)), to_x - x)
+    high = math.copysign(min(abs(to_y - y), 2 * abs(to_x - x)), to_y - y)
+    if out == "h":
+        turn, first, last = (to_x, y), (to_x - wide, y), (to_x, y + high)
+    else:
+        turn, first, last = (x, to_y), (x, to_y - high), (x + wide, to_y)
+    before: list[Curve] = [("L", [first])] if first != start else []
+    after: list[Curve] = [("L", [end])] if last != end else []
+    return [*before, ("Q", [turn, last]), *after]

@@ -43,7 +43,7 @@ class NodeFacts:
     delays: tuple[Delay | None, ...]  # for each argument, where it comes from another step of a loop
     latest: dict[int, int]  # for each loop, the latest of its steps that had a part in it
     role: str = ""
-    parts: dict[int, str] = field(default_factory=dict)  # of a split: the names of what is made of single parts
+    parts: dict[int, str] = field(default_factory=dict)  # of a split: by part, the first name on the only way from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,11 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         if joins and users[node] and node not in outputs:
             facts.drawn = any(of[user].drawn or of[user].source is node for user in users[node])  # not read past it
     for node in nodes:
-        if node.op is not None and node.op.name == "part" and len(users[node]) == 1:
-            of[node.parents[0]].parts[(node.static or {})["index"]] = users[node][0].name or ""
+        if node.op is not None and node.op.name == "part":
+            user = node
+            for _ in range(4):  # a gate is not far
+                user = users[user][0] if len(users[user]) == 1 and (user is node or not user.name) else user
+            of[node.parents[0]].parts[(node.static or {})["index"]] = user.name or ""
     length = {step: sum(not of[node].gradient for node in ops) for step, ops in timeline.ops_in.items()}
     graph = GraphFacts(of, timeline, outer, length)
     for node, facts in of.items():

@@ -160,11 +160,12 @@ def symbol(node: Node, index: bool = False) -> str:
 def formula(graph: GraphFacts, node: Node) -> str:
     """Return an op whose order counts with what it reads: "1 − forget", "h if mask else old h"; "" where that has no
     name, or is a weight that is multiplied. "concat [x, old h]": a state comes in from the side, whichever it is.
-    "split into input, forget": the gates that its parts become, in their order.
+    "split into input, forget": the gates that its parts become, in their order; its gradient is a "concat of" theirs.
     """
-    parts = graph.of[node].parts
-    if parts and all(parts.values()) and len(parts) == len(node.shape):
-        return f"{symbol(node)} into\n{', '.join(parts[i] for i in sorted(parts))}"
+    split, sign = (node.of, "of") if isinstance(node, Rule) and symbol(node) == "concat" else (node, "into")
+    parts = graph.of[split].parts
+    if parts and all(parts.values()) and len(set(parts.values())) == len(split.shape):
+        return f"{symbol(node)} {sign}\n{', '.join(parts[i] for i in sorted(parts))}"
     if node.op is None or isinstance(node, Rule) or node.op.name not in (*in_order, "where"):
         return " " if isinstance(node, Rule) and not node.ops else ""  # no sum: one gradient comes in
     sources = [graph.of[parent].source for parent in node.parents]
