@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from keyword import iskeyword
@@ -59,6 +60,8 @@ class Expressions:
         self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
         self.literals: dict[Any, str] = {}
+        self.short: dict[str, str] = {}  # of a function: its name in loops
+        self.in_loop = False
         self.kernels: list[str] = []  # lines that make kernels of a GPU, once
 
     def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
@@ -132,8 +135,10 @@ class Expressions:
 
     def call_into(self, equation: Equation, read: Callable[[Any], Text], name: str) -> str:
         """Return the text of a call that writes into an array."""
-        args = [self.argument(number_of(x, equation.dtype), read)[0] for x in equation.args]
-        return f"xp.{equation.function}({', '.join([*args, *self.options(equation, read)])}, out={name})"
+        if equation.function == "kernel" or equation.function in METHODS:
+            return f"{self.text(equation, read)[0][:-1]}, out={name})"
+        args = [self.argument(self.number_of(x, equation.dtype), read)[0] for x in equation.args]
+        return f"{self.called(equation.function)}({', '.join([*args, *self.options(equation, read)])}, out={name})"
 
     def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
         """Return the texts of the options of a call."""
@@ -147,7 +152,7 @@ class Expressions:
             return self.call_on_host(equation, read), ATOM
         if function == "kernel":
             return f"{self.kernel(args[0])}({', '.join(self.argument(x, read)[0] for x in args[1:])})", ATOM
-        texts = [self.argument(number_of(x, equation.dtype) if function in PLAIN else x, read) for x in args]
+        texts = [self.argument(self.number_of(x, equation.dtype) if function in PLAIN else x, read) for x in args]
         if function == "getitem":
             return f"{bracketed(texts[0], ATOM)}[{self.index(args[1], read)}]", ATOM
         if function in SYMBOLS and len(texts) == 2 and not options:
@@ -163,7 +168,28 @@ class Expressions:
         rest = [text for text, _ in texts] + self.options(equation, read)
         if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
             return f"{bracketed(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
-        return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(rest)})", ATOM
+        return f"{self.called(function)}({', '.join(rest)})", ATOM
+
+    def called(self, function: str) -> str:
+        """Return the name of a function; in loops a short one, for it takes time to find `add` in `xp`."""
+        if function in HELPERS:
+            return function
+        if not self.in_loop or not function.isidentifier():
+            return f"xp.{function}"
+        if function not in self.short:
+            self.short[function] = self.free_name(function)
+        return self.short[function]
+
+    def number_of(self, x: Any, dtype: Any) -> Any:
+        """Return a number as it is written beside an array of that dtype."""
+        return number_of(x, dtype)
+
+    @contextmanager
+    def as_names(self) -> Iterator[None]:
+        """Say functions by short names: what is written now runs at every step."""
+        self.in_loop = True
+        yield
+        self.in_loop = False
 
 
 def on_host(function: str) -> Callable[..., Any]:

@@ -1,14 +1,20 @@
-"""A loop as text: what is carried gets its start before, what others read is kept in arrays of all steps."""
+"""A loop as text: what is carried gets its start before, what others read is kept in arrays of all steps.
 
+    for x_t, h_t in zip(x, h_all):
+        h = tanh(x_t + h.dot(w), out=h_t)
+
+What a loop reads and writes it goes along, for NumPy takes as long to find `x[t]` as to add two small arrays.
+"""
+
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from tinygrad_seq.replay.expressions import ATOM, LEVELS, Text, longest
+from tinygrad_seq.replay.expressions import ATOM, Text, longest
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, read_in
-from tinygrad_seq.replay.nest import plus
-from tinygrad_seq.replay.passes import ELEMENTWISE
+from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref
 
@@ -33,6 +39,9 @@ class LoopText:
         self.longer: set[int] = set()  # of these: those that are kept with what they start from
         self.series: dict[int, str] = {}  # of these: the name of the array, or list, of all steps
         self.lists: list[str] = []  # lines that make lists of values from outside
+        self.steps: dict[tuple[str, Moving, int, str], str] = {}  # of what the loop goes along: its name in a step
+        self.shared: dict[int, tuple[int, str]] = {}  # of a position: the one whose row in a series it is a part of
+        self.joined: set[int] = set()  # positions of such rows
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the loop, and tell the program how its values are read from now on."""
@@ -50,13 +59,14 @@ class LoopText:
         for i in sorted(self.again):
             self.series[i] = program.free_name(f"{self.names[i]}_all")
             yield from self.empty(i, current.get(i, ""))
+        for i in self.series:
+            self.share(i)
         body: list[str] = []
-        for i, equation in enumerate(loop.body):
-            body += self.line(i, equation, partial(self.read, current))
+        with program.as_names():
+            for i, equation in enumerate(loop.body):
+                body += self.line(i, equation, partial(self.read, current))
         yield from self.lists
-        end = self.start + self.by * loop.count
-        up = f"range({loop.count})" if self.start == 0 else f"range({self.start}, {end})"
-        yield f"for t in {up}:" if self.by > 0 else f"for t in reversed(range({end + 1}, {self.start + 1})):"
+        yield self.head()
         yield from (f"    {line}" for line in body)
         yield from (f"    {name} = {self.names[n]}" for n, name in before.items())
         for i, made in enumerate(loop.made):
@@ -88,10 +98,6 @@ class LoopText:
         if i in self.longer:
             yield f"{name}[{0 if self.by > 0 else count - 1}] = {start}"
 
-    def slot(self, later: int = 0) -> str:
-        """Return the text of where this step is in a series, or a later one."""
-        return plus("t", later - min(self.start, self.start + self.by * (self.loop.count - 1)))
-
     def keep(self, i: int, name: str) -> None:
         """Tell the program which values are in a series, in the order of time, whichever way the loop goes."""
         program, loop, offset = self.program, self.loop, int(i in self.longer)
@@ -113,11 +119,94 @@ class LoopText:
         self.program.give(name, self.loop.made[i][-1])
         return name
 
+    # ------------------------------------------------------------------------------------------- what a loop goes along
+
+    def along(self, whole: str, at: Moving, size: int, name: str = "", part: str = "") -> str:
+        """Return the name of what is in an array or list in this step, or of a part of that."""
+        key = whole, at, size, part
+        if key not in self.steps:
+            own = self.steps.values()
+            is_over = lambda name: name in self.program.of_loops and name not in own
+            base = re.match(r"\w+", whole)[0].removesuffix("_all")  # type: ignore[index]
+            self.steps[key] = name or self.program.free_name(f"{base}_t", is_over)
+            self.program.of_loops.update({self.steps[key]} if not name else ())
+        return self.steps[key]
+
+    def head(self) -> str:
+        """Return the line that begins the loop. Views of all steps of arrays that are kept are made once."""
+        memory, count = self.program.memory, self.loop.count
+        kept = {key: name for key, name in self.steps.items() if memory.rank(key[0]) > 1}
+        others = {key: name for key, name in self.steps.items() if key not in kept}
+        names, texts = list(others.values()), [span(key, count) for key in others]
+        if kept:
+            turned = self.by < 0
+            once = zipped([span(key, count, turned) for key in kept])
+            texts.insert(0, memory.once(f"list({once}){'[::-1]' * turned}", self.program.free_name))
+            both = ", ".join(kept.values())
+            names.insert(0, f"({both})" if others and len(kept) > 1 else both)
+        if not names:
+            return f"for _ in range({count}):"
+        return f"for {', '.join(names)} in {zipped(texts)}:"
+
+    def share(self, i: int) -> None:
+        """Let what is joined in a row of a series be written there at once."""
+        joined, offset = self.loop.body[i], 0
+        if joined.function != "concatenate" or joined.options or not self.has_slot(i):
+            return
+        pieces, axis = joined.args[0], (*joined.args, 0)[1] % len(joined.shape)
+        if len(set(pieces)) == len(pieces) and all(self.may_share(x, joined) for x in pieces):
+            self.joined.add(i)
+            for x in pieces:
+                end = offset + self.loop.body[x.position].shape[axis]
+                self.shared[x.position] = i, f"{', :' * axis}, {offset or ''}:{end if end < joined.shape[axis] else ''}"
+                offset = end
+
+    def may_share(self, x: Any, joined: Equation) -> bool:
+        """Tell whether a piece of a row can be written where it will be."""
+        if not isinstance(x, Local) or x.position in self.names or x.position in self.shared:
+            return False
+        piece = self.loop.body[x.position]
+        return piece.function in INTO - {"concatenate"} and piece.dtype == joined.dtype
+
+    def has_slot(self, i: int) -> bool:
+        """Tell whether a call may write the value of this step into its series; x[t] may be a number."""
+        return i in self.series and self.loop.body[i].shape != () and not self.escapes(i)
+
+    def slot_of(self, i: int, name: str = "", part: str = "") -> str:
+        """Return the name of where this step is in a series."""
+        first, count = int(i in self.longer and self.by > 0), self.loop.count
+        at = Moving(first, 1) if self.by > 0 else Moving(first + count - 1, -1)
+        return self.along(self.series[i], at, count + (i in self.longer), name, part)
+
+    def put(self, i: int) -> str:
+        """Return the line that puts the value of this step into its series."""
+        if self.series[i] in self.program.arrays and self.loop.body[i].shape:
+            return f"{self.slot_of(i)}[...] = {self.names[i]}"
+        first = int(i in self.longer and self.by > 0)
+        at = Moving(first, 1) if self.by > 0 else Moving(first + self.loop.count - 1, -1)
+        return f"{self.series[i]}[{self.along('t', at, 0)}] = {self.names[i]}"
+
+    # --------------------------------------------------------------------------------------------------------- the lines
+
     def line(self, i: int, equation: Equation, read: Any) -> Iterator[str]:
         """Yield the line of a position; none where its value is written where it is read."""
         if i in self.texts:  # a kernel made it, with other values
-            if i in self.series and not self.slot_of(i):
-                yield f"{self.step_of(i)} = {self.names[i]}"
+            if i in self.series and not self.has_slot(i):
+                yield self.put(i)
+            return
+        if self.is_in_slot(i):
+            index = self.program.index(equation.args[1], read)
+            self.texts[i] = self.slot_of(equation.args[0].position, self.names.get(i, ""), f", {index}"), ATOM
+            return
+        if i in self.shared:
+            whole, part = self.shared[i]
+            self.texts[i] = self.slot_of(whole, part=part), ATOM
+            yield self.program.call_into(equation, read, self.texts[i][0])
+            return
+        if i in self.joined:
+            self.names[i] = self.names.get(i) or self.program.name_for(self.loop.made[i][-1])
+            self.texts[i] = self.names[i], ATOM
+            yield f"{self.names[i]} = {self.slot_of(i)}"
             return
         text = self.program.text(equation, read)
         if equation.function == "expect":
@@ -135,13 +224,18 @@ class LoopText:
         self.names.setdefault(i, "")
         self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1])
         self.texts[i] = self.names[i], ATOM
-        slot = self.slot_of(i)
-        if slot and (equation.function in INTO or equation.function == "kernel") and text[1] == ATOM:
-            yield f"{self.names[i]} = {text[0][:-1]}, out={slot})"
+        if self.has_slot(i) and self.program.writes(equation):
+            yield f"{self.names[i]} = {self.program.call_into(equation, read, self.slot_of(i))}"
         else:
             yield f"{self.names[i]} = {text[0]}"
             if i in self.series:
-                yield f"{self.step_of(i)} = {self.names[i]}"
+                yield self.put(i)
+
+    def is_in_slot(self, i: int) -> bool:
+        """Tell whether a value is a part of one that is in its series in this step."""
+        equation = self.loop.body[i]
+        x = equation.args[0] if is_part(equation) and i not in self.loop.starts and not self.kept[i] else None
+        return isinstance(x, Local) and self.has_slot(x.position)
 
     def kernel_line(self, i: int, kernel: Equation, text: Text) -> str:
         """Return the line of a kernel of several results; those that are kept it writes into their series."""
@@ -150,17 +244,9 @@ class LoopText:
         for j in parts.values():
             self.names[j] = self.names.get(j) or self.program.name_for(self.loop.made[j][-1])
             self.texts[j] = self.names[j], ATOM
-        slots = ["" if j is None else self.slot_of(j) for j in results]
-        out = f", out=({', '.join(slot or 'None' for slot in slots)})" if any(slots) else ""
+        slots = [None if j is None or not self.has_slot(j) else self.slot_of(j) for j in results]
+        out = f", out=({', '.join(map(str, slots))})" if any(slots) else ""
         return f"{', '.join('_' if j is None else self.names[j] for j in results)} = {text[0][:-1]}{out})"
-
-    def slot_of(self, i: int) -> str:
-        """Return the text of where a call may write the value of this step, or nothing; x[t] may be a number."""
-        return self.step_of(i) if i in self.series and self.loop.body[i].shape and not self.escapes(i) else ""
-
-    def step_of(self, i: int) -> str:
-        """Return the text of where this step is in a series."""
-        return f"{self.series[i]}[{self.slot(i in self.longer and self.by > 0)}]"
 
     def escapes(self, i: int) -> bool:
         """Tell whether what the program returns may be a view of a value."""
@@ -172,16 +258,22 @@ class LoopText:
             return self.texts[x.position]
         if isinstance(x, Carried):
             return current[x.position], ATOM
+        program = self.program
+        if isinstance(x, Part) and isinstance(x.at, Moving):
+            return self.along(program.read(x.whole)[0], x.at, program.shapes[x.whole.number][0]), ATOM
         if isinstance(x, Part):
-            return f"{self.program.read(x.whole)[0]}[{self.moving(x.at)}]", ATOM
+            return f"{program.read(x.whole)[0]}[{x.at}]", ATOM
         if isinstance(x, Item):
-            along = self.program.along(x.numbers)
+            along = program.along(x.numbers)
             if along is not None:
-                return f"{self.program.series[x.numbers[0]][0]}[{self.moving(along)}]", ATOM
-            name, line = self.program.series_name(x)
+                name = program.series[x.numbers[0]][0]
+                return self.along(name, along, program.lengths[name]), ATOM
+            name, line = program.series_name(x)
             self.lists += [line] if line else []
-            return f"{name}[{self.moving(Moving(0, 1))}]", ATOM
-        found: Text = self.program.read(x) if isinstance(x, Ref) else (self.moving(x), LEVELS["+"])
+            return self.along(name, Moving(0, 1), len(x.numbers)), ATOM
+        if isinstance(x, Moving):
+            return self.along("t", x, 0), ATOM
+        found: Text = program.read(x)
         return found
 
     def direction(self) -> tuple[int, int]:
@@ -194,16 +286,26 @@ class LoopText:
                     found[at.start, at.step] += 1
         return min(found, key=lambda at: (-found[at], at)) if found else (0, 1)
 
-    def moving(self, x: Any) -> str:
-        """Return the text of an int that moves."""
-        if not isinstance(x, Moving):
-            return repr(x)
-        factor = x.step // self.by
-        offset = x.start - factor * self.start
-        if factor == -1:
-            return f"{offset} - t"
-        text = "t" if factor == 1 else f"{factor} * t"
-        return text + (f" + {offset}" if offset > 0 else f" - {-offset}" if offset else "")
+
+def span(step: tuple[str, Moving, int, str], count: int, turned: bool = False) -> str:
+    """Return the text of what a loop goes along; `turned`: from its last step to the first."""
+    whole, at, size, part = step
+    if turned:
+        at = Moving(at.start + at.step * (count - 1), -at.step)
+    begin, end = at.start, at.start + at.step * count
+    if whole == "t":
+        return f"range({begin}, {end}, {at.step})" if at.step != 1 else f"range({begin}, {end})"
+    if at.step > 0:
+        text = f"{begin or ''}:{end if end < size else ''}"
+    else:
+        text = f"{begin if begin < size - 1 else ''}:{end if end >= 0 else ''}"
+    text += f":{at.step}" if at.step != 1 else ""
+    return whole if text + part == ":" else f"{whole}[{text}{part}]"
+
+
+def zipped(texts: list[str]) -> str:
+    """Return the text of what goes along several things at once."""
+    return f"zip({', '.join(texts)})" if len(texts) > 1 else texts[0]
 
 
 def positions_in(equation: Equation, kind: type[Local] | type[Carried]) -> Iterator[int]:

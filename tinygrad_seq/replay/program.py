@@ -17,9 +17,9 @@ from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loop_text import INTO, LoopText
-from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.loops import Item, Loop, Moving, Part, Statement, read_in, read_outside
 from tinygrad_seq.replay.memory import Memory
-from tinygrad_seq.replay.passes import ELEMENTWISE
+from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
@@ -53,6 +53,7 @@ class Program(Expressions):
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
+        self.of_loops: set[str] = set()  # names that mean something in one loop only
         self.memory = Memory()
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
@@ -71,6 +72,7 @@ class Program(Expressions):
         lines = [f"def step({head}):"]
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
+        self.gone_along = gone_along(statements)
         self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements)]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
@@ -78,6 +80,8 @@ class Program(Expressions):
         text = "\n".join([*lines, ""])
         if self.memory.lines:
             text = "\n".join(["# every call writes these arrays anew", *self.memory.lines, "", text])
+        if self.short:
+            text = f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}\n\n{text}"
         text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
@@ -151,6 +155,11 @@ class Program(Expressions):
         if made in self.texts:  # a kernel made it, with other values
             return
         text, results = self.text(equation, self.read), equation.options.get("results", ())
+        if self.is_kept_view(equation, text):
+            name = self.free_name(self.labels.get(made) or self.number())
+            self.memory.view(name, text[0], equation)
+            self.texts[made] = name, ATOM
+            return
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if equation.function == "expect":
             yield text[0]
@@ -180,11 +189,22 @@ class Program(Expressions):
         return self.fits(equation) and not self.neighbours(equation)
 
     def fits(self, equation: Equation) -> bool:
-        """Tell whether a value is large, and of a call that writes into an array; and nobody is given it."""
-        if self.compile or equation.dtype is None or math.prod(equation.shape) < large:
+        """Tell whether a call writes into an array that is kept: a large one, or one that a loop goes along.
+
+        Nobody is given such an array.
+        """
+        if self.compile or equation.dtype is None or equation.made in self.escaping:
             return False
-        writes = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
-        return writes and equation.made not in self.escaping
+        is_kept = math.prod(equation.shape) >= large or (equation.made in self.gone_along and len(equation.shape) > 1)
+        return is_kept and self.writes(equation)
+
+    def writes(self, equation: Equation) -> bool:
+        """Tell whether a call can write into an array that is there."""
+        return equation.function in (*INTO, "kernel") or (equation.function == "dot" and len(equation.shape) == 2)
+
+    def is_kept_view(self, equation: Equation, text: Text) -> bool:
+        """Tell whether a value is a view of an array that is kept: then it is kept, too."""
+        return (is_part(equation) or self.memory.is_dense(text[0])) and self.memory.rank(text[0]) > 0
 
     def memory_for(self, equation: Equation) -> str:
         """Return the name of the array for a value: that of an operand which nobody else reads, or another one."""
@@ -267,6 +287,18 @@ class Program(Expressions):
             return self.literals[x.numbers], ""
         name = self.literals[x.numbers] = self.free_name("series")
         return name, f"{name} = [{self.listed(x.numbers)}]"
+
+
+def gone_along(statements: list[Statement]) -> set[int]:
+    """Return the values that loops go along, and those that these are views of."""
+    found = set()
+    for statement in reversed(statements):
+        if isinstance(statement, Loop):
+            read = (x for equation in statement.body for x in read_in(equation))
+            found.update(x.whole.number for x in read if isinstance(x, Part) and isinstance(x.at, Moving))
+        elif statement.made in found and (is_part(statement) or statement.function == "reshape"):
+            found.update(read_by(statement))
+    return found
 
 
 def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:
