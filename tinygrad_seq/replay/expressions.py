@@ -53,6 +53,10 @@ HELPERS: dict[str, Any] = {
 COMPILED = re.compile(r"[jrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
 
 
+class Name(str):
+    """What stands in a program for something that has a line of its own."""
+
+
 class Expressions:
     """The names in a program, and the texts of its calls."""
 
@@ -60,6 +64,7 @@ class Expressions:
         self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
         self.literals: dict[Any, str] = {}
+        self.numbers: dict[tuple[float, Any], Name] = {}  # in loops
         self.short: dict[str, str] = {}  # of a function: its name in loops
         self.in_loop = False
         self.kernels: list[str] = []  # lines that make kernels of a GPU, once
@@ -87,6 +92,8 @@ class Expressions:
         """Return the text of an argument."""
         if isinstance(x, Ref | Local | Carried | Item | Moving | Part):
             return read(x)
+        if isinstance(x, Name):
+            return x, ATOM
         if isinstance(x, tuple | list):
             if len(x) > 2 and all(isinstance(part, Ref) for part in x):
                 inner = self.listed([part.number for part in x])
@@ -181,12 +188,17 @@ class Expressions:
         return self.short[function]
 
     def number_of(self, x: Any, dtype: Any) -> Any:
-        """Return a number as it is written beside an array of that dtype."""
-        return number_of(x, dtype)
+        """Return a number as it is written beside an array of that dtype; in loops an array, which is added sooner."""
+        x = number_of(x, dtype)
+        if not self.in_loop or type(x) is not float or dtype.kind != "f" or not math.isfinite(x):
+            return x
+        if (x, dtype) not in self.numbers:
+            self.numbers[x, dtype] = Name(self.free_name({0.5: "half", 1.0: "one", 2.0: "two"}.get(x, "number")))
+        return self.numbers[x, dtype]
 
     @contextmanager
     def as_names(self) -> Iterator[None]:
-        """Say functions by short names: what is written now runs at every step."""
+        """Say functions and numbers by names: what is written now runs at every step."""
         self.in_loop = True
         yield
         self.in_loop = False

@@ -80,8 +80,10 @@ class Program(Expressions):
         text = "\n".join([*lines, ""])
         if self.memory.lines:
             text = "\n".join(["# every call writes these arrays anew", *self.memory.lines, "", text])
+        top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
-            text = f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}\n\n{text}"
+            top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
+        text = "\n".join([*top, "", text]) if top else text
         text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
