@@ -40,7 +40,7 @@ def test_values_have_the_names_of_the_graph():
     text = source_of("lstm", 8)
     for name in ("weight_ih_l0", "bias_hh_l0", "h0", "c0", "forget", "d_h", "d_c", "d_weight_hh_l0"):
         assert f"{name} " in text or f"{name}," in text or f"{name}." in text, name
-    assert "c = add(forget * c, input * cell, out=c_t)" in text
+    assert "c = add(forget * c, input * cell, c_t)" in text
     assert "c_all = xp.empty((9, 2, 4), 'float32')" in text
     lists = [line for line in text.splitlines() if line.startswith("steps")]  # what the two loops go along
     assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first

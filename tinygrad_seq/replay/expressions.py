@@ -15,6 +15,7 @@ from tinygrad_seq.replay.arrays import METHODS
 from tinygrad_seq.replay.copies import with_added, with_item
 from tinygrad_seq.replay.kernels import Kernel, KernelText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
+from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref, Tape
 from tinygrad_seq.replay.tidy import is_transpose
@@ -31,6 +32,7 @@ SYMBOLS = {
 }  # fmt: skip
 
 PLAIN = {*SYMBOLS, "minimum", "maximum"}  # beside an array, they take a number of Python for one of its dtype
+SOON = (ELEMENTWISE | {"dot"}) - {"minimum", "maximum"}  # take `out` as their last argument, which saves time
 
 
 class OtherPath(Exception):  # noqa: N818 (no error: the function goes another way this time)
@@ -142,10 +144,11 @@ class Expressions:
 
     def call_into(self, equation: Equation, read: Callable[[Any], Text], name: str) -> str:
         """Return the text of a call that writes into an array."""
+        out = name if self.in_loop and equation.function in SOON else f"out={name}"
         if equation.function == "kernel" or equation.function in METHODS:
-            return f"{self.text(equation, read)[0][:-1]}, out={name})"
+            return f"{self.text(equation, read)[0][:-1]}, {out})"
         args = [self.argument(self.number_of(x, equation.dtype), read)[0] for x in equation.args]
-        return f"{self.called(equation.function)}({', '.join([*args, *self.options(equation, read)])}, out={name})"
+        return f"{self.called(equation.function)}({', '.join([*args, *self.options(equation, read), out])})"
 
     def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
         """Return the texts of the options of a call."""
