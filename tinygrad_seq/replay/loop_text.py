@@ -18,6 +18,7 @@ from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref
 
+most_put = 2  # parts of a row that are copied into it: more of them are sooner joined
 INTO = ELEMENTWISE - {"where"} | {"concatenate"}  # functions that write into an array that is there
 
 
@@ -41,7 +42,7 @@ class LoopText:
         self.lists: list[str] = []  # lines that make lists of values from outside
         self.steps: dict[tuple[str, Moving, int, str], str] = {}  # of what the loop goes along: its name in a step
         self.shared: dict[int, tuple[int, str]] = {}  # of a position: the one whose row in a series it is a part of
-        self.joined: set[int] = set()  # positions of such rows
+        self.joined: dict[int, list[tuple[str, Local]]] = {}  # of such a row: its other parts, which are copied
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the loop, and tell the program how its values are read from now on."""
@@ -70,7 +71,7 @@ class LoopText:
         yield from (f"    {line}" for line in body)
         yield from (f"    {name} = {self.names[n]}" for n, name in before.items())
         for i, made in enumerate(loop.made):
-            if self.kept[i]:
+            if self.kept[i] and (i not in self.joined or self.uses[i] or i in loop.starts):
                 program.texts[made[-1]] = self.names[i], ATOM
         for i, name in self.series.items():
             self.keep(i, name)
@@ -154,19 +155,24 @@ class LoopText:
         if joined.function != "concatenate" or joined.options or not self.has_slot(i):
             return
         pieces, axis = joined.args[0], (*joined.args, 0)[1] % len(joined.shape)
-        if len(set(pieces)) == len(pieces) and all(self.may_share(x, joined) for x in pieces):
-            self.joined.add(i)
-            for x in pieces:
-                end = offset + self.loop.body[x.position].shape[axis]
-                self.shared[x.position] = i, f"{', :' * axis}, {offset or ''}:{end if end < joined.shape[axis] else ''}"
-                offset = end
+        own = [isinstance(x, Local) and self.may_share(x.position, joined) for x in pieces]
+        if own.count(False) > most_put or not all(isinstance(x, Local) for x in pieces):
+            return
+        self.joined[i] = []
+        for x, is_own in zip(pieces, own):
+            end = offset + self.loop.body[x.position].shape[axis]
+            part = f"{', :' * axis}, {offset or ''}:{end if end < joined.shape[axis] else ''}"
+            if is_own and x.position not in self.shared:
+                self.shared[x.position] = i, part
+            else:
+                self.joined[i].append((part, x))
+            offset = end
 
-    def may_share(self, x: Any, joined: Equation) -> bool:
+    def may_share(self, i: int, joined: Equation) -> bool:
         """Tell whether a piece of a row can be written where it will be."""
-        if not isinstance(x, Local) or x.position in self.names or x.position in self.shared:
-            return False
-        piece = self.loop.body[x.position]
-        return piece.function in INTO - {"concatenate"} and piece.dtype == joined.dtype
+        piece = self.loop.body[i]
+        is_free = i not in self.names and i not in self.shared
+        return is_free and piece.function in INTO - {"concatenate"} and piece.dtype == joined.dtype
 
     def has_slot(self, i: int) -> bool:
         """Tell whether a call may write the value of this step into its series; x[t] may be a number."""
@@ -206,7 +212,10 @@ class LoopText:
         if i in self.joined:
             self.names[i] = self.names.get(i) or self.program.name_for(self.loop.made[i][-1])
             self.texts[i] = self.names[i], ATOM
-            yield f"{self.names[i]} = {self.slot_of(i)}"
+            for part, x in self.joined[i]:
+                yield f"{self.slot_of(i, part=part)}[...] = {read(x)[0]}"
+            if self.uses[i] or i in self.loop.starts:
+                yield f"{self.names[i]} = {self.slot_of(i)}"
             return
         text = self.program.text(equation, read)
         if equation.function == "expect":

@@ -81,10 +81,6 @@ class Surroundings:
         objects = [x for x, _, _ in self.places.holders if is_object(x)]
         return [{(id(x), key) for key in attributes(x)} - self.own_names for x in objects]
 
-    def holder(self, place: Place) -> Any:
-        """Return the object that holds a place, as `hold` has found it."""
-        return place.holder if place.around is None else self.values[self.at[place.around]]
-
     def differs_from(self, other: "Surroundings") -> str:
         """Return where the surroundings are other ones, in words."""
         if len(self.at) != len(other.at):

@@ -58,8 +58,13 @@ class TracedCall:
         self.source, self.step = program.source, program.step
         self.xp, self.device = tape.xp, tape.device
         self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
+        at = self.surroundings.at  # where the holder of a changed place is read, if it is not always the same one
+        self.changes = [
+            (place.holder, None if place.around is None else at[place.around], place.key, make)
+            for place, make in self.effects
+        ]
         reads: list[Any] = [source.read for source in program.given]
-        self.reads = [self.surroundings.at.get(getattr(read, "__self__", read), read) for read in reads]
+        self.reads = [at.get(getattr(read, "__self__", read), read) for read in reads]
 
     # --------------------------------------------------------------------------------------------------- the first call
 
@@ -235,7 +240,8 @@ class TracedCall:
             for generator, state in states:
                 generator.bit_generator.state = state
             raise
-        changes = [(self.surroundings.holder(place), place.key, make(values)) for place, make in self.effects]
+        now = self.surroundings.values
+        changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
         put_all(changes)
         self.surroundings.values = ()  # keep nothing of what was there before
