@@ -19,6 +19,7 @@ from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loop_text import INTO, LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Part, Statement, read_in, read_outside
 from tinygrad_seq.replay.memory import Memory
+from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by
@@ -35,7 +36,7 @@ class Program(Expressions):
         super().__init__(compile)
         self.compile = compile
         on_gpu = tape.xp is not host
-        passes = [improve for improve in PASSES if improve is not gates or not (compile or on_gpu)]
+        passes = [improve for improve in PASSES if improve not in (gates, one_tanh) or not (compile or on_gpu)]
         equations, same = done_together(passes, beside_ints(tape), tape, outputs)
         outputs = [same.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
