@@ -53,13 +53,15 @@ class LoopText:
                 self.names[i] = self.name_of_start(i) or program.name_for(made[-1], label)
         before = {n: program.free_name(f"{self.names[n]}_before") for n in sorted(self.late)}
         current = self.names | before
-        for n, number in loop.starts.items():
-            if current[n] != program.read(Ref(number))[0]:
-                yield f"{current[n]} = {program.read(Ref(number))[0]}"
         self.longer = {i for i, number in loop.starts.items() if i in self.again and self.is_like(i, number)}
         for i in sorted(self.again):
             self.series[i] = program.free_name(f"{self.names[i]}_all")
-            yield from self.empty(i, current.get(i, ""))
+            yield from self.empty(i)
+        for n, number in loop.starts.items():
+            slot = f"{self.series[n]}[{0 if self.by > 0 else loop.count}] = " if n in self.longer else ""
+            start = program.read(Ref(number))[0]
+            if slot or current[n] != start:
+                yield f"{slot}{current[n]}{f' = {start}' if current[n] != start else ''}"
         for i in self.series:
             self.share(i)
         body: list[str] = []
@@ -82,7 +84,7 @@ class LoopText:
         same = (program.shapes[start], program.dtypes[start]) == (body.shape, body.dtype)
         return same and program.last[start] > program.now
 
-    def empty(self, i: int, start: str) -> Iterator[str]:
+    def empty(self, i: int) -> Iterator[str]:
         """Yield the lines that make what a series is kept in, with what it starts from if that is read later."""
         body, name, count = self.loop.body[i], self.series[i], self.loop.count + (i in self.longer)
         if body.dtype is None or body.function == "to_device" or body.function.startswith(HOST):
@@ -96,8 +98,6 @@ class LoopText:
                 values = [*self.loop.made[i], *([self.loop.starts[i]] if i in self.longer else [])]
                 until = max(self.program.until.get(n, -1) for n in values)
                 self.program.memory.take(name, shape, body.dtype, self.program.now, until)
-        if i in self.longer:
-            yield f"{name}[{0 if self.by > 0 else count - 1}] = {start}"
 
     def keep(self, i: int, name: str) -> None:
         """Tell the program which values are in a series, in the order of time, whichever way the loop goes."""

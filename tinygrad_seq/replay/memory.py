@@ -1,7 +1,7 @@
 """The memory of a program: arrays that are made once, and written anew at every call.
 
-The system takes longer to give new memory than NumPy to fill it. A value has memory of its own, or that of a value of
-the same size which nobody reads any more.
+The system takes longer to give new memory than NumPy to fill it. A value has memory of its own; a large one that of a
+value of the same size, if nobody reads that any more.
 """
 
 import math
@@ -26,7 +26,8 @@ class Block:
 class Memory:
     """All arrays that a program keeps, and the lines that make them."""
 
-    def __init__(self) -> None:
+    def __init__(self, large: int) -> None:
+        self.large = large  # elements
         self.lines: list[str] = []
         self.blocks: list[Block] = []
         self.of: dict[int, Block] = {}  # of a value: the array that it is in
@@ -36,7 +37,7 @@ class Memory:
     def take(self, name: str, shape: tuple[int, ...], dtype: Any, now: float, until: float) -> Block:
         """Give memory to what is written in a statement and read until another one."""
         self.ranks[name] = len(shape)
-        for block in self.blocks:
+        for block in self.blocks if math.prod(shape) >= self.large else ():
             if block.until < now and (math.prod(block.shape), block.dtype) == (math.prod(shape), dtype):
                 view = block.name if block.shape == shape else f"{block.name}.reshape({shape})"
                 self.lines.append(f"{name} = {view}")

@@ -55,7 +55,7 @@ class Program(Expressions):
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.of_loops: set[str] = set()  # names that mean something in one loop only
-        self.memory = Memory()
+        self.memory = Memory(large)
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
@@ -80,11 +80,12 @@ class Program(Expressions):
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
         if self.memory.lines:
-            text = "\n".join(["# every call writes these arrays anew", *self.memory.lines, "", text])
+            said = "; tanh(x, y) in a loop writes into y" if self.short else ""
+            text = "\n".join([f"# every call writes these arrays anew{said}", *self.memory.lines, "", text])
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
-        text = "\n".join([*top, "", text]) if top else text
+        text = "\n".join([*top, text])
         text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
@@ -158,13 +159,11 @@ class Program(Expressions):
         if made in self.texts:  # a kernel made it, with other values
             return
         text, results = self.text(equation, self.read), equation.options.get("results", ())
-        if self.is_kept_view(equation, text):
-            name = self.free_name(self.labels.get(made) or self.number())
-            self.memory.view(name, text[0], equation)
-            self.texts[made] = name, ATOM
-            return
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
-        if equation.function == "expect":
+        if has_line and self.is_kept_view(equation, text):
+            self.texts[made] = self.free_name(self.labels.get(made) or self.number()), ATOM
+            self.memory.view(self.texts[made][0], text[0], equation)
+        elif equation.function == "expect":
             yield text[0]
         elif results:
             self.texts.update((n, (self.name_for(n), ATOM)) for n in results)
