@@ -1,48 +1,28 @@
-"""A loop as text: what is carried gets its start before, what others read is kept in arrays of all steps.
+"""A loop as text: what is carried gets its start before, what others read is kept in arrays of all steps."""
 
-    for x_t, h_t in zip(x, h_all):
-        h = tanh(x_t + h.dot(w), out=h_t)
-
-What a loop reads and writes it goes along, for NumPy takes as long to find `x[t]` as to add two small arrays.
-"""
-
-import re
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from tinygrad_seq.replay.along import Along, positions_in
 from tinygrad_seq.replay.expressions import ATOM, Text, longest
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, read_in
-from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part
+from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref
 
-most_put = 2  # parts of a row that are copied into it: more of them are sooner joined
-INTO = ELEMENTWISE - {"where"} | {"concatenate"}  # functions that write into an array that is there
 
-
-class LoopText:
+class LoopText(Along):
     """The lines of one loop. Positions are those of a block."""
 
     def __init__(self, program: Any, loop: Loop) -> None:
-        self.program, self.loop = program, loop
-        self.uses = Counter(n for equation in loop.body for n in positions_in(equation, Local))
+        super().__init__(program, loop)
         self.reader = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Local)}
         late = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Carried)}
         self.late = {n for n, i in late.items() if i > n}  # carried, and read when the next one is there already
-        self.kept = {i: [n for n in made if n in program.reads] for i, made in enumerate(loop.made)}
-        self.start, self.by = self.direction()
-        self.names: dict[int, str] = {}
-        self.texts: dict[int, Text] = {}  # of a position: how it is read
-        self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
         self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
-        self.longer: set[int] = set()  # of these: those that are kept with what they start from
-        self.series: dict[int, str] = {}  # of these: the name of the array, or list, of all steps
+        self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
         self.lists: list[str] = []  # lines that make lists of values from outside
-        self.steps: dict[tuple[str, Moving, int, str], str] = {}  # of what the loop goes along: its name in a step
-        self.shared: dict[int, tuple[int, str]] = {}  # of a position: the one whose row in a series it is a part of
-        self.joined: dict[int, list[tuple[str, Local]]] = {}  # of such a row: its other parts, which are copied
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the loop, and tell the program how its values are read from now on."""
@@ -69,7 +49,7 @@ class LoopText:
             for i, equation in enumerate(loop.body):
                 body += self.line(i, equation, partial(self.read, current))
         yield from self.lists
-        yield self.head()
+        yield self.begin()
         yield from (f"    {line}" for line in body)
         yield from (f"    {name} = {self.names[n]}" for n, name in before.items())
         for i, made in enumerate(loop.made):
@@ -120,80 +100,6 @@ class LoopText:
         self.program.give(name, self.loop.made[i][-1])
         return name
 
-    # ------------------------------------------------------------------------------------------- what a loop goes along
-
-    def along(self, whole: str, at: Moving, size: int, name: str = "", part: str = "") -> str:
-        """Return the name of what is in an array or list in this step, or of a part of that."""
-        key = whole, at, size, part
-        if key not in self.steps:
-            own = self.steps.values()
-            is_over = lambda name: name in self.program.of_loops and name not in own
-            base = re.match(r"\w+", whole)[0].removesuffix("_all")  # type: ignore[index]
-            self.steps[key] = name or self.program.free_name(f"{base}_t", is_over)
-            self.program.of_loops.update({self.steps[key]} if not name else ())
-        return self.steps[key]
-
-    def head(self) -> str:
-        """Return the line that begins the loop. Views of all steps of arrays that are kept are made once."""
-        memory, count = self.program.memory, self.loop.count
-        kept = {key: name for key, name in self.steps.items() if memory.rank(key[0]) > 1}
-        others = {key: name for key, name in self.steps.items() if key not in kept}
-        names, texts = list(others.values()), [span(key, count) for key in others]
-        if kept:
-            turned = self.by < 0
-            once = zipped([span(key, count, turned) for key in kept])
-            texts.insert(0, memory.once(f"list({once}){'[::-1]' * turned}", self.program.free_name))
-            both = ", ".join(kept.values())
-            names.insert(0, f"({both})" if others and len(kept) > 1 else both)
-        if not names:
-            return f"for _ in range({count}):"
-        return f"for {', '.join(names)} in {zipped(texts)}:"
-
-    def share(self, i: int) -> None:
-        """Let what is joined in a row of a series be written there at once."""
-        joined, offset = self.loop.body[i], 0
-        if joined.function != "concatenate" or joined.options or not self.has_slot(i):
-            return
-        pieces, axis = joined.args[0], (*joined.args, 0)[1] % len(joined.shape)
-        own = [isinstance(x, Local) and self.may_share(x.position, joined) for x in pieces]
-        if own.count(False) > most_put or not all(isinstance(x, Local) for x in pieces):
-            return
-        self.joined[i] = []
-        for x, is_own in zip(pieces, own):
-            end = offset + self.loop.body[x.position].shape[axis]
-            part = f"{', :' * axis}, {offset or ''}:{end if end < joined.shape[axis] else ''}"
-            if is_own and x.position not in self.shared:
-                self.shared[x.position] = i, part
-            else:
-                self.joined[i].append((part, x))
-            offset = end
-
-    def may_share(self, i: int, joined: Equation) -> bool:
-        """Tell whether a piece of a row can be written where it will be."""
-        piece = self.loop.body[i]
-        is_free = i not in self.names and i not in self.shared
-        return is_free and piece.function in INTO - {"concatenate"} and piece.dtype == joined.dtype
-
-    def has_slot(self, i: int) -> bool:
-        """Tell whether a call may write the value of this step into its series; x[t] may be a number."""
-        return i in self.series and self.loop.body[i].shape != () and not self.escapes(i)
-
-    def slot_of(self, i: int, name: str = "", part: str = "") -> str:
-        """Return the name of where this step is in a series."""
-        first, count = int(i in self.longer and self.by > 0), self.loop.count
-        at = Moving(first, 1) if self.by > 0 else Moving(first + count - 1, -1)
-        return self.along(self.series[i], at, count + (i in self.longer), name, part)
-
-    def put(self, i: int) -> str:
-        """Return the line that puts the value of this step into its series."""
-        if self.series[i] in self.program.arrays and self.loop.body[i].shape:
-            return f"{self.slot_of(i)}[...] = {self.names[i]}"
-        first = int(i in self.longer and self.by > 0)
-        at = Moving(first, 1) if self.by > 0 else Moving(first + self.loop.count - 1, -1)
-        return f"{self.series[i]}[{self.along('t', at, 0)}] = {self.names[i]}"
-
-    # --------------------------------------------------------------------------------------------------------- the lines
-
     def line(self, i: int, equation: Equation, read: Any) -> Iterator[str]:
         """Yield the line of a position; none where its value is written where it is read."""
         if i in self.texts:  # a kernel made it, with other values
@@ -210,8 +116,7 @@ class LoopText:
             yield self.program.call_into(equation, read, self.texts[i][0])
             return
         if i in self.joined:
-            self.names[i] = self.names.get(i) or self.program.name_for(self.loop.made[i][-1])
-            self.texts[i] = self.names[i], ATOM
+            self.give_name(i)
             for part, x in self.joined[i]:
                 yield f"{self.slot_of(i, part=part)}[...] = {read(x)[0]}"
             if self.uses[i] or i in self.loop.starts:
@@ -230,15 +135,18 @@ class LoopText:
         if self.uses[i] == 1 and i not in self.names and in_time and len(text[0]) <= longest:
             self.texts[i], self.carried[i] = text, carried
             return
-        self.names.setdefault(i, "")
-        self.names[i] = self.names[i] or self.program.name_for(self.loop.made[i][-1])
-        self.texts[i] = self.names[i], ATOM
+        self.give_name(i)
         if self.has_slot(i) and self.program.writes(equation):
             yield f"{self.names[i]} = {self.program.call_into(equation, read, self.slot_of(i))}"
         else:
             yield f"{self.names[i]} = {text[0]}"
             if i in self.series:
                 yield self.put(i)
+
+    def give_name(self, i: int) -> None:
+        """Let the value of a position be read by a name."""
+        self.names[i] = self.names.get(i) or self.program.name_for(self.loop.made[i][-1])
+        self.texts[i] = self.names[i], ATOM
 
     def is_in_slot(self, i: int) -> bool:
         """Tell whether a value is a part of one that is in its series in this step."""
@@ -251,15 +159,10 @@ class LoopText:
         parts = {part.args[1]: j for j, part in enumerate(self.loop.body) if i in positions_in(part, Local)}
         results = [parts.get(k) for k in range(len(kernel.options["results"]))]
         for j in parts.values():
-            self.names[j] = self.names.get(j) or self.program.name_for(self.loop.made[j][-1])
-            self.texts[j] = self.names[j], ATOM
-        slots = [None if j is None or not self.has_slot(j) else self.slot_of(j) for j in results]
+            self.give_name(j)
+        slots = [self.slot_of(j) if j is not None and self.has_slot(j) else None for j in results]
         out = f", out=({', '.join(map(str, slots))})" if any(slots) else ""
         return f"{', '.join('_' if j is None else self.names[j] for j in results)} = {text[0][:-1]}{out})"
-
-    def escapes(self, i: int) -> bool:
-        """Tell whether what the program returns may be a view of a value."""
-        return not self.program.escaping.isdisjoint(self.loop.made[i])
 
     def read(self, current: dict[int, str], x: Any) -> Text:
         """Return the text of what a block reads."""
@@ -284,39 +187,3 @@ class LoopText:
             return self.along("t", x, 0), ATOM
         found: Text = program.read(x)
         return found
-
-    def direction(self) -> tuple[int, int]:
-        """Return where t begins, and how it moves: as most of what the loop reads does."""
-        found: Counter[tuple[int, int]] = Counter()
-        for equation in self.loop.body:
-            for x in read_in(equation):
-                at = x.at if isinstance(x, Part) else self.program.along(x.numbers) if isinstance(x, Item) else x
-                if isinstance(at, Moving) and abs(at.step) == 1:
-                    found[at.start, at.step] += 1
-        return min(found, key=lambda at: (-found[at], at)) if found else (0, 1)
-
-
-def span(step: tuple[str, Moving, int, str], count: int, turned: bool = False) -> str:
-    """Return the text of what a loop goes along; `turned`: from its last step to the first."""
-    whole, at, size, part = step
-    if turned:
-        at = Moving(at.start + at.step * (count - 1), -at.step)
-    begin, end = at.start, at.start + at.step * count
-    if whole == "t":
-        return f"range({begin}, {end}, {at.step})" if at.step != 1 else f"range({begin}, {end})"
-    if at.step > 0:
-        text = f"{begin or ''}:{end if end < size else ''}"
-    else:
-        text = f"{begin if begin < size - 1 else ''}:{end if end >= 0 else ''}"
-    text += f":{at.step}" if at.step != 1 else ""
-    return whole if text + part == ":" else f"{whole}[{text}{part}]"
-
-
-def zipped(texts: list[str]) -> str:
-    """Return the text of what goes along several things at once."""
-    return f"zip({', '.join(texts)})" if len(texts) > 1 else texts[0]
-
-
-def positions_in(equation: Equation, kind: type[Local] | type[Carried]) -> Iterator[int]:
-    """Yield the positions that an equation reads, of its own block or of the one before."""
-    return (x.position for x in read_in(equation) if isinstance(x, kind))

@@ -4,10 +4,10 @@ What an argument is in all blocks tells how a loop says it: a value of the same 
 what stands for it in the first), one value from outside, or another value from outside for each block, a series.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from tinygrad_seq.replay.simplify import read_by, refs
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -66,6 +66,7 @@ class Loop:
 
 
 Statement = Equation | Loop
+Some = TypeVar("Some", Equation, Statement)
 
 
 def is_view(equation: Equation) -> bool:
@@ -187,3 +188,13 @@ def leaves(x: Any) -> Iterator[Any]:
             yield from leaves(part)
     else:
         yield x
+
+
+def needed(statements: Sequence[Some], outputs: Iterable[int]) -> list[Some]:
+    """Return the loops, and the equations that these, the outputs and the checks are made of."""
+    wanted, kept = set(outputs), []
+    for statement in reversed(statements):
+        if isinstance(statement, Loop) or statement.function == "expect" or statement.made in wanted:
+            wanted.update(read_outside(statement))
+            kept.append(statement)
+    return kept[::-1]

@@ -76,16 +76,15 @@ def times(work: Pass, x: Ref, row: Ref, known: dict[Any, Ref]) -> Ref:
     if (x, row) in known:
         return known[x, row]
     made, shape, (_, width) = work.of(x), work.shapes[x.number], work.shapes[row.number]
-    again = lambda *xs: [times(work, each, row, known) for each in xs]
     args: Any = None
     if made is not None and made.args and isinstance(made.args[0], Ref) and len(shape) > 1 and shape[-1] == width:
         before = work.shapes[made.args[0].number]
         if made.function == "add" and isinstance(made.args[1], Ref):
-            args = again(*made.args)
+            args = [times(work, each, row, known) for each in made.args]
         elif made.function == "dot" and len(work.shapes[made.args[1].number]) == 2:
-            args = made.args[0], *again(made.args[1])
+            args = made.args[0], times(work, made.args[1], row, known)
         elif work.view(x.number) or (made.function == "reshape" and len(before) > 1 and before[-1] == width):
-            args = *again(made.args[0]), *made.args[1:]
+            args = times(work, made.args[0], row, known), *made.args[1:]
     if made is not None and args is not None:
         known[x, row] = work.make(made.function, shape, made.dtype, *args, **made.options)
     else:

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.aliases import escaping, last_reads
+from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
+from tinygrad_seq.replay.along import INTO
 from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
@@ -16,8 +17,8 @@ from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints, longest
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.kernels import with_kernels
-from tinygrad_seq.replay.loop_text import INTO, LoopText
-from tinygrad_seq.replay.loops import Item, Loop, Moving, Part, Statement, read_in, read_outside
+from tinygrad_seq.replay.loop_text import LoopText
+from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, needed, read_outside
 from tinygrad_seq.replay.memory import Memory
 from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
@@ -289,26 +290,3 @@ class Program(Expressions):
             return self.literals[x.numbers], ""
         name = self.literals[x.numbers] = self.free_name("series")
         return name, f"{name} = [{self.listed(x.numbers)}]"
-
-
-def gone_along(statements: list[Statement]) -> set[int]:
-    """Return the values that loops go along, and those that these are views of."""
-    found = set()
-    for statement in reversed(statements):
-        if isinstance(statement, Loop):
-            read = (x for equation in statement.body for x in read_in(equation))
-            found.update(x.whole.number for x in read if isinstance(x, Part) and isinstance(x.at, Moving))
-        elif statement.made in found and (is_part(statement) or statement.function == "reshape"):
-            found.update(read_by(statement))
-    return found
-
-
-def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:
-    """Return the statements without what only stood for items of a series, which loops read by themselves."""
-    wanted, kept = set(outputs), []
-    for statement in reversed(statements):
-        is_asked = isinstance(statement, Loop) or statement.function == "expect" or statement.made in wanted
-        if is_asked:
-            wanted.update(read_outside(statement))
-            kept.append(statement)
-    return kept[::-1]
