@@ -21,14 +21,15 @@ far = 40.0  # where sigmoid is 1
 
 def one_tanh(work: Pass) -> list[Equation]:
     """Compute gates by one tanh, where some are sigmoids and some are tanhs."""
-    readers: dict[int, list[Equation]] = defaultdict(list)
     parts: dict[int, dict[Span, Equation]] = defaultdict(dict)
     for equation in work.equations:
-        for n in set(read_by(equation)):
-            readers[n].append(equation)
         columns = columns_of(work, equation)
         if columns:
             parts[equation.args[0].number][columns] = equation
+    readers: dict[int, list[Equation]] = defaultdict(list)
+    for equation in work.equations if parts else ():
+        for n in set(read_by(equation)):
+            readers[n].append(equation)
     scaled: dict[Any, Ref] = {}
     for number, spans in parts.items():
         z, order = work.maker.get(number), sorted(spans)
@@ -36,7 +37,7 @@ def one_tanh(work: Pass) -> list[Equation]:
         covers = z is not None and [0, *(end for _, end in order)] == [*(start for start, _ in order), z.shape[-1]]
         halves = [0.5 if gate.function == "divide" else 1.0 for gate in gates]
         is_read = work.reads[number] > len(spans) or len(gates) < len(spans)  # by others
-        if z is None or not covers or is_read or len(set(halves)) < 2 or z.dtype.kind != "f":
+        if z is None or not covers or is_read or len(set(halves)) < 2 or z.dtype.kind != "f" or len(z.shape) < 2:
             continue
         work.at(gates[0].made)
         shape, dtype = z.shape, z.dtype
