@@ -7,7 +7,7 @@ from typing import Any
 from tinygrad_seq.replay.along import Along, positions_in
 from tinygrad_seq.replay.expressions import ATOM, Text, longest
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part
-from tinygrad_seq.replay.passes import is_part
+from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref
 
@@ -22,6 +22,7 @@ class LoopText(Along):
         self.late = {n for n, i in late.items() if i > n}  # carried, and read when the next one is there already
         self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
         self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
+        self.inner: dict[int, Equation] = {}  # of a position: what is written where its value is read
         self.lists: list[str] = []  # lines that make lists of values from outside
 
     def lines(self) -> Iterator[str]:
@@ -133,15 +134,39 @@ class LoopText(Along):
         carried.update(*(self.carried.get(n, ()) for n in positions_in(equation, Local)))
         in_time = all(self.reader.get(i, 0) <= n for n in carried)  # before what it reads is the next one
         if self.uses[i] == 1 and i not in self.names and in_time and len(text[0]) <= longest:
-            self.texts[i], self.carried[i] = text, carried
+            self.texts[i], self.carried[i], self.inner[i] = text, carried, equation
             return
         self.give_name(i)
-        if self.has_slot(i) and self.program.writes(equation):
-            yield f"{self.names[i]} = {self.program.call_into(equation, read, self.slot_of(i))}"
-        else:
-            yield f"{self.names[i]} = {text[0]}"
-            if i in self.series:
-                yield self.put(i)
+        calls = self.calls(i, equation, read)
+        yield from calls[:-1]
+        yield f"{self.names[i]} = {calls[-1] if calls else text[0]}"
+        if i in self.series and not calls:
+            yield self.put(i)
+
+    def calls(self, i: int, equation: Equation, read: Any) -> list[str]:
+        """Return the calls that compute a value in its series, or where the only value that is made of it will be."""
+        if self.program.writes(equation) and self.has_slot(i):
+            slot = self.slot_of(i)
+            return self.in_place(equation, read, slot) or [self.program.call_into(equation, read, slot)]
+        reader = self.reader.get(i, i)
+        body = self.loop.body[reader]
+        is_alone = self.uses[i] == 1 and i not in self.loop.starts and not self.kept[i] and body.function in ELEMENTWISE
+        if is_alone and self.has_slot(reader) and (body.shape, body.dtype) == (equation.shape, equation.dtype):
+            return self.in_place(equation, read, self.slot_of(reader)) if self.program.writes(equation) else []
+        return []
+
+    def in_place(self, equation: Equation, read: Any, slot: str) -> list[str]:
+        """Return the calls that compute a value where it will be, from the product that is in it on; none without one."""
+        if equation.function == "dot":
+            return [self.program.call_into(equation, read, slot)]
+        for x in equation.args:
+            inner = self.inner.get(x.position) if isinstance(x, Local) else None
+            if inner is not None and (inner.shape, inner.dtype) == (equation.shape, equation.dtype):
+                calls = self.in_place(inner, read, slot) if self.program.writes(inner) else []
+                if calls:
+                    own = lambda y, x=x: (slot, ATOM) if y == x else read(y)
+                    return [*calls, self.program.call_into(equation, own, slot)]
+        return []
 
     def give_name(self, i: int) -> None:
         """Let the value of a position be read by a name."""
