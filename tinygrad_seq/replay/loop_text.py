@@ -156,7 +156,7 @@ class LoopText(Along):
         return []
 
     def in_place(self, equation: Equation, read: Any, slot: str) -> list[str]:
-        """Return the calls that compute a value where it will be, from the product that is in it on; none without one."""
+        """Return the calls that compute a value where it will be, from the product in it on; none without one."""
         if equation.function == "dot":
             return [self.program.call_into(equation, read, slot)]
         for x in equation.args:

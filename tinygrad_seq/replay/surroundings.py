@@ -111,7 +111,7 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         elif isinstance(place.holder, dict | list | tuple):
             text = f"{holder}[{key}]" if value is not absent else f"{holder}.get({key}, absent)"
         elif place.key == "stored_grad":
-            text = f"gradient({holder})"
+            text = f"gradient({holder})" if value is None else f"getattr({holder}, 'stored_grad', None)"
         elif value is absent or not place.key.isidentifier() or iskeyword(place.key):
             text = f"getattr({holder}, {key}, absent)"
         else:
