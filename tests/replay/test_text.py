@@ -45,6 +45,12 @@ def test_values_have_the_names_of_the_graph():
     assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first
 
 
+def test_what_is_made_of_a_product_is_computed_in_its_row():
+    lines = [line.strip() for line in source_of("rnn", 8).splitlines()]
+    start = next(k for k, line in enumerate(lines) if line.startswith("for v4_t, h_t in steps:"))
+    assert lines[start + 1 : start + 4] == ["h.dot(v1, h_t)", "add(v4_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
+
+
 def test_a_program_of_a_gpu_says_them_too(gpu):
     few, many = (source_of("lstm", steps, device="cuda") for steps in (8, 60))
     assert len(few.splitlines()) == len(many.splitlines())
