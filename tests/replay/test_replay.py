@@ -242,6 +242,52 @@ def test_a_state_may_be_a_number():
         assert_agree(step(ts.tensor(0.5), xs), fast(ts.tensor(0.5), xs))
 
 
+def test_a_gradient_may_be_a_number():
+    w = nn.Parameter(np.array(0.9, "float32"))
+
+    def step(h, xs):
+        w.grad = None
+        for x in xs.tanh().unstack():
+            h = h * w * x
+        h.backward()
+        return h, w.grad
+
+    fast = replay(step)
+    for k in range(3):
+        args = ts.tensor(0.5 + k), ts.full((6,), 0.5 + 0.1 * k)
+        for one, other in zip(step(*args), fast(*args)):
+            assert_agree(one, other)
+
+
+def test_series_are_read_in_both_directions():
+    def step(h, xs, ys, zs):
+        for x, y, z in zip(xs.unstack(), ys.unstack()[::-1], zs.unstack()[::-1]):
+            h = (h * x + (h * y + z).sin()).tanh()
+        return h
+
+    fast = replay(step)
+    for k in range(2):
+        args = ts.full((B, I), 0.1), *(ts.randn(7, B, I) * (1.0 + k) for _ in range(3))
+        assert_agree(step(*args), fast(*args))
+
+
+def test_a_part_of_all_states_in_another_shape():
+    layer = nn.RNN(I, H)
+
+    def step(x):
+        layer.zero_grad()
+        part = layer(x)[0][:, :, 1:3]
+        rows = part.reshape(7 * B * 2)
+        ((part * part).sum() + (rows.sin() * rows.cos()).sum()).backward()
+        return part.sum(), layer.weight_hh_l0.grad
+
+    fast = replay(step)
+    for _ in range(3):
+        x = ts.randn(7, B, I)
+        for one, other in zip(step(x), fast(x)):
+            assert_agree(one, other)
+
+
 def test_a_row_is_added_to_one_row_and_to_many():
     bias = nn.Parameter(np.linspace(-1.0, 1.0, I)[None])
 

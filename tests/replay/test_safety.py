@@ -380,12 +380,13 @@ def test_a_program_keeps_arrays_and_its_text_not_its_tape():
         try:
             fast(x)
             gc.collect()
-            return tracemalloc.get_traced_memory()[0], 4 * 4 * 12 * steps
+            views = 25 * 200  # in a step: what a loop reads and writes there, without the numbers
+            return tracemalloc.get_traced_memory()[0], (4 * 4 * 12 + views) * steps
         finally:
             tracemalloc.stop()
 
     (few, _), (many, arrays) = kept(5), kept(50)
-    assert many - few < 2 * arrays + 10_000  # what is recorded of a step takes about 100 kB
+    assert many - few < arrays + 10_000  # what is recorded of a step takes about 100 kB
 
 
 @pytest.mark.parametrize("make", [ts.optim.SGD, ts.optim.Adam])

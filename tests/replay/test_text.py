@@ -4,7 +4,6 @@ import operator
 
 import numpy as np
 import pytest
-from agreement import program
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -33,22 +32,29 @@ def source_of(kind, steps, size=3, device="cpu"):
 def test_the_text_is_as_long_for_many_steps_as_for_few(kind):
     few, many = source_of(kind, 8).splitlines(), source_of(kind, 60).splitlines()
     assert len(few) == len(many) < {"rnn": 40, "lstm": 90, "gru": 110}[kind]
-    assert sum(line.strip().startswith("for t in") for line in many) == 2
+    assert sum(line.strip().startswith("for ") for line in many) == 2
 
 
 def test_values_have_the_names_of_the_graph():
     text = source_of("lstm", 8)
     for name in ("weight_ih_l0", "bias_hh_l0", "h0", "c0", "forget", "d_h", "d_c", "d_weight_hh_l0"):
         assert f"{name} " in text or f"{name}," in text or f"{name}." in text, name
-    assert "c = forget * c + input * cell" in text
-    assert "for t in range(8):" in text
-    assert ("for t in reversed(range(0, 8)):" in text) == bool(program.PASSES), text  # from the last step to the first
+    assert "c = add(forget * c, input * cell, c_t)" in text
+    assert "c_all = xp.empty((9, 2, 4), 'float32')" in text
+    lists = [line for line in text.splitlines() if line.startswith("steps")]  # what the two loops go along
+    assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first
+
+
+def test_what_is_made_of_a_product_is_computed_in_its_row():
+    lines = [line.strip() for line in source_of("rnn", 8).splitlines()]
+    start = next(k for k, line in enumerate(lines) if line.startswith("for v4_t, h_t in steps:"))
+    assert lines[start + 1 : start + 4] == ["h.dot(v1, h_t)", "add(v4_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
 
 
 def test_a_program_of_a_gpu_says_them_too(gpu):
     few, many = (source_of("lstm", steps, device="cuda") for steps in (8, 60))
     assert len(few.splitlines()) == len(many.splitlines())
-    assert "input, forget, cell, output, c" in few and "for t in range(8):" in few
+    assert "input, forget, cell, output, c" in few and few.count("\n    for ") == 2
     for line in ("c_ = v13 + v14;", "forget_ = v5 / v6;", "const float d_h_ = x0 + x1;", "const float d_c_ = x3 + v1;"):
         assert line in few, few
 
@@ -65,9 +71,9 @@ def test_the_text_is_what_runs():
     x = ts.randn(12, 2, 3)
     fast = ts.replay(last)
     expected = fast(x).array
-    space = dict(HELPERS)
-    exec(fast.source, space)
+    space = HELPERS | {"xp": modules[type(expected)]}
     with on_device_of(expected):
+        exec(fast.source, space)
         (found,) = space["step"](modules[type(expected)], w=w.array, u=u.array, x=x.array)
         assert (found == expected).all()
     assert len(fast.source[fast.source.index("def step") :].splitlines()) <= 6, fast.source

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
-from tinygrad_seq.replay.loops import Carried, Local, Loop, Statement, outside, read_in, read_outside
-from tinygrad_seq.replay.passes import ELEMENTWISE
+from tinygrad_seq.replay.loops import Carried, Local, Loop, Moving, Part, Statement, outside, read_in, read_outside
+from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation
 
@@ -75,3 +75,15 @@ def extend_in(loop: Loop, last: dict[int, float]) -> None:
     for i, x in views:
         read += [(n, ends[i]) for n in ((loop.starts[x.position],) if isinstance(x, Carried) else outside(x))]
     last.update((n, max(last.get(n, -1), end)) for n, end in read)
+
+
+def gone_along(statements: list[Statement]) -> set[int]:
+    """Return the values that loops go along, and those that these are views of."""
+    found = set[int]()
+    for statement in reversed(statements):
+        if isinstance(statement, Loop):
+            read = (x for equation in statement.body for x in read_in(equation))
+            found.update(x.whole.number for x in read if isinstance(x, Part) and isinstance(x.at, Moving))
+        elif statement.made in found and (is_part(statement) or statement.function == "reshape"):
+            found.update(read_by(statement))
+    return found

@@ -5,15 +5,20 @@ from typing import Any
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.tape import Equation
 
-FORMS = {
+SAME = {  # in Python and in C++
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "negative": "-{}",
-    "tanh": "tanh({})", "exp": "exp({})", "log": "log({})", "sqrt": "math.sqrt({})", "absolute": "abs({})",
-    "abs": "abs({})", "clip": "{0} if {0} != {0} else min(max({0}, {1}), {2})",
-    "sin": "math.sin({})", "cos": "math.cos({})", "where": "{1} if {0} else {2}", "sign": "np.sign({})",
-    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "tanh": "tanh({})", "exp": "exp({})", "log": "log({})", "absolute": "abs({})", "abs": "abs({})",
+}  # fmt: skip
+COMPARED = {
     "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
-    "equal": "{} == {}", "not_equal": "{} != {}", "power": "{} ** {}", "astype": "{}", "logical_not": "not {}",
-    "bitwise_and": "{} & {}", "bitwise_or": "{} | {}", "isfinite": "math.isfinite({})",
+    "equal": "{} == {}", "not_equal": "{} != {}",
+}  # fmt: skip
+BOOLS = {"bitwise_and": "{} & {}", "bitwise_or": "{} | {}"}
+FORMS = SAME | COMPARED | BOOLS | {
+    "clip": "{0} if {0} != {0} else min(max({0}, {1}), {2})", "sign": "np.sign({})", "sqrt": "math.sqrt({})",
+    "sin": "math.sin({})", "cos": "math.cos({})", "where": "{1} if {0} else {2}", "power": "{} ** {}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "astype": "{}", "logical_not": "not {}", "isfinite": "math.isfinite({})",
 }  # fmt: skip
 VIEWS = frozenset({"getitem", "reshape", "transpose", "swapaxes", "broadcast_to", "ascontiguousarray", "copy"})
 MAKERS = frozenset({"zeros", "ones", "full", "arange"})

@@ -8,9 +8,9 @@ What is between two loops over time is a loop of one step.
 from collections import defaultdict
 from typing import Any
 
+from tinygrad_seq.replay.along import positions_in
 from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, check_form, kind_of
 from tinygrad_seq.replay.expressions import ATOM
-from tinygrad_seq.replay.loop_text import positions_in
 from tinygrad_seq.replay.loops import Local, Loop
 from tinygrad_seq.replay.nest import filled
 from tinygrad_seq.replay.stores import Stores, ids_of

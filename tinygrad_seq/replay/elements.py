@@ -204,6 +204,21 @@ class Elements(LoopText):
             self.head.append(f"{self.outside[text]} = {text}")
         return self.outside.get(text, text)
 
+    def slot(self, later: int = 0) -> str:
+        """Return the text of where this step is in a series, or a later one."""
+        return plus("t", later - min(self.start, self.start + self.by * (self.loop.count - 1)))
+
+    def moving(self, x: Any) -> str:
+        """Return the text of an int that moves."""
+        if not isinstance(x, Moving):
+            return repr(x)
+        factor = x.step // self.by
+        offset = x.start - factor * self.start
+        if factor == -1:
+            return f"{offset} - t"
+        text = "t" if factor == 1 else f"{factor} * t"
+        return text + (f" + {offset}" if offset > 0 else f" - {-offset}" if offset else "")
+
     def place(self, x: Any) -> tuple[str, list[str]]:
         """Return the array that holds a value, and where in it the value of this step is."""
         if isinstance(x, Ref):

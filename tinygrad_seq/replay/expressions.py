@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from keyword import iskeyword
@@ -14,6 +15,7 @@ from tinygrad_seq.replay.arrays import METHODS
 from tinygrad_seq.replay.copies import with_added, with_item
 from tinygrad_seq.replay.kernels import Kernel, KernelText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
+from tinygrad_seq.replay.passes import ELEMENTWISE
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import HOST, Equation, Ref, Tape
 from tinygrad_seq.replay.tidy import is_transpose
@@ -30,6 +32,7 @@ SYMBOLS = {
 }  # fmt: skip
 
 PLAIN = {*SYMBOLS, "minimum", "maximum"}  # beside an array, they take a number of Python for one of its dtype
+SOON = (ELEMENTWISE | {"dot"}) - {"minimum", "maximum"}  # take `out` as their last argument, which saves time
 
 
 class OtherPath(Exception):  # noqa: N818 (no error: the function goes another way this time)
@@ -52,6 +55,10 @@ HELPERS: dict[str, Any] = {
 COMPILED = re.compile(r"[jrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
 
 
+class Name(str):
+    """What stands in a program for something that has a line of its own."""
+
+
 class Expressions:
     """The names in a program, and the texts of its calls."""
 
@@ -59,6 +66,9 @@ class Expressions:
         self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
         self.literals: dict[Any, str] = {}
+        self.numbers: dict[tuple[float, Any], Name] = {}  # in loops
+        self.short: dict[str, str] = {}  # of a function: its name in loops
+        self.in_loop = False
         self.kernels: list[str] = []  # lines that make kernels of a GPU, once
 
     def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
@@ -84,6 +94,8 @@ class Expressions:
         """Return the text of an argument."""
         if isinstance(x, Ref | Local | Carried | Item | Moving | Part):
             return read(x)
+        if isinstance(x, Name):
+            return x, ATOM
         if isinstance(x, tuple | list):
             if len(x) > 2 and all(isinstance(part, Ref) for part in x):
                 inner = self.listed([part.number for part in x])
@@ -132,8 +144,11 @@ class Expressions:
 
     def call_into(self, equation: Equation, read: Callable[[Any], Text], name: str) -> str:
         """Return the text of a call that writes into an array."""
-        args = [self.argument(number_of(x, equation.dtype), read)[0] for x in equation.args]
-        return f"xp.{equation.function}({', '.join([*args, *self.options(equation, read)])}, out={name})"
+        out = name if self.in_loop and equation.function in SOON else f"out={name}"
+        if equation.function == "kernel" or equation.function in METHODS:
+            return f"{self.text(equation, read)[0][:-1]}, {out})"
+        args = [self.argument(self.number_of(x, equation.dtype), read)[0] for x in equation.args]
+        return f"{self.called(equation.function)}({', '.join([*args, *self.options(equation, read), out])})"
 
     def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
         """Return the texts of the options of a call."""
@@ -147,7 +162,7 @@ class Expressions:
             return self.call_on_host(equation, read), ATOM
         if function == "kernel":
             return f"{self.kernel(args[0])}({', '.join(self.argument(x, read)[0] for x in args[1:])})", ATOM
-        texts = [self.argument(number_of(x, equation.dtype) if function in PLAIN else x, read) for x in args]
+        texts = [self.argument(self.number_of(x, equation.dtype) if function in PLAIN else x, read) for x in args]
         if function == "getitem":
             return f"{bracketed(texts[0], ATOM)}[{self.index(args[1], read)}]", ATOM
         if function in SYMBOLS and len(texts) == 2 and not options:
@@ -163,7 +178,33 @@ class Expressions:
         rest = [text for text, _ in texts] + self.options(equation, read)
         if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
             return f"{bracketed(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
-        return f"{'' if function in HELPERS else 'xp.'}{function}({', '.join(rest)})", ATOM
+        return f"{self.called(function)}({', '.join(rest)})", ATOM
+
+    def called(self, function: str) -> str:
+        """Return the name of a function; in loops a short one, for it takes time to find `add` in `xp`."""
+        if function in HELPERS:
+            return function
+        if not self.in_loop or not function.isidentifier():
+            return f"xp.{function}"
+        if function not in self.short:
+            self.short[function] = self.free_name(function)
+        return self.short[function]
+
+    def number_of(self, x: Any, dtype: Any) -> Any:
+        """Return a number as it is written beside an array of that dtype; in loops an array, which is added sooner."""
+        x = number_of(x, dtype)
+        if not self.in_loop or type(x) is not float or dtype.kind != "f" or not math.isfinite(x):
+            return x
+        if (x, dtype) not in self.numbers:
+            self.numbers[x, dtype] = Name(self.free_name({0.5: "half", 1.0: "one", 2.0: "two"}.get(x, "number")))
+        return self.numbers[x, dtype]
+
+    @contextmanager
+    def as_names(self) -> Iterator[None]:
+        """Say functions and numbers by names: what is written now runs at every step."""
+        self.in_loop = True
+        yield
+        self.in_loop = False
 
 
 def on_host(function: str) -> Callable[..., Any]:

@@ -16,23 +16,16 @@ from typing import Any
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.replay.element_forms import BOOLS, COMPARED, SAME
 from tinygrad_seq.replay.factors import rebuilt
 from tinygrad_seq.replay.loops import VALUES, Carried, Local, Loop, Statement, outside, read_in, read_outside
 from tinygrad_seq.replay.simplify import changed, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
-FLOATS = {
-    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "negative": "-{}",
-    "power": "pow({}, {})", "exp": "exp({})", "log": "log({})", "tanh": "tanh({})", "sqrt": "sqrt({})",
-    "sin": "sin({})", "cos": "cos({})", "absolute": "abs({})", "abs": "abs({})", "where": "where({}, {}, {})",
+FORMS = SAME | COMPARED | BOOLS | {
+    "power": "pow({}, {})", "sqrt": "sqrt({})", "sin": "sin({})", "cos": "cos({})", "where": "where({}, {}, {})",
     "minimum": "minimum({}, {})", "maximum": "maximum({}, {})",
 }  # fmt: skip
-COMPARED = {
-    "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
-    "equal": "{} == {}", "not_equal": "{} != {}",
-}  # fmt: skip
-BOOLS = {"bitwise_and": "{} & {}", "bitwise_or": "{} | {}"}
-FORMS = FLOATS | COMPARED | BOOLS
 TYPES = {"float32": "float", "float64": "double", "bool": "bool"}  # in C++
 room = 4000  # bytes for the arguments of a kernel, of which CUDA has 4096
 PREAMBLE = """

@@ -4,10 +4,10 @@ What an argument is in all blocks tells how a loop says it: a value of the same 
 what stands for it in the first), one value from outside, or another value from outside for each block, a series.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, TypeVar
 
 from tinygrad_seq.replay.simplify import read_by, refs
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -66,6 +66,7 @@ class Loop:
 
 
 Statement = Equation | Loop
+Some = TypeVar("Some", Equation, Statement)
 
 
 def is_view(equation: Equation) -> bool:
@@ -140,24 +141,17 @@ def moved(numbers: list[int]) -> Any:
     return numbers[0] if steps == {0} else Moving(numbers[0], steps.pop())
 
 
-def made_by(statement: Statement) -> Iterator[int]:
-    """Yield the values that a statement makes."""
-    if isinstance(statement, Equation):
-        yield statement.made
-    else:
-        for numbers in statement.made:
-            yield from numbers
+def made_by(statement: Statement) -> Iterable[int]:
+    """Return the values that a statement makes."""
+    return (statement.made,) if isinstance(statement, Equation) else chain(*statement.made)
 
 
-def read_outside(statement: Statement) -> Iterator[int]:
-    """Yield the values from outside that a statement reads."""
+def read_outside(statement: Statement) -> Iterable[int]:
+    """Return the values from outside that a statement reads."""
     if isinstance(statement, Equation):
-        yield from read_by(statement)
-        return
-    yield from statement.starts.values()
-    for equation in statement.body:
-        for x in read_in(equation):
-            yield from outside(x)
+        return read_by(statement)
+    inside = (outside(x) for equation in statement.body for x in read_in(equation))
+    return chain(statement.starts.values(), *inside)
 
 
 def outside(x: Any) -> tuple[int, ...]:
@@ -187,3 +181,13 @@ def leaves(x: Any) -> Iterator[Any]:
             yield from leaves(part)
     else:
         yield x
+
+
+def needed(statements: Sequence[Some], outputs: Iterable[int]) -> list[Some]:
+    """Return the loops, and the equations that these, the outputs and the checks are made of."""
+    wanted, kept = set(outputs), []
+    for statement in reversed(statements):
+        if isinstance(statement, Loop) or statement.function == "expect" or statement.made in wanted:
+            wanted.update(read_outside(statement))
+            kept.append(statement)
+    return kept[::-1]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from tinygrad_seq.replay.simplify import in_order, read_by, with_others, without_unread
+from tinygrad_seq.replay.loops import needed
+from tinygrad_seq.replay.simplify import in_order, read_by, with_others
 from tinygrad_seq.replay.tape import Equation, Ref
 
 ELEMENTWISE = frozenset((
@@ -65,7 +66,7 @@ class Pass:
                 self.outputs = [self.same.get(number, number) for number in self.outputs]
                 self.twins = {number: self.same.get(twin, twin) for number, twin in self.twins.items()} | self.same
             new = in_order(new, lambda equation: (equation.made,), read_by) or self.equations
-            self.equations = without_unread(new, self.outputs)
+            self.equations = needed(new, self.outputs)
             self.maker = {equation.made: equation for equation in self.equations}
             self.instead, self.same = {}, {}
             vars(self).pop("reads", None)

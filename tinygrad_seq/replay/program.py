@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.aliases import escaping, last_reads
+from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
+from tinygrad_seq.replay.along import INTO
 from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
@@ -16,10 +17,11 @@ from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints, longest
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.kernels import with_kernels
-from tinygrad_seq.replay.loop_text import INTO, LoopText
-from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.loop_text import LoopText
+from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, needed, read_outside
 from tinygrad_seq.replay.memory import Memory
-from tinygrad_seq.replay.passes import ELEMENTWISE
+from tinygrad_seq.replay.one_tanh import one_tanh
+from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
@@ -35,7 +37,7 @@ class Program(Expressions):
         super().__init__(compile)
         self.compile = compile
         on_gpu = tape.xp is not host
-        passes = [improve for improve in PASSES if improve is not gates or not (compile or on_gpu)]
+        passes = [improve for improve in PASSES if improve not in (gates, one_tanh) or not (compile or on_gpu)]
         equations, same = done_together(passes, beside_ints(tape), tape, outputs)
         outputs = [same.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
@@ -53,7 +55,8 @@ class Program(Expressions):
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
-        self.memory = Memory()
+        self.of_loops: set[str] = set()  # names that mean something in one loop only
+        self.memory = Memory(large)
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
@@ -71,13 +74,19 @@ class Program(Expressions):
         lines = [f"def step({head}):"]
         in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
         self.written_apart = in_loops | set(outputs)
+        self.gone_along = gone_along(statements)
         self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements)]
         result = ", ".join(self.read(Ref(number))[0] for number in outputs)
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
         if self.memory.lines:
-            text = "\n".join(["# every call writes these arrays anew", *self.memory.lines, "", text])
+            said = "; tanh(x, y) in a loop writes into y" if self.short else ""
+            text = "\n".join([f"# every call writes these arrays anew{said}", *self.memory.lines, "", text])
+        top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
+        if self.short:
+            top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
+        text = "\n".join([*top, text])
         text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
@@ -152,7 +161,10 @@ class Program(Expressions):
             return
         text, results = self.text(equation, self.read), equation.options.get("results", ())
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
-        if equation.function == "expect":
+        if has_line and self.is_kept_view(equation, text):
+            self.texts[made] = self.free_name(self.labels.get(made) or self.number()), ATOM
+            self.memory.view(self.texts[made][0], text[0], equation)
+        elif equation.function == "expect":
             yield text[0]
         elif results:
             self.texts.update((n, (self.name_for(n), ATOM)) for n in results)
@@ -180,11 +192,22 @@ class Program(Expressions):
         return self.fits(equation) and not self.neighbours(equation)
 
     def fits(self, equation: Equation) -> bool:
-        """Tell whether a value is large, and of a call that writes into an array; and nobody is given it."""
-        if self.compile or equation.dtype is None or math.prod(equation.shape) < large:
+        """Tell whether a call writes into an array that is kept: a large one, or one that a loop goes along.
+
+        Nobody is given such an array.
+        """
+        if self.compile or equation.dtype is None or equation.made in self.escaping:
             return False
-        writes = equation.function in INTO or (equation.function == "dot" and len(equation.shape) == 2)
-        return writes and equation.made not in self.escaping
+        is_kept = math.prod(equation.shape) >= large or (equation.made in self.gone_along and len(equation.shape) > 1)
+        return is_kept and self.writes(equation)
+
+    def writes(self, equation: Equation) -> bool:
+        """Tell whether a call can write into an array that is there."""
+        return equation.function in (*INTO, "kernel") or (equation.function == "dot" and len(equation.shape) == 2)
+
+    def is_kept_view(self, equation: Equation, text: Text) -> bool:
+        """Tell whether a value is a view of an array that is kept: then it is kept, too."""
+        return (is_part(equation) or self.memory.is_dense(text[0])) and self.memory.rank(text[0]) > 0
 
     def memory_for(self, equation: Equation) -> str:
         """Return the name of the array for a value: that of an operand which nobody else reads, or another one."""
@@ -267,14 +290,3 @@ class Program(Expressions):
             return self.literals[x.numbers], ""
         name = self.literals[x.numbers] = self.free_name("series")
         return name, f"{name} = [{self.listed(x.numbers)}]"
-
-
-def needed(statements: list[Statement], outputs: list[int]) -> list[Statement]:
-    """Return the statements without what only stood for items of a series, which loops read by themselves."""
-    wanted, kept = set(outputs), []
-    for statement in reversed(statements):
-        is_asked = isinstance(statement, Loop) or statement.function == "expect" or statement.made in wanted
-        if is_asked:
-            wanted.update(read_outside(statement))
-            kept.append(statement)
-    return kept[::-1]

@@ -74,17 +74,6 @@ def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict
     return kept, names
 
 
-def without_unread(equations: list[Equation], outputs: Iterable[int]) -> list[Equation]:
-    """Return the equations that the outputs, and the checks, are made of."""
-    wanted = set(outputs)
-    kept = []
-    for equation in reversed(equations):
-        if equation.made in wanted or equation.function == "expect":
-            wanted.update(read_by(equation))
-            kept.append(equation)
-    return kept[::-1]
-
-
 def in_order(items: list[T], made: Callable[[T], Iterable[int]], read: Callable[[T], Iterable[int]]) -> list[T] | None:
     """Return items so that each comes after what it reads, else as they were; None where that cannot be."""
     later = {number for item in items for number in made(item)}

@@ -7,7 +7,7 @@ in two places. Everything else is read anew at every call: the arrays of Tensors
 from collections.abc import Callable, Iterable
 from itertools import compress
 from keyword import iskeyword
-from operator import is_not
+from operator import is_, is_not
 from types import CellType, NoneType
 from typing import Any
 
@@ -32,9 +32,8 @@ class Surroundings:
             if place in own and (self.is_number[i] or isinstance(x, dict | list | Value | NoneType))
         }  # fmt: skip
         self.traits, self.read = reader(places, self.at, own_things)
-        self.values, self.seen, self.counts = self.read()
+        self.values, self.seen, self.counts, self.kept = self.read()  # `kept`: the objects that were there
         self.watched = [i for i in self.at.values() if i not in self.traits]
-        self.kept = [self.values[i] for i in self.watched]  # the objects that were there when all was so
         self.options = {i for place, i in self.at.items() if id(place.holder) in groups}
         self.things = {i for i in self.watched if not isinstance(self.values[i], ATOMS)}
         self.frozen = {
@@ -51,13 +50,13 @@ class Surroundings:
     def hold(self) -> bool:
         """Tell whether all of it is so. What is the same object as before is not looked at again."""
         try:
-            self.values, seen, counts = self.read()
+            self.values, seen, counts, kept = self.read()
         except (AttributeError, LookupError, TypeError):  # something of another kind is where a holder was
             return False
         if seen != self.seen or (counts != self.counts and self.names_now() != self.names):
             return False
-        kept = list(map(self.values.__getitem__, self.watched))
-        others = set(compress(self.watched, map(is_not, kept, self.kept)))
+        same = all(map(is_, kept, self.kept))
+        others = set() if same else set(compress(self.watched, map(is_not, kept, self.kept)))
         if others and any(fact(self.values[i], self.is_number[i]) != self.facts[i] for i in others):
             return False
         if any(to_host(self.values[i]).tobytes() != was for i, was in self.frozen.items()):
@@ -81,10 +80,6 @@ class Surroundings:
         """Return which attributes the objects have, but for those that the function itself makes."""
         objects = [x for x, _, _ in self.places.holders if is_object(x)]
         return [{(id(x), key) for key in attributes(x)} - self.own_names for x in objects]
-
-    def holder(self, place: Place) -> Any:
-        """Return the object that holds a place, as `hold` has found it."""
-        return place.holder if place.around is None else self.values[self.at[place.around]]
 
     def differs_from(self, other: "Surroundings") -> str:
         """Return where the surroundings are other ones, in words."""
@@ -116,7 +111,7 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         elif isinstance(place.holder, dict | list | tuple):
             text = f"{holder}[{key}]" if value is not absent else f"{holder}.get({key}, absent)"
         elif place.key == "stored_grad":
-            text = f"gradient({holder})"
+            text = f"gradient({holder})" if value is None else f"getattr({holder}, 'stored_grad', None)"
         elif value is absent or not place.key.isidentifier() or iskeyword(place.key):
             text = f"getattr({holder}, {key}, absent)"
         else:
@@ -135,7 +130,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
             equal.append(f"len({holder})")
         elif is_object(x):
             counts.append(f"len({holder}.__dict__)")
-    parts = ", ".join(f"({''.join(f'{text}, ' for text in texts)})" for texts in (values, equal, counts))
+    watched = [f"v{i}" for i in at.values() if i not in traits]
+    parts = ", ".join(f"({''.join(f'{text}, ' for text in texts)})" for texts in (values, equal, counts, watched))
     return traits, eval(f"lambda: ({parts})", space)
 
 

@@ -14,8 +14,10 @@ from typing import Any, TypeGuard
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.gates import gates
+from tinygrad_seq.replay.loops import needed
+from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
-from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats, without_unread
+from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
 from tinygrad_seq.replay.tidy import is_transpose, turned, without_broadcast, without_idle
 
@@ -249,8 +251,8 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, without_broadcast, sums, products, gates, regrouped, elements, without_views, reshaped_once, turned,
-    without_idle,
+    without_idle, without_broadcast, sums, products, one_tanh, gates, regrouped, elements, without_views,
+    reshaped_once, turned, without_idle,
 )  # fmt: skip
 
 
@@ -260,7 +262,7 @@ def done_together(
     """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
     equations, same = without_repeats(equations)
     outputs = [same.get(number, number) for number in outputs]
-    work = Pass(without_unread(equations, outputs), tape.shapes(), tape.new, outputs)
+    work = Pass(needed(equations, outputs), tape.shapes(), tape.new, outputs)
     for improve in passes:
         improve(work)
     equations, more = without_repeats(work.equations)

@@ -3,9 +3,10 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, on_device_of, quiet, uploaded
+from tinygrad_seq.engine.backend import host, modules, on_device_of, uploaded
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted, traced
@@ -56,10 +57,16 @@ class TracedCall:
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
         program = Program(tape, self.outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
-        self.xp, self.device = tape.xp, tape.device
+        self.xp, self.device, self.context = tape.xp, tape.device, Context()
+        self.context.run(host.seterr, all="ignore")  # once: to enter `errstate` takes longer
         self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
+        at = self.surroundings.at  # where the holder of a changed place is read, if it is not always the same one
+        self.changes = [
+            (place.holder, None if place.around is None else at[place.around], place.key, make)
+            for place, make in self.effects
+        ]
         reads: list[Any] = [source.read for source in program.given]
-        self.reads = [self.surroundings.at.get(getattr(read, "__self__", read), read) for read in reads]
+        self.reads = [at.get(getattr(read, "__self__", read), read) for read in reads]
 
     # --------------------------------------------------------------------------------------------------- the first call
 
@@ -223,8 +230,9 @@ class TracedCall:
     def compute(self) -> tuple[Any, ...]:
         """Return the values that the program makes of what is there now."""
         now = self.surroundings.values
-        with quiet(all="ignore"), self.device:
-            return self.step(self.xp, *[now[x] if type(x) is int else x() for x in self.reads])
+        with self.device:
+            given = [now[x] if type(x) is int else x() for x in self.reads]
+            return self.context.run(self.step, self.xp, *given)
 
     def __call__(self, arrays: list[Any]) -> Any:
         """Run the program; make the changes when all is computed, and return the result."""
@@ -235,7 +243,8 @@ class TracedCall:
             for generator, state in states:
                 generator.bit_generator.state = state
             raise
-        changes = [(self.surroundings.holder(place), place.key, make(values)) for place, make in self.effects]
+        now = self.surroundings.values
+        changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
         put_all(changes)
         self.surroundings.values = ()  # keep nothing of what was there before
