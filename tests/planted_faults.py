@@ -869,7 +869,7 @@ FAULTS = [
           "            self.places.restore()", "            pass", "test_safety.py"),
     Fault("a name is used again too early", "replay/program.py",
           "self.last.update((n, max(self.last[n], self.last[made])) for n in self.inside[made])", "pass",
-          "test_random_programs.py"),
+          "test_text.py"),
     Fault("a carried value is read after its next one", "replay/loop_text.py", "and in_time and", "and",
           "test_replay.py test_random_programs.py"),
     Fault("a sum over time forgets what is added beside it", "replay/together.py",

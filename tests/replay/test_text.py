@@ -45,6 +45,19 @@ def test_values_have_the_names_of_the_graph():
     assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first
 
 
+def test_a_name_is_not_given_again_while_what_was_made_of_it_waits():
+    def step(x):
+        h = x.tanh().named("h")
+        twice = h * 2.0  # stands in the text where it is read
+        other = x.exp().named("h")
+        return (other + 1.0) * twice - other
+
+    x = ts.tensor([1.0, 2.0])
+    fast = ts.replay(step)
+    for _ in range(2):
+        assert fast(x).tolist() == step(x).tolist()
+
+
 def test_what_is_made_of_a_product_is_computed_in_its_row():
     lines = [line.strip() for line in source_of("rnn", 8).splitlines()]
     start = next(k for k, line in enumerate(lines) if line.startswith("for v4_t, h_t in steps:"))
