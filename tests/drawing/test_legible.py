@@ -11,6 +11,7 @@ from test_any_graph import run
 
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.render.strokes import stroke
+from tinygrad_seq.drawing.view.grouped import grouped
 
 GALLERY = figures().gallery.GALLERY
 OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"]
@@ -31,6 +32,19 @@ def test_lines_cross_steeply(name):
 @pytest.mark.parametrize("name", ["tanh_3", "lstm_lengths"])
 def test_no_lines_cross_where_they_need_not(name):
     assert list(crossings(picture(name).placed)) == []
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_a_line_leaves_a_box_beside_those_that_enter_it(name):
+    """Where both are at one side, or else one line seems to go on as the other."""
+    placed = picture(name).placed
+    boxes = {at.item.id: box_of(at) for at in placed.items if not at.is_round}
+    entered = grouped((at.edge.target, at.points[-1][:2]) for at in placed.edges)
+    for at in placed.edges:
+        x, y, _ = at.points[0]
+        left, _, right, _ = boxes.get(at.edge.source, (x, y, x, y))
+        near = [abs(x - to_x) for to_x, to_y in entered[at.edge.source] if left < to_x < right and abs(y - to_y) < 1]
+        assert min(near, default=9) > 8
 
 
 def test_a_state_keeps_off_the_box_that_it_leaves():

@@ -242,7 +242,24 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
         step = min(8.0, (template.items[item].width - 6) / len(entered))
         for number, (_, link) in enumerate(sorted(entered, key=lambda entry: entry[0])):
             offsets[link] = (number - (len(entered) - 1) / 2) * step
-    return offsets
+    return offsets | leaving_beside(template, edges, xy, offsets)
+
+
+def leaving_beside(
+    template: Template, edges: Edges, xy: dict[Box, XY], offsets: dict[Link, float]
+) -> dict[Link, float]:
+    """Return how far from the middle of an item links leave it on a side where others enter: beside these."""
+    ways = {link: (*xy[source], *xy[target]) for link, ((source, _), (target, _)) in edges.items()}
+    entering = ((link, way) for link, way in ways.items() if link in offsets and way[1] != way[3])
+    entered = grouped(((link[1].item, y < to_y), (x, offsets[link])) for link, (x, y, _, to_y) in entering)
+    found: dict[Link, float] = {}
+    for (start, end), (_, y, to_x, to_y) in ways.items():
+        others = entered[start.item, y > to_y]
+        if start.item and others and y != to_y and not template.items[start.item].is_round:
+            side = 1.0 if to_x >= max(others)[0] else -1.0  # where its way crosses none of theirs
+            by = max(side * offset for _, offset in others) + 10
+            found[end, start] = side * min(by, template.items[start.item].width / 2 - 10)
+    return found
 
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], over: float) -> Box:
