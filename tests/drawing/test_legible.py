@@ -3,6 +3,7 @@ no words leave their box or lie on others.
 """
 
 import random
+from itertools import pairwise
 
 import pytest
 from legible import box_of, crossings, faults, samples
@@ -63,6 +64,27 @@ def test_lines_rise_straight_from_steps_to_what_is_over_all_of_them():
     (stack,) = (at.item.id for at in placed.items if at.item.symbol == "stack")
     above = [[x for x, y, _ in at.points if y < layer.top + 1] for at in placed.edges if at.edge.target == stack]
     assert len(above) == 3 and all(max(found) - min(found) < 1 for found in above)
+
+
+@pytest.mark.parametrize(("name", "beside"), [("lstm_lengths", "hchc"), ("gru_lengths", "hh")])
+def test_a_masked_state_stands_beside_the_state(name, beside):
+    """On its right; the gates stand right below, and what leads out of the step is straight."""
+    placed = picture(name).placed
+    at = {item.item.id: item for item in placed.items}
+    pairs = [
+        (at[edge.source], at[edge.target])
+        for edge in placed.view.edges
+        if at[edge.target].item.symbol == "where" and at[edge.source].item.role == "state" and not edge.through_time
+    ]
+    assert sorted(state.item.label for state, _ in pairs) == sorted(beside)
+    assert all(masked.y == pytest.approx(state.y) and masked.x > state.x + 50 for state, masked in pairs)
+    ids = {masked.item.id for _, masked in pairs}
+    rising = [each.points[:3] for each in placed.edges if each.edge.source in ids and not each.edge.through_time]
+    assert rising and all(abs(x - points[0][0]) < 0.5 for points in rising for x, *_ in points)
+    entered = grouped((each.edge.target, each.points[-1][0]) for each in placed.edges)
+    assert all(b - a > 12 for id in ids for a, b in pairwise(sorted(entered[id])))
+    ends = [(at[edge.source], at[edge.target]) for edge in placed.view.edges]
+    assert all(gate.y - state.y < 110 for gate, state in ends if (gate.item.label, state.item.label) == ("output", "h"))
 
 
 def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():

@@ -142,8 +142,9 @@ def boxes_of(
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
-            arriving = width(template.said.get(key, ""), 11) + 14 if "in" in step_edges or key in template.said else 0.0
-            group = 1.0 if "out" in step_edges else -1.0 if "in" in step_edges else -0.5 if before else 0.0
+            is_in, is_out = "in" in step_edges, "out" in step_edges
+            arriving = width(template.said.get(key, ""), 11) + 14 if is_in or key in template.said else 0.0
+            group = 1.0 + 0.5 * is_in if is_out else -1.0 if is_in else -0.5 if before else 0.0
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
