@@ -87,6 +87,19 @@ def test_a_masked_state_stands_beside_the_state(name, beside):
     assert all(gate.y - state.y < 110 for gate, state in ends if (gate.item.label, state.item.label) == ("output", "h"))
 
 
+@pytest.mark.parametrize(("name", "gaps"), [("lstm_1000", 1), ("lstm_100_both", 2)])
+def test_what_leads_out_of_a_gap_keeps_off_what_goes_on_there(name, gaps):
+    """The states that go on stand below each other; what is read of all steps has a line beside them."""
+    placed = picture(name).placed
+    chips = grouped((at.x, at) for at in placed.items if at.item.role == "passing" and at.item.id[-1] != "+")
+    assert [len({at.y for at in found}) for found in chips.values()] in ([2 * gaps], [2] * gaps)
+    ways = [at for at in placed.edges if at.edge.source.endswith("+")]
+    assert len(ways) == gaps
+    for at in ways:
+        sides = [abs(x - chip.x) - chip.width / 2 for x, *_ in at.points for found in chips.values() for chip in found]
+        assert min(sides) > 6
+
+
 def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():
     """Later steps hold more: there a mask keeps the old state."""
     placed = picture("lstm_lengths").placed

@@ -153,7 +153,8 @@ def boxes_of(
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in no_ops
             left = wide + max(before, arriving)
-            boxes[End(key)] = Box(left, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
+            above = high + (8.0 if group > 1 else 0.0)  # for the line of an old state
+            boxes[End(key)] = Box(left, wide + after, above, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
         x = anchor(End(part=part), parts)
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
