@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import copysign, inf
+from operator import itemgetter
 
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.sugiyama import Box
@@ -58,7 +59,9 @@ def words_in(gap: Template) -> float:
 
 
 def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
-    """Return the layout of a gap: what goes on through it is as high as in the steps; the words have the most room."""
+    """Return the layout of a gap: what goes on through it is as high as in the steps, or right above what the next step
+    reads of the same op; the words have the most room.
+    """
     at: dict[End, XY] = {}
     offsets: dict[Link, float] = {}
     read_above = {start.item for start, _ in gap.links}
@@ -70,15 +73,16 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
             home, x, y = position(card, chain[level + 1 :])
             aside = x + home.at[End(twin)][0] - card.middle
             at[End(key)] = (aside if key in read_above else 0.0, y + home.at[End(twin)][1] - card.box.below)
-    lanes = {at[End(key)][1]: gap.items[key].width for key in passing if key not in read_above and End(key) in at}
+    widths = {end: gap.items[end.item].width for end in at if end.item}
+    lanes = {at[end][1]: own for end, own in widths.items() if end.item not in read_above}
     leaving: dict[End, float] = {}
-    for end, own in [(End(key), gap.items[key].width) for key in passing if key in read_above and End(key) in at]:
-        x, y = at[end]
+    rising = ((*at[end], end, own) for end, own in widths.items() if end.item in read_above)
+    for x, y, end, own in sorted(rising, key=itemgetter(1)):
         y -= 28.0 * (y in lanes)  # above what the next step reads of the same op
         above = max((over for lane, over in lanes.items() if lane < y), default=0.0)
         beside = min(max((above - own) / 2 + 21, 0.0), (wide - own) / 2 - 12) if above else 0.0
-        at[end] = (copysign(beside, x), y)
-        leaving[end] = copysign(beside + (own / 2 - 12 if above else 0.0), x)
+        at[end], leaving[end] = (copysign(beside, x), y), copysign(beside + (own / 2 - 12) * bool(above), x)
+        lanes[y] = own + 2 * beside
     alone = [End(key) for key in passing if End(key) not in at]
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
