@@ -13,6 +13,7 @@ from test_any_graph import run
 
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.render.strokes import stroke
+from tinygrad_seq.drawing.view.grouped import grouped
 
 GALLERY = figures().gallery.GALLERY
 OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"]
@@ -58,6 +59,19 @@ def test_what_a_line_says_stands_beside_it():
         assert near[placed.edges.index(at)] == min(near) < 60
 
 
+@pytest.mark.parametrize("name", GALLERY)
+def test_a_line_leaves_a_box_beside_those_that_enter_it(name):
+    """Where both are at one side, or else one line seems to go on as the other."""
+    placed = picture(name).placed
+    boxes = {at.item.id: box_of(at) for at in placed.items if not at.is_round}
+    entered = grouped((at.edge.target, at.points[-1][:2]) for at in placed.edges)
+    for at in placed.edges:
+        x, y, _ = at.points[0]
+        left, _, right, _ = boxes.get(at.edge.source, (x, y, x, y))
+        near = [abs(x - to_x) for to_x, to_y in entered[at.edge.source] if left < to_x < right and abs(y - to_y) < 1]
+        assert min(near, default=9) > 8
+
+
 def test_a_state_keeps_off_the_box_that_it_leaves():
     placed = picture("one_to_many").placed
     boxes = {at.item.id: box_of(at) for at in placed.items if at.item.label == "y"}
@@ -74,6 +88,40 @@ def test_lines_rise_straight_from_steps_to_what_is_over_all_of_them():
     (stack,) = (at.item.id for at in placed.items if at.item.symbol == "stack")
     above = [[x for x, y, _ in at.points if y < layer.top + 1] for at in placed.edges if at.edge.target == stack]
     assert len(above) == 3 and all(max(found) - min(found) < 1 for found in above)
+
+
+@pytest.mark.parametrize(("name", "beside"), [("lstm_lengths", "hchc"), ("gru_lengths", "hh")])
+def test_a_masked_state_stands_beside_the_state(name, beside):
+    """On its right; the gates stand right below, and what leads out of the step is straight."""
+    placed = picture(name).placed
+    at = {item.item.id: item for item in placed.items}
+    pairs = [
+        (at[edge.source], at[edge.target])
+        for edge in placed.view.edges
+        if at[edge.target].item.symbol == "where" and at[edge.source].item.role == "state" and not edge.through_time
+    ]
+    assert sorted(state.item.label for state, _ in pairs) == sorted(beside)
+    assert all(masked.y == pytest.approx(state.y) and masked.x > state.x + 50 for state, masked in pairs)
+    ids = {masked.item.id for _, masked in pairs}
+    rising = [each.points[:3] for each in placed.edges if each.edge.source in ids and not each.edge.through_time]
+    assert rising and all(abs(x - points[0][0]) < 0.5 for points in rising for x, *_ in points)
+    entered = grouped((each.edge.target, each.points[-1][0]) for each in placed.edges)
+    assert all(b - a > 12 for id in ids for a, b in pairwise(sorted(entered[id])))
+    ends = [(at[edge.source], at[edge.target]) for edge in placed.view.edges]
+    assert all(gate.y - state.y < 110 for gate, state in ends if (gate.item.label, state.item.label) == ("output", "h"))
+
+
+@pytest.mark.parametrize(("name", "gaps"), [("lstm_1000", 1), ("lstm_100_both", 2)])
+def test_what_leads_out_of_a_gap_keeps_off_what_goes_on_there(name, gaps):
+    """The states that go on stand below each other; what is read of all steps has a line beside them."""
+    placed = picture(name).placed
+    chips = grouped((at.x, at) for at in placed.items if at.item.role == "passing" and at.item.id[-1] != "+")
+    assert [len({at.y for at in found}) for found in chips.values()] in ([2 * gaps], [2] * gaps)
+    ways = [at for at in placed.edges if at.edge.source.endswith("+")]
+    assert len(ways) == gaps
+    for at in ways:
+        sides = [abs(x - chip.x) - chip.width / 2 for x, *_ in at.points for found in chips.values() for chip in found]
+        assert min(sides) > 6
 
 
 def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():

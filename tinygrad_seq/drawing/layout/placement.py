@@ -142,8 +142,9 @@ def boxes_of(
         if key not in held:
             (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
-            arriving = width(template.said.get(key, ""), 11) + 14 if "in" in step_edges or key in template.said else 0.0
-            group = 1.0 if "out" in step_edges else -1.0 if "in" in step_edges else -0.5 if before else 0.0
+            is_in, is_out = "in" in step_edges, "out" in step_edges
+            arriving = width(template.said.get(key, ""), 11) + 14 if is_in or key in template.said else 0.0
+            group = 1.0 + 0.5 * is_in if is_out else -1.0 if is_in else -0.5 if before else 0.0
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
@@ -152,7 +153,8 @@ def boxes_of(
             below = high + (drop if (before and "back" in step_edges) or "cut" in step_edges else 0.0)
             is_leaf = sized.item.role in no_ops
             left = wide + max(before, arriving)
-            boxes[End(key)] = Box(left, wide + after, high, below, group, leaf=is_leaf, middle=bars.get(key))
+            above = high + (8.0 if group > 1 else 0.0)  # for the line of an old state
+            boxes[End(key)] = Box(left, wide + after, above, below, group, leaf=is_leaf, middle=bars.get(key))
     for part, layout in parts.items():
         x = anchor(End(part=part), parts)
         boxes[End(part=part)] = replace(layout.box, left=layout.box.left + x, right=layout.box.right - x)
@@ -242,7 +244,24 @@ def x_offsets(template: Template, edges: Edges, xy: dict[Box, XY], bends: Bends)
         step = min(8.0, (template.items[item].width - 6) / len(entered))
         for number, (_, link) in enumerate(sorted(entered, key=lambda entry: entry[0])):
             offsets[link] = (number - (len(entered) - 1) / 2) * step
-    return offsets
+    return offsets | leaving_beside(template, edges, xy, offsets)
+
+
+def leaving_beside(
+    template: Template, edges: Edges, xy: dict[Box, XY], offsets: dict[Link, float]
+) -> dict[Link, float]:
+    """Return how far from the middle of an item links leave it on a side where others enter: beside these."""
+    ways = {link: (*xy[source], *xy[target]) for link, ((source, _), (target, _)) in edges.items()}
+    entering = ((link, way) for link, way in ways.items() if link in offsets and way[1] != way[3])
+    entered = grouped(((link[1].item, y < to_y), (x, offsets[link])) for link, (x, y, _, to_y) in entering)
+    found: dict[Link, float] = {}
+    for (start, end), (_, y, to_x, to_y) in ways.items():
+        others = entered[start.item, y > to_y]
+        if start.item and others and y != to_y and not template.items[start.item].is_round:
+            side = 1.0 if to_x >= max(others)[0] else -1.0  # where its way crosses none of theirs
+            by = max(side * offset for _, offset in others) + 10
+            found[end, start] = side * min(by, template.items[start.item].width / 2 - 10)
+    return found
 
 
 def border(template: Template, boxes: dict[End, Box], xy: dict[Box, XY], over: float) -> Box:

@@ -238,7 +238,8 @@ def way_out(
 
     if is_free(x + side * item.width / 2, y):
         return straight
-    if not path and y - item.height / 2 < header + 20 - card.box.above:  # in the top row: above what stands there
+    in_top_row = y - item.height / 2 < header + 20 - card.box.above
+    if not path and (in_top_row or (over > 0 and not item.is_round)):  # above what stands beside it
         over, x = -1, x + side * item.width / 4
     foot = y + over * item.height / 2
     usual: list[Point] = [(x, foot, "v"), (border, foot + over * (10 + room), "h")]

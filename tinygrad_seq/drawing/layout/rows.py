@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from math import inf
+from math import copysign, inf
+from operator import itemgetter
 
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.sugiyama import Box
@@ -58,7 +59,9 @@ def words_in(gap: Template) -> float:
 
 
 def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
-    """Return the layout of a gap: what goes on through it is as high as in the steps; the words have the most room."""
+    """Return the layout of a gap: what goes on through it is as high as in the steps, or right above what the next step
+    reads of the same op; the words have the most room.
+    """
     at: dict[End, XY] = {}
     offsets: dict[Link, float] = {}
     read_above = {start.item for start, _ in gap.links}
@@ -68,9 +71,18 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
             card = cards[chain[level].template]
             home, x, y = position(card, chain[level + 1 :])
-            aside, least = x + home.at[End(twin)][0] - card.middle, (wide - gap.items[key].width) / 2 - 12
-            aside = min(max(aside, -least), least) if key in read_above else 0.0
-            at[End(key)] = (aside, y + home.at[End(twin)][1] - card.box.below)
+            aside = x + home.at[End(twin)][0] - card.middle
+            at[End(key)] = (aside if key in read_above else 0.0, y + home.at[End(twin)][1] - card.box.below)
+    widths = {end: gap.items[end.item].width for end in at if end.item}
+    lanes = {at[end][1]: own for end, own in widths.items() if end.item not in read_above}
+    leaving: dict[End, float] = {}
+    rising = ((*at[end], end, own) for end, own in widths.items() if end.item in read_above)
+    for x, y, end, own in sorted(rising, key=itemgetter(1)):
+        y -= 28.0 * (y in lanes)  # above what the next step reads of the same op
+        above = max((over for lane, over in lanes.items() if lane < y), default=0.0)
+        beside = min(max((above - own) / 2 + 21, 0.0), (wide - own) / 2 - 12) if above else 0.0
+        at[end], leaving[end] = (copysign(beside, x), y), copysign(beside + (own / 2 - 12) * bool(above), x)
+        lanes[y] = own + 2 * beside
     alone = [End(key) for key in passing if End(key) not in at]
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
@@ -81,7 +93,7 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
             if end.side:
                 alike = [card.at[end][0] - card.middle for card in cards.values() if end in card.at]
                 middle, far = at.get(other, (0.0, 0.0))[0], gap.items[other.item].width / 2 - 12 if other.item else 0.0
-                x = min(max(alike[0] if alike else middle, middle - far), middle + far)  # straight
+                x = leaving.get(other, min(max(alike[0] if alike else middle, middle - far), middle + far))  # straight
                 at[end] = (x, 0.0)
                 offsets |= dict.fromkeys([(other, end), (end, other)], x - middle)
     return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0), {}, offsets)

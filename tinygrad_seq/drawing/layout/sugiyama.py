@@ -29,7 +29,7 @@ class Box:
     right: float = 0.0
     above: float = 0.0
     below: float = 0.0
-    group: float = 0.0  # first in its row, or last: -1 to 1
+    group: float = 0.0  # first in its row, or last: -1 to 1; more: on the right of what it reads
     gutters: Sequence[float] = ()  # of a box with columns, which stands at x = 0: where edges may pass through it
     port: int = 0  # in the border: -1 at the bottom, 1 at the top
     leaf: bool = False  # stands right below its reader and raises nothing
@@ -89,11 +89,11 @@ def as_tree(ranks: Ranks, edges: Iterable[BoxEdge]) -> Ranks:
 
 
 def raise_lane(ranks: Ranks, boxes: Sequence[Box], edges: Sequence[BoxEdge], lane: Sequence[Box]) -> Ranks:
-    """Return ranks with a lane in the top row; what reads it hangs down from it."""
+    """Return ranks with a lane in the top row; what reads it hangs down from it, or stands on its right."""
     depth = dict.fromkeys(lane, 0)
-    reads = grouped((target, source) for (source, _), (target, _) in edges)
+    reads = grouped((target, source) for (source, _), (target, _) in edges if not source.leaf)
     for box in boxes:
-        above = [depth[other] + 1 for other in reads[box] if other in depth]
+        above = [depth[other] + (box.group <= 1) for other in reads[box] if other in depth]
         if above and box not in lane and not box.port:
             depth[box] = max(above)
     below = [ranks[source] + depth[box] + 1 for box in depth for source in reads[box] if source not in depth]
@@ -143,7 +143,7 @@ def arrange(
         beside = [(rank, wide.get(rank, Box())) for rank in span if rank in levels] if len(span) < longest else []
         (source, _), (target, _) = edge  # 2: around what stands above the source; -2: a state that came in on the left
         is_state, to_first = source.leaf and max(source.group, target.group) < 0, target.group == -1
-        group = 2 if source.group == 1 and target.port else -2 if is_state else -1 if to_first else 0
+        group = 2 if source.group >= 1 and target.port else -2 if is_state else -1 if to_first else 0
         dummies = {Box(3, 3, box.above, box.below, group, dummy=True): rank for rank, box in beside}
         ranks.update(dummies)
         chains.append([low, *((box, 0.0) for box in dummies), high])

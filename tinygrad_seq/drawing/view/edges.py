@@ -5,7 +5,7 @@ value that went on without its history by an edge that says so. Edges that fall 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tinygrad_seq.drawing.view.conventions import in_order, ordered
@@ -21,6 +21,7 @@ from tinygrad_seq.engine.timeline import ScopeVisit
 
 EdgeKey = tuple[str, str, str, str, int]  # source, target, role, label; and which argument, -1 for one of several steps
 Place = tuple[ScopeVisit, tuple[Node, ...], str]  # of a proxy: visit, leaves, and user
+Chip = tuple[Card, int, bool]  # what goes on from a gap: the number of an op in it, and whether the next step reads it
 Read = tuple[Node, Node, ScopeVisit | None]  # an op, its argument; of a delay, the step that the state comes back to
 
 
@@ -58,7 +59,7 @@ def connected(
         elif given.cut:
             cut.add(elision.hidden[source])
     for node, argument, where in entering:  # to the box; or if the same value goes on from the gap, to where it does
-        goes_on = builder.passing.get(where)
+        goes_on = builder.passing.get((*where, True), builder.passing.get((*where, False)))
         builder.add_op(node, argument, builder.drawn[node] if goes_on is None else goes_on.id, where in cut)
     for node in outputs:
         if node.op is None:
@@ -80,8 +81,8 @@ class EdgeBuilder:
         self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
-        self.passing: dict[tuple[Card, int], DraftItem] = {}  # by gap, and number of an op in it
-        self.made_in: defaultdict[tuple[Card, int], set[ScopeVisit]] = defaultdict(set)  # in which steps of the gap
+        self.passing: dict[Chip, DraftItem] = {}
+        self.made_in: defaultdict[Chip, set[ScopeVisit]] = defaultdict(set)  # in which steps of the gap
         self.reads: defaultdict[EdgeKey, list[Read]] = defaultdict(list)
         self.picks: list[DraftItem] = []  # arrays by which ops pick, and the lines from these
         self.lines: list[Edge] = []
@@ -165,8 +166,10 @@ class EdgeBuilder:
                 name += f", {several([step for step, _ in self.graph.of[source].positions[-1:]])}"
                 role, start = "passing", self.placed((visit, (), f"{start} {target}"), "passing", source, name).id
         if source in self.elision.hidden:
-            gap, number = where = self.elision.hidden[source]
-            start, about = f"{gap.id}#{number}", f", on its way through {len(gap.steps)} steps"
+            gap, number = self.elision.hidden[source]
+            goes_on = any(step.loop == gap.shown.loop for step, _ in facts.positions)
+            start, where = f"{gap.id}#{number}" + "+" * (not goes_on), (gap, number, goes_on)
+            about = f", on its way through {len(gap.steps)} steps"
             self.passing.setdefault(where, DraftItem(start, "passing", gap.shown, source, about=about))
             self.made_in[where].update(step for step, _ in self.graph.of[source].positions)
         self.add(node, argument, start, target, role, label, entry)
@@ -246,14 +249,20 @@ class EdgeBuilder:
         for i, draft in enumerate(self.ops):
             if isinstance(draft.node, Rule) and draft.node.leaf is not None:  # a share in the gradient of a weight
                 self.ops[i] = replace(draft, colour=of_leaf.get(draft.node.leaf, -1))
-        for (gap, number), draft in self.passing.items():
-            steps = [step for step in gap.steps if step in self.made_in[gap, number]]
+        for chip, draft in self.passing.items():
+            steps = [step for step in chip[0].steps if step in self.made_in[chip]]
             said = f"{shortened(draft.node.name, 12)}, {several(steps)}" if draft.node.name else None
-            self.passing[gap, number] = replace(draft, name=said)
-        hidden = self.elision.hidden.items()
-        drawn = self.drawn | {node: self.passing[where].id for node, where in hidden if where in self.passing}
+            self.passing[chip] = replace(draft, name=said)
+        drawn = self.drawn | {node: self.passing[chip].id for node, chip in self.chips()}
         others = [*self.proxies.values(), *self.picks, *self.passing.values(), *entries.values()]
         return found + self.lines, others, drawn
+
+    def chips(self) -> Iterator[tuple[Node, Chip]]:
+        """Yield every op in a gap that goes on from there, and as what: at last as what the next step reads."""
+        for node, where in self.elision.hidden.items():
+            steps = {step for step, _ in self.graph.of[node].positions}
+            found = [chip for chip in ((*where, False), (*where, True)) if chip in self.passing]
+            yield from ((node, chip) for chip in found if len(found) == 1 or not steps.isdisjoint(self.made_in[chip]))
 
 
 def some_of(steps: Sequence[ScopeVisit], card: Sequence[ScopeVisit], name: str) -> str:
