@@ -119,7 +119,7 @@ def derivative(order):
     """A derivative of tanh, which is the gradient of the one before."""
     titles = (
         "tanh′ x = 1 − tanh² x, as recorded", "tanh′′ x = −2 tanh x tanh′ x, as recorded",
-        "tanh′′′ x: the recorded gradient of tanh′′ x",
+        "tanh′′′ x, as recorded",
     )  # fmt: skip
     return ts.draw(derivatives.derivatives(order)[1][order], title=titles[order - 1])
 

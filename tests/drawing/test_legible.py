@@ -36,6 +36,13 @@ def test_no_lines_cross_where_they_need_not(name):
     assert list(crossings(picture(name).placed)) == []
 
 
+@pytest.mark.parametrize("name", ["gru", "gru_rolled", "minimal_gated_unit", "micrograd"])
+def test_a_long_line_is_straight_where_it_has_room(name):
+    """Between its ends it turns once at most."""
+    ways = [[round(x, 1) for x, _, through in at.points[1:-1] if through == "v"] for at in picture(name).placed.edges]
+    assert max(map(len, ways)) >= 4 and max(len(set(way)) for way in ways) <= 2
+
+
 @pytest.mark.parametrize("name", ["minimal_gated_unit", "one_to_many", "gru_lengths"])
 def test_a_line_does_not_creep_to_its_corner(name):
     """It is straight, and turns at the end."""

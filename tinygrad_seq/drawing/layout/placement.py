@@ -11,9 +11,10 @@ from operator import itemgetter
 
 from tinygrad_seq.drawing.layout import sugiyama
 from tinygrad_seq.drawing.layout.beside import Beside, drop, leaves_beside, positions_beside, room
+from tinygrad_seq.drawing.layout.box import Box
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, side_by_side, words_in
-from tinygrad_seq.drawing.layout.sugiyama import Box, BoxEdge
+from tinygrad_seq.drawing.layout.sugiyama import BoxEdge
 from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
     Layouts,

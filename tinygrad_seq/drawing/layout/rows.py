@@ -5,8 +5,8 @@ from itertools import accumulate, pairwise
 from math import copysign, inf
 from operator import itemgetter
 
+from tinygrad_seq.drawing.layout.box import Box
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.sugiyama import Box
 from tinygrad_seq.drawing.layout.template_layout import (
     Bends,
     Layouts,
@@ -78,7 +78,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
     leaving: dict[End, float] = {}
     rising = ((*at[end], end, own) for end, own in widths.items() if end.item in read_above)
     for x, y, end, own in sorted(rising, key=itemgetter(1)):
-        y -= 28.0 * (y in lanes)  # above what the next step reads of the same op
+        higher = max((lane for lane in lanes if lane < y), default=y - 56.0)
+        y -= min(40.0, (y - higher) / 2) * (y in lanes)  # above what the next step reads of the same op
         above = max((over for lane, over in lanes.items() if lane < y), default=0.0)
         beside = min(max((above - own) / 2 + 21, 0.0), (wide - own) / 2 - 12) if above else 0.0
         at[end], leaving[end] = (copysign(beside, x), y), copysign(beside + (own / 2 - 12) * bool(above), x)

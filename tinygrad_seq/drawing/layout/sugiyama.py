@@ -3,39 +3,22 @@
 Three passes, each a function of what the one before returned. Rank assignment: the lowest row above all that a box
 reads. Crossing reduction: an edge over several rows gets a dummy box in each row between, and rows are ordered by the
 barycentre of their neighbours. Coordinate assignment: the boxes of a row stand as near to their neighbours as its order
-allows (least squares, by isotonic regression). Time and memory grow with the edges.
+allows (least squares, by isotonic regression), and long edges are straightened. Time and memory grow with the edges.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
 from math import fsum, inf
 from random import Random
 
+from tinygrad_seq.drawing.layout.box import Box, gap_between
+from tinygrad_seq.drawing.layout.straight import straighten
 from tinygrad_seq.drawing.view.grouped import grouped
 
-space = 14.0  # between boxes of a row
 wide_frame = 150.0  # half the width of a frame that is so wide that others of its width stand above it
 longest = 40  # an edge over more rows gets no dummy boxes
 starts, few = 12, 100  # so many orders are tried of so few boxes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Box:
-    """A rectangle around an anchor."""
-
-    left: float = 0.0
-    right: float = 0.0
-    above: float = 0.0
-    below: float = 0.0
-    group: float = 0.0  # first in its row, or last: -1 to 1; more: on the right of what it reads
-    gutters: Sequence[float] = ()  # of a box with columns, which stands at x = 0: where edges may pass through it
-    port: int = 0  # in the border: -1 at the bottom, 1 at the top
-    leaf: bool = False  # stands right below its reader and raises nothing
-    dummy: bool = False
-    middle: float | None = None  # of what reaches over columns: the x where it stands
-
 
 BoxEnd = tuple[Box, float]  # and how far from its anchor an edge meets it
 BoxEdge = tuple[BoxEnd, BoxEnd]  # its source and its target
@@ -163,6 +146,7 @@ def arrange(
     alike = grouped((round(box.right), box) for box in frames)
     fixed |= {box: 0.0 for found in alike.values() if len({ranks[box] for box in found}) > 1 for box in found}
     x = assign_x(rows, up, down, through, fixed)
+    straighten(rows, [[box for box, _ in chain[1:-1] if box not in through] for chain in chains], x)
     for roof in roofs:  # not under the lines that pass it
         below = [box for box in x if ranks[box] < ranks[roof]]
         ends = [x[box] + side for box in below for side in (-box.left, box.right)] or [0.0]
@@ -251,7 +235,7 @@ def assign_x(
 def settled(near: Neighbours, x: dict[Box, float], fixed: dict[Box, float]) -> dict[Box, float]:
     """Return x of the boxes of a row: as close to their neighbours as their order allows."""
     blocks: list[tuple[float, float, int]] = []  # weighted mean of what is wished for, weight, number of boxes
-    spaces = [a.right + b.left + (8 if a.dummy and b.dummy else space) for a, b in pairwise(near)]
+    spaces = [gap_between(a, b) for a, b in pairwise(near)]
     offsets = list(accumulate(spaces, initial=0.0))
     for box, offset in zip(near, offsets):
         wish, weight = (fixed[box], 1e6) if box in fixed else (x[box], 0.01)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from tinygrad_seq.drawing.layout.box import Box
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.sugiyama import Box
 from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template
 from tinygrad_seq.drawing.layout.text_size import width
 

@@ -154,7 +154,9 @@ def symbol(node: Node, index: bool = False) -> str:
         return f"[{shortened(index_text(node.static['index']), 20)}]"
     name = "reshape" if node.op.name == "stack" and len(node.parents) == 1 else str(node.op.name)
     derived = isinstance(node, Rule) and len(node.of.parents) == 1 and node.op is node.of.op
-    return "× " * (derived and node.op.name in squashing) + symbols.get(name, name) + "′" * derived
+    summed = isinstance(node, Rule) and sum(isinstance(parent, Rule) for parent in node.parents) > 1
+    times = ("sum × " if summed else "× ") * (derived and node.op.name in squashing)
+    return times + symbols.get(name, name) + "′" * derived
 
 
 def formula(graph: GraphFacts, node: Node) -> str:
