@@ -28,9 +28,8 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     first = {(edges[i].edge.source, edges[i].edge.target, edges[i].edge.label): i for i in reversed(saying)}
     for i, placed in saying.items():
         is_cut = placed.edge.role == "cut"
-        way = placed.points
         text = "detach" if is_cut else placed.edge.label
-        marks = cuts(way) if is_cut else levels(way, width(text, 11) / 2 + 5)
+        marks = cuts(placed.points) if is_cut else levels(placed.points, width(text, 11) / 2 + 5)
         places = [(mark, words_at(mark, text)) for mark in marks]
         latest = Obstacles(said[-recent:])
         found = next((at for at in places if taken.is_clear(*at[1]) and latest.is_clear(*at[1])), None)

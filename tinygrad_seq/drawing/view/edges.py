@@ -75,8 +75,6 @@ class EdgeBuilder:
     def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
         self.looked_at = looked_at(graph)
-        saved = ((leaf.serial, leaf.name or "") for leaf, facts in graph.of.items() if facts.role == "saved")
-        self.parts = {serial: name for serial, name in saved if name.startswith("part for ")}  # what rules read of them
         self.proxies: dict[Place, DraftItem] = {}
         self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
@@ -213,7 +211,6 @@ class EdgeBuilder:
             label = " · ".join(some_of(*some, name or "step") for some, name in zip(said, (origin.name, "")))
         elif said:
             label = several(said[0][0])
-        label = label or (self.parts.get(parent.serial, "") if parent.op is not None else "")
         latest, around = self.graph.of[origin].latest, [step for step, _ in self.graph.of[node].positions]
         is_later = self.graph.of[parent].cut or any(latest.get(step.loop, step.order) != step.order for step in around)
         of, uses, argument = self.numbers.of, self.numbers.uses, self.numbers.argument

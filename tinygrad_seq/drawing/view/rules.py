@@ -215,7 +215,7 @@ def saved_name(node: Node, rule: Rule, made: str) -> str:
     formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
     name = node.name or (sign if set(names) == {"…"} else formula)
     if node.op.name == "part" and node.name is None:
-        name = f"part for {made}" if made else "part"
+        name = f"{made} of split" if made else "part"
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
