@@ -62,6 +62,17 @@ def test_new_shapes_dtypes_and_arguments_trace_again():
     assert fast(x + 1.0).item() == 9.0 and fast.traces == 5
 
 
+def test_arguments_that_are_one_thing_are_another_kind_of_call():
+    product = lambda parts, b: parts[0] * 10.0 if parts[0] is b else parts[0] * parts[1] * b
+    fast, y, z = ts.replay(product), x + 1.0, x * 2.0
+    for one, other, b in [(x, y, z), (x, y, x), (x, x, y), (y, z, y), (x, y, y), (x, x, x), (z, x, y)]:
+        assert fast((one, other), b).tolist() == product((one, other), b).tolist()
+    assert fast.traces == 5
+    of_arrays = lambda a, b: ts.tensor(a) + 1.0 if a is b else ts.tensor(a) * ts.tensor(b)
+    fast, a, b = ts.replay(of_arrays), np.ones(3), np.arange(3.0)
+    assert [fast(*args).tolist() for args in ((a, b), (b, b), (a, a), (b, a))] == [[0, 1, 2], [1, 2, 3], [2] * 3, [0, 1, 2]]
+
+
 def test_a_branch_on_a_value_is_followed():
     def branch(x):
         if x.sum() > 0.0:
