@@ -74,6 +74,18 @@ def test_arguments_that_are_one_thing_are_another_kind_of_call():
     assert [fast(*pair).tolist() for pair in pairs] == [of_arrays(*pair).tolist() for pair in pairs]
 
 
+def test_a_replayed_function_inside_is_a_part_of_the_function_around_it():
+    w = nn.Parameter([1.0, 2.0, 3.0])
+    inner = ts.replay(lambda x: (x * w).tanh())
+    outer = ts.replay(lambda x, n: inner(x) if n == 0 else outer(x * 0.5, n - 1) + inner(x))
+    inner(x)
+    for n in (0, 2, 2, 0):
+        w.assign(w * 0.5)
+        parts = [(x * 0.5**k * w).tanh() for k in range(n, -1, -1)]
+        assert outer(x, n).tolist() == sum(parts[1:], parts[0]).tolist()
+    assert outer.traces == 2 and inner(x).tolist() == (x * w).tanh().tolist()
+
+
 def test_a_branch_on_a_value_is_followed():
     def branch(x):
         if x.sum() > 0.0:
