@@ -290,6 +290,21 @@ def test_one_product_at_a_time_is_where_the_state_will_be(second):
             assert_agree(one, other)
 
 
+def test_a_part_of_what_is_made_of_an_array_that_is_kept():
+    def step(x):
+        y, h = x * 2.0, ts.zeros(B, I)
+        for y_t in y.unstack():
+            h = (h + y_t).tanh()
+        parts = y.sum(0)[:, 1:], y.max(0)[:1, :2], y[:, :, 1:].reshape(T * B, I - 1)[:, 1:]
+        return h, *(part * part.tanh() for part in parts)
+
+    fast = replay(step)
+    for _ in range(3):
+        x = ts.randn(T, B, I)
+        for one, other in zip(step(x), fast(x)):
+            assert_agree(one, other)
+
+
 def test_a_part_of_all_states_in_another_shape():
     layer = nn.RNN(I, H)
 
