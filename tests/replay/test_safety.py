@@ -51,6 +51,29 @@ def test_python_values_that_change_trace_again():
     assert fast.traces == 2
 
 
+def test_numbers_that_are_equal_may_be_others():
+    scale = 0.0
+    fast, by_argument = ts.replay(lambda x: 1.0 / (x * scale)), ts.replay(lambda x, scale: 1.0 / (x * scale))
+    with np.errstate(divide="ignore"):
+        for scale in (0.0, -0.0, 0.0):
+            assert fast(x).tolist() == by_argument(x, scale).tolist() == [np.copysign(np.inf, scale)] * 3
+    fast, by_argument, ids = ts.replay(lambda x: x * scale), ts.replay(lambda x, scale: x * scale), ts.tensor([1, 2, 3])
+    for scale in (1, 1.0, True, 1):
+        assert fast(ids).dtype == by_argument(ids, scale).dtype == (ids * scale).dtype
+
+
+def test_numbers_that_are_equal_may_be_others_in_a_loop():
+    def step(x):
+        h, signs = x, []
+        for _ in range(5):
+            h = (h * 2.0).tanh()
+            signs += [(1.0 / (h * 0.0)).clip(-1.0, 1.0), (1.0 / (h * -0.0)).clip(-1.0, 1.0)]
+        return signs
+
+    with np.errstate(divide="ignore"):
+        assert [sign.tolist() for sign in ts.replay(step)(x)] == [[1.0] * 3, [-1.0] * 3] * 5
+
+
 def test_new_shapes_dtypes_and_arguments_trace_again():
     fast = ts.replay(lambda x, times=1: x.sum() * times)
     assert fast(x).item() == 6.0

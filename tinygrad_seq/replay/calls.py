@@ -72,7 +72,7 @@ class Given:
         if isinstance(x, Iterator):
             raise TraceError(f"replay: an argument is a {type(x).__name__}, which is read only once: make it a list")
         if isinstance(x, bool | int | float | str | None):
-            return type(x), x
+            return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
         self.others.append(x)
         return type(x), id(x)
 

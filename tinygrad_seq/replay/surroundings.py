@@ -145,5 +145,5 @@ def fact(x: Any, is_read: bool) -> Any:
     if kind in (dict, list, tuple):
         return kind, len(x)
     if kind in (int, float):
-        return float if is_read else x
+        return float if is_read else repr(x)  # 1.0 is not 1, and 0.0 not -0.0
     return x if kind in (bool, str, NoneType) else id(x)
