@@ -62,6 +62,18 @@ def test_numbers_that_are_equal_may_be_others():
         assert fast(ids).dtype == by_argument(ids, scale).dtype == (ids * scale).dtype
 
 
+def test_arrays_of_one_number_and_sets_may_change_in_place():
+    number, names = np.array(2.0), {"a"}
+    fast = ts.replay(lambda x, number: x * number if "b" in names else x + number)
+    for value in (2.0, 3.0, 2.0):
+        number[...] = value
+        assert fast(x, number).tolist() == (x + value).tolist()
+    names.add("b")
+    assert fast(x, number).tolist() == [2.0, 4.0, 6.0]
+    sizes = ts.replay(lambda x, text: x * float(text[0]))
+    assert [sizes(x, bytes([k])).tolist()[0] for k in range(8)] == [*range(8)]
+
+
 def test_numbers_that_are_equal_may_be_others_in_a_loop():
     def step(x):
         h, signs = x, []

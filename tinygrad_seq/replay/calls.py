@@ -6,7 +6,7 @@ from functools import cached_property
 from operator import is_not
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of, modules
+from tinygrad_seq.engine.backend import device_of, modules, to_host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.replay.tape import TraceError
@@ -71,7 +71,9 @@ class Given:
             return dict, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in x.items())
         if isinstance(x, Iterator):
             raise TraceError(f"replay: an argument is a {type(x).__name__}, which is read only once: make it a list")
-        if isinstance(x, bool | int | float | str | None):
+        if type(x) in modules:  # a number, which is a constant
+            return type(x), device_of(x), repr(to_host(x)[()])
+        if isinstance(x, bool | int | float | complex | str | bytes | None):
             return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
         self.others.append(x)
         return type(x), id(x)
