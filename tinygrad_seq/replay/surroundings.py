@@ -93,8 +93,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
     """Return a function that reads all places, each on the way that leads there. It is made as text, for it runs often.
 
     Beside the values it gives what is to be equal at every call: of arrays, shape and dtype; of `own` places, the kind
-    of thing; of Tensors, whether a gradient is wanted, and the hooks; of lists and dicts, the length; of sets, what is in them. And of objects,
-    how many attributes they have. Before it comes which places need no other look.
+    of thing; of Tensors, whether a gradient is wanted, and the hooks; of lists and dicts, the length; of sets, what is
+    in there. And of objects, how many attributes they have. Before it comes which places need no other look.
     """
     space: dict[str, Any] = {"absent": absent, "content": content, "gradient": gradient}
     values, equal, counts, traits = [], [], [], set()
