@@ -23,7 +23,7 @@ class LoopText(Along):
         self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
         self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
         self.inner: dict[int, Equation] = {}  # of a position: what is written where its value is read
-        self.waiting: set[int] = set()  # positions where what they are made of waits in their series already
+        self.products: set[str] = set()  # names of slots in which there is a product; there is room for one
         self.lists: list[str] = []  # lines that make lists of values from outside
 
     def lines(self) -> Iterator[str]:
@@ -148,21 +148,18 @@ class LoopText(Along):
         """Return the calls that compute a value in its series, or where the only value that is made of it will be."""
         if self.program.writes(equation) and self.has_slot(i):
             slot = self.slot_of(i)
-            calls = self.in_place(equation, read, slot) if i not in self.waiting else []
-            return calls or [self.program.call_into(equation, read, slot)]
+            return self.in_place(equation, read, slot) or [self.program.call_into(equation, read, slot)]
         reader = self.reader.get(i, i)
         body = self.loop.body[reader]
         is_alone = self.uses[i] == 1 and i not in self.loop.starts and not self.kept[i] and body.function in ELEMENTWISE
-        is_alone = is_alone and reader not in self.waiting and self.program.writes(equation)
         if is_alone and self.has_slot(reader) and (body.shape, body.dtype) == (equation.shape, equation.dtype):
-            calls = self.in_place(equation, read, self.slot_of(reader))
-            self.waiting.update({reader} if calls else ())
-            return calls
+            return self.in_place(equation, read, self.slot_of(reader)) if self.program.writes(equation) else []
         return []
 
     def in_place(self, equation: Equation, read: Any, slot: str) -> list[str]:
         """Return the calls that compute a value where it will be, from the product in it on; none without one."""
-        if equation.function == "dot":
+        if equation.function == "dot" and slot not in self.products:
+            self.products.add(slot)
             return [self.program.call_into(equation, read, slot)]
         for x in equation.args:
             inner = self.inner.get(x.position) if isinstance(x, Local) else None

@@ -14,6 +14,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.aliases import NEW
 from tinygrad_seq.replay.gates import Span, columns_of, index
+from tinygrad_seq.replay.loops import leaves
 from tinygrad_seq.replay.passes import Pass
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -64,13 +65,11 @@ def exact_in(work: Pass) -> set[int]:
     """Return the values whose small numbers count, for their logarithm is taken, or something is divided by them."""
     found = set[int]()
     for equation in reversed(work.equations):
-        function, args = equation.function, equation.args
+        function, args = equation.function, equation.args[equation.function == "divide" :]
         is_root = function == "power" and (isinstance(args[1], Ref) or args[1] < 1.0)
         is_product = function == "multiply" or function not in NEW
-        if function in ("log", "sqrt") or is_root or (is_product and equation.made in found):
-            found.update(read_by(equation))
-        elif function == "divide" and isinstance(args[1], Ref):
-            found.add(args[1].number)
+        if function in ("divide", "log", "sqrt") or is_root or (is_product and equation.made in found):
+            found.update(x.number for x in leaves(args) if isinstance(x, Ref))
     return found
 
 
