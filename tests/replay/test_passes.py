@@ -138,12 +138,12 @@ def test_a_gate_whose_logarithm_is_taken_keeps_its_small_numbers():
 
 
 @pytest.mark.parametrize("function", ["log", "sqrt", "divide", "power"])
-@pytest.mark.parametrize("is_last", [True, False], ids=["of a product", "of a part of a product"])
-def test_a_product_of_gates_whose_small_numbers_count_keeps_them(function, is_last):
+@pytest.mark.parametrize("between", [(), ("getitem", 1), ("negative",), ("absolute",), ("maximum", 1e-30)])
+def test_a_product_of_gates_whose_small_numbers_count_keeps_them(function, between):
     equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"))
     x = Ref(outputs[0])
-    if not is_last:
-        equations.append(Equation(new(), "getitem", (x, 1), {}, (2,), np.dtype("float64")))
+    if between:
+        equations.append(Equation(new(), between[0], (x, *between[1:]), {}, equations[-1].shape, np.dtype("float64")))
         x = Ref(equations[-1].made)
     args = {"divide": (1.0, x), "power": (x, 0.25)}.get(function, (x,))
     equations.append(Equation(new(), function, args, {}, equations[-1].shape, np.dtype("float64")))

@@ -67,7 +67,7 @@ def exact_in(work: Pass) -> set[int]:
     for equation in reversed(work.equations):
         function, args = equation.function, equation.args[equation.function == "divide" :]
         is_root = function == "power" and (isinstance(args[1], Ref) or args[1] < 1.0)
-        is_product = function == "multiply" or function not in NEW
+        is_product = function in ("absolute", "maximum", "multiply", "negative") or function not in NEW
         if function in ("divide", "log", "sqrt") or is_root or (is_product and equation.made in found):
             found.update(x.number for x in leaves(args) if isinstance(x, Ref))
     return found
