@@ -6,6 +6,7 @@ from functools import partial
 from itertools import count, pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,6 +134,26 @@ def test_gates_are_one_tanh(rng, kinds, scale):
 
 def test_a_gate_whose_logarithm_is_taken_keeps_its_small_numbers():
     equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"), "log")
+    assert one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs)) == equations
+
+
+@pytest.mark.parametrize("function", ["log", "sqrt", "divide", "power"])
+@pytest.mark.parametrize("between", [(), ("getitem", 1), ("negative",), ("absolute",), ("maximum", 1e-30)])
+def test_a_product_of_gates_whose_small_numbers_count_keeps_them(function, between):
+    equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"))
+    x = Ref(outputs[0])
+    if between:
+        equations.append(Equation(new(), between[0], (x, *between[1:]), {}, equations[-1].shape, np.dtype("float64")))
+        x = Ref(equations[-1].made)
+    args = {"divide": (1.0, x), "power": (x, 0.25)}.get(function, (x,))
+    equations.append(Equation(new(), function, args, {}, equations[-1].shape, np.dtype("float64")))
+    outputs.append(equations[-1].made)
+    assert one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs)) == equations
+
+
+def test_a_gate_that_is_returned_keeps_its_small_numbers():
+    equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"))
+    outputs.append(next(equation.made for equation in equations if equation.function == "divide"))
     assert one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs)) == equations
 
 

@@ -41,10 +41,11 @@ def operation(k, values, x, i, j):
         lambda: a - b,
         lambda: a.clip(-1.0, 1.0) * 0.5,
         lambda: ts.where(x > 0.0, a, b),
+        lambda: (a @ weights[j % 3]).named("a") + (b @ weights[i % 3]).named("b"),
     ][k]()
 
 
-recipes = st.lists(st.tuples(st.integers(0, 17), st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=6)
+recipes = st.lists(st.tuples(st.integers(0, 18), st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=6)
 sections = st.lists(st.tuples(recipes, st.sampled_from([1, 2, 3, 5, 9]), st.booleans()), min_size=1, max_size=3)
 
 
@@ -80,7 +81,7 @@ def test_long_random_programs(seed):
     rng = np.random.default_rng(seed)
     plan = []
     for _ in range(4):
-        recipe = [tuple(map(int, rng.integers(0, (18, 6, 6)))) for _ in range(rng.integers(1, 9))]
+        recipe = [tuple(map(int, rng.integers(0, (19, 6, 6)))) for _ in range(rng.integers(1, 9))]
         plan.append((recipe, int(rng.integers(1, 30)), False))
     xs = ts.tensor(rng.normal(size=(7, SIZE, SIZE)))
     with np.errstate(all="ignore"):

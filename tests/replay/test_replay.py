@@ -271,6 +271,40 @@ def test_series_are_read_in_both_directions():
         assert_agree(step(*args), fast(*args))
 
 
+@pytest.mark.parametrize("second", [lambda h: (h * 0.5).named("b"), lambda h: h], ids=["named", "inside"])
+def test_one_product_at_a_time_is_where_the_state_will_be(second):
+    weights = [ts.tensor(np.random.default_rng(k).normal(size=(I, I))) for k in range(2)]
+
+    def step(h, xs):
+        c, states = h, []
+        for x in xs:
+            a = (h @ weights[0]).named("a")
+            h, c = a - second(c @ weights[1]), h.tanh() + c * 0.5 + x
+            states.append(h)
+        return ts.stack(states).tanh(), c
+
+    fast = replay(step)
+    for k in range(2):
+        args = ts.full((B, I), 0.1 + k, dtype="float64"), [ts.full((B, I), 0.1 * k + t) for t in range(T + 2)]
+        for one, other in zip(step(*args), fast(*args)):
+            assert_agree(one, other)
+
+
+def test_a_part_of_what_is_made_of_an_array_that_is_kept():
+    def step(x):
+        y, h = x * 2.0, ts.zeros(B, I)
+        for y_t in y.unstack():
+            h = (h + y_t).tanh()
+        parts = y.sum(0)[:, 1:], y.max(0)[:1, :2], y[:, :, 1:].reshape(T * B, I - 1)[:, 1:]
+        return h, *(part * part.tanh() for part in parts)
+
+    fast = replay(step)
+    for _ in range(3):
+        x = ts.randn(T, B, I)
+        for one, other in zip(step(x), fast(x)):
+            assert_agree(one, other)
+
+
 def test_a_part_of_all_states_in_another_shape():
     layer = nn.RNN(I, H)
 

@@ -51,6 +51,41 @@ def test_python_values_that_change_trace_again():
     assert fast.traces == 2
 
 
+def test_numbers_that_are_equal_may_be_others():
+    scale = 0.0
+    fast, by_argument = ts.replay(lambda x: 1.0 / (x * scale)), ts.replay(lambda x, scale: 1.0 / (x * scale))
+    with np.errstate(divide="ignore"):
+        for scale in (0.0, -0.0, 0.0):
+            assert fast(x).tolist() == by_argument(x, scale).tolist() == [np.copysign(np.inf, scale)] * 3
+    fast, by_argument, ids = ts.replay(lambda x: x * scale), ts.replay(lambda x, scale: x * scale), ts.tensor([1, 2, 3])
+    for scale in (1, 1.0, True, 1):
+        assert fast(ids).dtype == by_argument(ids, scale).dtype == (ids * scale).dtype
+
+
+def test_arrays_of_one_number_and_sets_may_change_in_place():
+    number, names = np.array(2.0), {"a"}
+    fast = ts.replay(lambda x, number: x * number if "b" in names else x + number)
+    for value in (2.0, 3.0, 2.0):
+        number[...] = value
+        assert fast(x, number).tolist() == (x + value).tolist()
+    names.add("b")
+    assert fast(x, number).tolist() == [2.0, 4.0, 6.0]
+    sizes = ts.replay(lambda x, text: x * float(text[0]))
+    assert [sizes(x, bytes([k])).tolist()[0] for k in range(8)] == [*range(8)]
+
+
+def test_numbers_that_are_equal_may_be_others_in_a_loop():
+    def step(x):
+        h, signs = x, []
+        for _ in range(5):
+            h = (h * 2.0).tanh()
+            signs += [(1.0 / (h * 0.0)).clip(-1.0, 1.0), (1.0 / (h * -0.0)).clip(-1.0, 1.0)]
+        return signs
+
+    with np.errstate(divide="ignore"):
+        assert [sign.tolist() for sign in ts.replay(step)(x)] == [[1.0] * 3, [-1.0] * 3] * 5
+
+
 def test_new_shapes_dtypes_and_arguments_trace_again():
     fast = ts.replay(lambda x, times=1: x.sum() * times)
     assert fast(x).item() == 6.0
@@ -60,6 +95,30 @@ def test_new_shapes_dtypes_and_arguments_trace_again():
     assert fast(x.to("float64")).dtype == "float64"
     assert fast.traces == 5
     assert fast(x + 1.0).item() == 9.0 and fast.traces == 5
+
+
+def test_arguments_that_are_one_thing_are_another_kind_of_call():
+    product = lambda parts, b: parts[0] * 10.0 if parts[0] is b else parts[0] * parts[1] * b
+    fast, y, z = ts.replay(product), x + 1.0, x * 2.0
+    for one, other, b in [(x, y, z), (x, y, x), (x, x, y), (y, z, y), (x, y, y), (x, x, x), (z, x, y)]:
+        assert fast((one, other), b).tolist() == product((one, other), b).tolist()
+    assert fast.traces == 5
+    of_arrays = lambda a, b: ts.tensor(a) + 1.0 if a is b else ts.tensor(a) * ts.tensor(b)
+    fast, a, b = ts.replay(of_arrays), np.ones(3), np.arange(3.0)
+    pairs = (a, b), (b, b), (a, a), (b, a)
+    assert [fast(*pair).tolist() for pair in pairs] == [of_arrays(*pair).tolist() for pair in pairs]
+
+
+def test_a_replayed_function_inside_is_a_part_of_the_function_around_it():
+    w = nn.Parameter([1.0, 2.0, 3.0])
+    inner = ts.replay(lambda x: (x * w).tanh())
+    outer = ts.replay(lambda x, n: inner(x) if n == 0 else outer(x * 0.5, n - 1) + inner(x))
+    inner(x)
+    for n in (0, 2, 2, 0):
+        w.assign(w * 0.5)
+        parts = [(x * 0.5**k * w).tanh() for k in range(n, -1, -1)]
+        assert outer(x, n).tolist() == sum(parts[1:], parts[0]).tolist()
+    assert outer.traces == 2 and inner(x).tolist() == (x * w).tanh().tolist()
 
 
 def test_a_branch_on_a_value_is_followed():

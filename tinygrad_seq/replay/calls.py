@@ -6,7 +6,7 @@ from functools import cached_property
 from operator import is_not
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of, modules
+from tinygrad_seq.engine.backend import device_of, modules, to_host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.replay.tape import TraceError
@@ -40,6 +40,7 @@ class Given:
         self.function, self.args = function, (args, options)
         self.ways: list[tuple[Any, str]] = []  # of the arrays: in which argument, and where in there
         self.arrays: list[Any] = []
+        self.first: dict[int, int] = {}  # of the id of an argument: the first of the arrays, where it is given twice
         self.copies: list[tuple[Any, list[Any]]] = []  # what `with_arrays` made, and what was in there
         self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
         self.key = (
@@ -60,30 +61,35 @@ class Given:
         """Return what a program takes for granted of an argument; collect its arrays."""
         if is_input(x) or is_array(x):
             array = x.array if isinstance(x, Value) else x
+            first = self.first.setdefault(id(x), len(self.arrays))
             self.arrays.append(array)
             self.ways.append((i, rest))
-            return type(x), array.shape, array.dtype, device_of(array)
+            return type(x), first, array.shape, array.dtype, device_of(array)
         if isinstance(x, tuple | list):
             return type(x), *(self.key_of(part, i, f"{rest}_{k}") for k, part in enumerate(x))
         if isinstance(x, dict):
             return dict, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in x.items())
         if isinstance(x, Iterator):
             raise TraceError(f"replay: an argument is a {type(x).__name__}, which is read only once: make it a list")
-        if isinstance(x, bool | int | float | str | None):
-            return type(x), x
+        if type(x) in modules:  # a number, which is a constant
+            return type(x), device_of(x), repr(to_host(x)[()])
+        if isinstance(x, bool | int | float | complex | str | bytes | None):
+            return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
         self.others.append(x)
         return type(x), id(x)
 
     def with_arrays(self, replace: Callable[[int, Any], Any]) -> Any:
         """Return the arguments with other arrays, given by position and array."""
-        count = iter(range(len(self.arrays)))
+        known: dict[int, Any] = {}  # what stands for an argument that may be given twice
 
         def rebuilt(x: Any) -> Any:
+            if id(x) in known:
+                return known[id(x)]
             if is_array(x):
-                return replace(next(count), x)
+                return known.setdefault(id(x), replace(self.first[id(x)], x))
             if is_input(x):
-                parts = [replace(next(count), x.array)]
-                made: Any = make_tensor(parts[0])
+                parts = [replace(self.first[id(x)], x.array)]
+                made: Any = known.setdefault(id(x), make_tensor(parts[0]))
             elif isinstance(x, dict):
                 parts = [rebuilt(part) for part in x.values()]
                 made = dict(zip(x, parts))

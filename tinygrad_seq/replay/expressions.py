@@ -66,7 +66,7 @@ class Expressions:
         self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
         self.literals: dict[Any, str] = {}
-        self.numbers: dict[tuple[float, Any], Name] = {}  # in loops
+        self.numbers: dict[tuple[str, Any], Name] = {}  # in loops; by their text, for 0.0 is not -0.0
         self.short: dict[str, str] = {}  # of a function: its name in loops
         self.in_loop = False
         self.kernels: list[str] = []  # lines that make kernels of a GPU, once
@@ -195,9 +195,10 @@ class Expressions:
         x = number_of(x, dtype)
         if not self.in_loop or type(x) is not float or dtype.kind != "f" or not math.isfinite(x):
             return x
-        if (x, dtype) not in self.numbers:
-            self.numbers[x, dtype] = Name(self.free_name({0.5: "half", 1.0: "one", 2.0: "two"}.get(x, "number")))
-        return self.numbers[x, dtype]
+        key = repr(x), dtype
+        if key not in self.numbers:
+            self.numbers[key] = Name(self.free_name({0.5: "half", 1.0: "one", 2.0: "two"}.get(x, "number")))
+        return self.numbers[key]
 
     @contextmanager
     def as_names(self) -> Iterator[None]:

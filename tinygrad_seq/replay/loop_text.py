@@ -23,6 +23,7 @@ class LoopText(Along):
         self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
         self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
         self.inner: dict[int, Equation] = {}  # of a position: what is written where its value is read
+        self.products: set[str] = set()  # names of slots in which there is a product; there is room for one
         self.lists: list[str] = []  # lines that make lists of values from outside
 
     def lines(self) -> Iterator[str]:
@@ -157,7 +158,8 @@ class LoopText(Along):
 
     def in_place(self, equation: Equation, read: Any, slot: str) -> list[str]:
         """Return the calls that compute a value where it will be, from the product in it on; none without one."""
-        if equation.function == "dot":
+        if equation.function == "dot" and slot not in self.products:
+            self.products.add(slot)
             return [self.program.call_into(equation, read, slot)]
         for x in equation.args:
             inner = self.inner.get(x.position) if isinstance(x, Local) else None

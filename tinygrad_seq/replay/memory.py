@@ -51,6 +51,10 @@ class Memory:
         """Return how many dimensions what is kept has, 0 for what is none of it."""
         return self.ranks.get(re.match(r"\w*", text)[0], 0)  # type: ignore[index]
 
+    def is_indexed(self, text: str) -> bool:
+        """Tell whether a part, `x[...][...]`, is one of an array itself, not of what is computed of it."""
+        return re.fullmatch(r"\w+(\[[-\d:, ]*\])+", text) is not None
+
     def is_dense(self, text: str) -> bool:
         """Tell whether `x.reshape(...)`, or `x[a:b].reshape(...)`, is a view of an array that is kept."""
         found = re.fullmatch(r"(\w+)(\[\d*:\d*\])?\.reshape\([\d, ()]*\)", text)

@@ -3,7 +3,8 @@
     sigmoid(z[:, :4]), tanh(z[:, 4:8])          y = tanh(z * a) * a + (1 - a), and y[:, :4], y[:, 4:8]
 
 For sigmoid(z) is (1 + tanh(z / 2)) / 2. What z is the sum of is multiplied with a instead: weights are, once. That
-rounds what is smaller than one to the last bit of one, so it is done only where gates are multiplied with others.
+rounds what is smaller than one to the last bit of one, so it is done only where gates are multiplied with others, and
+nobody divides by such a product or takes its logarithm.
 """
 
 from collections import defaultdict
@@ -11,7 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.aliases import NEW
 from tinygrad_seq.replay.gates import Span, columns_of, index
+from tinygrad_seq.replay.loops import leaves
 from tinygrad_seq.replay.passes import Pass
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref
@@ -30,10 +33,11 @@ def one_tanh(work: Pass) -> list[Equation]:
     for equation in work.equations if parts else ():
         for n in set(read_by(equation)):
             readers[n].append(equation)
+    exact = {*work.outputs, *(exact_in(work) if parts else ())}
     scaled: dict[Any, Ref] = {}
     for number, spans in parts.items():
         z, order = work.maker.get(number), sorted(spans)
-        gates = [gate for span in order if (gate := gate_of(spans[span].made, readers))]
+        gates = [gate for span in order if (gate := gate_of(spans[span].made, readers, exact))]
         covers = z is not None and [0, *(end for _, end in order)] == [*(start for start, _ in order), z.shape[-1]]
         halves = [0.5 if gate.function == "divide" else 1.0 for gate in gates]
         is_read = work.reads[number] > len(spans) or len(gates) < len(spans)  # by others
@@ -57,7 +61,19 @@ def one_tanh(work: Pass) -> list[Equation]:
     return work.result()
 
 
-def gate_of(x: int, readers: dict[int, list[Equation]]) -> Equation | None:
+def exact_in(work: Pass) -> set[int]:
+    """Return the values whose small numbers count, for their logarithm is taken, or something is divided by them."""
+    found = set[int]()
+    for equation in reversed(work.equations):
+        function, args = equation.function, equation.args[equation.function == "divide" :]
+        is_root = function == "power" and (isinstance(args[1], Ref) or args[1] < 1.0)
+        is_product = function in ("absolute", "maximum", "multiply", "negative") or function not in NEW
+        if function in ("divide", "log", "sqrt") or is_root or (is_product and equation.made in found):
+            found.update(x.number for x in leaves(args) if isinstance(x, Ref))
+    return found
+
+
+def gate_of(x: int, readers: dict[int, list[Equation]], exact: set[int]) -> Equation | None:
     """Return the equation that makes tanh(x), or sigmoid(x): a division; None where something else is done to x."""
     first = readers[x][0] if len(readers[x]) == 1 else None
     if first is None or first.function != "minimum":
@@ -68,7 +84,7 @@ def gate_of(x: int, readers: dict[int, list[Equation]]) -> Equation | None:
         return None
     total, y = made
     is_sigmoid = y.args == (Ref(e.made), Ref(total.made)) and total.args[1] == 1.0 and first.args[1] >= far
-    is_factor = all(reader.function in ("multiply", "subtract") for reader in readers[y.made])
+    is_factor = y.made not in exact and all(reader.function in ("multiply", "subtract") for reader in readers[y.made])
     return y if is_sigmoid and is_factor and len(readers[first.made]) == len(readers[total.made]) == 1 else None
 
 

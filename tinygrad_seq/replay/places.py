@@ -27,6 +27,13 @@ SETTINGS = (Value, int, float, str)
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
 
+class Replayed:
+    """A function that is replayed; what it keeps of its calls is in no place."""
+
+    __slots__ = ("function",)
+    function: Any
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """An attribute of an object, or an item of a dict or list; and how a reader would call it.
@@ -142,6 +149,8 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
         yield from ((function.__self__, ""), (function.__func__, ""))
     elif isinstance(function, partial):
         yield from ((part, "") for part in (function.func, *function.args, *function.keywords.values()))
+    elif isinstance(function, Replayed):
+        yield function.function, ""
     elif isinstance(function, set | frozenset):
         yield from ((part, "") for part in function)
 

@@ -207,7 +207,8 @@ class Program(Expressions):
 
     def is_kept_view(self, equation: Equation, text: Text) -> bool:
         """Tell whether a value is a view of an array that is kept: then it is kept, too."""
-        return (is_part(equation) or self.memory.is_dense(text[0])) and self.memory.rank(text[0]) > 0
+        is_view = self.memory.is_indexed if is_part(equation) else self.memory.is_dense
+        return is_view(text[0]) and self.memory.rank(text[0]) > 0
 
     def memory_for(self, equation: Equation) -> str:
         """Return the name of the array for a value: that of an operand which nobody else reads, or another one."""

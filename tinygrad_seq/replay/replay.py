@@ -9,7 +9,8 @@ from tinygrad_seq.engine import callers
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.compiled import check_numba
 from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.tape import TraceError
+from tinygrad_seq.replay.places import Replayed
+from tinygrad_seq.replay.tape import TraceError, tracing
 from tinygrad_seq.replay.traced_call import TracedCall
 
 P = ParamSpec("P")
@@ -17,11 +18,14 @@ R = TypeVar("R")
 many = 8  # kinds of calls after which something changes all the time
 
 
-class Replay(Generic[P, R]):
+class Replay(Replayed, Generic[P, R]):
     """A function that runs as a program; made by `ts.replay`.
 
     `source` is the text of the program that ran last, a Python function over `xp`, which is NumPy or CuPy.
     """
+
+    __slots__ = ("calls", "compile", "last", "lock", "traces")
+    function: Callable[P, R]
 
     def __init__(self, function: Callable[P, R], compile: bool = False) -> None:
         self.function, self.compile = function, compile
@@ -31,6 +35,8 @@ class Replay(Generic[P, R]):
         self.lock = RLock()  # a call looks around, then computes: others wait
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> R:
+        if tracing.get() is not None:  # it is a part of another function that is replayed
+            return self.function(*args, **options)
         with self.lock:
             return self.answer(args, options)
 

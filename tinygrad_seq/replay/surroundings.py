@@ -93,8 +93,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
     """Return a function that reads all places, each on the way that leads there. It is made as text, for it runs often.
 
     Beside the values it gives what is to be equal at every call: of arrays, shape and dtype; of `own` places, the kind
-    of thing; of Tensors, whether a gradient is wanted, and the hooks; of lists and dicts, the length. And of objects,
-    how many attributes they have. Before it comes which places need no other look.
+    of thing; of Tensors, whether a gradient is wanted, and the hooks; of lists and dicts, the length; of sets, what is
+    in there. And of objects, how many attributes they have. Before it comes which places need no other look.
     """
     space: dict[str, Any] = {"absent": absent, "content": content, "gradient": gradient}
     values, equal, counts, traits = [], [], [], set()
@@ -128,6 +128,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
             equal.append(f"(n := {holder}.node) is not None and n.requires_grad and (*(n.hooks or ()),)")
         elif isinstance(x, dict | list):
             equal.append(f"len({holder})")
+        elif isinstance(x, set):
+            equal.append(f"frozenset({holder})")
         elif is_object(x):
             counts.append(f"len({holder}.__dict__)")
     watched = [f"v{i}" for i in at.values() if i not in traits]
@@ -145,5 +147,5 @@ def fact(x: Any, is_read: bool) -> Any:
     if kind in (dict, list, tuple):
         return kind, len(x)
     if kind in (int, float):
-        return float if is_read else x
+        return float if is_read else repr(x)  # 1.0 is not 1, and 0.0 not -0.0
     return x if kind in (bool, str, NoneType) else id(x)
