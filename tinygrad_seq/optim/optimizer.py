@@ -22,7 +22,7 @@ from tinygrad_seq.engine.hints import package, public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.fingerprints import check_order, fingerprints
-from tinygrad_seq.optim.validation import checked_parameters, nonnegative
+from tinygrad_seq.optim.validation import checked_parameters, nonnegative, one_as_list
 
 FLAGS = ("nesterov", "amsgrad", "centered")
 FRACTIONS = ("betas", "alpha")  # the weights of running means
@@ -34,12 +34,6 @@ Options = dict[str, Any]
 def update_all(changes: Iterable[tuple[dict[Any, Any], dict[Any, Any]]]) -> None:
     """Update every dict with its partner in one call of C, as `commit` assigns attributes: all or nothing."""
     deque(starmap(dict.update, list(changes)), maxlen=0)
-
-
-def one_as_list(group: Any) -> Any:
-    """Return a group whose "params" is one parameter as a group with a list of it; leave all else as it is."""
-    alone = isinstance(group, dict) and isinstance(group.get("params"), Parameter)
-    return group | {"params": [group["params"]]} if alone else group
 
 
 class Optimizer(Constructed):
@@ -152,11 +146,10 @@ class Optimizer(Constructed):
         return values[0]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own = vars(self)
+        own, ours = vars(self), type(self).__module__.startswith(package)  # one of somebody else keeps what it likes
         if name in own.get("defaults", {}):
             option = {name: self.checked(type(self).__name__, name, value)}
             return update_all((group, option) for group in self.param_groups)
-        ours = type(self).__module__.startswith(package)  # an optimiser of somebody else may keep what it likes
         if ours and "state" in own and name not in own and not hasattr(type(self), name):
             raise self.no_option(name)
         object.__setattr__(self, name, value)

@@ -35,6 +35,12 @@ def power(base: float, exponent: float) -> float:
         return math.inf
 
 
+def one_as_list(group: Any) -> Any:
+    """Return a group whose "params" is one parameter as a group with a list of it; leave all else as it is."""
+    alone = isinstance(group, dict) and isinstance(group.get("params"), Parameter)
+    return group | {"params": [group["params"]]} if alone else group
+
+
 def checked_parameters(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
     """Return the parameters as a list; raise for anything else, or for one that is there twice."""
     if isinstance(parameters, Module):
