@@ -1,6 +1,6 @@
 """Many to many, in step: can a network learn to write English, character by character?
 
-    python demos/language_model.py                    a picture at once, the rest in a minute and a half on two cores
+    python demos/language_model.py                    a picture at once, the rest in a minute or two
     python demos/language_model.py --replay           the training step as a program; --compile compiles it
     python demos/language_model.py --text book.txt    any other text
     python demos/language_model.py --resume           go on where Ctrl-C stopped

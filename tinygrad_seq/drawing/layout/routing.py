@@ -242,14 +242,16 @@ def way_out(
     if not path and (in_top_row or (over > 0 and not item.is_round)):  # above what stands beside it
         over, x = -1, x + side * item.width / 4
     foot = y + over * item.height / 2
-    usual: list[Point] = [(x, foot, "v"), (border, foot + over * (15 + room), "h")]
+    in_frame = -home.box.above + 6 < foot - top + over * 15 < home.box.below - 6
+    far = 15 if in_frame else 10  # past arrowheads
+    usual: list[Point] = [(x, foot, "v"), (border, foot + over * (far + room), "h")]
     start, end = ((px - left, py - top, way) for px, py, way in usual)
     if is_free(x, usual[1][1]) and walls[-1][0].is_free(start, end, room):
         return usual
     aside = x + side * item.width / 4  # beside the title of a part
     if is_free(aside, usual[1][1]):
         return rounded([(aside, foot), (aside, usual[1][1]), (border, usual[1][1])])
-    levels = [usual[1][1], y - over * (item.height / 2 + 15 + room)]
+    levels = [usual[1][1], y - over * (item.height / 2 + far + room)]
     for depth in range(len(walls), 0, -1):  # it turns in the part of the item, or above or below that part
         wall, left, top = walls[depth - 1]
         levels += [(below + above) / 2 + top for below, above in zip(wall.bottoms, wall.tops[1:])]
