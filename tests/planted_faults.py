@@ -574,6 +574,7 @@ FAULTS = [
           "test_flow_pictures.py"),
     Fault("lines bent from steps by what stands beside them", "drawing/layout/sugiyama.py",
           "(box.dummy and other.gutters) or", "", "test_legible.py -k rise_straight"),
+    Fault("words on their line", "drawing/layout/marks.py", " < 1 < abs(a - c)]", " < 1]", "test_legible.py -k says_stands"),
     Fault("a long line winds", "drawing/layout/sugiyama.py", "    straighten(rows, [[box",
           "    (lambda *_: None)([[box", "test_legible.py -k long_line"),
     Fault("layers out of line", "drawing/layout/sugiyama.py", "box.right > wide_frame and", "False and",

@@ -5,11 +5,14 @@ no words leave their box or lie on others.
 import random
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from legible import box_of, crossings, faults, samples
 from pictures import figures, picture
 from test_any_graph import run
 
+import tinygrad_seq as ts
+from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
 from tinygrad_seq.drawing.render.strokes import stroke
 from tinygrad_seq.drawing.view.grouped import grouped
@@ -66,6 +69,14 @@ def test_a_line_leaves_a_box_beside_those_that_enter_it(name):
         left, _, right, _ = boxes.get(at.edge.source, (x, y, x, y))
         near = [abs(x - to_x) for to_x, to_y in entered[at.edge.source] if left < to_x < right and abs(y - to_y) < 1]
         assert min(near, default=9) > 8
+
+
+def test_what_a_line_says_stands_beside_it():
+    layer, head = nn.RNN(2, 4), nn.Linear(4, 1)
+    placed = draw(head(layer(ts.ones(4, 1, 2))[0][-1]), view="rolled").placed
+    (at,) = (at for at in placed.edges if at.word == "t = 3")
+    x, y, _ = at.mark
+    assert 8 < np.hypot(*(samples(stroke(at, None)) - (x, y - 9)).T).min() < 40
 
 
 def test_a_state_keeps_off_the_box_that_it_leaves():

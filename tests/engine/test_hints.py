@@ -41,6 +41,20 @@ def test_an_import_says_the_same(owner, name):
         exec(f"from {owner} import foo")
 
 
+@pytest.mark.parametrize("line, name", [
+    ("import tinygrad_seq.nn.functional as F", "functional"),
+    ("from tinygrad_seq.nn.utils.rnn import pad_sequence", "utils"),
+    ("from tinygrad_seq.optim.lr_scheduler import StepLR", "lr_scheduler"),
+    ("from tinygrad_seq.utils.data import DataLoader", "utils"), ("import tinygrad_seq.layers", "layers"),
+])  # fmt: skip
+def test_a_submodule_of_another_library_is_said_where_it_is(line, name):
+    with pytest.raises(ModuleNotFoundError) as caught:
+        exec(line)
+    assert str(caught.value).endswith(f" has no {name!r}; here: {ATTRIBUTES[name]}")
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tinygrad_seq\.foo'$"):
+        exec("import tinygrad_seq.foo")
+
+
 def test_a_room_that_was_not_loaded_yet_is_imported():
     exec("from tinygrad_seq import testing, explain")
 

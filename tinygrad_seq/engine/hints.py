@@ -221,6 +221,20 @@ def refusing(module: str) -> Callable[[str], NoReturn]:
     return refuse
 
 
+class Submodules:
+    """The last of Python's finders of modules: of `tinygrad_seq.nn.functional` it says where that is here."""
+
+    @staticmethod
+    def find_spec(name: str, _path: Any = None, _target: Any = None) -> None:
+        """Raise ModuleNotFoundError for a submodule that another library has; all others are just not found."""
+        parent, _, last = name.rpartition(".")
+        if parent.partition(".")[0] == package and last in ATTRIBUTES:
+            raise ModuleNotFoundError(str(no_attribute(parent, last)), name=name)
+
+
+sys.meta_path.append(Submodules)
+
+
 def missing(self: Any, name: str) -> Any:
     """Raise the error for an attribute that an object does not have (`__getattr__`)."""
     if hasattr(type(self), name):  # a property, in which something else is missing: that is what its own error says

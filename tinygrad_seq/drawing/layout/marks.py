@@ -50,7 +50,7 @@ def levels(points: Sequence[Point], aside: float) -> Iterator[Mark]:
     """Yield places on the level parts of a line, the middle of the longest first; then so far beside those that rise
     furthest.
     """
-    parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1]
+    parts = [(abs(a - c), a, c, b) for (a, b, _), (c, d, _) in pairwise(points) if abs(b - d) < 1 < abs(a - c)]
     for _, start, end, y in sorted(parts, reverse=True):
         yield from ((start + (end - start) * part, y, False) for part in (0.5, *shares, 0.75, 0.25))
     ways = [by for far in (aside, aside + 18, aside + 36) for by in (-far, far)]
