@@ -116,12 +116,13 @@ def tree():
 
 
 def derivative(order):
-    """A derivative of tanh, which is the gradient of the one before."""
+    """A derivative of tanh, which is the gradient of the one before: the third beside these."""
     titles = (
         "tanh′ x = 1 − tanh² x, as recorded", "tanh′′ x = −2 tanh x tanh′ x, as recorded",
-        "tanh′′′ x, as recorded",
+        "Each is the recorded gradient of the one before: tanh′ x, tanh′′ x, tanh′′′ x",
     )  # fmt: skip
-    return ts.draw(derivatives.derivatives(order)[1][order], title=titles[order - 1])
+    found = derivatives.derivatives(order)[1]
+    return ts.draw(found[1:] if order == 3 else found[order], title=titles[order - 1])
 
 
 # --------------------------------------------------------------------------------------------------- loops by hand

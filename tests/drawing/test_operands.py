@@ -131,6 +131,7 @@ def test_a_split_says_which_gates_its_parts_lead_to_and_its_gradient_says_them_a
     drawn = items(draw(loss, backward=True).view)
     for op, says in (("split", "split into\nreset, update, new"), ("concat", "concat of\nreset, update, new")):
         assert [item.formula for item in drawn if item.symbol == op] == [says] * 4
+    assert [(row.uses, row.uses_back) for row in draw(loss, backward=True).view.legend][1] == (2, 1)
     assert {item.symbol for item in drawn if "tanh′" in item.symbol} == {"sum × tanh′"}  # two gradients come to it
 
 

@@ -184,6 +184,7 @@ def about(row: LegendRow, scale: Scale | None) -> str:
     words = [
         " × ".join(map(str, row.shape)),
         f"{row.uses} uses" if row.uses != 1 else "",
+        f"{row.uses_back} more in the backward" if row.uses_back else "",
         f"{grad} {size}" if size else "",
     ]
     return " · ".join(filter(None, words))

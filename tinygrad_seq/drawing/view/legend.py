@@ -18,13 +18,15 @@ def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence
     for the others in these.
     """
     colours = {leaf: draft.colour for draft in reversed(drafts) for leaf in draft.leaves if draft.colour >= 0}
-    readers = grouped(
+    reads = [
         (leaf, node)
         for node, facts in graph.of.items()
-        if facts.drawn and not facts.gradient
+        if facts.drawn
         for parent in node.parents
         for leaf in graph.of[parent].leaves
-    )
+    ]
+    readers = grouped((leaf, node) for leaf, node in reads if not graph.of[node].gradient)
+    back = Counter(leaf for leaf, node in reads if graph.of[node].gradient)
     rows = [leaf for leaf in graph.of if leaf in colours and is_parameter(leaf)]
     names = {leaf: leaf.name or "w" for leaf in rows}
     paths: dict[Node, list[str]] = {}  # the modules that a parameter is first used in, from the inside out
@@ -42,5 +44,6 @@ def legend(graph: GraphFacts, titles: Mapping[ScopeVisit, str], drafts: Sequence
         name = names[leaf]
         taken[name] += 1
         name += f" ({taken[name]})" if taken[name] > 1 else ""
-        found.append(LegendRow(shortened(name, 40), leaf.shape, len(readers[leaf]), colours[leaf], grad_size(leaf)))
+        uses, size = len(readers[leaf]), grad_size(leaf)
+        found.append(LegendRow(shortened(name, 40), leaf.shape, uses, colours[leaf], size, back[leaf]))
     return found

@@ -73,6 +73,7 @@ class LegendRow:
     uses: int
     colour: int
     gradient: float | None = None  # its `.grad` of one element, or the norm of a longer one; None before a backward
+    uses_back: int = 0  # by rules of a recorded backward
 
 
 @dataclass(frozen=True, slots=True)
