@@ -119,7 +119,7 @@ def derivative(order):
     """A derivative of tanh, which is the gradient of the one before: the third beside these."""
     titles = (
         "tanh′ x = 1 − tanh² x, as recorded", "tanh′′ x = −2 tanh x tanh′ x, as recorded",
-        "Each is the recorded gradient of the one before: tanh′ x, tanh′′ x, tanh′′′ x",
+        "tanh′ x, tanh′′ x and tanh′′′ x, as recorded",
     )  # fmt: skip
     found = derivatives.derivatives(order)[1]
     return ts.draw(found[1:] if order == 3 else found[order], title=titles[order - 1])
