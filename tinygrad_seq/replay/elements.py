@@ -51,7 +51,9 @@ class Elements(LoopText):
         index, shape = index[len(index) - len(own) :], shape[len(shape) - len(own) :]
         index = tuple(("0", 0) if size < whole else at for at, size, whole in zip(index, own, shape))
         if isinstance(x, Local) and x.position not in self.stored:
-            return self.computed(nest, self.loop.body[x.position], index)
+            if (x.position, index) not in nest.elements:  # or else it is looked at on every way that leads to it
+                nest.elements[x.position, index] = self.computed(nest, self.loop.body[x.position], index)
+            return nest.elements[x.position, index]
         name, at = self.place(x)
         rows = [plus(*each) for each in index[:-1]]
         if isinstance(x, Local) and name in nest.at_once and rows != nest.variables[:-1]:

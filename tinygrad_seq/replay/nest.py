@@ -13,6 +13,7 @@ class Nest:
         self.lines: list[str] = []
         self.around: tuple[list[str], list[str]] = [], []  # what is done for each row, before its elements and after
         self.known: dict[str, str] = {}
+        self.elements: dict[tuple[int, tuple[tuple[str, int], ...]], str] = {}  # by op and index, what was computed
         self.target = ""
         self.at_once: set[str] = set()
         self.other_rows = False
