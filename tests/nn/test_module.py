@@ -287,7 +287,7 @@ def test_what_hides_a_method_is_refused_whatever_it_is(name):
 
 def test_a_module_is_frozen_by_its_parameters():
     layer = nn.Linear(1, 1)
-    with pytest.raises(TypeError, match=r"^Linear: 'requires_grad' is of each parameter: for w in"):
+    with pytest.raises(TypeError, match=r"^Linear: 'requires_grad' is each parameter's: for w in"):
         layer.requires_grad = False
     for w in layer.parameters():
         w.requires_grad = False

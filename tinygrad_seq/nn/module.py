@@ -225,7 +225,7 @@ class Module(Constructed):
 def check_place(of: str, name: str, old: Any, value: Any) -> None:
     """Raise TypeError unless a value may take the place of a part of a module."""
     if name == "requires_grad":
-        raise TypeError(f"{of}: {name!r} is of each parameter: for w in module.parameters(): w.requires_grad = False")
+        raise TypeError(f"{of}: {name!r} is each parameter's: for w in model.parameters(): w.requires_grad = False")
     with_gradient = " with one: .detach() it first" if isinstance(value, Tensor) else ""
     for kind, may, what, hint in (
         (Parameter, Parameter | None, "another nn.Parameter", f"; {name}.assign(value) gives it new values"),

@@ -146,7 +146,7 @@ class Optimizer(Constructed):
         return values[0]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own, ours = vars(self), type(self).__module__.startswith(package)  # one of somebody else keeps what it likes
+        own, ours = vars(self), type(self).__module__.partition(".")[0] == package  # others keep what they like
         if name in own.get("defaults", {}):
             option = {name: self.checked(type(self).__name__, name, value)}
             return update_all((group, option) for group in self.param_groups)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import fsum
 
 from tinygrad_seq.drawing.layout.box import Box, gap_between
 
@@ -21,7 +22,7 @@ def straighten(rows: Sequence[Sequence[Box]], chains: Iterable[Sequence[Box]], x
                 if max(low, from_x) > min(high, to_x):
                     break
                 low, high, end = max(low, from_x), min(high, to_x), end + 1
-            middle = sum(x[box] for box in chain[start:end]) / (end - start)
+            middle = fsum(x[box] for box in chain[start:end]) / (end - start)
             x.update(dict.fromkeys(chain[start:end], min(max(middle, low), high)))
             start = end
 
