@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-loops, gates, one_tanh, bulk, factors, passes, aliases = (
+loops, gates, one_tanh, bulk, factors, passes, aliases, tidy = (
     importlib.import_module(f"tinygrad_seq.replay.{name}")
-    for name in ("loops", "gates", "one_tanh", "bulk", "factors", "passes", "aliases")
+    for name in ("loops", "gates", "one_tanh", "bulk", "factors", "passes", "aliases", "tidy")
 )
 tape = importlib.import_module("tinygrad_seq.replay.tape")
 Equation, Ref, Local, Carried, Item = tape.Equation, tape.Ref, loops.Local, loops.Carried, loops.Item
@@ -210,6 +210,33 @@ def test_a_backward_step_is_products_with_what_is_known():
     *first, loop = bulk.in_bulk([loops.Loop(4, body, made, {5: start})], [made[5][3]], shapes, dtypes, numbers.__next__)
     assert [equation.function for equation in loop.body] == ["tanh", "multiply"]
     assert {equation.function for equation in first} == {"stack", "multiply", "subtract", "negative"}
+
+
+@given(generators, st.sampled_from(["twice", "read elsewhere", "two numbers", "returned"]))
+def test_a_multiple_that_is_added_to_itself_is_one_multiple(rng, case):
+    shape, dtype = (2, 4), np.dtype("float64")
+    equation = lambda made, function, *args: Equation(made, function, args, {}, shape, dtype)
+    c, x = float(rng.normal()), rng.normal(size=shape)
+    equations = [equation(1, "multiply", c, Ref(0)), equation(2, "multiply", 2.0 * c, Ref(0))]
+    equations.append(equation(3, "add", Ref(1), Ref(2 if case == "two numbers" else 1)))
+    if case == "read elsewhere":
+        equations.append(equation(4, "exp", Ref(1)))
+    outputs = [1, 3] if case == "returned" else [equations[-1].made, 3]
+    found = tidy.doubled(passes.Pass(equations, {0: shape}, count(5).__next__, outputs))
+    before, after = computed(equations, {0: x}), computed(found, {0: x})
+    for n in outputs:
+        np.testing.assert_array_equal(after[n], before[n])
+    assert [each.function for each in found] == ["multiply"] if case == "twice" else "add" in str(found)
+
+
+def test_what_is_said_twice_is_computed_once_unless_a_loop_reads_it():
+    shape, dtype = (2, 4), np.dtype("float64")
+    equation = lambda made, function, *args: Equation(made, function, args, {}, shape, dtype)
+    squares = [equation(n, "multiply", Ref(0), Ref(0)) for n in (1, 2, 3, 4)]
+    loop = loops.Loop(3, [equation(-1, "add", Ref(3), Item((5, 6, 7)))], [(8, 9, 10)], {})
+    found = bulk.said_once([*squares, loop, equation(11, "add", Ref(1), Ref(2))], [4, 11])
+    assert [each.made for each in found] == [1, 3, 4, loop.made, 11]
+    assert found[-1].args == (Ref(1), Ref(1))
 
 
 def test_views_of_what_is_returned_are_not_written_again():

@@ -271,6 +271,23 @@ def test_what_is_returned_is_not_overwritten():
     assert kept[0].tolist() == [1.0, 2.0, 3.0] and kept[1].tolist() == [2.0, 4.0, 6.0] and kept[2]["sum"].item() == 6.0
 
 
+def test_what_is_the_same_at_every_call_is_another_array_at_each():
+    w = ts.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    def step(x):
+        start, like = ts.zeros(2, 3), ts.zeros_like(x)
+        w.grad = None
+        (w.reshape(3, 1) * 2.0).sum().backward()
+        return x + ts.ones(3) + like, start, like, (like + 1.0)[1:], ts.tensor([1.0, 2.0]), ts.tensor(7.0), w.grad
+
+    fast = ts.replay(step)
+    for _ in range(3):
+        results = fast(x)
+        for one, other in zip(results, step(x)):
+            assert one.tolist() == other.tolist()
+            one.array += 1.0
+
+
 @pytest.mark.parametrize("large", [1, 2**15])
 def test_arrays_that_are_kept_are_not_returned(monkeypatch, large):
     monkeypatch.setattr(program, "large", large)

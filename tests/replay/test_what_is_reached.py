@@ -99,8 +99,16 @@ def test_a_tensor_that_is_out_of_reach_is_refused():
         ts.replay(lambda x: x * hidden.w)(x)
 
 
-def test_settings_may_be_called_as_the_notes_of_a_module():
-    settings = SimpleNamespace(training=True, idle=1.0)
+class Idle(nn.Module):
+    """A module with an attribute that is a note of optimisers."""
+
+    idle = 1.0
+
+
+@pytest.mark.parametrize("kind", [SimpleNamespace, Idle])
+def test_settings_may_be_called_as_the_notes_of_a_module(kind):
+    settings = kind()
+    vars(settings).update(training=True, idle=1.0)
     fast = ts.replay(lambda x: x * (2.0 if settings.training else settings.idle))
     assert fast(x).tolist() == [2.0, 4.0, 6.0]
     settings.training = False

@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_seq.replay.factors import Shapes, elementwise, factored, rebuilt
 from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, Moving, Part, Statement, Uneven, read_in, read_outside
 from tinygrad_seq.replay.passes import is_part
-from tinygrad_seq.replay.simplify import changed
+from tinygrad_seq.replay.simplify import changed, without_repeats
 from tinygrad_seq.replay.tape import Equation, Ref
 
 
@@ -36,7 +36,16 @@ def in_bulk(
             found = hoisted(loop, back, kept, shapes, dtypes, new)
         result += found[::-1]
         kept.update(n for each in found for n in read_outside(each))
-    return result[::-1]
+    return said_once(result[::-1], outputs)
+
+
+def said_once(statements: list[Statement], outputs: Sequence[int]) -> list[Statement]:
+    """Return statements of which no two equations are the same, but for what loops read and what is returned."""
+    in_loops = {n for each in statements if isinstance(each, Loop) for n in read_outside(each)}
+    equations, _ = without_repeats((each for each in statements if isinstance(each, Equation)), in_loops.union(outputs))
+    known = {equation.made: equation for equation in equations}
+    found = (each if isinstance(each, Loop) else known.get(each.made) for each in statements)
+    return [each for each in found if each is not None]
 
 
 def directions(loop: Loop, home: dict[int, tuple[Loop, int, int]]) -> Iterator[int]:

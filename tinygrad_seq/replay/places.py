@@ -17,12 +17,17 @@ from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
 ITEMS = (dict, list, CellType, type)  # what is in there is no attribute of an object
-NOTES = frozenset({"named_at", "changes", "scope_name", "listed_as", "idle", "current_groups"})  # no settings of these
+NOTES = (  # what objects of the library keep beside their settings
+    (Module, {"named_at", "scope_name", "listed_as"}),
+    (RecurrentLayers, {"owners"}),
+    (Optimizer, {"idle", "current_groups"}),
+)
 SETTINGS = (Value, int, float, str)
 ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
 
@@ -91,11 +96,10 @@ def gradient(x: Value) -> Any:
         return None
 
 
-def put_all(changes: list[tuple[Any, Any, Any]]) -> None:
-    """Put something in many places, (holder, key, value): attributes at once, as `commit` does, then the rest."""
-    items = [change for change in changes if isinstance(change[0], ITEMS)]
-    commit([change for change in changes if not isinstance(change[0], ITEMS)] if items else changes)
-    for holder, key, x in items:
+def put_all(changes: list[tuple[Any, Any, Any]], items: int) -> None:
+    """Put something in many places, (holder, key, value): attributes at once, as `commit` does, then the items."""
+    commit(changes[: len(changes) - items])
+    for holder, key, x in changes[len(changes) - items :]:
         Place(holder, key, "").put(x)
 
 
@@ -120,10 +124,9 @@ def is_object(x: Any) -> bool:
 
 def attributes(x: Any) -> list[str]:
     """Return the names of an object's attributes, without notes, and with `training`, which may be that of a class."""
-    if not isinstance(x, Module | Optimizer):
-        return [*vars(x)]
     first = ["training"] if isinstance(x, Module) else []
-    return [name for name in dict.fromkeys([*first, *vars(x)]) if name not in NOTES]
+    notes = {name for kind, names in NOTES if isinstance(x, kind) for name in names}
+    return [name for name in dict.fromkeys([*first, *vars(x)]) if name not in notes]
 
 
 def named(key: Any) -> Any:

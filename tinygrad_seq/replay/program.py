@@ -57,6 +57,8 @@ class Program(Expressions):
         self.arrays: set[str] = set()  # series that are arrays
         self.of_loops: set[str] = set()  # names that mean something in one loop only
         self.memory = Memory(large)
+        self.once: list[str] = []  # lines of what is the same at every call
+        self.constants = set(tape.constants)
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
         self.reads.update(outputs)
@@ -86,7 +88,7 @@ class Program(Expressions):
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
-        text = "\n".join([*top, text])
+        text = "\n".join([*top, *self.once, text])
         text = "\n\n".join([*self.kernels, text])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
@@ -161,7 +163,11 @@ class Program(Expressions):
             return
         text, results = self.text(equation, self.read), equation.options.get("results", ())
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
-        if has_line and self.is_kept_view(equation, text):
+        if self.never_changes(equation):
+            self.constants.add(made)
+            self.texts[made] = (self.free_name(self.labels.get(made) or self.number()), ATOM) if has_line else text
+            self.once += [f"{self.texts[made][0]} = {text[0]}"] if has_line else []
+        elif has_line and self.is_kept_view(equation, text):
             self.texts[made] = self.free_name(self.labels.get(made) or self.number()), ATOM
             self.memory.view(self.texts[made][0], text[0], equation)
         elif equation.function == "expect":
@@ -181,6 +187,12 @@ class Program(Expressions):
             self.texts[made] = text
             self.inside[made] = {n for number in read_by(equation) for n in self.inside.get(number, {number})}
             self.last.update((n, max(self.last[n], self.last[made])) for n in self.inside[made])
+
+    def never_changes(self, equation: Equation) -> bool:
+        """Tell whether an equation makes the same array at every call, which nobody is given."""
+        is_array = equation.dtype is not None and equation.shape != () and not equation.options.get("results")
+        is_own = is_array and not self.compile and equation.made not in self.escaping
+        return is_own and self.constants.issuperset(read_by(equation))
 
     def may_wait(self, equation: Equation) -> bool:
         """Tell whether an equation may be written where its value is read."""

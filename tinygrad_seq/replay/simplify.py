@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -58,18 +58,19 @@ def key_of(x: Any) -> Any:
     return (type(x), repr(x)) if isinstance(x, float) else (type(x), x)
 
 
-def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict[int, int]]:
-    """Return equations of which no two are the same, and what stands for those that were left out."""
+def without_repeats(equations: Iterable[Equation], fixed: Container[int] = ()) -> tuple[list[Equation], dict[int, int]]:
+    """Return equations of which no two are the same, but for those of `fixed`; and what stands for the others."""
     names: dict[int, int] = {}
     first: dict[Any, int] = {}
     kept = []
     for equation in equations:
         equation = with_others(equation, names)
         key = equation.function, key_of(equation.args), *((name, key_of(x)) for name, x in equation.options.items())
-        if key in first and read_by(equation):  # zeros that are made twice may be two states
+        is_free = read_by(equation) and equation.made not in fixed  # zeros that are made twice may be two states
+        if key in first and is_free:
             names[equation.made] = first[key]
         else:
-            first[key] = equation.made
+            first.setdefault(key, equation.made)
             kept.append(equation)
     return kept, names
 

@@ -59,7 +59,7 @@ class Surroundings:
         others = set() if same else set(compress(self.watched, map(is_not, kept, self.kept)))
         if others and any(fact(self.values[i], self.is_number[i]) != self.facts[i] for i in others):
             return False
-        if any(to_host(self.values[i]).tobytes() != was for i, was in self.frozen.items()):
+        if self.frozen and any(to_host(self.values[i]).tobytes() != was for i, was in self.frozen.items()):
             return False
         if not self.things.isdisjoint(others) and self.same_things(self.things) != self.same:
             return False

@@ -1,13 +1,15 @@
-"""Passes over equations that say the same in fewer words, with the algebra of matrices.
+"""Passes over equations that say the same in fewer words.
 
 (Wᵀ)ᵀ                                       W
 (A B)ᵀ                                      Bᵀ Aᵀ
+c x + c x                                   (2 c) x
 """
 
 from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
+from tinygrad_seq.replay.simplify import key_of
 from tinygrad_seq.replay.tape import Equation, Ref
 
 TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
@@ -76,4 +78,17 @@ def turned(work: Pass) -> list[Equation]:
                 )
                 work.make("dot", equation.shape, equation.dtype, left, right)
                 work.here[-1].made = equation.made
+    return work.result()
+
+
+def doubled(work: Pass) -> list[Equation]:
+    """Multiply by twice the number, where a multiple is added to itself, as in the gradient of a square."""
+    for equation in work.equations:
+        is_twice = equation.function == "add" and len(set(map(key_of, equation.args))) == 1
+        scaled = work.of(equation.args[0]) if is_twice else None
+        if scaled is not None and scaled.function == "multiply" and work.reads[scaled.made] == 2:
+            factors = [x if isinstance(x, Ref) else 2 * x for x in scaled.args]
+            if sum(isinstance(x, Ref) for x in factors) == 1:
+                work.at(equation.made)
+                work.here.append(replace(scaled, made=equation.made, args=tuple(factors)))
     return work.result()

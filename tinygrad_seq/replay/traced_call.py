@@ -12,7 +12,7 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted, traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.places import ATOMS, Place, Places, absent, put_all
+from tinygrad_seq.replay.places import ATOMS, ITEMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.surroundings import Surroundings
 from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
@@ -63,8 +63,9 @@ class TracedCall:
         at = self.surroundings.at  # where the holder of a changed place is read, if it is not always the same one
         self.changes = [
             (place.holder, None if place.around is None else at[place.around], place.key, make)
-            for place, make in self.effects
+            for place, make in sorted(self.effects, key=is_item)
         ]
+        self.items = sum(map(is_item, self.effects))  # of the changes, which come last
         reads: list[Any] = [source.read for source in program.given]
         self.reads = [at.get(getattr(read, "__self__", read), read) for read in reads]
 
@@ -160,7 +161,7 @@ class TracedCall:
         """Return the function that makes the same of the values of another call."""
         if isinstance(x, Traced | LazyNumber | Scalar):
             if x.number is None:
-                return lambda values: x.array if isinstance(x, Traced) else x.value
+                return lambda values: x.array.copy() if isinstance(x, Traced) else x.value
             if x.number not in self.outputs:
                 self.outputs.append(x.number)
             i = self.outputs.index(x.number)
@@ -181,7 +182,8 @@ class TracedCall:
             self.fixed.append(place)
             return lambda values: self.surroundings.values[self.surroundings.at[place]]
         self.fixed.append(x)
-        return lambda values: x
+        is_new = type(x) in modules and all(was is not x for was in self.places.before.values())
+        return (lambda values: x.copy()) if is_new else lambda values: x
 
     def check_again(self, first: Tape, second: Tape, function: Callable[..., Any], given: Given) -> None:
         """Trace once more, and refuse a function whose constants are not constant: random numbers, the time."""
@@ -246,7 +248,7 @@ class TracedCall:
         now = self.surroundings.values
         changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
-        put_all(changes)
+        put_all(changes, self.items)
         self.surroundings.values = ()  # keep nothing of what was there before
         return result
 
@@ -256,6 +258,11 @@ def tensor_of(kind: type[Value], array: Any) -> Value:
     made = kind.__new__(kind)
     made.array, made.node, made.stored_grad = array, None, None
     return made
+
+
+def is_item(effect: tuple[Place, Maker]) -> bool:
+    """Tell whether a change is one of a list, a dict or the like, not of an attribute."""
+    return isinstance(effect[0].holder, ITEMS)
 
 
 def named(place: Place, value: Any) -> tuple[int | None, str]:
