@@ -1,7 +1,9 @@
 """Tensors wherever a function finds them, and whatever it changes or returns: as with a graph, or refused."""
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -86,17 +88,68 @@ def test_a_counter_of_a_class_is_refused():
     assert Scaled.times == 1.0
 
 
-class Slots:
-    """Keeps a Tensor where replay does not look."""
-
-    __slots__ = ("w",)
+@cache
+def hidden():
+    return ts.tensor([1.0, 2.0, 3.0])
 
 
 def test_a_tensor_that_is_out_of_reach_is_refused():
-    hidden = Slots()
-    hidden.w = ts.tensor([1.0, 2.0, 3.0])
+    hidden()
     with pytest.raises(TraceError, match=r"shape \(3,\), which comes in at .*test_what_is_reached.*does not look"):
-        ts.replay(lambda x: x * hidden.w)(x)
+        ts.replay(lambda x: x * hidden())(x)
+
+
+@dataclass(slots=True)
+class State:
+    """What a function reads and changes: attributes without a `__dict__`, one of which comes later."""
+
+    h: ts.Tensor
+    scale: float = 2.0
+    before: ts.Tensor = field(init=False)
+
+
+def test_slots_are_attributes():
+    def step(state, x):
+        state.before = state.h
+        state.h = state.h * state.scale + x
+        return state.h.sum()
+
+    state, other = State(ts.zeros(3)), State(ts.zeros(3))
+    fast = ts.replay(step)
+    for k in range(4):
+        state.scale = other.scale = 2.0 if k < 3 else 0.5
+        assert fast(state, x).item() == step(other, x).item()
+        assert state.h.tolist() == other.h.tolist() and state.before.tolist() == other.before.tolist()
+    assert fast.traces == 2
+
+
+def test_a_window_of_the_last_states_moves():
+    windows = [deque([ts.zeros(3), ts.ones(3), ts.ones(3)], maxlen=3) for _ in range(2)]
+
+    def step(window, x):
+        window.append((window[0] + window[-1] * x).tanh())
+        return window[1].sum()
+
+    fast = ts.replay(step)
+    for k in range(5):
+        one, other = (function(window, x * k) for function, window in zip((fast, step), windows))
+        assert one.item() == other.item()
+        assert [h.tolist() for h in windows[0]] == [h.tolist() for h in windows[1]]
+    assert fast.traces == 1
+
+
+@pytest.mark.parametrize("kept", [deque([1]), {1}, np.zeros(2), [np.zeros(2)]])
+def test_what_is_written_and_no_tensor_is_refused_and_left_alone(kept):
+    before = repr(kept)
+    write = {deque: lambda: kept.append(2), set: lambda: kept.add(2), list: lambda: kept[0].fill(1.0)}
+
+    def step(x):
+        write.get(type(kept), lambda: kept.fill(1.0))()
+        return x.sum()
+
+    with pytest.raises(TraceError, match=r"kept.* (grows|is changed) inside the function"):
+        ts.replay(step)(x)
+    assert repr(kept) == before
 
 
 class Idle(nn.Module):

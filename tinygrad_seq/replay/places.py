@@ -6,6 +6,7 @@ has changed meanwhile is what the program has to change at every call.
 """
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dis import get_instructions
@@ -13,7 +14,7 @@ from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules
+from tinygrad_seq.engine.backend import host, modules, to_host
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module
@@ -22,7 +23,8 @@ from tinygrad_seq.optim.optimizer import Optimizer
 
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
-ITEMS = (dict, list, CellType, type)  # what is in there is no attribute of an object
+KEYED = (dict, list, deque)
+ITEMS = (*KEYED, CellType, type)  # what is in there is no attribute of an object
 NOTES = (  # what objects of the library keep beside their settings
     (Module, {"named_at", "scope_name", "listed_as"}),
     (RecurrentLayers, {"owners"}),
@@ -59,7 +61,7 @@ class Place:
         """Return what the holder has there."""
         if isinstance(self.holder, dict):
             return self.holder.get(self.key, absent)
-        if isinstance(self.holder, list | tuple):
+        if isinstance(self.holder, list | deque | tuple):
             return self.holder[self.key] if self.key < len(self.holder) else absent
         if self.key == "stored_grad":
             return gradient(self.holder)
@@ -67,7 +69,7 @@ class Place:
 
     def put(self, value: Any) -> None:
         """Put something there, or take it away."""
-        if isinstance(self.holder, dict | list):
+        if isinstance(self.holder, KEYED):
             if value is absent:
                 del self.holder[self.key]
             else:
@@ -109,7 +111,7 @@ def inside(x: Any) -> Iterator[tuple[Any, str]]:
         yield from (("array", ""), ("stored_grad", ".grad"))
     elif isinstance(x, dict):
         yield from ((key, f"[{key!r}]" if isinstance(key, str | int) else "") for key in x)
-    elif isinstance(x, list | tuple):
+    elif isinstance(x, list | deque | tuple):
         yield from ((i, f"[{i}]") for i in range(len(x)))
     elif isinstance(x, CellType):
         yield "cell_contents", ""
@@ -119,14 +121,21 @@ def inside(x: Any) -> Iterator[tuple[Any, str]]:
 
 def is_object(x: Any) -> bool:
     """Tell whether this has attributes that may be any."""
-    return hasattr(x, "__dict__") and not isinstance(x, FunctionType | ModuleType | type)
+    return (hasattr(x, "__dict__") or slots_of(x) != []) and not isinstance(x, FunctionType | ModuleType | type)
+
+
+def slots_of(x: Any) -> list[str]:
+    """Return the names of the slots that a class of the caller's gives to its objects."""
+    found = (vars(base).get("__slots__", ()) for base in filter(is_own, type(x).__mro__))
+    names = [name for slots in found for name in ([slots] if isinstance(slots, str) else slots)]
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
 
 
 def attributes(x: Any) -> list[str]:
     """Return the names of an object's attributes, without notes, and with `training`, which may be that of a class."""
     first = ["training"] if isinstance(x, Module) else []
     notes = {name for kind, names in NOTES if isinstance(x, kind) for name in names}
-    return [name for name in dict.fromkeys([*first, *vars(x)]) if name not in notes]
+    return [name for name in dict.fromkeys([*first, *getattr(x, "__dict__", ()), *slots_of(x)]) if name not in notes]
 
 
 def named(key: Any) -> Any:
@@ -182,6 +191,11 @@ def shared(kind: type) -> Iterator[Place]:
                 yield Place(base, name, f"{base.__name__}.{name}")
 
 
+def same_content(x: Any, was: Any) -> bool:
+    """Tell whether a set or an array is as it was, to the bit."""
+    return x == was if isinstance(x, set) else to_host(x).tobytes() == to_host(was).tobytes()
+
+
 def is_own(x: Any) -> bool:
     """Tell whether a function, a class or a module is the caller's, not one of a library."""
     name = (x.__name__ if isinstance(x, ModuleType) else x.__module__) or ""
@@ -196,6 +210,7 @@ class Places:
         self.before: dict[Place, Any] = {}
         self.tensors: set[int] = set()  # by id; `holders` keeps them
         self.optimizers: list[Optimizer] = []
+        self.contents: list[tuple[Any, Any, str]] = []  # sets and arrays that are no Tensor's, with copies
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
@@ -210,6 +225,8 @@ class Places:
                 self.holders.append((x, name, around))
                 if isinstance(x, Value):
                     self.tensors.add(id(x))
+                elif isinstance(x, set):
+                    self.contents.append((x, x.copy(), name))
                 elif isinstance(x, Optimizer):
                     self.optimizers.append(x)
                 elif isinstance(x, FunctionType):
@@ -221,6 +238,8 @@ class Places:
                 if seen.setdefault(key, place) is not place:
                     continue
                 value = self.before[place] = place.get()
+                if type(value) in modules and not isinstance(x, Value):
+                    self.contents.append((value, value.copy(), place.name.lstrip(".")))
                 foreign = isinstance(value, FunctionType) and place.holder is not x and not is_own(value)
                 if not foreign and (not isinstance(x, Value) or place.key == "stored_grad"):
                     todo.append((value, place.name.lstrip("."), place))
@@ -237,6 +256,17 @@ class Places:
                 if (id(x), named(key)) not in known:
                     place = Place(x, key, name + label, around)
                     yield place, place.get()
+
+    def written(self) -> list[str]:
+        """Put back what was in sets and arrays that are no Tensor's; return the names of those that were changed."""
+        changed = [(x, was, name) for x, was, name in self.contents if not same_content(x, was)]
+        for x, was, _ in changed:
+            if isinstance(x, set):
+                x.clear()
+                x.update(was)
+            else:
+                x[...] = was
+        return [name for _, _, name in changed]
 
     def restore(self) -> None:
         """Put back what was there before."""

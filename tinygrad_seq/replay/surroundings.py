@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import device_of, host, modules, to_host
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.replay.places import ATOMS, Place, Places, absent, attributes, content, gradient, is_object
+from tinygrad_seq.replay.places import ATOMS, KEYED, Place, Places, absent, attributes, content, gradient, is_object
 
 
 class Surroundings:
@@ -29,7 +29,7 @@ class Surroundings:
         own.update(place for place in self.at if place.around in own)  # `own` grows: what is around comes first
         own_things = {
             i for (place, x), i in zip(places.before.items(), self.at.values())
-            if place in own and (self.is_number[i] or isinstance(x, dict | list | Value | NoneType))
+            if place in own and (self.is_number[i] or isinstance(x, (*KEYED, Value, NoneType)))
         }  # fmt: skip
         self.traits, self.read = reader(places, self.at, own_things)
         self.values, self.seen, self.counts, self.kept = self.read()  # `kept`: the objects that were there
@@ -41,7 +41,7 @@ class Surroundings:
             for (place, x), i in zip(places.before.items(), self.at.values())
             if type(x) in modules and not isinstance(place.holder, Value) and not self.is_number[i]
         }  # arrays that are no Tensor's: constants of the program
-        changing = {id(self.values[i]) for i in own_things if isinstance(self.values[i], Value | dict | list)}
+        changing = {id(self.values[i]) for i in own_things if isinstance(self.values[i], (*KEYED, Value))}
         self.states = [i for i, x in enumerate(self.values) if id(x) in changing]
         self.names, self.same = self.names_now(), self.same_things(self.things)
         self.same_states = self.same_things(self.states)
@@ -108,7 +108,7 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         key = repr(place.key) if type(place.key) in (str, int) else mention(place.key)
         if isinstance(place.holder, CellType):
             text = f"content({holder})"
-        elif isinstance(place.holder, dict | list | tuple):
+        elif isinstance(place.holder, (*KEYED, tuple)):
             text = f"{holder}[{key}]" if value is not absent else f"{holder}.get({key}, absent)"
         elif place.key == "stored_grad":
             text = f"gradient({holder})" if value is None else f"getattr({holder}, 'stored_grad', None)"
@@ -126,11 +126,11 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         holder = mention(x) if around is None else f"v{at[around]}"
         if isinstance(x, Value):
             equal.append(f"(n := {holder}.node) is not None and n.requires_grad and (*(n.hooks or ()),)")
-        elif isinstance(x, dict | list):
+        elif isinstance(x, KEYED):
             equal.append(f"len({holder})")
         elif isinstance(x, set):
             equal.append(f"frozenset({holder})")
-        elif is_object(x):
+        elif hasattr(x, "__dict__") and is_object(x):
             counts.append(f"len({holder}.__dict__)")
     watched = [f"v{i}" for i in at.values() if i not in traits]
     parts = ", ".join(f"({''.join(f'{text}, ' for text in texts)})" for texts in (values, equal, counts, watched))
@@ -144,8 +144,8 @@ def fact(x: Any, is_read: bool) -> Any:
         return x.shape, x.dtype, device_of(x)
     if isinstance(x, Value):
         return fact(x.array, False)
-    if kind in (dict, list, tuple):
-        return kind, len(x)
+    if kind in (*KEYED, tuple):
+        return kind, len(x), getattr(x, "maxlen", None)
     if kind in (int, float):
         return float if is_read else repr(x)  # 1.0 is not 1, and 0.0 not -0.0
     return x if kind in (bool, str, NoneType) else id(x)

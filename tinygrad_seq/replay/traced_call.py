@@ -1,6 +1,7 @@
 """One kind of call of a function, traced: what it reads, what it makes and what it changes."""
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
@@ -48,6 +49,7 @@ class TracedCall:
         if compile and self.tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         before = [self.places.before.get(place) for place, _ in self.effects]
+        self.places.contents = []  # copies, which nobody compares any more
         self.begins = any(x is None or x is absent for x in before)  # such as a gradient: later calls find it there
 
     @collector_paused()
@@ -117,8 +119,12 @@ class TracedCall:
             for optimizer in self.places.optimizers:
                 vars(optimizer).pop("current_groups", None)
             self.places.restore()
+            written = self.places.written()
             for generator, state in self.generators.values():
                 generator.bit_generator.state = state
+        if written:
+            what = f"{written[0] or 'something'} is changed inside the function, and is no Tensor"
+            raise TraceError(f"replay: {what}: return what is new in it")
         tape.finish()
         return tape
 
@@ -150,9 +156,9 @@ class TracedCall:
         """Refuse a change that would be the same at every call, although it should not."""
         for place, value in changes:
             where = place.name.lstrip(".") or "something"
-            if isinstance(place.holder, list) and place not in self.places.before:
-                grown = where.rpartition("[")[0]
-                raise TraceError(f"replay: the list {grown} grows inside the function: return the value")
+            if isinstance(place.holder, list | deque) and place not in self.places.before:
+                grown = f"{type(place.holder).__name__} {where.rpartition('[')[0]}"
+                raise TraceError(f"replay: the {grown} grows inside the function: return the value")
             if type(value) in (int, float) or value is absent:
                 now = "taken away" if value is absent else f"set to {value}"
                 raise TraceError(f"replay: {where} is {now} inside the function, and would be so at every call")
@@ -194,8 +200,7 @@ class TracedCall:
             array, number = first.known[key]
             raise TraceError(
                 f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is kept where "
-                "replay does not look, such as a cache or a slot: keep it in an attribute or a variable, or make it an "
-                "argument"
+                "replay does not look, such as a cache: keep it in an attribute or a variable, or make it an argument"
             )
         same = len(first.equations) == len(second.equations) and all(map(alike, first.equations, second.equations))
         for number, array in first.constants.items():
