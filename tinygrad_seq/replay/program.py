@@ -16,6 +16,7 @@ from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints, longest
 from tinygrad_seq.replay.gates import gates
+from tinygrad_seq.replay.hints import hints
 from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, needed, read_outside
@@ -52,6 +53,7 @@ class Program(Expressions):
         if passes and on_gpu:
             statements = with_kernels(statements, outputs, self.dtypes, self.labels, tape.new)
             self.note_made(statements)
+        self.hints = hints(statements, self.labels)
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
@@ -142,14 +144,15 @@ class Program(Expressions):
         def is_over(name: str) -> bool:
             return name in self.owner and self.last.get(self.owner[name], -1) < self.now
 
-        name = self.free_name(label or self.labels.get(made) or self.number(), is_over)
+        name = self.free_name(label or self.label(made), is_over)
         self.give(name, made)
         return name
 
-    def number(self) -> str:
-        """Return a name for a value that has none."""
-        self.unnamed += 1
-        return f"v{self.unnamed}"
+    def label(self, made: int) -> str:
+        """Return what to call a value: as in the graph, by what it is made of, or by a number."""
+        label = self.labels.get(made) or self.hints.get(made)
+        self.unnamed += label is None
+        return label or f"v{self.unnamed}"
 
     def give(self, name: str, made: int) -> None:
         """Let a value have a name, in this statement at least."""
@@ -165,10 +168,10 @@ class Program(Expressions):
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if self.never_changes(equation):
             self.constants.add(made)
-            self.texts[made] = (self.free_name(self.labels.get(made) or self.number()), ATOM) if has_line else text
+            self.texts[made] = (self.free_name(self.label(made)), ATOM) if has_line else text
             self.once += [f"{self.texts[made][0]} = {text[0]}"] if has_line else []
         elif has_line and self.is_kept_view(equation, text):
-            self.texts[made] = self.free_name(self.labels.get(made) or self.number()), ATOM
+            self.texts[made] = self.free_name(self.label(made)), ATOM
             self.memory.view(self.texts[made][0], text[0], equation)
         elif equation.function == "expect":
             yield text[0]
@@ -232,7 +235,7 @@ class Program(Expressions):
             if block is not None and like == (equation.shape, equation.dtype) and count == self.reads[n]:
                 block.until, self.memory.of[made] = until, block
                 return self.read(Ref(n))[0]
-        name = self.free_name(self.labels.get(made) or self.number())
+        name = self.free_name(self.label(made))
         self.memory.of[made] = self.memory.take(name, equation.shape, equation.dtype, self.now, until)
         return name
 
