@@ -148,7 +148,7 @@ def made_by(statement: Statement) -> Iterable[int]:
 
 def read_outside(statement: Statement) -> Iterable[int]:
     """Return the values from outside that a statement reads."""
-    if isinstance(statement, Equation):
+    if type(statement) is Equation:
         return read_by(statement)
     inside = (outside(x) for equation in statement.body for x in read_in(equation))
     return chain(statement.starts.values(), *inside)

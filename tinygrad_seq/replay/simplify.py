@@ -76,14 +76,9 @@ def without_repeats(equations: Iterable[Equation]) -> tuple[list[Equation], dict
 
 def in_order(items: list[T], made: Callable[[T], Iterable[int]], read: Callable[[T], Iterable[int]]) -> list[T] | None:
     """Return items so that each comes after what it reads, else as they were; None where that cannot be."""
-    later = {number for item in items for number in made(item)}
-    for item in items:
-        later.difference_update(made(item))
-        if not later.isdisjoint(read(item)):
-            break
-    else:
-        return items
     maker = {number: i for i, item in enumerate(items) for number in made(item)}
+    if all(maker.get(number, -1) <= i for i, item in enumerate(items) for number in read(item)):
+        return items
     readers = defaultdict(list)
     waiting = []
     for i, item in enumerate(items):

@@ -37,21 +37,24 @@ def without_idle(work: Pass) -> list[Equation]:
 def without_broadcast(work: Pass) -> list[Equation]:
     """Leave out what brings an argument into the shape of another one, beside which it is computed with."""
 
-    def narrow(x: Any) -> Any:
-        made = work.of(x)
-        if made is None or not (
-            made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
-        ):
-            return x
-        return narrow(made.args[0])
-
     for equation in work.equations:
-        args = tuple(map(narrow, equation.args)) if equation.function in ELEMENTWISE else equation.args
-        full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
-        if full and any(x is not old for x, old in zip(args, equation.args)):
-            work.at(equation.made)
-            work.here.append(replace(equation, args=args))
+        if equation.function in ELEMENTWISE:
+            args = tuple([narrow(work, x) for x in equation.args])
+            full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
+            if full and any(x is not old for x, old in zip(args, equation.args)):
+                work.at(equation.made)
+                work.here.append(replace(equation, args=args))
     return work.result()
+
+
+def narrow(work: Pass, x: Any) -> Any:
+    """Return what was brought into the shape that an argument has."""
+    made = work.of(x)
+    if made is None or not (
+        made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
+    ):
+        return x
+    return narrow(work, made.args[0])
 
 
 def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:

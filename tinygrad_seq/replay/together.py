@@ -14,7 +14,6 @@ from typing import Any, TypeGuard
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.gates import gates
-from tinygrad_seq.replay.loops import needed
 from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats
@@ -262,7 +261,7 @@ def done_together(
     """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
     equations, same = without_repeats(equations)
     outputs = [same.get(number, number) for number in outputs]
-    work = Pass(needed(equations, outputs), tape.shapes(), tape.new, outputs)
+    work = Pass(equations, tape.shapes(), tape.new, outputs)
     for improve in passes:
         improve(work)
     equations, more = without_repeats(work.equations)

@@ -15,7 +15,8 @@ from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.places import ATOMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.surroundings import Surroundings
-from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
+from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref, Tape, TraceError, tracing
+from tinygrad_seq.replay.tape import tape as current_tape
 
 PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # what is the same where it is equal
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
@@ -77,7 +78,7 @@ class TracedCall:
         arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
-            return traced(array, tape.source(read, name, array))
+            return traced(array, current_tape().source(read, name, array))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
@@ -280,12 +281,16 @@ def read_anew(tape: Tape, optimizer: Any, i: int, option: str, value: Any) -> An
 
 def alike(a: Any, b: Any) -> bool:
     """Tell whether two equations, or arguments in them, are the same."""
-    if isinstance(a, Equation):
-        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
+    if a is b:
+        return True
     if type(a) is not type(b):
         return False
-    if isinstance(a, tuple | list):
+    if type(a) is Ref:
+        return bool(a.number == b.number)
+    if isinstance(a, SEQUENCES):
         return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, Equation):
+        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
     if type(a) in modules:
