@@ -26,7 +26,7 @@ def gates(work: Pass) -> list[Equation]:
             parts[equation.made] = equation.args[0].number, columns
         elif equation.function in ELEMENTWISE and not equation.options:
             read = read_by(equation)
-            spans = {parts[n][1] for n in read if n in parts and work.shapes[n] == equation.shape}
+            spans = {parts[n][1] for n in read if n in parts}
             if len(spans) == 1 and all(n in parts and work.shapes[n] == equation.shape for n in read):
                 whats = (parts[x.number][0] if isinstance(x, Ref) else key_of(x) for x in equation.args)
                 key = equation.function, *whats, equation.dtype

@@ -41,10 +41,11 @@ class Pass:
         for number in self.outputs:
             reads[number] += 1
         for equation in reversed(equations):
-            maker[equation.made] = equation
-            if equation.made in reads or equation.function == "expect":
+            made = equation.made
+            maker[made] = equation
+            if made in reads or equation.function == "expect":
                 kept.append(equation)
-                for number in read_by(equation):
+                for number in equation.reads or read_by(equation):
                     reads[number] += 1
                     if number in maker:
                         return False

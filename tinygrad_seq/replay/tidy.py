@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
+from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
 TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
@@ -20,8 +21,8 @@ def is_transpose(equation: Equation | None) -> bool:
 
 def without_idle(work: Pass) -> list[Equation]:
     """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
-    for equation in work.equations:
-        x = equation.args[0] if equation.args else None
+    for equation in work.calls("reshape", "swapaxes", "transpose"):
+        x = equation.args[0]
         if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:
             work.drop(equation.made, x.number)
         elif is_transpose(equation):
@@ -37,8 +38,9 @@ def without_idle(work: Pass) -> list[Equation]:
 def without_broadcast(work: Pass) -> list[Equation]:
     """Leave out what brings an argument into the shape of another one, beside which it is computed with."""
 
+    broad = {equation.made for equation in work.calls("broadcast_to", "reshape")}
     for equation in work.equations:
-        if equation.function in ELEMENTWISE:
+        if equation.function in ELEMENTWISE and not broad.isdisjoint(read_by(equation)):
             args = tuple([narrow(work, x) for x in equation.args])
             full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
             if full and any(x is not old for x, old in zip(args, equation.args)):
@@ -67,7 +69,7 @@ def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def turned(work: Pass) -> list[Equation]:
     """Multiply transposed matrices, where a product would be transposed."""
-    for equation in work.equations:
+    for equation in work.calls("swapaxes", "transpose"):
         dot = work.of(equation.args[0]) if is_transpose(equation) else None
         if dot is not None and dot.function == "dot" and work.reads[dot.made] == 1 and len(dot.shape) == 2:
             factors: tuple[Any, ...] = dot.args

@@ -38,23 +38,24 @@ class TracedCall:
     """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
 
     @collector_paused()
-    def __init__(self, function: Callable[..., Any], given: Given, compile: bool) -> None:
+    def __init__(self, function: Callable[..., Any], given: Given, compile: bool, begins: bool) -> None:
+        """Trace a call and make its program; not where it may begin something, such as a gradient, and does."""
         self.places = Places(function, *given.others)
         self.arrays = given.arrays
         self.outputs: list[int] = []
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
-        self.tape: Any = self.trace(function, given)
-        self.check_again(self.tape, Tape(), function, given)
-        if compile and self.tape.xp is not host:
+        tape = self.trace(function, given, Tape())
+        if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         before = [self.places.before.get(place) for place, _ in self.effects]
-        self.begins = any(x is None or x is absent for x in before)  # such as a gradient: later calls find it there
+        self.begins = begins and any(x is None or x is absent for x in before)  # later calls find it there
+        if not self.begins:
+            self.check_again(tape, Tape(), function, given)
+            self.build(tape, compile)
 
-    @collector_paused()
-    def build(self, compile: bool) -> None:
+    def build(self, tape: Tape, compile: bool) -> None:
         """Make the program of what was traced."""
-        tape, self.tape = self.tape, None
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
         program = Program(tape, self.outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
@@ -71,9 +72,8 @@ class TracedCall:
 
     # --------------------------------------------------------------------------------------------------- the first call
 
-    def trace(self, function: Callable[..., Any], given: Given, tape: Tape | None = None) -> Tape:
+    def trace(self, function: Callable[..., Any], given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
-        tape = tape or Tape()
         self.outputs, self.fixed = [], []
         arguments: list[tuple[Traced, int | None]] = []
 
@@ -285,14 +285,14 @@ def alike(a: Any, b: Any) -> bool:
         return True
     if type(a) is not type(b):
         return False
+    if type(a) is Equation:
+        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
     if type(a) is Ref:
         return bool(a.number == b.number)
     if isinstance(a, SEQUENCES):
         return len(a) == len(b) and all(map(alike, a, b))
-    if isinstance(a, Equation):
-        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
     if isinstance(a, dict):
-        return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
+        return a.keys() == b.keys() and all(map(alike, a.values(), map(b.get, a)))
     if type(a) in modules:
         with on_device_of(a):
             same_kind = a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
