@@ -27,12 +27,13 @@ METHODS = frozenset((
 class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     """An array, and the number of its value on the tape; None for a number that stands in the program's text."""
 
-    __slots__ = ("array", "number")
+    __slots__ = ("array", "ref")
     __hash__ = object.__hash__
 
     def __init__(self, array: Any, number: int | None) -> None:
-        self.array, self.number = array, number
+        self.array, self.ref = array, None if number is None else Ref(number)
 
+    number = property(lambda self: self.ref and self.ref.number)
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: self.array.ndim)
@@ -71,7 +72,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
 
     def become(self, other: "Traced") -> "Traced":
         """Take over another value, as if it had been written in place; return this array."""
-        self.array, self.number = other.array, other.number
+        self.array, self.ref = other.array, other.ref
         return self
 
     def __getitem__(self, index: Any) -> Any:
@@ -121,13 +122,15 @@ def traced(array: Any, number: int | None) -> Traced:
 class Scalar:
     """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
 
-    __slots__ = ("number", "value")
+    __slots__ = ("ref", "value")
 
     def __init__(self, value: Any, number: int) -> None:
-        self.value, self.number = value, number
+        self.value, self.ref = value, Ref(number)
+
+    number = property(lambda self: self.ref.number)
 
     def __bool__(self) -> bool:
-        tape().check(tape().write("bool", (Ref(self.number),), {}), bool(self.value))
+        tape().check(tape().write("bool", (self.ref,), {}), bool(self.value))
         return bool(self.value)
 
 
@@ -242,14 +245,15 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
         options = {key: referred(x) for key, x in options.items()}
     else:
         result = function(*map(bare, args))
-    if isinstance(result, host.generic):
-        result = host.asarray(result)
-    if type(result) not in modules:
-        raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
-    args = tuple(map(referred, args))
-    if not result.ndim and next(refs((args, *options.values())), None) is None:
+    kind = type(result)
+    if kind is not host.ndarray:
+        result = host.asarray(result) if isinstance(result, host.generic) else result
+        if type(result) not in modules:
+            raise TraceError(f"replay: {name} gives {kind.__name__}: that has no program form")
+    told = tuple(map(referred, args))
+    if not result.shape and next(refs((told, *options.values())), None) is None:
         return traced(result, None)  # what is computed of numbers is a number
-    return traced(result, tape().write(name, args, options, result))
+    return traced(result, tape().write(name, told, options, result))
 
 
 def bare(x: Any) -> Any:
@@ -263,7 +267,7 @@ def referred(x: Any) -> Any:
     """Return an argument as it stands on the tape."""
     kind = type(x)
     if kind in TRACED:
-        return Ref(x.number) if x.number is not None else x.array
+        return x.ref if x.ref is not None else x.array
     if isinstance(x, SEQUENCES):
         return kind(map(referred, x))
     return Ref(tape().constant(x)) if kind in modules and x.ndim else x

@@ -6,7 +6,6 @@ So all gates of a cell are computed in one call. Every element is computed as be
 """
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
@@ -54,9 +53,7 @@ def gates(work: Pass) -> list[Equation]:
             whole = work.make(first.function, (*rows, end - start), first.dtype, *args)
             wholes[key] = whole, start
             for (a, b), equation in group.items():
-                work.instead.setdefault(equation.made, [])
-                part = whole, index(rows, a - start, b - start)
-                work.here.append(replace(equation, function="getitem", args=part))
+                work.remake(equation, "getitem", whole, index(rows, a - start, b - start))
     return work.result()
 
 

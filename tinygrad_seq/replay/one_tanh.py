@@ -8,7 +8,6 @@ nobody divides by such a product or takes its logarithm.
 """
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
@@ -56,8 +55,7 @@ def one_tanh(work: Pass) -> list[Equation]:
         rest = work.make("subtract", (1, shape[-1]), dtype, host.asarray(1.0, dtype), row)
         y = work.make("add", shape, dtype, y, rest)
         for (start, end), gate in zip(order, gates):
-            work.instead.setdefault(gate.made, [])
-            work.here.append(replace(gate, function="getitem", args=(y, index(shape[:-1], start, end)), options={}))
+            work.remake(gate, "getitem", y, index(shape[:-1], start, end))
     return work.result()
 
 

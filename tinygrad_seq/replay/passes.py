@@ -73,6 +73,11 @@ class Pass:
         self.maker[self.here[-1].made], self.shapes[self.here[-1].made] = self.here[-1], shape
         return Ref(self.here[-1].made)
 
+    def remake(self, equation: Equation, function: str, *args: Any, **options: Any) -> None:
+        """Add a call that makes the value of an equation, which it stands instead of."""
+        self.instead.setdefault(equation.made, [])
+        self.here.append(Equation(equation.made, function, args, options, equation.shape, equation.dtype))
+
     def result(self) -> list[Equation]:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
         if self.instead:

@@ -4,7 +4,6 @@
 (A B)ᵀ                                      Bᵀ Aᵀ
 """
 
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
@@ -45,7 +44,7 @@ def without_broadcast(work: Pass) -> list[Equation]:
             full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
             if full and any(x is not old for x, old in zip(args, equation.args)):
                 work.at(equation.made)
-                work.here.append(replace(equation, args=args))
+                work.remake(equation, equation.function, *args, **equation.options)
     return work.result()
 
 
@@ -79,6 +78,5 @@ def turned(work: Pass) -> list[Equation]:
                 left, right = (
                     transposed(work, x, shape, equation.dtype) for x, shape in zip(factors[::-1], shapes[::-1])
                 )
-                work.make("dot", equation.shape, equation.dtype, left, right)
-                work.here[-1].made = equation.made
+                work.remake(equation, "dot", left, right)
     return work.result()

@@ -9,7 +9,6 @@ Sums are rounded in another order, so results agree with those of the graph to r
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 from tinygrad_seq.engine.backend import host
@@ -155,8 +154,7 @@ def in_time(work: Pass, number: int) -> int:
 def take_apart(work: Pass, whole: Ref, steps: list[Equation]) -> None:
     """Let values of steps be x[0], x[1], ... of one x."""
     for t, equation in enumerate(steps):
-        work.instead.setdefault(equation.made, [])
-        work.here.append(replace(equation, function="getitem", args=(whole, t), options={}))
+        work.remake(equation, "getitem", whole, t)
 
 
 # --------------------------------------------------------------------------------------------------------- elementwise
@@ -175,7 +173,7 @@ def regrouped(work: Pass) -> list[Equation]:
             ):
                 work.at(equation.made)
                 first = work.make("add", equation.shape, equation.dtype, left, equation.args[1])
-                work.here.append(replace(equation, args=(first, right)))
+                work.remake(equation, "add", first, right, **equation.options)
     return work.result()
 
 
@@ -232,8 +230,7 @@ def without_views(work: Pass) -> list[Equation]:
             whole = work.whole([ref.number for ref in equation.args[0] if isinstance(ref, Ref)])
             if whole is not None:
                 work.at(equation.made)
-                work.make("reshape", equation.shape, equation.dtype, whole, equation.shape)
-                work.here[-1].made = equation.made
+                work.remake(equation, "reshape", whole, equation.shape)
     return work.result()
 
 
@@ -243,7 +240,7 @@ def reshaped_once(work: Pass) -> list[Equation]:
         inner = work.of(equation.args[0])
         if inner is not None and inner.function == "reshape":
             work.at(equation.made)
-            work.here.append(replace(equation, args=(inner.args[0], *equation.args[1:])))
+            work.remake(equation, "reshape", inner.args[0], *equation.args[1:], **equation.options)
     return work.result()
 
 
