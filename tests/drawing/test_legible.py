@@ -154,6 +154,10 @@ def test_layers_stand_in_line(name):
     assert all(abs(x - to_x) < 1 for (x, *_), (to_x, *_) in ways)
 
 
+def test_many_orders_are_tried_for_few_crossings():
+    assert len(list(crossings(picture("micrograd").placed))) == 7
+
+
 def test_what_leads_out_crosses_nothing_beside_it():
     """∂h goes on to the step before, above ∂W and ∂U."""
     assert len(list(crossings(picture("gru_backward").placed))) == 10

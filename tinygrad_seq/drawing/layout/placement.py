@@ -144,6 +144,7 @@ def boxes_of(
     }
     newest = max((template.ages[End(key)] for key in template.items), default=0.0)
     held = {leaf for side in beside.values() for leaf in side}
+    read = {source for sources in reads.values() for source in sources}
     boxes: dict[End, Box] = {}
     for key, sized in template.items.items():
         if key not in held:
@@ -151,8 +152,9 @@ def boxes_of(
             step_edges = template.step_edges.get(key, ())
             is_in, is_out = "in" in step_edges, "out" in step_edges
             arriving = width(template.said.get(key, ""), 11) + 14 if is_in or key in template.said else 0.0
-            group = -1.0 if is_in else -0.5 if before else 0.0
-            group = 1.0 + 0.5 * is_in if is_out else 0.0 if template.kind == "grad" else group
+            is_free = template.kind == "grad" and key in read  # lines to its readers may pass it on both sides
+            group = 0.0 if is_free else -1.0 if is_in else -0.5 if before else 0.0
+            group = 1.0 + 0.5 * is_in if is_out else group
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
