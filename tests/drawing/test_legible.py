@@ -163,6 +163,14 @@ def test_what_leads_out_crosses_nothing_beside_it():
     assert len(list(crossings(picture("gru_backward").placed))) == 10
 
 
+def test_what_leads_out_keeps_its_height_where_more_leads_out():
+    """In the backward of a step ∂c and ∂h go on, each beside what it is made of, on lines far from each other."""
+    layer = nn.LSTM(4, 8, num_layers=2, bias=False)
+    loss = layer(ts.ones(2, 2, 4))[0].sum()
+    loss.backward(create_graph=True)
+    assert list(faults(draw(loss, backward=True).placed)) == []
+
+
 def test_what_many_read_stands_near_them():
     """∂ reset and ∂ update side by side, right below what joins them."""
     placed = picture("gru_backward").placed

@@ -211,8 +211,8 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars
 
 
 def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> list[sugiyama.Ranks]:
-    """Return the ranks of all boxes, in one way or two: what only leads out of a step may stand in a row of its own.
-    Items that stand for steps stand side by side, and a lane at the top.
+    """Return the ranks of all boxes, in one way or two: what alone only leads out of a step may stand in a row of
+    its own. Items that stand for steps stand side by side, and a lane at the top.
     """
     earlier, ordered = template.earlier, list(boxes.values())
     upward = [edge for (start, end), edge in edges.items() if start.item not in earlier.get(end.item, ())]
@@ -232,7 +232,7 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     ranks = sugiyama.raise_above_older(ranks, ordered, grads)
     read = {start.item for start, _ in edges}
     ends = [boxes[End(key)] for key, ways in template.step_edges.items() if "out" in ways and key not in read]
-    return [ranks, sugiyama.raise_alone(ranks, ends)] if ends else [ranks]
+    return [ranks, sugiyama.raise_alone(ranks, ends)] if len(ends) == 1 else [ranks]
 
 
 def grads_in(template: Template, boxes: dict[End, Box]) -> list[Box]:
