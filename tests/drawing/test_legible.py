@@ -183,7 +183,7 @@ def test_a_saved_value_is_level_with_what_reads_it():
     placed = picture("gru_backward").placed
     y = {at.item.id: at.y for at in placed.items}
     said = {at.item.label for at in placed.items if at.item.role == "saved"}
-    assert {"new of h0 @ U", "new of old h @ U", "h0 − new", "old h − new"} <= said
+    assert {"new, from U", "h0 − new", "old h − new"} <= said
     saved = [(y[edge.source], y[edge.target]) for edge in placed.view.edges if edge.role == "saved"]
     assert all(at == pytest.approx(reader) for at, reader in saved)
 

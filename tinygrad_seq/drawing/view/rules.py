@@ -195,8 +195,8 @@ def reads(
             if new[parent] is not rule:
                 yield new[parent]
         elif parent.op is not None:
-            name = "" if parent in prepared else saved_name(parent, rule, named[parent], prepared)
-            yield stand_in(rule, parent, name) if name else parent
+            is_own = parent in prepared
+            yield parent if is_own else stand_in(rule, parent, saved_name(parent, rule, named[parent], prepared))
         elif not isinstance(parent.scope.value, GradientOf):
             yield parent
         elif parent.shape or not parent.static:  # a number is a part of the rule
@@ -214,41 +214,39 @@ def joins_parts(rule: Rule) -> bool:
 
 def saved_name(node: Node, rule: Rule, made: str, prepared: Set[Node]) -> str:
     """Return what to call a result of the forward beside a rule, and of which step it is, if of another; `made`: the
-    first name among what is made of it. A part says what was split: "new of h0 @ U".
+    first name among what is made of it. A part says from which weight it comes: "new, from U".
     """
     there, here = step_of(node.scope), step_of(rule.scope)
-    name = formula(node)
+    names = ["old " * (step_of(parent.scope) not in (None, there)) + (parent.name or "…") for parent in node.parents]
+    sign = symbols.get(node.op.name, str(node.op.name))
+    formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
+    name = node.name or (sign if set(names) == {"…"} else formula)
     if node.op.name == "part" and node.name is None:
-        name = f"{made} of {formula(what_is_split(node.parents[0], prepared))}" if made else "part"
+        weight = weight_of(node.parents[0], prepared)
+        name = (f"{made}, from {weight}" if weight else f"{made} of split") if made else "part"
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
+    if back == 1:
+        return f"old {name}"
     return f"{name} of {there.value}" if back is None else f"{name}, t{'−' if back > 0 else '+'}{abs(back)}"
 
 
-def formula(node: Node) -> str:
-    """Return the name of a result; or else its op with what that reads, "tanh c", "old h − new", or alone where nothing
-    of that has a name.
-    """
-    if node.name:
-        return node.name
-    sign, names = symbols.get(node.op.name, str(node.op.name)), []
-    for parent in node.parents:
-        while parent.op is not None and parent.op.name in rearranging and parent.name is None:
-            (parent,) = parent.parents
-        names.append("old " * (step_of(parent.scope) not in (None, step_of(node.scope))) + (parent.name or "…"))
-    return sign if set(names) == {"…"} else f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
-
-
-def what_is_split(split: Node, prepared: Set[Node]) -> Node:
-    """Return what a split parts, without its bias; or the split, where that is a sum of several results."""
+def weight_of(split: Node, prepared: Set[Node]) -> str | None:
+    """Return the name of the weight in the product that is split, bias or not; None where it is not one product."""
     (node,) = split.parents
     while node.op is add.op and node.name is None:
         results = [parent for parent in node.parents if parent.op is not None and parent not in prepared]
         if len(results) != 1:
-            return split
+            return None
         (node,) = results
-    return node
+    weights = [parent for parent in node.parents if parent in prepared or (parent.op is None and parent.requires_grad)]
+    if len(weights) != 1:
+        return None
+    (weight,) = weights
+    while weight.op is not None and len(weight.parents) == 1:
+        (weight,) = weight.parents
+    return weight.name
 
 
 def stand_in(rule: Node, node: Node, name: str) -> Node:
