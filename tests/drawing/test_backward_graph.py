@@ -71,6 +71,23 @@ def test_a_gradient_reads_gradients_and_named_values_that_the_forward_saved():
     assert saved >= {"forget", "input", "cell", "output", "tanh c", "h, t−1", "c, t−1"}
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_part_that_was_saved_says_of_which_split_it_is(bias):
+    """A GRU splits two products; what is split may be a sum of several, or have a name."""
+    w, u, b = (nn.Parameter(numbers(*shape)).named(name) for name, shape in (("W", (3, 6)), ("U", (3, 6)), ("b", (6,))))
+    x, h = (ts.tensor(numbers(2, 3)).named(name) for name in "xh")
+    made, other = x @ w, h @ u
+    for product, says in (
+        (made + b if bias else made, "x @ W"), (b + other if bias else other, "h @ U"), (made + other, "split"),
+        ((made + other).named("sum"), "sum"),
+    ):  # fmt: skip
+        new, reset = product.split(3, 1)
+        loss = (new.tanh() * reset).named("y").sum()
+        loss.backward(create_graph=True)
+        saved = {item.label for item in items(draw(loss, backward=True).view) if item.role == "saved"}
+        assert f"y of {says}" in saved
+
+
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
 def test_the_backward_is_the_mirror_of_its_forward(kind):
     """Every named result of a step has a gradient there, once; rules read the gradients of what read their results."""

@@ -33,7 +33,7 @@ def test_lines_cross_steeply(name):
     assert angles and min(angles) > 25
 
 
-@pytest.mark.parametrize("name", ["tanh_3", "lstm_lengths"])
+@pytest.mark.parametrize("name", ["tanh_3", "lstm_lengths", "lstm_backward"])
 def test_no_lines_cross_where_they_need_not(name):
     assert list(crossings(picture(name).placed)) == []
 
@@ -154,9 +154,38 @@ def test_layers_stand_in_line(name):
     assert all(abs(x - to_x) < 1 for (x, *_), (to_x, *_) in ways)
 
 
+def test_many_orders_are_tried_for_few_crossings():
+    assert len(list(crossings(picture("micrograd").placed))) == 7
+
+
 def test_what_leads_out_crosses_nothing_beside_it():
     """∂h goes on to the step before, above ∂W and ∂U."""
     assert len(list(crossings(picture("gru_backward").placed))) == 10
+
+
+def test_what_leads_out_keeps_its_height_where_more_leads_out():
+    """In the backward of a step ∂c and ∂h go on, each beside what it is made of, on lines far from each other."""
+    layer = nn.LSTM(4, 8, num_layers=2, bias=False)
+    loss = layer(ts.ones(2, 2, 4))[0].sum()
+    loss.backward(create_graph=True)
+    assert list(faults(draw(loss, backward=True).placed)) == []
+
+
+def test_what_many_read_stands_near_them():
+    """∂ reset and ∂ update side by side, right below what joins them."""
+    placed = picture("gru_backward").placed
+    heights = grouped((at.item.label, at.y) for at in placed.items)
+    assert heights["∂ reset"] == heights["∂ update"] and len(set(heights["∂ update"])) == 1
+
+
+def test_a_saved_value_is_level_with_what_reads_it():
+    """Also where other steps say it in other words."""
+    placed = picture("gru_backward").placed
+    y = {at.item.id: at.y for at in placed.items}
+    said = {at.item.label for at in placed.items if at.item.role == "saved"}
+    assert {"new of h0 @ U", "new of old h @ U", "h0 − new", "old h − new"} <= said
+    saved = [(y[edge.source], y[edge.target]) for edge in placed.view.edges if edge.role == "saved"]
+    assert all(at == pytest.approx(reader) for at, reader in saved)
 
 
 def drawn(seed, backward):

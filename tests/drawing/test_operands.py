@@ -3,10 +3,11 @@
 import operator
 import re
 from collections import defaultdict
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import KINDS
 from pictures import items, needs_graphviz, numbers
@@ -14,6 +15,7 @@ from pictures import items, needs_graphviz, numbers
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.drawing import draw
+from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.view.conventions import in_order
 from tinygrad_seq.engine.graph import ancestors
 
@@ -24,6 +26,7 @@ def check(output, exact=False, **options):
     """Of every drawn op that has an order, a reader finds both operands; return how many ops there are."""
     drawing = draw(output, **options)
     nodes, items = ancestors(drawing.roots), {at.item.id: at.item for at in drawing.placed.items}
+    middle = {at.item.id: at.x for at in drawing.placed.items}
     into = defaultdict(list)
     for edge in drawing.placed.edges:
         if edge.edge.operand:
@@ -36,6 +39,9 @@ def check(output, exact=False, **options):
             assert all(nodes[items[e.edge.source].ordinal] is node.parents[e.edge.operand - 1] for e in edges)
         told = {(edge.edge.operand, edge.operand) for edge in edges}
         formula, symbol = items[id].formula, items[id].symbol
+        if formula.startswith("concat of"):
+            below_their_names(formula.partition("\n")[2], middle[id], edges, items)
+            continue
         if formula:  # says both by name
             words = re.sub(r"concat \[(.*)]", r"\1", formula).split(", " if symbol == "concat" else f" {symbol} ")
             said = [name.removeprefix("old ") for name in words]
@@ -55,6 +61,16 @@ def check(output, exact=False, **options):
         first, second = ([edge.points[-1][0] for edge in edges if edge.edge.operand == i] for i in (1, 2))
         assert told == {(1, 1), (2, 2)} or (told == {(1, 0), (2, 0)} and max(first) < min(second))
     return len(into)
+
+
+def below_their_names(names, middle, edges, items):
+    """What is said to be joined comes in below its name, so in this order."""
+    spans = [match.span() for match in re.finditer("[^ ,]+", names)]
+    for edge in edges:
+        start, end = spans[edge.edge.operand - 1]
+        share = (edge.points[-1][0] - middle) / (0.77 * width(names, 10)) + 0.5
+        assert edge.operand == 0 and start <= share * len(names) <= end
+        assert items[edge.edge.source].label in ("", f"∂ {names[start:end]}")
 
 
 kinds = st.sampled_from(["number", "constant", "weight", "input", "result", "earlier"])
@@ -91,6 +107,7 @@ def test_a_reader_finds_the_left_operand(sign, left, right, same):
     view=st.sampled_from(["rolled", "unrolled"]),
 )  # fmt: skip
 @settings(max_examples=12, deadline=None)
+@example(kind="lstm", both=True, steps=2, recorded=True, view="unrolled")
 def test_in_networks_and_their_backward(kind, both, steps, recorded, view):
     layer = KINDS[kind].layer(2, 3, bidirectional=both, **KINDS[kind].options)
     out, _ = layer(ts.tensor(numbers(steps, 2, 2)))
@@ -98,6 +115,29 @@ def test_in_networks_and_their_backward(kind, both, steps, recorded, view):
     if recorded:
         loss.backward(create_graph=True)
     assert check(loss, backward=recorded, view=view)
+
+
+@given(
+    order=st.permutations(["input", "forget", "cell"]), twice=st.booleans(), in_steps=st.booleans(),
+    view=st.sampled_from(["rolled", "unrolled"]),
+)  # fmt: skip
+@settings(max_examples=20, deadline=None)
+def test_gradients_of_parts_come_in_below_their_names(order, twice, in_steps, view):
+    """In whichever order the parts are used."""
+    w, u = (nn.Parameter(numbers(3, 9, seed=seed)).named(name) for seed, name in enumerate("WU"))
+    h = ts.zeros(2, 3)
+    for t in range(3):
+        with ts.scope(step=t) if in_steps else nullcontext():
+            products = ts.tensor(numbers(2, 3)) @ w, h @ u
+            split = [product.split(3, 1) for product in (products if twice else [products[0] + products[1]])]
+            gates = {name: sum(parts[1:], parts[0]).sigmoid().named(name) for name, *parts in zip(order, *split)}
+            h = (gates["forget"] * h + gates["input"] * gates["cell"]).named("h")
+    loss = h.sum()
+    loss.backward(create_graph=True)
+    assert check(loss, backward=True, view=view)
+    seen = draw(loss, backward=True, view=view).view
+    joined = {item.id for item in items(seen) if item.formula.startswith("concat of")}
+    assert joined and joined <= {edge.target for edge in seen.edges if edge.operand}
 
 
 def test_a_concat_says_its_order_where_a_state_comes_in_from_the_side():

@@ -6,7 +6,8 @@ import numpy as np
 
 from tinygrad_seq.engine.backend import to_host
 
-program = importlib.import_module("tinygrad_seq.replay.program")  # `tinygrad_seq.replay` is the function
+# `tinygrad_seq.replay` is the function
+plan, program = (importlib.import_module(f"tinygrad_seq.replay.{name}") for name in ("plan", "program"))
 
 
 def assert_agree(one, other, scale=0.0):
@@ -15,7 +16,7 @@ def assert_agree(one, other, scale=0.0):
     `scale` is how large the numbers are that a result is made of, where they may cancel.
     """
     one, other = (x if isinstance(x, float) else to_host(getattr(x, "array", x)) for x in (one, other))
-    if program.PASSES:
+    if plan.PASSES:
         scale = np.abs(one).max(initial=scale)
         rtol, atol = (1e-10, 1e-12) if getattr(one, "dtype", None) == "float64" else (1e-5, 1e-6)
         np.testing.assert_allclose(other, one, rtol, atol * (scale if np.isfinite(scale) else 1.0))

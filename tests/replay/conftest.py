@@ -5,7 +5,7 @@ import importlib.util
 import re
 
 import pytest
-from agreement import program
+from agreement import plan, program
 
 compiled = importlib.import_module("tinygrad_seq.replay.compiled")
 traced_call = importlib.import_module("tinygrad_seq.replay.traced_call")
@@ -22,7 +22,7 @@ def passes(request, monkeypatch, tmp_path_factory):
     if hasattr(request, "param"):
         monkeypatch.setattr(program, "large", 1)  # every array is one that is kept from call to call
     if kind == "as_written":
-        monkeypatch.setattr(program, "PASSES", ())
+        monkeypatch.setattr(plan, "PASSES", ())
     if kind == "over elements":
         if importlib.util.find_spec("numba") is None or request.config.getoption("device") != "cpu":
             pytest.skip("loops over elements use functions that Numba compiles, on the CPU")

@@ -40,6 +40,10 @@ def test_values_have_the_names_of_the_graph():
     for name in ("weight_ih_l0", "bias_hh_l0", "h0", "c0", "forget", "d_h", "d_c", "d_weight_hh_l0"):
         assert f"{name} " in text or f"{name}," in text or f"{name}." in text, name
     assert "c = add(forget * c, input * cell, c_t)" in text
+    assert "output_all = gates_all[:, :, 12:16]" in text and "tanh_c = tanh(c, tanh_c_t)" in text
+    backward = text.rpartition("for ")[2].partition(" in steps")[0].split(", ")
+    assert {"d_input", "d_forget", "d_cell", "d_output", "d_gates_t"} <= set(backward)
+    assert "d_h = v8_t + d_gates.dot(weight_hh_l0)" in text
     assert "c_all = xp.empty((9, 2, 4), 'float32')" in text
     lists = [line for line in text.splitlines() if line.startswith("steps")]  # what the two loops go along
     assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first

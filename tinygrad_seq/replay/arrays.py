@@ -13,7 +13,7 @@ from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
 from tinygrad_seq.replay.copies import with_added, with_item
 from tinygrad_seq.replay.simplify import refs
-from tinygrad_seq.replay.tape import Ref, TraceError, tape
+from tinygrad_seq.replay.tape import SEQUENCES, Ref, TraceError, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
 BY_VALUE = frozenset({"nonzero", "flatnonzero", "argwhere", "unique"})  # the shape of what they give is data
@@ -27,12 +27,13 @@ METHODS = frozenset((
 class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     """An array, and the number of its value on the tape; None for a number that stands in the program's text."""
 
-    __slots__ = ("array", "number")
+    __slots__ = ("array", "ref")
     __hash__ = object.__hash__
 
     def __init__(self, array: Any, number: int | None) -> None:
-        self.array, self.number = array, number
+        self.array, self.ref = array, None if number is None else Ref(number)
 
+    number = property(lambda self: self.ref and self.ref.number)
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: self.array.ndim)
@@ -71,7 +72,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
 
     def become(self, other: "Traced") -> "Traced":
         """Take over another value, as if it had been written in place; return this array."""
-        self.array, self.number = other.array, other.number
+        self.array, self.ref = other.array, other.ref
         return self
 
     def __getitem__(self, index: Any) -> Any:
@@ -121,13 +122,15 @@ def traced(array: Any, number: int | None) -> Traced:
 class Scalar:
     """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
 
-    __slots__ = ("number", "value")
+    __slots__ = ("ref", "value")
 
     def __init__(self, value: Any, number: int) -> None:
-        self.value, self.number = value, number
+        self.value, self.ref = value, Ref(number)
+
+    number = property(lambda self: self.ref.number)
 
     def __bool__(self) -> bool:
-        tape().check(tape().write("bool", (Ref(self.number),), {}), bool(self.value))
+        tape().check(tape().write("bool", (self.ref,), {}), bool(self.value))
         return bool(self.value)
 
 
@@ -228,37 +231,44 @@ TRACED = frozenset({Traced, TracedThere, Scalar})
 
 def call(name: str, args: tuple[Any, ...], options: dict[str, Any], xp: Any = None) -> Any:
     """Call a function of the module that computes, and write it down."""
-    parts = (part for x in args for part in (x if isinstance(x, tuple | list) else (x,)))
-    found = next((modules[type(x.array)] for x in parts if isinstance(x, Traced)), xp or host)
-    return record(name, getattr(found, name), args, options)
+    for x in args:
+        for part in x if isinstance(x, SEQUENCES) else (x,):
+            if isinstance(part, Traced):
+                return record(name, getattr(modules[type(part.array)], name), args, options)
+    return record(name, getattr(xp or host, name), args, options)
 
 
 def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Compute, and add an equation."""
-    result = function(*map(bare, args), **{key: bare(option) for key, option in options.items()})
-    if isinstance(result, host.generic):
-        result = host.asarray(result)
-    if type(result) not in modules:
-        raise TraceError(f"replay: {name} gives {type(result).__name__}: that has no program form")
-    told = tuple(map(referred, args)), {key: referred(x) for key, x in options.items()}
-    if not result.ndim and next(refs((told[0], *told[1].values())), None) is None:
+    if options:
+        result = function(*map(bare, args), **{key: bare(option) for key, option in options.items()})
+        options = {key: referred(x) for key, x in options.items()}
+    else:
+        result = function(*map(bare, args))
+    kind = type(result)
+    if kind is not host.ndarray:
+        result = host.asarray(result) if isinstance(result, host.generic) else result
+        if type(result) not in modules:
+            raise TraceError(f"replay: {name} gives {kind.__name__}: that has no program form")
+    told = tuple(map(referred, args))
+    if not result.shape and next(refs((told, *options.values())), None) is None:
         return traced(result, None)  # what is computed of numbers is a number
-    return traced(result, tape().write(name, *told, result))
+    return traced(result, tape().write(name, told, options, result))
 
 
 def bare(x: Any) -> Any:
     """Return an argument with arrays and numbers in place of what is traced."""
     if type(x) in TRACED:
         return x.value if type(x) is Scalar else x.array
-    return type(x)(map(bare, x)) if isinstance(x, tuple | list) else x
+    return type(x)(map(bare, x)) if isinstance(x, SEQUENCES) else x
 
 
 def referred(x: Any) -> Any:
     """Return an argument as it stands on the tape."""
     kind = type(x)
     if kind in TRACED:
-        return Ref(x.number) if x.number is not None else x.array
-    if isinstance(x, tuple | list):
+        return x.ref if x.ref is not None else x.array
+    if isinstance(x, SEQUENCES):
         return kind(map(referred, x))
     return Ref(tape().constant(x)) if kind in modules and x.ndim else x
 

@@ -22,7 +22,7 @@ from tinygrad_seq.replay.loops import (
     read_outside,
 )
 from tinygrad_seq.replay.simplify import key_of
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 LINEAR = frozenset({"add", "dot", "multiply", "negative", "subtract", "reshape", "getitem", "transpose"})
 
@@ -157,23 +157,7 @@ class Edge:
         loop, first = self.loop, self.step < 0
         if not self.role:
             raise Uneven
-
-        def said(x: Any) -> Any:
-            if isinstance(x, tuple | list):
-                return type(x)(map(said, x))
-            if isinstance(x, Item):
-                number = self.items[x] if x in self.items else self.next_of(x)
-                return Item((number, *x.numbers) if first else (*x.numbers, number))
-            if isinstance(x, Part):
-                if x not in self.parts:
-                    raise Uneven
-                return Part(x.whole, said(x.at))
-            if isinstance(x, Moving):
-                at = self.moved(x)
-                return Moving(at if first else x.start, x.step)
-            return x
-
-        body = [replace(equation, args=said(equation.args)) for equation in loop.body]
+        body = [replace(equation, args=self.said(equation.args)) for equation in loop.body]
         for position, equation in enumerate(loop.body):
             needed = equation.function == "expect" or any(isinstance(x, Moving) for x in leaves(equation.args))
             if needed and position not in self.role:
@@ -192,6 +176,23 @@ class Edge:
         if not set(made_by(result)).isdisjoint(read_outside(result)):
             raise Uneven
         return result
+
+    def said(self, x: Any) -> Any:
+        """Return an argument as the loop with this step says it."""
+        first = self.step < 0
+        if isinstance(x, SEQUENCES):
+            return type(x)(map(self.said, x))
+        if isinstance(x, Item):
+            number = self.items[x] if x in self.items else self.next_of(x)
+            return Item((number, *x.numbers) if first else (*x.numbers, number))
+        if isinstance(x, Part):
+            if x not in self.parts:
+                raise Uneven
+            return Part(x.whole, self.said(x.at))
+        if isinstance(x, Moving):
+            at = self.moved(x)
+            return Moving(at if first else x.start, x.step)
+        return x
 
     def nothing(self, position: int, new: Callable[[], int]) -> int:
         """Return a zero of the shape of a position."""

@@ -242,8 +242,8 @@ def beside_ints(tape: Tape) -> Iterator[Equation]:
 
     for equation in tape.equations:
         dtypes[equation.made] = equation.dtype
-        alone = equation.dtype == "float32" and equation.dtype not in map(dtypes.get, read_by(equation))
-        is_strict = alone and equation.function in PLAIN
+        may_be = equation.function in PLAIN and equation.dtype == "float32"
+        is_strict = may_be and equation.dtype not in map(dtypes.get, read_by(equation))
         yield replace(equation, args=tuple(map(constant, equation.args))) if is_strict else equation
 
 

@@ -6,7 +6,6 @@ So all gates of a cell are computed in one call. Every element is computed as be
 """
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
@@ -26,7 +25,7 @@ def gates(work: Pass) -> list[Equation]:
             parts[equation.made] = equation.args[0].number, columns
         elif equation.function in ELEMENTWISE and not equation.options:
             read = read_by(equation)
-            spans = {parts[n][1] for n in read if n in parts and work.shapes[n] == equation.shape}
+            spans = {parts[n][1] for n in read if n in parts}
             if len(spans) == 1 and all(n in parts and work.shapes[n] == equation.shape for n in read):
                 whats = (parts[x.number][0] if isinstance(x, Ref) else key_of(x) for x in equation.args)
                 key = equation.function, *whats, equation.dtype
@@ -54,9 +53,7 @@ def gates(work: Pass) -> list[Equation]:
             whole = work.make(first.function, (*rows, end - start), first.dtype, *args)
             wholes[key] = whole, start
             for (a, b), equation in group.items():
-                work.instead.setdefault(equation.made, [])
-                part = whole, index(rows, a - start, b - start)
-                work.here.append(replace(equation, function="getitem", args=part))
+                work.remake(equation, "getitem", whole, index(rows, a - start, b - start))
     return work.result()
 
 

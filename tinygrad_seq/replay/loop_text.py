@@ -114,7 +114,8 @@ class LoopText(Along):
             return
         if i in self.shared:
             whole, part = self.shared[i]
-            self.texts[i] = self.slot_of(whole, part=part), ATOM
+            name = self.program.hints.get(self.loop.made[i][0])
+            self.texts[i] = self.slot_of(whole, self.program.free_name(name) if name else "", part), ATOM
             yield self.program.call_into(equation, read, self.texts[i][0])
             return
         if i in self.joined:

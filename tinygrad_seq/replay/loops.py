@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 from typing import Any, TypeVar
 
 from tinygrad_seq.replay.simplify import read_by, refs
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 least_blocks = 3
 
@@ -101,7 +101,7 @@ def told(
 ) -> Any:
     """Return the same argument of all blocks as the loop says it."""
     first = arguments[0]
-    if isinstance(first, tuple | list):
+    if isinstance(first, SEQUENCES):
         parts = [told(list(same), home, starts, views) for same in zip(*arguments)]
         return type(first)(parts)
     if not isinstance(first, Ref):
@@ -176,7 +176,7 @@ def read_in(equation: Equation) -> Iterator[Any]:
 
 def leaves(x: Any) -> Iterator[Any]:
     """Yield what an argument is made of."""
-    if isinstance(x, tuple | list):
+    if isinstance(x, SEQUENCES):
         for part in x:
             yield from leaves(part)
     else:

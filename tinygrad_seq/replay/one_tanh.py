@@ -8,24 +8,23 @@ nobody divides by such a product or takes its logarithm.
 """
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.aliases import NEW
 from tinygrad_seq.replay.gates import Span, columns_of, index
-from tinygrad_seq.replay.loops import leaves
 from tinygrad_seq.replay.passes import Pass
-from tinygrad_seq.replay.simplify import read_by
+from tinygrad_seq.replay.simplify import read_by, refs
 from tinygrad_seq.replay.tape import Equation, Ref
 
+PRODUCTS = frozenset({"absolute", "maximum", "multiply", "negative"})  # as small as what they are made of
 far = 40.0  # where sigmoid is 1
 
 
 def one_tanh(work: Pass) -> list[Equation]:
     """Compute gates by one tanh, where some are sigmoids and some are tanhs."""
     parts: dict[int, dict[Span, Equation]] = defaultdict(dict)
-    for equation in work.equations:
+    for equation in work.calls("getitem"):
         columns = columns_of(work, equation)
         if columns:
             parts[equation.args[0].number][columns] = equation
@@ -56,8 +55,7 @@ def one_tanh(work: Pass) -> list[Equation]:
         rest = work.make("subtract", (1, shape[-1]), dtype, host.asarray(1.0, dtype), row)
         y = work.make("add", shape, dtype, y, rest)
         for (start, end), gate in zip(order, gates):
-            work.instead.setdefault(gate.made, [])
-            work.here.append(replace(gate, function="getitem", args=(y, index(shape[:-1], start, end)), options={}))
+            work.remake(gate, "getitem", y, index(shape[:-1], start, end))
     return work.result()
 
 
@@ -67,9 +65,9 @@ def exact_in(work: Pass) -> set[int]:
     for equation in reversed(work.equations):
         function, args = equation.function, equation.args[equation.function == "divide" :]
         is_root = function == "power" and (isinstance(args[1], Ref) or args[1] < 1.0)
-        is_product = function in ("absolute", "maximum", "multiply", "negative") or function not in NEW
-        if function in ("divide", "log", "sqrt") or is_root or (is_product and equation.made in found):
-            found.update(x.number for x in leaves(args) if isinstance(x, Ref))
+        is_product = equation.made in found and (function in PRODUCTS or function not in NEW)
+        if function in ("divide", "log", "sqrt") or is_root or is_product:
+            found.update(refs(args))
     return found
 
 

@@ -1,11 +1,9 @@
 """What a pass over equations needs: who makes a value, how often it is read, and what stands instead of it."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
-from tinygrad_seq.replay.loops import needed
 from tinygrad_seq.replay.simplify import in_order, read_by, with_others
 from tinygrad_seq.replay.tape import Equation, Ref
 
@@ -26,19 +24,37 @@ class Pass:
         new: Callable[[], int],
         outputs: Sequence[int],
     ) -> None:
-        self.equations, self.new, self.outputs = equations, new, outputs
+        self.new, self.outputs = new, outputs
         self.shapes = shapes | {equation.made: equation.shape for equation in equations}
-        self.maker = {equation.made: equation for equation in equations}
+        self.take(equations)
         self.time: dict[int, int] = {}  # when gradients of steps belong
         self.twins: dict[int, int] = {}  # of a value that was left out: the one that it is
         self.instead: dict[int, list[Equation]] = {}
         self.same: dict[int, int] = {}  # of a value that is to be left out: the one that it is
         self.here: list[Equation] = []  # what stands instead of the equation that is looked at
 
-    @cached_property
-    def reads(self) -> Counter[int]:
-        """Return how often each value is read, or given back."""
-        return Counter([n for equation in self.equations for n in read_by(equation)] + [*self.outputs])
+    def take(self, equations: Sequence[Equation]) -> bool:
+        """Take over the equations that are needed; tell whether each is made before it is read, else leave them."""
+        reads: dict[int, int] = defaultdict(int)  # how often a value is read, or given back
+        maker: dict[int, Equation] = {}
+        kept = []
+        for number in self.outputs:
+            reads[number] += 1
+        for equation in reversed(equations):
+            made = equation.made
+            maker[made] = equation
+            if made in reads or equation.function == "expect":
+                kept.append(equation)
+                for number in equation.reads or read_by(equation):
+                    reads[number] += 1
+                    if number in maker:
+                        return False
+        self.equations, self.maker, self.reads = kept[::-1], maker, reads
+        return True
+
+    def calls(self, *functions: str) -> list[Equation]:
+        """Return the equations that call one of some functions."""
+        return [equation for equation in self.equations if equation.function in functions]
 
     def at(self, number: int) -> None:
         """Let the equations that are made next stand instead of the one of a value."""
@@ -57,6 +73,11 @@ class Pass:
         self.maker[self.here[-1].made], self.shapes[self.here[-1].made] = self.here[-1], shape
         return Ref(self.here[-1].made)
 
+    def remake(self, equation: Equation, function: str, *args: Any, **options: Any) -> None:
+        """Add a call that makes the value of an equation, which it stands instead of."""
+        self.instead.setdefault(equation.made, [])
+        self.here.append(Equation(equation.made, function, args, options, equation.shape, equation.dtype))
+
     def result(self) -> list[Equation]:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
         if self.instead:
@@ -65,11 +86,9 @@ class Pass:
                 new = [with_others(equation, self.same) for equation in new]
                 self.outputs = [self.same.get(number, number) for number in self.outputs]
                 self.twins = {number: self.same.get(twin, twin) for number, twin in self.twins.items()} | self.same
-            new = in_order(new, lambda equation: (equation.made,), read_by) or self.equations
-            self.equations = needed(new, self.outputs)
-            self.maker = {equation.made: equation for equation in self.equations}
+            if not self.take(new):
+                self.take(in_order(new, lambda equation: (equation.made,), read_by) or self.equations)
             self.instead, self.same = {}, {}
-            vars(self).pop("reads", None)
         return self.equations
 
     def of(self, x: Any) -> Equation | None:

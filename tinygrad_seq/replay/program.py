@@ -7,25 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
 from tinygrad_seq.replay.along import INTO
-from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
-from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
+from tinygrad_seq.replay.compiled_part import CompiledPart
 from tinygrad_seq.replay.element_forms import NoElements
-from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, beside_ints, longest
-from tinygrad_seq.replay.gates import gates
-from tinygrad_seq.replay.kernels import with_kernels
+from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
+from tinygrad_seq.replay.hints import hints
 from tinygrad_seq.replay.loop_text import LoopText
-from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, needed, read_outside
+from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
 from tinygrad_seq.replay.memory import Memory
-from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
-from tinygrad_seq.replay.rolling import rolled
+from tinygrad_seq.replay.plan import Plan
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
-from tinygrad_seq.replay.together import PASSES, done_together
 
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
@@ -36,22 +31,10 @@ class Program(Expressions):
     def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
         super().__init__(compile)
         self.compile = compile
-        on_gpu = tape.xp is not host
-        passes = [improve for improve in PASSES if improve not in (gates, one_tanh) or not (compile or on_gpu)]
-        equations, same = done_together(passes, beside_ints(tape), tape, outputs)
-        outputs = [same.get(number, number) for number in outputs]
-        statements = needed(rolled(equations, tape.new), outputs)
-        self.shapes, self.dtypes = tape.shapes(), tape.dtypes()
-        if compile:
-            statements = in_parts(statements)
-        self.note_made(statements)
-        if passes and not compile:
-            statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
-            self.note_made(statements)
-        self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
-        if passes and on_gpu:
-            statements = with_kernels(statements, outputs, self.dtypes, self.labels, tape.new)
-            self.note_made(statements)
+        plan = Plan(tape, outputs, names, compile)
+        statements, outputs = plan.statements, plan.outputs
+        self.labels, self.shapes, self.dtypes = plan.labels, plan.shapes, plan.dtypes
+        self.hints = hints(statements, self.labels)
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
@@ -99,15 +82,6 @@ class Program(Expressions):
             exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
 
-    def note_made(self, statements: list[Statement]) -> None:
-        """Note the shapes and dtypes of what statements make."""
-        for statement in statements:
-            body = statement.body if isinstance(statement, Loop) else [statement]
-            values = statement.made if isinstance(statement, Loop) else [(statement.made,)]
-            for equation, made in zip(body, values):
-                self.shapes.update(dict.fromkeys(made, equation.shape))
-                self.dtypes.update(dict.fromkeys(made, equation.dtype))
-
     def lines_of(self, statements: list[Statement]) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""
         part = CompiledPart(self)
@@ -142,14 +116,15 @@ class Program(Expressions):
         def is_over(name: str) -> bool:
             return name in self.owner and self.last.get(self.owner[name], -1) < self.now
 
-        name = self.free_name(label or self.labels.get(made) or self.number(), is_over)
+        name = self.free_name(label or self.label(made), is_over)
         self.give(name, made)
         return name
 
-    def number(self) -> str:
-        """Return a name for a value that has none."""
-        self.unnamed += 1
-        return f"v{self.unnamed}"
+    def label(self, made: int) -> str:
+        """Return what to call a value: as in the graph, by what it is made of, or by a number."""
+        label = self.labels.get(made) or self.hints.get(made)
+        self.unnamed += label is None
+        return label or f"v{self.unnamed}"
 
     def give(self, name: str, made: int) -> None:
         """Let a value have a name, in this statement at least."""
@@ -165,10 +140,10 @@ class Program(Expressions):
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if self.never_changes(equation):
             self.constants.add(made)
-            self.texts[made] = (self.free_name(self.labels.get(made) or self.number()), ATOM) if has_line else text
+            self.texts[made] = (self.free_name(self.label(made)), ATOM) if has_line else text
             self.once += [f"{self.texts[made][0]} = {text[0]}"] if has_line else []
         elif has_line and self.is_kept_view(equation, text):
-            self.texts[made] = self.free_name(self.labels.get(made) or self.number()), ATOM
+            self.texts[made] = self.free_name(self.label(made)), ATOM
             self.memory.view(self.texts[made][0], text[0], equation)
         elif equation.function == "expect":
             yield text[0]
@@ -232,7 +207,7 @@ class Program(Expressions):
             if block is not None and like == (equation.shape, equation.dtype) and count == self.reads[n]:
                 block.until, self.memory.of[made] = until, block
                 return self.read(Ref(n))[0]
-        name = self.free_name(self.labels.get(made) or self.number())
+        name = self.free_name(self.label(made))
         self.memory.of[made] = self.memory.take(name, equation.shape, equation.dtype, self.now, until)
         return name
 

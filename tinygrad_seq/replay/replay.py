@@ -1,7 +1,6 @@
 """`ts.replay`: a function is traced once for every kind of call, and runs as a program over arrays."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -24,7 +23,7 @@ class Replay(Replayed, Generic[P, R]):
     `source` is the text of the program that ran last, a Python function over `xp`, which is NumPy or CuPy.
     """
 
-    __slots__ = ("calls", "compile", "last", "lock", "traces")
+    __slots__ = ("calls", "compile", "last", "lock", "refused", "traces")
     function: Callable[P, R]
 
     def __init__(self, function: Callable[P, R], compile: bool = False) -> None:
@@ -32,6 +31,7 @@ class Replay(Replayed, Generic[P, R]):
         self.calls: dict[Any, list[TracedCall]] = {}
         self.last: TracedCall | None = None
         self.traces = 0
+        self.refused = False  # whether a call that began something was refused after it
         self.lock = RLock()  # a call looks around, then computes: others wait
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> R:
@@ -53,9 +53,8 @@ class Replay(Replayed, Generic[P, R]):
                 self.last = call
                 return result  # type: ignore[no-any-return]
         try:
-            call = TracedCall(self.function, given, self.compile)
-            if not call.begins or known:
-                call.build(self.compile)
+            call = TracedCall(self.function, given, self.compile, begins=not (known or self.refused))
+            if not call.begins:
                 self.add(call, known)
                 return call(given.arrays)  # type: ignore[no-any-return]
         except TraceError:
@@ -63,11 +62,12 @@ class Replay(Replayed, Generic[P, R]):
                 raise
             return self.function(*args, **options)  # only this way, such as that of an error, has no program form
         result = self.function(*args, **options)
-        with suppress(TraceError):  # which the next call says
-            call = TracedCall(self.function, given, self.compile)
-            call.build(self.compile)
+        try:
+            call = TracedCall(self.function, given, self.compile, begins=False)
             call.try_out()
             self.add(call, known)
+        except TraceError:
+            self.refused = True  # the next call says why
         return result
 
     def add(self, call: TracedCall, known: list[TracedCall]) -> None:

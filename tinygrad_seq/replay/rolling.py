@@ -8,7 +8,7 @@ from tinygrad_seq.engine.periods import stretches
 from tinygrad_seq.replay.edges import widened
 from tinygrad_seq.replay.loops import Loop, Statement, is_view, least_blocks, loop_of, made_by, read_outside
 from tinygrad_seq.replay.simplify import in_order, key_of, read_by
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 least_equations = 8  # that a loop takes the place of
 Free = dict[int, Equation]  # equations that are in no loop yet, by what they make
@@ -87,15 +87,15 @@ def parts_of_steps(loop: Loop, left: Free) -> int:
 
 def token(equation: Equation) -> Any:
     """Return what an equation has in common with the same one in another block."""
-    args, options = shape_of(equation.args, is_view(equation)), shape_of(list(equation.options.items()), False)
-    return equation.function, equation.shape, equation.dtype, args, options
+    options = shape_of([*equation.options.items()], False) if equation.options else None
+    return equation.function, equation.shape, equation.dtype, shape_of(equation.args, is_view(equation)), options
 
 
 def shape_of(x: Any, moves: bool) -> Any:
     """Return an argument with all values alike, and ints where they move."""
     if isinstance(x, Ref):
         return Ref
-    if isinstance(x, tuple | list):
+    if isinstance(x, SEQUENCES):
         return type(x), *(shape_of(part, moves) for part in x)
     return int if moves and type(x) is int else key_of(x)
 

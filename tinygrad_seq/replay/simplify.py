@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from tinygrad_seq.engine.backend import modules
-from tinygrad_seq.replay.tape import Equation, Ref
+from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 T = TypeVar("T")
 
 
 def refs(x: Any) -> Iterator[int]:
     """Yield the values in an argument."""
-    if isinstance(x, Ref):
+    if type(x) is Ref:
         yield x.number
-    elif isinstance(x, tuple | list):
+    elif isinstance(x, SEQUENCES):
         for part in x:
             yield from refs(part)
 
@@ -30,12 +30,13 @@ def read_by(equation: Equation) -> tuple[int, ...]:
 
 def changed(equation: Equation, change: Callable[[Any], Any]) -> Equation:
     """Return an equation of other arguments: `change` is asked of each."""
+    options = {key: told(x, change) for key, x in equation.options.items()}
+    return replace(equation, args=told(equation.args, change), options=options)
 
-    def told(x: Any) -> Any:
-        return type(x)(map(told, x)) if isinstance(x, tuple | list) else change(x)
 
-    options = {key: told(x) for key, x in equation.options.items()}
-    return replace(equation, args=told(equation.args), options=options)
+def told(x: Any, change: Callable[[Any], Any]) -> Any:
+    """Return what `change` makes of an argument, or of all that is in it."""
+    return type(x)([told(part, change) for part in x]) if isinstance(x, SEQUENCES) else change(x)
 
 
 def with_others(equation: Equation, names: dict[int, int]) -> Equation:
@@ -47,15 +48,18 @@ def with_others(equation: Equation, names: dict[int, int]) -> Equation:
 
 def key_of(x: Any) -> Any:
     """Return a key that is equal for equal arguments."""
-    if type(x) is Ref:
+    kind = type(x)
+    if kind is Ref:
         return x.number
-    if isinstance(x, tuple | list):
-        return type(x), *map(key_of, x)
-    if isinstance(x, slice):
+    if kind is int:
+        return int, x
+    if isinstance(x, SEQUENCES):
+        return kind, *map(key_of, x)
+    if kind is slice:
         return slice, x.start, x.stop, x.step
-    if type(x) in modules:
+    if kind in modules:
         return (x.dtype, repr(x.item())) if not x.ndim else id(x)
-    return (type(x), repr(x)) if isinstance(x, float) else (type(x), x)
+    return kind, repr(x) if isinstance(x, float) else x
 
 
 def without_repeats(equations: Iterable[Equation], fixed: Container[int] = ()) -> tuple[list[Equation], dict[int, int]]:
@@ -65,12 +69,13 @@ def without_repeats(equations: Iterable[Equation], fixed: Container[int] = ()) -
     kept = []
     for equation in equations:
         equation = with_others(equation, names)
-        key = equation.function, key_of(equation.args), *((name, key_of(x)) for name, x in equation.options.items())
+        key: Any = equation.function, *map(key_of, equation.args)
+        if equation.options:
+            key = key, *((name, key_of(x)) for name, x in equation.options.items())
         is_free = read_by(equation) and equation.made not in fixed  # zeros that are made twice may be two states
-        if key in first and is_free:
+        if first.setdefault(key, equation.made) != equation.made and is_free:
             names[equation.made] = first[key]
         else:
-            first.setdefault(key, equation.made)
             kept.append(equation)
     return kept, names
 
@@ -78,27 +83,19 @@ def without_repeats(equations: Iterable[Equation], fixed: Container[int] = ()) -
 def in_order(items: list[T], made: Callable[[T], Iterable[int]], read: Callable[[T], Iterable[int]]) -> list[T] | None:
     """Return items so that each comes after what it reads, else as they were; None where that cannot be."""
     later = {number for item in items for number in made(item)}
-    for item in items:
-        later.difference_update(made(item))
-        if not later.isdisjoint(read(item)):
-            break
-    else:
-        return items
-    maker = {number: i for i, item in enumerate(items) for number in made(item)}
-    readers = defaultdict(list)
-    waiting = []
-    for i, item in enumerate(items):
-        needed = {maker[number] for number in read(item) if number in maker} - {i}
-        waiting.append(len(needed))
-        for k in needed:
-            readers[k].append(i)
-    ready = [i for i, count in enumerate(waiting) if not count]
+    waiting = defaultdict(list)  # of a value that is made later: which items can come soonest after it
     result = []
-    while ready:
-        i = heapq.heappop(ready)
-        result.append(items[i])
-        for k in readers[i]:
-            waiting[k] -= 1
-            if not waiting[k]:
-                heapq.heappush(ready, k)
-    return result if len(result) == len(items) else None
+    for i in range(len(items)):
+        ready = [i]
+        while ready:
+            k = heapq.heappop(ready)
+            missing = later.intersection(read(items[k])).difference(made(items[k]))
+            if missing:
+                waiting[missing.pop()].append(k)
+                continue
+            result.append(items[k])
+            later.difference_update(made(items[k]))
+            for number in made(items[k]) if waiting else ():
+                for reader in waiting.pop(number, ()):
+                    heapq.heappush(ready, reader)
+    return None if waiting else result

@@ -16,6 +16,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import anywhere, device_of, host, modules, on_device_of
 
+SEQUENCES = (tuple, list)  # that may hold values
 HOST = "np."  # begins the name of what a program of a GPU computes on the host
 libraries = str(Path(__file__).parents[1]), str(Path(host.__file__).parent)
 
@@ -78,11 +79,11 @@ class Tape:
 
     def write(self, function: str, args: tuple[Any, ...], options: dict[str, Any], like: Any = None) -> int:
         """Add an equation that makes an array of this shape and dtype; return the number of what it makes."""
-        shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
-        self.equations.append(Equation(self.new(), function, args, options, shape, dtype))
-        if type(like) in modules and function != "to_device":
-            self.computed(self.equations[-1].made, like)
-        return self.equations[-1].made
+        made, (shape, dtype) = self.new(), ((), None) if like is None else (like.shape, like.dtype)
+        self.equations.append(Equation(made, function, args, options, shape, dtype))
+        if like is not None and function != "to_device":
+            self.computed(made, like)
+        return made
 
     def computed(self, made: int, array: Any) -> None:
         """Note where a value is computed: on the host, or on the GPU, of which a program has one."""

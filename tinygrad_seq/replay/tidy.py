@@ -5,11 +5,10 @@
 c x + c x                                   (2 c) x
 """
 
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass
-from tinygrad_seq.replay.simplify import key_of
+from tinygrad_seq.replay.simplify import key_of, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
 TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
@@ -22,8 +21,8 @@ def is_transpose(equation: Equation | None) -> bool:
 
 def without_idle(work: Pass) -> list[Equation]:
     """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
-    for equation in work.equations:
-        x = equation.args[0] if equation.args else None
+    for equation in work.calls("reshape", "swapaxes", "transpose"):
+        x = equation.args[0]
         if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:
             work.drop(equation.made, x.number)
         elif is_transpose(equation):
@@ -39,21 +38,25 @@ def without_idle(work: Pass) -> list[Equation]:
 def without_broadcast(work: Pass) -> list[Equation]:
     """Leave out what brings an argument into the shape of another one, beside which it is computed with."""
 
-    def narrow(x: Any) -> Any:
-        made = work.of(x)
-        if made is None or not (
-            made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
-        ):
-            return x
-        return narrow(made.args[0])
-
+    broad = {equation.made for equation in work.calls("broadcast_to", "reshape")}
     for equation in work.equations:
-        args = tuple(map(narrow, equation.args)) if equation.function in ELEMENTWISE else equation.args
-        full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
-        if full and any(x is not old for x, old in zip(args, equation.args)):
-            work.at(equation.made)
-            work.here.append(replace(equation, args=args))
+        if equation.function in ELEMENTWISE and not broad.isdisjoint(read_by(equation)):
+            args = tuple([narrow(work, x) for x in equation.args])
+            full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
+            if full and any(x is not old for x, old in zip(args, equation.args)):
+                work.at(equation.made)
+                work.remake(equation, equation.function, *args, **equation.options)
     return work.result()
+
+
+def narrow(work: Pass, x: Any) -> Any:
+    """Return what was brought into the shape that an argument has."""
+    made = work.of(x)
+    if made is None or not (
+        made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
+    ):
+        return x
+    return narrow(work, made.args[0])
 
 
 def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -66,7 +69,7 @@ def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def turned(work: Pass) -> list[Equation]:
     """Multiply transposed matrices, where a product would be transposed."""
-    for equation in work.equations:
+    for equation in work.calls("swapaxes", "transpose"):
         dot = work.of(equation.args[0]) if is_transpose(equation) else None
         if dot is not None and dot.function == "dot" and work.reads[dot.made] == 1 and len(dot.shape) == 2:
             factors: tuple[Any, ...] = dot.args
@@ -76,8 +79,7 @@ def turned(work: Pass) -> list[Equation]:
                 left, right = (
                     transposed(work, x, shape, equation.dtype) for x, shape in zip(factors[::-1], shapes[::-1])
                 )
-                work.make("dot", equation.shape, equation.dtype, left, right)
-                work.here[-1].made = equation.made
+                work.remake(equation, "dot", left, right)
     return work.result()
 
 
@@ -90,5 +92,5 @@ def doubled(work: Pass) -> list[Equation]:
             factors = [x if isinstance(x, Ref) else 2 * x for x in scaled.args]
             if sum(isinstance(x, Ref) for x in factors) == 1:
                 work.at(equation.made)
-                work.here.append(replace(scaled, made=equation.made, args=tuple(factors)))
+                work.remake(equation, "multiply", *factors)
     return work.result()

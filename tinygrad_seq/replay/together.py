@@ -9,12 +9,10 @@ Sums are rounded in another order, so results agree with those of the graph to r
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.gates import gates
-from tinygrad_seq.replay.loops import needed
 from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats
@@ -29,9 +27,10 @@ least = 3  # what is done less often stays as it is
 
 def sums(work: Pass) -> list[Equation]:
     """Add up over steps at once: products of two values of each step, and sums over the rows of one."""
-    inner = {n for equation in work.equations for n in sums_in(work, equation)}
+    added = work.calls("add")
+    inner = {n for equation in added for n in sums_in(work, equation)}
     found = []
-    for chain in work.equations:
+    for chain in added:
         if is_sum(chain) and chain.made not in inner:
             kinds = defaultdict(list)
             for leaf in leaves(work, chain):
@@ -119,21 +118,20 @@ def kind_of_term(work: Pass, leaf: int) -> tuple[Any, tuple[int, ...]]:
 def products(work: Pass) -> list[Equation]:
     """Multiply all rows by a matrix at once, where none of them depends on another's product."""
     groups = defaultdict(list)
-    for equation in work.equations:
-        if equation.function == "dot":
-            left = work.of(equation.args[0])
-            if left is not None and len(left.shape) == len(equation.shape) == 2:
-                groups[equation.args[1], left.shape, left.dtype].append(equation)
+    for equation in work.calls("dot"):
+        left = work.of(equation.args[0])
+        if left is not None and len(left.shape) == len(equation.shape) == 2:
+            groups[equation.args[1], left.shape, left.dtype].append(equation)
     many = [group for group in groups.values() if len(group) >= least]
     bit = {equation.made: 1 << i for i, group in enumerate(many) for equation in group}
-    after: dict[int, int] = defaultdict(int)  # of a value: a bit for every group that it depends on
+    after: dict[int, int] = {}  # of a value: a bit for every group that it depends on
     recurrent = 0
-    for equation in work.equations:
-        bits = 0
+    for equation in work.equations if many else ():
+        bits, own = 0, bit.get(equation.made, 0)
         for number in read_by(equation):
-            bits |= after[number]
-        recurrent |= bits & bit.get(equation.made, 0)
-        after[equation.made] = bits | bit.get(equation.made, 0)
+            bits |= after.get(number, 0)
+        recurrent |= bits & own
+        after[equation.made] = bits | own
     for group in many:
         if bit[group[0].made] & recurrent:
             continue
@@ -156,8 +154,7 @@ def in_time(work: Pass, number: int) -> int:
 def take_apart(work: Pass, whole: Ref, steps: list[Equation]) -> None:
     """Let values of steps be x[0], x[1], ... of one x."""
     for t, equation in enumerate(steps):
-        work.instead.setdefault(equation.made, [])
-        work.here.append(replace(equation, function="getitem", args=(whole, t), options={}))
+        work.remake(equation, "getitem", whole, t)
 
 
 # --------------------------------------------------------------------------------------------------------- elementwise
@@ -165,7 +162,7 @@ def take_apart(work: Pass, whole: Ref, steps: list[Equation]) -> None:
 
 def regrouped(work: Pass) -> list[Equation]:
     """Add what is the same at all steps to x[t] first: (x[t] + h) + b is (x[t] + b) + h."""
-    for equation in work.equations:
+    for equation in work.calls("add"):
         inner = work.of(equation.args[0]) if is_sum(equation) and not is_view_of(work, equation.args[1]) else None
         if inner is not None and is_sum(inner) and work.reads[inner.made] == 1 and inner.shape == equation.shape:
             left, right = inner.args
@@ -176,7 +173,7 @@ def regrouped(work: Pass) -> list[Equation]:
             ):
                 work.at(equation.made)
                 first = work.make("add", equation.shape, equation.dtype, left, equation.args[1])
-                work.here.append(replace(equation, args=(first, right)))
+                work.remake(equation, "add", first, right, **equation.options)
     return work.result()
 
 
@@ -188,30 +185,28 @@ def is_view_of(work: Pass, x: Any) -> bool:
 def elements(work: Pass) -> list[Equation]:
     """Compute elementwise on all of x where that is done on every x[t]."""
     numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
-    lanes: dict[int, tuple[int, int]] = {}  # of a value: which of these it is, and t
-    sizes: dict[int, int] = {}
+    lanes: dict[int, tuple[int, tuple[int, int, int]]] = {}  # of a value: which of these, and t, how many, dimensions
     wholes: dict[int, Ref] = {}
     groups: dict[int, dict[int, Equation]] = defaultdict(dict)
     for equation in work.equations:
-        view = work.view(equation.made)
+        rank = len(equation.shape)
+        view = work.view(equation.made) if equation.function == "getitem" else None
         if view is not None:
             kind = numbers.setdefault(view[0], len(numbers))
-            wholes[kind], sizes[kind] = view[0], work.shapes[view[0].number][0]
-            lanes[equation.made] = kind, view[1]
+            wholes[kind] = view[0]
+            lanes[equation.made] = kind, (view[1], work.shapes[view[0].number][0], rank)
         elif equation.function in ELEMENTWISE or is_part(equation):
-            of = [lanes[n] for n in read_by(equation) if n in lanes]
-            steps = {(t, sizes[kind]) for kind, t in of}
-            ranks = {len(work.shapes[n]) for n in read_by(equation) if n in lanes}
-            if len(steps) == 1 and ranks == {len(equation.shape)}:
-                ((t, size),) = steps
-                whats = (lanes[x.number][0] if is_in(x, lanes) else key_of(x) for x in equation.args)
+            steps = {lanes[n][1] for n in read_by(equation) if n in lanes}
+            step = steps.pop() if len(steps) == 1 else None
+            if step is not None and step[2] == rank:
+                whats = [lanes[x.number][0] if is_in(x, lanes) else key_of(x) for x in equation.args]
                 key = equation.function, *whats, equation.shape, equation.dtype
                 kind = numbers.setdefault(key, len(numbers))
-                sizes[kind] = size
-                lanes[equation.made] = kind, t
-                groups[kind][t] = equation
+                lanes[equation.made] = kind, step
+                groups[kind][step[0]] = equation
     for kind, group in groups.items():
-        first, size = next(iter(group.values())), sizes[kind]
+        first = next(iter(group.values()))
+        size = lanes[first.made][1][1]
         known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
         if len(group) == size >= least and known:
             args: list[Any] = [wholes[lanes[x.number][0]] if is_in(x, lanes) else x for x in first.args]
@@ -230,23 +225,22 @@ def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
 
 def without_views(work: Pass) -> list[Equation]:
     """Let the stack of all x[t] be x."""
-    for equation in work.equations:
-        if equation.function == "stack" and equation.args[1:] == (0,) and isinstance(equation.args[0], tuple):
+    for equation in work.calls("stack"):
+        if equation.args[1:] == (0,) and isinstance(equation.args[0], tuple):
             whole = work.whole([ref.number for ref in equation.args[0] if isinstance(ref, Ref)])
             if whole is not None:
                 work.at(equation.made)
-                work.make("reshape", equation.shape, equation.dtype, whole, equation.shape)
-                work.here[-1].made = equation.made
+                work.remake(equation, "reshape", whole, equation.shape)
     return work.result()
 
 
 def reshaped_once(work: Pass) -> list[Equation]:
     """Put in another shape at once what is put in one shape after another."""
-    for equation in work.equations:
-        inner = work.of(equation.args[0]) if equation.function == "reshape" else None
+    for equation in work.calls("reshape"):
+        inner = work.of(equation.args[0])
         if inner is not None and inner.function == "reshape":
             work.at(equation.made)
-            work.here.append(replace(equation, args=(inner.args[0], *equation.args[1:])))
+            work.remake(equation, "reshape", inner.args[0], *equation.args[1:], **equation.options)
     return work.result()
 
 
@@ -262,7 +256,7 @@ def done_together(
     """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
     equations, same = without_repeats(equations)
     outputs = [same.get(number, number) for number in outputs]
-    work = Pass(needed(equations, outputs), tape.shapes(), tape.new, outputs)
+    work = Pass(equations, tape.shapes(), tape.new, outputs)
     for improve in passes:
         improve(work)
     equations, more = without_repeats(work.equations)

@@ -16,7 +16,8 @@ from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.places import ATOMS, ITEMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.surroundings import Surroundings
-from tinygrad_seq.replay.tape import Equation, Tape, TraceError, tracing
+from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref, Tape, TraceError, tracing
+from tinygrad_seq.replay.tape import tape as current_tape
 
 PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # what is the same where it is equal
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
@@ -38,24 +39,25 @@ class TracedCall:
     """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
 
     @collector_paused()
-    def __init__(self, function: Callable[..., Any], given: Given, compile: bool) -> None:
+    def __init__(self, function: Callable[..., Any], given: Given, compile: bool, begins: bool) -> None:
+        """Trace a call and make its program; not where it may begin something, such as a gradient, and does."""
         self.places = Places(function, *given.others)
         self.arrays = given.arrays
         self.outputs: list[int] = []
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
-        self.tape: Any = self.trace(function, given)
-        self.check_again(self.tape, Tape(), function, given)
-        if compile and self.tape.xp is not host:
+        tape = self.trace(function, given, Tape())
+        if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         before = [self.places.before.get(place) for place, _ in self.effects]
-        self.places.contents = []  # copies, which nobody compares any more
-        self.begins = any(x is None or x is absent for x in before)  # such as a gradient: later calls find it there
+        self.begins = begins and any(x is None or x is absent for x in before)  # later calls find it there
+        if not self.begins:
+            self.check_again(tape, Tape(), function, given)
+            self.places.contents = []  # copies, which nobody compares any more
+            self.build(tape, compile)
 
-    @collector_paused()
-    def build(self, compile: bool) -> None:
+    def build(self, tape: Tape, compile: bool) -> None:
         """Make the program of what was traced."""
-        tape, self.tape = self.tape, None
         self.array_source = Program(tape, self.outputs, self.names).source if compile else None
         program = Program(tape, self.outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
@@ -73,14 +75,13 @@ class TracedCall:
 
     # --------------------------------------------------------------------------------------------------- the first call
 
-    def trace(self, function: Callable[..., Any], given: Given, tape: Tape | None = None) -> Tape:
+    def trace(self, function: Callable[..., Any], given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
-        tape = tape or Tape()
         self.outputs, self.fixed = [], []
         arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
-            return traced(array, tape.source(read, name, array))
+            return traced(array, current_tape().source(read, name, array))
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
@@ -292,14 +293,18 @@ def read_anew(tape: Tape, optimizer: Any, i: int, option: str, value: Any) -> An
 
 def alike(a: Any, b: Any) -> bool:
     """Tell whether two equations, or arguments in them, are the same."""
-    if isinstance(a, Equation):
-        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
+    if a is b:
+        return True
     if type(a) is not type(b):
         return False
-    if isinstance(a, tuple | list):
+    if type(a) is Equation:
+        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
+    if type(a) is Ref:
+        return bool(a.number == b.number)
+    if isinstance(a, SEQUENCES):
         return len(a) == len(b) and all(map(alike, a, b))
     if isinstance(a, dict):
-        return a.keys() == b.keys() and all(alike(x, b[key]) for key, x in a.items())
+        return a.keys() == b.keys() and all(map(alike, a.values(), map(b.get, a)))
     if type(a) in modules:
         with on_device_of(a):
             same_kind = a.shape == b.shape and a.dtype == b.dtype and a.device == b.device

@@ -21,13 +21,15 @@ from tinygrad_seq.drawing.layout.template_layout import (
     Parts,
     TemplateLayout,
     beside_label,
+    flows_left,
     header,
     margin,
     mirrored,
+    turned_round,
     whole,
 )
 from tinygrad_seq.drawing.layout.templates import End, ItemKey, Link, Template, Tree
-from tinygrad_seq.drawing.layout.text_size import width
+from tinygrad_seq.drawing.layout.text_size import below_names, width
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import no_ops
 
@@ -42,6 +44,7 @@ Bars = dict[ItemKey, float]  # items that are as wide as the steps that they joi
 def lay_out_templates(tree: Tree) -> TemplateLayout:
     """Return the layout of the outermost template, which holds those of all others."""
     done: Layouts = {}
+    turned = turned_round(tree)
     inner_first = list(tree.templates.values())[::-1]
     cards = [card for (row, _), card in tree.templates.items() if card.kind == "card" and not row.repeated]
     gaps = [gap for (row, _), gap in tree.templates.items() if gap.kind == "gap" and not row.repeated]
@@ -52,13 +55,16 @@ def lay_out_templates(tree: Tree) -> TemplateLayout:
             gap = 0.0 if template.repeated else max(map(words_in, gaps), default=0.0)
             done[template] = row_layout(template, done, max(shared, default=0.0), gap, tree)
         elif template.kind != "gap":  # a gap is laid out by its row
-            lay_out = sequence_layout if template.kind == "sequence" else cluster_layout
-            done[template] = lay_out(template, {key: done[part] for key, part in template.parts.items()})
+            parts, is_level = {key: done[part] for key, part in template.parts.items()}, template.kind == "sequence"
+            turn = turned[template]
+            done[template] = sequence_layout(template, parts) if is_level else cluster_layout(template, parts, turn)
     return done[inner_first[-1]]
 
 
-def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
-    """Return the layout of a cluster: items and parts in rows, and leaves beside their readers."""
+def cluster_layout(template: Template, parts: Parts, turned: bool) -> TemplateLayout:
+    """Return the layout of a cluster: items and parts in rows, and leaves beside their readers. What is to come in in
+    order does so on the other way round, where all is turned round later.
+    """
     parts = side_by_side(template, parts)
     reads = grouped((end.item, start.item) for start, end in template.links if start.item and end.item)
     beside = leaves_beside(template)
@@ -68,7 +74,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     bars = bars_of(template, parts)
     boxes = boxes_of(template, parts, reads, beside, lane, bars)
     held = {End(leaf): boxes[End(op)] for (op, _), side in beside.items() for leaf in side}
-    edges = edges_of(template, parts, boxes | held, bars)
+    edges = edges_of(template, parts, boxes | held, bars, turned)
     tried = ranks_of(template, boxes, edges, lane)
     roofs, lines = grads_in(template, boxes), edges.values()
     arranged = [sugiyama.arrange(list(boxes.values()), lines, ranks, roofs) for ranks in tried]
@@ -82,7 +88,7 @@ def cluster_layout(template: Template, parts: Parts) -> TemplateLayout:
     at |= positions_beside(template, beside, at)
     over = 12.0 * any("in" in template.step_edges.get(key, ()) for key in lane[1:])  # for lines to these
     layout = TemplateLayout(template, parts, at, border(template, boxes, xy, over), bends, offsets)
-    return mirrored(layout) if template.kind == "grad" and template.repeated else layout  # gradients flow to the left
+    return mirrored(layout) if flows_left(template) else layout
 
 
 def lane_of(template: Template, reads: Reads, beside: Beside) -> list[ItemKey]:
@@ -138,6 +144,7 @@ def boxes_of(
     }
     newest = max((template.ages[End(key)] for key in template.items), default=0.0)
     held = {leaf for side in beside.values() for leaf in side}
+    read = {source for sources in reads.values() for source in sources}
     boxes: dict[End, Box] = {}
     for key, sized in template.items.items():
         if key not in held:
@@ -145,7 +152,9 @@ def boxes_of(
             step_edges = template.step_edges.get(key, ())
             is_in, is_out = "in" in step_edges, "out" in step_edges
             arriving = width(template.said.get(key, ""), 11) + 14 if is_in or key in template.said else 0.0
-            group = 1.0 + 0.5 * is_in if is_out else -1.0 if is_in else -0.5 if before else 0.0
+            is_free = template.kind == "grad" and key in read  # lines to its readers may pass it on both sides
+            group = 0.0 if is_free else -1.0 if is_in else -0.5 if before else 0.0
+            group = 1.0 + 0.5 * is_in if is_out else group
             if key in template.earlier:
                 group = ages[End(key)] / max(1.0, newest)
             elif key in lane:
@@ -183,7 +192,7 @@ def anchor(end: End, parts: Parts) -> float:
     return 0.0 if end.part is None or parts[end.part].box.gutters else parts[end.part].middle
 
 
-def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars) -> Edges:
+def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars, turned: bool) -> Edges:
     """Return the links between different boxes, with how far from the anchors they meet them."""
 
     def meets(end: End, other: End) -> float:
@@ -191,18 +200,23 @@ def edges_of(template: Template, parts: Parts, boxes: dict[End, Box], bars: Bars
             return parts[end.part].at[end.inside][0] - anchor(end, parts)
         return meets(other, end) - bars[end.item] if end.item in bars and other.part else 0.0
 
-    links = ((a, b, (operand - 1.5) * 1e-4 * bool(operand)) for (a, b), operand in template.links.items())  # in order
+    def enters(end: End, operand: int) -> float:  # below its name, or else in order
+        names = below_names(template.items[end.item]) if end.item else []
+        by = names[operand - 1] if operand <= len(names) else (operand - 1.5) * 1e-4
+        return -by if turned else by
+
+    links = ((a, b, enters(b, operand) if operand else 0.0) for (a, b), operand in template.links.items())
     found = {(a, b): ((boxes[whole(a)], meets(a, b)), (boxes[whole(b)], meets(b, a) + by)) for a, b, by in links}
     return {link: (source, target) for link, (source, target) in found.items() if source[0] is not target[0]}
 
 
 def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list[ItemKey]) -> list[sugiyama.Ranks]:
-    """Return the ranks of all boxes, in one way or two: what only leads out of a step may stand in a row of its own.
-    Items that stand for steps stand side by side, and a lane at the top.
+    """Return the ranks of all boxes, in one way or two: what alone only leads out of a step may stand in a row of
+    its own. Items that stand for steps stand side by side, and a lane at the top.
     """
     earlier, ordered = template.earlier, list(boxes.values())
     upward = [edge for (start, end), edge in edges.items() if start.item not in earlier.get(end.item, ())]
-    ranks = sugiyama.assign_ranks(ordered, upward)
+    ranks = sugiyama.assign_ranks(ordered, upward, template.kind == "grad")
     if template.kind == "top" and not template.parts:
         return [sugiyama.as_tree(ranks, upward)]
     for end, box in boxes.items():
@@ -218,7 +232,7 @@ def ranks_of(template: Template, boxes: dict[End, Box], edges: Edges, lane: list
     ranks = sugiyama.raise_above_older(ranks, ordered, grads)
     read = {start.item for start, _ in edges}
     ends = [boxes[End(key)] for key, ways in template.step_edges.items() if "out" in ways and key not in read]
-    return [ranks, sugiyama.raise_alone(ranks, ends)] if ends else [ranks]
+    return [ranks, sugiyama.raise_alone(ranks, ends)] if len(ends) == 1 else [ranks]
 
 
 def grads_in(template: Template, boxes: dict[End, Box]) -> list[Box]:

@@ -16,6 +16,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     margin,
     mirrored,
     position,
+    runs_left,
     whole,
 )  # fmt: skip
 from tinygrad_seq.drawing.layout.templates import End, Key, Link, Template, Tree
@@ -28,8 +29,7 @@ def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, 
     """Return the layout of a row: cards side by side, equally large, and narrow gaps."""
     kinds = dict.fromkeys(row.parts.values())
     cards = {card: done[card] for card in kinds if card.kind == "card"}
-    states = [ends for edge, ends in row.across if edge.role == "state"]
-    if sum(1 if left.column > entered.column else -1 for _, left, entered in states) > 0:  # time runs to the left
+    if runs_left(row):
         cards = {card: mirrored(layout) for card, layout in cards.items()}
     wide = max([share, *(layout.box.left + layout.box.right for layout in cards.values())]) or 150.0
     high = max((layout.box.below + layout.box.above for layout in cards.values()), default=120.0)

@@ -29,8 +29,10 @@ Neighbours = dict[Box, list[tuple[Box, float, float]]]  # another box, the own o
 # ---------------------------------------------------------------------------------------------------- rank assignment
 
 
-def assign_ranks(boxes: Sequence[Box], edges: Iterable[BoxEdge]) -> Ranks:
-    """Return the ranks of boxes that are in order of creation. An edge back to an older box does not count."""
+def assign_ranks(boxes: Sequence[Box], edges: Iterable[BoxEdge], is_backward: bool = False) -> Ranks:
+    """Return the ranks of boxes that are in order of creation. An edge back to an older box does not count. In a
+    backward what more boxes read than it reads stands right below its readers: few lines are long.
+    """
     number = {box: i for i, box in enumerate(boxes)}
     upward = [(source, target) for (source, _), (target, _) in edges if number[source] < number[target]]
     readers, reads = grouped(upward), grouped((target, source) for source, target in upward)
@@ -47,7 +49,8 @@ def assign_ranks(boxes: Sequence[Box], edges: Iterable[BoxEdge]) -> Ranks:
         if reads[box] and not box.port:
             used.add(ranks[box])
     for box in reversed(boxes):
-        if not reads[box] and not box.gutters:
+        shared = is_backward and len(reads[box]) < len(readers[box])
+        if (shared or not reads[box]) and not box.gutters:
             highest = min((ranks[other] - 1 for other in readers[box]), default=ranks[box])
             ranks[box] = next(rank for rank in count(highest, -1) if rank not in wide)
     inner = [ranks[box] for box in boxes if not box.port] or [0]

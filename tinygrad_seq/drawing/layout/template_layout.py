@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from tinygrad_seq.drawing.layout.box import Box
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template
+from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
 
 gutter, margin = 46.0, 16.0  # between cards, and in them
@@ -40,6 +40,26 @@ def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, floa
         by, down = layout.at[End(part=placement.key)]
         layout, x, y = layout.parts[placement.key], x + by, y + down
     return layout, x, y
+
+
+def runs_left(row: Template) -> bool:
+    """Tell whether time runs to the left in a row."""
+    states = [ends for edge, ends in row.across if edge.role == "state"]
+    return sum(1 if left.column > entered.column else -1 for _, left, entered in states) > 0
+
+
+def flows_left(template: Template) -> bool:
+    """Tell whether it is a backward in a step: its gradients flow against the time."""
+    return template.kind == "grad" and template.repeated
+
+
+def turned_round(tree: Tree) -> dict[Template, bool]:
+    """Return of every template whether what is in it is laid out with left and right exchanged, in the end."""
+    found: dict[Template, bool] = {}
+    for (around, _), template in tree.templates.items():  # outer ones first
+        is_turned = runs_left(around) if around.kind == "row" else found.get(around, False)
+        found[template] = template.kind != "row" and is_turned != flows_left(template)
+    return found
 
 
 def mirrored(layout: TemplateLayout) -> TemplateLayout:

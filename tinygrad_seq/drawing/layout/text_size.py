@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import fsum
 from unicodedata import combining, east_asian_width
 
@@ -11,6 +11,8 @@ from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Item
 
 small = ("weight", "constant", "saved", "gradient", "initial", "passing")  # beside the op that reads it
+fine = 10.0  # the size of what an op says it does
+narrower = 0.77  # a text is about so wide, of what is estimated
 letter_widths = (
     dict.fromkeys("mwMW@%…⋯", 0.95)
     | dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&+=<>#∂", 0.8)
@@ -32,6 +34,14 @@ def sizes_of(items: Iterable[Item]) -> dict[str, PlacedItem]:
     return {item.id: PlacedItem(item, *look(*words)) for item, words in looks}
 
 
+def below_names(sized: PlacedItem) -> list[float]:
+    """Return x of the names in the second line of a formula, from its middle; none where the line is cut short."""
+    line = sized.item.formula.partition("\n")[2]
+    ends = [0.0, *accumulate(width(f"{name}, ", fine) for name in line.split(", "))]
+    drawn = line in [text for text, _, _ in sized.words]
+    return [narrower * (left + right - ends[-1]) / 2 for left, right in pairwise(ends)] if drawn else []
+
+
 def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[float, float, list[Word]]:
     """Return the width and the height of an item, and the words on it. A name is large; the op that made it, and
     numbers, stand small below it. A symbol alone stands in a circle.
@@ -48,8 +58,8 @@ def look_of(role: str, symbol: str, label: str, numbers: str = "") -> tuple[floa
     if not (label or numbers) and len(symbol) <= 2:
         return 22.0, 22.0, [(symbol, 13, 4.5)]
     size, least = (9.0, 24.0) if is_small else (12.0, 40.0)
-    fine = [] if is_small else [(line, 10.0 if label or len(line) > 2 else 13.0) for line in ops]
-    lines = [*((line, size) for line in text), *fine, *((line, 9.0) for line in numbers.split("\n"))]
+    called = [] if is_small else [(line, fine if label or len(line) > 2 else 13.0) for line in ops]
+    lines = [*((line, size) for line in text), *called, *((line, 9.0) for line in numbers.split("\n"))]
     lines = [line for line in lines if line[0]] or [("", size)]
     heights = [1.16 * size for _, size in lines]
     high = 8.0 + fsum(heights)

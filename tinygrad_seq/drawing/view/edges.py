@@ -14,7 +14,7 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, hands_over, is_run
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several, shortened, symbol
 from tinygrad_seq.drawing.view.model import Edge
-from tinygrad_seq.drawing.view.rules import Rule, stand_in
+from tinygrad_seq.drawing.view.rules import Rule, joins_parts, stand_in
 from tinygrad_seq.drawing.view.values import Numbers, together
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
@@ -220,7 +220,8 @@ class EdgeBuilder:
         known = [number for number in numbers if number is not None]
         if origin in hidden or (node in hidden and role != "weight"):
             known = known[-1:] if origin in hidden else known[:1]
-        operand = own + 1 if node.op.name in in_order and node not in hidden and not isinstance(node, Rule) else 0
+        has_order = node.op.name in in_order and (not isinstance(node, Rule) or joins_parts(node))
+        operand = own + 1 if has_order and node not in hidden else 0
         return Edge(source, target, role, is_later, together(known), label, operand)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:

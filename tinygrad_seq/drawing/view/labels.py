@@ -165,7 +165,7 @@ def formula(graph: GraphFacts, node: Node) -> str:
     "split into input, forget": the gates that its parts become, in their order; its gradient is a "concat of" theirs.
     """
     split, sign = (node.of, "of") if isinstance(node, Rule) and symbol(node) == "concat" else (node, "into")
-    parts = graph.of[split].parts
+    parts = graph.of[split].parts if split in graph.of else {}  # it is not where a gradient is of another loss, too
     if parts and all(parts.values()) and len(set(parts.values())) == len(split.shape):
         return f"{symbol(node)} {sign}\n{', '.join(parts[i] for i in sorted(parts))}"
     if node.op is None or isinstance(node, Rule) or node.op.name not in (*in_order, "where"):

@@ -195,7 +195,8 @@ def reads(
             if new[parent] is not rule:
                 yield new[parent]
         elif parent.op is not None:
-            yield parent if parent in prepared else stand_in(rule, parent, saved_name(parent, rule, named[parent]))
+            name = "" if parent in prepared else saved_name(parent, rule, named[parent], prepared)
+            yield stand_in(rule, parent, name) if name else parent
         elif not isinstance(parent.scope.value, GradientOf):
             yield parent
         elif parent.shape or not parent.static:  # a number is a part of the rule
@@ -205,21 +206,49 @@ def reads(
             yield alike[0] if alike else starts.setdefault((parent, step_of(rule.scope)), start)
 
 
-def saved_name(node: Node, rule: Rule, made: str) -> str:
+def joins_parts(rule: Rule) -> bool:
+    """Tell whether a rule only joins gradients, one for each part of a split: it reads them in the order of the parts.
+    """
+    return [op.op.name for op in rule.ops] == ["concatenate"] and len(rule.parents) == len(rule.ops[0].parents)
+
+
+def saved_name(node: Node, rule: Rule, made: str, prepared: Set[Node]) -> str:
     """Return what to call a result of the forward beside a rule, and of which step it is, if of another; `made`: the
-    first name among what is made of it.
+    first name among what is made of it. A part says what was split: "new of h0 @ U".
     """
     there, here = step_of(node.scope), step_of(rule.scope)
-    names = ["old " * (step_of(parent.scope) not in (None, there)) + (parent.name or "…") for parent in node.parents]
-    sign = symbols.get(node.op.name, str(node.op.name))
-    formula = f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
-    name = node.name or (sign if set(names) == {"…"} else formula)
+    name = formula(node)
     if node.op.name == "part" and node.name is None:
-        name = f"{made} of split" if made else "part"
+        name = f"{made} of {formula(what_is_split(node.parents[0], prepared))}" if made else "part"
     if there is None or here is None or there.value == here.value:
         return name
     back = here.value - there.value if isinstance(here.value, int) and isinstance(there.value, int) else None
     return f"{name} of {there.value}" if back is None else f"{name}, t{'−' if back > 0 else '+'}{abs(back)}"
+
+
+def formula(node: Node) -> str:
+    """Return the name of a result; or else its op with what that reads, "tanh c", "old h − new", or alone where nothing
+    of that has a name.
+    """
+    if node.name:
+        return node.name
+    sign, names = symbols.get(node.op.name, str(node.op.name)), []
+    for parent in node.parents:
+        while parent.op is not None and parent.op.name in rearranging and parent.name is None:
+            (parent,) = parent.parents
+        names.append("old " * (step_of(parent.scope) not in (None, step_of(node.scope))) + (parent.name or "…"))
+    return sign if set(names) == {"…"} else f" {sign} ".join(names) if len(names) == 2 else f"{sign} {names[0]}"
+
+
+def what_is_split(split: Node, prepared: Set[Node]) -> Node:
+    """Return what a split parts, without its bias; or the split, where that is a sum of several results."""
+    (node,) = split.parents
+    while node.op is add.op and node.name is None:
+        results = [parent for parent in node.parents if parent.op is not None and parent not in prepared]
+        if len(results) != 1:
+            return split
+        (node,) = results
+    return node
 
 
 def stand_in(rule: Node, node: Node, name: str) -> Node:

@@ -1,0 +1,46 @@
+"""What a program computes, before it is text: the equations of a tape after all passes, steps rolled up to loops."""
+
+from collections.abc import Mapping, Sequence
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.bulk import in_bulk
+from tinygrad_seq.replay.compiled_part import in_parts
+from tinygrad_seq.replay.expressions import beside_ints
+from tinygrad_seq.replay.gates import gates
+from tinygrad_seq.replay.kernels import with_kernels
+from tinygrad_seq.replay.loops import Loop, Statement, needed
+from tinygrad_seq.replay.one_tanh import one_tanh
+from tinygrad_seq.replay.rolling import rolled
+from tinygrad_seq.replay.tape import Tape
+from tinygrad_seq.replay.together import PASSES, done_together
+
+
+class Plan:
+    """Statements, the values that they give back, and of all values shapes, dtypes and the names that the graph has."""
+
+    def __init__(self, tape: Tape, outputs: Sequence[int], names: Mapping[int | None, str], compile: bool) -> None:
+        on_gpu = tape.xp is not host
+        passes = [improve for improve in PASSES if improve not in (gates, one_tanh) or not (compile or on_gpu)]
+        equations, same = done_together(passes, beside_ints(tape), tape, [*outputs])
+        self.outputs = [same.get(number, number) for number in outputs]
+        self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
+        self.shapes, self.dtypes = tape.shapes(), tape.dtypes()
+        self.statements: list[Statement] = []
+        self.take(needed(rolled(equations, tape.new), self.outputs))
+        if compile:
+            self.take(in_parts(self.statements))
+        elif passes:
+            bulk = in_bulk(self.statements, self.outputs, self.shapes, self.dtypes, tape.new)
+            self.take(needed(bulk, self.outputs))
+        if passes and on_gpu:
+            self.take(with_kernels(self.statements, self.outputs, self.dtypes, self.labels, tape.new))
+
+    def take(self, statements: list[Statement]) -> None:
+        """Go on with these statements, and note the shapes and dtypes of what they make."""
+        self.statements = statements
+        for statement in statements:
+            body = statement.body if isinstance(statement, Loop) else [statement]
+            values = statement.made if isinstance(statement, Loop) else [(statement.made,)]
+            for equation, made in zip(body, values):
+                self.shapes.update(dict.fromkeys(made, equation.shape))
+                self.dtypes.update(dict.fromkeys(made, equation.dtype))
