@@ -14,14 +14,16 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "benchmarks"))
-import measure  # before NumPy is imported: it asks for one thread
+import measure  # noqa: F401 (before NumPy is imported: it asks for one thread)
 from lesson import ACCENT, QUIET, figure, run, score
+from recurrent_steps import CELLS, contest
+from timing import rounds
 
 
 def main(args):
     size = args.steps, args.batch, args.inputs, args.hidden
-    racers = measure.contest(args.cell, size, args.device)
-    times = measure.rounds(racers, args.seconds, 3)
+    racers = contest(args.cell, size, args.device)
+    times = rounds(racers, args.seconds, 3)
     ours = [name for name in ("compiled", "replayed", "eager") if name in times]
     ordered = [*ours, *(name for name in times if name not in ours)]
     milliseconds = {name: 1000 * statistics.median(times[name]) for name in ordered}
@@ -42,6 +44,6 @@ def main(args):
 
 if __name__ == "__main__":
     run(main, __doc__, quick={"steps": 4, "batch": 2, "inputs": 3, "hidden": 4, "seconds": 0.01},
-        cell={"flag": "--cell", "choices": [*measure.CELLS], "default": "lstm"}, steps=(64, "of the sequence"),
+        cell={"flag": "--cell", "choices": [*CELLS], "default": "lstm"}, steps=(64, "of the sequence"),
         batch=(16, "sequences"), inputs=(32, "numbers of a step"), hidden=(64, "size of the state"),
         seconds=(3.0, "for each"))  # fmt: skip

@@ -23,8 +23,9 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[1]
 ALONE = {"tinygrad-seq", "numpy", "graphviz", "pip", "setuptools"}  # an environment brings the last two
 SAMPLE = ["engine/test_engine.py", "engine/test_gradient.py", "nn/test_bptt.py", "optim/test_optim.py",
-          "saving/test_io.py", "drawing/test_drawing.py", "test_overview.py"]  # fmt: skip
-OF_SOURCES = ["docs", "parity", "gpu", "benchmarks", "engine/test_strict_cupy.py"]  # and of other packages
+          "saving/test_io.py", "saving/test_saved_files.py", "saving/test_failed_saves.py", "drawing/test_drawing.py",
+          "test_overview.py"]  # fmt: skip
+OF_SOURCES = ["docs", "parity", "gpu", "benchmarks", "engine/test_strict_cupy_contract.py"]  # and of other packages
 
 
 def said(*command: str | Path, cwd: Path = HOME) -> str:

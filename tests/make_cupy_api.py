@@ -1,6 +1,6 @@
 """Write cupy_api.json: what one released CuPy accepts, as far as it can be known with no GPU.
 
-The strict double (strict_cupy.py) reads the snapshot, so that it allows what the real wheel allows and nothing more.
+The strict double (strict_cupy) reads the snapshot, so that it allows what the real wheel allows and nothing more.
 Names and signatures are read off the module; what has none is found by asking. A host-backed array lets CuPy check
 arguments for real, and on a machine with no device every check that passes ends in the same CUDARuntimeError: so
 "refused" and "would have been launched" can be told apart.

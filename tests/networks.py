@@ -135,3 +135,23 @@ def gradients(outputs, upstream, *sources):
     """The gradients of the outputs, weighted by the upstream arrays, with respect to the sources, on the host."""
     weights = [ts.tensor(u, device=y.device) for u, y in zip(upstream, outputs, strict=True)]
     return [g.numpy() for g in ts.grad(outputs, list(sources), weights)]
+
+
+def weighted(outputs, rng):
+    """A loss that tells all numbers of the outputs apart."""
+    return sum((y * ts.tensor(rng.uniform(-1, 1, y.shape))).sum() for y in outputs)
+
+
+def linear_states(w, steps, rng, batch=1):
+    """h_t = W h_{t-1} + x_t, for rows h, as a user writes it."""
+    weight = ts.tensor(w, requires_grad=True)
+    h, found = ts.tensor(rng.normal(size=(batch, len(w))), requires_grad=True), []
+    for t in range(steps):
+        with ts.scope(step=t):
+            h = (h @ weight.T + ts.tensor(rng.normal(size=h.shape))).named("h")
+        found.append(h)
+    return found
+
+
+def near(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

@@ -1,46 +1,16 @@
 """`ts.checkpoint(f, x)` is f(x): the same values, gradients, draws and errors, or a refusal; but less memory."""
 
-import gc
-import threading
-import tracemalloc
 from collections import OrderedDict
 from contextvars import copy_context
 
 import numpy as np
 import pytest
+from checkpointed_windows import CELLS, Network, losses, plain
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.engine.graph import ancestors
-
-CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-
-
-def plain(function, *args):
-    return function(*args)
-
-
-class Network(nn.Module):
-    """A loss per window, and the state that the next one starts from."""
-
-    def __init__(self, cell, p=0.0):
-        self.cell, self.dropout, self.head = CELLS[cell](3, 4), nn.Dropout(p), nn.Linear(4, 5)
-
-    def forward(self, x, ids, state=None):
-        out, state = self.cell(x, state)
-        return nn.cross_entropy(self.head(self.dropout(out)), ids), {"state": state, "window": len(x)}
-
-
-def losses(network, call, length, window, x, ids):
-    state, found = None, []
-    for i in range(0, length, window):
-        loss, more = call(network, x[i : i + window], ids[i : i + window], state)
-        state = more["state"]
-        assert more["window"] == min(window, length - i)
-        found.append(loss)
-    return ts.stack(found).mean()
 
 
 def gradients(network, call, *args, seed=0):
@@ -165,41 +135,6 @@ def test_any_program(seed, order):
     assert np.allclose(ran[0][1], ran[1][1], atol=1e-5) and ran[0][2] == ran[1][2]
 
 
-def test_an_output_that_others_are_made_from_has_its_whole_gradient():
-    def f(x):
-        h = x.tanh()
-        c = h * h
-        return h, c, c.sin()
-
-    found = []
-    for call in (plain, ts.checkpoint):
-        x, heard = ts.tensor([0.3, -2.0], requires_grad=True), []
-        h, c, y = call(f, x)
-        h.register_hook(lambda g, heard=heard: heard.append(g.tolist()) or g * 2.0)
-        c.retain_grad()
-        loss = (y * h).sum()
-        wanted = [g.tolist() for g in ts.grad(loss, [h, c], retain_graph=True)]
-        loss.backward()
-        found.append((wanted, heard, c.grad.tolist(), x.grad.tolist()))
-    assert np.allclose(found[0][0], found[1][0]) and np.allclose(found[0][1], found[1][1])
-    assert found[0][2:] == found[1][2:]
-
-
-def test_a_hook_stays_when_its_tensor_is_gone():
-    """In second order, too, where it hears the gradient through the first backward as well."""
-    found = []
-    for call in (plain, ts.checkpoint):
-        x, heard = ts.tensor([0.3, -2.0], requires_grad=True), []
-        y = call(ts.tanh, x)
-        y.register_hook(lambda g, heard=heard: heard.append(g.tolist()))
-        z = (y * y).sum()
-        del y
-        first = ts.grad(z, x, create_graph=True)
-        (first * first).sum().backward()
-        found.append((heard, x.grad.tolist()))
-    assert np.allclose(found[0][0], found[1][0]) and np.allclose(found[0][1], found[1][1]) and len(found[0][0]) == 2
-
-
 def test_many_outputs_run_the_function_once():
     x, count = ts.ones(2, requires_grad=True), []
 
@@ -226,34 +161,6 @@ def test_two_tensors_of_one_node():
     assert found[0] == found[1]
 
 
-def test_a_hook_that_the_function_registers_on_what_it_reads():
-    found = []
-    for call in (plain, ts.checkpoint):
-        x, heard = ts.ones(2, requires_grad=True), []
-
-        def f(y, heard=heard):
-            y.register_hook(lambda g: heard.append(g.tolist()) or g * 3.0)
-            return y * y
-
-        call(f, x * 1.0).sum().backward()
-        found.append((heard, x.grad.tolist()))
-    assert found[0] == found[1] and len(found[0][0]) == 1
-
-
-def test_hooks_keep_their_order_and_are_removed():
-    def f(x):
-        y = x * 2.0
-        y.register_hook(lambda g: g + 1.0)
-        return y, y.register_hook(lambda g: g * 100.0)
-
-    x = ts.ones(1, requires_grad=True)
-    y, remove = ts.checkpoint(f, x)
-    y.register_hook(lambda g: g * 10.0)
-    remove()
-    y.sum().backward()
-    assert x.grad.tolist() == [40.0]
-
-
 def test_the_result_is_what_the_function_returned():
     kept, x = [], ts.ones(2, requires_grad=True)
 
@@ -273,27 +180,6 @@ def test_the_generator_is_left_alone():
     y, state = ts.checkpoint(f, ts.ones(2, requires_grad=True)), ts.get_rng_state()
     y.sum().backward()
     assert ts.get_rng_state() == state
-
-
-def test_hooks_are_called_once_with_the_same_gradient():
-    heard = []
-
-    def f(x):
-        y = x * 2.0
-        y.register_hook(lambda g: heard.append(("inside", g.tolist())) or g * 3.0)
-        return y * y
-
-    results = []
-    for call in (plain, ts.checkpoint):
-        heard.clear()
-        x = ts.tensor([1.0, 2.0], requires_grad=True)
-        a = x * 1.0
-        a.register_hook(lambda g: heard.append(("outside", g.tolist())))
-        y = call(f, a)
-        y.register_hook(lambda g: heard.append(("result", g.tolist())))
-        y.sum().backward()
-        results.append((list(heard), x.grad.tolist()))
-    assert results[0] == results[1] and len(results[0][0]) == 3
 
 
 def test_anomaly_names_the_op_inside():
@@ -342,163 +228,6 @@ def test_twice_through_a_graph_that_was_kept():
     assert x.grad.tolist() == [12.0]
     with pytest.raises(RuntimeError, match="retain_graph"):
         y.backward()
-
-
-class TestRefusals:
-    """What would differ is refused, and no `.grad` changes."""
-
-    def refused(self, loss, leaf, match="something else"):
-        with pytest.raises(RuntimeError, match=f"checkpoint: .*{match}"):
-            loss.backward()
-        assert leaf.grad is None
-
-    def test_a_generator_of_its_own(self):
-        x, generator = ts.ones(8, requires_grad=True), np.random.default_rng(0)
-        self.refused(ts.checkpoint(lambda x: x * ts.rand(8, generator=generator), x).sum(), x)
-
-    def test_a_variable_that_stands_for_something_else(self):
-        w, found = ts.ones(2, requires_grad=True), []
-        for x in (ts.ones(2), ts.full((2,), 2.0)):
-            found.append(ts.checkpoint(lambda: (w * x).sum()))  # noqa: B023 (the mistake)
-        self.refused(ts.stack(found).sum(), w)
-
-    def test_another_path(self):
-        x, count = ts.ones(2, requires_grad=True), []
-
-        def f(x):
-            count.append(0)
-            return x * 1.0 if len(count) > 1 else x + 0.0 * x
-
-        self.refused(ts.checkpoint(f, x).sum(), x)
-
-    def test_a_parameter_that_was_changed(self):
-        layer = nn.Linear(2, 2)
-        loss = ts.checkpoint(layer, ts.ones(1, 2)).sum()
-        layer.weight.assign(layer.weight.detach() * 1.001)
-        self.refused(loss, layer.bias, "weight was changed")
-
-    def test_what_no_value_shows(self):
-        """Everything is 0 whatever was drawn, looked up, or left out; the gradients differ."""
-        w, found, generator = ts.zeros(8, requires_grad=True), [], np.random.default_rng(0)
-        self.refused(ts.checkpoint(lambda w: w * ts.rand(8, generator=generator), w).sum(), w)
-        for x in (ts.ones(8), ts.full((8,), 2.0)):
-            found.append(ts.checkpoint(lambda: (w * x).sum()))  # noqa: B023 (the mistake)
-        self.refused(ts.stack(found).sum(), w)
-        for i in range(2):
-            found[i] = ts.checkpoint(lambda: w[i].relu())  # noqa: B023
-        self.refused(ts.stack(found).sum(), w)
-        dropout = nn.Dropout(0.5)
-        loss = ts.checkpoint(lambda: dropout(w).sum())
-        dropout.eval()
-        self.refused(loss, w)
-
-    def test_one_element_of_many(self):
-        w, shift = ts.ones(100_000, requires_grad=True), [ts.zeros(100_000)]
-        loss = ts.checkpoint(lambda: w * 2.0 + shift[0]).sum()
-        shift[0] = ts.tensor(np.eye(1, 100_000, 777, "float32")[0])
-        self.refused(loss, w)
-
-    def test_another_thread_draws_meanwhile(self):
-        w = ts.ones(8, requires_grad=True)
-        other = threading.Thread(target=lambda: ts.rand(1))
-
-        def f():
-            y = w * nn.dropout(ts.ones(8), 0.5)
-            if other.ident is None:
-                other.start()
-                other.join()
-            return y
-
-        self.refused(ts.checkpoint(f).sum(), w)
-
-    def test_another_number_of_results(self):
-        w, more = ts.ones(2, requires_grad=True), [3.0]
-        loss = ts.checkpoint(lambda: [w * factor for factor in [2.0, *more]])[0].sum()
-        more.clear()
-        self.refused(loss, w)
-
-    def test_a_graph_that_the_function_freed(self):
-        def f(x):
-            y = x * x
-            y.sum().backward()
-            return y
-
-        with pytest.raises(RuntimeError, match="freed by an earlier backward"):
-            ts.checkpoint(f, ts.ones(2, requires_grad=True)).sum().backward()
-
-    def test_a_leaf_made_inside(self):
-        with pytest.raises(RuntimeError, match="checkpoint: the function makes a leaf"):
-            ts.checkpoint(lambda: (ts.ones(2, requires_grad=True) * 2.0).sum())
-
-    def test_a_gradient_kept_inside(self):
-        def f(x):
-            y = x * 2.0
-            y.retain_grad()
-            return y * y
-
-        with pytest.raises(RuntimeError, match=r"checkpoint: .* calls retain_grad"):
-            ts.checkpoint(f, ts.ones(2, requires_grad=True))
-
-    def test_a_hook_that_would_hear_parts(self):
-        def f(x):
-            y = x.tanh()
-            y.register_hook(lambda g: g * 2.0)
-            return (y * y, *[z := y.sin(), z * z][1:], z)
-
-        x = ts.ones(2, requires_grad=True)
-        with pytest.raises(RuntimeError, match=r"checkpoint: a hook .* parts"):
-            ts.checkpoint(f, x)
-        with pytest.raises(RuntimeError, match=r"checkpoint: .*create_graph=True .* parts"):
-            ts.grad(ts.checkpoint(lambda x: f(x)[0], x).sum(), x, create_graph=True)
-
-    @pytest.mark.parametrize("function", [None, "f", ts.ones(2), 3])
-    def test_no_function(self, function):
-        with pytest.raises(TypeError, match="checkpoint: expected a function"):
-            ts.checkpoint(function, ts.ones(2))
-
-
-def peak(call, length, window):
-    network, x, ids = Network("lstm"), ts.randn(length, 2, 3), np.zeros((length, 2), int)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        losses(network, call, length, window, x, ids).backward()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_memory_is_that_of_a_window():
-    """Ten windows and what goes in and out of each: at most a fifth of the whole."""
-    peak(ts.checkpoint, 20, 10)  # what is made once
-    assert peak(ts.checkpoint, 300, 30) < 0.2 * peak(plain, 300, 30)
-
-
-def test_it_keeps_nothing_after_the_backward():
-    network, x = Network("gru"), ts.randn(4, 2, 3)
-    loss, _ = ts.checkpoint(network, x, np.zeros((4, 2), int))
-    (node,) = [node for node in ancestors([loss.node]) if node.op is not None and node.op.name == "checkpoint"]
-    loss.backward()
-    assert node.saved is None and node.output is None
-
-
-@pytest.mark.parametrize("wanted", ["all", "an output", "nothing"])
-def test_it_needs_no_garbage_collector(wanted):
-    network, x = Network("lstm"), ts.randn(4, 2, 3)
-    gc.collect()
-    gc.disable()
-    try:
-        loss, more = ts.checkpoint(network, x, np.zeros((4, 2), int))
-        y, z = ts.checkpoint(lambda h: (y := h.tanh(), y.sin()), more["state"][0])
-        loss = loss + z.sum()
-        if wanted == "all":
-            loss.backward()
-        elif wanted == "an output":
-            ts.grad(loss, y)
-        del loss, more, y, z
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 def test_the_readers_of_the_graph():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_io import assert_identical, bit_arrays
+from saved_states import assert_identical, bit_arrays
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
