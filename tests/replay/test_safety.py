@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import numpy as np
 import pytest
@@ -215,14 +216,14 @@ def test_a_list_that_grows_and_a_counter_are_refused_and_left_alone():
     def append(x):
         losses.append(x.sum().item())
 
-    def count(x):
+    def counted(x):
         kept["count"] += 1
         return x
 
     with pytest.raises(TraceError, match=r"the list losses grows"):
         ts.replay(append)(x)
     with pytest.raises(TraceError, match=r"count.* is set to 1"):
-        ts.replay(count)(x)
+        ts.replay(counted)(x)
     assert losses == [] and kept == {"count": 0}
 
 
@@ -463,6 +464,43 @@ def test_a_program_keeps_arrays_and_its_text_not_its_tape():
 
     (few, _), (many, arrays) = kept(5), kept(50)
     assert many - few < arrays + 10_000  # what is recorded of a step takes about 100 kB
+
+
+def test_a_tape_does_not_wait_for_the_garbage_collector():
+    layer = nn.LSTM(3, 4)
+
+    def garbage(steps):
+        def step(x):
+            layer.zero_grad()
+            layer(x)[0].sum().backward()
+
+        fast, x = ts.replay(step), ts.ones(steps, 1, 3)
+        gc.collect()
+        gc.disable()
+        try:
+            fast(x)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert garbage(50) - garbage(5) < 45 * 10  # of a step: thousands of objects, if a tape is part of a cycle
+
+
+def test_a_first_step_that_makes_gradients_is_refused_at_the_second_call():
+    w, made = nn.Parameter([1.0, 2.0, 3.0]), count()
+
+    def step():
+        next(made)
+        (w * ts.tensor(np.random.rand(3))).sum().backward()
+
+    fast = ts.replay(step)
+    fast()
+    assert w.grad is not None and next(made) == 4  # traced, run, traced twice
+    for grad in (w.grad, None):
+        w.grad = grad
+        with pytest.raises(TraceError, match="is another at every call"):
+            fast()
+        assert w.grad is grad
 
 
 @pytest.mark.parametrize("make", [ts.optim.SGD, ts.optim.Adam])

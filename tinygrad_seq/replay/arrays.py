@@ -34,8 +34,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         self.array, self.ref = array, None if number is None else Ref(number)
 
     number = property(lambda self: self.ref and self.ref.number)
-    shape = property(lambda self: self.array.shape)
-    dtype = property(lambda self: self.array.dtype)
+    shape = property(operator.attrgetter("array.shape"))
+    dtype = property(operator.attrgetter("array.dtype"))
     ndim = property(lambda self: self.array.ndim)
     size = property(lambda self: self.array.size)
     strides = property(lambda self: self.array.strides)

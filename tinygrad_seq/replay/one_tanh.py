@@ -29,8 +29,9 @@ def one_tanh(work: Pass) -> list[Equation]:
         if columns:
             parts[equation.args[0].number][columns] = equation
     readers: dict[int, list[Equation]] = defaultdict(list)
+    near = {equation.made for equation in work.calls("getitem", "minimum", "exp", "add", "divide")} if parts else set()
     for equation in work.equations if parts else ():
-        for n in set(read_by(equation)):
+        for n in near.intersection(read_by(equation)):
             readers[n].append(equation)
     exact = {*work.outputs, *(exact_in(work) if parts else ())}
     scaled: dict[Any, Ref] = {}
@@ -63,11 +64,11 @@ def exact_in(work: Pass) -> set[int]:
     """Return the values whose small numbers count, for their logarithm is taken, or something is divided by them."""
     found = set[int]()
     for equation in reversed(work.equations):
-        function, args = equation.function, equation.args[equation.function == "divide" :]
+        function, args = equation.function, equation.args
         is_root = function == "power" and (isinstance(args[1], Ref) or args[1] < 1.0)
         is_product = equation.made in found and (function in PRODUCTS or function not in NEW)
         if function in ("divide", "log", "sqrt") or is_root or is_product:
-            found.update(refs(args))
+            found.update(refs(args[function == "divide" :]))
     return found
 
 

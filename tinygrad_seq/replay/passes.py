@@ -1,9 +1,11 @@
 """What a pass over equations needs: who makes a value, how often it is read, and what stands instead of it."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
+from tinygrad_seq.replay.loops import needed
 from tinygrad_seq.replay.simplify import in_order, read_by, with_others
 from tinygrad_seq.replay.tape import Equation, Ref
 
@@ -24,33 +26,15 @@ class Pass:
         new: Callable[[], int],
         outputs: Sequence[int],
     ) -> None:
-        self.new, self.outputs = new, outputs
+        self.equations, self.new, self.outputs = needed(equations, outputs), new, outputs
         self.shapes = shapes | {equation.made: equation.shape for equation in equations}
-        self.take(equations)
+        self.maker = {equation.made: equation for equation in self.equations}
+        self.reads = Counter([n for equation in self.equations for n in read_by(equation)] + [*outputs])  # how often
         self.time: dict[int, int] = {}  # when gradients of steps belong
         self.twins: dict[int, int] = {}  # of a value that was left out: the one that it is
         self.instead: dict[int, list[Equation]] = {}
         self.same: dict[int, int] = {}  # of a value that is to be left out: the one that it is
         self.here: list[Equation] = []  # what stands instead of the equation that is looked at
-
-    def take(self, equations: Sequence[Equation]) -> bool:
-        """Take over the equations that are needed; tell whether each is made before it is read, else leave them."""
-        reads: dict[int, int] = defaultdict(int)  # how often a value is read, or given back
-        maker: dict[int, Equation] = {}
-        kept = []
-        for number in self.outputs:
-            reads[number] += 1
-        for equation in reversed(equations):
-            made = equation.made
-            maker[made] = equation
-            if made in reads or equation.function == "expect":
-                kept.append(equation)
-                for number in equation.reads or read_by(equation):
-                    reads[number] += 1
-                    if number in maker:
-                        return False
-        self.equations, self.maker, self.reads = kept[::-1], maker, reads
-        return True
 
     def calls(self, *functions: str) -> list[Equation]:
         """Return the equations that call one of some functions."""
@@ -80,16 +64,51 @@ class Pass:
 
     def result(self) -> list[Equation]:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
-        if self.instead:
-            new = [made for each in self.equations for made in self.instead.get(each.made, (each,))]
-            if self.same:
-                new = [with_others(equation, self.same) for equation in new]
-                self.outputs = [self.same.get(number, number) for number in self.outputs]
-                self.twins = {number: self.same.get(twin, twin) for number, twin in self.twins.items()} | self.same
-            if not self.take(new):
-                self.take(in_order(new, lambda equation: (equation.made,), read_by) or self.equations)
-            self.instead, self.same = {}, {}
+        if not self.instead:
+            return self.equations
+        new = [made for each in self.equations for made in self.instead.get(each.made, (each,))]
+        gone = [self.maker[number] for number in self.instead]
+        come = [made for each in self.instead.values() for made in each]
+        if self.same:
+            others = [with_others(equation, self.same) for equation in new]
+            gone += [old for old, other in zip(new, others) if other is not old]
+            come += [other for old, other in zip(new, others) if other is not old]
+            new = others
+            self.reads.subtract(self.outputs)
+            self.outputs = [self.same.get(number, number) for number in self.outputs]
+            self.reads.update(self.outputs)
+            self.twins = {number: self.same.get(twin, twin) for number, twin in self.twins.items()} | self.same
+        elif self.is_late():
+            new = in_order(new, lambda equation: (equation.made,), read_by) or self.equations
+        if new is not self.equations:
+            self.count(gone, come)
+            self.equations = [equation for equation in new if equation.made in self.maker]
+        self.instead, self.same = {}, {}
         return self.equations
+
+    def is_late(self) -> bool:
+        """Tell whether something that stands instead is made later than before, or reads what is made after it."""
+        before = {equation.made: i for i, equation in enumerate(self.equations)}
+        now = before | {each.made: before[number] for number, made in self.instead.items() for each in made}
+        return any(
+            now[each.made] > before.get(each.made, inf) or any(now.get(n, -1) > now[each.made] for n in read_by(each))
+            for made in self.instead.values() for each in made
+        )  # fmt: skip
+
+    def count(self, gone: list[Equation], come: list[Equation]) -> None:
+        """Note what is read no longer, and what is now, and leave out what nobody reads."""
+        for equation in gone:
+            self.maker.pop(equation.made, None)
+        self.maker.update((equation.made, equation) for equation in come)
+        self.reads.update([n for equation in come for n in read_by(equation)])
+        idle = [n for equation in gone for n in read_by(equation)]
+        self.reads.subtract(idle)
+        idle += [equation.made for equation in come if equation.function != "expect"]
+        for number in idle:  # the list grows while it is read
+            if not self.reads[number] and number in self.maker:
+                inner = read_by(self.maker.pop(number))
+                self.reads.subtract(inner)
+                idle += inner
 
     def of(self, x: Any) -> Equation | None:
         """Return the equation that makes an argument."""

@@ -4,7 +4,7 @@ import builtins
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
@@ -230,23 +230,18 @@ class Program(Expressions):
 
     def listed(self, numbers: Sequence[int]) -> str:
         """Return the texts of values, with those of one list together."""
-        texts, at = [], 0
-        while at < len(numbers):
-            end, way = at + 2, self.along(numbers[at : at + 2])
-            while (
-                way
-                and abs(way.step) == 1
-                and end <= len(numbers)
-                and self.along(numbers[end - 2 : end]) == Moving(way.start + way.step * (end - 2 - at), way.step)
-            ):
-                end += 1
-            if end - at > 3:
-                texts.append("*" + self.run(numbers[at], numbers[end - 2]))
-                at = end - 1
+        runs: list[list[int]] = []  # of values that are neighbours
+        for number in numbers:
+            near = self.along([*runs[-1][-2:], number]) if runs else None
+            if near is not None and abs(near.step) == 1:
+                runs[-1].append(number)
             else:
-                texts.append(self.read(Ref(numbers[at]))[0])
-                at += 1
-        return ", ".join(texts)
+                runs.append([number])
+        texts = (
+            [f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else [self.read(Ref(number))[0] for number in run]
+            for run in runs
+        )
+        return ", ".join(chain(*texts))
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""

@@ -24,7 +24,8 @@ def refs(x: Any) -> Iterator[int]:
 def read_by(equation: Equation) -> tuple[int, ...]:
     """Return the values that an equation reads."""
     if equation.reads is None:
-        equation.reads = tuple(refs((equation.args, *equation.options.values())))
+        parts = [*equation.args, *equation.options.values()] if equation.options else equation.args
+        equation.reads = tuple([n for x in parts for n in ((x.number,) if type(x) is Ref else refs(x))])
     return equation.reads
 
 

@@ -69,7 +69,7 @@ class Tape:
     xp: Any = host  # the module that computes, NumPy or CuPy
     device: Any = anywhere  # the context in which it does, see on_device_of
     gpus: dict[str, None] = field(default_factory=dict)  # on which something is computed
-    on_host: set[int] = field(default_factory=set)  # values that are computed on the host, whatever `xp` is
+    on_gpu: set[int] = field(default_factory=set)  # values that are computed there
     count: int = 0
 
     def new(self) -> int:
@@ -81,24 +81,18 @@ class Tape:
         """Add an equation that makes an array of this shape and dtype; return the number of what it makes."""
         made, (shape, dtype) = self.new(), ((), None) if like is None else (like.shape, like.dtype)
         self.equations.append(Equation(made, function, args, options, shape, dtype))
-        if like is not None and function != "to_device":
-            self.computed(made, like)
+        if like is not None and type(like) is not host.ndarray and function != "to_device":
+            self.xp, self.device = modules[type(like)], on_device_of(like)  # of a GPU, of which a program has one
+            self.gpus[device_of(like)] = None
+            self.on_gpu.add(made)
         return made
-
-    def computed(self, made: int, array: Any) -> None:
-        """Note where a value is computed: on the host, or on the GPU, of which a program has one."""
-        if modules[type(array)] is host:
-            self.on_host.add(made)
-        else:
-            self.xp, self.device = modules[type(array)], on_device_of(array)
-            self.gpus[device_of(array)] = None
 
     def finish(self) -> None:
         """Mark what a program of a GPU computes on the host: `np.add`, where `add` is the GPU's."""
         if len(self.gpus) > 1:
             raise TraceError(f"replay: the function computes on {' and '.join(self.gpus)}, a program on one GPU")
         for equation in self.equations if self.xp is not host else ():
-            if equation.made in self.on_host:
+            if equation.dtype is not None and equation.made not in self.on_gpu and equation.function != "to_device":
                 equation.function = f"{HOST}{equation.function}"
 
     def source(self, read: Callable[[], Any], name: str, like: Any = None) -> int:

@@ -28,12 +28,13 @@ least = 3  # what is done less often stays as it is
 def sums(work: Pass) -> list[Equation]:
     """Add up over steps at once: products of two values of each step, and sums over the rows of one."""
     added = work.calls("add")
-    inner = {n for equation in added for n in sums_in(work, equation)}
+    inside = {equation.made: sums_in(work, equation) for equation in added}
+    inner = {n for made in inside.values() for n in made}
     found = []
     for chain in added:
         if is_sum(chain) and chain.made not in inner:
             kinds = defaultdict(list)
-            for leaf in leaves(work, chain):
+            for leaf in leaves(work, chain, inside):
                 kind, read = kind_of_term(work, leaf)
                 alike = kind and all(work.maker[n].dtype == chain.dtype for n in (leaf, *read))
                 kinds[kind if alike else None].append((leaf, read))
@@ -72,7 +73,7 @@ def most_alike(work: Pass, terms: list[tuple[int, Any]]) -> int:
 
 def sums_in(work: Pass, equation: Equation) -> list[int]:
     """Return the sums that a sum adds, and nobody else reads."""
-    found = [work.of(x) for x in equation.args if is_sum(equation) and work.reads[x.number] == 1]
+    found = [work.of(x) for x in equation.args if work.reads[x.number] == 1] if is_sum(equation) else []
     return [inner.made for inner in found if inner and is_sum(inner) and inner.shape == equation.shape]
 
 
@@ -81,12 +82,12 @@ def is_sum(equation: Equation) -> bool:
     return equation.function == "add" and len(equation.args) == 2 and all(isinstance(x, Ref) for x in equation.args)
 
 
-def leaves(work: Pass, chain: Equation) -> list[int]:
-    """Return what a chain of sums adds."""
+def leaves(work: Pass, chain: Equation, inside: dict[int, list[int]]) -> list[int]:
+    """Return what a chain of sums adds; `inside` tells which sums are in one."""
     found, stack = [], [chain]
     while stack:
         equation = stack.pop()
-        inner = sums_in(work, equation)
+        inner = inside[equation.made]
         found += [n for n in read_by(equation) if n not in inner]
         stack += [work.maker[number] for number in inner]
     return found

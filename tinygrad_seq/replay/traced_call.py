@@ -4,7 +4,9 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import Context
+from contextvars import Context, ContextVar
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, on_device_of, uploaded
@@ -95,8 +97,8 @@ class TracedCall:
             arguments.append((made, made.number))
             return made
 
-        before = [tracing.set(tape), redraw.set(drawn)]
-        token = uploaded.set(lifted)  # a constant that is made on a device is one of the tape's
+        told: dict[ContextVar[Any], Any] = {tracing: tape, redraw: drawn, uploaded: lifted}  # constants of a GPU, too
+        tokens = [(variable, variable.set(value)) for variable, value in told.items()]
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
@@ -114,9 +116,8 @@ class TracedCall:
             self.effects = [(place, self.maker(value)) for place, value in changes]
             self.names = dict(named(place, value) for place, value in changes)
         finally:
-            tracing.reset(before[0])
-            redraw.reset(before[1])
-            uploaded.reset(token)
+            for variable, token in tokens:
+                variable.reset(token)
             for optimizer in self.places.optimizers:
                 vars(optimizer).pop("current_groups", None)
             self.places.restore()
@@ -145,7 +146,7 @@ class TracedCall:
                 swapped[place] = Scalar(value, tape.source(place.read, place.name))
         for optimizer in self.places.optimizers:
             groups = [
-                {option: read_anew(tape, optimizer, i, option, value) for option, value in group.items()}
+                {option: read_anew(tape, optimizer, (i, option), value) for option, value in group.items()}
                 for i, group in enumerate(optimizer.current_groups())
             ]
             vars(optimizer)["current_groups"] = lambda groups=groups: groups
@@ -279,16 +280,12 @@ def named(place: Place, value: Any) -> tuple[int | None, str]:
     return getattr(value, "number", None), f"new_{end}"
 
 
-def read_anew(tape: Tape, optimizer: Any, i: int, option: str, value: Any) -> Any:
-    """Return an option of a group as a Scalar, which every call reads anew."""
-    if type(value) in (int, float):
-        return Scalar(value, tape.source(lambda: optimizer.param_groups[i][option], option))
-    if type(value) is not tuple:
-        return value
-    return tuple(
-        Scalar(part, tape.source(lambda k=k: optimizer.param_groups[i][option][k], f"{option}_{k}"))  # type: ignore[misc]
-        for k, part in enumerate(value)
-    )
+def read_anew(tape: Tape, optimizer: Any, way: tuple[Any, ...], value: Any) -> Any:
+    """Return an option of an optimiser as a Scalar, which every call reads anew; `way` leads there from its groups."""
+    if type(value) is tuple:
+        return tuple(read_anew(tape, optimizer, (*way, k), part) for k, part in enumerate(value))
+    read = lambda: reduce(getitem, way, optimizer.param_groups)
+    return Scalar(value, tape.source(read, "_".join(map(str, way[1:])))) if type(value) in (int, float) else value
 
 
 def alike(a: Any, b: Any) -> bool:
