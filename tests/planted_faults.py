@@ -969,7 +969,7 @@ FAULTS = [
           "            pass", "test_safety.py -k second_call"),
     Fault("a tape is part of a cycle", "replay/traced_call.py", "current_tape().source(read", "tape.source(read",
           "test_safety.py -k collector"),
-    Fault("what stands instead is made too late", "replay/passes.py", "        elif self.is_late():", "        elif False:",
+    Fault("what stands instead is made too late", "replay/passes.py", "        if self.is_late():", "        if False:",
           "test_text.py test_replay.py"),
     Fault("what nobody reads any more is computed", "replay/passes.py", "                idle += inner\n", "",
           "test_text.py test_passes.py test_replay.py"),

@@ -5,7 +5,6 @@ have fewer equations than the others. What they lack is zero, or is computed and
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.loops import (
@@ -17,11 +16,10 @@ from tinygrad_seq.replay.loops import (
     Part,
     Uneven,
     is_view,
-    leaves,
     made_by,
     read_outside,
 )
-from tinygrad_seq.replay.simplify import key_of
+from tinygrad_seq.replay.simplify import changed, key_of, leaves
 from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 LINEAR = frozenset({"add", "dot", "multiply", "negative", "subtract", "reshape", "getitem", "transpose"})
@@ -117,19 +115,16 @@ class Edge:
 
     def value(self, x: Local | Carried | Item) -> int | None:
         """Return the value of a position in this step, of what is carried into it, or of an even series."""
-        if isinstance(x, Item):
-            near, far = self.ends(x)
-            return near + (near - far)
-        return self.found.get(x)
+        return self.beyond(x) if isinstance(x, Item) else self.found.get(x)
 
-    def ends(self, x: Item) -> tuple[int, ...]:
-        """Return the two values of a series that are nearest to this step."""
-        return x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
+    def beyond(self, x: Item) -> int:
+        """Return the value that would go on with an even series."""
+        near, far = x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
+        return near + (near - far)
 
     def next_of(self, x: Item) -> int:
         """Return the value with which a series goes on: what is computed of it in this step is not read."""
-        near, far = self.ends(x)
-        made, like = self.maker.get(near + (near - far)), self.maker.get(near)
+        made, like = self.maker.get(self.beyond(x)), self.maker.get(x.numbers[0 if self.step < 0 else -1])
         if made is None or like is None or (made.function, made.shape) != (like.function, like.shape):
             raise Uneven
         return made.made
@@ -147,7 +142,7 @@ class Edge:
         loop, first, own = self.loop, self.step < 0, self.made()
         if not own:
             raise Uneven
-        body = [replace(equation, args=self.said(equation.args)) for equation in loop.body]
+        body = [changed(equation, self.said) for equation in loop.body]
         for position, equation in enumerate(loop.body):
             needed = equation.function == "expect" or any(isinstance(x, Moving) for x in leaves(equation.args))
             if needed and Local(position) not in own:
@@ -168,10 +163,9 @@ class Edge:
     def said(self, x: Any) -> Any:
         """Return an argument as the loop with this step says it."""
         first = self.step < 0
-        if isinstance(x, SEQUENCES):
-            return type(x)(map(self.said, x))
         if isinstance(x, Item):
-            number = self.found[x] if x in self.found else self.next_of(x)
+            number = self.found.get(x)
+            number = self.next_of(x) if number is None else number
             return Item((number, *x.numbers) if first else (*x.numbers, number))
         if isinstance(x, Part):
             if x not in self.found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, TypeVar
 
-from tinygrad_seq.replay.simplify import read_by, refs
+from tinygrad_seq.replay.simplify import leaves, read_by, refs
 from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 least_blocks = 3
@@ -148,7 +148,7 @@ def made_by(statement: Statement) -> Iterable[int]:
 
 def read_outside(statement: Statement) -> Iterable[int]:
     """Return the values from outside that a statement reads."""
-    if type(statement) is Equation:
+    if isinstance(statement, Equation):
         return read_by(statement)
     inside = (outside(x) for equation in statement.body for x in read_in(equation))
     return chain(statement.starts.values(), *inside)
@@ -172,15 +172,6 @@ def shape_outside(x: Any, shapes: dict[int, tuple[int, ...]]) -> tuple[int, ...]
 def read_in(equation: Equation) -> Iterator[Any]:
     """Yield what an equation reads: values, numbers, axes."""
     return leaves((equation.args, *equation.options.values()))
-
-
-def leaves(x: Any) -> Iterator[Any]:
-    """Yield what an argument is made of."""
-    if isinstance(x, SEQUENCES):
-        for part in x:
-            yield from leaves(part)
-    else:
-        yield x
 
 
 def needed(statements: Sequence[Some], outputs: Iterable[int]) -> list[Some]:

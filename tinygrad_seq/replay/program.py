@@ -250,8 +250,9 @@ class Program(Expressions):
                 runs[-1].append(number)
             else:
                 runs.append([number])
-        few = lambda run: [self.read(Ref(number))[0] for number in run]
-        return ", ".join(chain(*([f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else few(run) for run in runs)))
+        one_by_one = lambda run: [self.read(Ref(number))[0] for number in run]
+        texts = ([f"*{self.run(x[0], x[-1])}"] if len(x) > 2 else one_by_one(x) for x in runs)
+        return ", ".join(chain(*texts))
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""
