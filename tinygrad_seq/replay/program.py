@@ -4,7 +4,7 @@ import builtins
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
@@ -86,8 +86,7 @@ class Program(Expressions):
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
-        text = "\n".join([*top, text])
-        text = "\n\n".join([*self.kernels, text])
+        text = "\n\n".join([*self.kernels, "\n".join([*top, text])])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
@@ -250,9 +249,10 @@ class Program(Expressions):
                 runs[-1].append(number)
             else:
                 runs.append([number])
-        one_by_one = lambda run: [self.read(Ref(number))[0] for number in run]
-        texts = ([f"*{self.run(x[0], x[-1])}"] if len(x) > 2 else one_by_one(x) for x in runs)
-        return ", ".join(chain(*texts))
+        texts: list[str] = []
+        for run in runs:
+            texts += [f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else [self.read(Ref(n))[0] for n in run]
+        return ", ".join(texts)
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""
