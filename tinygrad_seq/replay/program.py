@@ -170,7 +170,7 @@ class Program(Expressions):
             yield f"{', '.join(self.texts[n][0] for n in results)} = {text[0]}"
         elif equation.function == "stack" and self.neighbours(equation):
             self.texts[made] = text
-        elif self.has_memory(equation):
+        elif self.fits(equation) and not self.neighbours(equation):
             self.texts[made] = self.memory_for(equation), ATOM
             yield self.call_into(equation, self.read, self.texts[made][0])
         elif has_line:
@@ -186,14 +186,10 @@ class Program(Expressions):
         made = equation.made
         return not (self.reads[made] > 1 or made in self.written_apart or made in self.labels or self.fits(equation))
 
-    def has_memory(self, equation: Equation) -> bool:
-        """Tell whether a value is written into an array that is kept from call to call: where new memory is slow."""
-        return self.fits(equation) and not self.neighbours(equation)
-
     def fits(self, equation: Equation) -> bool:
         """Tell whether a call writes into an array that is kept: a large one, or one that a loop goes along.
 
-        Nobody is given such an array.
+        New memory is slow. Nobody is given such an array.
         """
         if self.compile or equation.dtype is None or equation.made in self.escaping:
             return False
