@@ -7,6 +7,7 @@ a word about it in the engine; and nothing that is computed with arrays is misse
 
 import operator
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from tinygrad_seq.engine import backend
@@ -34,13 +35,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         self.array, self.ref = array, None if number is None else Ref(number)
 
     number = property(lambda self: self.ref and self.ref.number)
-    shape = property(operator.attrgetter("array.shape"))
-    dtype = property(operator.attrgetter("array.dtype"))
-    ndim = property(lambda self: self.array.ndim)
-    size = property(lambda self: self.array.size)
-    strides = property(lambda self: self.array.strides)
-    nbytes = property(lambda self: self.array.nbytes)
-    itemsize = property(lambda self: self.array.itemsize)
+    shape, dtype, ndim, size = (property(attrgetter(f"array.{name}")) for name in ("shape", "dtype", "ndim", "size"))
+    strides, nbytes, itemsize = (property(attrgetter(f"array.{name}")) for name in ("strides", "nbytes", "itemsize"))
     device = property(lambda self: place_of(self.array))
     T = property(lambda self: self.transpose())
     label = property(lambda self: None, lambda self, name: called(self, name))  # what `.named` says it is

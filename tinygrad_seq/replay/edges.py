@@ -5,7 +5,6 @@ have fewer equations than the others. What they lack is zero, or is computed and
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.loops import (
@@ -17,11 +16,10 @@ from tinygrad_seq.replay.loops import (
     Part,
     Uneven,
     is_view,
-    leaves,
     made_by,
     read_outside,
 )
-from tinygrad_seq.replay.simplify import key_of
+from tinygrad_seq.replay.simplify import changed, key_of, leaves
 from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 LINEAR = frozenset({"add", "dot", "multiply", "negative", "subtract", "reshape", "getitem", "transpose"})
@@ -32,40 +30,34 @@ class Edge:
 
     def __init__(self, loop: Loop, maker: dict[int, Equation], step: int) -> None:
         self.loop, self.maker, self.step = loop, maker, step
-        self.role: dict[int, int] = {}  # of a position: the value that it has in this step
-        self.zero: set[int] = set()  # positions that are zero in this step
-        self.starts: dict[int, int | None] = {}  # of what is carried in: its value before this step, None for zero
-        self.items: dict[Item, int] = {}  # of a series: the value of this step
+        self.found: dict[Any, int | None] = {}  # of what a loop makes or reads: its value in this step, None for zero
         self.searching = False  # whether only values that are known may be read
-        self.parts: set[Part] = set()  # that are there in this step
         self.zeros: list[tuple[int, tuple[int, ...], Any]] = []  # new values: zeros, with shape and dtype
 
-    def known(self, table: dict[Any, Any], key: Any, number: int | None) -> None:
+    def known(self, x: Any, number: int | None) -> None:
         """Note what something is in this step; it cannot be two things."""
-        if table.setdefault(key, number) != number:
+        if self.found.setdefault(x, number) != number:
             raise Uneven
+
+    def made(self) -> dict[Any, int]:
+        """Return the values that this step makes."""
+        return {x: number for x, number in self.found.items() if type(x) is Local and number is not None}
 
     def match(self, said: Any, x: Any) -> None:
         """Match an argument, as the loop says it, with what stands in this step."""
-        if isinstance(said, tuple | list) and isinstance(x, tuple | list) and len(said) == len(x):
+        if isinstance(said, SEQUENCES) and isinstance(x, SEQUENCES) and len(said) == len(x):
             for pair in zip(said, x):
                 self.match(*pair)
         elif isinstance(said, Local | Carried | Item | Part):
-            if not isinstance(x, Ref):
+            if not isinstance(x, Ref) or (self.searching and isinstance(said, Local) and said not in self.found):
                 raise Uneven
-            if isinstance(said, Local):
-                if said.position in self.zero or (self.searching and said.position not in self.role):
-                    raise Uneven
-                self.known(self.role, said.position, x.number)
-            elif isinstance(said, Carried):
-                self.known(self.starts, said.position, x.number)
-            elif isinstance(said, Item):
-                self.known(self.items, said, x.number)
-            else:
+            if isinstance(said, Part):
                 made = self.maker.get(x.number)
                 if made is None or not is_view(made) or made.args != (said.whole, self.moved(said.at)):
                     raise Uneven
-                self.parts.add(said)
+                self.found[said] = x.number
+            else:
+                self.known(said, x.number)
         elif key_of(x) != key_of(self.moved(said)):
             raise Uneven
 
@@ -80,97 +72,88 @@ class Edge:
 
     def tried(self, action: Callable[..., None], *args: Any) -> bool:
         """Do something, or nothing of it where it does not fit."""
-        before = [dict(self.role), set(self.zero), dict(self.starts), dict(self.items), set(self.parts)]
+        before = self.found.copy()
         try:
             action(*args)
         except Uneven:
-            self.role, self.zero, self.starts, self.items, self.parts = before  # type: ignore[assignment]
+            self.found = before
             return False
         return True
 
-    def play(self, position: int, number: int) -> None:
+    def play(self, x: Local, number: int) -> None:
         """Match the equation of a position with that of a value; of a sum, one term may be missing."""
-        body, made = self.loop.body[position], self.maker.get(number)
-        if made is not None and self.tried(self.fit, position, made):
+        body, made = self.loop.body[x.position], self.maker.get(number)
+        if made is not None and self.tried(self.fit, x, made):
             return
-        if body.function != "add":
+        terms = (body.args, body.args[::-1]) if body.function == "add" else ()
+        if not any(self.tried(self.lacks, there, missing, number) for there, missing in terms):
             raise Uneven
-        for there, missing in (body.args, body.args[::-1]):
-            if self.tried(self.lacks, there, missing, number):
-                return
-        raise Uneven
 
     def play_all(self) -> None:
         """Find the equations of the step before the first, from what that step carries over."""
-        done: set[int] = set()
-        while todo := [position for position in self.role if position not in done]:
-            for position in todo:
-                self.play(position, self.role[position])
-                done.add(position)
+        done: set[Local] = set()
+        while todo := [each for each in self.made().items() if each[0] not in done]:
+            for x, number in todo:
+                self.play(x, number)
+                done.add(x)
 
     def search(self, readers: dict[int, list[Equation]]) -> None:
         """Find equations of other positions, by what they read."""
-        self.searching = True
-        found = True
+        self.searching = found = True
         while found:
-            found = sum(self.find(position, readers) for position in range(len(self.loop.body))) > 0
+            found = sum(self.find(Local(i), readers) for i in range(len(self.loop.body))) > 0
 
-    def find(self, position: int, readers: dict[int, list[Equation]]) -> bool:
+    def find(self, x: Local, readers: dict[int, list[Equation]]) -> bool:
         """Find the equation of a position, if it is not found yet."""
-        if position in self.role or position in self.zero:
+        if x in self.found:
             return False
-        inner = (x for x in leaves(self.loop.body[position].args) if isinstance(x, Local | Carried | Item))
+        inner = (x for x in leaves(self.loop.body[x.position].args) if isinstance(x, Local | Carried | Item))
         read = next(map(self.value, inner), None)
         free = (found for found in readers.get(read, ()) if found.made in self.maker) if read is not None else ()
-        taken = set(self.role.values())
-        return any(found.made not in taken and self.tried(self.fit, position, found) for found in free)
+        taken = {*self.made().values()}
+        return any(found.made not in taken and self.tried(self.fit, x, found) for found in free)
 
     def value(self, x: Local | Carried | Item) -> int | None:
         """Return the value of a position in this step, of what is carried into it, or of an even series."""
-        if isinstance(x, Item):
-            near, far = self.ends(x)
-            return near + (near - far)
-        return (self.role if isinstance(x, Local) else self.starts).get(x.position)
+        return self.beyond(x) if isinstance(x, Item) else self.found.get(x)
 
-    def ends(self, x: Item) -> tuple[int, ...]:
-        """Return the two values of a series that are nearest to this step."""
-        return x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
+    def beyond(self, x: Item) -> int:
+        """Return the value that would go on with an even series."""
+        near, far = x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
+        return near + (near - far)
 
     def next_of(self, x: Item) -> int:
         """Return the value with which a series goes on: what is computed of it in this step is not read."""
-        near, far = self.ends(x)
-        made, like = self.maker.get(near + (near - far)), self.maker.get(near)
+        made, like = self.maker.get(self.beyond(x)), self.maker.get(x.numbers[0 if self.step < 0 else -1])
         if made is None or like is None or (made.function, made.shape) != (like.function, like.shape):
             raise Uneven
         return made.made
 
-    def fit(self, position: int, made: Equation) -> None:
+    def fit(self, x: Local, made: Equation) -> None:
         """Let an equation be that of a position."""
-        body = self.loop.body[position]
+        body = self.loop.body[x.position]
         if (body.function, body.shape, body.dtype) != (made.function, made.shape, made.dtype):
             raise Uneven
         self.match((body.args, *body.options.items()), (made.args, *made.options.items()))
-        self.known(self.role, position, made.made)
+        self.known(x, made.made)
 
     def grown(self, new: Callable[[], int]) -> Loop:
         """Return the loop with this step."""
-        loop, first = self.loop, self.step < 0
-        if not self.role:
+        loop, first, own = self.loop, self.step < 0, self.made()
+        if not own:
             raise Uneven
-        body = [replace(equation, args=self.said(equation.args)) for equation in loop.body]
+        body = [changed(equation, self.said) for equation in loop.body]
         for position, equation in enumerate(loop.body):
             needed = equation.function == "expect" or any(isinstance(x, Moving) for x in leaves(equation.args))
-            if needed and position not in self.role:
+            if needed and Local(position) not in own:
                 raise Uneven
         starts = loop.starts
         if first:
-            starts = {}
-            for position in loop.starts:
-                number = self.starts[position] if position in self.starts else self.nothing(position, new)
-                starts[position] = self.nothing(position, new) if number is None else number
+            befores = {position: self.found.get(Carried(position)) for position in starts}
+            starts = {i: self.nothing(i, new) if number is None else number for i, number in befores.items()}
         made = []
         for position, numbers in enumerate(loop.made):
-            number = self.role[position] if position in self.role else new()
+            number = own[Local(position)] if Local(position) in own else new()
             made.append((number, *numbers) if first else (*numbers, number))
         result = Loop(loop.count + 1, body, made, starts)
         if not set(made_by(result)).isdisjoint(read_outside(result)):
@@ -180,13 +163,12 @@ class Edge:
     def said(self, x: Any) -> Any:
         """Return an argument as the loop with this step says it."""
         first = self.step < 0
-        if isinstance(x, SEQUENCES):
-            return type(x)(map(self.said, x))
         if isinstance(x, Item):
-            number = self.items[x] if x in self.items else self.next_of(x)
+            number = self.found.get(x)
+            number = self.next_of(x) if number is None else number
             return Item((number, *x.numbers) if first else (*x.numbers, number))
         if isinstance(x, Part):
-            if x not in self.parts:
+            if x not in self.found:
                 raise Uneven
             return Part(x.whole, self.said(x.at))
         if isinstance(x, Moving):
@@ -207,18 +189,14 @@ class Edge:
 
     def vanish(self, x: Any) -> None:
         """Let an argument be zero in this step: what is carried in is, and what is linear in that."""
-        if isinstance(x, Carried):
-            self.known(self.starts, x.position, None)
-            return
-        if not isinstance(x, Local) or x.position in self.role or self.loop.body[x.position].function not in LINEAR:
+        if not isinstance(x, Local | Carried):
             raise Uneven
-        body = self.loop.body[x.position]
-        self.zero.add(x.position)
-        if body.function in ("add", "subtract"):
-            for part in body.args:
-                self.vanish(part)
-        elif not any(self.tried(self.vanish, part) for part in body.args):
-            raise Uneven
+        self.known(x, None)
+        if isinstance(x, Local):
+            body = self.loop.body[x.position]
+            parts = (self.tried(self.vanish, part) for part in body.args)
+            if body.function not in LINEAR or not (all if body.function in ("add", "subtract") else any)(parts):
+                raise Uneven
 
 
 def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equation]], new: Callable[[], int]) -> Loop:
@@ -227,15 +205,15 @@ def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equat
         edge = Edge(loop, free, -1 if is_first else loop.count)
         try:
             if is_first:
-                edge.role.update(loop.starts)
+                edge.found.update((Local(position), number) for position, number in loop.starts.items())
                 edge.play_all()
             else:
-                edge.starts.update((position, loop.made[position][-1]) for position in loop.starts)
+                edge.found.update((Carried(position), loop.made[position][-1]) for position in loop.starts)
             edge.search(readers)
             loop = edge.grown(new)
         except Uneven:
             continue
-        for number in edge.role.values():
+        for number in edge.made().values():
             free.pop(number, None)
         for number, shape, dtype in edge.zeros:
             free[number] = Equation(number, "zeros", (shape, dtype), {}, shape, dtype)

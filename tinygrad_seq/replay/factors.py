@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, leaves, outside, read_in, shape_outside
+from tinygrad_seq.replay.loops import Carried, Item, Local, Loop, outside, read_in, shape_outside
 from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
-from tinygrad_seq.replay.simplify import changed, key_of
+from tinygrad_seq.replay.simplify import changed, key_of, leaves
 from tinygrad_seq.replay.tape import Equation
 
 Shapes = dict[int, tuple[int, ...]]
@@ -53,18 +53,19 @@ class Body:
                 return self.factor(replace(whole, args=tuple(args), shape=equation.shape))
         return self.first.get((equation.function, key_of(equation.args))) or self.add(equation)
 
+    def made(self, x: Local | Carried) -> Equation:
+        """Return the equation that makes a value of the loop."""
+        return (self.equations if isinstance(x, Local) else self.loop.body)[x.position]
+
     def shape(self, x: Any) -> tuple[int, ...] | None:
         """Return the shape of a value in one step, None for what is no value."""
-        if isinstance(x, Local | Carried):
-            return (self.equations if isinstance(x, Local) else self.loop.body)[x.position].shape
-        return shape_outside(x, self.shapes)
+        return self.made(x).shape if isinstance(x, Local | Carried) else shape_outside(x, self.shapes)
 
     def dtype(self, x: Any) -> Any:
         """Return the dtype of an argument, None for a number of Python."""
-        if isinstance(x, Local | Carried):
-            return (self.equations if isinstance(x, Local) else self.loop.body)[x.position].dtype
         numbers = outside(x)
-        return self.dtypes[numbers[0]] if numbers else getattr(x, "dtype", None)
+        own = self.made(x) if isinstance(x, Local | Carried) else x
+        return self.dtypes[numbers[0]] if numbers else getattr(own, "dtype", None)
 
     def is_known(self, x: Any) -> bool:
         """Tell whether an argument waits for nothing in the loop."""

@@ -5,11 +5,12 @@ what stands for it in the first), one value from outside, or another value from 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, TypeVar
 
-from tinygrad_seq.replay.simplify import read_by, refs
+from tinygrad_seq.replay.simplify import leaves, read_by, refs
 from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 
 least_blocks = 3
@@ -126,10 +127,8 @@ def series(numbers: list[int], views: dict[int, tuple[Any, ...]]) -> Any:
     """Return a series; where it is x[t] of one x, as that."""
     found = [views.get(number) for number in numbers]
     if all(found) and len({view[0] for view in found}) == 1:  # type: ignore[index]
-        try:
+        with suppress(Uneven):
             return Part(found[0][0], moved([view[1] for view in found]))  # type: ignore[index]
-        except Uneven:
-            pass
     return Item(tuple(numbers))
 
 
@@ -172,15 +171,6 @@ def shape_outside(x: Any, shapes: dict[int, tuple[int, ...]]) -> tuple[int, ...]
 def read_in(equation: Equation) -> Iterator[Any]:
     """Yield what an equation reads: values, numbers, axes."""
     return leaves((equation.args, *equation.options.values()))
-
-
-def leaves(x: Any) -> Iterator[Any]:
-    """Yield what an argument is made of."""
-    if isinstance(x, SEQUENCES):
-        for part in x:
-            yield from leaves(part)
-    else:
-        yield x
 
 
 def needed(statements: Sequence[Some], outputs: Iterable[int]) -> list[Some]:

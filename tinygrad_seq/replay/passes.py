@@ -66,22 +66,18 @@ class Pass:
         """Return the equations with those that stand instead, in an order in which each is made before it is read."""
         if not self.instead:
             return self.equations
-        new = [made for each in self.equations for made in self.instead.get(each.made, (each,))]
-        gone = [self.maker[number] for number in self.instead]
-        come = [made for each in self.instead.values() for made in each]
         if self.same:
-            others = [with_others(equation, self.same) for equation in new]
-            gone += [old for old, other in zip(new, others) if other is not old]
-            come += [other for old, other in zip(new, others) if other is not old]
-            new = others
+            others = ((equation, with_others(equation, self.same)) for equation in self.equations)
+            self.instead = {old.made: [new] for old, new in others if new is not old} | self.instead
             self.reads.subtract(self.outputs)
             self.outputs = [self.same.get(number, number) for number in self.outputs]
             self.reads.update(self.outputs)
             self.twins = {number: self.same.get(twin, twin) for number, twin in self.twins.items()} | self.same
-        elif self.is_late():
+        new = [made for each in self.equations for made in self.instead.get(each.made, (each,))]
+        if self.is_late():
             new = in_order(new, lambda equation: (equation.made,), read_by) or self.equations
         if new is not self.equations:
-            self.count(gone, come)
+            self.count()
             self.equations = [equation for equation in new if equation.made in self.maker]
         self.instead, self.same = {}, {}
         return self.equations
@@ -95,14 +91,13 @@ class Pass:
             for made in self.instead.values() for each in made
         )  # fmt: skip
 
-    def count(self, gone: list[Equation], come: list[Equation]) -> None:
+    def count(self) -> None:
         """Note what is read no longer, and what is now, and leave out what nobody reads."""
-        for equation in gone:
-            self.maker.pop(equation.made, None)
+        idle = [n for number in self.instead for n in read_by(self.maker.pop(number))]
+        self.reads.subtract(idle)
+        come = [equation for made in self.instead.values() for equation in made]
         self.maker.update((equation.made, equation) for equation in come)
         self.reads.update([n for equation in come for n in read_by(equation)])
-        idle = [n for equation in gone for n in read_by(equation)]
-        self.reads.subtract(idle)
         idle += [equation.made for equation in come if equation.function != "expect"]
         for number in idle:  # the list grows while it is read
             if not self.reads[number] and number in self.maker:

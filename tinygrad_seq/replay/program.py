@@ -4,7 +4,7 @@ import builtins
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
@@ -71,8 +71,7 @@ class Program(Expressions):
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
-        text = "\n".join([*top, *self.once, text])
-        text = "\n\n".join([*self.kernels, text])
+        text = "\n\n".join([*self.kernels, "\n".join([*top, *self.once, text])])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
@@ -152,7 +151,7 @@ class Program(Expressions):
             yield f"{', '.join(self.texts[n][0] for n in results)} = {text[0]}"
         elif equation.function == "stack" and self.neighbours(equation):
             self.texts[made] = text
-        elif self.has_memory(equation):
+        elif self.fits(equation) and not self.neighbours(equation):
             self.texts[made] = self.memory_for(equation), ATOM
             yield self.call_into(equation, self.read, self.texts[made][0])
         elif has_line:
@@ -174,14 +173,10 @@ class Program(Expressions):
         made = equation.made
         return not (self.reads[made] > 1 or made in self.written_apart or made in self.labels or self.fits(equation))
 
-    def has_memory(self, equation: Equation) -> bool:
-        """Tell whether a value is written into an array that is kept from call to call: where new memory is slow."""
-        return self.fits(equation) and not self.neighbours(equation)
-
     def fits(self, equation: Equation) -> bool:
         """Tell whether a call writes into an array that is kept: a large one, or one that a loop goes along.
 
-        Nobody is given such an array.
+        New memory is slow. Nobody is given such an array.
         """
         if self.compile or equation.dtype is None or equation.made in self.escaping:
             return False
@@ -237,11 +232,10 @@ class Program(Expressions):
                 runs[-1].append(number)
             else:
                 runs.append([number])
-        texts = (
-            [f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else [self.read(Ref(number))[0] for number in run]
-            for run in runs
-        )
-        return ", ".join(chain(*texts))
+        texts: list[str] = []
+        for run in runs:
+            texts += [f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else [self.read(Ref(n))[0] for n in run]
+        return ", ".join(texts)
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""

@@ -111,7 +111,7 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     Python argument, another setting of a model (`.eval()`), other numbers in an array that is no Tensor and no
     argument, and a check that comes out otherwise (an id out of range, a norm that is not finite) trace again. A first
     call that makes what was not there, such as gradients or an optimiser's state, runs as the function itself does: the
-    program is for the calls after it.
+    program is for the calls after it, and what is another at every call is found at the second.
 
     With `compile=True` the program becomes functions of loops over elements, compiled by Numba (the extra `compile`),
     which pays most where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays.

@@ -12,13 +12,18 @@ from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref
 T = TypeVar("T")
 
 
+def leaves(x: Any) -> Iterator[Any]:
+    """Yield what an argument is made of."""
+    if isinstance(x, SEQUENCES):
+        for part in x:
+            yield from leaves(part)
+    else:
+        yield x
+
+
 def refs(x: Any) -> Iterator[int]:
     """Yield the values in an argument."""
-    if type(x) is Ref:
-        yield x.number
-    elif isinstance(x, SEQUENCES):
-        for part in x:
-            yield from refs(part)
+    return (leaf.number for leaf in leaves(x) if type(leaf) is Ref)
 
 
 def read_by(equation: Equation) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from tinygrad_seq.replay.element_forms import REDUCED, NoElements, kind_of
 from tinygrad_seq.replay.elements import Elements, Index, Shape, many
-from tinygrad_seq.replay.loops import VALUES, Local, Loop, leaves
+from tinygrad_seq.replay.loops import VALUES, Local, Loop
 from tinygrad_seq.replay.nest import Nest, filled, indexed, plus, written
+from tinygrad_seq.replay.simplify import leaves
 from tinygrad_seq.replay.tape import Equation
 from tinygrad_seq.replay.tidy import is_transpose
 

@@ -107,12 +107,9 @@ class Tape:
             with on_device_of(array):
                 value = array.reshape(-1)[:1].item() if array.size else 0
                 is_full = bool((array == value).all())  # zeros, ones
-            if is_full:
-                self.known[id(array)] = array, self.write("full", (array.shape, value, array.dtype), {}, array)
-            else:
-                self.known[id(array)] = array, self.new()
-                self.constants[self.count - 1] = array
-            self.lines[self.count - 1] = line_of_caller()
+            number = self.write("full", (array.shape, value, array.dtype), {}, array) if is_full else self.new()
+            self.known[id(array)], self.lines[number] = (array, number), line_of_caller()
+            self.constants.update({} if is_full else {number: array})
         return self.known[id(array)][1]
 
     def shapes(self) -> dict[int, tuple[int, ...]]:

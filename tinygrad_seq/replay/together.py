@@ -36,9 +36,10 @@ def sums(work: Pass) -> list[Equation]:
             kinds = defaultdict(list)
             for leaf in leaves(work, chain, inside):
                 kind, read = kind_of_term(work, leaf)
-                alike = kind and all(work.maker[n].dtype == chain.dtype for n in (leaf, *read))
-                kinds[kind if alike else None].append((leaf, read))
-            many = [kind for kind, terms in kinds.items() if kind and most_alike(work, terms) >= least]
+                is_one = kind and all(work.maker[n].dtype == chain.dtype for n in (leaf, *read))
+                kinds[kind if is_one else None].append((leaf, read))
+            alike = {k: Counter(work.maker[n].function for n, _ in terms) for k, terms in kinds.items() if k}
+            many = [kind for kind, functions in alike.items() if max(functions.values()) >= least]  # those of steps
             if len(many) == 1:
                 found.append((chain, kinds.pop(many[0]), [leaf for terms in kinds.values() for leaf, _ in terms]))
     for _, terms, _ in found:
@@ -64,11 +65,6 @@ def sums(work: Pass) -> list[Equation]:
             work.make("add", shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
         work.here[-1].made = chain.made
     return work.result()
-
-
-def most_alike(work: Pass, terms: list[tuple[int, Any]]) -> int:
-    """Return how many terms come from the same function: those of steps do, those of one step do not."""
-    return max(Counter(work.maker[leaf].function for leaf, _ in terms).values())
 
 
 def sums_in(work: Pass, equation: Equation) -> list[int]:
@@ -164,23 +160,14 @@ def take_apart(work: Pass, whole: Ref, steps: list[Equation]) -> None:
 def regrouped(work: Pass) -> list[Equation]:
     """Add what is the same at all steps to x[t] first: (x[t] + h) + b is (x[t] + b) + h."""
     for equation in work.calls("add"):
-        inner = work.of(equation.args[0]) if is_sum(equation) and not is_view_of(work, equation.args[1]) else None
+        inner = work.of(equation.args[0]) if is_sum(equation) else None
         if inner is not None and is_sum(inner) and work.reads[inner.made] == 1 and inner.shape == equation.shape:
-            left, right = inner.args
-            if (
-                isinstance(left, Ref)
-                and work.view(left.number)
-                and not (isinstance(right, Ref) and work.view(right.number))
-            ):
+            left, right, last = *inner.args, equation.args[1]
+            if work.view(left.number) and not work.view(right.number) and not work.view(last.number):
                 work.at(equation.made)
-                first = work.make("add", equation.shape, equation.dtype, left, equation.args[1])
+                first = work.make("add", equation.shape, equation.dtype, left, last)
                 work.remake(equation, "add", first, right, **equation.options)
     return work.result()
-
-
-def is_view_of(work: Pass, x: Any) -> bool:
-    """Tell whether an argument is x[t] of some x."""
-    return isinstance(x, Ref) and work.view(x.number) is not None
 
 
 def elements(work: Pass) -> list[Equation]:
