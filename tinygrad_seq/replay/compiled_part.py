@@ -42,14 +42,13 @@ class CompiledPart:
     def close(self, end: float) -> Iterator[str]:
         """Add the function to the program, whose next statement that is, and yield the line that calls it."""
         last = self.program.last
-        returned = [name for name, numbers in self.own.items() if any(last.get(n, -1) >= end for n in numbers)]
-        if returned:
+        made = [name for name, numbers in self.own.items() if any(last.get(n, -1) >= end for n in numbers)]
+        if made:
             name = self.program.free_name("part")
-            lines = [*self.lines, f"return {', '.join(returned)}"]
-            self.program.functions.append(
-                "\n".join([f"def {name}({', '.join(self.given)}):", *(f"    {line}" for line in lines)])
-            )
-            yield f"{', '.join(returned)} = {name}({', '.join(self.given.values())})"
+            returned = ", ".join(each for each in made if each not in self.given)  # others are kept, and known
+            lines = [f"def {name}({', '.join(self.given)}):", *(f"    {line}" for line in self.lines)]
+            self.program.functions.append("\n".join([*lines, *([f"    return {returned}"] if returned else [])]))
+            yield f"{returned}{' = ' if returned else ''}{name}({', '.join(self.given.values())})"
         self.given, self.own, self.lines = {}, {}, []
 
 

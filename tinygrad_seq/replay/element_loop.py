@@ -6,6 +6,8 @@ What is between two loops over time is a loop of one step.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 from tinygrad_seq.replay.along import positions_in
@@ -68,32 +70,40 @@ class ElementLoop(Stores):
             label = next((program.labels[n] for n in loop.made[i] if n in program.labels), f"v{i}")
             self.names[i] = program.free_name(f"{label}_all" if i in self.again else label)
         self.longer = {i for i in self.again if i in loop.starts}
-        for i in sorted(self.stored - self.parts):
-            self.allocate(i)
+        self.next = {i: program.free_name(f"{self.names[i]}_next") for i in loop.starts if i not in self.longer}
         for i in sorted(self.stored):
             self.store(i)
         self.flush()
-        self.body += [f"{made}, {made}_next = {made}_next, {made}" for i, made in self.names.items() if self.rolls(i)]
+        self.body += [f"{self.names[i]}, {other} = {other}, {self.names[i]}" for i, other in self.next.items()]
         lines = self.body
         if loop.count > 1:
             end = self.start + self.by * loop.count
             span = f"{loop.count}" if (self.start, self.by) == (0, 1) else f"{self.start}, {end}"
             lines = [f"for t in range({span}{', -1' if self.by < 0 else ''}):", *(f"    {line}" for line in lines)]
+        started = [line for i in loop.starts for line in self.started(i)]
+        made = [line for i in sorted(self.stored - self.parts) for line in self.buffers(i)]
         for i, numbers in self.kept.items():
             if i in self.again:
                 self.keep(i, self.names[i])
                 program.arrays.add(self.names[i])
             elif numbers:
                 program.texts[loop.made[i][-1]] = self.names[i], ATOM
-        return self.head + lines
+        return made + self.head + started + lines
 
-    def allocate(self, i: int) -> None:
-        """Add the lines that make a buffer, and put there what is carried in."""
-        body, starts, name = self.loop.body[i], self.loop.starts, self.names[i]
+    def started(self, i: int) -> list[str]:
+        """Return the lines that put into a buffer what is carried in."""
+        at = [str(0 if self.by > 0 else self.loop.count)] if i in self.longer else []
+        return filled(self.loop.body[i].shape, self.names[i], at, self.array(Ref(self.loop.starts[i])))
+
+    def buffers(self, i: int) -> Iterator[str]:
+        """Yield the lines that make the memory of a value. Large arrays that nobody is given are made once."""
+        program, body = self.program, self.loop.body[i]
         shape = (self.loop.count + (i in self.longer), *body.shape) if i in self.again else body.shape
-        self.head.append(f"{name} = np.empty({shape}, np.{kind_of(body)})")
-        if i in starts:
-            at = [str(0 if self.by > 0 else self.loop.count)] if i in self.longer else []
-            self.head += filled(body.shape, name, at, self.array(Ref(starts[i])))
-            if i not in self.longer:
-                self.head.append(f"{name}_next = np.empty({shape}, np.{kind_of(body)})")
+        is_new = prod(shape) < program.memory.large or self.escapes(i) or (i in self.next and self.kept[i])
+        values = [*self.loop.made[i], *([self.loop.starts[i]] if i in self.longer else [])]
+        until = max(program.now, *(program.until.get(n, -1) for n in values))
+        for name in (self.names[i], *([self.next[i]] if i in self.next else [])):
+            if is_new:
+                yield f"{name} = np.empty({shape}, np.{kind_of(body)})"
+            else:
+                program.memory.take(self.function.argument(name), shape, body.dtype, program.now, until)

@@ -21,6 +21,7 @@ class Elements(LoopText):
         super().__init__(program, loop)
         self.function = function  # the CompiledPart that the loop is in
         self.stored: set[int] = set()  # positions that have a buffer
+        self.next: dict[int, str] = {}  # of what is carried in one buffer: the name of the other, for the next step
         self.head: list[str] = []  # lines before the loop
         self.outside: dict[str, str] = {}  # of a text of something from outside: its name in the function
 
@@ -162,10 +163,6 @@ class Elements(LoopText):
 
     # ------------------------------------------------------------------------------------------------ where arrays are
 
-    def rolls(self, i: int) -> bool:
-        """Tell whether a buffer holds one step, and the next one is another buffer."""
-        return i in self.loop.starts and i not in self.longer
-
     def array(self, x: Any) -> str:
         """Return the name of an array from outside in the function."""
         if isinstance(x, Item):
@@ -233,6 +230,6 @@ class Elements(LoopText):
         name, up = self.names[x.position], int(self.by > 0)
         if isinstance(x, Carried):
             return name, [self.slot(1 - up)] if x.position in self.longer else []
-        if self.rolls(x.position):
-            return f"{name}_next", []
+        if x.position in self.next:
+            return self.next[x.position], []
         return name, [self.slot(up * (x.position in self.longer))] if x.position in self.again else []
