@@ -13,7 +13,7 @@ from typing import Any
 from tinygrad_seq.replay.along import positions_in
 from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, check_form, kind_of
 from tinygrad_seq.replay.expressions import ATOM
-from tinygrad_seq.replay.loops import Local, Loop
+from tinygrad_seq.replay.loops import Local, Loop, leaves
 from tinygrad_seq.replay.nest import filled
 from tinygrad_seq.replay.stores import Stores, ids_of
 from tinygrad_seq.replay.tape import Ref
@@ -36,20 +36,25 @@ class ElementLoop(Stores):
         body = self.loop.body
         dots = (x for equation in body if equation.function == "dot" for x in map(self.behind, equation.args))
         self.factors = {x.position for x in dots if isinstance(x, Local)}
-        readers: dict[int, set[int]] = defaultdict(set)
-        for k, equation in enumerate(body):
-            for i in positions_in(equation, Local):
-                readers[i].add(k)
         kept = {i for i, numbers in self.kept.items() if numbers}
         self.stored = kept | set(self.loop.starts) | self.factors
         self.parts = {i for i in range(len(body)) if self.is_part(i)}
         for i, equation in enumerate(body):
-            again = len(readers[i]) > 1 or (self.uses[i] > 1 and body[self.reader[i]].function not in FORMS)
-            is_whole = equation.function in WHOLE or i in self.parts or ids_of(equation)
-            if is_whole or (again and equation.function not in VIEWS):
-                self.stored.add(i)
             read = (*ids_of(equation), *(equation.args[:1] if i in self.parts else ()))
             self.stored.update(x.position for x in read if isinstance(x, Local))
+            if equation.function in WHOLE or i in self.parts or ids_of(equation):
+                self.stored.add(i)
+        readers: dict[int, list[Equation]] = defaultdict(list)
+        nests: dict[int, set[Any]] = defaultdict(set)  # of a position: the loops over elements that compute it
+        for i, equation in reversed(list(enumerate(body))):
+            alike = all(reader.function in FORMS and reader.shape == equation.shape for reader in readers[i])
+            if equation.function not in VIEWS and (len(nests[i]) > 1 or (self.uses[i] > 1 and not alike)):
+                self.stored.add(i)
+            for k, x in enumerate(leaves(equation.args)):
+                if isinstance(x, Local):
+                    readers[x.position].append(equation)
+                    own = {(i, k if equation.function in WHOLE else 0)}
+                    nests[x.position] |= own if i in self.stored else nests[i]
 
     def is_part(self, i: int) -> bool:
         """Tell whether a value is another one's memory in another shape, or steps of a series."""

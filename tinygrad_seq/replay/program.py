@@ -11,6 +11,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
 from tinygrad_seq.replay.along import INTO
 from tinygrad_seq.replay.bulk import in_bulk
+from tinygrad_seq.replay.by_step import by_step
 from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart, in_parts
 from tinygrad_seq.replay.element_forms import NoElements
@@ -42,9 +43,10 @@ class Program(Expressions):
         outputs = [same.get(number, number) for number in outputs]
         statements = needed(rolled(equations, tape.new), outputs)
         self.shapes, self.dtypes = tape.shapes(), tape.dtypes()
-        if compile:
-            statements = in_parts(statements)
         self.note_made(statements)
+        if compile:
+            statements = in_parts(by_step(statements, outputs, self.shapes, tape.new))
+            self.note_made(statements)
         if passes and not compile:
             statements = needed(in_bulk(statements, outputs, self.shapes, self.dtypes, tape.new), outputs)
             self.note_made(statements)
