@@ -84,7 +84,7 @@ class Program(Expressions):
         text = "\n".join([*lines, ""])
         if self.memory.lines:
             said = "; tanh(x, y) in a loop writes into y" if self.short else ""
-            text = "\n".join([f"# every call writes these arrays anew{said}", *self.memory.lines, "", text])
+            text = "\n".join([f"# every call writes these arrays anew{said}", *self.memory.text(self.free_name), "", text])
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
