@@ -16,6 +16,7 @@ from typing import Any
 from tinygrad_seq.replay.element_forms import FORMS, has_form
 from tinygrad_seq.replay.factors import Shapes, rebuilt
 from tinygrad_seq.replay.loops import Local, Loop, Moving, Part, Statement, outside, read_in, read_outside
+from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import changed, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
@@ -36,7 +37,8 @@ def by_step(
                 readers[n].add(None)
             continue
         reader = next(iter(readers[statement.made])) if len(readers[statement.made]) == 1 else None
-        if reader and statement.function in FORMS and has_form(statement):
+        is_rows = is_part(statement) and statement.args[1][0] == slice(None)
+        if reader and (is_rows or (statement.function in FORMS and has_form(statement))):
             moved[statement.made] = statement
         for n in read_by(statement):
             is_row = statement.made in moved and shapes[n][:1] == statement.shape[:1]
@@ -76,7 +78,8 @@ def with_steps(
                     return y
                 return read(Part(y, x.at if shapes[y.number][0] == equation.shape[0] else 0))
 
-            body.append(replace(changed(equation, step_of), shape=equation.shape[1:]))
+            own = replace(changed(equation, step_of), shape=equation.shape[1:])
+            body.append(replace(own, args=(own.args[0], own.args[1][1:])) if is_part(own) else own)
             known[n] = Local(len(body) - 1)
         return known[n]
 
