@@ -1,5 +1,6 @@
 """A part of a program as one compiled function: loops over time, and what is between them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,7 @@ class CompiledPart:
         if made:
             name = self.program.free_name("part")
             returned = ", ".join(each for each in made if each not in self.given)  # others are kept, and known
+            self.given |= {f"n{size}": size for size in re.findall(r"range\(n(\d+)\)", "\n".join(self.lines))}
             lines = [f"def {name}({', '.join(self.given)}):", *(f"    {line}" for line in self.lines)]
             self.program.functions.append("\n".join([*lines, *([f"    return {returned}"] if returned else [])]))
             yield f"{returned}{' = ' if returned else ''}{name}({', '.join(self.given.values())})"

@@ -52,7 +52,7 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-COMPILED = re.compile(r"[jrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
+COMPILED = re.compile(r"[jnrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
 
 
 class Name(str):

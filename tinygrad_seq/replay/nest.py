@@ -36,7 +36,10 @@ class Nest:
 
 
 def written(nests: list[Nest]) -> list[str]:
-    """Return the lines of nests over the same rows: one loop over these, and in it one over the elements of each."""
+    """Return the lines of nests over the same rows: one loop over these, and in it one over the elements of each.
+
+    How many rows there are is an argument, n16 for 16: LLVM would write a small number of them out, one after another.
+    """
     if not nests:
         return []
     rows: dict[str, str] = {}
@@ -47,7 +50,8 @@ def written(nests: list[Nest]) -> list[str]:
         first, last = nest.around
         lines = [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in lines)] if nest.shape else lines
         inner += [*first, *lines, *last]
-    outer = [f"for {variable} in range({size}):" for variable, size in zip(nests[0].variables[:-1], nests[0].shape)]
+    sizes = [f"n{size}" if size > 1 else str(size) for size in nests[0].shape]
+    outer = [f"for {variable} in range({size}):" for variable, size in zip(nests[0].variables[:-1], sizes)]
     inner = [*(f"{short} = {row}" for row, short in rows.items()), *inner]
     return ["    " * k + line for k, line in enumerate(outer)] + ["    " * len(outer) + line for line in inner]
 
