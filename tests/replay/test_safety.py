@@ -271,8 +271,9 @@ def test_what_is_returned_is_not_overwritten():
     assert kept[0].tolist() == [1.0, 2.0, 3.0] and kept[1].tolist() == [2.0, 4.0, 6.0] and kept[2]["sum"].item() == 6.0
 
 
+@pytest.mark.parametrize("passes", ["together", "over elements"], indirect=True)
 @pytest.mark.parametrize("large", [1, 2**15])
-def test_arrays_that_are_kept_are_not_returned(monkeypatch, large):
+def test_arrays_that_are_kept_are_not_returned(monkeypatch, large, passes):
     monkeypatch.setattr(program, "large", large)
     cell, layer = nn.GRUCell(3, 4), nn.LSTM(4, 4)
 
