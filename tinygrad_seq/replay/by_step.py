@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from tinygrad_seq.replay.element_forms import FORMS, has_form
+from tinygrad_seq.replay.element_forms import FORMS, without_form
 from tinygrad_seq.replay.factors import Shapes, rebuilt
 from tinygrad_seq.replay.loops import Local, Loop, Moving, Part, Statement, outside, read_in, read_outside
 from tinygrad_seq.replay.passes import is_part
@@ -38,7 +38,7 @@ def by_step(
             continue
         reader = next(iter(readers[statement.made])) if len(readers[statement.made]) == 1 else None
         is_rows = is_part(statement) and statement.args[1][0] == slice(None)
-        if reader and (is_rows or (statement.function in FORMS and has_form(statement))):
+        if reader and (is_rows or (statement.function in FORMS and not without_form(statement))):
             moved[statement.made] = statement
         for n in read_by(statement):
             is_row = statement.made in moved and shapes[n][:1] == statement.shape[:1]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tinygrad_seq.replay.element_forms import NoElements, has_form
+from tinygrad_seq.replay.element_forms import NoElements, without_form
 from tinygrad_seq.replay.element_loop import ElementLoop
 from tinygrad_seq.replay.loops import Loop, Statement, loop_of, made_by, read_outside
 
@@ -71,7 +71,7 @@ def in_parts(statements: list[Statement]) -> list[Statement]:
 
     def is_plain(statement: Statement) -> bool:
         """Tell whether a statement stays a line over arrays."""
-        return not isinstance(statement, Loop) and (not has_form(statement) or statement.made in checked)
+        return not isinstance(statement, Loop) and (bool(without_form(statement)) or statement.made in checked)
 
     first: list[Statement] = []
     rest: list[Statement] = []

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from tinygrad_seq.replay.along import positions_in
-from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, check_form, kind_of
+from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, kind_of, without_form
 from tinygrad_seq.replay.expressions import ATOM
 from tinygrad_seq.replay.loops import Local, Loop, leaves
 from tinygrad_seq.replay.nest import filled
 from tinygrad_seq.replay.stores import Stores, ids_of
-from tinygrad_seq.replay.tape import Ref
+from tinygrad_seq.replay.tape import Equation, Ref
 
 
 class ElementLoop(Stores):
@@ -24,8 +23,8 @@ class ElementLoop(Stores):
 
     def __init__(self, program: Any, loop: Loop, function: Any) -> None:
         super().__init__(program, loop, function)
-        for body in loop.body:
-            check_form(body)
+        if missing := [*filter(None, map(without_form, loop.body))]:
+            raise NoElements(missing[0])
         for i, number in loop.starts.items():
             if (self.shape(Ref(number)), self.dtype(Ref(number))) != (loop.body[i].shape, loop.body[i].dtype):
                 raise NoElements("a state that changes its shape")

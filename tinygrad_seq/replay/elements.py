@@ -111,18 +111,11 @@ class Elements(LoopText):
         if function == "broadcast_to" or function in ("ascontiguousarray", "copy"):
             return self.element(nest, x, index, equation.shape)
         if function in ("transpose", "swapaxes"):
-            order = list(range(len(shape)))
-            if function == "swapaxes":
-                a, b = (axis % len(shape) for axis in equation.args[1:])
-                order[a], order[b] = order[b], order[a]
-            else:
-                order = list(equation.args[1]) if len(equation.args) > 1 else order[::-1]
+            order = getattr(host, function)(host.empty(range(len(shape))), *equation.args[1:]).shape
             return self.element(nest, x, tuple(index[order.index(k)] for k in range(len(shape))), shape)
         if function == "reshape":
             if not self.same_sizes(shape, equation.shape):
                 raise NoElements("reshape")
-            if shape == equation.shape:
-                return self.element(nest, x, index, shape)
             left = [at for at, size in zip(index, equation.shape) if size != 1]
             return self.element(nest, x, tuple(("0", 0) if size == 1 else left.pop(0) for size in shape), shape)
         return self.element(nest, x, self.found(equation.args[1], index), shape)

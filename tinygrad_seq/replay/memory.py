@@ -12,7 +12,6 @@ from typing import Any
 
 from tinygrad_seq.replay.tape import Equation
 
-
 near = 8  # two values are in one array in turn where their sizes differ by one part in so many at most
 
 

@@ -45,9 +45,11 @@ def written(nests: list[Nest]) -> list[str]:
     rows: dict[str, str] = {}
     inner: list[str] = []
     for nest in nests:
-        names = {short: rows.setdefault(row, f"r{len(rows)}") for row, short in nest.rows.items()}
-        lines = [replaced(line, names) for line in nest.lines]
+        text = "\n".join(nest.lines)
+        for row, short in nest.rows.items():
+            text = text.replace(short, rows.setdefault(row, f"r{len(rows)}"))
         first, last = nest.around
+        lines = text.split("\n")
         lines = [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in lines)] if nest.shape else lines
         inner += [*first, *lines, *last]
     sizes = [f"n{size}" if size > 1 else str(size) for size in nests[0].shape]
@@ -62,13 +64,6 @@ def filled(shape: tuple[int, ...], name: str, at: list[str], value: str) -> list
     text = indexed(value, nest.variables or ["()"]) if value.isidentifier() else value
     nest.lines.append(f"{indexed(name, [*at, *nest.variables] or ['()'])} = {text}")
     return written([nest])
-
-
-def replaced(line: str, names: dict[str, str]) -> str:
-    """Return a line with other names in it."""
-    for name, other in names.items():
-        line = line.replace(name, other)
-    return line
 
 
 def indexed(name: str, at: list[str]) -> str:
