@@ -289,8 +289,9 @@ def test_what_is_the_same_at_every_call_is_another_array_at_each():
             one.array += 1.0
 
 
+@pytest.mark.parametrize("passes", ["together", "over elements"], indirect=True)
 @pytest.mark.parametrize("large", [1, 2**15])
-def test_arrays_that_are_kept_are_not_returned(monkeypatch, large):
+def test_arrays_that_are_kept_are_not_returned(monkeypatch, large, passes):
     monkeypatch.setattr(program, "large", large)
     cell, layer = nn.GRUCell(3, 4), nn.LSTM(4, 4)
 

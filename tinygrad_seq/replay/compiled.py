@@ -63,13 +63,6 @@ def module_of(functions: list[str], dtype: str) -> ModuleType:
     return sys.modules[name]
 
 
-def on_contiguous(module: ModuleType) -> dict[str, Any]:
-    """Return the functions of a module, which copy an array first that has gaps: one layout is compiled."""
-
-    def contiguous(x: Any) -> Any:
-        return x if type(x) in (int, float) else host.asarray(x, order="C")
-
-    def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *given: function(*map(contiguous, given))
-
-    return {name: wrapped(function) for name, function in vars(module).items() if name.startswith("part")}
+def on_contiguous(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a compiled function that copies an array first which has gaps: one layout is compiled."""
+    return lambda *given: function(*(x if type(x) in (int, float) else host.asarray(x, order="C") for x in given))

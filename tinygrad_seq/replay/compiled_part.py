@@ -1,9 +1,10 @@
 """A part of a program as one compiled function: loops over time, and what is between them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from tinygrad_seq.replay.element_forms import NoElements, has_form
+from tinygrad_seq.replay.element_forms import NoElements, without_form
 from tinygrad_seq.replay.element_loop import ElementLoop
 from tinygrad_seq.replay.loops import Loop, Statement, loop_of, made_by, read_outside
 
@@ -42,14 +43,14 @@ class CompiledPart:
     def close(self, end: float) -> Iterator[str]:
         """Add the function to the program, whose next statement that is, and yield the line that calls it."""
         last = self.program.last
-        returned = [name for name, numbers in self.own.items() if any(last.get(n, -1) >= end for n in numbers)]
-        if returned:
+        made = [name for name, numbers in self.own.items() if any(last.get(n, -1) >= end for n in numbers)]
+        if made:
             name = self.program.free_name("part")
-            lines = [*self.lines, f"return {', '.join(returned)}"]
-            self.program.functions.append(
-                "\n".join([f"def {name}({', '.join(self.given)}):", *(f"    {line}" for line in lines)])
-            )
-            yield f"{', '.join(returned)} = {name}({', '.join(self.given.values())})"
+            returned = ", ".join(each for each in made if each not in self.given)  # others are kept, and known
+            self.given |= {f"n{size}": size for size in re.findall(r"range\(n(\d+)\)", "\n".join(self.lines))}
+            lines = [f"def {name}({', '.join(self.given)}):", *(f"    {line}" for line in self.lines)]
+            self.program.functions.append("\n".join([*lines, *([f"    return {returned}"] if returned else [])]))
+            yield f"{returned}{' = ' if returned else ''}{name}({', '.join(self.given.values())})"
         self.given, self.own, self.lines = {}, {}, []
 
 
@@ -70,7 +71,7 @@ def in_parts(statements: list[Statement]) -> list[Statement]:
 
     def is_plain(statement: Statement) -> bool:
         """Tell whether a statement stays a line over arrays."""
-        return not isinstance(statement, Loop) and (not has_form(statement) or statement.made in checked)
+        return not isinstance(statement, Loop) and (bool(without_form(statement)) or statement.made in checked)
 
     first: list[Statement] = []
     rest: list[Statement] = []

@@ -31,25 +31,15 @@ class NoElements(Exception):  # noqa: N818 (no error: the loop stays as it is)
     """Tell what in a loop has no form over elements."""
 
 
-def check_form(equation: Equation) -> None:
-    """Raise where a call has no form over elements."""
+def without_form(equation: Equation) -> str:
+    """Return what a call is that has no form over elements, nothing for one that has."""
     function, options = equation.function, equation.options
     known = function in FORMS or function in VIEWS or function in MAKERS or function in WHOLE
     if not known or not options.keys() <= ({"axis", "keepdims"} if function in REDUCED else set()):
-        raise NoElements(function)
+        return function
     if equation.dtype is None or equation.dtype.name not in ("float32", "float64", "bool", "int64", "int32"):
-        raise NoElements(f"{function} in {equation.dtype}")
-    if function == "max" and equation.dtype.kind != "f":
-        raise NoElements("max of integers")
-
-
-def has_form(equation: Equation) -> bool:
-    """Tell whether a call has a form over elements."""
-    try:
-        check_form(equation)
-    except NoElements:
-        return False
-    return True
+        return f"{function} in {equation.dtype}"
+    return "max of integers" if function == "max" and equation.dtype.kind != "f" else ""
 
 
 def kind_of(equation: Equation) -> str:

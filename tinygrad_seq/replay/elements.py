@@ -21,6 +21,7 @@ class Elements(LoopText):
         super().__init__(program, loop)
         self.function = function  # the CompiledPart that the loop is in
         self.stored: set[int] = set()  # positions that have a buffer
+        self.next: dict[int, str] = {}  # of what is carried in one buffer: the name of the other, for the next step
         self.head: list[str] = []  # lines before the loop
         self.outside: dict[str, str] = {}  # of a text of something from outside: its name in the function
 
@@ -110,18 +111,11 @@ class Elements(LoopText):
         if function == "broadcast_to" or function in ("ascontiguousarray", "copy"):
             return self.element(nest, x, index, equation.shape)
         if function in ("transpose", "swapaxes"):
-            order = list(range(len(shape)))
-            if function == "swapaxes":
-                a, b = (axis % len(shape) for axis in equation.args[1:])
-                order[a], order[b] = order[b], order[a]
-            else:
-                order = list(equation.args[1]) if len(equation.args) > 1 else order[::-1]
+            order = getattr(host, function)(host.empty(range(len(shape))), *equation.args[1:]).shape
             return self.element(nest, x, tuple(index[order.index(k)] for k in range(len(shape))), shape)
         if function == "reshape":
             if not self.same_sizes(shape, equation.shape):
                 raise NoElements("reshape")
-            if shape == equation.shape:
-                return self.element(nest, x, index, shape)
             left = [at for at, size in zip(index, equation.shape) if size != 1]
             return self.element(nest, x, tuple(("0", 0) if size == 1 else left.pop(0) for size in shape), shape)
         return self.element(nest, x, self.found(equation.args[1], index), shape)
@@ -161,10 +155,6 @@ class Elements(LoopText):
         return indexed(name, [*at, *(plus(*each) for each in index)] or ["()"])
 
     # ------------------------------------------------------------------------------------------------ where arrays are
-
-    def rolls(self, i: int) -> bool:
-        """Tell whether a buffer holds one step, and the next one is another buffer."""
-        return i in self.loop.starts and i not in self.longer
 
     def array(self, x: Any) -> str:
         """Return the name of an array from outside in the function."""
@@ -233,6 +223,6 @@ class Elements(LoopText):
         name, up = self.names[x.position], int(self.by > 0)
         if isinstance(x, Carried):
             return name, [self.slot(1 - up)] if x.position in self.longer else []
-        if self.rolls(x.position):
-            return f"{name}_next", []
+        if x.position in self.next:
+            return self.next[x.position], []
         return name, [self.slot(up * (x.position in self.longer))] if x.position in self.again else []

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from keyword import iskeyword
@@ -52,7 +51,7 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-COMPILED = re.compile(r"[jrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
+COMPILED = re.compile(r"[jnrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
 
 
 class Name(str):
@@ -68,7 +67,7 @@ class Expressions:
         self.literals: dict[Any, str] = {}
         self.numbers: dict[tuple[str, Any], Name] = {}  # in loops; by their text, for 0.0 is not -0.0
         self.short: dict[str, str] = {}  # of a function: its name in loops
-        self.in_loop = False
+        self.in_loop = False  # what is written runs at every step: functions and numbers have names
         self.kernels: list[str] = []  # lines that make kernels of a GPU, once
 
     def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
@@ -152,7 +151,9 @@ class Expressions:
 
     def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
         """Return the texts of the options of a call."""
-        shown = {key: short(key, x) for key, x in equation.options.items() if (key, x) != ("keepdims", False)}
+        shown = {key: x for key, x in equation.options.items() if (key, x) != ("keepdims", False)}
+        if isinstance(shown.get("axis"), tuple) and len(shown["axis"]) == 1:
+            shown["axis"] = shown["axis"][0]
         return [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
@@ -200,13 +201,6 @@ class Expressions:
             self.numbers[key] = Name(self.free_name({0.5: "half", 1.0: "one", 2.0: "two"}.get(x, "number")))
         return self.numbers[key]
 
-    @contextmanager
-    def as_names(self) -> Iterator[None]:
-        """Say functions and numbers by names: what is written now runs at every step."""
-        self.in_loop = True
-        yield
-        self.in_loop = False
-
 
 def on_host(function: str) -> Callable[..., Any]:
     """Return what computes on arrays on the host, by the name that it has on a tape."""
@@ -245,8 +239,3 @@ def beside_ints(tape: Tape) -> Iterator[Equation]:
         may_be = equation.function in PLAIN and equation.dtype == "float32"
         is_strict = may_be and equation.dtype not in map(dtypes.get, read_by(equation))
         yield replace(equation, args=tuple(map(constant, equation.args))) if is_strict else equation
-
-
-def short(key: str, x: Any) -> Any:
-    """Return an option as people write it."""
-    return x[0] if key == "axis" and isinstance(x, tuple) and len(x) == 1 else x

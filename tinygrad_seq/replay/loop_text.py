@@ -47,9 +47,10 @@ class LoopText(Along):
         for i in self.series:
             self.share(i)
         body: list[str] = []
-        with program.as_names():
-            for i, equation in enumerate(loop.body):
-                body += self.line(i, equation, partial(self.read, current))
+        program.in_loop = True
+        for i, equation in enumerate(loop.body):
+            body += self.line(i, equation, partial(self.read, current))
+        program.in_loop = False
         yield from self.lists
         yield self.begin()
         yield from (f"    {line}" for line in body)

@@ -36,18 +36,24 @@ class Nest:
 
 
 def written(nests: list[Nest]) -> list[str]:
-    """Return the lines of nests over the same rows: one loop over these, and in it one over the elements of each."""
+    """Return the lines of nests over the same rows: one loop over these, and in it one over the elements of each.
+
+    How many rows there are is an argument, n16 for 16: LLVM would write a small number of them out, one after another.
+    """
     if not nests:
         return []
     rows: dict[str, str] = {}
     inner: list[str] = []
     for nest in nests:
-        names = {short: rows.setdefault(row, f"r{len(rows)}") for row, short in nest.rows.items()}
-        lines = [replaced(line, names) for line in nest.lines]
+        text = "\n".join(nest.lines)
+        for row, short in nest.rows.items():
+            text = text.replace(short, rows.setdefault(row, f"r{len(rows)}"))
         first, last = nest.around
+        lines = text.split("\n")
         lines = [f"for j in range({nest.shape[-1]}):", *(f"    {line}" for line in lines)] if nest.shape else lines
         inner += [*first, *lines, *last]
-    outer = [f"for {variable} in range({size}):" for variable, size in zip(nests[0].variables[:-1], nests[0].shape)]
+    sizes = [f"n{size}" if size > 1 else str(size) for size in nests[0].shape]
+    outer = [f"for {variable} in range({size}):" for variable, size in zip(nests[0].variables[:-1], sizes)]
     inner = [*(f"{short} = {row}" for row, short in rows.items()), *inner]
     return ["    " * k + line for k, line in enumerate(outer)] + ["    " * len(outer) + line for line in inner]
 
@@ -58,13 +64,6 @@ def filled(shape: tuple[int, ...], name: str, at: list[str], value: str) -> list
     text = indexed(value, nest.variables or ["()"]) if value.isidentifier() else value
     nest.lines.append(f"{indexed(name, [*at, *nest.variables] or ['()'])} = {text}")
     return written([nest])
-
-
-def replaced(line: str, names: dict[str, str]) -> str:
-    """Return a line with other names in it."""
-    for name, other in names.items():
-        line = line.replace(name, other)
-    return line
 
 
 def indexed(name: str, at: list[str]) -> str:

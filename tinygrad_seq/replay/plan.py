@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.bulk import in_bulk
+from tinygrad_seq.replay.by_step import by_step
 from tinygrad_seq.replay.compiled_part import in_parts
 from tinygrad_seq.replay.expressions import beside_ints
 from tinygrad_seq.replay.gates import gates
@@ -28,7 +29,7 @@ class Plan:
         self.statements: list[Statement] = []
         self.take(needed(rolled(equations, tape.new), self.outputs))
         if compile:
-            self.take(in_parts(self.statements))
+            self.take(in_parts(by_step(self.statements, self.outputs, self.shapes, tape.new)))
         elif passes:
             bulk = in_bulk(self.statements, self.outputs, self.shapes, self.dtypes, tape.new)
             self.take(needed(bulk, self.outputs))

@@ -67,7 +67,8 @@ class Program(Expressions):
         text = "\n".join([*lines, ""])
         if self.memory.lines:
             said = "; tanh(x, y) in a loop writes into y" if self.short else ""
-            text = "\n".join([f"# every call writes these arrays anew{said}", *self.memory.lines, "", text])
+            arrays = self.memory.text(self.free_name)
+            text = "\n".join([f"# every call writes these arrays anew{said}", *arrays, "", text])
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
@@ -75,7 +76,8 @@ class Program(Expressions):
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
-            space.update(on_contiguous(module_of(self.functions, self.dtype or "float32")))
+            made = vars(module_of(self.functions, self.dtype or "float32"))
+            space.update((name, on_contiguous(part)) for name, part in made.items() if name.startswith("part"))
         space["xp"] = tape.xp
         with tape.device:
             exec(builtins.compile(text, "<replay>", "exec"), space)
