@@ -1069,7 +1069,7 @@ FAULTS = [
           "elif is_own(x) and all(", "elif False and all(", "test_what_is_reached.py"),
     Fault("Tensors of classes are not looked for", "replay/places.py",
           "found += shared(kind)", "pass", "test_what_is_reached.py"),
-    Fault("a Tensor out of reach is a constant", "replay/traced_call.py",
+    Fault("a Tensor out of reach is a constant", "replay/traced_twice.py",
           "(first.known.keys() & second.known.keys()) - reached", "()", "test_what_is_reached.py"),
     Fault("an array that is written in place goes unnoticed", "replay/traced_call.py",
           " or x.number != swapped[place][1]", "", "test_what_is_reached.py"),

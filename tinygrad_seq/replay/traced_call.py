@@ -9,19 +9,19 @@ from functools import reduce
 from operator import getitem
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, on_device_of, uploaded
+from tinygrad_seq.engine.backend import host, modules, uploaded
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted, traced
 from tinygrad_seq.replay.calls import Given
 from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.places import ATOMS, ITEMS, Place, Places, absent, put_all
+from tinygrad_seq.replay.places import ITEMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.surroundings import Surroundings
-from tinygrad_seq.replay.tape import SEQUENCES, Equation, Ref, Tape, TraceError, tracing
+from tinygrad_seq.replay.tape import Tape, TraceError, tracing
 from tinygrad_seq.replay.tape import tape as current_tape
+from tinygrad_seq.replay.traced_twice import check_kept, check_tapes
 
-PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # what is the same where it is equal
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
 
 
@@ -194,32 +194,11 @@ class TracedCall:
         return (lambda values: x.copy()) if is_new else lambda values: x
 
     def check_again(self, first: Tape, second: Tape, function: Callable[..., Any], given: Given) -> None:
-        """Trace once more, and refuse a function whose constants are not constant: random numbers, the time."""
+        """Trace once more, and compare: random numbers, the time and what a cache has are no constants."""
         fixed = self.fixed
         self.trace(function, given, second)
-        reached = {id(x) for x in self.places.before.values()}
-        for key in (first.known.keys() & second.known.keys()) - reached:
-            array, number = first.known[key]
-            raise TraceError(
-                f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is kept where "
-                "replay does not look, such as a cache: keep it in an attribute or a variable, or make it an argument"
-            )
-        same = len(first.equations) == len(second.equations) and all(map(alike, first.equations, second.equations))
-        for number, array in first.constants.items():
-            again = second.constants.get(number)
-            if again is None or not alike(again, array):
-                raise TraceError(
-                    f"replay: an array of shape {array.shape}, which comes in at {first.lines[number]}, is another at "
-                    "every call: make it an argument"
-                )
-        if not same:
-            raise TraceError("replay: the function does something else when it is called again")
-        for one, other in zip(fixed, self.fixed):
-            if one is not other and not (isinstance(one, PLAIN) and alike(one, other)):
-                raise TraceError(
-                    f"replay: the function returns or keeps an object of type {type(one).__name__} that is another at "
-                    "every call: use Tensors in tuples, lists and dicts, or compute it outside of the function"
-                )
+        check_tapes(first, second, {id(x) for x in self.places.before.values()})
+        check_kept(fixed, self.fixed)
 
     # ---------------------------------------------------------------------------------------------------- later calls
 
@@ -286,24 +265,3 @@ def read_anew(tape: Tape, optimizer: Any, way: tuple[Any, ...], value: Any) -> A
         return tuple(read_anew(tape, optimizer, (*way, k), part) for k, part in enumerate(value))
     read = lambda: reduce(getitem, way, optimizer.param_groups)
     return Scalar(value, tape.source(read, "_".join(map(str, way[1:])))) if type(value) in (int, float) else value
-
-
-def alike(a: Any, b: Any) -> bool:
-    """Tell whether two equations, or arguments in them, are the same."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if type(a) is Equation:
-        return a.function == b.function and alike(a.args, b.args) and alike(a.options, b.options)
-    if type(a) is Ref:
-        return bool(a.number == b.number)
-    if isinstance(a, SEQUENCES):
-        return len(a) == len(b) and all(map(alike, a, b))
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(map(alike, a.values(), map(b.get, a)))
-    if type(a) in modules:
-        with on_device_of(a):
-            same_kind = a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
-            return same_kind and bool(((a == b) | ((a != a) & (b != b))).all())
-    return bool(a == b) or (a != a and b != b)
