@@ -927,6 +927,8 @@ FAULTS = [
           "test_safety.py -k kept"),
     Fault("what is computed step by step is that of the first step", "replay/by_step.py", "read(Part(y, x.at if",
           "read(Part(y, 0 if", "test_random_programs.py"),
+    Fault("what one loop reads at its own step is written for all steps before", "replay/by_step.py",
+          "if reader and (is_rows", "if not reader and (is_rows", "test_compiled.py -k little"),
     Fault("an array that has several sizes in turn is as large as the last", "replay/memory.py",
           "max(block.size, size)", "size", "test_replay.py -k layers"),
     Fault("a part of a compiled row begins at its beginning", "replay/elements.py",

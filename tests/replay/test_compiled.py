@@ -4,6 +4,7 @@ Compiling takes seconds. So most programs over elements are run by Python, in th
 """
 
 import importlib
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -99,6 +100,25 @@ def test_every_form_is_numpys():
             for one, other in zip(run(ts.tensor(xs)), fast(ts.tensor(xs))):
                 np.testing.assert_allclose(to_host(other.array), to_host(one.array), rtol=1e-5, atol=1e-6)
     assert "not compiled" not in fast.source and fast.source.count("def part") == 1
+
+
+@pytest.mark.parametrize("passes", ["over elements"], indirect=True)
+def test_a_compiled_step_writes_little(passes):
+    layer = nn.GRU(3, 4)
+    x = ts.randn(7, 2, 3, requires_grad=True)
+
+    def step():
+        x.grad = None
+        layer.zero_grad()
+        loss = (layer(x)[0] ** 2).mean()
+        loss.backward()
+        return loss
+
+    fast = ts.replay(step)
+    assert_agree(step(), [fast() for _ in range(2)][1])
+    assert fast.source.count("for j1 in range(n") == 1  # all steps at once: the sum of the squares
+    assert len(re.findall(r"= xp.empty\(\(7, 2, \d+\)", fast.source)) == 6  # what the backward pass reads, and makes
+    assert re.search(r"memory = xp.empty\(192, .*\n.* = memory\[:168\].reshape\(\(14, 12\)\)", fast.source)
 
 
 def test_what_has_no_form_stays_and_says_so():

@@ -20,6 +20,8 @@ from tinygrad_seq.replay.passes import is_part
 from tinygrad_seq.replay.simplify import changed, read_by
 from tinygrad_seq.replay.tape import Equation, Ref
 
+MOVED = FORMS.keys() | {"broadcast_to"}
+
 
 def by_step(
     statements: list[Statement], outputs: Iterable[int], shapes: Shapes, new: Callable[[], int]
@@ -38,7 +40,7 @@ def by_step(
             continue
         reader = next(iter(readers[statement.made])) if len(readers[statement.made]) == 1 else None
         is_rows = is_part(statement) and statement.args[1][0] == slice(None)
-        if reader and (is_rows or (statement.function in FORMS and not without_form(statement))):
+        if reader and (is_rows or (statement.function in MOVED and not without_form(statement))):
             moved[statement.made] = statement
         for n in read_by(statement):
             is_row = statement.made in moved and shapes[n][:1] == statement.shape[:1]
@@ -79,7 +81,11 @@ def with_steps(
                 return read(Part(y, x.at if shapes[y.number][0] == equation.shape[0] else 0))
 
             own = replace(changed(equation, step_of), shape=equation.shape[1:])
-            body.append(replace(own, args=(own.args[0], own.args[1][1:])) if is_part(own) else own)
+            if is_part(own):
+                own.args = own.args[0], own.args[1][1:]
+            elif own.function == "broadcast_to":
+                own.args = own.args[0], own.shape
+            body.append(own)
             known[n] = Local(len(body) - 1)
         return known[n]
 

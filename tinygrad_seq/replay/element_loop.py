@@ -12,7 +12,7 @@ from typing import Any
 
 from tinygrad_seq.replay.element_forms import FORMS, VIEWS, WHOLE, NoElements, kind_of, without_form
 from tinygrad_seq.replay.expressions import ATOM
-from tinygrad_seq.replay.loops import Local, Loop
+from tinygrad_seq.replay.loops import VALUES, Local, Loop
 from tinygrad_seq.replay.nest import filled
 from tinygrad_seq.replay.simplify import leaves
 from tinygrad_seq.replay.stores import Stores, ids_of
@@ -61,7 +61,7 @@ class ElementLoop(Stores):
         equation = self.loop.body[i]
         if i in self.again or i in self.loop.starts:
             return False
-        if equation.function == "reshape":
+        if equation.function == "reshape" and isinstance(equation.args[0], VALUES):
             whole = self.loop.count == 1 and (i in self.factors or self.kept[i])
             return bool(whole) or not self.same_sizes(self.shape(equation.args[0]), equation.shape)
         return self.program.neighbours(equation) is not None
