@@ -84,10 +84,8 @@ def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
         if step.order > last.order + 1 or (counted and step.value > last.value + 1):
             rows.append([])
         rows[-1].append(step)
-    texts = []
-    for row in rows:
-        words = [shortened(step.text) for step in (row[0], row[-1])[: len(row)]]
-        texts.append((", " if len(row) == 2 and len(rows) > 1 else " … ").join(words))
+    ends = [[shortened(step.text) for step in (row[0], row[-1])[: len(row)]] for row in rows]
+    texts = [(", " if len(row) == 2 and len(rows) > 1 else " … ").join(words) for row, words in zip(rows, ends)]
     return ", ".join(texts if len(texts) <= most else [*texts[: most - 1], f"… {texts[-1]}"])
 
 

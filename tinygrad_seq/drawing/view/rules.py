@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 from math import prod
 
 from tinygrad_seq.drawing.view.conventions import from_loss, rearranging, symbols
@@ -39,15 +39,10 @@ def with_rules(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, str]]:
     prepared = made_of_parameters(nodes).keys()
     owned = ((gradient_of(node, by_serial, prepared), node) for node in nodes)
     groups = grouped((key, node) for key, node in owned if key is not None)
-    last: dict[int, int] = {}  # by walk, the number of the last op that it recorded
-    for key, ops in groups.items():
-        last[key.walk] = max(last.get(key.walk, 0), ops[-1].serial)
-    new: dict[Node, Node] = {}
-    rules: list[Rule] = []
-    for key in sorted(groups, key=lambda key: (key.walk, -key.serial)):  # as the walk went: newest first
-        for ops in pieces(groups[key]):
-            rules.append(rule_of(by_serial[key.serial], ops, key, prepared))
-            new |= dict.fromkeys(ops, rules[-1])
+    last = dict(sorted((key.walk, ops[-1].serial) for key, ops in groups.items()))  # what each walk recorded last
+    walked = sorted(groups, key=lambda key: (key.walk, -key.serial))  # newest first
+    rules = [rule_of(by_serial[key.serial], ops, key, prepared) for key in walked for ops in pieces(groups[key])]
+    new: dict[Node, Node] = {node: rule for rule in rules for node in rule.ops}
     for i, rule in enumerate(rules):  # all after the walk, and before what came then
         rule.serial = last[rule.scope.value.walk] + i / len(rules)  # type: ignore[assignment]
     starts: dict[tuple[Node, Scope | None], Node] = {}
@@ -143,17 +138,15 @@ def pieces(ops: list[Node]) -> list[list[Node]]:
     is recorded for each argument. Otherwise all are one piece.
     """
     inside, total = set(ops), dict[Node, None]()
-    piece_of: dict[Node, list[Node]] = {}
+    piece_of: dict[Node, tuple[Node, ...]] = {}
     for node in ops:
-        made = [parent for parent in node.parents if parent in piece_of]
+        made = [*dict.fromkeys(piece_of[parent] for parent in node.parents if parent in piece_of)]
         if node.op is add.op and not made and all(p in total or p not in inside for p in node.parents):
             total[node] = None
-            continue
-        joined = [node]
-        for piece in {id(piece_of[parent]): piece_of[parent] for parent in made}.values():
-            joined = piece + joined
-        piece_of |= dict.fromkeys(joined, joined)
-    found = list({id(piece): piece for piece in piece_of.values()}.values())
+        else:
+            joined = (*chain(*reversed(made)), node)
+            piece_of |= dict.fromkeys(joined, joined)
+    found = [*map(list, dict.fromkeys(piece_of.values()))]
     return [ops] if len(found) < 2 else [*filter(None, [[*total]]), *found]
 
 
