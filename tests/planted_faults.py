@@ -643,7 +643,7 @@ FAULTS = [
           "", "test_backward_graph.py"),
     Fault("a share in the gradient of nobody", "drawing/view/rules.py", "share.leaf = leaves[-1]",
           "share.leaf = None", "test_backward_graph.py"),
-    Fault("shares whose sum nobody sees", "drawing/view/rules.py", "any(share.name is not None for share in shares)",
+    Fault("shares whose sum nobody sees", "drawing/view/rules.py", "any(share.name is not None for share in found)",
           "False", "test_backward_graph.py"),
     Fault("a first state that is far from its use", "drawing/view/edges.py",
           '"" if role in ("input", "gradient") else beside', '"" if role != "weight" else beside', "test_rolled.py"),

@@ -60,10 +60,9 @@ def levels(points: Sequence[Point], aside: float) -> Iterator[Mark]:
 
 def cuts(points: Sequence[Point]) -> Iterator[Mark]:
     """Yield places on a line, first on the part that goes furthest sideways; the words beside it, or else above."""
-    pieces = sorted(range(1, len(points)), key=lambda i: -abs(points[i][0] - points[i - 1][0]))
     across = all(through == "h" for _, _, through in points)  # from card to card
-    if across:
-        pieces.insert(0, len(points) // 2)
+    furthest = sorted(range(1, len(points)), key=lambda i: -abs(points[i][0] - points[i - 1][0]))
+    pieces = [len(points) // 2] * across + furthest
     for turned in (False, True):
         for i in pieces:
             (ax, ay, _), (bx, by, through) = points[i - 1], points[i]

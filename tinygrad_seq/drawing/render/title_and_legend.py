@@ -83,7 +83,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     roles_of_edges = {edge.role for edge in view.edges}
     rolled = "delay" in roles_of_edges
     cards = {cluster.id for loop in view.loops for cluster in loop}
-    inner = [loop for loop in view.loops if any(path in cards for path in places_around(loop))]
+    inner = [loop for loop in view.loops if any(path in cards for path in paths_around(loop))]
     outer = [loop for loop in view.loops if loop not in inner]
     steps, hidden = longest(outer, sequences, ("step", "gap")), sum(longest(outer, sequences, ("gap",)))
     count = f"{' + '.join(map(str, steps))} step{'s' * (sum(steps) > 1)}"
@@ -112,7 +112,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     return view.title or ", ".join(filter(None, words)), " · ".join(filter(None, below))
 
 
-def places_around(loop: Sequence[Cluster]) -> list[str]:
+def paths_around(loop: Sequence[Cluster]) -> list[str]:
     """Return the ids of the places around a loop, the outermost first."""
     return list(accumulate(loop[0].id.split("/"), lambda path, name: f"{path}/{name}"))[:-1]
 
@@ -127,7 +127,7 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
     place_of = {id: (ids[0], number) for ids in sequences for number, id in enumerate(ids)}
     found: dict[str, Counter[tuple[int, str]]] = {}  # by sequence, the longest loop of each of its units
     for loop in loops:
-        paths = [*places_around(loop), loop[0].id]
+        paths = [*paths_around(loop), loop[0].id]
         unit = next((path for path in paths if path in place_of), paths[-2])
         sequence, number = place_of.get(unit, (unit, 0))
         counts = found.setdefault(sequence, Counter())

@@ -269,11 +269,13 @@ def some_of(steps: Sequence[ScopeVisit], card: Sequence[ScopeVisit], name: str) 
 
 def looked_at(graph: GraphFacts) -> set[Node]:
     """Return what is made in a step, and read at least twice in each of several steps of a later loop."""
-    reads: defaultdict[Node, Counter[ScopeVisit]] = defaultdict(Counter)
-    for node, facts in graph.of.items():
-        for parent in node.parents if facts.drawn and facts.positions and not facts.gradient else ():
-            source = graph.of[parent].source
-            loops = {step.loop for step, _ in graph.of[source].positions}
-            if loops and loops.isdisjoint(step.loop for step, _ in facts.positions):
-                reads[source][facts.positions[-1][0]] += 1
-    return {source for source, steps in reads.items() if len(steps) > 1 and min(steps.values()) > 1}
+    loops = {node: {step.loop for step, _ in facts.positions} for node, facts in graph.of.items()}
+    reads = grouped(
+        (source, facts.positions[-1][0])
+        for node, facts in graph.of.items()
+        if facts.drawn and facts.positions and not facts.gradient
+        for source in [graph.of[parent].source for parent in node.parents]
+        if loops[source] and loops[source].isdisjoint(loops[node])
+    )
+    counts = {source: Counter(steps) for source, steps in reads.items()}
+    return {source for source, steps in counts.items() if len(steps) > 1 and min(steps.values()) > 1}

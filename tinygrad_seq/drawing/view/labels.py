@@ -249,10 +249,11 @@ def before_first(name: str) -> str:
 
 def made_of_start(graph: GraphFacts, later: Node) -> str:
     """Return what an op would say of the first state: "[x, h0]", where a later step makes it of its own."""
-    words = []
-    for delay, parent in zip(graph.of[later].delays, later.parents):
-        leaf = parent.name or symbol(parent) or kind_of_leaf(parent, graph.of[parent].role)
-        words.append(leaf if delay is None else before_first(parent.name or ""))
+    words = [
+        before_first(parent.name or "") if delay
+        else parent.name or symbol(parent) or kind_of_leaf(parent, graph.of[parent].role)
+        for delay, parent in zip(graph.of[later].delays, later.parents)
+    ]  # fmt: skip
     if later.op.name == "concatenate":
         return f"[{', '.join(words)}]"
     return f" {symbol(later)} ".join(words) if len(words) == 2 else f"{symbol(later)} {', '.join(words)}"

@@ -60,9 +60,7 @@ def with_rules(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, str]]:
     called: dict[Node, str] = {}
     for node, leaves in grads.items():  # several where a bias has the gradient of another
         root, name = new.get(node, node), "∂ " + ", ".join(leaf.name or "x" for leaf in leaves)
-        shares = [] if readers[root] else summands(root, readers)
-        if any(share.name is not None for share in shares):
-            shares = []
+        shares = summands(root, readers)
         called |= dict.fromkeys(shares, name) if shares else {root: name}  # the sum of shares is not drawn, but said
         for share in shares:
             share.leaf = leaves[-1]
@@ -107,7 +105,9 @@ def beginnings(nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Rule]:
 
 
 def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
-    """Return the rules whose sum the gradient of a leaf is, where nothing else reads them: its share at every use."""
+    """Return the rules whose sum the gradient of a leaf is, where nothing else reads them, and none has a name of its
+    own: its share at every use.
+    """
     found, stack = [], [root]
     while stack:
         node = stack.pop()
@@ -116,7 +116,7 @@ def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
         is_sum = node.op is add.op and (node.of.op is None or len(node.parents) > 1)
         found += [] if is_sum else [node]
         stack += node.parents if is_sum else ()
-    return found
+    return [] if any(share.name is not None for share in found) else found
 
 
 def gradient_of(node: Node, by_serial: Mapping[int, Node], prepared: Set[Node]) -> GradientOf | None:
