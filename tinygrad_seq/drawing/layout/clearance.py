@@ -11,12 +11,11 @@ from itertools import pairwise
 from math import copysign, inf
 from operator import itemgetter
 
-from tinygrad_seq.drawing.layout.model import XY, Point
+from tinygrad_seq.drawing.layout.model import XY, Point, Rectangle
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout
 from tinygrad_seq.drawing.layout.templates import End, ItemKey
 from tinygrad_seq.drawing.layout.text_size import width
 
-Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 graze = 0.5  # how far a line may enter a box
 aside = 9.0  # how far beside a box a way around it runs
 longest = 40  # a line over more bands goes around all of them

@@ -120,9 +120,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     passed_on = states_of(graph)
     gates = gates_of(graph, outputs, passed_on)
     for node, facts in of.items():
-        facts.role = role(graph, node, outputs, gates, passed_on)
-        for leaf in facts.leaves[:1]:
-            facts.role = role_of_leaf(graph, leaf, users[leaf], given)
+        if facts.leaves:
+            facts.role = role_of_leaf(graph, facts.leaves[0], users[facts.leaves[0]], given)
+        else:
+            facts.role = role(graph, node, outputs, gates, passed_on)
     return graph
 
 

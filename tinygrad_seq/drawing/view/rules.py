@@ -151,7 +151,7 @@ def pieces(ops: list[Node]) -> list[list[Node]]:
 
 
 def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> Rule:
-    """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
+    """Return a node for the rule of an op, or for the gradient of a leaf; what it reads is not known yet."""
     rule = Rule()
     rule.of, rule.ops, rule.leaf = of, ops, None
     is_sum = of in prepared or all(node.op is add.op for node in ops)
@@ -161,7 +161,6 @@ def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> 
     rule.shape, rule.dtype, rule.requires_grad = ops[-1].shape if ops else of.shape, of.dtype, True
     rule.scope = Scope(of.scope if of.op is not None else common(ops), "grad", key, True)
     rule.static = rule.output = rule.saved = rule.owner_ref = rule.hooks = rule.line = None
-    rule.parents, rule.reached = (), False
     return rule
 
 
@@ -248,5 +247,5 @@ def stand_in(rule: Node, node: Node, name: str) -> Node:
     leaf.name, leaf.shape, leaf.dtype, leaf.scope, leaf.serial = name, node.shape, node.dtype, rule.scope, node.serial
     leaf.op = leaf.static = leaf.output = leaf.owner_ref = leaf.hooks = leaf.line = None
     leaf.parents = leaf.saved = ()
-    leaf.requires_grad = leaf.reached = False
+    leaf.requires_grad = False
     return leaf
