@@ -27,6 +27,13 @@ class Reader:
     def type(self, *keys):
         ActionChains(self.driver).send_keys(*keys).perform()
 
+    def click(self, selector):
+        js = "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+        self.js(js, selector)
+
+    def ids(self, kind="node"):
+        return self.js("return [...document.querySelectorAll('#stage g.' + arguments[0])].map((e) => e.id)", kind)
+
     def count(self, selector):
         return len(self.driver.find_elements(By.CSS_SELECTOR, f"#stage {selector}"))
 

@@ -1,56 +1,24 @@
-"""The page without a browser: one safe text, what it says about every node, and the order of play."""
+"""The page without a browser: one safe text, and what it says about every node."""
 
 import json
 import re
 import weakref
 from dataclasses import replace
-from types import CodeType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from pictures import clusters, items, picture
+from pages import hostile, lstm, told, within, written
+from pictures import clusters, items
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
-from tinygrad_seq.drawing.layout.routing import laid_out
-from tinygrad_seq.drawing.page.details import details
-from tinygrad_seq.drawing.page.numbers import freed, no_gradients, rounded, strip_length, summary
-from tinygrad_seq.drawing.page.page import data, forward_frames, inlined, page
-from tinygrad_seq.drawing.page.page import summary as summary_of
-from tinygrad_seq.drawing.page.rule_source import rules_of
-from tinygrad_seq.drawing.render.svg import svg
-from tinygrad_seq.drawing.view.model import Scale, leaves
-from tinygrad_seq.engine.graph import ancestors
+from tinygrad_seq.drawing.page.numbers import freed, no_gradients, strip_length, summary
+from tinygrad_seq.drawing.page.page import data, inlined
+from tinygrad_seq.drawing.view.model import Scale
 from tinygrad_seq.engine.primitive import registry
-
-hostile = "</script><b>&\"'\\\n<!-- ]]> \u2028 :: " + "x" * 10_000
-
-
-def lstm(steps, device="cpu", **options):
-    ts.manual_seed(0)
-    x = ts.tensor(np.random.default_rng(0).standard_normal((steps, 2, 3)).astype("float32"), device=device)
-    return (ts.nn.LSTM(3, 8, **options).to(device)(x)[0] * 1.0).sum().named("loss")
-
-
-def told(loss, **options):
-    """The view of a loss, and what there is to say about it."""
-    view = draw(loss, **options).view
-    return view, details(view, [loss.node], [loss])
-
-
-def written(loss, **options):
-    view, about = told(loss, **options)
-    layout = laid_out(view)
-    return page(layout, svg(layout), about)
-
-
-def within(text):
-    """The data inside a page."""
-    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)[1])
-
 
 # ---------------------------------------------------------------------------------------------------------- one text
 
@@ -235,116 +203,3 @@ def test_numbers_shown_in_the_picture_are_told_too(value, said):
     view, about = told(lstm(2))
     found = data(valued(view, value), about)
     assert found["scale"] == "|gradient|" and {item["value"] for item in found["items"]} == {said}
-
-
-# ---------------------------------------------------------------------------------------------------------- the rules
-
-
-own = [op for op in registry.values() if op.differentiable and op.forward.__module__.startswith("tinygrad_seq.")]
-
-
-@pytest.mark.parametrize("op", own, ids=lambda op: op.name)
-def test_a_rule_is_shown_as_it_is_written(op):
-    """Compiled again, the statement holds the code of every rule; no statement is shown twice."""
-    rules = [rule for rule in (*op.rules, op.joint, op.merge) if rule is not None]
-    texts = [text for _, text in rules_of(op)]
-    assert len(set(texts)) == len(texts) <= len(rules)
-    codes = [compile(text, "rule", "exec") for text in texts]
-    found = [within for code in codes for within in code.co_consts if isinstance(within, CodeType)]
-    assert sorted(map(seen, found)) == sorted(seen(rule.__code__) for rule in rules)
-
-
-def seen(code):
-    return code.co_name, code.co_names, code.co_varnames, len(code.co_code)
-
-
-def test_rules_in_one_statement_are_shown_once_and_one_without_source_is_no_error():
-    @ts.primitive
-    def blend(xp, x, y):
-        return x * 2 + y * 3
-
-    registry.pop("blend")
-    blend.vjps(lambda g, _z, _x, _y: g * 2.0, lambda g, _z, _x, _y: g * 3.0)
-    statement = "blend.vjps(lambda g, _z, _x, _y: g * 2.0, lambda g, _z, _x, _y: g * 3.0)"
-    assert rules_of(blend.op) == [("x, y", statement)]
-    blend.vjps(eval("lambda g, _z, _x, _y: g"), None)
-    assert rules_of(blend.op) == [("x", "(its source is not at hand)")]
-
-
-# ---------------------------------------------------------------------------------------------------------- the play
-
-
-@pytest.mark.parametrize("steps", [(3, 1), (2, 0), (0, 0), (9, 9)])
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
-def test_the_forward_shows_every_item_once_and_after_what_it_is_made_from(steps, options):
-    view = draw(lstm(7, **options), steps=steps).view
-    frames = forward_frames(view)
-    shown = [item for frame in frames for item in frame]
-    assert sorted(shown) == sorted(item.id for item in items(view))
-    frame_of = {item: i for i, frame in enumerate(frames) for item in frame}
-    assert all(frame_of[edge.source] <= frame_of[edge.target] for edge in view.edges)
-
-
-@pytest.mark.parametrize("name", ["attention_over_steps", "words_of_characters", "cross_entropy"])
-def test_what_is_only_read_comes_with_the_first_op_that_reads_it(name):
-    view = picture(name).view
-    ops = {item.id for item in items(view) if item.ordinal >= 0 and item.role not in leaves}
-    first_of = {id: frame[0] for frame in forward_frames(view) for id in frame}
-    assert all(first_of[edge.source] in ops for edge in view.edges)
-
-
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_how_many_ops_are_left_out_is_said(kind):
-    ts.manual_seed(0)
-    y = getattr(ts.nn, kind)(3, 4, num_layers=2)(ts.zeros(9, 1, 3))[0]
-    (title, few), (_, all_of_them) = (summary_of(laid_out(draw(y, steps=steps).view)) for steps in ((1, 1), (9, 9)))
-    shown, _, total = few.partition(" of ")
-    assert title == f"{kind}, 9 steps, unrolled" and total == all_of_them and int(shown) < int(total.split()[0])
-
-
-def test_the_backward_is_the_walk_where_it_is_known_and_else_the_forward_reversed():
-    view, about = told(lstm(2))
-    found = data(replace(view, backward=[]), about)
-    assert found["backward"] == found["forward"][::-1]
-    order = [item.id for item in items(view)][5:0:-1]
-    found = data(replace(view, backward=[*order, order[0], "gone"]), about)
-    assert [found["items"][frame[0]]["id"] for frame in found["backward"]] == order
-
-
-def test_what_is_played_is_the_log_and_every_node_has_its_number():
-    loss = lstm(3)
-    log = ts.flow.record(loss)
-    drawing = draw(loss, show=log)
-    found = within(drawing.html)
-    played = [found["items"][i] for (i,) in found["backward"]]
-    assert found["second"] == "backward" and found["scale"] == "|gradient|" and played[0]["title"] == "sum loss"
-    ordinal = {item.id: item.ordinal for item in items(drawing.view)}
-    place = {node: i for i, node in enumerate(log)}
-    nodes = ancestors([loss.node])
-    walk = [nodes[ordinal[item["id"]]] for item in played if item["role"] not in leaves]
-    assert [place[node] for node in walk] == sorted(place[node] for node in walk)
-    assert [item["value"] for item in played if item["role"] not in leaves] == [rounded(log[node]) for node in walk]
-    assert all("value" in item for item in found["items"] if item["role"] not in ("initial", "constant", "input"))
-
-
-def test_a_path_is_played_as_one_and_no_gradient_is_spoken_of():
-    x = ts.tensor([0.0, 1.0], requires_grad=True).named("x")
-    with pytest.raises(RuntimeError) as caught, ts.detect_anomaly():
-        (x / x).sum()
-    found = within(draw(caught.value.output, show=caught.value.path).html)
-    assert found["second"] == found["scale"] == "the way to the first NaN or inf"
-    assert [found["items"][i]["value"] for (i,) in found["backward"]] == [1, 2]
-
-
-def test_a_recorded_backward_is_played_as_it_was_made():
-    layer = ts.nn.RNN(3, 4)
-    loss = layer(ts.tensor(np.ones((2, 2, 3), "float32")))[0].sum().named("loss")
-    loss.backward(create_graph=True)
-    drawing = draw(loss, backward=True)
-    found = within(drawing.html)
-    ordinal = {item.id: item.ordinal for item in items(drawing.view)}
-    forward, backward = (
-        [ordinal[found["items"][i]["id"]] for i, *_ in found[name]] for name in ("forward", "backward")
-    )
-    assert found["second"] == "recorded backward" and found["items"][found["forward"][-1][0]]["title"] == "sum loss"
-    assert forward + backward == sorted(forward + backward) and backward

@@ -210,14 +210,13 @@ def draw(
     numbers = gradients(outputs) if show == "gradient" else given(show) if isinstance(show, Mapping) else None
     nodes = [value.node for value in outputs if value.node is not None]
     roots, names = with_rules(nodes) if backward else (nodes, {})
-    rolled, shared = view == "rolled", params == "shared"
     asked = show == "values" or (show == "auto" and is_small(roots))
     said = printed(roots, outputs) if asked else {}
 
     def drawn(counts: tuple[int, int]) -> Drawing:
         seen = build(
-            roots, counts, rolled=rolled, shared=shared, numbers=numbers, names=names, find=find, printed=said,
-            title=title,
+            roots, counts, rolled=view == "rolled", shared=params == "shared", numbers=numbers, names=names, find=find,
+            printed=said, title=title,
         )
         return Drawing(seen if depth is None else folded(seen, depth), roots, outputs, layout)
 

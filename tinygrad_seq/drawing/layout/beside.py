@@ -39,7 +39,7 @@ def leaves_beside(template: Template) -> Beside:
     return grouped((found[leaf], leaf) for leaf in alone)
 
 
-def room(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
+def room_beside(template: Template, side: Sequence[ItemKey]) -> tuple[float, float]:
     """Return the width and the height that leaves beside an op need."""
     sizes = [(template.items[leaf], apart(template, leaf)) for leaf in side]
     return max((size.width + by for size, by in sizes), default=0.0), fsum(size.height + 4 for size, _ in sizes) - 4
@@ -56,7 +56,7 @@ def positions_beside(template: Template, beside: Beside, at: dict[End, XY]) -> d
     for (op, sign), side in beside.items():
         (x, y), sizes = at[End(op)], [template.items[leaf] for leaf in side]
         is_early = sign < 0 and "back" in template.step_edges.get(op, ())
-        first = y - room(template, side)[1] / 2 + (drop if is_early else 0.0)
+        first = y - room_beside(template, side)[1] / 2 + (drop if is_early else 0.0)
         for leaf, size, top in zip(side, sizes, accumulate((size.height + 4 for size in sizes), initial=first)):
             by = template.items[op].width / 2 + apart(template, leaf) + size.width / 2
             found[End(leaf)] = (x + sign * by, top + size.height / 2)

@@ -8,14 +8,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
-from math import copysign
+from math import copysign, inf
+from operator import itemgetter
 
-from tinygrad_seq.drawing.layout.model import XY, Point
+from tinygrad_seq.drawing.layout.model import XY, Point, Rectangle
 from tinygrad_seq.drawing.layout.template_layout import TemplateLayout
 from tinygrad_seq.drawing.layout.templates import End, ItemKey
 from tinygrad_seq.drawing.layout.text_size import width
 
-Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 graze = 0.5  # how far a line may enter a box
 aside = 9.0  # how far beside a box a way around it runs
 longest = 40  # a line over more bands goes around all of them
@@ -38,20 +38,18 @@ class Obstacles:
     """Boxes that lines and words stay clear of."""
 
     def __init__(self, boxes: Iterable[Rectangle]) -> None:
-        self.bands: list[Band] = []
         rows: list[list[Rectangle]] = []
-        bottom = 0.0
-        for box in sorted(boxes, key=lambda box: box[1]):
-            if not rows or box[1] > bottom + 2:
+        bottom = -inf
+        for box in sorted(boxes, key=itemgetter(1)):
+            if box[1] > bottom + 2:
                 rows.append([])
-                bottom = box[3]
             rows[-1].append(box)
             bottom = max(bottom, box[3])
-        for row in rows:
-            row.sort()
-            top, bottom = min(box[1] for box in row), max(box[3] for box in row)
-            widest = max(box[2] - box[0] for box in row)
-            self.bands.append(Band(top, bottom, [box[0] for box in row], row, widest))
+        self.bands = [
+            Band(min(tops), max(bottoms), list(lefts), row, max(right - left for left, _, right, _ in row))
+            for row in map(sorted, rows)
+            for lefts, tops, _, bottoms in [zip(*row)]
+        ]
         self.tops = [band.top for band in self.bands]
         self.bottoms = [band.bottom for band in self.bands]
         self.right = max((box[2] for band in self.bands for box in band.boxes), default=0.0)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from tinygrad_seq.drawing.layout.clearance import Obstacles, Rectangle, eased
-from tinygrad_seq.drawing.layout.model import PlacedCluster, PlacedEdge, PlacedItem, Point
+from tinygrad_seq.drawing.layout.clearance import Obstacles, eased
+from tinygrad_seq.drawing.layout.model import PlacedCluster, PlacedEdge, PlacedItem, Point, Rectangle
 from tinygrad_seq.drawing.layout.text_size import width
 
 Mark = tuple[float, float, bool]  # where, and whether the line is steep there
@@ -20,9 +20,9 @@ def marked(edges: list[PlacedEdge], items: list[PlacedItem], clusters: list[Plac
     saying = {i: placed for i, placed in enumerate(edges) if placed.edge.role == "cut" or placed.edge.label}
     if not saying:
         return edges
-    boxes = [(at.x - at.width / 2, at.y - at.height / 2, at.x + at.width / 2, at.y + at.height / 2) for at in items]
     titles = ((at.left + 14, at.top + 8, width(at.cluster.label, 12)) for at in clusters)
     sides = ((x - 1, at.top, x + 1, at.bottom) for at in clusters for x in (at.left, at.right))
+    boxes = (at.rectangle for at in items)
     taken = Obstacles([*boxes, *sides, *((left, top, left + wide, top + 16) for left, top, wide in titles)])
     said: list[Rectangle] = []
     first = {(edges[i].edge.source, edges[i].edge.target, edges[i].edge.label): i for i in reversed(saying)}
@@ -60,10 +60,9 @@ def levels(points: Sequence[Point], aside: float) -> Iterator[Mark]:
 
 def cuts(points: Sequence[Point]) -> Iterator[Mark]:
     """Yield places on a line, first on the part that goes furthest sideways; the words beside it, or else above."""
-    pieces = sorted(range(1, len(points)), key=lambda i: -abs(points[i][0] - points[i - 1][0]))
     across = all(through == "h" for _, _, through in points)  # from card to card
-    if across:
-        pieces.insert(0, len(points) // 2)
+    furthest = sorted(range(1, len(points)), key=lambda i: -abs(points[i][0] - points[i - 1][0]))
+    pieces = [len(points) // 2] * across + furthest
     for turned in (False, True):
         for i in pieces:
             (ax, ay, _), (bx, by, through) = points[i - 1], points[i]

@@ -6,6 +6,7 @@ from tinygrad_seq.drawing.view.model import Cluster, Edge, Item, View
 
 Word = tuple[str, float, float]  # a line of text, its size, and how far its baseline is below the middle of the item
 XY = tuple[float, float]
+Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 Point = tuple[float, float, str]  # x, y, and whether an edge passes it vertically ("v") or horizontally ("h")
 
 
@@ -36,6 +37,12 @@ class PlacedItem:
         """Whether it is a circle with a symbol in it."""
         return self.width == self.height
 
+    @property
+    def rectangle(self) -> Rectangle:
+        """Left, top, right and bottom of its shape."""
+        wide, high = self.width / 2, self.height / 2
+        return self.x - wide, self.y - high, self.x + wide, self.y + high
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedEdge:
@@ -59,12 +66,9 @@ class Layout:
     sequences: list[list[str]]  # loops, or clusters that hold one, that follow each other in time: ids as in the view
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Rectangle:
         """Left, top, right and bottom of all of it."""
-        corners = [corner for at in self.clusters for corner in ((at.left, at.top), (at.right, at.bottom))]
-        for at in self.items:
-            wide, high = at.width / 2, at.height / 2
-            corners += [(at.x - wide, at.y - high), (at.x + wide, at.y + high)]
-        corners += [(x, y) for at in self.edges for x, y, _ in at.points]
-        xs, ys = zip(*corners or [(0.0, 0.0)])
-        return min(xs), min(ys), max(xs), max(ys)
+        frames = [(at.left, at.top, at.right, at.bottom) for at in self.clusters]
+        points = [(x, y, x, y) for at in self.edges for x, y, _ in at.points]
+        lefts, tops, rights, bottoms = zip(*[*frames, *points, *(at.rectangle for at in self.items)] or [(0.0,) * 4])
+        return min(lefts), min(tops), max(rights), max(bottoms)

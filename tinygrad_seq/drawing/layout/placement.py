@@ -10,7 +10,7 @@ from math import inf
 from operator import itemgetter
 
 from tinygrad_seq.drawing.layout import sugiyama
-from tinygrad_seq.drawing.layout.beside import Beside, drop, leaves_beside, positions_beside, room
+from tinygrad_seq.drawing.layout.beside import Beside, drop, leaves_beside, positions_beside, room_beside
 from tinygrad_seq.drawing.layout.box import Box
 from tinygrad_seq.drawing.layout.model import XY
 from tinygrad_seq.drawing.layout.rows import row_layout, sequence_layout, side_by_side, words_in
@@ -148,7 +148,7 @@ def boxes_of(
     boxes: dict[End, Box] = {}
     for key, sized in template.items.items():
         if key not in held:
-            (before, before_high), (after, after_high) = (room(template, beside[key, side]) for side in (-1, 1))
+            (before, before_high), (after, after_high) = (room_beside(template, beside[key, side]) for side in (-1, 1))
             step_edges = template.step_edges.get(key, ())
             is_in, is_out = "in" in step_edges, "out" in step_edges
             arriving = width(template.said.get(key, ""), 11) + 14 if is_in or key in template.said else 0.0

@@ -15,7 +15,7 @@ from tinygrad_seq.drawing.layout.clearance import Obstacles, arrow, boxes_in
 from tinygrad_seq.drawing.layout.marks import marked
 from tinygrad_seq.drawing.layout.model import XY, Layout, PlacedCluster, PlacedEdge, PlacedItem, Point
 from tinygrad_seq.drawing.layout.placement import lay_out_templates
-from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, position
+from tinygrad_seq.drawing.layout.template_layout import TemplateLayout, gutter, header, positions
 from tinygrad_seq.drawing.layout.templates import Cards, End, ItemKey, Key, Link, Placement, Template, Tree
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import View
@@ -29,7 +29,7 @@ def laid_out(view: View) -> Layout:
     """Return where everything in a view stands, and the route of every edge."""
     tree = Tree(view)
     top = lay_out_templates(tree)
-    spots = {chain[-1]: position(top, chain[1:]) for chain in tree.chains}
+    spots = {chain[-1]: positions(top, [placement.key for placement in chain[1:]])[-1] for chain in tree.chains}
     clusters, items = [], []
     for placement, (layout, x, y) in spots.items():
         box, cluster = layout.box, placement.cluster
@@ -40,8 +40,7 @@ def laid_out(view: View) -> Layout:
             layout, x, y = spots[chain[-1]]
             by, down = layout.at[End(key)]
             sized = layout.template.items[key]  # the same in every step, whatever stands on it
-            at = x + by, y + down
-            items.append(PlacedItem(item, sized.width, sized.height, tree.sizes[item.id].words, *at))
+            items.append(PlacedItem(item, sized.width, sized.height, tree.sizes[item.id].words, x + by, y + down))
     edges = marked(routes(tree, spots), items, clusters)
     return Layout(view, clusters, items, edges, list(tree.sequences.values()))
 
@@ -214,11 +213,7 @@ def way_out(
     the parts to the item.
     """
     room = apart * (many - 1) / 2
-    around = [(layout, 0.0, 0.0)]  # and where their origins are
-    for part in path:
-        outer, left, top = around[-1]
-        by, down = outer.at[End(part=part)]
-        around.append((outer.parts[part], left + by, top + down))
+    around = positions(layout, path)
     (card, _, _), (home, left, top) = around[0], around[-1]
     (x, y), item = home.at[End(key)], home.template.items[key]
     x, y = left + x, top + y

@@ -15,7 +15,7 @@ from tinygrad_seq.drawing.layout.template_layout import (
     gutter,
     margin,
     mirrored,
-    position,
+    positions,
     runs_left,
     whole,
 )  # fmt: skip
@@ -70,7 +70,7 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         chain, twin = tree.homes[tree.twins.get(name, name)]
         for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
             card = cards[chain[level].template]
-            home, x, y = position(card, chain[level + 1 :])
+            home, x, y = positions(card, [placement.key for placement in chain[level + 1 :]])[-1]
             aside = x + home.at[End(twin)][0] - card.middle
             at[End(key)] = (aside if key in read_above else 0.0, y + home.at[End(twin)][1] - card.box.below)
     widths = {end: gap.items[end.item].width for end in at if end.item}

@@ -65,11 +65,8 @@ def between(place: Cluster, units: Sequence[list[Cluster]], reads: Mapping[str, 
         number = unit_of.get(reader, first[reader] if made.get(reader, -1) < first[reader] < len(units) else -1)
         for id in reads.get(reader, ()):
             first[id] = min(first[id], number)
-    found: list[list[Item]] = [[] for _ in units]
-    for item in results:
-        if 0 <= made[item.id] < first[item.id] < len(units):
-            found[made[item.id]].append(item)
-    return found
+    found = grouped((made[item.id], item) for item in results if 0 <= made[item.id] < first[item.id] < len(units))
+    return [found[number] for number in range(len(units))]
 
 
 def followed_in(
@@ -93,25 +90,28 @@ def followed_in(
             home |= {item.id: (name, card) for item in cluster.items}
             stack += ((inner, card) for inner in cluster.inner)
 
-    steps_of: dict[tuple[str, str], set[str]] = defaultdict(set)  # by what is picked from, and a loop: cards that do so
     items = sorted((item for cluster in within(place) for item in cluster.items), key=lambda item: item.ordinal)
     symbols = {item.id: item.symbol for item in items}
-    for item in items:
-        for source in reads.get(item.id, ()):
-            card = home.get(item.id, ("", ""))[1]
-            if card and (symbols.get(source) in picking or item.symbol.startswith("[")):
-                steps_of[source, loop_of[card][0].id].add(card)
+    picks = grouped(  # by what is picked from, and a loop: cards that do so
+        ((source, loop_of[card][0].id), card)
+        for item in items
+        for card in [home.get(item.id, ("", ""))[1]]
+        for source in reads.get(item.id, ())
+        if card and (symbols.get(source) in picking or item.symbol.startswith("["))
+    )
+    parted = {where for where, cards in picks.items() if len(set(cards)) > 1}
 
     made_of: dict[str, dict[str, bool]] = {}  # of an item: units, and whether their last step has a share in it
     entered: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)  # by two units: cards of the second, the same
     for item in items:
         name, card = home.get(item.id, ("", ""))
-        came: dict[str, bool] = {}
         handed = {other for id in reads.get(item.id, ()) if (id, item.id) in states for other in made_of.get(id, ())}
-        for source in reads.get(item.id, ()):
-            whole = not card or len(steps_of.get((source, loop_of[card][0].id), ())) < 2
-            for other, is_last in made_of.get(source, {}).items():
-                came[other] = came.get(other, False) or (whole and is_last)
+        came = dict(sorted(  # of two the True one counts, which comes later
+            (other, (whole and is_last))
+            for source in reads.get(item.id, ())
+            for whole in [not card or (source, loop_of[card][0].id) not in parted]
+            for other, is_last in made_of.get(source, {}).items()
+        ))  # fmt: skip
         if card:
             for other, is_last in came.items():
                 if other != name:

@@ -40,9 +40,8 @@ def assign_ranks(boxes: Sequence[Box], edges: Iterable[BoxEdge], is_backward: bo
     wide: set[int] = set()  # ranks of boxes with columns, which have a row to themselves
     used: set[int] = set()
     for box in boxes:
-        lowest = max((ranks[other] + 1 for other in reads[box] if not other.leaf and not other.port), default=0)
-        if box.gutters:
-            lowest = max([lowest, *(rank + 1 for rank in wide)])
+        below = [ranks[other] for other in reads[box] if not other.leaf and not other.port]
+        lowest = max([*below, *(wide if box.gutters else ())], default=-1) + 1
         ranks[box] = next(rank for rank in count(lowest) if rank not in (used if box.gutters else wide))
         if box.gutters:
             wide.add(ranks[box])

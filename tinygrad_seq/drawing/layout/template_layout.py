@@ -1,10 +1,11 @@
 """The layout of one template: where everything in it stands, and its mirror image for time that runs to the left."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tinygrad_seq.drawing.layout.box import Box
 from tinygrad_seq.drawing.layout.model import XY
-from tinygrad_seq.drawing.layout.templates import Chain, End, Key, Link, Template, Tree
+from tinygrad_seq.drawing.layout.templates import End, Key, Link, Template, Tree
 from tinygrad_seq.drawing.layout.text_size import width
 
 gutter, margin = 46.0, 16.0  # between cards, and in them
@@ -33,13 +34,14 @@ Parts = dict[Key, TemplateLayout]
 Layouts = dict[Template, TemplateLayout]
 
 
-def position(layout: TemplateLayout, chain: Chain) -> tuple[TemplateLayout, float, float]:
-    """Return the last placement of a chain: its layout, and its origin in the coordinates of the first layout."""
-    x = y = 0.0
-    for placement in chain:
-        by, down = layout.at[End(part=placement.key)]
-        layout, x, y = layout.parts[placement.key], x + by, y + down
-    return layout, x, y
+def positions(layout: TemplateLayout, path: Iterable[Key]) -> list[tuple[TemplateLayout, float, float]]:
+    """Return the layouts on a path through parts, each with its origin in the coordinates of the first."""
+    found = [(layout, 0.0, 0.0)]
+    for key in path:
+        outer, x, y = found[-1]
+        by, down = outer.at[End(part=key)]
+        found.append((outer.parts[key], x + by, y + down))
+    return found
 
 
 def runs_left(row: Template) -> bool:

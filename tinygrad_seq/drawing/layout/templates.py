@@ -211,17 +211,14 @@ class Tree:
 
     def depends(self, here: Template, end: End, part: End) -> bool:
         """Tell whether something is made of what a part gave; all of that is newer than the part."""
-        ages, known = here.ages, self.independent[here, part]
-        stack, seen = [end], {end}
-        while stack:
-            for source in self.reads.get(here, {}).get(stack.pop(), ()):
-                if source == part:
-                    return True
-                if source not in seen and source not in known and ages.get(source, -1.0) > ages[part]:
-                    seen.add(source)
-                    stack.append(source)
-        known |= seen
-        return False
+        reads, ages, known = self.reads.get(here, {}), here.ages, self.independent[here, part]
+        new = seen = {end}
+        while new and part not in new:
+            sources = {source for reader in new for source in reads.get(reader, ())} - seen - known
+            new = {source for source in sources if source == part or ages.get(source, -1.0) > ages[part]}
+            seen |= new
+        known |= set() if new else seen
+        return bool(new)
 
     def connect(self, edge: Edge) -> EdgePath:
         """Return how an edge runs through the tree, and note that in the templates that it runs through."""

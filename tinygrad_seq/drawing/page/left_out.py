@@ -41,10 +41,7 @@ def gaps_of(
     timeline = timeline_of([node for node in nodes if node.op is not None])
     visits = {visit.id: visit for loop in timeline.loops for visit in loop}
     found = []
-    for before, gap in pairs:
-        shown = visits.get(before.id)
-        if shown is None:
-            continue
+    for shown, before, gap in [(visits[before.id], before, gap) for before, gap in pairs if before.id in visits]:
         loop = timeline.loops[shown.loop]
         hidden = loop[shown.order + 1 : shown.order + 1 + len(gap.steps)]
         wired = wiring(shown, timeline)

@@ -36,9 +36,8 @@ def sheet() -> str:
     light[".node.weight text,.pill.weight text"] = f"fill:{palette.texts['weight']}"
     for role, fill in palette.fills.items():
         stroke = palette.quiet if fill == palette.paper else fill
+        stroke = f"{palette.state};stroke-dasharray:4 3" if role == "passing" else stroke  # it stands elsewhere, too
         light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{stroke}"
-        if role == "passing":  # it stands elsewhere, too
-            light[f".node.{role} rect,.pill.{role} rect"] = f"fill:{fill};stroke:{palette.state};stroke-dasharray:4 3"
         if role in palette.texts:
             light[f".node.{role} text,.pill.{role} text"] = f"fill:{palette.texts[role]}"
     light[".node.shown text"] = f"fill:{palette.paper}"

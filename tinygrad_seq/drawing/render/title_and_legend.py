@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from itertools import accumulate, compress
 from math import ceil, floor, fsum, isfinite, log10, prod
 
+from tinygrad_seq.drawing.layout.model import Rectangle
 from tinygrad_seq.drawing.layout.text_size import width
 from tinygrad_seq.drawing.render.colours import card, odd, of_role, tint, weights
 from tinygrad_seq.drawing.view.labels import shortened
 from tinygrad_seq.drawing.view.model import Cluster, LegendRow, Scale, View, within
 
 Sequences = Sequence[Sequence[str]]  # as in a layout
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 rim = 30.0  # of paper around everything
 roles = {
     "weight": "weight", "gate": "gate", "state": "state", "initial": "first state", "input": "input",
@@ -52,7 +52,7 @@ class Sample:
 Part = Text | Sample
 
 
-def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part], list[Part], Box]:
+def surroundings(view: View, box: Rectangle, sequences: Sequences) -> tuple[list[Part], list[Part], Rectangle]:
     """Place a title above a picture that fills a box and a legend below it; return these and the box around all."""
     start, top, right, bottom = box
     limit = max(right - start, 560.0)
@@ -67,7 +67,7 @@ def surroundings(view: View, box: Box, sequences: Sequences) -> tuple[list[Part]
     return [part for part, _ in title], [part for part, _ in legend], corners
 
 
-def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
+def place_title(lines: tuple[str, str], x: float, y: float, limit: float) -> Iterator[tuple[Part, Rectangle]]:
     """Place the title and the line below it, the lower one first; yield each with the box around it."""
     for words, size, kind in zip(lines[::-1], (12.5, 20.0), ("quiet", "title")):
         if words:
@@ -83,7 +83,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     roles_of_edges = {edge.role for edge in view.edges}
     rolled = "delay" in roles_of_edges
     cards = {cluster.id for loop in view.loops for cluster in loop}
-    inner = [loop for loop in view.loops if any(path in cards for path in places_around(loop))]
+    inner = [loop for loop in view.loops if any(path in cards for path in paths_around(loop))]
     outer = [loop for loop in view.loops if loop not in inner]
     steps, hidden = longest(outer, sequences, ("step", "gap")), sum(longest(outer, sequences, ("gap",)))
     count = f"{' + '.join(map(str, steps))} step{'s' * (sum(steps) > 1)}"
@@ -112,7 +112,7 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     return view.title or ", ".join(filter(None, words)), " · ".join(filter(None, below))
 
 
-def places_around(loop: Sequence[Cluster]) -> list[str]:
+def paths_around(loop: Sequence[Cluster]) -> list[str]:
     """Return the ids of the places around a loop, the outermost first."""
     return list(accumulate(loop[0].id.split("/"), lambda path, name: f"{path}/{name}"))[:-1]
 
@@ -127,7 +127,7 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
     place_of = {id: (ids[0], number) for ids in sequences for number, id in enumerate(ids)}
     found: dict[str, Counter[tuple[int, str]]] = {}  # by sequence, the longest loop of each of its units
     for loop in loops:
-        paths = [*places_around(loop), loop[0].id]
+        paths = [*paths_around(loop), loop[0].id]
         unit = next((path for path in paths if path in place_of), paths[-2])
         sequence, number = place_of.get(unit, (unit, 0))
         counts = found.setdefault(sequence, Counter())
@@ -136,7 +136,7 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
     return max(counted, key=sum, default=[])
 
 
-def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Box]]:
+def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Rectangle]]:
     """Place a pill for every parameter and role, in lines, and what there is to say about a parameter beside it. Where
     one line is too short, roles begin a new one.
     """
@@ -190,7 +190,7 @@ def about(row: LegendRow, scale: Scale | None) -> str:
     return " · ".join(filter(None, words))
 
 
-def place_colour_bar(view: View, scale: Scale, right: float, y: float) -> Iterator[tuple[Part, Box]]:
+def place_colour_bar(view: View, scale: Scale, right: float, y: float) -> Iterator[tuple[Part, Rectangle]]:
     """Place the colours and what they mean, up to the right; or say that there is nothing to show yet."""
     if scale.low is None:
         text = f"{scale.label}: not computed"

@@ -1,14 +1,15 @@
 """Write title, legend and colour bar as commands of xdot, Graphviz's language of drawing; y grows upward there."""
 
+from tinygrad_seq.drawing.layout.model import Rectangle
 from tinygrad_seq.drawing.render import colours as palette
-from tinygrad_seq.drawing.render.title_and_legend import Box, Part, Text
+from tinygrad_seq.drawing.render.title_and_legend import Part, Text
 from tinygrad_seq.drawing.view.labels import printable
 
 font = "Helvetica,Arial,sans-serif"
 anchors = {"start": -1, "middle": 0, "end": 1}
 
 
-def background(parts: list[Part], box: Box) -> str:
+def background(parts: list[Part], box: Rectangle) -> str:
     """Return the commands for what stands around a picture, on a sheet of paper as large as all of it."""
     return " ".join([filled(palette.paper) + rectangle(*box), *map(drawn, parts)])
 

@@ -143,8 +143,8 @@ class EdgeBuilder:
         facts, given = self.graph.of[node], self.graph.of[node.parents[argument]]
         source, delay = given.source, facts.delays[argument]
         is_sum = delay and is_running_sum(self.graph, node, source)
-        is_state = delay and (not is_sum or self.graph.of[source].role == "state")
-        is_state = is_state or (delay is None and hands_over(self.graph, node, argument))
+        is_own = not is_sum or self.graph.of[source].role == "state"
+        is_state = is_own if delay else hands_over(self.graph, node, argument)
         role, label, entry = "state" if is_state else "data", "", None
         if facts.gradient:  # reads gradients, and what the forward saved
             role = "gradient" if self.graph.of[source].gradient else "data"
@@ -156,13 +156,12 @@ class EdgeBuilder:
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
-        if role == "data" and not {node, source} & self.elision.hidden.keys():
+        beside = "saved" if facts.gradient else "passing" * (source in self.looked_at and not self.elision.rolled)
+        if beside and role == "data" and not {node, source} & self.elision.hidden.keys():
             visit, name = self.graph.timeline.visit_of[self.elision.twins[node]], source.name or symbol(source)
-            if facts.gradient:
-                role, start = "saved", self.placed((visit, (), f"{start} {target}"), "saved", source, name).id
-            elif source in self.looked_at and not self.elision.rolled:
+            if beside == "passing":
                 name += f", {several([step for step, _ in self.graph.of[source].positions[-1:]])}"
-                role, start = "passing", self.placed((visit, (), f"{start} {target}"), "passing", source, name).id
+            role, start = beside, self.placed((visit, (), f"{start} {target}"), beside, source, name).id
         if source in self.elision.hidden:
             gap, number = self.elision.hidden[source]
             goes_on = any(step.loop == gap.shown.loop for step, _ in facts.positions)
@@ -270,11 +269,13 @@ def some_of(steps: Sequence[ScopeVisit], card: Sequence[ScopeVisit], name: str) 
 
 def looked_at(graph: GraphFacts) -> set[Node]:
     """Return what is made in a step, and read at least twice in each of several steps of a later loop."""
-    reads: defaultdict[Node, Counter[ScopeVisit]] = defaultdict(Counter)
-    for node, facts in graph.of.items():
-        for parent in node.parents if facts.drawn and facts.positions and not facts.gradient else ():
-            source = graph.of[parent].source
-            loops = {step.loop for step, _ in graph.of[source].positions}
-            if loops and loops.isdisjoint(step.loop for step, _ in facts.positions):
-                reads[source][facts.positions[-1][0]] += 1
-    return {source for source, steps in reads.items() if len(steps) > 1 and min(steps.values()) > 1}
+    loops = {node: {step.loop for step, _ in facts.positions} for node, facts in graph.of.items()}
+    reads = grouped(
+        (source, facts.positions[-1][0])
+        for node, facts in graph.of.items()
+        if facts.drawn and facts.positions and not facts.gradient
+        for source in [graph.of[parent].source for parent in node.parents]
+        if loops[source] and loops[source].isdisjoint(loops[node])
+    )
+    counts = {source: Counter(steps) for source, steps in reads.items()}
+    return {source for source, steps in counts.items() if len(steps) > 1 and min(steps.values()) > 1}

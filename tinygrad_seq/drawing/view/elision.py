@@ -5,6 +5,7 @@ drawn for all of them.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.engine.graph import Node
@@ -49,17 +50,10 @@ def elided(timeline: Timeline, same: StepKinds, rolled: bool, first: int, last: 
 
 def gaps(loop: list[ScopeVisit], same: StepKinds, first: int, last: int) -> list[Card]:
     """Return the cards of a loop in an unrolled picture: a step may be left out if one of its kind was drawn before."""
-    known: set[int] = set()  # kinds
-    runs: list[list[ScopeVisit]] = []  # of steps that are left out; and each that is drawn by itself
-    after_hidden = False
-    for order, step in enumerate(loop):
-        is_hidden = first <= order < len(loop) - last and same.kind[step] in known
-        if is_hidden and after_hidden:
-            runs[-1].append(step)
-        else:
-            runs.append([step])
-        after_hidden = is_hidden
-        known.add(same.kind[step])
+    oldest = {same.kind[step]: step for step in reversed(loop)}  # of each kind the first, which is always drawn
+    hidden = {step for step in loop[first : max(len(loop) - last, 0)] if step is not oldest[same.kind[step]]}
+    found = ((is_hidden, list(steps)) for is_hidden, steps in groupby(loop, hidden.__contains__))
+    runs = [run for is_hidden, steps in found for run in ([steps] if is_hidden else [[step] for step in steps])]
     cards: list[Card] = []
     drawn: dict[int, ScopeVisit] = {}  # of each kind, the last so far
     for run in runs:

@@ -81,11 +81,8 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
         is_made = given_on is not node and given_on not in proxies and of[given_on].source.op is not None
         source = given_on if is_made else source_of(node, by_serial, outputs, proxies)
         source = of[source].source if source in of else source
-        latest: dict[int, int] = {}
-        for parent in node.parents:
-            for loop, order in of[parent].latest.items():
-                if last[loop] >= node.serial:  # nothing asks for a loop that is over
-                    latest[loop] = max(order, latest.get(loop, -1))
+        known = (pair for parent in node.parents for pair in of[parent].latest.items())
+        latest = dict(sorted(pair for pair in known if last[pair[0]] >= node.serial))  # not of a loop that is over
         of[node] = NodeFacts(
             ordinal,
             positions,
@@ -123,11 +120,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
     passed_on = states_of(graph)
     gates = gates_of(graph, outputs, passed_on)
     for node, facts in of.items():
-        leaf = facts.leaves[0] if facts.leaves else None
-        if leaf is None:
-            facts.role = role(graph, node, outputs, gates, passed_on)
+        if facts.leaves:
+            facts.role = role_of_leaf(graph, facts.leaves[0], users[facts.leaves[0]], given)
         else:
-            facts.role = role_of_leaf(graph, leaf, users[leaf], given)
+            facts.role = role(graph, node, outputs, gates, passed_on)
     return graph
 
 
@@ -188,11 +184,11 @@ def states_of(graph: GraphFacts) -> set[Node]:
     """Return the ops that another step reads, and the same ops in steps that nobody reads, such as the last one. What
     is only added to in every step, such as a sum of losses, is no state.
     """
-    places: dict[Node, set[Hashable]] = {}  # in the innermost step: a first step may lack a beginning, a last one go on
-    for node, facts in graph.of.items():
-        for step, position in facts.positions[-1:]:
-            counted = (position, position - graph.length[step])
-            places[node] = {(step.loop, at, node.op.name, node.shape, node.name) for at in counted}
+    places: dict[Node, set[Hashable]] = {  # in the innermost step: a first may lack a beginning, a last one go on
+        node: {(step.loop, at, node.op.name, node.shape, node.name) for at in (place, place - graph.length[step])}
+        for node, facts in graph.of.items()
+        for step, place in facts.positions[-1:]
+    }
     read_later = {
         place
         for node, facts in graph.of.items()
@@ -211,9 +207,7 @@ def gates_of(graph: GraphFacts, outputs: Set[Node], passed_on: Set[Node]) -> set
     leads: dict[Node, ScopeVisit] = {}  # what a state is made of, and in which step or place that is
     weighed: set[Node] = set()  # what is multiplied, also after a sum
     gates: set[Node] = set()
-    for node in reversed(graph.of):
-        if node.op is None or graph.of[node].gradient:
-            continue
+    for node in [node for node in reversed(graph.of) if node.op is not None and not graph.of[node].gradient]:
         if node.name in graph.states or node in passed_on or (node in outputs and node.shape):
             leads[node] = where(graph, node)
         if node in weighed and node in leads and node.name and node.op.name in squashing:
@@ -246,12 +240,11 @@ def role_of_leaf(graph: GraphFacts, leaf: Node, users: Sequence[Node], given: Se
     """
     if leaf.scope.key == "grad" and not leaf.static:
         return "gradient" if leaf.name == from_loss else "saved"
-    if leaf.requires_grad and (leaf.name == input_name or not is_parameter(leaf)):
+    if leaf.requires_grad:
         sliced = all(user.op.name in slicing for user in users)
         one_place = len({graph.timeline.visit_of[user] for user in users}) < 2
-        return "input" if sliced or leaf.name == input_name or one_place else "weight"
-    if leaf.requires_grad:
-        return "weight"
+        by_hand = not is_parameter(leaf)
+        return "input" if leaf.name == input_name or (by_hand and (sliced or one_place)) else "weight"
     if leaf.name or leaf.dtype.kind != "f" or isinstance(leaf, Detached) or not users:
         is_constant = leaf.dtype.kind == "b" or (leaf.name or "").startswith(not_inputs)
     else:

@@ -84,10 +84,8 @@ def spans(steps: Sequence[ScopeVisit], most: int = 3) -> str:
         if step.order > last.order + 1 or (counted and step.value > last.value + 1):
             rows.append([])
         rows[-1].append(step)
-    texts = []
-    for row in rows:
-        words = [shortened(step.text) for step in (row[0], row[-1])[: len(row)]]
-        texts.append((", " if len(row) == 2 and len(rows) > 1 else " … ").join(words))
+    ends = [[shortened(step.text) for step in (row[0], row[-1])[: len(row)]] for row in rows]
+    texts = [(", " if len(row) == 2 and len(rows) > 1 else " … ").join(words) for row, words in zip(rows, ends)]
     return ", ".join(texts if len(texts) <= most else [*texts[: most - 1], f"… {texts[-1]}"])
 
 
@@ -251,10 +249,11 @@ def before_first(name: str) -> str:
 
 def made_of_start(graph: GraphFacts, later: Node) -> str:
     """Return what an op would say of the first state: "[x, h0]", where a later step makes it of its own."""
-    words = []
-    for delay, parent in zip(graph.of[later].delays, later.parents):
-        leaf = parent.name or symbol(parent) or kind_of_leaf(parent, graph.of[parent].role)
-        words.append(leaf if delay is None else before_first(parent.name or ""))
+    words = [
+        before_first(parent.name or "") if delay
+        else parent.name or symbol(parent) or kind_of_leaf(parent, graph.of[parent].role)
+        for delay, parent in zip(graph.of[later].delays, later.parents)
+    ]  # fmt: skip
     if later.op.name == "concatenate":
         return f"[{', '.join(words)}]"
     return f" {symbol(later)} ".join(words) if len(words) == 2 else f"{symbol(later)} {', '.join(words)}"

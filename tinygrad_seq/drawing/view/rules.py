@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 from math import prod
 
 from tinygrad_seq.drawing.view.conventions import from_loss, rearranging, symbols
@@ -39,15 +39,10 @@ def with_rules(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, str]]:
     prepared = made_of_parameters(nodes).keys()
     owned = ((gradient_of(node, by_serial, prepared), node) for node in nodes)
     groups = grouped((key, node) for key, node in owned if key is not None)
-    last: dict[int, int] = {}  # by walk, the number of the last op that it recorded
-    for key, ops in groups.items():
-        last[key.walk] = max(last.get(key.walk, 0), ops[-1].serial)
-    new: dict[Node, Node] = {}
-    rules: list[Rule] = []
-    for key in sorted(groups, key=lambda key: (key.walk, -key.serial)):  # as the walk went: newest first
-        for ops in pieces(groups[key]):
-            rules.append(rule_of(by_serial[key.serial], ops, key, prepared))
-            new |= dict.fromkeys(ops, rules[-1])
+    last = dict(sorted((key.walk, ops[-1].serial) for key, ops in groups.items()))  # what each walk recorded last
+    walked = sorted(groups, key=lambda key: (key.walk, -key.serial))  # newest first
+    rules = [rule_of(by_serial[key.serial], ops, key, prepared) for key in walked for ops in pieces(groups[key])]
+    new: dict[Node, Node] = {node: rule for rule in rules for node in rule.ops}
     for i, rule in enumerate(rules):  # all after the walk, and before what came then
         rule.serial = last[rule.scope.value.walk] + i / len(rules)  # type: ignore[assignment]
     starts: dict[tuple[Node, Scope | None], Node] = {}
@@ -65,9 +60,7 @@ def with_rules(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, str]]:
     called: dict[Node, str] = {}
     for node, leaves in grads.items():  # several where a bias has the gradient of another
         root, name = new.get(node, node), "∂ " + ", ".join(leaf.name or "x" for leaf in leaves)
-        shares = [] if readers[root] else summands(root, readers)
-        if any(share.name is not None for share in shares):
-            shares = []
+        shares = summands(root, readers)
         called |= dict.fromkeys(shares, name) if shares else {root: name}  # the sum of shares is not drawn, but said
         for share in shares:
             share.leaf = leaves[-1]
@@ -112,7 +105,9 @@ def beginnings(nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Rule]:
 
 
 def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
-    """Return the rules whose sum the gradient of a leaf is, where nothing else reads them: its share at every use."""
+    """Return the rules whose sum the gradient of a leaf is, where nothing else reads them, and none has a name of its
+    own: its share at every use.
+    """
     found, stack = [], [root]
     while stack:
         node = stack.pop()
@@ -121,7 +116,7 @@ def summands(root: Node, readers: Mapping[Node, int]) -> list[Rule]:
         is_sum = node.op is add.op and (node.of.op is None or len(node.parents) > 1)
         found += [] if is_sum else [node]
         stack += node.parents if is_sum else ()
-    return found
+    return [] if any(share.name is not None for share in found) else found
 
 
 def gradient_of(node: Node, by_serial: Mapping[int, Node], prepared: Set[Node]) -> GradientOf | None:
@@ -143,22 +138,20 @@ def pieces(ops: list[Node]) -> list[list[Node]]:
     is recorded for each argument. Otherwise all are one piece.
     """
     inside, total = set(ops), dict[Node, None]()
-    piece_of: dict[Node, list[Node]] = {}
+    piece_of: dict[Node, tuple[Node, ...]] = {}
     for node in ops:
-        made = [parent for parent in node.parents if parent in piece_of]
+        made = [*dict.fromkeys(piece_of[parent] for parent in node.parents if parent in piece_of)]
         if node.op is add.op and not made and all(p in total or p not in inside for p in node.parents):
             total[node] = None
-            continue
-        joined = [node]
-        for piece in {id(piece_of[parent]): piece_of[parent] for parent in made}.values():
-            joined = piece + joined
-        piece_of |= dict.fromkeys(joined, joined)
-    found = list({id(piece): piece for piece in piece_of.values()}.values())
+        else:
+            joined = (*chain(*reversed(made)), node)
+            piece_of |= dict.fromkeys(joined, joined)
+    found = [*map(list, dict.fromkeys(piece_of.values()))]
     return [ops] if len(found) < 2 else [*filter(None, [[*total]]), *found]
 
 
 def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> Rule:
-    """Return a node for the rule of an op, or for the gradient of a leaf, that reads nothing yet."""
+    """Return a node for the rule of an op, or for the gradient of a leaf; what it reads is not known yet."""
     rule = Rule()
     rule.of, rule.ops, rule.leaf = of, ops, None
     is_sum = of in prepared or all(node.op is add.op for node in ops)
@@ -168,7 +161,6 @@ def rule_of(of: Node, ops: list[Node], key: GradientOf, prepared: Set[Node]) -> 
     rule.shape, rule.dtype, rule.requires_grad = ops[-1].shape if ops else of.shape, of.dtype, True
     rule.scope = Scope(of.scope if of.op is not None else common(ops), "grad", key, True)
     rule.static = rule.output = rule.saved = rule.owner_ref = rule.hooks = rule.line = None
-    rule.parents, rule.reached = (), False
     return rule
 
 
@@ -255,5 +247,5 @@ def stand_in(rule: Node, node: Node, name: str) -> Node:
     leaf.name, leaf.shape, leaf.dtype, leaf.scope, leaf.serial = name, node.shape, node.dtype, rule.scope, node.serial
     leaf.op = leaf.static = leaf.output = leaf.owner_ref = leaf.hooks = leaf.line = None
     leaf.parents = leaf.saved = ()
-    leaf.requires_grad = leaf.reached = False
+    leaf.requires_grad = False
     return leaf

@@ -24,12 +24,12 @@ def cluster_tree(
         outer, card = clusters.get(around), elision.cards.get(visit)
         in_gap = around in elision.cards and elision.cards[around].gap
         if outer is not None and not in_gap and (card is None or card.shown is visit):
-            if visit.key == "grad" and outer.key == "grad":  # a gradient of a gradient leads back to the first
+            if visit.key == outer.key == "grad":  # a gradient of a gradient leads back to the first
                 clusters[visit] = outer
-                continue
-            plain = Cluster(visit.id, visit.key, titles[visit])
-            clusters[visit] = plain if card is None else card_cluster(card, graph, titles, reach.get(card, ""))
-            outer.inner.append(clusters[visit])
+            else:
+                plain = Cluster(visit.id, visit.key, titles[visit])
+                clusters[visit] = plain if card is None else card_cluster(card, graph, titles, reach.get(card, ""))
+                outer.inner.append(clusters[visit])
     return clusters
 
 
