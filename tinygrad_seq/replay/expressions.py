@@ -122,7 +122,8 @@ class Expressions:
         if isinstance(x, tuple):
             return ", ".join(self.index(part, read) for part in x) if x else "()"
         if isinstance(x, slice):
-            ends = ["" if end is None else f"{end}" for end in (x.start or None, x.stop, x.step)]
+            ends = ["" if end is None else f"{end}" for end in (x.start, x.stop, x.step)]
+            ends[0] = "" if ends[0] == "0" and (x.step or 1) > 0 else ends[0]
             return ":".join(ends[: 3 if ends[2] else 2])
         return self.argument(x, read)[0]
 
