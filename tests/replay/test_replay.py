@@ -386,3 +386,23 @@ def test_products_of_several_dtypes():
     step = lambda xs: ts.stack([((x * 1.5) @ matrix).sin() for x in xs])
     xs = [ts.full((B, I), 0.1 + t, dtype="float32" if t < 2 else "float64") for t in range(T + 1)]
     assert_agree(step(xs), replay(step)(xs))
+
+
+def test_an_optimiser_of_many_parameters_of_one_shape():
+    worlds = []
+    for way in (ts.replay, lambda step: step):
+        layers = [nn.LayerNorm(3) for _ in range(3)]
+        parameters = [parameter for layer in layers for parameter in layer.parameters()]
+        optimizer = ts.optim.Adam(parameters, lr=0.1)
+
+        def step(x, parameters=parameters, optimizer=optimizer):
+            optimizer.zero_grad()
+            sum([(p * p * x).sum() for p in parameters], ts.tensor(0.0)).backward()
+            optimizer.step()
+
+        fast = way(step)
+        for k in range(3):
+            fast(ts.full((3,), k + 0.5))
+        worlds.append(parameters)
+    for one, other in zip(*worlds):
+        assert_agree(one, other)

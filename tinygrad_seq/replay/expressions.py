@@ -195,7 +195,8 @@ class Expressions:
     def number_of(self, x: Any, dtype: Any) -> Any:
         """Return a number as it is written beside an array of that dtype; in loops an array, which is added sooner."""
         x = number_of(x, dtype)
-        if not self.in_loop or type(x) is not float or dtype.kind != "f" or not math.isfinite(x):
+        kind = getattr(dtype, "kind", "")  # a number of Python has no dtype
+        if not self.in_loop or type(x) is not float or kind != "f" or not math.isfinite(x):
             return x
         key = repr(x), dtype
         if key not in self.numbers:
