@@ -63,6 +63,17 @@ def test_layers(layer, dtype):
     assert "xp." not in fast.source and "for j in range" not in fast.array_source
 
 
+def test_sums_of_a_loop_are_read_after_it():
+    parameters = [nn.Parameter(np.full(3, k + 1.0)) for k in range(3)]
+
+    def step(x):
+        return sum([(p * p * x).sum() for p in parameters], ts.tensor(0.0)) * x
+
+    fast, x = ts.replay(step, compile=True), ts.tensor([1.0, 2.0, 3.0])
+    assert_agree(step(x), fast(x))
+    assert "for t in range(3)" in fast.source
+
+
 @slow
 def test_every_form_is_numpys():
     forms = [

@@ -257,3 +257,23 @@ def test_a_gradient_may_be_a_number():
         args = ts.tensor(0.5 + k), ts.full((6,), 0.5 + 0.1 * k)
         for one, other in zip(step(*args), fast(*args)):
             assert_agree(one, other)
+
+
+def test_an_optimiser_of_many_parameters_of_one_shape():
+    worlds = []
+    for way in (ts.replay, lambda step: step):
+        layers = [nn.LayerNorm(3) for _ in range(3)]
+        parameters = [parameter for layer in layers for parameter in layer.parameters()]
+        optimizer = ts.optim.Adam(parameters, lr=0.1)
+
+        def step(x, parameters=parameters, optimizer=optimizer):
+            optimizer.zero_grad()
+            sum([(p * p * x).sum() for p in parameters], ts.tensor(0.0)).backward()
+            optimizer.step()
+
+        fast = way(step)
+        for k in range(3):
+            fast(ts.full((3,), k + 0.5))
+        worlds.append(parameters)
+    for one, other in zip(*worlds):
+        assert_agree(one, other)

@@ -127,3 +127,9 @@ def test_operators_are_bracketed_as_they_were_applied(passes, dtype):
     own = [ts.tensor(value) for _ in ways for value in values]  # so that no part of a way is another's, with a name
     found = ts.replay(lambda *own: [way(*own[3 * i : 3 * i + 3]) for i, way in enumerate(ways)])(*own)
     assert list(map(repr, found)) == [one for one in wanted if one is not None]
+
+
+@pytest.mark.parametrize("index", [slice(0, None, -1), slice(1, 0, -1), (slice(0, 2), slice(0, None, -2)), slice(0, 2)])
+def test_a_slice_that_goes_back_from_the_first_is_not_one_that_begins_at_the_end(index):
+    x = ts.tensor(np.arange(12.0).reshape(3, 4))
+    assert ts.replay(lambda x: x[index] * 2.0)(x).tolist() == (x[index] * 2.0).tolist()

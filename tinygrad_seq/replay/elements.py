@@ -214,6 +214,9 @@ class Elements(LoopText):
     def place(self, x: Any) -> tuple[str, list[str]]:
         """Return the array that holds a value, and where in it the value of this step is."""
         if isinstance(x, Ref):
+            name, k = self.program.series.get(x.number, ("", 0))
+            if self.shape(x) == () and name in self.program.arrays and x.number not in self.program.texts:
+                return self.local(name), [str(k)]  # a part would be a number, which has no index
             return self.array(x), []
         if isinstance(x, Part):
             return self.array(x), [self.moving(x.at)]

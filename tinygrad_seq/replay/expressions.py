@@ -122,7 +122,8 @@ class Expressions:
         if isinstance(x, tuple):
             return ", ".join(self.index(part, read) for part in x) if x else "()"
         if isinstance(x, slice):
-            ends = ["" if end is None else f"{end}" for end in (x.start or None, x.stop, x.step)]
+            ends = ["" if end is None else f"{end}" for end in (x.start, x.stop, x.step)]
+            ends[0] = "" if ends[0] == "0" and (x.step or 1) > 0 else ends[0]
             return ":".join(ends[: 3 if ends[2] else 2])
         return self.argument(x, read)[0]
 
@@ -194,7 +195,8 @@ class Expressions:
     def number_of(self, x: Any, dtype: Any) -> Any:
         """Return a number as it is written beside an array of that dtype; in loops an array, which is added sooner."""
         x = number_of(x, dtype)
-        if not self.in_loop or type(x) is not float or dtype.kind != "f" or not math.isfinite(x):
+        kind = getattr(dtype, "kind", "")  # a number of Python has no dtype
+        if not self.in_loop or type(x) is not float or kind != "f" or not math.isfinite(x):
             return x
         key = repr(x), dtype
         if key not in self.numbers:

@@ -111,7 +111,7 @@ def factored(
         """Return the value of an equation as a product with a factor, if it is one."""
         known = [body.is_known(x) for x in equation.args]
         dtypes = {body.dtype(x) for x in equation.args}
-        if dtypes != {equation.dtype} or equation.dtype.kind != "f" or all(known):
+        if dtypes != {equation.dtype} or getattr(equation.dtype, "kind", "") != "f" or all(known):
             return None  # a sum of two masks would be one
         one = host.asarray(1.0, equation.dtype)
         parts = [form(x) for x, is_known in zip(equation.args, known) if not is_known]
