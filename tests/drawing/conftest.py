@@ -5,7 +5,7 @@ from shutil import which
 
 import numpy as np
 import pytest
-from pages import hostile
+from drawn_pages import hostile
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn_pages import hostile, lstm, told, within, written
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from pages import hostile, lstm, told, within, written
 from pictures import clusters, items
 
 import tinygrad_seq as ts

@@ -1,7 +1,7 @@
 """The page in a real browser: what happens when a reader clicks, points, types, searches, zooms and drags."""
 
 import pytest
-from pages import hostile
+from drawn_pages import hostile
 from reader import ActionChains, By, Keys
 
 

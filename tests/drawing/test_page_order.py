@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pages import lstm, told, within
+from drawn_pages import lstm, told, within
 from pictures import items, picture
 
 import tinygrad_seq as ts

@@ -229,6 +229,22 @@ def test_a_multiple_that_is_added_to_itself_is_one_multiple(rng, case):
     assert [each.function for each in found] == ["multiply"] if case == "twice" else "add" in str(found)
 
 
+@pytest.mark.parametrize("axis", [0, (0,), 1])
+@given(generators, st.sampled_from(["float64", "float32", "int64"]), st.integers(1, 40))
+def test_rows_are_added_by_a_product(axis, rng, kind, rows):
+    x, dtype = (rng.normal(size=(rows, 3)) * 10).astype(kind), np.dtype(kind)
+    shape = x.sum(axis).shape
+    equations = [Equation(1, "negative", (Ref(0),), {}, x.shape, dtype)]
+    equations.append(Equation(2, "sum", (Ref(1),), {"axis": axis}, shape, dtype))
+    found = tidy.rows_added(passes.Pass(equations, {0: x.shape}, count(5).__next__, [2]))
+    is_product = axis in (0, (0,)) and kind != "int64" and rows > 1
+    assert found[-1].function == ("dot" if is_product else "sum")
+    assert (found[-1].shape, found[-1].dtype) == (shape, dtype)
+    if is_product:
+        assert [each.function for each in found[:-1]] in (["negative", "full"], ["full", "negative"])
+        np.testing.assert_allclose(np.ones(rows, kind).dot(-x), -x.sum(axis), rtol=1e-5, atol=1e-4)
+
+
 def test_what_is_said_twice_is_computed_once_unless_a_loop_reads_it():
     shape, dtype = (2, 4), np.dtype("float64")
     equation = lambda made, function, *args: Equation(made, function, args, {}, shape, dtype)

@@ -49,6 +49,12 @@ def test_values_have_the_names_of_the_graph():
     assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first
 
 
+def test_what_is_the_same_at_every_call_is_above_the_function():
+    once, _, text = source_of("rnn", 8).partition("def step")
+    assert "h0 = xp.zeros((2, 4), 'float32')" in once and "ones = xp.full((16,), 1.0, 'float32')" in once
+    assert "d_bias_hh_l0 = ones.dot(" in text and "xp.full" not in text and "xp.zeros" not in text
+
+
 def test_a_name_is_not_given_again_while_what_was_made_of_it_waits():
     def step(x):
         h = x.tanh().named("h")

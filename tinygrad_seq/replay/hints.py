@@ -31,9 +31,11 @@ def hints(statements: Sequence[Statement], labels: Mapping[int, str]) -> dict[in
             elif equation.function in ELEMENTWISE and len(equation.args) == 1 and isinstance(x, Local):
                 name = next((labels[n] for n in loop.made[x.position] if n in labels), None)
                 found.update(dict.fromkeys(made, f"{equation.function}_{name}") if name else ())
+    calls = made_by_calls(statements)
+    found.update((n, "ones") for n, each in calls.items() if each.function == "full" and each.args[1] == 1.0)
     of_one = {(min(whole), str(index)): name for whole, index, name in parts}
-    stacks = {n: min(read_by(each)) for n, each in made_by_calls(statements).items() if each.function == "stack"}
-    for n, each in made_by_calls(statements).items():
+    stacks = {n: min(read_by(each)) for n, each in calls.items() if each.function == "stack"}
+    for n, each in calls.items():
         if is_part(each) and each.args[0].number in stacks:
             name = of_one.get((stacks[each.args[0].number], str(each.args[1][1:])))
             found.update({n: f"{name}_all"} if name else {})

@@ -13,7 +13,10 @@ from tinygrad_seq.replay.loops import Loop, Statement, needed
 from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.tape import Tape
+from tinygrad_seq.replay.tidy import rows_added
 from tinygrad_seq.replay.together import PASSES, done_together
+
+on_arrays = (gates, one_tanh, rows_added)  # which pay for arrays of NumPy alone
 
 
 class Plan:
@@ -21,7 +24,7 @@ class Plan:
 
     def __init__(self, tape: Tape, outputs: Sequence[int], names: Mapping[int | None, str], compile: bool) -> None:
         on_gpu = tape.xp is not host
-        passes = [improve for improve in PASSES if improve not in (gates, one_tanh) or not (compile or on_gpu)]
+        passes = [improve for improve in PASSES if improve not in on_arrays or not (compile or on_gpu)]
         equations, same = done_together(passes, beside_ints(tape), tape, [*outputs])
         self.outputs = [same.get(number, number) for number in outputs]
         self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}

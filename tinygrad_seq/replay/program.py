@@ -137,12 +137,16 @@ class Program(Expressions):
         made = equation.made
         if made in self.texts:  # a kernel made it, with other values
             return
+        if not self.never_changes(equation):
+            for n in self.constants.intersection(read_by(equation)):
+                self.make_once(n)
         text, results = self.text(equation, self.read), equation.options.get("results", ())
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
         if self.never_changes(equation):
             self.constants.add(made)
-            self.texts[made] = (self.free_name(self.label(made)), ATOM) if has_line else text
-            self.once += [f"{self.texts[made][0]} = {text[0]}"] if has_line else []
+            self.texts[made] = text
+            if has_line:
+                self.make_once(made)
         elif has_line and self.is_kept_view(equation, text):
             self.texts[made] = self.free_name(self.label(made)), ATOM
             self.memory.view(self.texts[made][0], text[0], equation)
@@ -169,6 +173,13 @@ class Program(Expressions):
         is_array = equation.dtype is not None and equation.shape != () and not equation.options.get("results")
         is_own = is_array and not self.compile and equation.made not in self.escaping
         return is_own and self.constants.issuperset(read_by(equation))
+
+    def make_once(self, made: int) -> None:
+        """Give a name to what is the same at every call, and make it above the function."""
+        text = self.texts[made][0]
+        if not text.isidentifier():
+            self.texts[made] = self.free_name(self.label(made)), ATOM
+            self.once.append(f"{self.texts[made][0]} = {text}")
 
     def may_wait(self, equation: Equation) -> bool:
         """Tell whether an equation may be written where its value is read."""

@@ -17,7 +17,7 @@ from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
-from tinygrad_seq.replay.tidy import doubled, is_transpose, turned, without_broadcast, without_idle
+from tinygrad_seq.replay.tidy import doubled, is_transpose, rows_added, turned, without_broadcast, without_idle
 
 least = 3  # what is done less often stays as it is
 
@@ -234,7 +234,7 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
     without_idle, without_broadcast, doubled, sums, products, one_tanh, gates, regrouped, elements, without_views,
-    reshaped_once, turned, without_idle,
+    reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
 
