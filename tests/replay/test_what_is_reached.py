@@ -138,10 +138,61 @@ def test_a_window_of_the_last_states_moves():
     assert fast.traces == 1
 
 
-@pytest.mark.parametrize("kept", [deque([1]), {1}, np.zeros(2), [np.zeros(2)]])
+class Private:
+    """Has a slot with a name of its own, as its class sees it."""
+
+    __slots__ = ("__scale",)
+
+    def __init__(self):
+        self.__scale = 2.0
+
+    def double(self):
+        self.__scale *= 2.0
+
+    def scaled(self, x):
+        return x * self.__scale
+
+
+class Several(list):
+    """A list with an attribute, which is a number or a Tensor."""
+
+    scale: object
+
+    def double(self):
+        self.scale = self.scale * 2.0
+
+    def scaled(self, x):
+        return x * self.scale * self[0]
+
+
+class Ordered(dict):
+    """A dict whose order matters."""
+
+    def double(self):
+        self["first"] = self.pop("first")
+
+    def scaled(self, x):
+        return x * next(iter(self.values()))
+
+
+@pytest.mark.parametrize("make", [
+    Private, lambda: vars(kept := Several([3.0])).update(scale=2.0) or kept,
+    lambda: vars(kept := Several([3.0])).update(scale=ts.tensor(2.0)) or kept,
+    lambda: Ordered(first=2.0, second=4.0), lambda: Ordered(first=ts.tensor(2.0), second=ts.tensor(4.0)),
+], ids=["private slot", "number of a list", "Tensor of a list", "order", "order of Tensors"])  # fmt: skip
+def test_private_slots_attributes_of_lists_and_orders_of_dicts_are_settings(make):
+    kept = make()
+    fast = ts.replay(lambda x: kept.scaled(x))
+    for _ in range(3):
+        assert fast(x).tolist() == kept.scaled(x).tolist()
+        kept.double()
+
+
+@pytest.mark.parametrize("kept", [deque([1]), {1}, np.zeros(2), [np.zeros(2)], {"a": 1, "b": 2}])
 def test_what_is_written_and_no_tensor_is_refused_and_left_alone(kept):
     before = repr(kept)
     write = {deque: lambda: kept.append(2), set: lambda: kept.add(2), list: lambda: kept[0].fill(1.0)}
+    write[dict] = lambda: kept.update(a=kept.pop("a"))
 
     def step(x):
         write.get(type(kept), lambda: kept.fill(1.0))()

@@ -126,9 +126,14 @@ def is_object(x: Any) -> bool:
 
 def slots_of(x: Any) -> list[str]:
     """Return the names of the slots that a class of the caller's gives to its objects."""
-    found = (vars(base).get("__slots__", ()) for base in filter(is_own, type(x).__mro__))
-    names = [name for slots in found for name in ([slots] if isinstance(slots, str) else slots)]
+    found = ((base, vars(base).get("__slots__", ())) for base in filter(is_own, type(x).__mro__))
+    names = [private(name, base) for base, slots in found for name in ([slots] if isinstance(slots, str) else slots)]
     return [name for name in names if name not in ("__dict__", "__weakref__")]
+
+
+def private(name: str, kind: type) -> str:
+    """Return what Python calls a name that stands in a class."""
+    return f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
 
 
 def attributes(x: Any) -> list[str]:
@@ -165,6 +170,8 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
         yield function.function, ""
     elif isinstance(function, set | frozenset):
         yield from ((part, "") for part in function)
+    elif isinstance(function, (*KEYED, tuple)) and hasattr(function, "__dict__"):  # attributes beside its items
+        yield vars(function), ""
 
 
 def globals_of(function: FunctionType) -> Iterator[Place]:
@@ -192,7 +199,9 @@ def shared(kind: type) -> Iterator[Place]:
 
 
 def same_content(x: Any, was: Any) -> bool:
-    """Tell whether a set or an array is as it was, to the bit."""
+    """Tell whether a set, the order of a dict, or an array is as it was, to the bit."""
+    if isinstance(x, dict):
+        return [*map(named, x)] == [*map(named, was)]
     return x == was if isinstance(x, set) else to_host(x).tobytes() == to_host(was).tobytes()
 
 
@@ -210,7 +219,7 @@ class Places:
         self.before: dict[Place, Any] = {}
         self.tensors: set[int] = set()  # by id; `holders` keeps them
         self.optimizers: list[Optimizer] = []
-        self.contents: list[tuple[Any, Any, str]] = []  # sets and arrays that are no Tensor's, with copies
+        self.contents: list[tuple[Any, Any, str]] = []  # sets, dicts, arrays of no Tensor; with copies
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
@@ -225,7 +234,7 @@ class Places:
                 self.holders.append((x, name, around))
                 if isinstance(x, Value):
                     self.tensors.add(id(x))
-                elif isinstance(x, set):
+                elif isinstance(x, set | dict):
                     self.contents.append((x, x.copy(), name))
                 elif isinstance(x, Optimizer):
                     self.optimizers.append(x)
@@ -258,10 +267,10 @@ class Places:
                     yield place, place.get()
 
     def written(self) -> list[str]:
-        """Put back what was in sets and arrays that are no Tensor's; return the names of those that were changed."""
+        """Put back what was in sets, dicts and arrays of no Tensor; return the names of those that were changed."""
         changed = [(x, was, name) for x, was, name in self.contents if not same_content(x, was)]
         for x, was, _ in changed:
-            if isinstance(x, set):
+            if isinstance(x, set | dict):
                 x.clear()
                 x.update(was)
             else:

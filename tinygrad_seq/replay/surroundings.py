@@ -126,6 +126,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         holder = mention(x) if around is None else f"v{at[around]}"
         if isinstance(x, Value):
             equal.append(f"(n := {holder}.node) is not None and n.requires_grad and (*(n.hooks or ()),)")
+        elif isinstance(x, dict) and all(isinstance(key, str | int) for key in x):
+            equal.append(f"(*{holder},)")  # in their order
         elif isinstance(x, KEYED):
             equal.append(f"len({holder})")
         elif isinstance(x, set):
