@@ -144,7 +144,7 @@ def test_a_branch_that_hangs_on_rounding_goes_as_in_the_function():
             h = cell(x, h)
         (h * h).sum().backward()
         total = cell.weight_hh.grad.sum()
-        return total, True if total > bound else False
+        return total, bool(total > bound)
 
     for seed in range(10):
         ts.manual_seed(seed)
