@@ -78,6 +78,29 @@ def test_variables_and_functions_of_other_modules_are_read_at_every_call(monkeyp
     assert settings.inner.weight.grad.tolist() == [2.0, 4.0, 6.0] and fast.traces == 2
 
 
+def test_a_method_of_a_class_may_be_replaced(monkeypatch):
+    model = Scaled()
+    fast = ts.replay(lambda x: model(x))
+    assert fast(x).tolist() == model(x).tolist()
+    monkeypatch.setattr(Scaled, "forward", lambda self, x: x * self.times)
+    assert fast(x).tolist() == [1.0, 2.0, 3.0]
+
+
+def test_an_attribute_that_is_made_where_it_is_missing_may_be_taken_away():
+    def step(kept, x):
+        if not hasattr(kept, "h"):
+            kept.h = x * 0.0
+        kept.h = kept.h * 0.5 + x
+        return kept.h
+
+    kept, other = SimpleNamespace(), SimpleNamespace()
+    fast = ts.replay(step)
+    for k in range(6):
+        if k == 3:
+            del kept.h, other.h
+        assert fast(kept, x * k).tolist() == step(other, x * k).tolist()
+
+
 def test_a_counter_of_a_class_is_refused():
     def count(x):
         Scaled.times += 1.0

@@ -188,11 +188,12 @@ def globals_of(function: FunctionType) -> Iterator[Place]:
 
 
 def shared(kind: type) -> Iterator[Place]:
-    """Yield where a class of the caller's has Tensors and settings: its attributes, and globals of its methods."""
+    """Yield where a class of the caller's has Tensors, settings and methods, and globals of these."""
     for base in filter(is_own, kind.__mro__):
         for name, x in vars(base).items():
             function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
             if isinstance(function, FunctionType):
+                yield from [Place(base, name, f"{base.__name__}.{name}")] if function is x else []
                 yield from (place for place in globals_of(function) if isinstance(place.get(), SETTINGS))
             elif isinstance(x, SETTINGS) and not name.startswith("__"):
                 yield Place(base, name, f"{base.__name__}.{name}")
@@ -249,8 +250,9 @@ class Places:
                 value = self.before[place] = place.get()
                 if type(value) in modules and not isinstance(x, Value):
                     self.contents.append((value, value.copy(), place.name.lstrip(".")))
-                foreign = isinstance(value, FunctionType) and place.holder is not x and not is_own(value)
-                if not foreign and (not isinstance(x, Value) or place.key == "stored_grad"):
+                other = isinstance(value, FunctionType) and place.holder is not x  # of a class, or of a library
+                is_end = other and (isinstance(place.holder, type) or not is_own(value))
+                if not is_end and (not isinstance(x, Value) or place.key == "stored_grad"):
                     todo.append((value, place.name.lstrip("."), place))
 
     def changed(self) -> Iterator[tuple[Place, Any]]:

@@ -25,7 +25,6 @@ class Surroundings:
         numbers = groups | {id(state) for optimizer in places.optimizers for state in optimizer.state.values()}
         self.is_number = [id(place.holder) in numbers for place in self.at]
         own = set(changed)  # what the function changes, and what is in there
-        self.own_names = {(id(place.holder), place.key) for place in own}
         own.update(place for place in self.at if place.around in own)  # `own` grows: what is around comes first
         own_things = {
             i for (place, x), i in zip(places.before.items(), self.at.values())
@@ -77,9 +76,8 @@ class Surroundings:
         return [first.setdefault(id(self.values[i]), i) for i in places]
 
     def names_now(self) -> list[set[Any]]:
-        """Return which attributes the objects have, but for those that the function itself makes."""
-        objects = [x for x, _, _ in self.places.holders if is_object(x)]
-        return [{(id(x), key) for key in attributes(x)} - self.own_names for x in objects]
+        """Return which attributes the objects have."""
+        return [{(id(x), key) for key in attributes(x)} for x, _, _ in self.places.holders if is_object(x)]
 
     def differs_from(self, other: "Surroundings") -> str:
         """Return where the surroundings are other ones, in words."""
