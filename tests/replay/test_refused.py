@@ -13,6 +13,7 @@ from tinygrad_seq.replay.tape import TraceError
 
 x = ts.tensor([1.0, 2.0, 3.0])
 
+
 def asks_numpy(x):
     with on_device_of(x.array):
         return ts.tensor(np.sin(x.array + 0.0).sum(axis=0).__array__())

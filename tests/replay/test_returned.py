@@ -2,16 +2,22 @@
 
 import gc
 import sys
+import time
 import tracemalloc
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from agreement import assert_agree, program
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
+from tinygrad_seq.replay.tape import TraceError
 
 x = ts.tensor([1.0, 2.0, 3.0])
+
 
 def test_what_is_returned_is_not_overwritten():
     fast = ts.replay(lambda x: (x, x * 2.0, {"sum": x.sum()}))
@@ -141,3 +147,25 @@ def test_a_tape_does_not_wait_for_the_garbage_collector():
             gc.enable()
 
     assert garbage(50) - garbage(5) < 45 * 10  # of a step: thousands of objects, if a tape is part of a cycle
+
+
+@pytest.mark.parametrize("kind, function", [
+    ("float", lambda x: (x, time.perf_counter())),
+    ("object", lambda x: object()),
+    ("SimpleNamespace", lambda x: SimpleNamespace(y=x * 2.0)),
+    ("OrderedDict", lambda x: OrderedDict(y=x * 2.0)),
+    ("generator", lambda x: (part for part in x)),
+])  # fmt: skip
+def test_what_is_returned_and_no_array_has_to_be_the_same_at_every_call(kind, function):
+    with pytest.raises(TraceError, match=f"an object of type {kind} that is another at every call"):
+        ts.replay(function)(x)
+    with pytest.raises(TraceError, match="another at every call"):
+        ts.replay(lambda x: ts.tensor(np.random.rand(3)))(x)
+
+
+def test_what_is_returned_and_no_array_may_be_anything_that_stays():
+    model = nn.Linear(3, 1)
+    settings = {"a", 1}, range(3), np.float32(2.0), x.dtype, slice(1, 2), model, None, "text", float("nan")
+    fast = ts.replay(lambda x: (x * 2.0, *settings))
+    for _ in range(2):
+        assert str(fast(x)[1:]) == str(settings)

@@ -11,6 +11,7 @@ from tinygrad_seq.replay import replay
 pytestmark = pytest.mark.parametrize("passes", ["as_written", "together", "over elements"], indirect=True)
 T, B, I, H = 5, 3, 4, 6  # noqa: E741
 
+
 def test_series_are_read_in_both_directions():
     def step(h, xs, ys, zs):
         for x, y, z in zip(xs.unstack(), ys.unstack()[::-1], zs.unstack()[::-1]):
