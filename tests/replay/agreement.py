@@ -24,10 +24,10 @@ def assert_agree(one, other, scale=0.0):
         np.testing.assert_array_equal(one, other)
 
 
-def assert_all_agree(ones, others):
-    """Results of one program agree, as exactly as the largest of them allows."""
+def assert_all_agree(ones, others, least=0.0):
+    """Results of one program agree, as exactly as the largest of them allows; `least`: how large what cancels is."""
     arrays = [to_host(x.array) for x in ones if x is not None]
-    scale = max(np.abs(array).max(initial=0.0) for array in arrays)
+    scale = max(np.abs(array).max(initial=least) for array in arrays)
     for one, other in zip(ones, others, strict=True):
         assert (one is None) == (other is None)
         if one is not None:

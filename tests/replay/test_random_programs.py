@@ -73,7 +73,7 @@ def test_random_programs(plan, seed):
         with np.errstate(all="ignore"):
             loss, gradients = program(plan, (xs * scale).unstack())
             again, replayed = fast(xs * scale)
-        assert_all_agree([loss, *gradients], [again, *replayed])
+        assert_all_agree([loss, *gradients], [again, *replayed], least=0.01)  # h - h is 0, or a last bit of h
 
 
 @pytest.mark.slow
