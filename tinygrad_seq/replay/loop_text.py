@@ -115,7 +115,7 @@ class LoopText(Along):
             return
         if i in self.shared:
             whole, part = self.shared[i]
-            name = self.program.hints.get(self.loop.made[i][0])
+            name = self.program.value_names.get(self.loop.made[i][0])
             self.texts[i] = self.slot_of(whole, self.program.free_name(name) if name else "", part), ATOM
             yield self.program.call_into(equation, read, self.texts[i][0])
             return

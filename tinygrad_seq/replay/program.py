@@ -13,7 +13,6 @@ from tinygrad_seq.replay.compiled import module_of, on_contiguous
 from tinygrad_seq.replay.compiled_part import CompiledPart
 from tinygrad_seq.replay.element_forms import NoElements
 from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
-from tinygrad_seq.replay.hints import hints
 from tinygrad_seq.replay.loop_text import LoopText
 from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
 from tinygrad_seq.replay.memory import Memory
@@ -21,6 +20,7 @@ from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.plan import Plan
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
+from tinygrad_seq.replay.value_names import value_names
 
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
@@ -34,13 +34,13 @@ class Program(Expressions):
         plan = Plan(tape, outputs, names, compile)
         statements, outputs = plan.statements, plan.outputs
         self.labels, self.shapes, self.dtypes = plan.labels, plan.shapes, plan.dtypes
-        self.hints = hints(statements, self.labels)
+        self.value_names = value_names(statements, self.labels)
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
         self.of_loops: set[str] = set()  # names that mean something in one loop only
         self.memory = Memory(large)
-        self.once: list[str] = []  # lines of what is the same at every call
+        self.constant_lines: list[str] = []  # which make what is the same at every call
         self.constants = set(tape.constants)
         self.escaping = escaping(statements, outputs)
         self.reads = Counter(n for statement in statements for n in read_outside(statement))
@@ -72,7 +72,7 @@ class Program(Expressions):
         top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
-        text = "\n\n".join([*self.kernels, "\n".join([*top, *self.once, text])])
+        text = "\n\n".join([*self.kernels, "\n".join([*top, *self.constant_lines, text])])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
@@ -123,7 +123,7 @@ class Program(Expressions):
 
     def label(self, made: int) -> str:
         """Return what to call a value: as in the graph, by what it is made of, or by a number."""
-        label = self.labels.get(made) or self.hints.get(made)
+        label = self.labels.get(made) or self.value_names.get(made)
         self.unnamed += label is None
         return label or f"v{self.unnamed}"
 
@@ -137,12 +137,12 @@ class Program(Expressions):
         made = equation.made
         if made in self.texts:  # a kernel made it, with other values
             return
-        if not self.never_changes(equation):
-            for n in self.constants.intersection(read_by(equation)):
-                self.make_once(n)
+        is_constant = self.never_changes(equation)
+        for n in () if is_constant else self.constants.intersection(read_by(equation)):
+            self.make_once(n)
         text, results = self.text(equation, self.read), equation.options.get("results", ())
         has_line = self.reads[made] > 1 or made in self.written_apart or made in self.labels or len(text[0]) > longest
-        if self.never_changes(equation):
+        if is_constant:
             self.constants.add(made)
             self.texts[made] = text
             if has_line:
@@ -179,7 +179,7 @@ class Program(Expressions):
         text = self.texts[made][0]
         if not text.isidentifier():
             self.texts[made] = self.free_name(self.label(made)), ATOM
-            self.once.append(f"{self.texts[made][0]} = {text}")
+            self.constant_lines.append(f"{self.texts[made][0]} = {text}")
 
     def may_wait(self, equation: Equation) -> bool:
         """Tell whether an equation may be written where its value is read."""

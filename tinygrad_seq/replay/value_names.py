@@ -15,7 +15,7 @@ from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation
 
 
-def hints(statements: Sequence[Statement], labels: Mapping[int, str]) -> dict[int, str]:
+def value_names(statements: Sequence[Statement], labels: Mapping[int, str]) -> dict[int, str]:
     """Return names for values that have none."""
     found: dict[int, str] = {}
     loops = [each for each in statements if isinstance(each, Loop)]
