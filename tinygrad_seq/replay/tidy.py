@@ -86,9 +86,8 @@ def turned(work: Pass) -> list[Equation]:
 
 def doubled(work: Pass) -> list[Equation]:
     """Multiply by twice the number, where a multiple is added to itself, as in the gradient of a square."""
-    for equation in work.equations:
-        is_twice = equation.function == "add" and len(set(map(key_of, equation.args))) == 1
-        scaled = work.of(equation.args[0]) if is_twice else None
+    for equation in work.calls("add"):
+        scaled = work.of(equation.args[0]) if len(set(map(key_of, equation.args))) == 1 else None
         if scaled is not None and scaled.function == "multiply" and work.reads[scaled.made] == 2:
             factors = [x if isinstance(x, Ref) else 2 * x for x in scaled.args]
             if sum(isinstance(x, Ref) for x in factors) == 1:
