@@ -65,4 +65,4 @@ def module_of(functions: list[str], dtype: str) -> ModuleType:
 
 def on_contiguous(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a compiled function that copies an array first which has gaps: one layout is compiled."""
-    return lambda *given: function(*(x if type(x) in (int, float) else host.asarray(x, order="C") for x in given))
+    return lambda *given: function(*[x if type(x) in (int, float) else host.asarray(x, order="C") for x in given])

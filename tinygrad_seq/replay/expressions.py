@@ -51,7 +51,9 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-COMPILED = re.compile(r"[jnrx]\d+|j|total|float|np|math|exp|log|tanh|abs|min|max|check_ids")  # names in compiled loops
+COMPILED = re.compile(  # names in compiled loops
+    r"[jnrx]\d+|[ijk]|total|other|row|left|right|float|np|math|exp|log|tanh|abs|min|max|check_ids"
+)
 
 
 class Name(str):
