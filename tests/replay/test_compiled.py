@@ -132,24 +132,6 @@ def test_a_compiled_step_writes_little(passes):
     assert re.search(r"memory = xp.empty\(192, .*\n.* = memory\[:168\].reshape\(\(14, 12\)\)", fast.source)
 
 
-@pytest.mark.parametrize("passes", ["over elements"], indirect=True)
-@pytest.mark.parametrize(("rows", "inner", "is_small"), [(1, 8, True), (1, 64, True), (1, 12, False), (1, 72, False),
-                                                         (2, 8, False)])  # fmt: skip
-@pytest.mark.parametrize("is_turned", [False, True])
-def test_a_small_product_is_a_loop(passes, rows, inner, is_small, is_turned):
-    ts.manual_seed(0)
-    w, h = ts.randn(inner, inner, dtype="float64") / inner**0.5, ts.randn(rows, inner, dtype="float64")
-
-    def run(h):
-        for _ in range(5):
-            h = (h @ (w.transpose() if is_turned else w)).tanh()
-        return h
-
-    fast = ts.replay(run)
-    assert_agree(run(h), fast(h))
-    assert ("np.dot(" in fast.source) != is_small
-
-
 def test_what_has_no_form_stays_and_says_so():
     def run(x):
         h = x[0]

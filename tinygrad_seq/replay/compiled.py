@@ -34,8 +34,8 @@ def check_ids(ids, size):
 
 
 def check_numba() -> None:
-    """Raise where Numba, or what its products of matrices need, is not installed."""
-    missing = [name for name in ("numba", "scipy") if importlib.util.find_spec(name) is None]
+    """Raise where Numba, what its products of matrices need, or what says how these are computed, is not installed."""
+    missing = [name for name in ("numba", "scipy", "threadpoolctl") if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(
             f"replay: compile=True needs {' and '.join(missing)}: install it with pip install 'tinygrad-seq[compile]', "

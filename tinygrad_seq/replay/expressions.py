@@ -52,7 +52,7 @@ HELPERS: dict[str, Any] = {
 
 
 COMPILED = re.compile(  # names in compiled loops
-    r"[jnrx]\d+|[ijk]|total|other|row|left|right|float|np|math|exp|log|tanh|abs|min|max|check_ids"
+    r"[jnrx]\d+|[ijkq]|total|other|row|left|right|float|np|math|exp|log|tanh|abs|min|max|check_ids"
 )
 
 

@@ -5,17 +5,15 @@ from functools import partial
 from typing import Any
 
 from tinygrad_seq.replay.element_forms import REDUCED, NoElements, kind_of
-from tinygrad_seq.replay.elements import Elements, Index, Shape, many
+from tinygrad_seq.replay.elements import Index, Shape, many
 from tinygrad_seq.replay.loops import VALUES, Local, Loop
 from tinygrad_seq.replay.nest import Nest, filled, indexed, plus, written
+from tinygrad_seq.replay.products import Products
 from tinygrad_seq.replay.simplify import leaves
 from tinygrad_seq.replay.tape import Equation
-from tinygrad_seq.replay.tidy import is_transpose
-
-small = 2**12  # elements of a matrix that is small
 
 
-class Stores(Elements):
+class Stores(Products):
     """Lines that write buffers."""
 
     def __init__(self, program: Any, loop: Loop, function: Any) -> None:
@@ -23,11 +21,6 @@ class Stores(Elements):
         self.body: list[str] = []  # lines in the loop
         self.nests: list[Nest] = []  # loops over elements that share the loops over their rows
         self.parts: set[int] = set()  # positions that are other memory, seen in another shape
-
-    def behind(self, x: Any) -> Any:
-        """Return what a transposed value is the transpose of."""
-        body = self.loop.body[x.position] if isinstance(x, Local) else None
-        return body.args[0] if body and is_transpose(body) else x
 
     def store(self, i: int) -> None:
         """Add the lines that compute the value of a position."""
@@ -44,11 +37,7 @@ class Stores(Elements):
             dtypes = {self.dtype(x) for x in equation.args}
             if dtypes != {equation.dtype} or equation.dtype.kind != "f" or len(shape) != 2:
                 raise NoElements("dot of these")
-            left, right = equation.args
-            if self.is_small(left, right):
-                self.body += self.small_product(left, right, indexed(name, at))
-            else:
-                self.body.append(f"np.dot({self.matrix(left)}, {self.matrix(right)}, {indexed(name, at)})")
+            self.body += self.product(equation, indexed(name, at))
         elif function in ("concatenate", "stack"):
             self.join(equation, name, at)
         elif function in ("with_added", "with_item"):
@@ -58,33 +47,6 @@ class Stores(Elements):
         else:
             self.check_ids(equation, self.shape(equation.args[0]) if ids_of(equation) else ())
             self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
-
-    def matrix(self, x: Any) -> str:
-        """Return the text of an operand of a product."""
-        inner = self.behind(x)
-        return indexed(*self.place(inner)) + (".T" if inner is not x else "")
-
-    def is_small(self, left: Any, right: Any) -> bool:
-        """Tell whether a product is of one row and so small that to call BLAS takes longer than to compute it."""
-        (rows, inner), columns = self.shape(left), self.shape(right)[1]
-        is_even = inner % 8 == 0 and inner * columns <= small
-        return rows == 1 and is_even and self.behind(left) is left and self.behind(right) is right
-
-    def small_product(self, left: Any, right: Any, result: str) -> list[str]:
-        """Return the lines of such a product: eight rows of the matrix are added at once, in two sums."""
-        columns = self.shape(right)[1]
-        zero = f"np.{self.dtype(left).name}(0)"
-        return [
-            f"row, left, right = {result}[0], {self.matrix(left)}[0], {self.matrix(right)}",
-            *filled((columns,), "row", [], zero),
-            "for k in range(0, left.size, 8):",
-            f"    for j in range({columns}):",
-            f"        total, other = row[j], {zero}",
-            "        for i in range(4):",
-            "            total += left[k + i] * right[k + i, j]",
-            "            other += left[k + 4 + i] * right[k + 4 + i, j]",
-            "        row[j] = total + other",
-        ]
 
     def join(self, equation: Equation, name: str, at: list[str]) -> None:
         """Write pieces beside each other into one buffer."""
