@@ -12,9 +12,10 @@ from typing import Any
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
-from tinygrad_seq.replay.copies import with_added, with_item
+from tinygrad_seq.replay.copies import Overwritten, look_into, overwrite, with_added, with_item
+from tinygrad_seq.replay.scalars import LazyNumber, Scalar
 from tinygrad_seq.replay.simplify import refs
-from tinygrad_seq.replay.tape import SEQUENCES, Ref, TraceError, tape
+from tinygrad_seq.replay.tape import SEQUENCES, Ref, TraceError, owner, tape
 
 NOT_RECORDED = frozenset({"result_type", "finfo", "iinfo", "dtype", "can_cast", "isscalar", "ndim", "shape", "size"})
 BY_VALUE = frozenset({"nonzero", "flatnonzero", "argwhere", "unique"})  # the shape of what they give is data
@@ -68,6 +69,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
 
     def become(self, other: "Traced") -> "Traced":
         """Take over another value, as if it had been written in place; return this array."""
+        overwrite(tape(), self)
         self.array, self.ref = other.array, other.ref
         return self
 
@@ -75,6 +77,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return record("getitem", operator.getitem, (self, by_value(index)), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(self.ref, Overwritten) and self.ref.by is value:  # x[i] += y: a part was written, and comes back
+            self.ref = self.ref.was
         self.become(record("with_item", with_item, (self, by_value(index), value), {}))
 
     def __len__(self) -> int:
@@ -115,69 +119,6 @@ def traced(array: Any, number: int | None) -> Traced:
     return (Traced if modules[type(array)] is host else TracedThere)(array, number)
 
 
-class Scalar:
-    """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
-
-    __slots__ = ("ref", "value")
-
-    def __init__(self, value: Any, number: int) -> None:
-        self.value, self.ref = value, Ref(number)
-
-    number = property(lambda self: self.ref.number)
-
-    def __bool__(self) -> bool:
-        tape().check(tape().write("bool", (self.ref,), {}), bool(self.value))
-        return bool(self.value)
-
-
-class LazyNumber:
-    """What `.item()` gives of a number that is another at every call: to be returned. Its text holds for one call."""
-
-    __slots__ = ("number", "value")
-
-    def __init__(self, value: float, number: int | None) -> None:
-        self.value, self.number = value, number
-
-    def __format__(self, spec: str) -> str:
-        """Return the text of the number, which every later call has to repeat."""
-        if self.number is not None:
-            tape().check(self.number, self.value)
-        return format(self.value, spec)
-
-    __str__ = __repr__ = lambda self: format(self)
-
-
-def calculated(name: str, reflected: bool) -> Callable[..., Any]:
-    """Return an operator of Scalars, recorded; beside an array it is the array's."""
-
-    def apply(self: Scalar, other: Any) -> Any:
-        if not isinstance(other, Scalar | int | float):
-            return NotImplemented
-        pair = (other, self) if reflected else (self, other)
-        return Scalar(getattr(operator, name)(*map(bare, pair)), tape().write(name, tuple(map(referred, pair)), {}))
-
-    return apply
-
-
-def refuse(self: Any, *_: Any) -> Any:
-    """Refuse to compute with a number of the first call."""
-    raise TraceError(
-        "replay: Python computes with a number that is another at every call: keep it a Tensor, or return it and "
-        "compute outside of the function"
-    )
-
-
-for name in ("add", "sub", "mul", "truediv", "pow"):
-    setattr(Scalar, f"__{name}__", calculated(name, False))
-    setattr(Scalar, f"__r{name}__", calculated(name, True))
-    setattr(LazyNumber, f"__{name}__", refuse)
-    setattr(LazyNumber, f"__r{name}__", refuse)
-for name in ("float", "int", "index", "round", "neg", "abs", "lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(LazyNumber, f"__{name}__", refuse)
-    setattr(Scalar, f"__{name}__", refuse)
-setattr(LazyNumber, "__bool__", refuse)  # noqa: B010 (beside the others)
-
-
 class Recorder:
     """Compute as NumPy or CuPy does, and write it down."""
 
@@ -209,7 +150,14 @@ class Recorder:
             return x if dtype in (None, x.dtype) else x.astype(dtype)
         return lifted(self.xp.asarray(x, dtype))
 
-    array = asarray  # a value never changes, so a copy is the value itself
+    def array(self, x: Any, dtype: Any = None) -> Traced:
+        """Return what `asarray` does, in memory of its own."""
+        made = self.asarray(x, dtype)
+        if made is x:  # a value that never changes is its own copy, if it is not the caller's, nor one number repeated
+            repeats = any(size > 1 and not step for size, step in zip(x.shape, x.strides))
+            is_own = not repeats and owner(x.array) not in tape().outside
+            made = traced(x.array.copy("K"), x.number) if is_own else x.copy("K")
+        return made
 
     def moved(self, x: Traced, device: str) -> Any:
         """Return an array on another device."""
@@ -249,7 +197,10 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
     told = tuple(map(referred, args))
     if not result.shape and next(refs((told, *options.values())), None) is None:
         return traced(result, None)  # what is computed of numbers is a number
-    return traced(result, tape().write(name, told, options, result))
+    made = traced(result, tape().write(name, told, options, result))
+    if result.base is not None or name == "ascontiguousarray":
+        look_into(tape(), made, args)
+    return made
 
 
 def bare(x: Any) -> Any:
@@ -263,7 +214,7 @@ def referred(x: Any) -> Any:
     """Return an argument as it stands on the tape."""
     kind = type(x)
     if kind in TRACED:
-        return x.ref if x.ref is not None else x.array
+        return x.array if x.ref is None else x.ref if type(x.ref) is Ref else x.ref.number
     if isinstance(x, SEQUENCES):
         return kind(map(referred, x))
     return Ref(tape().constant(x)) if kind in modules and x.ndim else x

@@ -62,7 +62,7 @@ class Program(Expressions):
         self.gone_along = gone_along(statements)
         self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements)]
-        result = ", ".join(self.read(Ref(number))[0] for number in outputs)
+        result = ", ".join(self.results(outputs))
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
         if self.memory.lines:
@@ -82,6 +82,12 @@ class Program(Expressions):
         with tape.device:
             exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
+
+    def results(self, outputs: Sequence[int]) -> Iterator[str]:
+        """Yield the texts of what is returned: a value that is returned twice is two arrays."""
+        for i, number in enumerate(outputs):
+            text = self.read(Ref(number))[0]
+            yield f"{text}.copy()" if number in outputs[:i] and self.dtypes[number] is not None else text
 
     def lines_of(self, statements: list[Statement]) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""

@@ -56,6 +56,12 @@ class Source:
     dtype: Any = None  # None for a number of Python
 
 
+def owner(array: Any) -> int:
+    """Return the id of the array whose memory a view looks into, or of an array that is no view."""
+    base = getattr(array, "base", None)
+    return id(array if base is None else base)
+
+
 @dataclass
 class Tape:
     """What a function did, on the arrays that it was given."""
@@ -66,6 +72,8 @@ class Tape:
     known: dict[int, tuple[Any, int]] = field(default_factory=dict)  # by the id of an array: it, and its number
     names: dict[int, str] = field(default_factory=dict)  # what values were called
     lines: dict[int, str] = field(default_factory=dict)  # where constants came in
+    memory: dict[int, list[Any]] = field(default_factory=dict)  # by `owner`: the traced arrays that look into it
+    outside: set[int] = field(default_factory=set)  # of these: what was there before
     xp: Any = host  # the module that computes, NumPy or CuPy
     device: Any = anywhere  # the context in which it does, see on_device_of
     gpus: dict[str, None] = field(default_factory=dict)  # on which something is computed
@@ -88,17 +96,20 @@ class Tape:
         return made
 
     def finish(self) -> None:
-        """Mark what a program of a GPU computes on the host: `np.add`, where `add` is the GPU's."""
+        """Mark what a program of a GPU computes on the host, `np.add`, where `add` is the GPU's; forget the arrays."""
         if len(self.gpus) > 1:
             raise TraceError(f"replay: the function computes on {' and '.join(self.gpus)}, a program on one GPU")
         for equation in self.equations if self.xp is not host else ():
             if equation.dtype is not None and equation.made not in self.on_gpu and equation.function != "to_device":
                 equation.function = f"{HOST}{equation.function}"
+        self.memory.clear()
 
     def source(self, read: Callable[[], Any], name: str, like: Any = None) -> int:
         """Add a value that every call reads anew: an array like this one, or a number."""
         shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
         self.sources.append(Source(self.new(), read, name, shape, dtype))
+        if like is not None:
+            self.outside.add(owner(like))
         return self.sources[-1].number
 
     def constant(self, array: Any) -> int:
@@ -110,6 +121,7 @@ class Tape:
             number = self.write("full", (array.shape, value, array.dtype), {}, array) if is_full else self.new()
             self.known[id(array)], self.lines[number] = (array, number), line_of_caller()
             self.constants.update({} if is_full else {number: array})
+            self.outside.add(owner(array))
         return self.known[id(array)][1]
 
     def shapes(self) -> dict[int, tuple[int, ...]]:

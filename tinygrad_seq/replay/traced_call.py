@@ -12,13 +12,15 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules, uploaded
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
-from tinygrad_seq.replay.arrays import LazyNumber, Scalar, Traced, lifted, traced
+from tinygrad_seq.replay.arrays import Traced, lifted, traced
 from tinygrad_seq.replay.calls import Given
+from tinygrad_seq.replay.copies import look_into
 from tinygrad_seq.replay.expressions import OtherPath
 from tinygrad_seq.replay.places import ITEMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
+from tinygrad_seq.replay.scalars import LazyNumber, Scalar
 from tinygrad_seq.replay.surroundings import Surroundings
-from tinygrad_seq.replay.tape import Tape, TraceError, tracing
+from tinygrad_seq.replay.tape import Tape, TraceError, owner, tracing
 from tinygrad_seq.replay.tape import tape as current_tape
 from tinygrad_seq.replay.traced_twice import check_kept, check_tapes
 
@@ -45,7 +47,7 @@ class TracedCall:
         """Trace a call and make its program; not where it may begin something, such as a gradient, and does."""
         self.places = Places(function, *given.others)
         self.arrays = given.arrays
-        self.outputs: list[int] = []
+        self.outputs: dict[Any, int] = {}  # of a number and the memory of its array: which output it is
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
         tape = self.trace(function, given, Tape())
@@ -60,8 +62,9 @@ class TracedCall:
 
     def build(self, tape: Tape, compile: bool) -> None:
         """Make the program of what was traced."""
-        self.array_source = Program(tape, self.outputs, self.names).source if compile else None
-        program = Program(tape, self.outputs, self.names, compile)  # not kept: it knows all of the tape
+        outputs = [number for number, _ in self.outputs]
+        self.array_source = Program(tape, outputs, self.names).source if compile else None
+        program = Program(tape, outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
         self.xp, self.device, self.context = tape.xp, tape.device, Context()
         self.context.run(host.seterr, all="ignore")  # once: to enter `errstate` takes longer
@@ -71,6 +74,7 @@ class TracedCall:
             (place.holder, None if place.around is None else at[place.around], place.key, make)
             for place, make in sorted(self.effects, key=is_item)
         ]
+        self.in_place = [(i, at[place]) for i, place in self.written]
         self.items = sum(map(is_item, self.effects))  # of the changes, which come last
         reads: list[Any] = [source.read for source in program.given]
         self.reads = [at.get(getattr(read, "__self__", read), read) for read in reads]
@@ -79,11 +83,13 @@ class TracedCall:
 
     def trace(self, function: Callable[..., Any], given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
-        self.outputs, self.fixed = [], []
+        self.outputs, self.fixed = {}, []
         arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
-            return traced(array, current_tape().source(read, name, array))
+            made = traced(array, current_tape().source(read, name, array))
+            look_into(current_tape(), made)
+            return made
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
             self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
@@ -114,6 +120,10 @@ class TracedCall:
                 )
             self.result = self.maker(result)
             self.effects = [(place, self.maker(value)) for place, value in changes]
+            self.written = [
+                (self.output(x), place)
+                for place, x in changes if place in swapped and x is swapped[place][0]
+            ]  # fmt: skip
             self.names = dict(named(place, value) for place, value in changes)
         finally:
             for variable, token in tokens:
@@ -165,14 +175,17 @@ class TracedCall:
                 now = "taken away" if value is absent else f"set to {value}"
                 raise TraceError(f"replay: {where} is {now} inside the function, and would be so at every call")
 
+    def output(self, x: Any) -> int:
+        """Return which of the outputs a value is. One that is in two places of memory is two of them."""
+        memory = owner(x.array) if isinstance(x, Traced) else None
+        return self.outputs.setdefault((x.number, memory), len(self.outputs))
+
     def maker(self, x: Any) -> Maker:
         """Return the function that makes the same of the values of another call."""
         if isinstance(x, Traced | LazyNumber | Scalar):
             if x.number is None:
                 return lambda values: x.array.copy() if isinstance(x, Traced) else x.value
-            if x.number not in self.outputs:
-                self.outputs.append(x.number)
-            i = self.outputs.index(x.number)
+            i = self.output(x)
             return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
         if isinstance(x, Value) and id(x) not in self.places.tensors:
             array, cls = self.maker(x.array), type(x)
@@ -222,6 +235,14 @@ class TracedCall:
             given = [now[x] if type(x) is int else x() for x in self.reads]
             return self.context.run(self.step, self.xp, *given)
 
+    def written_in_place(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Write what the function does in place into the arrays that are there, which others may look into."""
+        result = [*values]
+        for i, place in self.in_place:
+            result[i] = self.surroundings.values[place]
+            result[i][...] = values[i]
+        return tuple(result)
+
     def __call__(self, arrays: list[Any]) -> Any:
         """Run the program; make the changes when all is computed, and return the result."""
         self.arrays, states = arrays, self.states()
@@ -232,6 +253,7 @@ class TracedCall:
                 generator.bit_generator.state = state
             raise
         now = self.surroundings.values
+        values = self.written_in_place(values) if self.in_place else values
         changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
         put_all(changes, self.items)
