@@ -10,9 +10,9 @@ from computed import computed
 from hypothesis import given
 from hypothesis import strategies as st
 
-loops, gates, one_tanh, bulk, factors, passes, aliases, tidy = (
+loops, gates, bulk, factors, passes, aliases, tidy = (
     importlib.import_module(f"tinygrad_seq.replay.{name}")
-    for name in ("loops", "gates", "one_tanh", "bulk", "factors", "passes", "aliases", "tidy")
+    for name in ("loops", "gates", "bulk", "factors", "passes", "aliases", "tidy")
 )
 tape = importlib.import_module("tinygrad_seq.replay.tape")
 Equation, Ref, Local, Carried, Item = tape.Equation, tape.Ref, loops.Local, loops.Carried, loops.Item
@@ -46,70 +46,6 @@ def test_gates_compute_the_same_bits(rng, width):
     assert len(sums[1]) <= len(sums[0])
     if len(cuts) > 2:
         assert len(sums[1]) < len(sums[0])
-
-
-def gates_of(kinds, reader="multiply"):
-    """The equations of gates of two columns each, made of h w + x, and their values times two."""
-    numbers, equations, dtype = count(4), [], np.dtype("float64")
-    width = 2 * len(kinds)
-
-    def add(function, shape, *args):
-        equations.append(Equation(next(numbers), function, args, {}, shape, dtype))
-        return Ref(equations[-1].made)
-
-    x = add("getitem", (3, width), Ref(3), 1)
-    z = add("add", (3, width), x, add("add", (3, width), add("dot", (3, width), Ref(0), Ref(1)), Ref(2)))
-    for k, kind in enumerate(kinds):
-        gate = add("getitem", (3, 2), z, (slice(None), slice(2 * k, 2 * k + 2)))
-        if kind == "tanh":
-            gate = add("tanh", (3, 2), gate)
-        else:
-            e = add("exp", (3, 2), add("minimum", (3, 2), gate, 80.0))
-            gate = add("divide", (3, 2), e, add("add", (3, 2), e, 1.0))
-        add(reader, (3, 2), *((gate, 2.0) if reader == "multiply" else (gate,)))
-    outputs = [equation.made for equation in equations if equation.function == reader]
-    return equations, outputs, numbers.__next__, {0: (3, 4), 1: (4, width), 2: (width,), 3: (2, 3, width)}
-
-
-@given(generators, st.lists(st.sampled_from(("sigmoid", "tanh")), min_size=1, max_size=5), st.floats(0.1, 300.0))
-def test_gates_are_one_tanh(rng, kinds, scale):
-    equations, outputs, new, shapes = gates_of(kinds)
-    values = {n: scale * rng.normal(size=shape) for n, shape in shapes.items()}
-    before, found = computed(equations, values), one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs))
-    after = computed(found, values)
-    for n in outputs:
-        np.testing.assert_allclose(after[n], before[n], rtol=0, atol=1e-15)
-    assert all(after[equation.made].shape == equation.shape for equation in found)
-    functions = [equation.function for equation in found]
-    if len(set(kinds)) == 2:
-        assert functions.count("tanh") == 1 and "exp" not in functions
-    else:
-        assert found == equations
-
-
-def test_a_gate_whose_logarithm_is_taken_keeps_its_small_numbers():
-    equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"), "log")
-    assert one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs)) == equations
-
-
-@pytest.mark.parametrize("function", ["log", "sqrt", "divide", "power"])
-@pytest.mark.parametrize("between", [(), ("getitem", 1), ("negative",), ("absolute",), ("maximum", 1e-30)])
-def test_a_product_of_gates_whose_small_numbers_count_keeps_them(function, between):
-    equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"))
-    x = Ref(outputs[0])
-    if between:
-        equations.append(Equation(new(), between[0], (x, *between[1:]), {}, equations[-1].shape, np.dtype("float64")))
-        x = Ref(equations[-1].made)
-    args = {"divide": (1.0, x), "power": (x, 0.25)}.get(function, (x,))
-    equations.append(Equation(new(), function, args, {}, equations[-1].shape, np.dtype("float64")))
-    outputs.append(equations[-1].made)
-    assert one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs)) == equations
-
-
-def test_a_gate_that_is_returned_keeps_its_small_numbers():
-    equations, outputs, new, shapes = gates_of(("sigmoid", "tanh"))
-    outputs.append(next(equation.made for equation in equations if equation.function == "divide"))
-    assert one_tanh.one_tanh(passes.Pass(equations, shapes, new, outputs)) == equations
 
 
 def drawn_loop(rng, steps, numbers):

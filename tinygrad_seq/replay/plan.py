@@ -10,13 +10,12 @@ from tinygrad_seq.replay.expressions import beside_ints
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loops import Loop, Statement, needed
-from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.rolling import rolled
 from tinygrad_seq.replay.tape import Tape
 from tinygrad_seq.replay.tidy import rows_added
 from tinygrad_seq.replay.together import PASSES, done_together
 
-on_arrays = (gates, one_tanh, rows_added)  # which pay for arrays of NumPy alone
+on_arrays = (gates, rows_added)  # which pay for arrays of NumPy alone
 
 
 class Plan:

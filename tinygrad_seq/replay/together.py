@@ -13,7 +13,6 @@ from typing import Any, TypeGuard
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.gates import gates
-from tinygrad_seq.replay.one_tanh import one_tanh
 from tinygrad_seq.replay.passes import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.simplify import key_of, read_by, without_repeats
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
@@ -233,7 +232,7 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, without_broadcast, doubled, sums, products, one_tanh, gates, regrouped, elements, without_views,
+    without_idle, without_broadcast, doubled, sums, products, gates, regrouped, elements, without_views,
     reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 

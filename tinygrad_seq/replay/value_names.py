@@ -21,13 +21,14 @@ def value_names(statements: Sequence[Statement], labels: Mapping[int, str]) -> d
     loops = [each for each in statements if isinstance(each, Loop)]
     parts = [part for loop in loops for part in named_parts(loop, labels)]
     count = Counter(whole for whole, _, _ in parts)
+    places = {str(index): name for loop in loops for _, index, name in named_parts(loop, labels, after_one_call=True)}
     found.update(dict.fromkeys((n for whole in count if count[whole] > 1 for n in whole), "gates"))
     for loop in loops:
         for equation, made in zip(loop.body, loop.made):
             x = equation.args[0] if equation.args else None
             if equation.function == "concatenate" and "gates" in found.values() and made[0] not in found:
                 found.update(dict.fromkeys(made, "d_gates"))
-                found.update(pieces(loop, equation, {str(index): name for _, index, name in parts}))
+                found.update(pieces(loop, equation, places))
             elif equation.function in ELEMENTWISE and len(equation.args) == 1 and isinstance(x, Local):
                 name = next((labels[n] for n in loop.made[x.position] if n in labels), None)
                 found.update(dict.fromkeys(made, f"{equation.function}_{name}") if name else ())
@@ -57,9 +58,16 @@ def made_by_calls(statements: Sequence[Statement]) -> dict[int, Equation]:
     return {each.made: each for each in statements if isinstance(each, Equation)}
 
 
-def named_parts(loop: Loop, labels: Mapping[int, str]) -> Iterator[tuple[tuple[int, ...], object, str]]:
-    """Yield what has a name and is a part of another value in a loop: that value at all steps, the index, the name."""
+def named_parts(
+    loop: Loop, labels: Mapping[int, str], after_one_call: bool = False
+) -> Iterator[tuple[tuple[int, ...], object, str]]:
+    """Yield what has a name and is a part of another value in a loop: that value at all steps, the index, the name.
+
+    `after_one_call`: the name may also be that of what one function makes of the part, such as its tanh.
+    """
     for equation, made in zip(loop.body, loop.made):
         name = next((labels[n] for n in made if n in labels), None)
+        if after_one_call and len(equation.args) == 1 and isinstance(equation.args[0], Local):
+            equation = loop.body[equation.args[0].position]
         if name and is_part(equation) and isinstance(equation.args[0], Local):
             yield loop.made[equation.args[0].position], equation.args[1], name
