@@ -12,7 +12,7 @@ from typing import Any
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
-from tinygrad_seq.replay.copies import Overwritten, look_into, overwrite, with_added, with_item
+from tinygrad_seq.replay.in_place import Overwritten, look_into, overwrite, with_added, with_item
 from tinygrad_seq.replay.scalars import LazyNumber, Scalar
 from tinygrad_seq.replay.simplify import refs
 from tinygrad_seq.replay.tape import SEQUENCES, Ref, TraceError, owner, tape
@@ -29,11 +29,12 @@ METHODS = frozenset((
 class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     """An array, and the number of its value on the tape; None for a number that stands in the program's text."""
 
-    __slots__ = ("array", "ref")
+    __slots__ = ("array", "part_of", "ref")
     __hash__ = object.__hash__
 
     def __init__(self, array: Any, number: int | None) -> None:
         self.array, self.ref = array, None if number is None else Ref(number)
+        self.part_of: Any = None  # the array, and the index
 
     number = property(lambda self: self.ref and self.ref.number)
     shape, dtype, ndim, size = (property(attrgetter(f"array.{name}")) for name in ("shape", "dtype", "ndim", "size"))
@@ -50,16 +51,12 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return lambda *args, **options: record(name, method, (self, *args), options)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, out: Any = None, **options: Any) -> Any:
-        if method == "at":
+        if (method, ufunc.__name__) == ("at", "add"):
             return add_at(*args)
-        if method != "__call__":
-            raise TraceError(f"replay: {ufunc.__name__}.{method} has no program form")
-        made = call(ufunc.__name__, args, options)
-        if out is None:
-            return made
-        if not isinstance(out[0], Traced):
-            raise TraceError(f"replay: {ufunc.__name__} writes into an array that was made outside of the function")
-        return out[0].become(made)
+        if method != "__call__" or "where" in options:
+            what = "(where=...)" if method == "__call__" else f".{method}"
+            raise TraceError(f"replay: {ufunc.__name__}{what} has no program form")
+        return call(ufunc.__name__, args, options | ({"out": out[0]} if out else {}))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return call(function.__name__, args, options)
@@ -69,15 +66,22 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
 
     def become(self, other: "Traced") -> "Traced":
         """Take over another value, as if it had been written in place; return this array."""
+        if (self.shape, self.dtype) != (other.shape, other.dtype) or other.number is None:
+            if not host.can_cast(other.dtype, self.dtype, "same_kind"):
+                raise TraceError(f"replay: a result in {other.dtype} is written into an array of {self.dtype}")
+            other = record("with_item", with_item, (self, ..., other), {})
         overwrite(tape(), self)
         self.array, self.ref = other.array, other.ref
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        return record("getitem", operator.getitem, (self, by_value(index)), {})
+        made = record("getitem", operator.getitem, (self, by_value(index)), {})
+        made.part_of = self, index
+        return made
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(self.ref, Overwritten) and self.ref.by is value:  # x[i] += y: a part was written, and comes back
+        part = self.ref.by.part_of if isinstance(self.ref, Overwritten) and self.ref.by is value else None
+        if part and part[0] is self and part[1] is index:  # x[i] += y: a part was written, and comes back
             self.ref = self.ref.was
         self.become(record("with_item", with_item, (self, by_value(index), value), {}))
 
@@ -184,6 +188,9 @@ def call(name: str, args: tuple[Any, ...], options: dict[str, Any], xp: Any = No
 
 def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Compute, and add an equation."""
+    if options.get("out") is not None:
+        options = options.copy()
+        return written(options.pop("out"), record(name, function, args, options))
     if options:
         result = function(*map(bare, args), **{key: bare(option) for key, option in options.items()})
         options = {key: referred(x) for key, x in options.items()}
@@ -201,9 +208,16 @@ def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], optio
     if same is not None:
         return traced(result, same)
     made = traced(result, tape().write(name, told, options, result))
-    if result.base is not None or name == "ascontiguousarray":
+    if result.base is not None or any(getattr(x, "array", None) is result for x in args):
         look_into(tape(), made, args)
     return made
+
+
+def written(out: Any, made: Any) -> Any:
+    """Return the array into which a call writes its result."""
+    if not isinstance(out, Traced):
+        raise TraceError("replay: a result is written into an array that was made outside of the function")
+    return out.become(made)
 
 
 def given_back(name: str, args: tuple[Any, ...], told: tuple[Any, ...], like: Any) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.arrays import METHODS
-from tinygrad_seq.replay.copies import with_added, with_item
+from tinygrad_seq.replay.in_place import with_added, with_item
 from tinygrad_seq.replay.kernels import Kernel, KernelText
 from tinygrad_seq.replay.loops import Carried, Item, Local, Moving, Part
 from tinygrad_seq.replay.passes import ELEMENTWISE
@@ -225,21 +225,27 @@ def number_of(x: Any, dtype: Any) -> Any:
     return x
 
 
-def beside_ints(tape: Tape) -> Iterator[Equation]:
-    """Yield the equations; a float32 beside ints or bools as a constant, for a number of Python would be a float64."""
-    dtypes = tape.dtypes()
-    constants: dict[float, Ref] = {}
+def beside_others(tape: Tape) -> Iterator[Equation]:
+    """Yield the equations; a number of NumPy as a constant, beside arrays where one of Python would have another dtype.
 
-    def constant(x: Any) -> Any:
-        if getattr(x, "dtype", None) != "float32":
+    That is float32 beside ints or bools, and float64 beside float32.
+    """
+    dtypes = tape.dtypes()
+    constants: dict[Any, Ref] = {}
+
+    def constant(x: Any, dtype: Any) -> Any:
+        if type(x) not in modules or x.dtype != dtype:
             return x
-        if x.item() not in constants:
-            constants[x.item()] = Ref(tape.new())
-            tape.constants[tape.count - 1] = x
-        return constants[x.item()]
+        if (x.item(), dtype) not in constants:
+            constants[x.item(), dtype] = Ref(tape.new())
+            tape.constants[tape.count - 1] = tape.xp.asarray(x)
+        return constants[x.item(), dtype]
 
     for equation in tape.equations:
-        dtypes[equation.made] = equation.dtype
-        may_be = equation.function in PLAIN and equation.dtype == "float32"
-        is_strict = may_be and equation.dtype not in map(dtypes.get, read_by(equation))
-        yield replace(equation, args=tuple(map(constant, equation.args))) if is_strict else equation
+        dtype = dtypes[equation.made] = equation.dtype
+        if equation.function in PLAIN and any(type(x) in modules for x in equation.args):
+            kinds = [getattr(dtypes[n], "name", "") for n in read_by(equation)]
+            is_other = dtype.name not in kinds  # than the dtypes of all arrays that it is made of
+            if is_other and (dtype.name == "float32" or (dtype.name == "float64" and "float32" in kinds)):
+                equation = replace(equation, args=tuple([constant(x, dtype) for x in equation.args]))
+        yield equation

@@ -6,7 +6,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.bulk import in_bulk
 from tinygrad_seq.replay.by_step import by_step
 from tinygrad_seq.replay.compiled_part import in_parts
-from tinygrad_seq.replay.expressions import beside_ints
+from tinygrad_seq.replay.expressions import beside_others
 from tinygrad_seq.replay.gates import gates
 from tinygrad_seq.replay.kernels import with_kernels
 from tinygrad_seq.replay.loops import Loop, Statement, needed
@@ -24,7 +24,7 @@ class Plan:
     def __init__(self, tape: Tape, outputs: Sequence[int], names: Mapping[int | None, str], compile: bool) -> None:
         on_gpu = tape.xp is not host
         passes = [improve for improve in PASSES if improve not in on_arrays or not (compile or on_gpu)]
-        equations, same = done_together(passes, beside_ints(tape), tape, [*outputs])
+        equations, same = done_together(passes, beside_others(tape), tape, [*outputs])
         self.outputs = [same.get(number, number) for number in outputs]
         self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         self.shapes, self.dtypes = tape.shapes(), tape.dtypes()

@@ -20,18 +20,22 @@ from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
 from tinygrad_seq.replay.plan import Plan
 from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
-from tinygrad_seq.replay.value_names import value_names
+from tinygrad_seq.replay.value_names import made_by_calls, value_names
 
+SAME_MEMORY = frozenset({"ascontiguousarray", "getitem", "ravel", "reshape", "squeeze", "swapaxes", "transpose"})
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
 
 class Program(Expressions):
     """The text of a tape, and the function that it says: `step(xp, *given)` returns the values that are asked for."""
 
-    def __init__(self, tape: Tape, outputs: list[int], names: Mapping[int | None, str], compile: bool = False) -> None:
+    def __init__(
+        self, tape: Tape, asked: Sequence[tuple[int, Any]], names: Mapping[int | None, str], compile: bool = False
+    ) -> None:
         super().__init__(compile)
         self.compile = compile
-        plan = Plan(tape, outputs, names, compile)
+        numbers, memory = [number for number, _ in asked], [where for _, where in asked]
+        plan = Plan(tape, numbers, names, compile)
         statements, outputs = plan.statements, plan.outputs
         self.labels, self.shapes, self.dtypes = plan.labels, plan.shapes, plan.dtypes
         self.value_names = value_names(statements, self.labels)
@@ -62,7 +66,7 @@ class Program(Expressions):
         self.gone_along = gone_along(statements)
         self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements)]
-        result = ", ".join(self.results(outputs))
+        result = ", ".join(self.results(outputs, memory, made_by_calls(statements)))
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
         if self.memory.lines:
@@ -83,11 +87,15 @@ class Program(Expressions):
             exec(builtins.compile(text, "<replay>", "exec"), space)
         self.step: Callable[..., tuple[Any, ...]] = space["step"]
 
-    def results(self, outputs: Sequence[int]) -> Iterator[str]:
-        """Yield the texts of what is returned: a value that is returned twice is two arrays."""
-        for i, number in enumerate(outputs):
-            text = self.read(Ref(number))[0]
-            yield f"{text}.copy()" if number in outputs[:i] and self.dtypes[number] is not None else text
+    def results(self, outputs: Sequence[int], memory: Sequence[Any], calls: Mapping[int, Equation]) -> Iterator[str]:
+        """Yield the texts of what is returned; what is a value again, or a view of one, is so only where it was."""
+        known: dict[int, Any] = {}
+        for number, where in zip(outputs, memory):
+            text, whole = self.read(Ref(number))[0], number
+            while whole in calls and calls[whole].function in SAME_MEMORY:
+                whole = read_by(calls[whole])[0]
+            is_shared = known.setdefault(whole, where) != where and self.dtypes[number] is not None
+            yield f"{text}.copy()" if is_shared else text
 
     def lines_of(self, statements: list[Statement]) -> Iterator[str]:
         """Yield the lines of statements; loops become parts of compiled functions, where that is asked for."""

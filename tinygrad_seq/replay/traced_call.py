@@ -14,8 +14,8 @@ from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.arrays import Traced, lifted, traced
 from tinygrad_seq.replay.calls import Given
-from tinygrad_seq.replay.copies import look_into
 from tinygrad_seq.replay.expressions import OtherPath
+from tinygrad_seq.replay.in_place import changed_in, check_unseen, layout, look_into
 from tinygrad_seq.replay.places import ITEMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.scalars import LazyNumber, Scalar
@@ -62,7 +62,7 @@ class TracedCall:
 
     def build(self, tape: Tape, compile: bool) -> None:
         """Make the program of what was traced."""
-        outputs = [number for number, _ in self.outputs]
+        outputs = [*self.outputs]
         self.array_source = Program(tape, outputs, self.names).source if compile else None
         program = Program(tape, outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
@@ -75,6 +75,7 @@ class TracedCall:
             for place, make in sorted(self.effects, key=is_item)
         ]
         self.in_place = [(i, at[place]) for i, place in self.written]
+        self.memory = self.memory_now(self.arrays)
         self.items = sum(map(is_item, self.effects))  # of the changes, which come last
         reads: list[Any] = [source.read for source in program.given]
         self.reads = [at.get(getattr(read, "__self__", read), read) for read in reads]
@@ -87,6 +88,9 @@ class TracedCall:
         arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
+            if type(array) is host.ndarray:
+                array = array.view()
+                array.flags.writeable = False  # what has no program form is an error before it has written
             made = traced(array, current_tape().source(read, name, array))
             look_into(current_tape(), made)
             return made
@@ -109,9 +113,10 @@ class TracedCall:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
             result = function(*args, **options)
+            changed = changed_in({place: x for place, x in swapped.items() if isinstance(x[0], Traced)})
             changes = [
                 (place, x) for place, x in self.places.changed()
-                if place not in swapped or x is not swapped[place][0] or x.number != swapped[place][1]  # in place
+                if place not in swapped or x is not swapped[place][0]
             ]  # fmt: skip
             self.check_changes(changes)
             if given.is_changed() or any(x.number != number for x, number in arguments):
@@ -120,11 +125,10 @@ class TracedCall:
                 )
             self.result = self.maker(result)
             self.effects = [(place, self.maker(value)) for place, value in changes]
-            self.written = [
-                (self.output(x), place)
-                for place, x in changes if place in swapped and x is swapped[place][0]
-            ]  # fmt: skip
-            self.names = dict(named(place, value) for place, value in changes)
+            self.written = [(self.output(x), place) for place, x in changed.items()]
+            raw = [x for x, *_ in (*tape.known.values(), *self.places.contents) if type(x) in modules]
+            check_unseen([(place.name, self.places.before[place]) for _, place in self.written], raw)
+            self.names = dict(named(place, value) for place, value in (*changes, *changed.items()))
         finally:
             for variable, token in tokens:
                 variable.reset(token)
@@ -180,12 +184,18 @@ class TracedCall:
         memory = owner(x.array) if isinstance(x, Traced) else None
         return self.outputs.setdefault((x.number, memory), len(self.outputs))
 
+    def memory_now(self, arrays: list[Any]) -> list[int]:
+        """Return which arrays share memory, where it matters: they must not begin to where some are written."""
+        return layout(x for x in (*self.surroundings.values, *arrays) if type(x) in modules) if self.in_place else []
+
     def maker(self, x: Any) -> Maker:
         """Return the function that makes the same of the values of another call."""
         if isinstance(x, Traced | LazyNumber | Scalar):
             if x.number is None:
                 return lambda values: x.array.copy() if isinstance(x, Traced) else x.value
             i = self.output(x)
+            if isinstance(x, Traced) and type(x.array) is host.ndarray and not x.shape:
+                return lambda values: host.asarray(values[i])  # a NumPy scalar could not be written
             return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
         if isinstance(x, Value) and id(x) not in self.places.tensors:
             array, cls = self.maker(x.array), type(x)
