@@ -1,5 +1,4 @@
-"""What a function writes in place is written in place by its program, where others see it; or it is refused.
-"""
+"""What a function writes in place is written in place by its program, where others see it; or it is refused."""
 
 import importlib
 
