@@ -45,7 +45,7 @@ class Replay(Replayed, Generic[P, R]):
         given = Given(self.function, args, options)
         known = self.calls.setdefault(given.key, [])
         for call in known:
-            if call.surroundings.hold() and call.memory_now(given.arrays) == call.memory:
+            if call.surroundings.hold() and (not call.in_place or call.memory_now(given.arrays) == call.memory):
                 try:
                     result = call(given.arrays)
                 except OtherPath:

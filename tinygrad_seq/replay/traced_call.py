@@ -185,8 +185,8 @@ class TracedCall:
         return self.outputs.setdefault((x.number, memory), len(self.outputs))
 
     def memory_now(self, arrays: list[Any]) -> list[int]:
-        """Return which arrays share memory, where it matters: they must not begin to where some are written."""
-        return layout(x for x in (*self.surroundings.values, *arrays) if type(x) in modules) if self.in_place else []
+        """Return which arrays share memory: no others may where some are written in place."""
+        return layout(x for x in (*self.surroundings.values, *arrays) if type(x) in modules)
 
     def maker(self, x: Any) -> Maker:
         """Return the function that makes the same of the values of another call."""
