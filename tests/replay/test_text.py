@@ -72,7 +72,7 @@ def test_a_square_and_its_gradient_are_said_shortly():
     x = ts.tensor([1.0, -2.0, 0.0], requires_grad=True)
     fast = ts.replay(lambda: ts.grad((x**2).sum() + (x**1).sum() + ts.power(x, 3).sum(), [x])[0])
     assert fast().tolist() == [6.0, 9.0, 1.0]
-    assert "where" not in fast.source and "** 1.0" not in fast.source and "x ** 2.0" in fast.source, fast.source
+    assert "where" not in fast.source and "** 1.0" not in fast.source and "float(1.0))" not in fast.source
 
 
 def test_what_is_made_of_a_product_is_computed_in_its_row():
