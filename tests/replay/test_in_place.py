@@ -89,8 +89,9 @@ def view_that_is_kept(w):
 @pytest.mark.parametrize("write", [by_row_of_row, by_another_shape, into_a_row, view_before, view_that_is_kept])
 def test_what_is_written_by_way_of_another_array_is_refused(write):
     w = rows()
-    with pytest.raises(TraceError, match=r"an array of shape \(.*\) is written in place by way of another one"):
+    with pytest.raises(TraceError, match=r"an array of shape \(.*\) is written in place by way of another one") as said:
         ts.replay(lambda: write(w))()
+    assert said.value.__cause__ is not said.value  # whoever follows the causes of an error comes to an end
     assert_agree(w, rows())
 
 

@@ -104,7 +104,7 @@ def without_history(name: str, value: Value, instead: str = PARTS) -> Array:
 def explain(op: Any, arrays: Sequence[Any], error: Exception) -> Exception:
     """Return the error of a forward again, with a sentence that names the op and its arguments' devices or shapes."""
     if type(error).__module__.startswith("tinygrad_seq"):
-        return error  # a sentence of ours
+        return type(error)(*error.args)  # a sentence of ours; another object, for this one is its cause
     name, named = op.name, zip_longest(op.names, arrays)  # those of an op that takes any number have none
     places = [
         (argument or f"argument {i}", device_of(array))

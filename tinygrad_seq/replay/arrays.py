@@ -34,7 +34,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
 
     def __init__(self, array: Any, number: int | None) -> None:
         self.array, self.ref = array, None if number is None else Ref(number)
-        self.part_of: Any = None  # the array, and the index
+        self.part_of: Any = None  # of x[i]: x and i
 
     number = property(lambda self: self.ref and self.ref.number)
     shape, dtype, ndim, size = (property(attrgetter(f"array.{name}")) for name in ("shape", "dtype", "ndim", "size"))

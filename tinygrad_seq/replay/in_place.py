@@ -1,6 +1,7 @@
 """What is done to an array in place, done to a copy: a value of a program never changes.
 
-An array that looks into the memory of one that is written would change, too: it is not to be read any more.
+Other arrays that look into the same memory would change, too, and their values are not known: they are not to be read
+any more. At the end of a call, the program writes what is new into the arrays that are there.
 """
 
 from collections.abc import Iterable, Mapping

@@ -22,6 +22,7 @@ from tinygrad_seq.replay.simplify import read_by
 from tinygrad_seq.replay.tape import Equation, Ref, Tape
 from tinygrad_seq.replay.value_names import made_by_calls, value_names
 
+# functions whose result may be a view of their argument
 SAME_MEMORY = frozenset({"ascontiguousarray", "getitem", "ravel", "reshape", "squeeze", "swapaxes", "transpose"})
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
