@@ -28,6 +28,10 @@ ENGINE = [  # from the ground up: a module imports only what stands before it
     "walk", "timeline", "same_step", "recurrence", "periods", "loop_ends", "found_steps",
     "delivery", "backprop", "differentiable", "tensor", "creation", "random", "segment", "checkpoint",
 ]  # fmt: skip
+ROOMS = {  # within a room: its own rooms, and then its own modules, from the ground up
+    "drawing": ["view", "layout", "render", "page", "picture", "diff"],
+    "replay": ["trace", "passes", "text", "compiled", "plan", "program", "traced_call", "replay"],
+}
 files = sorted(package.rglob("*.py"))
 names = {".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
 
@@ -60,6 +64,15 @@ def test_imports_go_down(name):
 def test_the_engine_is_built_from_the_ground_up(name):
     below = ENGINE[: ENGINE.index(name)]
     assert set(imported(names[f"engine.{name}"])) <= {f"engine.{module}" for module in below}
+
+
+@pytest.mark.parametrize(("home", "order"), ROOMS.items())
+def test_the_rooms_of_a_room_are_built_from_the_ground_up(home, order):
+    inner = {name: name.split(".")[1] for name in names if name.startswith(f"{home}.")}
+    assert set(inner.values()) == set(order)
+    for name, own in inner.items():
+        below = order[: order.index(own) + 1]
+        assert {inner[target] for target in imported(names[name]) if target in inner} <= {*below}, name
 
 
 def test_every_module_has_a_floor():

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-loops, tape = (importlib.import_module(f"tinygrad_seq.replay.{name}") for name in ("loops", "tape"))
+loops, tape = (importlib.import_module(f"tinygrad_seq.replay.{name}") for name in ("passes.loops", "trace.tape"))
 Equation, Ref, Local, Carried, Item = tape.Equation, tape.Ref, loops.Local, loops.Carried, loops.Item
 
 

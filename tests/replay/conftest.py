@@ -7,7 +7,7 @@ import re
 import pytest
 from agreement import plan, program
 
-compiled = importlib.import_module("tinygrad_seq.replay.compiled")
+compiled = importlib.import_module("tinygrad_seq.replay.compiled.machine_code")
 traced_call = importlib.import_module("tinygrad_seq.replay.traced_call")
 
 

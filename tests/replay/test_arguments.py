@@ -3,7 +3,7 @@
 import pytest
 
 import tinygrad_seq as ts
-from tinygrad_seq.replay.tape import TraceError
+from tinygrad_seq.replay.trace.tape import TraceError
 
 x = ts.tensor([1.0, 2.0, 3.0])
 

@@ -17,8 +17,8 @@ from tinygrad_seq.engine.backend import to_host
 
 pytest.importorskip("numba", reason="compiled programs need Numba: pip install 'tinygrad-seq[compile]'")
 pytest.importorskip("scipy", reason="Numba's products of matrices need SciPy")
-compiled = importlib.import_module("tinygrad_seq.replay.compiled")
-tape = importlib.import_module("tinygrad_seq.replay.tape")
+compiled = importlib.import_module("tinygrad_seq.replay.compiled.machine_code")
+tape = importlib.import_module("tinygrad_seq.replay.trace.tape")
 traced_call = importlib.import_module("tinygrad_seq.replay.traced_call")
 slow = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from agreement import assert_agree
 import tinygrad_seq as ts
 from tinygrad_seq.engine.backend import host, to_host
 
-TraceError = importlib.import_module("tinygrad_seq.replay.tape").TraceError
+TraceError = importlib.import_module("tinygrad_seq.replay.trace.tape").TraceError
 
 
 def rows():

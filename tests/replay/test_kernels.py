@@ -8,7 +8,7 @@ import strict_cupy
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.replay import kernels
+from tinygrad_seq.replay.text import kernels
 
 EXPRESSIONS = {  # and how many kernels they are, forward
     "arithmetic": lambda x, y: -(x + y) * 2.0 - x / (y * y + 1.5),

@@ -8,7 +8,7 @@ from test_kernels import EXPRESSIONS, backward_of
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.replay.kernels import PREAMBLE
+from tinygrad_seq.replay.text.kernels import PREAMBLE
 
 KERNEL = re.compile(r'kernel\("(.*?)", "(.*?)", """(.*?)"""\)', re.DOTALL)
 TYPES = {"float32": "float", "float64": "double", "bool": "bool"}

@@ -10,11 +10,12 @@ from computed import computed
 from hypothesis import given
 from hypothesis import strategies as st
 
-loops, gates, bulk, factors, passes, aliases, tidy = (
-    importlib.import_module(f"tinygrad_seq.replay.{name}")
-    for name in ("loops", "gates", "bulk", "factors", "passes", "aliases", "tidy")
+loops, gates, bulk, factors, rewriting, tidy = (
+    importlib.import_module(f"tinygrad_seq.replay.passes.{name}")
+    for name in ("loops", "gates", "bulk", "factors", "rewriting", "tidy")
 )
-tape = importlib.import_module("tinygrad_seq.replay.tape")
+aliases = importlib.import_module("tinygrad_seq.replay.text.aliases")
+tape = importlib.import_module("tinygrad_seq.replay.trace.tape")
 Equation, Ref, Local, Carried, Item = tape.Equation, tape.Ref, loops.Local, loops.Carried, loops.Item
 generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 unary, binary = ("tanh", "negative"), ("add", "subtract", "multiply", "multiply")
@@ -36,7 +37,7 @@ def test_gates_compute_the_same_bits(rng, width):
         for _ in range(rng.integers(1, 4)):  # some do it more often than others
             parts = [add("tanh", shape, add("add", shape, *parts)), add("multiply", shape, parts[0], 0.5)]
     numbers_of = [equation.made for equation in equations]
-    work = passes.Pass(equations, {n: x.shape for n, x in values.items()}, numbers.__next__, numbers_of)
+    work = rewriting.Pass(equations, {n: x.shape for n, x in values.items()}, numbers.__next__, numbers_of)
     before, found = computed(equations, values), gates.gates(work)
     after = computed(found, values)
     for equation in equations:
@@ -113,7 +114,7 @@ def test_a_multiple_that_is_added_to_itself_is_one_multiple(rng, case):
     if case == "read elsewhere":
         equations.append(equation(4, "exp", Ref(1)))
     outputs = [1, 3] if case == "returned" else [equations[-1].made, 3]
-    found = tidy.doubled(passes.Pass(equations, {0: shape}, count(5).__next__, outputs))
+    found = tidy.doubled(rewriting.Pass(equations, {0: shape}, count(5).__next__, outputs))
     before, after = computed(equations, {0: x}), computed(found, {0: x})
     for n in outputs:
         np.testing.assert_array_equal(after[n], before[n])
@@ -127,7 +128,7 @@ def test_rows_are_added_by_a_product(axis, rng, kind, rows):
     shape = x.sum(axis).shape
     equations = [Equation(1, "negative", (Ref(0),), {}, x.shape, dtype)]
     equations.append(Equation(2, "sum", (Ref(1),), {"axis": axis}, shape, dtype))
-    found = tidy.rows_added(passes.Pass(equations, {0: x.shape}, count(5).__next__, [2]))
+    found = tidy.rows_added(rewriting.Pass(equations, {0: x.shape}, count(5).__next__, [2]))
     is_product = axis in (0, (0,)) and kind != "int64" and rows > 1
     assert found[-1].function == ("dot" if is_product else "sum")
     assert (found[-1].shape, found[-1].dtype) == (shape, dtype)

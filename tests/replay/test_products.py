@@ -12,7 +12,7 @@ import tinygrad_seq as ts
 from tinygrad_seq import nn
 
 pytest.importorskip("numba", reason="compiled programs need Numba: pip install 'tinygrad-seq[compile]'")
-products = importlib.import_module("tinygrad_seq.replay.products")
+products = importlib.import_module("tinygrad_seq.replay.compiled.products")
 
 
 @pytest.fixture

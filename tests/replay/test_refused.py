@@ -9,7 +9,7 @@ import pytest
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.engine.backend import on_device_of
-from tinygrad_seq.replay.tape import TraceError
+from tinygrad_seq.replay.trace.tape import TraceError
 
 x = ts.tensor([1.0, 2.0, 3.0])
 

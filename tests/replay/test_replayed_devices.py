@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.replay.tape import TraceError
+from tinygrad_seq.replay.trace.tape import TraceError
 
 
 @pytest.fixture(params=["cpu", "cuda", "cuda:1"])

@@ -8,7 +8,7 @@ import pytest
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 from tinygrad_seq.engine.backend import modules, on_device_of
-from tinygrad_seq.replay.expressions import HELPERS
+from tinygrad_seq.replay.text.expressions import HELPERS
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 

@@ -24,7 +24,7 @@ loops = {}
 def loop_of(dtype):
     """Return a loop that fills the rows of y with these functions of x; compiled once."""
     if dtype not in loops:
-        from tinygrad_seq.replay.vector_math import functions
+        from tinygrad_seq.replay.compiled.vector_math import functions
 
         of, one, ceiling = functions(dtype), np.dtype(dtype).type(1), np.dtype(dtype).type(80)
         exp, log, tanh = of.exp, of.log, of.tanh

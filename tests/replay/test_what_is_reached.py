@@ -11,7 +11,7 @@ from agreement import assert_agree
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.replay.tape import TraceError
+from tinygrad_seq.replay.trace.tape import TraceError
 
 x = ts.tensor([1.0, 2.0, 3.0])
 scale = ts.tensor(1.0)

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.bulk import in_bulk
-from tinygrad_seq.replay.by_step import by_step
-from tinygrad_seq.replay.compiled_part import in_parts
-from tinygrad_seq.replay.expressions import beside_others
-from tinygrad_seq.replay.gates import gates
-from tinygrad_seq.replay.kernels import with_kernels
-from tinygrad_seq.replay.loops import Loop, Statement, needed
-from tinygrad_seq.replay.rolling import rolled
-from tinygrad_seq.replay.tape import Tape
-from tinygrad_seq.replay.tidy import rows_added
-from tinygrad_seq.replay.together import PASSES, done_together
+from tinygrad_seq.replay.compiled.by_step import by_step
+from tinygrad_seq.replay.compiled.part import in_parts
+from tinygrad_seq.replay.passes.bulk import in_bulk
+from tinygrad_seq.replay.passes.gates import gates
+from tinygrad_seq.replay.passes.loops import Loop, Statement, needed
+from tinygrad_seq.replay.passes.rolling import rolled
+from tinygrad_seq.replay.passes.tidy import rows_added
+from tinygrad_seq.replay.passes.together import PASSES, done_together
+from tinygrad_seq.replay.text.expressions import beside_others
+from tinygrad_seq.replay.text.kernels import with_kernels
+from tinygrad_seq.replay.trace.tape import Tape
 
 on_arrays = (gates, rows_added)  # which pay for arrays of NumPy alone
 

@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tinygrad_seq.replay.aliases import escaping, gone_along, last_reads
-from tinygrad_seq.replay.along import INTO
-from tinygrad_seq.replay.compiled import module_of, on_contiguous
-from tinygrad_seq.replay.compiled_part import CompiledPart
-from tinygrad_seq.replay.element_forms import NoElements
-from tinygrad_seq.replay.expressions import ATOM, Expressions, Text, longest
-from tinygrad_seq.replay.loop_text import LoopText
-from tinygrad_seq.replay.loops import Item, Loop, Moving, Statement, read_outside
-from tinygrad_seq.replay.memory import Memory
-from tinygrad_seq.replay.passes import ELEMENTWISE, is_part
+from tinygrad_seq.replay.compiled.machine_code import module_of, on_contiguous
+from tinygrad_seq.replay.compiled.part import CompiledPart
+from tinygrad_seq.replay.passes.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, is_part
 from tinygrad_seq.replay.plan import Plan
-from tinygrad_seq.replay.simplify import read_by
-from tinygrad_seq.replay.tape import Equation, Ref, Tape
-from tinygrad_seq.replay.value_names import made_by_calls, value_names
+from tinygrad_seq.replay.text.aliases import escaping, gone_along, last_reads
+from tinygrad_seq.replay.text.along import INTO
+from tinygrad_seq.replay.text.element_forms import NoElements
+from tinygrad_seq.replay.text.expressions import ATOM, Expressions, Text, longest
+from tinygrad_seq.replay.text.loop_text import LoopText
+from tinygrad_seq.replay.text.memory import Memory
+from tinygrad_seq.replay.text.value_names import made_by_calls, value_names
+from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
 # functions whose result may be a view of their argument
 SAME_MEMORY = frozenset({"ascontiguousarray", "getitem", "ravel", "reshape", "squeeze", "swapaxes", "transpose"})

@@ -5,11 +5,11 @@ from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tinygrad_seq.engine import callers
-from tinygrad_seq.replay.calls import Given
-from tinygrad_seq.replay.compiled import check_numba
-from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.places import Replayed
-from tinygrad_seq.replay.tape import TraceError, tracing
+from tinygrad_seq.replay.compiled.machine_code import check_numba
+from tinygrad_seq.replay.text.expressions import OtherPath
+from tinygrad_seq.replay.trace.calls import Given
+from tinygrad_seq.replay.trace.places import Replayed
+from tinygrad_seq.replay.trace.tape import TraceError, tracing
 from tinygrad_seq.replay.traced_call import TracedCall
 
 P = ParamSpec("P")

@@ -12,17 +12,17 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules, uploaded
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.random import redraw
-from tinygrad_seq.replay.arrays import Traced, lifted, traced
-from tinygrad_seq.replay.calls import Given
-from tinygrad_seq.replay.expressions import OtherPath
-from tinygrad_seq.replay.in_place import changed_in, check_unseen, layout, look_into
-from tinygrad_seq.replay.places import ITEMS, Place, Places, absent, put_all
 from tinygrad_seq.replay.program import Program
-from tinygrad_seq.replay.scalars import LazyNumber, Scalar
-from tinygrad_seq.replay.surroundings import Surroundings
-from tinygrad_seq.replay.tape import Tape, TraceError, owner, tracing
-from tinygrad_seq.replay.tape import tape as current_tape
-from tinygrad_seq.replay.traced_twice import check_kept, check_tapes
+from tinygrad_seq.replay.text.expressions import OtherPath
+from tinygrad_seq.replay.trace.arrays import Traced, lifted, traced
+from tinygrad_seq.replay.trace.calls import Given
+from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
+from tinygrad_seq.replay.trace.places import ITEMS, Place, Places, absent, put_all
+from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar
+from tinygrad_seq.replay.trace.surroundings import Surroundings
+from tinygrad_seq.replay.trace.tape import Tape, TraceError, owner, tracing
+from tinygrad_seq.replay.trace.tape import tape as current_tape
+from tinygrad_seq.replay.trace.traced_twice import check_kept, check_tapes
 
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
 

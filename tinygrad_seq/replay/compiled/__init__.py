@@ -1,0 +1,1 @@
+"""From loops to the text of functions over elements, which Numba compiles."""

@@ -1,0 +1,145 @@
+"""How a compiled loop writes: every kind of value into a buffer of its own, by loops over elements."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tinygrad_seq.replay.compiled.elements import Index, Shape, many
+from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, written
+from tinygrad_seq.replay.compiled.products import Products
+from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop
+from tinygrad_seq.replay.text.element_forms import REDUCED, NoElements, kind_of
+from tinygrad_seq.replay.trace.tape import Equation, leaves
+
+
+class Stores(Products):
+    """Lines that write buffers."""
+
+    def __init__(self, program: Any, loop: Loop, function: Any) -> None:
+        super().__init__(program, loop, function)
+        self.body: list[str] = []  # lines in the loop
+        self.nests: list[Nest] = []  # loops over elements that share the loops over their rows
+        self.parts: set[int] = set()  # positions that are other memory, seen in another shape
+
+    def store(self, i: int) -> None:
+        """Add the lines that compute the value of a position."""
+        equation = self.loop.body[i]
+        name, at = self.place(Local(i))
+        function, shape = equation.function, equation.shape
+        if i in self.parts:
+            self.flush()
+            run = self.program.neighbours(equation)
+            text = indexed(*self.place(equation.args[0])) if run is None else self.local(run)
+            self.body.append(f"{name} = {text}" + (f".reshape({shape})" if function != "stack" else ""))
+        elif function == "dot":
+            self.flush()
+            dtypes = {self.dtype(x) for x in equation.args}
+            if dtypes != {equation.dtype} or equation.dtype.kind != "f" or len(shape) != 2:
+                raise NoElements("dot of these")
+            self.body += self.product(equation, indexed(name, at))
+        elif function in ("concatenate", "stack"):
+            self.join(equation, name, at)
+        elif function in ("with_added", "with_item"):
+            self.change(equation, name, at)
+        elif function in REDUCED:
+            self.reduce(equation, name, at)
+        else:
+            self.check_ids(equation, self.shape(equation.args[0]) if ids_of(equation) else ())
+            self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
+
+    def join(self, equation: Equation, name: str, at: list[str]) -> None:
+        """Write pieces beside each other into one buffer."""
+        pieces, axis = equation.args[0], (*equation.args, 0)[1] % len(equation.shape)
+        if len(pieces) > many or (equation.function == "stack" and axis):
+            raise NoElements(f"{equation.function} of these")
+        offset = 0
+        for k, piece in enumerate(pieces):
+            shape = self.shape(piece)
+            to = [*at, str(k)] if equation.function == "stack" else at
+            offsets = [offset * (d == axis and to is at) for d in range(len(shape))]
+            self.nest(shape, name, to, offsets, partial(self.element, x=piece, shape=shape))
+            offset += shape[axis] if to is at else 0
+
+    def change(self, equation: Equation, name: str, at: list[str]) -> None:
+        """Put values at an index into a copy of x, or add them there, repeats included."""
+        x, asked, value = equation.args
+        shape, ids, adds = equation.shape, ids_of(equation), equation.function == "with_added"
+        self.nest(shape, name, at, [0] * len(shape), partial(self.element, x=x, shape=shape))
+        self.flush()
+        asked = asked if isinstance(asked, tuple) else (asked,)
+        shapes = {self.shape(each) for each in ids}
+        if len(shapes) > 1:
+            raise NoElements("a change at this index")
+        self.check_ids(equation, shape)
+        sizes = [len(range(*each.indices(size))) for each, size in zip(asked, shape) if isinstance(each, slice)]
+        nest = Nest((*[size for each in shapes for size in each], *sizes, *shape[len(asked) :]))
+        index = tuple((variable, 0) for variable in nest.variables)
+        text = self.element(nest, value, index, nest.shape, equation.dtype.name if equation.dtype.kind == "f" else "")
+        to = indexed(name, [*at, *(plus(*each) for each in self.found(asked, index))] or ["()"])
+        nest.lines.append(f"{to} {'+=' if adds else '='} {text}")
+        self.body += written([nest])
+
+    def check_ids(self, equation: Equation, shape: Shape) -> None:
+        """Add the lines that raise where ids are out of range, as NumPy does."""
+        for each, size in zip(ids_of(equation), shape):
+            self.flush()
+            self.body.append(f"check_ids({indexed(*self.place(each))}, {size})")
+
+    def reduce(self, equation: Equation, name: str, at: list[str]) -> None:
+        """Take the sum or the largest of elements over some dimensions."""
+        self.flush()
+        x, shape, function = equation.args[0], self.shape(equation.args[0]), equation.function
+        axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
+        asked = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = {each % len(shape) for each in asked}
+        start, step = REDUCED[function]
+        nest = Nest(shape)
+        value = self.element(nest, x, tuple((variable, 0) for variable in nest.variables), shape)
+        stays = bool(equation.options.get("keepdims"))
+        to = [("0" if k in axes else variable) for k, variable in enumerate(nest.variables) if stays or k not in axes]
+        total = indexed(name, [*at, *to] or ["()"])
+        kind = kind_of(equation)
+        exact = kind.replace("float32", "float64") if function == "sum" else kind
+        if len(axes) == len(shape) > 1 and function == "sum":  # first of rows: quick, and as exact as sums in pairs
+            rows = self.program.free_name(f"{name}_rows")
+            self.head.append(f"{rows} = np.empty({shape[-1]}, np.{kind})")
+            nest.lines.append(f"{rows}[j] += {value}")
+            self.body += [*filled(shape[-1:], rows, [], "0"), *written([nest])]
+            added = Nest(shape[-1:])
+            added.around = [f"total = np.{exact}(0)"], [f"{total} = total"]
+            added.lines.append(f"total += {rows}[j]")
+            self.body += written([added])
+            return
+        self.body += filled(equation.shape, name, at, start)
+        if len(shape) - 1 in axes:  # in a register
+            nest.around = [f"total = np.{exact}({start})"], [f"{total} = {step.format(total, 'total')}"]
+            total = "total"
+        nest.lines.append(f"{total} = {step.format(total, value)}")
+        self.body += written([nest])
+
+    def nest(self, shape: Shape, name: str, at: list[str], offsets: list[int], value: Callable[..., str]) -> None:
+        """Add a loop over elements that writes a buffer."""
+        if self.nests and self.nests[0].shape[:-1] != shape[:-1]:
+            self.flush()
+        nest = Nest(shape)
+        nest.at_once = {each.target for each in self.nests}
+        index: Index = tuple((variable, 0) for variable in nest.variables)
+        text = value(nest, index=index)
+        related = any(name in nest.at_once or not nest.rows.keys().isdisjoint(each.rows) for each in self.nests)
+        if nest.other_rows or not related:  # it reads rows that are not written yet, or nothing that is read here
+            self.flush()
+        to = [plus(variable, offset) for variable, offset in zip(nest.variables, offsets)]
+        nest.target = name
+        nest.lines.append(f"{nest.load(name, [*at, *to])} = {text}")
+        self.nests.append(nest)
+
+    def flush(self) -> None:
+        """Write the loops over elements that are waiting, those over the same rows together."""
+        self.body += written(self.nests)
+        self.nests = []
+
+
+def ids_of(equation: Equation) -> list[Any]:
+    """Return the arrays in the index of a call."""
+    asked = equation.args[1:2] if equation.function in ("getitem", "with_added", "with_item") else ()
+    return [each for each in leaves(asked) if isinstance(each, VALUES)]

@@ -1,0 +1,111 @@
+"""Passes over equations that say the same in fewer words.
+
+(Wᵀ)ᵀ                                       W
+(A B)ᵀ                                      Bᵀ Aᵀ
+c x + c x                                   (2 c) x
+the sum of all rows of A                    1ᵀ A
+"""
+
+from typing import Any
+
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass
+from tinygrad_seq.replay.passes.simplify import key_of
+from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
+
+TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
+
+
+def is_transpose(equation: Equation | None) -> bool:
+    """Tell whether an equation is the transpose of a matrix."""
+    return equation is not None and (equation.function, equation.args[1:]) in TRANSPOSED and len(equation.shape) == 2
+
+
+def without_idle(work: Pass) -> list[Equation]:
+    """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
+    for equation in work.calls("reshape", "swapaxes", "transpose"):
+        x = equation.args[0]
+        if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:
+            work.drop(equation.made, x.number)
+        elif is_transpose(equation):
+            inner = work.of(x)
+            while inner is not None and inner.function in ("ascontiguousarray", "reshape"):
+                before = inner.args[0]
+                inner = work.of(before) if work.shapes[before.number] == inner.shape else None
+            if inner is not None and is_transpose(inner):
+                work.drop(equation.made, inner.args[0].number)
+    return work.result()
+
+
+def without_broadcast(work: Pass) -> list[Equation]:
+    """Leave out what brings an argument into the shape of another one, beside which it is computed with."""
+
+    broad = {equation.made for equation in work.calls("broadcast_to", "reshape")}
+    for equation in work.equations:
+        if equation.function in ELEMENTWISE and not broad.isdisjoint(read_by(equation)):
+            args = tuple([narrow(work, x) for x in equation.args])
+            full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
+            if full and any(x is not old for x, old in zip(args, equation.args)):
+                work.at(equation.made)
+                work.remake(equation, equation.function, *args, **equation.options)
+    return work.result()
+
+
+def narrow(work: Pass, x: Any) -> Any:
+    """Return what was brought into the shape that an argument has."""
+    made = work.of(x)
+    if made is None or not (
+        made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
+    ):
+        return x
+    return narrow(work, made.args[0])
+
+
+def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the transpose of a matrix: what it was made of, if it is a transpose."""
+    inner = work.of(x)
+    if inner is not None and is_transpose(inner):
+        return inner.args[0]
+    return work.make("transpose", shape[::-1], dtype, x, (1, 0))
+
+
+def turned(work: Pass) -> list[Equation]:
+    """Multiply transposed matrices, where a product would be transposed."""
+    for equation in work.calls("swapaxes", "transpose"):
+        dot = work.of(equation.args[0]) if is_transpose(equation) else None
+        if dot is not None and dot.function == "dot" and work.reads[dot.made] == 1 and len(dot.shape) == 2:
+            factors: tuple[Any, ...] = dot.args
+            shapes = [work.shapes[x.number] for x in factors]
+            if [len(shape) for shape in shapes] == [2, 2]:
+                work.at(equation.made)
+                left, right = (
+                    transposed(work, x, shape, equation.dtype) for x, shape in zip(factors[::-1], shapes[::-1])
+                )
+                work.remake(equation, "dot", left, right)
+    return work.result()
+
+
+def doubled(work: Pass) -> list[Equation]:
+    """Multiply by twice the number, where a multiple is added to itself, as in the gradient of a square."""
+    for equation in work.calls("add"):
+        scaled = work.of(equation.args[0]) if len(set(map(key_of, equation.args))) == 1 else None
+        if scaled is not None and scaled.function == "multiply" and work.reads[scaled.made] == 2:
+            factors = [x if isinstance(x, Ref) else 2 * x for x in scaled.args]
+            if sum(isinstance(x, Ref) for x in factors) == 1:
+                work.at(equation.made)
+                work.remake(equation, "multiply", *factors)
+    return work.result()
+
+
+def rows_added(work: Pass) -> list[Equation]:
+    """Add up the rows of a matrix in a product with ones: BLAS does so sooner, and in blocks, which is nearer."""
+    ones: dict[Any, Ref] = {}
+    for equation in work.calls("sum"):
+        x, axes = equation.args[0], equation.options.get("axis")
+        rows = work.shapes[x.number][0] if axes in (0, (0,)) and equation.dtype.kind == "f" else 0
+        made = work.of(x)
+        if rows > 1 and len(equation.shape) == 1 and made is not None and made.dtype == equation.dtype:
+            work.at(equation.made)
+            if (rows, equation.dtype) not in ones:
+                ones[rows, equation.dtype] = work.make("full", (rows,), equation.dtype, (rows,), 1.0, equation.dtype)
+            work.remake(equation, "dot", ones[rows, equation.dtype], x)
+    return work.result()

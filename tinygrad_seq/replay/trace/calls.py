@@ -1,0 +1,110 @@
+"""The arguments of a call: their arrays in order, and a key of all else."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from operator import is_not
+from typing import Any
+
+from tinygrad_seq.engine.backend import device_of, modules, to_host
+from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.replay.trace.tape import TraceError
+
+
+def is_array(x: Any) -> bool:
+    """Tell whether this is an array of one axis at least."""
+    return type(x) in modules and getattr(x, "ndim", 0) > 0
+
+
+def is_input(x: Any) -> bool:
+    """Tell whether this is a Tensor whose values are data: no leaf that a gradient is wanted of."""
+    if not isinstance(x, Value) or x.node is None or not x.node.requires_grad:
+        return isinstance(x, Value)
+    if x.node.op is not None:
+        raise TraceError("replay: an argument was made from what requires a gradient: detach() it first")
+    return False
+
+
+def items_of(x: Any) -> Iterable[Any]:
+    """Return what is in a tuple, list, dict or Tensor."""
+    if isinstance(x, Value):
+        return [x.array]
+    return x.values() if isinstance(x, dict) else x
+
+
+class Given:
+    """The arguments of a call. Two calls with equal keys differ in the values of `arrays` only."""
+
+    def __init__(self, function: Callable[..., Any], args: Any, options: Any) -> None:
+        self.function, self.args = function, (args, options)
+        self.ways: list[tuple[Any, str]] = []  # of the arrays: in which argument, and where in there
+        self.arrays: list[Any] = []
+        self.first: dict[int, int] = {}  # of the id of an argument: the first of the arrays, where it is given twice
+        self.copies: list[tuple[Any, list[Any]]] = []  # what `with_arrays` made, and what was in there
+        self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
+        self.key = (
+            tuple([self.key_of(x, i) for i, x in enumerate(args)]),
+            tuple([(name, self.key_of(x, name)) for name, x in options.items()]),
+        )
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Return what the function calls the arrays."""
+        try:
+            known = dict(enumerate(inspect.signature(self.function).parameters))
+        except (TypeError, ValueError):  # it tells none
+            known = {}
+        return [f"{known.get(i, 'x') if isinstance(i, int) else i}{rest}" for i, rest in self.ways]
+
+    def key_of(self, x: Any, i: Any, rest: str = "") -> Any:
+        """Return what a program takes for granted of an argument; collect its arrays."""
+        if is_input(x) or is_array(x):
+            array = x.array if isinstance(x, Value) else x
+            first = self.first.setdefault(id(x), len(self.arrays))
+            self.arrays.append(array)
+            self.ways.append((i, rest))
+            return type(x), first, array.shape, array.dtype, device_of(array)
+        if isinstance(x, tuple | list):
+            return type(x), *(self.key_of(part, i, f"{rest}_{k}") for k, part in enumerate(x))
+        if isinstance(x, dict):
+            return dict, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in x.items())
+        if isinstance(x, Iterator):
+            raise TraceError(f"replay: an argument is a {type(x).__name__}, which is read only once: make it a list")
+        if type(x) in modules:  # a number, which is a constant
+            return type(x), device_of(x), repr(to_host(x)[()])
+        if isinstance(x, bool | int | float | complex | str | bytes | None):
+            return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
+        self.others.append(x)
+        return type(x), id(x)
+
+    def with_arrays(self, replace: Callable[[int, Any], Any]) -> Any:
+        """Return the arguments with other arrays, given by position and array."""
+        known: dict[int, Any] = {}  # what stands for an argument that may be given twice
+
+        def rebuilt(x: Any) -> Any:
+            if id(x) in known:
+                return known[id(x)]
+            if is_array(x):
+                return known.setdefault(id(x), replace(self.first[id(x)], x))
+            if is_input(x):
+                parts = [replace(self.first[id(x)], x.array)]
+                made: Any = known.setdefault(id(x), make_tensor(parts[0]))
+            elif isinstance(x, dict):
+                parts = [rebuilt(part) for part in x.values()]
+                made = dict(zip(x, parts))
+            elif isinstance(x, tuple | list):
+                parts = [rebuilt(part) for part in x]
+                made = type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+            else:
+                return x
+            self.copies.append((made, parts))
+            return made
+
+        self.copies = []
+        return rebuilt(self.args)
+
+    def is_changed(self) -> bool:
+        """Tell whether something in the arguments is another one than when `with_arrays` made them."""
+        now = [(list(items_of(made)), parts) for made, parts in self.copies]
+        return any(len(items) != len(parts) or any(map(is_not, items, parts)) for items, parts in now)
