@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from agreement import assert_agree
+from agreement import assert_agree, assert_all_agree
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -139,3 +139,36 @@ def test_products_of_several_dtypes():
     step = lambda xs: ts.stack([((x * 1.5) @ matrix).sin() for x in xs])
     xs = [ts.full((B, I), 0.1 + t, dtype="float32" if t < 2 else "float64") for t in range(T + 1)]
     assert_agree(step(xs), replay(step)(xs))
+
+
+@pytest.mark.parametrize("steps", [4, 70])
+def test_neighbours_in_a_series_are_joined_at_once(steps):
+    w = ts.tensor(np.random.default_rng(0).normal(size=(I, I)) * 0.5)
+
+    def step(h, x):
+        states = [h]
+        for x_t in x:
+            states.append(h := (x_t + h @ w).tanh())
+        parts = [*states[3:], h * 2.0, *states[:4], *states[2::-1]]
+        return (ts.stack(parts) + 1.0).exp(), ts.concatenate(parts) + 1.0, ts.concatenate(states[1:4], 1) + 1.0
+
+    fast = replay(step)
+    for k in range(2):
+        args = ts.full((B, I), 0.1, dtype="float64"), ts.randn(steps, B, I, dtype="float64") * (1.0 + k)
+        assert_all_agree(step(*args), fast(*args))
+    assert "not compiled" not in fast.source
+
+
+@pytest.mark.parametrize("layer", [nn.RNN(I, H), nn.LSTM(I, H, bidirectional=True)], ids=["rnn", "lstm"])
+def test_a_batch_of_many_lengths(layer):
+    def step(x):
+        layer.zero_grad()
+        out, last = layer(x, lengths=[66, 0, 20])
+        loss = (out**2).mean()
+        loss.backward()
+        return loss.detach(), (last[0] if isinstance(last, tuple) else last).detach(), layer.weight_hh_l0.grad
+
+    fast, x = replay(step), ts.randn(66, B, I)
+    for k in range(2):
+        assert_all_agree(step(x * (1.0 + k)), fast(x * (1.0 + k)))
+    assert "not compiled" not in fast.source

@@ -28,11 +28,47 @@ def source_of(kind, steps, size=3, device="cpu"):
     return fast.source
 
 
+def lines_of(fast, *args):
+    fast(*args)
+    return [line.strip() for line in fast.source.splitlines()]
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_the_text_is_as_long_for_many_steps_as_for_few(kind):
     few, many = source_of(kind, 8).splitlines(), source_of(kind, 60).splitlines()
     assert len(few) == len(many) < {"rnn": 40, "lstm": 90, "gru": 110}[kind]
     assert sum(line.strip().startswith("for ") for line in many) == 2
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_sequences_of_different_lengths_are_one_loop(kind):
+    layer = LAYERS[kind](3, 4)
+
+    def step(x, lengths):
+        layer.zero_grad()
+        loss = (layer(x, lengths=lengths)[0] ** 2).mean()
+        loss.backward()
+        return loss
+
+    few, many = (lines_of(ts.replay(step), ts.zeros(n, 2, 3), [n, n - 5]) for n in (9, 40))
+    assert len(few) == len(many) and sum(line.startswith("for ") for line in many) == 2
+    assert "h_kept" in "".join(many) and all("mask_t" in line for line in many if line.startswith("for "))
+
+
+@pytest.mark.parametrize(("first", "second"), [(20, 9), (9, 20)])
+def test_what_begins_as_another_loop_ends_is_a_loop_of_its_own(first, second):
+    w = ts.randn(4, 4) * 0.5
+
+    def run(h, x):
+        for t in range(first + second):
+            h = (x[t] + h @ w).tanh()
+            h = h if t < first else h.exp() - 1.0
+        return h
+
+    fast, args = ts.replay(run), (ts.zeros(2, 4), ts.randn(first + second, 2, 4))
+    lines = lines_of(fast, *args)
+    assert sum(line.startswith("for ") for line in lines) == 2 and len(lines) < 30
+    assert abs(fast(*args).numpy() - run(*args).numpy()).max() < 1e-5
 
 
 def test_values_have_the_names_of_the_graph():
@@ -43,7 +79,10 @@ def test_values_have_the_names_of_the_graph():
     assert "output_all = gates_all[:, :, 12:16]" in text and "tanh_c = tanh(c, tanh_c_t)" in text
     backward = text.rpartition("for ")[2].partition(" in steps")[0].split(", ")
     assert {"d_input", "d_forget", "d_cell", "d_output", "d_gates_t"} <= set(backward)
-    assert "d_h = v8_t + d_gates.dot(weight_hh_l0)" in text
+    assert "d_h = d_h_out_t + d_gates.dot(weight_hh_l0)" in text and "d_c_2 = d_c_next + d_c" in text
+    assert "z = z_x_t + h.dot(weight_hh_l0_T)" in text and "d_weight_ih_l0 = d_gates_rows_T.dot(x_rows)" in text
+    chain_rule = {"d_c = d_h * dh_dc_t", *(f"multiply(d_c_2, dc_d{gate}_t, d_{gate})" for gate in ("input", "forget"))}
+    assert chain_rule <= {line.strip() for line in text.splitlines()}
     assert "c_all = xp.empty((9, 2, 4), 'float32')" in text
     lists = [line for line in text.splitlines() if line.startswith("steps")]  # what the two loops go along
     assert [line.endswith("))[::-1]") for line in lists] == [False, True], text  # from the last step to the first
@@ -77,8 +116,16 @@ def test_a_square_and_its_gradient_are_said_shortly():
 
 def test_what_is_made_of_a_product_is_computed_in_its_row():
     lines = [line.strip() for line in source_of("rnn", 8).splitlines()]
-    start = next(k for k, line in enumerate(lines) if line.startswith("for v4_t, h_t in steps:"))
-    assert lines[start + 1 : start + 4] == ["h.dot(v1, h_t)", "add(v4_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
+    start = next(k for k, line in enumerate(lines) if line.startswith("for z_x_t, h_t in steps:"))
+    assert lines[start + 1 : start + 4] == ["h.dot(weight_hh_l0_T, h_t)", "add(z_x_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
+
+
+def test_values_without_names_are_called_what_they_are_made_of():
+    text = source_of("rnn", 8)
+    for line in ("d_h = add(d_h_out_t, d_z_t, d_z_t)", "d_z = multiply(d_h, dh_dz_t, d_z_t)", "d_z = zeros",
+                 "xp.subtract(1.0, h_squared, out=dh_dz)", "d_bias_hh_l0 = ones.dot(d_z_rows)"):  # fmt: skip
+        assert line in text, text
+    assert "result = h_squared.sum(axis=(0, 1, 2)) / " in text and "return (result, d_weight_ih_l0" in text
 
 
 def test_a_program_of_a_gpu_says_them_too(gpu):

@@ -157,13 +157,18 @@ def to_device(array: Array, device: str) -> Array:
     """Return the array on that device: itself if it is there already, else a copy."""
     if isinstance(device, str) and device_of(array) == (f"{device}:0" if device == "cuda" else device):
         return array
-    if hasattr(modules.get(type(array)), "moved"):  # an array that is traced (see replay)
+    if is_traced(array):
         return modules[type(array)].moved(array, device)
     there, told = copied_to(array, device), uploaded.get()
     if there is array or told is None or device_of(there) == "cpu":
         return there
     with on_device_of(there):
         return told(there)
+
+
+def is_traced(array: Array) -> bool:
+    """Tell whether what is computed with an array is written down for a program; see replay."""
+    return hasattr(modules.get(type(array)), "moved")
 
 
 def copied_to(array: Array, device: str) -> Array:

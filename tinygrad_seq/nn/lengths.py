@@ -7,7 +7,7 @@ the output is zero where nothing was real. Each is a `where`, whose gradient sto
 
 from typing import Any
 
-from tinygrad_seq.engine.backend import check_device, device_of, host, modules, on_device_of, to_device
+from tinygrad_seq.engine.backend import check_device, device_of, host, is_traced, modules, on_device_of, to_device
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -63,6 +63,8 @@ class PaddingMask:
             real = xp.arange(len(x))[:, None] < lengths
             begun = None if here and lengths.all() else to_device(lengths[:, None] > 0, x.device)  # (B, 1)
         masks = to_device(real[:, :, None], x.device)
+        if is_traced(x.array):  # a program has one loop for all steps
+            masks, here = modules[type(x.array)].asarray(masks), False
         self.real = make_tensor(masks)  # (T, B, 1)
         self.steps = [None if here and row.all() else make_tensor(mask) for row, mask in zip(real, masks)]  # (B, 1)
         self.begun = None if begun is None else make_tensor(begun)

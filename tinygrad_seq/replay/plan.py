@@ -13,6 +13,7 @@ from tinygrad_seq.replay.passes.tidy import rows_added
 from tinygrad_seq.replay.passes.together import PASSES, done_together
 from tinygrad_seq.replay.text.expressions import beside_others
 from tinygrad_seq.replay.text.kernels import with_kernels
+from tinygrad_seq.replay.text.value_names import value_names
 from tinygrad_seq.replay.trace.tape import Tape
 
 on_arrays = (gates, rows_added)  # which pay for arrays of NumPy alone
@@ -31,11 +32,15 @@ class Plan:
         self.statements: list[Statement] = []
         self.take(needed(rolled(equations, tape.new), self.outputs))
         if compile:
-            self.take(in_parts(by_step(self.statements, self.outputs, self.shapes, tape.new)))
+            self.take(by_step(self.statements, self.outputs, self.shapes, tape.new))
         elif passes:
             bulk = in_bulk(self.statements, self.outputs, self.shapes, self.dtypes, tape.new)
             self.take(needed(bulk, self.outputs))
-        if passes and on_gpu:
+        given = {source.number: source.name.rpartition(".")[2] for source in tape.sources}
+        self.names = value_names(self.statements, self.labels, given, self.outputs)
+        if compile:
+            self.take(in_parts(self.statements))
+        elif passes and on_gpu:
             self.take(with_kernels(self.statements, self.outputs, self.dtypes, self.labels, tape.new))
 
     def take(self, statements: list[Statement]) -> None:

@@ -18,7 +18,7 @@ from tinygrad_seq.replay.text.element_forms import NoElements
 from tinygrad_seq.replay.text.expressions import ATOM, Expressions, Text, longest
 from tinygrad_seq.replay.text.loop_text import LoopText
 from tinygrad_seq.replay.text.memory import Memory
-from tinygrad_seq.replay.text.value_names import made_by_calls, value_names
+from tinygrad_seq.replay.text.value_names import made_by_calls
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
 # functions whose result may be a view of their argument
@@ -37,8 +37,8 @@ class Program(Expressions):
         numbers, memory = [number for number, _ in asked], [where for _, where in asked]
         plan = Plan(tape, numbers, names, compile)
         statements, outputs = plan.statements, plan.outputs
-        self.labels, self.shapes, self.dtypes = plan.labels, plan.shapes, plan.dtypes
-        self.value_names = value_names(statements, self.labels)
+        self.labels, self.value_names = plan.labels, plan.names
+        self.shapes, self.dtypes = plan.shapes, plan.dtypes
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
@@ -123,7 +123,7 @@ class Program(Expressions):
             self.texts[source.number] = self.free_name(end if ends[end] == 1 else source.name), ATOM
         for number, array in tape.constants.items():
             if number in self.reads:
-                self.texts[number] = self.mention("constant", array), ATOM
+                self.texts[number] = self.mention("mask" if array.dtype.kind == "b" else "constant", array), ATOM
 
     def name_for(self, made: int, label: str | None = None) -> str:
         """Return a name for a value; one whose own value nobody reads any more will do."""
@@ -252,17 +252,21 @@ class Program(Expressions):
 
     def listed(self, numbers: Sequence[int]) -> str:
         """Return the texts of values, with those of one list together."""
-        runs: list[list[int]] = []  # of values that are neighbours
-        for number in numbers:
-            near = self.along([*runs[-1][-2:], number]) if runs else None
-            if near is not None and abs(near.step) == 1:
-                runs[-1].append(number)
-            else:
-                runs.append([number])
         texts: list[str] = []
-        for run in runs:
+        for run in self.runs(numbers):
             texts += [f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else [self.read(Ref(n))[0] for n in run]
         return ", ".join(texts)
+
+    def runs(self, numbers: Sequence[int]) -> list[list[int]]:
+        """Return values in the same order, those together that are neighbours in one list."""
+        found: list[list[int]] = []
+        for number in numbers:
+            near = self.along([*found[-1][-2:], number]) if found else None
+            if near is not None and abs(near.step) == 1:
+                found[-1].append(number)
+            else:
+                found.append([number])
+        return found
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
         """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""

@@ -71,10 +71,11 @@ class ElementLoop(Stores):
         """Return the lines, and tell the program how the values are read."""
         program, loop = self.program, self.loop
         for i in sorted(self.stored):
-            label = next((program.labels[n] for n in loop.made[i] if n in program.labels), f"v{i}")
+            label = next((program.labels[n] for n in loop.made[i] if n in program.labels), None)
+            label = label or program.label(loop.made[i][-1])
             self.names[i] = program.free_name(f"{label}_all" if i in self.again else label)
         self.longer = {i for i in self.again if i in loop.starts}
-        self.next = {i: program.free_name(f"{self.names[i]}_next") for i in loop.starts if i not in self.longer}
+        self.next = {i: program.free_name(f"{self.names[i]}_new") for i in loop.starts if i not in self.longer}
         for i in sorted(self.stored):
             self.store(i)
         self.flush()

@@ -1,5 +1,6 @@
 """How a compiled loop reads elements: an index goes through views, cheap values are computed where they are read."""
 
+import re
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules
@@ -184,7 +185,7 @@ class Elements(LoopText):
 
     def is_own(self, text: str) -> bool:
         """Tell whether a text names something that is made in the function."""
-        return text.partition("[")[0] in self.function.own
+        return re.match(r"\w*", text)[0] in self.function.own  # type: ignore[index]
 
     def local(self, text: str) -> str:
         """Return the name in the function of what the program calls so: its own, or that of an argument."""

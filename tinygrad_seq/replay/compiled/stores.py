@@ -1,6 +1,6 @@
 """How a compiled loop writes: every kind of value into a buffer of its own, by loops over elements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, writt
 from tinygrad_seq.replay.compiled.products import Products
 from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop
 from tinygrad_seq.replay.text.element_forms import REDUCED, NoElements, kind_of
-from tinygrad_seq.replay.trace.tape import Equation, leaves
+from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 
 
 class Stores(Products):
@@ -48,17 +48,32 @@ class Stores(Products):
             self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
 
     def join(self, equation: Equation, name: str, at: list[str]) -> None:
-        """Write pieces beside each other into one buffer."""
-        pieces, axis = equation.args[0], (*equation.args, 0)[1] % len(equation.shape)
-        if len(pieces) > many or (equation.function == "stack" and axis):
+        """Write pieces beside each other into one buffer, neighbours in a series at once."""
+        is_stack, axis = equation.function == "stack", (*equation.args, 0)[1] % len(equation.shape)
+        runs = self.runs(equation.args[0]) if not axis else [[piece] for piece in equation.args[0]]
+        if len(runs) > many or (is_stack and axis):
             raise NoElements(f"{equation.function} of these")
         offset = 0
-        for k, piece in enumerate(pieces):
-            shape = self.shape(piece)
-            to = [*at, str(k)] if equation.function == "stack" else at
-            offsets = [offset * (d == axis and to is at) for d in range(len(shape))]
-            self.nest(shape, name, to, offsets, partial(self.element, x=piece, shape=shape))
-            offset += shape[axis] if to is at else 0
+        for run in runs:
+            shape, to = self.shape(run[0]), [*at, str(offset)] if is_stack else at
+            value: Callable[..., str] = partial(self.element, x=run[0], shape=shape)
+            if len(run) > 1:
+                shape, to = (len(run), *shape) if is_stack else (len(run) * shape[0], *shape[1:]), at
+                text = self.program.run(run[0].number, run[-1].number) + ("" if is_stack else f".reshape({shape})")
+                value = partial(element_of, self.local(text))
+            self.nest(shape, name, to, [offset * (d == axis and to is at) for d in range(len(shape))], value)
+            offset += shape[axis] if to is at else 1
+
+    def runs(self, pieces: Sequence[Any]) -> list[list[Any]]:
+        """Return pieces in the same order, those together that are neighbours in a series."""
+        found: list[list[Any]] = []
+        left = iter(pieces)
+        for run in self.program.runs([x.number if isinstance(x, Ref) else -1 for x in pieces]):
+            places = [self.program.series.get(n, ("", 0)) for n in run]
+            is_block = len(run) > 2 and places[0][0] in self.program.arrays and places[0][1] < places[1][1]
+            own = [next(left) for _ in run]
+            found += [own] if is_block else [[piece] for piece in own]
+        return found
 
     def change(self, equation: Equation, name: str, at: list[str]) -> None:
         """Put values at an index into a copy of x, or add them there, repeats included."""
@@ -143,3 +158,8 @@ def ids_of(equation: Equation) -> list[Any]:
     """Return the arrays in the index of a call."""
     asked = equation.args[1:2] if equation.function in ("getitem", "with_added", "with_item") else ()
     return [each for each in leaves(asked) if isinstance(each, VALUES)]
+
+
+def element_of(name: str, nest: Nest, index: Index) -> str:
+    """Return the text of one element of an array."""
+    return nest.load(name, [plus(*each) for each in index])

@@ -23,14 +23,16 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
     loops: dict[int, list[Statement]] = defaultdict(list)
     found = {(start - end, period, start) for period, start, end in stretches(tokens, least_blocks)}
     for length, period, start in sorted(found):
-        stretch = equations[start : start - length]
-        if all(equation.made in free for equation in stretch) and not all(map(is_view, stretch[:period])):
-            loop = search.best(period, start, start - length, free)
-            if loop is not None:
-                found_loop, left = loop
-                loops[start] += [left[n] for n in left if n not in free]  # zeros, which it begins with
-                loops[start].append(found_loop)
-                free = {number: equation for number, equation in left.items() if number in free}
+        left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends
+        if len(left) < least_blocks * period or left[-1] - left[0] >= len(left):
+            continue
+        start, end = left[0], left[-1] + 1
+        loop = None if all(map(is_view, equations[start : start + period])) else search.best(period, start, end, free)
+        if loop is not None:
+            found_loop, rest = loop
+            loops[start] += [rest[n] for n in rest if n not in free]  # zeros, which it begins with
+            loops[start].append(found_loop)
+            free = {number: equation for number, equation in rest.items() if number in free}
     statements: list[Statement] = []
     for i, equation in enumerate(equations):
         statements += loops.get(i, [])

@@ -1,55 +1,172 @@
 """What to call values that have no name in the graph: by what is read of them, or by what they are made of.
 
+weight_T = weight.T                     and x_rows = x.reshape(...), h_squared = h * h
+z = z_x_t + h.dot(weight_T)             a sum with a product in it; z_x is what x gives to it, at all steps
 gates = ...                             parts of it have names: forget = gates[:, 4:8], output = gates[:, 12:]
 tanh_c = tanh(c)
 output_all = gates_all[:, :, 12:]       of all steps, what `output` is in one
 d_gates = [..., d_output]               beside gates, something is joined in a loop: their gradient
+d_h = d_h_out_t + d_z.dot(weight)       a gradient: what comes from outside of the loop; d_h_next, from the next step
+d_c = d_h * dh_dc_t                     the chain rule
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from tinygrad_seq.replay.passes.loops import Local, Loop, Statement
+from tinygrad_seq.replay.passes.loops import Carried, Local, Loop, Part, Statement, outside, read_in
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, is_part
+from tinygrad_seq.replay.passes.simplify import key_of
+from tinygrad_seq.replay.passes.tidy import is_transpose
 from tinygrad_seq.replay.trace.tape import Equation, read_by
 
-
-def value_names(statements: Sequence[Statement], labels: Mapping[int, str]) -> dict[int, str]:
-    """Return names for values that have none."""
-    found: dict[int, str] = {}
-    loops = [each for each in statements if isinstance(each, Loop)]
-    parts = [part for loop in loops for part in named_parts(loop, labels)]
-    count = Counter(whole for whole, _, _ in parts)
-    places = {str(index): name for loop in loops for _, index, name in named_parts(loop, labels, after_one_call=True)}
-    found.update(dict.fromkeys((n for whole in count if count[whole] > 1 for n in whole), "gates"))
-    for loop in loops:
-        for equation, made in zip(loop.body, loop.made):
-            x = equation.args[0] if equation.args else None
-            if equation.function == "concatenate" and "gates" in found.values() and made[0] not in found:
-                found.update(dict.fromkeys(made, "d_gates"))
-                found.update(pieces(loop, equation, places))
-            elif equation.function in ELEMENTWISE and len(equation.args) == 1 and isinstance(x, Local):
-                name = next((labels[n] for n in loop.made[x.position] if n in labels), None)
-                found.update(dict.fromkeys(made, f"{equation.function}_{name}") if name else ())
-    calls = made_by_calls(statements)
-    found.update((n, "ones") for n, each in calls.items() if each.function == "full" and each.args[1] == 1.0)
-    of_one = {(min(whole), str(index)): name for whole, index, name in parts}
-    stacks = {n: min(read_by(each)) for n, each in calls.items() if each.function == "stack"}
-    for n, each in calls.items():
-        if is_part(each) and each.args[0].number in stacks:
-            name = of_one.get((stacks[each.args[0].number], str(each.args[1][1:])))
-            found.update({n: f"{name}_all"} if name else {})
-    return found
+FULL = {("zeros", None): "zeros", ("full", 1.0): "ones"}  # of what is made of one number
 
 
-def pieces(loop: Loop, joined: Equation, names: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+class Names:
+    """The names of values: those of the graph and of what a program is given, and those that are found."""
+
+    def __init__(self, statements: Sequence[Statement], known: Mapping[int, str]) -> None:
+        self.known, self.found = {**known}, dict[int, str]()
+        self.loops = [each for each in statements if isinstance(each, Loop)]
+        self.calls = made_by_calls(statements)
+
+    def give(self, numbers: Iterable[int], name: str) -> None:
+        """Name values that have no name yet."""
+        new = {n: name for n in numbers if n not in self.known}
+        self.known.update(new)
+        self.found.update(new)
+
+    def of(self, numbers: Iterable[int]) -> str:
+        """Return the name of a value, of which there is one a step, or nothing."""
+        return next((self.known[n] for n in numbers if n in self.known), "")
+
+    def source(self, n: int) -> str:
+        """Return the name of what a value is made of, the first that has one, or nothing."""
+        todo, seen = [n], set[int]()
+        while todo:
+            n = todo.pop()
+            if n in self.known:
+                return self.known[n]
+            seen.add(n)
+            call = self.calls.get(n)
+            read = read_by(call)[call.function == "where" :] if call is not None else ()
+            todo += [k for k in read[::-1] if k not in seen]
+        return ""
+
+    def in_gates(self, labels: Mapping[int, str]) -> None:
+        """Name what has parts with names, and what is joined beside it in a backward loop."""
+        parts = [part for loop in self.loops for part in named_parts(loop, labels)]
+        places = {str(index): name for loop in self.loops for _, index, name in named_parts(loop, labels, further=True)}
+        count = Counter(whole for whole, _, _ in parts)
+        self.give([n for whole in count if count[whole] > 1 for n in whole], "gates")
+        of_one = {(min(whole), str(index)): name for whole, index, name in parts}
+        stacks = {n: min(read_by(each)) for n, each in self.calls.items() if each.function == "stack"}
+        for n, each in self.calls.items():
+            if is_part(each) and each.args[0].number in stacks:
+                name = of_one.get((stacks[each.args[0].number], str(each.args[1][1:])))
+                self.give([n] if name else [], f"{name}_all")
+        for loop, equation, made in self.lines("concatenate") if len(places) > 1 else ():
+            if not self.of(made):
+                self.give(made, "d_gates")
+                for numbers, name in pieces(loop, equation, places):
+                    self.give(numbers, name)
+
+    def lines(self, *functions: str) -> Iterator[tuple[Loop, Equation, tuple[int, ...]]]:
+        """Yield the calls of functions in loops, and what they make."""
+        for loop in self.loops:
+            for equation, made in zip(loop.body, loop.made):
+                if equation.function in functions:
+                    yield loop, equation, made
+
+    def in_loops(self) -> None:
+        """Name what is added to a product, and factors of gradients."""
+        for loop, equation, made in self.lines(*ELEMENTWISE):
+            x = equation.args[0]
+            if len(equation.args) == 1 and isinstance(x, Local) and self.of(loop.made[x.position]):
+                self.give(made, f"{equation.function}_{self.of(loop.made[x.position])}")
+        for loop, equation, made in self.lines("where"):
+            name = self.of(numbers_of(loop, equation.args[1]))
+            self.give(made if name and isinstance(equation.args[2], Carried) else (), f"{name}_kept")
+        for loop, equation, made in self.lines("multiply"):
+            for base, factor in (equation.args, equation.args[::-1]):
+                above = self.of(numbers_of(loop, base)) if isinstance(base, Local | Carried) else ""
+                numbers = numbers_of(loop, factor)
+                if above.startswith("d_") and numbers and not self.of(numbers):
+                    self.give(made if goes_through_a_matrix(loop, made) else (), "d_z")
+                    below = self.of(made)
+                    self.give(numbers if below.startswith("d_") else (), f"d{above[2:]}_d{below[2:]}")
+        for loop, equation, made in self.lines("add"):
+            dots = [loop.body[x.position] for x in equation.args if isinstance(x, Local)]
+            factors = [self.of(numbers_of(loop, dot.args[0])) for dot in dots if dot.function == "dot"]
+            self.give(made if factors and not factors[0].startswith("d_") else (), "z")
+            name = self.of(made)
+            for x in equation.args:
+                if isinstance(x, Part) and factors and name:
+                    end = "out" if name.startswith("d_") else self.source(x.whole.number) or "in"
+                    self.give([x.whole.number], f"{name}_{end}")
+                elif isinstance(x, Carried) and name.startswith("d_"):
+                    self.give(numbers_of(loop, x), f"{name}_next")
+
+    def in_calls(self) -> None:
+        """Name transposes, rows, squares and numbers that fill an array."""
+        for n, each in self.calls.items():
+            filled = each.args[1] if each.function == "full" else None
+            name = self.of_read(each)
+            if (each.function, filled) in FULL:
+                self.give([n], FULL[each.function, filled])
+            elif each.shape and each.dtype == bool:
+                self.give([n], "mask")
+            elif name and is_transpose(each):
+                self.give([n], f"{name}_T")
+            elif name and each.function == "ascontiguousarray":
+                self.give([n], name)
+            elif name and each.function in ("concatenate", "reshape") and len(each.shape) == 2:
+                self.give([n], f"{name}_rows")
+            elif name and each.function == "multiply" and len(set(map(key_of, each.args))) == 1:
+                self.give([n], f"{name}_squared")
+
+    def of_read(self, equation: Equation) -> str:
+        """Return the one name of all that an equation reads, also by way of a stack, or nothing."""
+        read = read_by(equation)
+        inner = self.calls.get(read[0]) if read else None
+        read = read_by(inner) if inner is not None and inner.function == "stack" else read
+        names = {self.known.get(n, "") for n in read}
+        return names.pop() if len(names) == 1 else ""
+
+
+def value_names(
+    statements: Sequence[Statement], labels: Mapping[int, str], given: Mapping[int, str], outputs: Iterable[int]
+) -> dict[int, str]:
+    """Return names for values that have none in the graph; `given` are the names of what a program is given."""
+    names = Names(statements, {**given, **labels})
+    names.in_gates(labels)
+    names.in_loops()
+    names.in_calls()
+    names.give(outputs, "result")
+    return names.found
+
+
+def numbers_of(loop: Loop, x: Any) -> tuple[int, ...]:
+    """Return the values that an argument in a loop stands for."""
+    return loop.made[x.position] if isinstance(x, Local | Carried) else outside(x)
+
+
+def goes_through_a_matrix(loop: Loop, made: tuple[int, ...]) -> bool:
+    """Tell whether a value of a loop is multiplied with a matrix in it."""
+    dots = (each.args[0] for each in loop.body if each.function == "dot")
+    return any(numbers_of(loop, x) == made for x in dots)
+
+
+def pieces(loop: Loop, joined: Equation, names: Mapping[str, str]) -> Iterator[tuple[tuple[int, ...], str]]:
     """Yield names for what is joined: as for the parts of gates at the same places."""
     end = 0
     for x in joined.args[0]:
         if isinstance(x, Local):
             begin, end = end, end + loop.body[x.position].shape[-1]
             name = names.get(str((slice(None), slice(begin, end))))
-            yield from ((n, f"d_{name}") for n in loop.made[x.position] if name)
+            if name:
+                yield loop.made[x.position], f"d_{name}"
 
 
 def made_by_calls(statements: Sequence[Statement]) -> dict[int, Equation]:
@@ -58,15 +175,18 @@ def made_by_calls(statements: Sequence[Statement]) -> dict[int, Equation]:
 
 
 def named_parts(
-    loop: Loop, labels: Mapping[int, str], after_one_call: bool = False
+    loop: Loop, labels: Mapping[int, str], further: bool = False
 ) -> Iterator[tuple[tuple[int, ...], object, str]]:
     """Yield what has a name and is a part of another value in a loop: that value at all steps, the index, the name.
 
-    `after_one_call`: the name may also be that of what one function makes of the part, such as its tanh.
+    `further`: the name may also be that of what is made of the part, by calls on elements.
     """
-    for equation, made in zip(loop.body, loop.made):
-        name = next((labels[n] for n in made if n in labels), None)
-        if after_one_call and len(equation.args) == 1 and isinstance(equation.args[0], Local):
-            equation = loop.body[equation.args[0].position]
-        if name and is_part(equation) and isinstance(equation.args[0], Local):
-            yield loop.made[equation.args[0].position], equation.args[1], name
+    last = {x.position: i for i, each in enumerate(loop.body) for x in read_in(each) if isinstance(x, Local)}
+    for i, equation in enumerate(loop.body):
+        if is_part(equation) and isinstance(equation.args[0], Local):
+            name = next((labels[n] for n in loop.made[i] if n in labels), "")
+            while further and not name and i in last and loop.body[last[i]].function in ELEMENTWISE:
+                i = last[i]
+                name = next((labels[n] for n in loop.made[i] if n in labels), "")
+            if name:
+                yield loop.made[equation.args[0].position], equation.args[1], name

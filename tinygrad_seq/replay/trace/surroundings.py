@@ -60,7 +60,7 @@ class Surroundings:
         """Tell whether all of it is so. What is the same object as before is not looked at again."""
         try:
             self.values, seen, counts, kept = self.read()
-        except (AttributeError, LookupError, TypeError):  # something of another kind is where a holder was
+        except (AttributeError, LookupError, TypeError, ValueError):  # another thing is where a holder was
             return False
         if seen != self.seen or (counts != self.counts and self.names_now() != self.names):
             return False
@@ -114,12 +114,12 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
     for (place, value), i in zip(places.before.items(), at.values()):
         holder = mention(place.holder) if place.around is None else f"v{at[place.around]}"
         key = repr(place.key) if type(place.key) in (str, int) else mention(place.key)
-        if isinstance(place.holder, CellType):
-            text = f"content({holder})"
-        elif isinstance(place.holder, (*KEYED, tuple)):
+        if isinstance(place.holder, (*KEYED, tuple)):
             text = f"{holder}[{key}]" if value is not absent else f"{holder}.get({key}, absent)"
-        elif place.key == "stored_grad":
-            text = f"gradient({holder})" if value is None else f"getattr({holder}, 'stored_grad', None)"
+        elif value is absent and isinstance(place.holder, CellType):
+            text = f"content({holder})"
+        elif value is None and place.key == "stored_grad":
+            text = f"gradient({holder})"
         elif value is absent or not place.key.isidentifier() or iskeyword(place.key):
             text = f"getattr({holder}, {key}, absent)"
         else:
