@@ -319,8 +319,6 @@ FAULTS = [
           "is_block = False and", "test_series.py"),
     Fault("what is joined is put where the first piece is", "replay/compiled/stores.py",
           "[offset * (d == axis and to is at)", "[0 * (d == axis and to is at)", "test_series.py"),
-    Fault("a piece that is made in this loop is taken for another one", "replay/compiled/stores.py",
-          "x.number if isinstance(x, Ref) else -1", "getattr(x, 'number', 0)", "test_series.py -k many_lengths"),
     Fault("a gradient of the next step has no name", "replay/text/value_names.py",
           """isinstance(x, Carried) and name.startswith("d_")""", "False", "test_text.py -k names_of_the_graph"),
     Fault("a factor of a gradient has no name", "replay/text/value_names.py",

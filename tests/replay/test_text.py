@@ -1,6 +1,7 @@
 """The text of a program is short, says things by their names, and is the code that runs."""
 
 import operator
+import re
 
 import numpy as np
 import pytest
@@ -52,7 +53,11 @@ def test_sequences_of_different_lengths_are_one_loop(kind):
 
     few, many = (lines_of(ts.replay(step), ts.zeros(n, 2, 3), [n, n - 5]) for n in (9, 40))
     assert len(few) == len(many) and sum(line.startswith("for ") for line in many) == 2
-    assert "h_kept" in "".join(many) and all("mask_t" in line for line in many if line.startswith("for "))
+    assert all("mask_t" in line for line in many if line.startswith("for "))
+    assert "h_kept" in "".join(many)
+    text = "\n".join(lines_of(ts.replay(step), ts.zeros(9, 2, 3), ts.tensor([9, 4])))
+    assert re.search(r"^mask = \(v\d < lengths\)\[:, :, None\]$", text, re.MULTILINE)
+    assert kind == "gru" or "z_x_t" in text  # what is made of x, which a mask chooses from
 
 
 @pytest.mark.parametrize(("first", "second"), [(20, 9), (9, 20)])
