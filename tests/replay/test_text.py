@@ -57,7 +57,7 @@ def test_sequences_of_different_lengths_are_one_loop(kind):
     assert "h_kept" in "".join(many)
     text = "\n".join(lines_of(ts.replay(step), ts.zeros(9, 2, 3), ts.tensor([9, 4])))
     assert re.search(r"^mask\w* = \(v\d < lengths\)\[:, :, None\]$", text, re.MULTILINE)
-    assert kind == "gru" or "z_x_t" in text  # what is made of x, which a mask chooses from
+    assert kind == "gru" or "a_x_t" in text  # what is made of x, which a mask chooses from
 
 
 @pytest.mark.parametrize(("first", "second"), [(20, 9), (9, 20)])
@@ -85,7 +85,7 @@ def test_values_have_the_names_of_the_graph():
     backward = text.rpartition("for ")[2].partition(" in steps")[0].split(", ")
     assert {"d_input", "d_forget", "d_cell", "d_output", "d_gates_t"} <= set(backward)
     assert "d_h = d_h_out_t + d_gates.dot(weight_hh_l0)" in text and "d_c_2 = d_c_next + d_c" in text
-    assert "z = z_x_t + h.dot(weight_hh_l0_T)" in text and "d_weight_ih_l0 = d_gates_rows_T.dot(x_rows)" in text
+    assert "a = a_x_t + h.dot(weight_hh_l0_T)" in text and "d_weight_ih_l0 = d_gates_rows_T.dot(x_rows)" in text
     chain_rule = {"d_c = d_h * dh_dc_t", *(f"multiply(d_c_2, dc_d{gate}_t, d_{gate})" for gate in ("input", "forget"))}
     assert chain_rule <= {line.strip() for line in text.splitlines()}
     assert "c_all = xp.empty((9, 2, 4), 'float32')" in text
@@ -121,14 +121,14 @@ def test_a_square_and_its_gradient_are_said_shortly():
 
 def test_what_is_made_of_a_product_is_computed_in_its_row():
     lines = [line.strip() for line in source_of("rnn", 8).splitlines()]
-    start = next(k for k, line in enumerate(lines) if line.startswith("for z_x_t, h_t in steps:"))
-    assert lines[start + 1 : start + 4] == ["h.dot(weight_hh_l0_T, h_t)", "add(z_x_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
+    start = next(k for k, line in enumerate(lines) if line.startswith("for a_x_t, h_t in steps:"))
+    assert lines[start + 1 : start + 4] == ["h.dot(weight_hh_l0_T, h_t)", "add(a_x_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
 
 
 def test_values_without_names_are_called_what_they_are_made_of():
     text = source_of("rnn", 8)
-    for line in ("d_h = add(d_h_out_t, d_z_t, d_z_t)", "d_z = multiply(d_h, dh_dz_t, d_z_t)", "d_z = zeros",
-                 "xp.subtract(1.0, h_squared, out=dh_dz)", "d_bias_hh_l0 = ones.dot(d_z_rows)"):  # fmt: skip
+    for line in ("d_h = add(d_h_out_t, d_a_t, d_a_t)", "d_a = multiply(d_h, dh_da_t, d_a_t)", "d_a = zeros",
+                 "xp.subtract(1.0, h_squared, out=dh_da)", "d_bias_hh_l0 = ones.dot(d_a_rows)"):  # fmt: skip
         assert line in text, text
     assert "result = h_squared.sum(axis=(0, 1, 2)) / " in text and "return (result, d_weight_ih_l0" in text
 

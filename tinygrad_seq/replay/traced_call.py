@@ -70,6 +70,7 @@ class TracedCall:
         self.context.run(host.seterr, all="ignore")  # once: to enter `errstate` takes longer
         self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
         at = self.surroundings.at  # where the holder of a changed place is read, if it is not always the same one
+        is_item = lambda effect: isinstance(effect[0].holder, ITEMS)  # of a list, a dict or the like, no attribute
         self.changes = [
             (place.holder, None if place.around is None else at[place.around], place.key, make)
             for place, make in sorted(self.effects, key=is_item)
@@ -128,7 +129,7 @@ class TracedCall:
             self.written = [(self.output(x), place) for place, x in changed.items()]
             raw = [x for x, *_ in (*tape.known.values(), *self.places.contents) if type(x) in modules]
             check_unseen([(place.name, self.places.before[place]) for _, place in self.written], raw)
-            self.names = dict(named(place, value) for place, value in (*changes, *changed.items()))
+            self.names = dict(pair for change in (*changes, *changed.items()) for pair in named(*change))
         finally:
             for variable, token in tokens:
                 variable.reset(token)
@@ -278,17 +279,15 @@ def tensor_of(kind: type[Value], array: Any) -> Value:
     return made
 
 
-def is_item(effect: tuple[Place, Maker]) -> bool:
-    """Tell whether a change is one of a list, a dict or the like, not of an attribute."""
-    return isinstance(effect[0].holder, ITEMS)
-
-
-def named(place: Place, value: Any) -> tuple[int | None, str]:
-    """Return the number of a value that the function puts in a place, and what to call it there."""
+def named(place: Place, value: Any) -> Iterator[tuple[int | None, str]]:
+    """Yield the numbers of what the function puts in a place, such as an optimiser's state, and what to call it."""
     whole, _, end = place.name.rpartition(".")
-    if place.key == "stored_grad":
-        return getattr(getattr(value, "array", None), "number", None), f"d_{whole.rpartition('.')[2]}"
-    return getattr(value, "number", None), f"new_{end}"
+    is_gradient = place.key == "stored_grad"
+    todo = [(f"d_{whole.rpartition('.')[2]}", getattr(value, 'array', None)) if is_gradient else (f"new_{end}", value)]
+    for name, x in todo:  # the list grows while it is read
+        if type(x) is dict:
+            todo += [(f"new_{key}" if isinstance(key, str) else name, part) for key, part in x.items()]
+        yield getattr(x, "number", None), name
 
 
 def read_anew(tape: Tape, optimizer: Any, way: tuple[Any, ...], value: Any) -> Any:

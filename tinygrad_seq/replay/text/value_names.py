@@ -1,12 +1,12 @@
 """What to call values that have no name in the graph: by what is read of them, or by what they are made of.
 
 weight_T = weight.T                     and x_rows = x.reshape(...), h_squared = h * h
-z = z_x_t + h.dot(weight_T)             a sum with a product in it; z_x is what x gives to it, at all steps
+a = a_x_t + h.dot(weight_T)             a sum with a product in it; a_x is what x gives to it, at all steps
 gates = ...                             parts of it have names: forget = gates[:, 4:8], output = gates[:, 12:]
 tanh_c = tanh(c)
 output_all = gates_all[:, :, 12:]       of all steps, what `output` is in one
 d_gates = [..., d_output]               beside gates, something is joined in a loop: their gradient
-d_h = d_h_out_t + d_z.dot(weight)       a gradient: what comes from outside of the loop; d_h_next, from the next step
+d_h = d_h_out_t + d_a.dot(weight)       a gradient: what comes from outside of the loop; d_h_next, from the next step
 d_c = d_h * dh_dc_t                     the chain rule
 """
 
@@ -93,18 +93,23 @@ class Names:
                 above = self.of(numbers_of(loop, base)) if isinstance(base, Local | Carried) else ""
                 numbers = numbers_of(loop, factor)
                 if above.startswith("d_") and numbers and not self.of(numbers):
-                    self.give(made if goes_through_a_matrix(loop, made) else (), "d_z")
+                    self.give(made if goes_through_a_matrix(loop, made) else (), "d_a")
                     below = self.of(made)
                     self.give(numbers if below.startswith("d_") else (), f"d{above[2:]}_d{below[2:]}")
+        forward = set()  # loops with a product in which no gradient is a factor
         for loop, equation, made in self.lines("add"):
             dots = [loop.body[x.position] for x in equation.args if isinstance(x, Local)]
             factors = [self.of(numbers_of(loop, dot.args[0])) for dot in dots if dot.function == "dot"]
-            self.give(made if factors and not factors[0].startswith("d_") else (), "z")
+            if factors and not factors[0].startswith("d_"):
+                self.give(made, "a")
+                forward.add(id(loop))
+        for loop, equation, made in self.lines("add"):
             name = self.of(made)
             for x in equation.args:
-                if isinstance(x, Part) and factors and name:
-                    end = "out" if name.startswith("d_") else self.source(x.whole.number) or "in"
-                    self.give([x.whole.number], f"{name}_{end}")
+                if isinstance(x, Part) and id(loop) in forward:
+                    self.give([x.whole.number], f"{name or 'a'}_{self.source(x.whole.number) or 'in'}")
+                elif isinstance(x, Part) and name.startswith("d_"):
+                    self.give([x.whole.number], f"{name}_out")
                 elif isinstance(x, Carried) and name.startswith("d_"):
                     self.give(numbers_of(loop, x), f"{name}_next")
 
