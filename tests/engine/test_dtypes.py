@@ -143,7 +143,7 @@ def test_half_precision_neither_overflows_nor_stops_between(function, n, axis, r
     shape = (n, 2) if axis == 0 else (2, n)
     made = []
     for dtype in ("float16", "float64"):
-        x = ts.tensor(np.full(shape, 0.25, dtype), requires_grad=True)
+        x = ts.tensor(np.full(shape, 0.3, dtype), requires_grad=True)
         y = function(x, axis=axis)
         dx = ts.grad(y, x, np.full(y.shape, 0.5, dtype), create_graph=recorded)
         assert y.dtype == dx.dtype == dtype
@@ -192,3 +192,14 @@ def test_casting_goes_there_and_its_gradient_comes_back():
     assert (x.grad.dtype, x.grad.tolist()) == ("float64", [3.0, 5.0])
     assert x.to("float64") is x
     assert not x.to("int64").requires_grad
+
+
+@pytest.mark.parametrize("rows", [1024, 1025, 5000, 1_048_577])
+def test_many_rows_are_added_as_exactly_as_few(rows):
+    x, bias = ts.full((rows, 2), 0.1), ts.zeros(2, requires_grad=True)
+    exact = rows * np.float64(np.float32(0.1))
+    gradient = ts.grad(((x + bias) * 0.1).sum(), bias)
+    for found in (x.sum(0), x.sum(0, keepdims=True)[0], x.mean(0) * float(rows), gradient):
+        np.testing.assert_allclose(found.numpy(), exact, rtol=3e-5)
+    assert x.expand_dims(1).sum((0, 1), keepdims=True).shape == (1, 1, 2)
+    assert ts.ones(rows, 0).sum(0).shape == (0,) and ts.ones(rows, 2, dtype="int64").sum(0).tolist() == [rows] * 2

@@ -44,11 +44,22 @@ def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(i for i, n in enumerate(wide) if i < new or (shape[i - new] == 1 != n))
 
 
+block = 1024  # rows that are added one after another
+
+
 def total(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
-    """Return the sum over the axes. Float16 is added up in float32: in float16, 1 + 1 + ... stops at 2048."""
-    if x.dtype.char != "e":
+    """Return the sum over the axes. Float16 is added up in float32: in float16, 1 + 1 + ... stops at 2048.
+
+    Many rows are added in blocks, and then the sums of these: NumPy adds one row after another, which rounds each time.
+    """
+    if x.dtype.char == "e":
+        return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
+    if axis[:1] != (0,) or len(x) <= block or len(axis) == x.ndim or x.dtype.kind != "f":
         return x.sum(axis=axis, keepdims=keepdims)
-    return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
+    count, rest = divmod(len(x), block)
+    blocks = x[: count * block].reshape(count, block, *x.shape[1:]).sum(axis=1)
+    result = total(blocks, axis, keepdims)
+    return result + x[-rest:].sum(axis=axis, keepdims=keepdims) if rest else result
 
 @primitive
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
