@@ -8,7 +8,7 @@ from tinygrad_seq.engine import callers
 from tinygrad_seq.replay.compiled.machine_code import check_numba
 from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.calls import Given
-from tinygrad_seq.replay.trace.places import Replayed
+from tinygrad_seq.replay.trace.place import Replayed
 from tinygrad_seq.replay.trace.tape import TraceError, tracing
 from tinygrad_seq.replay.traced_call import TracedCall
 

@@ -17,7 +17,8 @@ from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.arrays import Traced, lifted, traced
 from tinygrad_seq.replay.trace.calls import Given
 from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
-from tinygrad_seq.replay.trace.places import ITEMS, Place, Places, absent, put_all
+from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all
+from tinygrad_seq.replay.trace.places import Places
 from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar
 from tinygrad_seq.replay.trace.surroundings import Surroundings
 from tinygrad_seq.replay.trace.tape import Tape, TraceError, owner, tracing

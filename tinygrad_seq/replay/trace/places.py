@@ -1,151 +1,21 @@
-"""Places: where a function keeps what lives on from call to call, and which of them a call has changed.
+"""All places that a function reaches, and which of them a call has changed.
 
 What a function reaches from its closure, its globals and its arguments (models, optimisers, lists, dicts) is searched
 for Tensors. While it is traced, their arrays are traced ones; afterwards every place is as it was before, and what
 has changed meanwhile is what the program has to change at every call.
 """
 
-import sys
-from collections import deque
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from dis import get_instructions
 from functools import partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, to_host
-from tinygrad_seq.engine.commit import commit
+from tinygrad_seq.engine.backend import modules, to_host
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 from tinygrad_seq.optim.optimizer import Optimizer
-
-absent = object()
-slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
-KEYED = (dict, list, deque)
-ITEMS = (*KEYED, CellType, type)  # what is in there is no attribute of an object
-NOTES = (  # what objects of the library keep beside their settings
-    (Module, {"named_at", "scope_name", "listed_as"}),
-    (RecurrentLayers, {"owners"}),
-    (Optimizer, {"idle", "current_groups"}),
-)
-SETTINGS = (Value, int, float, str)
-ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
-
-
-class Replayed:
-    """A function that is replayed; what it keeps of its calls is in no place."""
-
-    __slots__ = ("function",)
-    function: Any
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """An attribute of an object, or an item of a dict or list; and how a reader would call it.
-
-    `holder` is that object while the function is traced. Later there may be another in its place: `around` leads to it.
-    """
-
-    holder: Any
-    key: Any
-    name: str
-    around: "Place | None" = None
-
-    def read(self) -> Any:
-        """Return what is there now, on the way that leads there."""
-        return (self if self.around is None else Place(self.around.read(), self.key, self.name)).get()
-
-    def get(self) -> Any:
-        """Return what the holder has there."""
-        if isinstance(self.holder, dict):
-            return self.holder.get(self.key, absent)
-        if isinstance(self.holder, list | deque | tuple):
-            return self.holder[self.key] if self.key < len(self.holder) else absent
-        if self.key == "stored_grad":
-            return gradient(self.holder)
-        return content(self.holder) if isinstance(self.holder, CellType) else getattr(self.holder, self.key, absent)
-
-    def put(self, value: Any) -> None:
-        """Put something there, or take it away."""
-        if isinstance(self.holder, KEYED):
-            if value is absent:
-                del self.holder[self.key]
-            else:
-                self.holder[self.key] = value
-        elif value is absent:
-            object.__delattr__(self.holder, self.key)
-        elif isinstance(self.holder, CellType):
-            self.holder.cell_contents = value
-        else:
-            (type if isinstance(self.holder, type) else object).__setattr__(self.holder, self.key, value)
-
-
-def content(cell: CellType) -> Any:
-    """Return what is in a cell of a closure."""
-    try:
-        return cell.cell_contents
-    except ValueError:  # it is empty
-        return absent
-
-
-def gradient(x: Value) -> Any:
-    """Return the gradient that a Tensor keeps, or None."""
-    try:
-        return slot(x)
-    except AttributeError:  # it never had one
-        return None
-
-
-def put_all(changes: list[tuple[Any, Any, Any]], items: int) -> None:
-    """Put something in many places, (holder, key, value): attributes at once, as `commit` does, then the items."""
-    commit(changes[: len(changes) - items])
-    for holder, key, x in changes[len(changes) - items :]:
-        Place(holder, key, "").put(x)
-
-
-def inside(x: Any) -> Iterator[tuple[Any, str]]:
-    """Yield the keys of what is in an object, and their names."""
-    if isinstance(x, Value):
-        yield from (("array", ""), ("stored_grad", ".grad"))
-    elif isinstance(x, dict):
-        yield from ((key, f"[{key!r}]" if isinstance(key, str | int) else "") for key in x)
-    elif isinstance(x, list | deque | tuple):
-        yield from ((i, f"[{i}]") for i in range(len(x)))
-    elif isinstance(x, CellType):
-        yield "cell_contents", ""
-    elif is_object(x):
-        yield from ((name, f".{name}") for name in attributes(x))
-
-
-def is_object(x: Any) -> bool:
-    """Tell whether this has attributes that may be any."""
-    return (hasattr(x, "__dict__") or slots_of(x) != []) and not isinstance(x, FunctionType | ModuleType | type)
-
-
-def slots_of(x: Any) -> list[str]:
-    """Return the names of the slots that a class of the caller's gives to its objects."""
-    found = ((base, vars(base).get("__slots__", ())) for base in filter(is_own, type(x).__mro__))
-    names = [private(name, base) for base, slots in found for name in ([slots] if isinstance(slots, str) else slots)]
-    return [name for name in names if name not in ("__dict__", "__weakref__")]
-
-
-def private(name: str, kind: type) -> str:
-    """Return what Python calls a name that stands in a class."""
-    return f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
-
-
-def attributes(x: Any) -> list[str]:
-    """Return the names of an object's attributes, without notes, and with `training`, which may be that of a class."""
-    first = ["training"] if isinstance(x, Module) else []
-    notes = {name for kind, names in NOTES if isinstance(x, kind) for name in names}
-    return [name for name in dict.fromkeys([*first, *getattr(x, "__dict__", ()), *slots_of(x)]) if name not in notes]
-
-
-def named(key: Any) -> Any:
-    """Return a key that can be compared: Tensors, which are keys of an optimiser's state, compare their numbers."""
-    return key if isinstance(key, str | int) else id(key)
+from tinygrad_seq.replay.trace.place import ATOMS, KEYED, Place, Replayed, absent, inside, is_own, named
 
 
 def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
@@ -162,6 +32,8 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
         yield from zip(function.__closure__ or (), function.__code__.co_freevars)
         defaults = *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()
         yield from ((value, "") for value in defaults)
+        if vars(function):
+            yield vars(function), ""
     elif isinstance(function, MethodType):
         yield from ((function.__self__, ""), (function.__func__, ""))
     elif isinstance(function, partial):
@@ -188,15 +60,28 @@ def globals_of(function: FunctionType) -> Iterator[Place]:
 
 
 def shared(kind: type) -> Iterator[Place]:
-    """Yield where a class of the caller's has Tensors, settings and methods, and globals of these."""
+    """Yield where a class of the caller's has Tensors, settings and methods."""
     for base in filter(is_own, kind.__mro__):
         for name, x in vars(base).items():
-            function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
-            if isinstance(function, FunctionType):
-                yield from [Place(base, name, f"{base.__name__}.{name}")] if function is x else []
-                yield from (place for place in globals_of(function) if isinstance(place.get(), SETTINGS))
-            elif isinstance(x, SETTINGS) and not name.startswith("__"):
+            is_value = not (hasattr(type(x), "__get__") or isinstance(x, type) or name.startswith("__"))
+            if isinstance(x, FunctionType) or is_value:
                 yield Place(base, name, f"{base.__name__}.{name}")
+
+
+def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the functions of a class of the caller's, also those of properties and class methods, and their names."""
+    for base in filter(is_own, kind.__mro__):
+        for name, x in vars(base).items():
+            function = getattr(x, "fget", getattr(x, "__func__", x))
+            if isinstance(function, FunctionType):
+                yield name, function
+
+
+def is_called_anyway(name: str, kind: type) -> bool:
+    """Tell whether a method may be called without its name: by an operator or by a library, such as `forward`."""
+    if name.startswith("__") and name.endswith("__"):
+        return name not in ("__init__", "__repr__", "__del__")
+    return any(hasattr(base, name) for base in kind.__mro__ if not is_own(base))
 
 
 def same_content(x: Any, was: Any) -> bool:
@@ -204,13 +89,6 @@ def same_content(x: Any, was: Any) -> bool:
     if isinstance(x, dict):
         return [*map(named, x)] == [*map(named, was)]
     return x == was if isinstance(x, set) else to_host(x).tobytes() == to_host(was).tobytes()
-
-
-def is_own(x: Any) -> bool:
-    """Tell whether a function, a class or a module is the caller's, not one of a library."""
-    name = (x.__name__ if isinstance(x, ModuleType) else x.__module__) or ""
-    file = getattr(sys.modules.get(name), "__file__", None) or ""
-    return "site-packages" not in file and name.partition(".")[0] not in ("tinygrad_seq", *sys.stdlib_module_names)
 
 
 class Places:
@@ -223,6 +101,8 @@ class Places:
         self.contents: list[tuple[Any, Any, str]] = []  # sets, dicts, arrays of no Tensor; with copies
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
+        methods: dict[str, list[FunctionType]] = defaultdict(list)  # by the name that nobody has mentioned yet
+        mentioned: set[str] = set()
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
             found: list[Place] = []
@@ -230,6 +110,11 @@ class Places:
             if id(kind) not in seen:
                 found += shared(kind)
                 seen[id(kind)] = kind
+                for each, function in methods_of(kind):
+                    if each in mentioned or is_called_anyway(each, kind) or (kind is x and each == "__init__"):
+                        todo.append((function, "", None))
+                    else:
+                        methods[each].append(function)
             if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
                 seen[id(x)] = x
                 self.holders.append((x, name, around))
@@ -241,6 +126,9 @@ class Places:
                     self.optimizers.append(x)
                 elif isinstance(x, FunctionType):
                     found += globals_of(x)
+                    new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
+                    mentioned |= new
+                    todo += [(function, "", None) for each in sorted(new) for function in methods.pop(each, ())]
                 found += [Place(x, key, name + label, around) for key, label in inside(x)]
                 todo += [(part, label, None) for part, label in reached(x)]
             for place in found:

@@ -13,17 +13,8 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import device_of, host, modules, to_host
 from tinygrad_seq.engine.graph import Value
-from tinygrad_seq.replay.trace.places import (
-    ATOMS,
-    KEYED,
-    Place,
-    Places,
-    absent,
-    attributes,
-    content,
-    gradient,
-    is_object,
-)
+from tinygrad_seq.replay.trace.place import ATOMS, KEYED, Place, absent, attributes, content, gradient, is_object
+from tinygrad_seq.replay.trace.places import Places
 
 
 class Surroundings:

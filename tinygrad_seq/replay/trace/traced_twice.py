@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_seq.engine.backend import modules, on_device_of
-from tinygrad_seq.replay.trace.places import ATOMS
+from tinygrad_seq.replay.trace.place import ATOMS
 from tinygrad_seq.replay.trace.tape import SEQUENCES, Equation, Ref, Tape, TraceError
 
 PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # what is the same where it is equal
