@@ -21,18 +21,39 @@ def asks_numpy(x):
 
 @pytest.mark.parametrize("says, function", [
     ("Python computes with a number", lambda x: x.sum().item() * 2),
-    ("Python computes with a number", lambda x: 1.0 if x.sum().item() > 3 else 0.0),
+    ("Python computes with a number", lambda x: int(x.sum().item())),
     ("Python computes with a number", lambda x: float(x.sum())),
     ("gives the values of one call", lambda x: x.tolist()),
     (r"\.numpy\(\)", lambda x: x.numpy()),
     ("NumPy asks for the values", asks_numpy),
-    ("is another at every call", lambda x: x * ts.tensor(np.random.rand(3))),
-    ("is another at every call", lambda x: x * ts.tensor([random.random() for _ in range(3)])),
-    ("something else when it is called again", lambda x: x * random.random()),
+    ("is another at every call", lambda x: x * ts.tensor(np.random.default_rng().random(3))),
+    ("draws from numpy.random, whose", lambda x: x * ts.tensor(np.random.rand(3))),
+    ("draws from random, whose", lambda x: x if random.random() < 0.5 else -x),
+    ("something else when it is called again", lambda x: x * float(np.random.default_rng().random())),
 ])  # fmt: skip
 def test_what_has_no_program_form_is_refused(says, function):
     with pytest.raises(TraceError, match=says):
         ts.replay(function)(x)
+
+
+def test_draws_that_are_refused_are_not_used_up():
+    random.seed(3), np.random.seed(3)
+    states = random.getstate(), np.random.get_state()[1].tolist()
+    for draw in (random.random, np.random.rand):
+        with pytest.raises(TraceError, match="draws from"):
+            ts.replay(lambda x: x * draw())(x)  # noqa: B023 (it is called at once)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states
+
+
+def test_a_refusal_that_the_function_catches_is_one():
+    def careful(x):
+        try:
+            return x * (x.sum().item() * 2)
+        except Exception:
+            return -x
+
+    with pytest.raises(TraceError, match="Python computes with a number"):
+        ts.replay(careful)(x)
 
 
 def test_a_list_that_grows_and_a_counter_are_refused_and_left_alone():
@@ -130,7 +151,7 @@ def test_a_first_step_that_makes_gradients_is_refused_at_the_second_call():
 
     def step():
         next(made)
-        (w * ts.tensor(np.random.rand(3))).sum().backward()
+        (w * ts.tensor(np.random.default_rng().random(3))).sum().backward()
 
     fast = ts.replay(step)
     fast()

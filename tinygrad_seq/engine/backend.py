@@ -171,6 +171,11 @@ def is_traced(array: Array) -> bool:
     return hasattr(modules.get(type(array)), "moved")
 
 
+def is_tracing() -> bool:
+    """Tell whether a function is being traced for a program; see replay."""
+    return uploaded.get() is not None
+
+
 def copied_to(array: Array, device: str) -> Array:
     """Return the array on that device, as `to_device` does, without a call of `uploaded`."""
     number = parse_device(device)

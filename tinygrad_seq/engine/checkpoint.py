@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
+from tinygrad_seq.engine.backend import is_tracing
 from tinygrad_seq.engine.backprop import walked, watch
 from tinygrad_seq.engine.freed_graph import explain_freed
 from tinygrad_seq.engine.graph import Node, Value, new_serial
@@ -74,8 +75,8 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **options: Any) -> A
         raise TypeError(f"checkpoint: expected a function and its arguments, got {type(function).__name__} first")
     call = Call()
     call.scope, call.again = current.get(), None
-    if call.scope.recording is False:
-        return function(*args, **options)
+    if call.scope.recording is False or is_tracing():
+        return function(*args, **options)  # a program (see replay) plans its memory itself
     call.function = lambda: function(*args, **options)
     start, call.before = new_serial(), default().bit_generator.state
     result = function(*args, **options)

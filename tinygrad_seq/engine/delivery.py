@@ -67,7 +67,7 @@ def result_of(g: Any, like: Array, recorded: bool) -> Any:
     with on_device_of(like):
         if recorded:
             return make_tensor(g.array.copy(), g.node)
-        return make_tensor(modules[type(g)].array(g, dtype=like.dtype), None)
+        return make_tensor(modules[type(like)].array(g, dtype=like.dtype), None)
 
 
 def free(nodes: Iterable[Node]) -> None:

@@ -57,7 +57,7 @@ class Program(Expressions):
         self.inside: dict[int, set[int]] = {}  # of what is written where it is read: the values in its text
         self.series: dict[int, tuple[str, int]] = {}  # of a value that a loop keeps in a list: its name, and which one
         self.lengths: dict[str, int] = {}  # of these lists
-        self.given = [source for source in tape.sources if source.number in self.reads]
+        self.given = [source for source in tape.sources if source.number in self.reads or source.is_draw]
         self.name_given(tape)
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
         lines = [f"def step({head}):"]

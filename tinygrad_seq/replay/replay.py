@@ -1,10 +1,13 @@
 """`ts.replay`: a function is traced once for every kind of call, and runs as a program over arrays."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from threading import RLock
+from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tinygrad_seq.engine import callers
+from tinygrad_seq.engine.scope import current
 from tinygrad_seq.replay.compiled.machine_code import check_numba
 from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.calls import Given
@@ -15,6 +18,8 @@ from tinygrad_seq.replay.traced_call import TracedCall
 P = ParamSpec("P")
 R = TypeVar("R")
 many = 8  # kinds of calls after which something changes all the time
+tracing_lock = RLock()  # while a function is traced, what it reaches has traced arrays
+plainly: ContextVar[bool] = ContextVar("plainly", default=False)  # whether replayed functions run as they are
 
 
 class Replay(Replayed, Generic[P, R]):
@@ -35,42 +40,67 @@ class Replay(Replayed, Generic[P, R]):
         self.lock = RLock()  # a call looks around, then computes: others wait
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> R:
-        if tracing.get() is not None:  # it is a part of another function that is replayed
-            return self.function(*args, **options)
+        is_watched = type(current.get().recording) is not bool  # every op, by `detect_anomaly` or a checkpoint
+        if plainly.get() or is_watched or tracing.get() is not None:
+            return self.function(*args, **options)  # it is a part of another function that is replayed
         with self.lock:
-            return self.answer(args, options)
+            given = Given(self.function, args, options)
+            result = self.answer(given)
+            if result is None:
+                with tracing_lock:
+                    result = self.answer(given) or self.traced(given)
+            return result[0]  # type: ignore[no-any-return]
 
-    def answer(self, args: Any, options: Any) -> R:
-        """Run the program for a call, or make it."""
-        given = Given(self.function, args, options)
-        known = self.calls.setdefault(given.key, [])
-        for call in known:
+    def __get__(self, owner: Any, _: Any = None) -> Any:
+        """Return the method of an object, as a function of its class does."""
+        return self if owner is None else MethodType(self, owner)
+
+    def __reduce__(self) -> Any:
+        return Replay, (self.function, self.compile)  # a copy, which makes programs of its own
+
+    def plain(self, given: Given) -> Any:
+        """Run the function itself, and all replayed ones in it as parts of that."""
+        token = plainly.set(True)
+        try:
+            args, options = given.args
+            return self.function(*args, **options)
+        finally:
+            plainly.reset(token)
+
+    def answer(self, given: Given) -> tuple[Any] | None:
+        """Return what a program makes of a call; None where there is none for it."""
+        for call in self.calls.get(given.key, ()):
             if call.surroundings.hold() and (not call.in_place or call.memory_now(given.arrays) == call.memory):
                 try:
                     result = call(given.arrays)
                 except OtherPath:
                     continue
                 self.last = call
-                return result  # type: ignore[no-any-return]
+                return (result,)
+        return None
+
+    def traced(self, given: Given) -> tuple[Any]:
+        """Trace a call: run the program that comes of it, or the function itself, and return what that returns."""
+        known = self.calls.setdefault(given.key, [])
         try:
             call = TracedCall(self.function, given, self.compile, begins=not (known or self.refused))
             if not call.begins:
                 self.add(call, known)
-                return call(given.arrays)  # type: ignore[no-any-return]
+                return (call(given.arrays),)
         except OtherPath:  # what the function asks for is there and then another value, to rounding
-            return self.function(*args, **options)
+            return (self.plain(given),)
         except TraceError:
             if not any(call.surroundings.hold() for call in known):
                 raise
-            return self.function(*args, **options)  # only this way, such as that of an error, has no program form
-        result = self.function(*args, **options)
+            return (self.plain(given),)  # only this way, such as that of an error, has no program form
+        result = self.plain(given)
         try:
             call = TracedCall(self.function, given, self.compile, begins=False)
             call.try_out()
             self.add(call, known)
         except TraceError:
             self.refused = True  # the next call says why
-        return result
+        return (result,)
 
     def add(self, call: TracedCall, known: list[TracedCall]) -> None:
         """Keep a kind of call, and warn where there are many."""

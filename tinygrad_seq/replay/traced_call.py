@@ -1,9 +1,8 @@
 """One kind of call of a function, traced: what it reads, what it makes and what it changes."""
 
-import gc
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import Context, ContextVar
 from functools import reduce
 from operator import getitem
@@ -15,29 +14,17 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.arrays import Traced, lifted, traced
-from tinygrad_seq.replay.trace.calls import Given
+from tinygrad_seq.replay.trace.calls import Given, without_gradient
 from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
 from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all
 from tinygrad_seq.replay.trace.places import Places
 from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar
 from tinygrad_seq.replay.trace.surroundings import Surroundings
-from tinygrad_seq.replay.trace.tape import Tape, TraceError, owner, tracing
+from tinygrad_seq.replay.trace.tape import Tape, TraceError, collector_paused, owner, tracing
 from tinygrad_seq.replay.trace.tape import tape as current_tape
-from tinygrad_seq.replay.trace.traced_twice import check_kept, check_tapes
+from tinygrad_seq.replay.trace.traced_twice import check_kept, check_tapes, global_draws_refused
 
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from looking for garbage: a tape is many objects of which none is."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class TracedCall:
@@ -102,7 +89,9 @@ class TracedCall:
             token = uploaded.set(None)
             draws = draw(generator)
             uploaded.reset(token)
-            return source(draws, lambda: draw(generator), "draws")
+            made = source(draws, lambda: draw(generator), "draws")
+            current_tape().sources[-1].is_draw = True
+            return made
 
         def argument(i: int, array: Any) -> Traced:
             made = source(array, lambda: self.arrays[i], given.names[i])
@@ -114,7 +103,10 @@ class TracedCall:
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
-            result = function(*args, **options)
+            with global_draws_refused():
+                result = function(*args, **options)
+            if tape.refusal is not None:
+                raise tape.refusal
             changed = changed_in({place: x for place, x in swapped.items() if isinstance(x[0], Traced)})
             changes = [
                 (place, x) for place, x in self.places.changed()
@@ -200,7 +192,9 @@ class TracedCall:
                 return lambda values: host.asarray(values[i])  # a NumPy scalar could not be written
             return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
         if isinstance(x, Value) and id(x) not in self.places.tensors:
-            array, cls = self.maker(x.array), type(x)
+            array, cls, node = self.maker(x.array), type(x), x.node
+            if node is not None and node.requires_grad and node.op is not None and node.saved is not None:
+                return lambda values: without_gradient(array(values))  # it has a graph, which no backward has freed
             return lambda values: tensor_of(cls, array(values))
         if isinstance(x, tuple | list):
             parts, kind = [self.maker(part) for part in x], type(x)

@@ -42,8 +42,9 @@ def gates(work: Pass) -> list[Equation]:
 
     for key, group in groups.items():
         start, end = min(a for a, _ in group), max(b for _, b in group)
-        if len(group) > 1 and 2 * sum(b - a for a, b in group) > end - start:
-            first = next(iter(group.values()))
+        first = next(iter(group.values()))
+        there = all(isinstance(what, int) or what in wholes for what in (parts[n][0] for n in read_by(first)))
+        if there and len(group) > 1 and 2 * sum(b - a for a, b in group) > end - start:
             rows = first.shape[:-1]
             work.at(first.made)
             args = [

@@ -26,7 +26,8 @@ LEVELS = {"**": 5, "*": 4, "/": 4, "+": 3, "-": 3, "&": 2, "|": 1, **COMPARED}
 SYMBOLS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "bitwise_and": "&", "bitwise_or": "|",
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
-    "sub": "-", "mul": "*", "truediv": "/", "pow": "**",
+    "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==",
+    "ne": "!=",
 }  # fmt: skip
 
 PLAIN = {*SYMBOLS, "minimum", "maximum"}  # beside an array, they take a number of Python for one of its dtype
@@ -46,6 +47,7 @@ def expect(value: Any, heard: Any) -> None:
 
 HELPERS: dict[str, Any] = {
     "expect": expect, "with_item": with_item, "with_added": with_added, "to_device": to_device, "bool": bool,
+    "float": float,
     "kernel": Kernel,
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import copied_to, host, modules, place_of
+from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.replay.trace.in_place import Overwritten, look_into, overwrite, with_added, with_item
 from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar
 from tinygrad_seq.replay.trace.tape import SEQUENCES, Ref, TraceError, owner, refs, tape
@@ -50,6 +51,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return lambda *args, **options: record(name, method, (self, *args), options)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, out: Any = None, **options: Any) -> Any:
+        if any(isinstance(x, Value) for x in args):
+            return NotImplemented  # it is for the Tensor to say
         if (method, ufunc.__name__) == ("at", "add"):
             return add_at(*args)
         if method != "__call__" or "where" in options:

@@ -6,10 +6,35 @@ from functools import cached_property
 from operator import is_not
 from typing import Any
 
-from tinygrad_seq.engine.backend import device_of, modules, to_host
-from tinygrad_seq.engine.graph import Value
+from tinygrad_seq.engine.backend import default_device, device_of, modules, to_host
+from tinygrad_seq.engine.graph import Value, leaf
+from tinygrad_seq.engine.primitive import primitive
 from tinygrad_seq.engine.recording import make_tensor
+from tinygrad_seq.engine.scope import current
 from tinygrad_seq.replay.trace.tape import TraceError
+
+
+@primitive
+def made_by_program(xp: Any, x: Any) -> Any:
+    """Return a result of a program. Of what it was made is not recorded, so it has no gradient to give."""
+    return x
+
+
+def refuse_gradient(g: Any, _y: Any, _x: Any) -> Any:
+    raise RuntimeError(
+        "replay: a gradient is asked of what a replayed function returned, and how it was made is not recorded: call "
+        "backward() inside of that function, or detach() what it returns"
+    )
+
+
+made_by_program.vjps(refuse_gradient)
+
+
+def without_gradient(array: Any) -> Any:
+    """Return a result as a Tensor that requires a gradient, and raises where that is asked for."""
+    made = make_tensor(array)
+    leaf(made, True)
+    return made_by_program(made)
 
 
 def is_array(x: Any) -> bool:
@@ -21,6 +46,8 @@ def is_input(x: Any) -> bool:
     """Tell whether this is a Tensor whose values are data: no leaf that a gradient is wanted of."""
     if not isinstance(x, Value) or x.node is None or not x.node.requires_grad:
         return isinstance(x, Value)
+    if x.node.op is made_by_program.op:
+        return True
     if x.node.op is not None:
         raise TraceError("replay: an argument was made from what requires a gradient: detach() it first")
     return False
@@ -44,6 +71,8 @@ class Given:
         self.copies: list[tuple[Any, list[Any]]] = []  # what `with_arrays` made, and what was in there
         self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
         self.key = (
+            current.get().recording,
+            default_device.get(),
             tuple([self.key_of(x, i) for i, x in enumerate(args)]),
             tuple([(name, self.key_of(x, name)) for name, x in options.items()]),
         )

@@ -107,7 +107,7 @@ class Places:
         for x, name, around in todo:  # the list grows while it is read
             found: list[Place] = []
             kind = x if isinstance(x, type) else type(x)
-            if id(kind) not in seen:
+            if id(kind) not in seen and kind not in modules:
                 found += shared(kind)
                 seen[id(kind)] = kind
                 for each, function in methods_of(kind):

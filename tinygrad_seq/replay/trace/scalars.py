@@ -52,6 +52,22 @@ def calculated(name: str, reflected: bool) -> Callable[..., Any]:
     return apply
 
 
+def compared(name: str) -> Callable[..., Any]:
+    """Return a comparison of what `.item()` gives with a number: every later call has to come to the same."""
+
+    def apply(self: LazyNumber, other: Any) -> Any:
+        values = [x.value if isinstance(x, LazyNumber) else x for x in (self, other)]
+        if not all(isinstance(x, int | float) for x in values):
+            return NotImplemented
+        numbers = [getattr(x, "number", None) for x in (self, other)]
+        told = [x if n is None else Ref(tape().write("float", (Ref(n),), {})) for x, n in zip(values, numbers)]
+        answer = getattr(operator, name)(*values)
+        tape().check(tape().write(name, tuple(told), {}), answer)
+        return answer
+
+    return apply
+
+
 def refuse(self: Any, *_: Any) -> Any:
     """Refuse to compute with a number of the first call."""
     raise TraceError(
@@ -65,7 +81,10 @@ for name in ("add", "sub", "mul", "truediv", "pow"):
     setattr(Scalar, f"__r{name}__", calculated(name, True))
     setattr(LazyNumber, f"__{name}__", refuse)
     setattr(LazyNumber, f"__r{name}__", refuse)
-for name in ("float", "int", "index", "round", "neg", "abs", "lt", "le", "gt", "ge", "eq", "ne"):
+for name in ("float", "int", "index", "round", "neg", "abs"):
     setattr(LazyNumber, f"__{name}__", refuse)
+    setattr(Scalar, f"__{name}__", refuse)
+for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(LazyNumber, f"__{name}__", compared(name))
     setattr(Scalar, f"__{name}__", refuse)
 setattr(LazyNumber, "__bool__", refuse)  # noqa: B010 (beside the others)

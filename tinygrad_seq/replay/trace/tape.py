@@ -7,8 +7,10 @@ An argument is a Ref to a value, or what Python had there: a number, an axis, an
 done in place is written as a new value of the same array. So the tape is a list of assignments, each to a new name.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +23,17 @@ HOST = "np."  # begins the name of what a program of a GPU computes on the host
 libraries = str(Path(__file__).parents[2]), str(Path(host.__file__).parent)
 
 
+tracing: "ContextVar[Tape | None]" = ContextVar("tracing", default=None)
+
+
 class TraceError(RuntimeError):
     """Say why a function cannot be replayed."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        found = tracing.get()
+        if found is not None:
+            found.refusal = found.refusal or self  # also if the function catches it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class Source:
     name: str
     shape: tuple[int, ...] = ()
     dtype: Any = None  # None for a number of Python
+    is_draw: bool = False  # it is read even if nobody wants it, for the next draw to be the next
 
 
 def owner(array: Any) -> int:
@@ -101,6 +113,7 @@ class Tape:
     gpus: dict[str, None] = field(default_factory=dict)  # on which something is computed
     on_gpu: set[int] = field(default_factory=set)  # values that are computed there
     count: int = 0
+    refusal: TraceError | None = None
 
     def new(self) -> int:
         """Return the number of a new value."""
@@ -169,7 +182,6 @@ def line_of_caller() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-tracing: ContextVar[Tape | None] = ContextVar("tracing", default=None)
 
 
 def tape() -> Tape:
@@ -178,3 +190,15 @@ def tape() -> Tape:
     if found is None:
         raise TraceError("replay: a value of a traced call was used after it; only what the function returns is kept")
     return found
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking for garbage: a tape is many objects of which none is."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
