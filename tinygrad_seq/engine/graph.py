@@ -60,6 +60,13 @@ class Detached(Node):
     origin: tuple[int, ...]  # serial numbers: of the node that it was, and of that node's parents
 
 
+@dataclass(init=False, repr=False, eq=False, slots=True)
+class Frozen(Node):
+    """The constant that a frozen leaf is. It keeps the node where gradients arrive: a leaf has one for all its life."""
+
+    learning: Node
+
+
 @dataclass(init=False, repr=False, eq=False, slots=True, weakref_slot=True)
 class Value:
     """An array and the node that made it: the bare base of Tensor, so that files below tensor.py can hold one."""
@@ -91,14 +98,26 @@ def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
     return node
 
 
-def leaf_after(value: Value, array: Array, requires_grad: bool) -> Node:
-    """Return the node of a leaf for a new array or setting, with its name and hooks. The caller assigns it."""
+def constant_after(value: Value, array: Array) -> Node:
+    """Return the node of a leaf that is a constant of this array from now on. The caller assigns it."""
     twin, before = Value(), value.node
     twin.array = array
-    node = leaf(twin, False)
-    if before is not None:
-        node.name, node.hooks = before.name, before.hooks
-    if requires_grad:
+    learning = before if before is not None and before.requires_grad else getattr(before, "learning", None)
+    node: Any = leaf(twin, False, Node if learning is None else Frozen)
+    if learning is not None:
+        node.learning = learning
+    node.name = None if before is None else before.name
+    return node  # type: ignore[no-any-return]
+
+
+def learning_after(value: Value) -> Node:
+    """Return the node of a leaf that learns from now on: the one it had before it was frozen, if there was one."""
+    before = value.node
+    if isinstance(before, Frozen):
+        node = before.learning
+        node.name, node.dtype = before.name, value.array.dtype
+    else:
+        node = constant_after(value, value.array)
         node.requires_grad, node.owner_ref = True, ref(value)
     return node
 
