@@ -162,9 +162,13 @@ class Differentiable(Value):
         node = node_with_gradient("register_hook", self)
         if not callable(hook):
             raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
-        hooks = node.hooks = node.hooks or []
-        hooks.append(hook)
-        return lambda: hooks.remove(hook) if hook in hooks else None
+        key, hooks = object(), node.hooks or {}  # a hook may be registered several times
+        hooks[key], node.hooks = hook, hooks
+
+        def remove() -> None:
+            hooks.pop(key, None)
+
+        return remove
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""

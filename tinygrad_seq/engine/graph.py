@@ -38,7 +38,7 @@ class Node:
     serial: int  # creation order
     name: str | None  # what `.named` called it
     owner_ref: "ReferenceType[Value] | None"  # to the Tensor that receives `.grad`
-    hooks: list[Callable[[Any], Any]] | None  # what `register_hook` added
+    hooks: dict[object, Callable[[Any], Any]] | None  # what `register_hook` added, by a key for each time
     line: str | None  # "file:line" that made it, when asked for
     reached: bool  # True, set where a backward delivered its gradient
 

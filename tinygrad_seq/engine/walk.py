@@ -162,7 +162,7 @@ def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
     around = in_use.get()
     in_use.set((*around, nodes))
     try:
-        for hook in list(node.hooks or ()):
+        for hook in list((node.hooks or {}).values()):
             answer = hook(g if recorded else make_tensor(g))
             if answer is not None:
                 if not isinstance(answer, Value) or answer.array.shape != node.shape:
