@@ -271,4 +271,6 @@ FAULTS = [
           "if b == i - 1 else a if a == i + 1 else i", "test_elision.py -k several_kinds"),
     Fault("a first step that lacks a weight is no other step", "engine/same_step.py", "lacking <= 0 or learned or",
           "lacking <= 0 or", "test_rolled.py"),
+    Fault("a bare decorator that decorates nothing", "engine/scope.py", "context(*function) if function else context",
+          "function[0] if function else context", "test_contexts.py"),
 ]  # fmt: skip
