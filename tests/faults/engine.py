@@ -216,7 +216,7 @@ FAULTS = [
     Fault("a range counted in its own dtype", "engine/creation.py",
           'host.arange(*map(int if whole else float, limits), dtype="int64" if whole else None)',
           "host.arange(*limits, dtype=kind)", "test_creation.py"),
-    Fault("a large int beside a mask", "engine/coercion.py", 'dtype = "int64"', "pass", "test_creation.py"),
+    Fault("a large int beside a mask", "engine/coercion.py", ', int: "int64"}', "}", "test_creation.py"),
     Fault("large ints in lists become floats", "engine/coercion.py", "or all(isinstance(n, Integral)",
           "or any(n is None", "test_creation.py"),
     Fault("a border that wraps around", "engine/functions/shapes.py", 'dtype.kind in "iu" and not', 'dtype.kind == "i" '

@@ -11,6 +11,9 @@ from tinygrad_seq.engine.graph import Value, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 
+# where(mask, 1.0, 0.0) must not widen what it is multiplied with; and a large int would be an object to NumPy.
+beside_masks: dict[type, Any] = {float: default_dtype, int: "int64"}
+
 
 def coerce_all(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the arguments of an op, at least one of which is a Tensor, all as Tensors."""
@@ -32,10 +35,8 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
     array = beside.array
     xp = modules[type(array)]
     dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
-    if type(raw) is int and array.dtype.kind == "b":
-        dtype = "int64"  # left to NumPy a large int would be an object
-    if type(raw) is float and array.dtype.kind == "b":
-        dtype = default_dtype  # where(mask, 1.0, 0.0) must not widen what it is multiplied with
+    if array.dtype.kind == "b":
+        dtype = beside_masks.get(type(raw))
     if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
         raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
     if type(raw) is float or type(raw) is int or type(raw) is bool:
