@@ -16,6 +16,11 @@ class Reader(nn.Module):
         return y.named("y")
 
 
+@ts.no_grad
+def half(x: int) -> float:
+    return x / 2
+
+
 def train() -> float:
     model = Reader(3, 4)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
@@ -28,5 +33,6 @@ def train() -> float:
     assert_type(ts.draw(loss), ts.Drawing)
     assert_type(ts.tanh(x) + 1.0, ts.Tensor)
     flow.itemize(loss, model.lstm.weight_hh_l0)
+    assert_type(half(3), float)
     with ts.no_grad(), ts.scope(step=0):
         return float(loss.item())

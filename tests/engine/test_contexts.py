@@ -267,6 +267,27 @@ def test_a_decorated_function_calls_itself():
     assert down(3) == [False] * 4 and records()
 
 
+@pytest.mark.parametrize("kind", [ts.no_grad, ts.detect_anomaly])
+def test_a_context_without_arguments_decorates_without_parentheses(kind):
+    @kind
+    def bare(x, *, to):
+        """A docstring."""
+        return observed(), x * to
+
+    assert bare(2.0, to=3.0) == (expected([kind()]), 6.0)
+    assert (bare.__name__, bare.__doc__) == ("bare", "A docstring.") and current.get() is root
+    assert inspect.isgeneratorfunction(kind(body))
+
+
+@pytest.mark.parametrize("call", [lambda kind: kind(False), lambda kind: kind(mode=True), lambda kind: kind(len, len)])
+def test_a_context_without_arguments_takes_none(call):
+    for kind in (ts.no_grad, ts.detect_anomaly):
+        with pytest.raises(TypeError, match=f"{kind.__name__}: it takes no arguments, got"):
+            call(kind)
+    with pytest.raises(TypeError, match=r"scope: entries have names, as in ts.scope\(step=3\)"):
+        ts.scope(len)
+
+
 def test_the_other_contexts_decorate_too():
     @ts.scope(step=2)
     def labelled():

@@ -51,6 +51,37 @@ def test_no_whole_number_wraps_around(dtype, data):
                 call()
 
 
+large = st.integers(2**63, 2**80) | st.integers(-(2**80), -(2**63) - 1)
+
+
+@given(n=large, others=st.lists(st.integers(-3, 3), max_size=2), data=st.data())
+def test_an_int_beyond_int64_is_refused_and_never_another_kind_of_number(n, others, data):
+    numbers, mask, whole = data.draw(st.permutations([n, *others])), ts.tensor([True]), ts.tensor([1])
+    calls = [lambda: ts.tensor(n), lambda: ts.tensor(numbers), lambda: ts.tensor([numbers]), lambda: mask + n,
+             lambda: n * whole, lambda: ts.where(mask, n, 0), lambda: ts.where(mask, 0, n), lambda: mask * numbers,
+             lambda: whole + numbers, lambda: ts.nn.Parameter(numbers), lambda: ts.zeros_like(numbers),
+             lambda: ts.arange(n, n + 2)]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"{n}.* int64"):
+            call()
+
+
+def test_large_ints_are_floats_where_that_is_said():
+    floats = ts.tensor([2**63, 1.0]), ts.tensor([2**63, -1], "float32"), [2**63, -1] * ts.zeros(2)
+    assert {str(x.dtype) for x in (*floats, ts.tensor([ts.tensor(1.0), 2**63]))} == {"float32"}
+    assert ts.tensor([2**63], "uint64").tolist() == ts.tensor(np.array([2**63], "uint64")).tolist() == [2**63]
+
+
+@given(dtype=st.sampled_from(["int8", "uint8", "int16", "uint64", "int64"]), value=st.integers(-(2**63), 2**63 - 1))
+def test_a_border_is_what_it_was_asked_to_be(dtype, value):
+    x, limits = ts.tensor([1], dtype), np.iinfo(dtype)
+    if limits.min <= value <= limits.max:
+        assert ts.pad(x, 1, value).tolist() == [value, 1, value]
+    else:
+        with pytest.raises(ValueError, match=f"pad: {value} does not fit into {dtype}"):
+            ts.pad(x, 1, value)
+
+
 def test_without_a_dtype_floats_are_single():
     made = (ts.zeros(2, dtype=None), ts.ones(2, dtype=None), ts.eye(2, dtype=None), ts.rand(2, dtype=None))
     assert {str(x.dtype) for x in (*made, ts.randn(2, dtype=None))} == {"float32"}

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinygrad_seq as ts
 
@@ -59,6 +61,19 @@ def test_a_hook_is_removed_once():
     (x * 1.0).backward()
     assert x.grad.item() == 2.0
     kept()
+
+
+@given(kinds=st.lists(st.sampled_from([2.0, 3.0]), max_size=4), data=st.data())
+def test_a_hook_is_removed_by_what_its_registration_gave(kinds, data):
+    """However often, in whatever order, and whoever else has registered the same function."""
+    x, seen = leaf(1.0), []
+    hooks = {kind: lambda g, kind=kind: seen.append(kind) for kind in kinds}
+    removes = [x.register_hook(hooks[kind]) for kind in kinds]
+    removed = data.draw(st.lists(st.integers(0, len(kinds) - 1))) if kinds else []
+    for i in removed:
+        removes[i]()
+    (x * 1.0).backward()
+    assert seen == [kind for i, kind in enumerate(kinds) if i not in removed]
 
 
 def once(do):

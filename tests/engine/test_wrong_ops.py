@@ -77,6 +77,33 @@ def test_a_gradient_of_another_shape_is_refused_though_its_size_fits(kind, shape
     assert x.grad is None and y.grad is None
 
 
+def fails(*_):
+    raise KeyError("a rule")
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("kind, rules, which", [
+    ("vjps", [lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: fails()], " for argument 1"),
+    ("vjps", [lambda g, _y, _a, _b: fails(), None], " for argument 0"), ("joint_vjp", [fails], ""),
+    ("merged_vjp", [fails], ""),
+])
+def test_an_error_in_a_rule_says_of_which_op_and_where(kind, rules, which, create_graph):
+    """In a note: the error is the one that the rule raised."""
+    @ts.primitive
+    def wrong(xp, a, b):
+        return a * b
+
+    getattr(wrong, kind)(*rules)
+    a, b = (ts.ones(2, requires_grad=True) for _ in "ab")
+    with ts.scope(module="cell", step=3):
+        y = wrong(a, b)
+    with pytest.raises(KeyError) as caught:
+        y.sum().backward(create_graph=create_graph)
+    assert caught.value.args == ("a rule",)
+    assert caught.value.__notes__ == [f"wrong: in its gradient rule{which} (cell, step 3)"]
+    assert a.grad is None and b.grad is None
+
+
 @pytest.mark.parametrize("joint", [lambda g, _y, *_: None, lambda g, _y, *_: [g], lambda g, _y, *_: [g, g, g]])
 def test_a_joint_rule_gives_a_gradient_for_each_argument(joint):
     @ts.primitive

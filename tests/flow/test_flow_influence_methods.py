@@ -18,7 +18,7 @@ def by(method, losses, states):
     """The map by one method: a hook, though it changes nothing, has to be called as in a backward, by walks."""
     tensors = [tensor for given in (losses, states) for tensor in (given if isinstance(given, list) else [given])]
     for tensor in tensors:
-        tensor.node.hooks = [lambda g: None] if method == "walks" else None
+        tensor.node.hooks = {0: lambda g: None} if method == "walks" else None
     found = ts.flow.influence(losses, states)
     for tensor in tensors:
         tensor.node.hooks = None
@@ -112,7 +112,7 @@ def test_the_method_says_how_many_walks_back_there_were(walks, run, first, answe
     (out, *_), _ = run()
     h = ts.flow.states(out, layer=0, direction="forward")
     walks.clear()
-    (h[first:] or h)[0].node.hooks = [lambda g: None]
+    (h[first:] or h)[0].node.hooks = {0: lambda g: None}
     found = ts.flow.influence([ANSWERS[answer](h_t) for h_t in h], h[first:] or h)
     assert found.method.startswith(f"{len(walks)} walks back from {len(h)} losses")
 

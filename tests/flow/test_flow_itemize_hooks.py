@@ -20,7 +20,7 @@ def test_items_sum_to_the_gradient_wherever_a_hook_is(run, data):
     made = [node for node in made if node.op.name not in ("split", "unstack")]  # of these, the parts are Tensors
     hook = st.sampled_from([lambda g: None, lambda g: g * 2.0, lambda g: g.clip(-0.1, 0.1)])
     for node in data.draw(st.lists(st.sampled_from(made), max_size=4)):
-        node.hooks = [data.draw(hook)]
+        node.hooks = {0: data.draw(hook)}
     shares = {name: ts.flow.itemize(loss, parameter) for name, parameter in run.layer.named_parameters()}
     loss.backward()
     for name, parameter in run.layer.named_parameters():

@@ -18,7 +18,7 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, on_device_of
 from tinygrad_seq.engine.graph import Node, Value, ancestors
-from tinygrad_seq.engine.scope import Scope, ScopeContext, current, linked, place_of, step_of
+from tinygrad_seq.engine.scope import Scope, Switch, current, linked, place_of, step_of
 from tinygrad_seq.engine.walk import Observer, Use
 
 package = Path(__file__).parents[1]
@@ -222,7 +222,7 @@ class Watch:
         return look
 
 
-class detect_anomaly(ScopeContext):  # noqa: N801 (reads as the statement it makes)
+class detect_anomaly(Switch):  # noqa: N801 (reads as the statement it makes)
     """Raise a RuntimeError at the first NaN or inf inside this context, and say where it arose; outside it flows on.
 
     Forward first: every op that is made, then, in `backward` and `grad`, the loss and what every rule gives. The

@@ -182,8 +182,9 @@ def called_again(call: Call, recorded: bool) -> Again:
     finally:
         current.set(around)
         for node, count in zip(call.outside, counts):
-            if node.hooks:
-                del node.hooks[count:]  # it has them already
+            hooks = node.hooks or {}
+            for key in list(hooks)[count:]:
+                del hooks[key]  # it has them already
     if drawn != call.after or len(outputs) != sum(map(len, call.stages)):
         raise different()
     for node in outputs:

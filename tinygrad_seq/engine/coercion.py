@@ -1,14 +1,18 @@
 """Turn numbers, lists and arrays beside a Tensor into Tensors, and explain the errors of forwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import zip_longest
+from numbers import Integral
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, default_dtype, device_of, host, modules, on_device_of, to_host
 from tinygrad_seq.engine.graph import Value, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
+
+# where(mask, 1.0, 0.0) must not widen what it is multiplied with; and a large int would be an object to NumPy.
+beside_masks: dict[type, Any] = {float: default_dtype, int: "int64"}
 
 
 def coerce_all(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -31,8 +35,8 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
     array = beside.array
     xp = modules[type(array)]
     dtype = array.dtype if array.dtype.kind == "f" or (type(raw) is int and array.dtype.kind in "iu") else None
-    if type(raw) is float and array.dtype.kind == "b":
-        dtype = default_dtype  # where(mask, 1.0, 0.0) must not widen what it is multiplied with
+    if array.dtype.kind == "b":
+        dtype = beside_masks.get(type(raw))
     if modules.get(type(raw)) is host and not raw.shape and raw.dtype.kind in "fiu":
         raw, dtype = raw.item(), dtype or raw.dtype  # a NumPy scalar counts as a number
     if type(raw) is float or type(raw) is int or type(raw) is bool:
@@ -59,6 +63,8 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
         local = raw if modules.get(type(raw)) is xp else host.array(raw)
     except (TypeError, ValueError):  # a ragged list
         local = host.array(None)
+    if isinstance(raw, list | tuple):
+        check_ints(name, raw, local, dtype)
     if local.dtype.kind not in "fiub":
         raise TypeError(
             f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}"
@@ -86,6 +92,27 @@ def unwrapped(name: str, data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [unwrapped(name, item) for item in data]
     return to_host(without_history(name, data)) if isinstance(data, Value) else data
+
+
+def check_ints(name: str, data: Any, made: Any, dtype: Any) -> None:
+    """Raise ValueError where int64 cannot hold an int in lists of which NumPy made this array, to become of a dtype.
+
+    NumPy makes them uint64, floats or objects. As floats they are right if the dtype is given, or beside a float.
+    """
+    if made.dtype.kind == "O" or (dtype is None and made.dtype.kind in "fu" and made.size and abs(made).max() >= 2**63):
+        numbers = list(flattened(data))
+        large = next((n for n in numbers if type(n) is int and not -(2**63) <= n < 2**63), None)
+        if large is not None and (made.dtype.kind == "O" or all(isinstance(n, Integral) for n in numbers)):
+            raise ValueError(f"{name}: {str(large)[:60]} does not fit into int64: use a float")
+
+
+def flattened(data: Any) -> Iterator[Any]:
+    """Yield what is in nested lists."""
+    if isinstance(data, list | tuple):
+        for item in data:
+            yield from flattened(item)
+    else:
+        yield data
 
 
 PARTS = "ts.stack, ts.concatenate or ts.where"  # these build one Tensor of several, with its gradient

@@ -14,7 +14,7 @@ from tinygrad_seq.engine.backend import (
     to_default_device,
     to_device,
 )
-from tinygrad_seq.engine.coercion import unwrapped, without_history
+from tinygrad_seq.engine.coercion import check_ints, unwrapped, without_history
 from tinygrad_seq.engine.graph import leaf
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import make_tensor
@@ -28,7 +28,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     A NumPy array keeps its dtype; Python floats become float32, ints int64, bools bool. `device` is "cpu" (the
     default, or where the data is), "cuda" or "cuda:N". Raises TypeError for what is not numbers, for integers that
     shall require a gradient and for the result of a recorded op, whose history would be lost; ValueError for lists of
-    no regular shape, and for numbers that an integer dtype cannot hold.
+    no regular shape, and for numbers that an integer dtype cannot hold, as int64 unless another is given.
 
     >>> import tinygrad_seq as ts
     >>> ts.tensor([[1.0, 2.0]]).shape
@@ -43,6 +43,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
             source = host.array(unwrapped("tensor", source))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"tensor: the data has no regular shape: {error}") from None
+        check_ints("tensor", data, source, dtype)
         if source.dtype.kind == "f" and dtype is None and not hasattr(data, "dtype"):
             dtype = default_dtype
     if source.dtype.kind not in "fiub":
@@ -177,7 +178,7 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     whole = all(isinstance(limit, Integral) for limit in limits)
     kind = as_dtype(dtype or ("int64" if whole else "float32"))
     try:
-        array = host.arange(*map(int if whole else float, limits))
+        array = host.arange(*map(int if whole else float, limits), dtype="int64" if whole else None)
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"arange: cannot count {limits} in {kind}: {error}") from None
     return tensor(array, kind, device, requires_grad)

@@ -34,16 +34,14 @@ def deliver(found: dict[Node, Any], recorded: bool) -> None:
 
 def add(given: list[tuple[Value, Any]], recorded: bool, changes: list[Change]) -> None:
     """Replace each owner's `.grad` by its sum with what is given, and make the other changes, at once."""
-    totals: dict[int, Any] = {}  # by owner: a leaf that was changed between its uses has had several nodes
     for owner, new in given:
-        old = totals.get(id(owner), getattr(owner, "stored_grad", None))
+        old = getattr(owner, "stored_grad", None)
         if old is not None:
             with on_device_of(new.array):
                 new = old + new if recorded else make_tensor(old.array + new.array, None)
             new.stale = getattr(old, "used", "") or getattr(old, "stale", "")
-        totals[id(owner)] = new
         changes.append((owner, "stored_grad", new))
-    commit(changes)  # in their order: of several totals of one owner the last counts
+    commit(changes)
 
 
 def warn_if_stale(place: str, gradients: Iterable[Any]) -> None:

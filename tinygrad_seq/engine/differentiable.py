@@ -12,7 +12,7 @@ from weakref import ref
 from tinygrad_seq.engine import backprop
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import check_device, check_differentiable, device_of, to_device
-from tinygrad_seq.engine.graph import Detached, Node, Value, leaf, leaf_after, mark_detached
+from tinygrad_seq.engine.graph import Detached, Node, Value, constant_after, leaf, learning_after, mark_detached
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 
@@ -53,7 +53,7 @@ class Differentiable(Value):
             raise RuntimeError("requires_grad can be changed on leaves only: use .detach() to cut a result off")
         if wanted != self.requires_grad:
             check_differentiable(self.array, wanted)
-            self.node = leaf_after(self, self.array, wanted)
+            self.node = learning_after(self) if wanted else constant_after(self, self.array)
 
     @property
     def grad(self) -> Self | None:
@@ -162,9 +162,13 @@ class Differentiable(Value):
         node = node_with_gradient("register_hook", self)
         if not callable(hook):
             raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
-        hooks = node.hooks = node.hooks or []
-        hooks.append(hook)
-        return lambda: hooks.remove(hook) if hook in hooks else None
+        key, hooks = object(), node.hooks or {}  # a hook may be registered several times
+        hooks[key], node.hooks = hook, hooks
+
+        def remove() -> None:
+            hooks.pop(key, None)
+
+        return remove
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""

@@ -38,7 +38,7 @@ class Node:
     serial: int  # creation order
     name: str | None  # what `.named` called it
     owner_ref: "ReferenceType[Value] | None"  # to the Tensor that receives `.grad`
-    hooks: list[Callable[[Any], Any]] | None  # what `register_hook` added
+    hooks: dict[object, Callable[[Any], Any]] | None  # what `register_hook` added, by a key for each time
     line: str | None  # "file:line" that made it, when asked for
     reached: bool  # True, set where a backward delivered its gradient
 
@@ -58,6 +58,13 @@ class Detached(Node):
     """A detached constant. It stores where it came from as numbers, for pictures, and keeps nothing of that alive."""
 
     origin: tuple[int, ...]  # serial numbers: of the node that it was, and of that node's parents
+
+
+@dataclass(init=False, repr=False, eq=False, slots=True)
+class Frozen(Node):
+    """The constant that a frozen leaf is. It keeps the node where gradients arrive: a leaf has one for all its life."""
+
+    learning: Node
 
 
 @dataclass(init=False, repr=False, eq=False, slots=True, weakref_slot=True)
@@ -91,14 +98,26 @@ def leaf(value: Value, requires_grad: bool, kind: type[Node] = Node) -> Node:
     return node
 
 
-def leaf_after(value: Value, array: Array, requires_grad: bool) -> Node:
-    """Return the node of a leaf for a new array or setting, with its name and hooks. The caller assigns it."""
+def constant_after(value: Value, array: Array) -> Node:
+    """Return the node of a leaf that is a constant of this array from now on. The caller assigns it."""
     twin, before = Value(), value.node
     twin.array = array
-    node = leaf(twin, False)
-    if before is not None:
-        node.name, node.hooks = before.name, before.hooks
-    if requires_grad:
+    learning = before if before is not None and before.requires_grad else getattr(before, "learning", None)
+    node: Any = leaf(twin, False, Node if learning is None else Frozen)
+    if learning is not None:
+        node.learning = learning
+    node.name = None if before is None else before.name
+    return node  # type: ignore[no-any-return]
+
+
+def learning_after(value: Value) -> Node:
+    """Return the node of a leaf that learns from now on: the one it had before it was frozen, if there was one."""
+    before = value.node
+    if isinstance(before, Frozen):
+        node = before.learning
+        node.name, node.dtype = before.name, value.array.dtype
+    else:
+        node = constant_after(value, value.array)
         node.requires_grad, node.owner_ref = True, ref(value)
     return node
 

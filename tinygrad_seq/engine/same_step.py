@@ -227,7 +227,7 @@ def entry_of(key: list[Hashable], static: dict[str, Any], data: list[tuple[str, 
 
 def hooks_of(node: Node) -> Hashable:
     """Return which functions are called with the gradient of a node: of functions made in a loop, their one body."""
-    return tuple([getattr(hook, "__code__", hook) for hook in node.hooks or ()])
+    return tuple([getattr(hook, "__code__", hook) for hook in (node.hooks or {}).values()])
 
 
 def static_of(node: Node) -> dict[str, Any]:

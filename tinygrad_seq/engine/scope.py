@@ -8,7 +8,7 @@ lives in a ContextVar: each thread has its own.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from tinygrad_seq.engine.context_decorator import held
 
@@ -91,6 +91,24 @@ class ScopeContext:
         return wrapper
 
 
+class Switch(ScopeContext):
+    """A context without arguments, so that it decorates a function without parentheses, too."""
+
+    __slots__ = ()
+
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: F, /) -> F: ...  # type: ignore[misc]  # no instance, then
+    def __new__(cls, *function: Any, **options: Any) -> Any:
+        """Return a context, or the function that is decorated with one."""
+        if options or len(function) > 1 or not all(map(callable, function)):
+            got = [*map(repr, function), *[f"{key}={value!r}" for key, value in options.items()]]
+            raise TypeError(f"{cls.__name__}: it takes no arguments, got {', '.join(got):.60}")
+        context = super().__new__(cls)
+        return context(*function) if function else context
+
+
 class scope(ScopeContext):  # noqa: N801 (reads as the statement it makes)
     """Say where we are: ops inside `with scope(step=3):` carry `step=3`.
 
@@ -107,14 +125,17 @@ class scope(ScopeContext):  # noqa: N801 (reads as the statement it makes)
 
     __slots__ = ("entries",)
 
-    def __init__(self, **entries: Any) -> None:
+    def __init__(self, *unnamed: Any, **entries: Any) -> None:
+        if unnamed:
+            raise TypeError(f"scope: entries have names, as in ts.scope(step=3), got {unnamed[0]!r:.60}")
         self.entries = entries
 
 
-class no_grad(ScopeContext):  # noqa: N801 (reads as the statement it makes)
+class no_grad(Switch):  # noqa: N801 (reads as the statement it makes)
     """Compute without recording, as a context or as a decorator; each thread has its own switch.
 
-    Decorated generators and async functions do not record while their own body runs; their caller is not affected.
+    `@ts.no_grad` decorates as `@ts.no_grad()` does. Decorated generators and async functions do not record while their
+    own body runs; their caller is not affected.
 
     >>> import tinygrad_seq as ts
     >>> w = ts.tensor([1.0], requires_grad=True)

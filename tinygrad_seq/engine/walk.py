@@ -16,7 +16,7 @@ from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.ops.shape import sum_to, transfer
 from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.recording import make_tensor
-from tinygrad_seq.engine.scope import Scope, current
+from tinygrad_seq.engine.scope import Scope, current, place_of
 
 Use = tuple[Node, Any]  # a node and its complete gradient
 Observer = Callable[[list[Use], Node, Any], None]
@@ -70,7 +70,11 @@ def walk(
             for op, uses in waiting.pop(node).items():
                 if type(uses[0][1]) is not host.ndarray:
                     use_device_of(uses[0][1])
-                merged = op.merge(node, uses)
+                try:
+                    merged = op.merge(node, uses)
+                except Exception as error:
+                    say_where(error, uses[0][0])
+                    raise
                 if op is not part.op and getattr(merged, "shape", None) != node.shape:
                     raise misfit(op, 0, node, merged)
                 if observe is not None:
@@ -106,7 +110,11 @@ def walk(
             saved = [kept if isinstance(kept, Node) else make_tensor(kept, of) for kept, of in zip(saved, parents)]
         arity, rules = op.arity, op.rules
         if op.joint is not None:
-            rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+            try:
+                rules, arity, static = op.joint(g, y, *saved, **(static or {})), 0, None
+            except Exception as error:
+                say_where(error, node)
+                raise
             if not isinstance(rules, list | tuple) or len(rules) != len(parents):
                 raise TypeError(f"{op.name}: its rule must give {len(parents)} gradients, got {rules!r:.60}")
         i = -1
@@ -115,14 +123,18 @@ def walk(
             rule = rules[i]
             if rule is None or parent not in gradients:
                 continue
-            if static is not None or arity > 2:
-                contribution = rule(g, y, *saved, **(static or {}))
-            elif arity == 1:
-                contribution = rule(g, y, saved[0])
-            elif arity == 2:
-                contribution = rule(g, y, saved[0], saved[1])
-            else:
-                contribution = rule  # what the joint rule gave
+            try:
+                if static is not None or arity > 2:
+                    contribution = rule(g, y, *saved, **(static or {}))
+                elif arity == 1:
+                    contribution = rule(g, y, saved[0])
+                elif arity == 2:
+                    contribution = rule(g, y, saved[0], saved[1])
+                else:
+                    contribution = rule  # what the joint rule gave
+            except Exception as error:
+                say_where(error, node, i)
+                raise
             try:
                 if contribution.shape != parent.shape:
                     contribution = sum_to(contribution, shape=parent.shape)
@@ -157,12 +169,19 @@ def misfit(op: Primitive, i: int, parent: Node, got: Any) -> TypeError:
     return TypeError(f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {found}")
 
 
+def say_where(error: Exception, node: Node, i: int | None = None) -> None:
+    """Add to an error which rule raised it, as a note; errors of a type of ours say enough."""
+    if not type(error).__module__.startswith("tinygrad_seq"):
+        argument = "" if i is None else f" for argument {i}"
+        error.add_note(f"{node.op.name}: in its gradient rule{argument} ({place_of(node.scope.path())})")
+
+
 def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:
     """Return the gradient after the node's hooks, each of which may give a new one; `nodes` are in use meanwhile."""
     around = in_use.get()
     in_use.set((*around, nodes))
     try:
-        for hook in list(node.hooks or ()):
+        for hook in list((node.hooks or {}).values()):
             answer = hook(g if recorded else make_tensor(g))
             if answer is not None:
                 if not isinstance(answer, Value) or answer.array.shape != node.shape:

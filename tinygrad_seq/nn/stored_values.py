@@ -14,7 +14,7 @@ from tinygrad_seq.engine.backend import (
     to_host,
 )
 from tinygrad_seq.engine.commit import Change
-from tinygrad_seq.engine.graph import Value, leaf_after
+from tinygrad_seq.engine.graph import Value, constant_after
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.parameter import Parameter, Stored
 
@@ -43,8 +43,14 @@ def moved(place: str, stored: Iterable[Stored], target: Any) -> list[Change]:
 
 
 def replaced(each: Stored, array: Array) -> list[Change]:
-    """Return what changes when an array takes the place of another: also the node, for graphs may hold the old one."""
-    return [(each, "array", array), (each, "node", leaf_after(each, array, each.requires_grad))]
+    """Return what changes when an array takes the place of another.
+
+    A leaf that learns keeps its node, where all its gradients arrive; a constant gets a new one, since graphs may hold
+    the old one.
+    """
+    if each.node is not None and each.requires_grad:
+        return [(each, "array", array), (each.node, "dtype", array.dtype)]
+    return [(each, "array", array), (each, "node", constant_after(each, array))]
 
 
 def loaded(place: str, named: Mapping[str, Stored], state: Mapping[str, Any]) -> list[Change]:

@@ -121,7 +121,8 @@ def flip(x: T, axis: Axis = None) -> T:
 def pad(x: T, widths: Any, value: float = 0.0) -> T:
     """Add borders of a constant: `widths` is one number, one (before, after), or one pair for each axis, as in NumPy.
 
-    Raises ValueError for negative widths, and for another number of pairs.
+    Raises ValueError for negative widths, for another number of pairs, and for a value that an integer dtype cannot
+    hold.
 
     >>> import tinygrad_seq as ts
     >>> ts.pad(ts.ones(2), (1, 2)).tolist()
@@ -137,7 +138,10 @@ def pad(x: T, widths: Any, value: float = 0.0) -> T:
         raise ValueError(f"pad: widths {widths!r} do not give (before, after) for each of {ndim} axes") from None
     if any(n < 0 for pair in pairs for n in pair):
         raise ValueError(f"pad: widths {widths!r} must not be negative; index to cut off")
-    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=as_number("pad", "value", value))
+    value, dtype = as_number("pad", "value", value), getattr(x, "dtype", None)
+    if dtype is not None and dtype.kind in "iu" and not host.iinfo(dtype).min <= value <= host.iinfo(dtype).max:
+        raise ValueError(f"pad: {value} does not fit into {dtype}: convert the Tensor before, .to(...)")
+    return joining.pad(x, widths=tuple((int(a), int(b)) for a, b in pairs), value=value)
 
 
 # --------------------------------------------------------------------------------- joining and cutting
