@@ -45,6 +45,8 @@ FAULTS = [
           "losses.mean()", "test_losses.py"),
     Fault("a weighted mean that overflows in halves", "nn/losses.py", "losses.mean() / weights.mean()",
           "losses.sum() / weights.sum()", "test_losses.py -k halves"),
+    Fault("weights taken for a class to ignore", "nn/class_losses.py",
+          'index_to_ignore("CrossEntropyLoss", ignore_index)', "ignore_index", "test_loss_errors.py -k made"),
     Fault("label smoothing that weighs no class", "nn/class_losses.py", "weighted.mean(1)", "log_probability.mean(1)",
           "test_losses.py"),
     Fault("smoothed probabilities of more than 1", "nn/class_losses.py", "+ smoothing / logits.shape[-1]",
