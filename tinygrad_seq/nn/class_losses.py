@@ -127,7 +127,7 @@ def loss_of_ids(
 
 def index_to_ignore(op: str, ignore_index: Any) -> int:
     """Return ignore_index as an int; raise TypeError for anything else, such as weights, PyTorch's first argument."""
-    if isinstance(ignore_index, list | tuple) or getattr(ignore_index, "shape", ()):
+    if isinstance(ignore_index, list | tuple) or getattr(ignore_index, "shape", ()) != ():
         raise TypeError(f"{op}: ignore_index must be an int, got {ignore_index!r:.60}: for weights write weight=")
     return an_int(op, "ignore_index", ignore_index)
 
