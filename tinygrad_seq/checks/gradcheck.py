@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import as_number, at_least
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.tensor import Tensor
 
@@ -78,9 +79,15 @@ def gradcheck(
     raises AssertionError with both numbers if they differ by more. If the function gives other values when it is called
     again, the AssertionError says so. Raises TypeError or ValueError for arguments that cannot be checked.
 
+    The Tensors themselves are moved, and put back. So parameters of a layer that the function calls are checked, too,
+    if they are among the inputs.
+
     >>> import tinygrad_seq as ts
     >>> x = ts.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
     >>> ts.gradcheck(lambda x: x.tanh() * x, x)
+    True
+    >>> layer = ts.nn.Linear(2, 3).to("float64")
+    >>> ts.gradcheck(lambda x, *parameters: layer(x), [x, *layer.parameters()])
     True
     """
     values = checked_inputs("gradcheck", function, inputs, seed)
@@ -151,11 +158,19 @@ def agree(
     pairs = [outputs[i] for i in live], [values[i] for i in moving], [weights[i] for i in live]
     gradients = grad(*pairs, allow_unused=True)
 
+    def moved_by(shift: float, along: list[Any]) -> list[Tensor]:
+        """Return the outputs of inputs that are moved, the Tensors themselves, and put back."""
+        before = [(values[i], "array", values[i].array) for i in moving]
+        pairs = zip([values[i] for i in moving], along, strict=True)
+        moved = [(x, "array", tensor(x.numpy() + shift * v, device=x.device).array) for x, v in pairs]
+        try:
+            commit(moved)
+            return outputs_of(op, function, values)
+        finally:
+            commit(before)
+
     def weighted(shift: float, along: list[Any]) -> float:
-        moved = list(values)
-        for i, v in zip(moving, along, strict=True):
-            moved[i] = tensor(values[i].numpy() + shift * v, device=values[i].device, requires_grad=True)
-        results = [y for y in outputs_of(op, function, moved) if y.dtype.kind == "f"]
+        results = [y for y in moved_by(shift, along) if y.dtype.kind == "f"]
         if [y.shape for y in results] != [u.shape for u in weights]:
             return math.nan
         return float(sum((u.numpy() * y.numpy()).sum() for u, y in zip(weights, results)))
