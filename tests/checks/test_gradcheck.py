@@ -59,6 +59,7 @@ def test_right_rules_pass(check, seed, shape):
     assert check(lambda x, y: ts.tanh(x) * y * y, [x, y])
     assert check(lambda x, y: [x * x * y, (y * y * y).sum()], [x, y])  # several outputs
     assert check(lambda x: (x * x).sum(), x)  # one input, not in a list
+    assert check(lambda x: [x, x * x], x)  # a result that is an input
     assert x.grad is None and y.grad is None
 
 

@@ -158,26 +158,26 @@ def agree(
     pairs = [outputs[i] for i in live], [values[i] for i in moving], [weights[i] for i in live]
     gradients = grad(*pairs, allow_unused=True)
 
-    def moved_by(shift: float, along: list[Any]) -> list[Tensor]:
-        """Return the outputs of inputs that are moved, the Tensors themselves, and put back."""
-        before = [(values[i], "array", values[i].array) for i in moving]
-        pairs = zip([values[i] for i in moving], along, strict=True)
-        moved = [(x, "array", tensor(x.numpy() + shift * v, device=x.device).array) for x, v in pairs]
-        try:
-            commit(moved)
-            return outputs_of(op, function, values)
-        finally:
-            commit(before)
-
-    def weighted(shift: float, along: list[Any]) -> float:
-        results = [y for y in moved_by(shift, along) if y.dtype.kind == "f"]
+    def weighted() -> float:
+        results = [y for y in outputs_of(op, function, values) if y.dtype.kind == "f"]
         if [y.shape for y in results] != [u.shape for u in weights]:
             return math.nan
         return float(sum((u.numpy() * y.numpy()).sum() for u, y in zip(weights, results)))
 
+    def weighted_at(shift: float, along: list[Any]) -> float:
+        """Return what `weighted` does when the inputs are moved: the Tensors themselves, which are put back."""
+        inputs = [values[i] for i in moving]
+        before = [(x, "array", x.array) for x in inputs]
+        moved = [(x, "array", tensor(x.numpy() + shift * v, device=x.device).array) for x, v in zip(inputs, along)]
+        try:
+            commit(moved)
+            return weighted()  # a result may be an input itself
+        finally:
+            commit(before)
+
     for _ in range(directions):
         along = [draw(values[i]) for i in moving]
-        numeric = (weighted(eps, along) - weighted(-eps, along)) / (2 * eps)
+        numeric = (weighted_at(eps, along) - weighted_at(-eps, along)) / (2 * eps)
         exact = float(sum((g.numpy() * v).sum() for g, v in zip(gradients, along, strict=True) if g is not None))
         if not abs(exact - numeric) <= atol + rtol * abs(numeric):  # true of NaN, too
             for again in (outputs_of(op, function, values) for _ in range(8)):
