@@ -9,6 +9,7 @@ import ast
 import math
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,40 @@ def test_right_rules_pass(check, seed, shape):
     assert check(lambda x, y: ts.tanh(x) * y * y, [x, y])
     assert check(lambda x, y: [x * x * y, (y * y * y).sum()], [x, y])  # several outputs
     assert check(lambda x: (x * x).sum(), x)  # one input, not in a list
+    assert check(lambda x: [x, x * x], x)  # a result that is an input
     assert x.grad is None and y.grad is None
+
+
+@CHECKS
+def test_parameters_are_checked_where_a_layer_reads_them(op, check):
+    """PyTorch's idiom: the function takes them, and leaves them to its layer."""
+    layer, x = nn.Linear(2, 3).to("float64"), leaf([[0.5, -1.0]])
+    inputs = [x, *layer.parameters()]
+    assert check(lambda x, *_: layer(x).tanh(), inputs)
+    wrong = op(lambda g, _y, x: g * x * 5.0)
+    if check is ts.gradcheck:
+        with pytest.raises(AssertionError, match="finite differences"):
+            check(lambda x, *_: layer(x) + wrong(layer.bias), inputs)
+
+
+@CHECKS
+@pytest.mark.parametrize("fails_at", [None, 2, 3])
+def test_what_was_moved_is_put_back(check, fails_at):
+    inputs, calls = [leaf([0.5, -1.0]), nn.Parameter(np.array([2.0, 3.0]), dtype="float64")], []
+    before = [(x.array, x.numpy().copy(), x.node) for x in inputs]
+
+    def function(x, y):
+        calls.append(x.numpy().copy())
+        if len(calls) == fails_at:
+            raise ZeroDivisionError
+        return x * x * y
+
+    with pytest.raises(ZeroDivisionError) if fails_at else nullcontext():
+        check(function, inputs)
+    assert not np.array_equal(calls[-1], before[0][1]) or check is ts.gradgradcheck
+    for x, (array, values, node) in zip(inputs, before):
+        assert x.array is array and x.node is node and x.grad is None
+        np.testing.assert_array_equal(x.numpy(), values)
 
 
 @CHECKS

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from laws import assert_same
 from networks import seeds
@@ -21,7 +21,8 @@ def linear(bias=False):
 spots = st.integers(-6, 6)
 slices = st.builds(slice, *[st.none() | spots] * 2, st.sampled_from([None, 1, 2, -1]))
 changes = st.lists(st.one_of(
-    st.tuples(st.just("append")), st.tuples(st.just("extend"), st.integers(0, 2)), st.tuples(st.just("set"), spots),
+    st.tuples(st.just("append")), st.tuples(st.just("insert"), spots), st.tuples(st.just("del"), spots | slices),
+    st.tuples(st.just("extend"), st.integers(0, 2)), st.tuples(st.just("set"), spots),
     st.tuples(st.just("get"), spots), st.tuples(st.just("get"), slices)), max_size=8)  # fmt: skip
 
 
@@ -30,6 +31,8 @@ def change(what, *where):
     new = [linear(), linear()]
     return {
         "append": lambda m: m.append(new[0]),
+        "insert": lambda m: m.insert(where[0], new[0]),
+        "del": lambda m: m.__delitem__(where[0]),
         "extend": lambda m: m.extend(new[: where[0]]),
         "set": lambda m: m.__setitem__(where[0], new[0]),
         "get": lambda m: m[where[0]],
@@ -37,6 +40,7 @@ def change(what, *where):
 
 
 @pytest.mark.parametrize("make", [nn.ModuleList, lambda modules: nn.Sequential(*modules)], ids=["list", "sequential"])
+@example(length=3, steps=[("insert", 1), ("del", 0), ("del", slice(0, 2)), ("insert", -1)])
 @given(length=st.integers(0, 4), steps=changes)
 def test_it_is_a_python_list(make, length, steps):
     expected = [linear() for _ in range(length)]
@@ -56,6 +60,7 @@ def test_it_is_a_python_list(make, length, steps):
         assert all(one is other for one, other in zip(ours, expected, strict=True))
         assert list(ours.state_dict()) == [f"{i}.weight" for i in range(len(expected))]
         assert list(ours.modules())[1:] == expected
+        assert [module.listed_as for module in ours] == [str(i) for i in range(len(expected))]
 
 
 @given(seed=seeds, length=st.integers(0, 4), at=st.integers(0, 4))
@@ -69,6 +74,39 @@ def test_sequential_is_composition_and_slices_are_parts_of_it(seed, length, at):
     assert_same([model(x).numpy()], [expected.numpy()])
     assert_same([model[at:](model[:at](x)).numpy()], [expected.numpy()])
     assert_same([copy.deepcopy(model)(x).numpy()], [expected.numpy()])
+
+
+def appended(layers):
+    found = nn.ModuleList()
+    for layer in layers:
+        found.append(layer)
+    return found
+
+
+COSTS = {
+    "append": appended,
+    "load": lambda layers: (model := nn.Sequential(*layers)).load_state_dict(model.state_dict()),
+    "index": lambda layers: (model := nn.Sequential(*layers), [model[i] for i in range(-len(layers), len(layers))]),
+}
+
+
+@pytest.mark.parametrize("what", COSTS)
+def test_cost_is_linear_in_the_number_of_modules(what, monkeypatch):
+    """Counted: the parts that are looked at."""
+    counts, parts, seen = [], nn.Module.parts, []
+
+    def counted(self):
+        for part in parts(self):
+            seen.append(part)
+            yield part
+
+    monkeypatch.setattr(nn.Module, "parts", counted)
+    for length in (50, 100):
+        layers = [linear() for _ in range(length)]
+        seen.clear()
+        COSTS[what](layers)
+        counts.append(len(seen) + length)
+    assert counts[1] <= 2 * counts[0]
 
 
 class Deep(nn.Module):
@@ -115,6 +153,10 @@ def test_a_subclass_may_have_parts_with_names_too():
     (TypeError, "Sequential: expected a module, got list", lambda: nn.Sequential([linear()])),
     (TypeError, "ModuleList: index: expected ints.*'0'", lambda: nn.ModuleList()["0"]),
     (IndexError, "Sequential: no part at 1, there are 1", lambda: nn.Sequential(linear())[1]),
+    (TypeError, "Sequential: expected a module, got int", lambda: nn.Sequential(linear()).insert(0, 1)),
+    (TypeError, "ModuleList: index: expected ints.*'0'", lambda: nn.ModuleList().insert("0", linear())),
+    (TypeError, "ModuleList: index: expected ints.*'0'", lambda: nn.ModuleList([linear()]).__delitem__("0")),
+    (IndexError, "ModuleList: no part at 0, there are 0", lambda: nn.ModuleList().__delitem__(0)),
     (NotImplementedError, "ModuleList has no forward", lambda: nn.ModuleList()(1)),
 ])  # fmt: skip
 def test_wrong_use_is_said(kind, says, call):
@@ -125,7 +167,8 @@ def test_wrong_use_is_said(kind, says, call):
 def test_a_refused_change_changes_nothing():
     model = nn.Sequential(linear(), linear())
     before = list(model)
-    for wrong in (lambda: model.append(1), lambda: model.extend([linear(), None]), lambda: model.__setitem__(0, "a")):
+    for wrong in (lambda: model.append(1), lambda: model.extend([linear(), None]), lambda: model.__setitem__(0, "a"),
+                  lambda: model.insert(0, 1)):  # fmt: skip
         with pytest.raises(TypeError, match="expected a module"):
             wrong()
     assert list(model) == before and list(model.state_dict()) == ["0.weight", "1.weight"]

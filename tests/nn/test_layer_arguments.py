@@ -40,7 +40,7 @@ def recurrent(answer, *state):
     (TypeError, "orthogonal_: gain must be a number", lambda: nn.init.orthogonal_(nn.Linear(2, 2).weight, gain="a")),
     (TypeError, "label_smoothing must be a number.*None",
      lambda: nn.cross_entropy(ts.zeros(2, 3), [0, 1], label_smoothing=None)),
-    (TypeError, "cross_entropy: ignore_index: expected ints.*'sum'",
+    (TypeError, "CrossEntropyLoss: ignore_index must be an int.*'sum'",
      lambda: nn.CrossEntropyLoss("sum")(ts.zeros(2, 3), [0, 1])),
     (TypeError, "cross_entropy: targets must be integers.*bool", lambda: nn.cross_entropy(ts.zeros(1, 3), [True])),
     (TypeError, "from_keras: .*get_weights.*None", lambda: nn.from_keras(nn.Linear(2, 2), None)),

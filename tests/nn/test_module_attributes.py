@@ -55,6 +55,19 @@ def test_only_a_part_takes_a_modules_place():
     assert len(list(model.modules())) == 2
 
 
+@pytest.mark.parametrize("part", [lambda: nn.Parameter([1.0]), lambda: nn.Buffer([1.0]), lambda: nn.Linear(1, 1)])
+@pytest.mark.parametrize("name, says", [
+    ("a.b", r"'a\.b' cannot be the name of an nn\.\w+: use another, such as 'a_b', for in a state dots"),
+    ("", "'' cannot be the name of an nn.*: use another, not empty"),
+])  # fmt: skip
+def test_a_name_that_no_state_can_say_is_refused(part, name, says):
+    model = nn.Module()
+    with pytest.raises(ValueError, match=f"^Module: {says}"):
+        setattr(model, name, part())
+    assert vars(model) == {}
+    setattr(model, name, 3)  # which no state holds
+
+
 METHODS = [name for name, value in vars(nn.Module).items() if callable(value)]
 
 

@@ -36,6 +36,10 @@ from tinygrad_seq import nn, optim
     (r"'velocity'.*parameter 0", lambda saved: saved["state"][0].update(velocity=np.ones(2))),
     (r"'t' -1 .*parameter 0", lambda saved: saved["state"][0].update(t=-1)),
     (r"'t' 1\.5 .*parameter 0", lambda saved: saved["state"][0].update(t=1.5)),
+    (r"parameter 0, of shape \(2,\), there is t without m, v: load what state_dict\(\) gave",
+     lambda saved: saved["state"].__setitem__(0, {"t": 5})),
+    ("parameter 1, .* there is t, m without v: ", lambda saved: saved["state"][1].pop("v")),
+    ("parameter 1, .* there is m, v without t: ", lambda saved: saved["state"][1].pop("t")),
 ])  # fmt: skip
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
     parameters = [nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])]
@@ -50,6 +54,30 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(says, spoil):
     with pytest.raises((TypeError, ValueError), match=f"^Adam.*{says}"):
         optimizer.load_state_dict(saved)
     assert repr(optimizer.state_dict()) == before
+
+
+@pytest.mark.parametrize("make, needed", [
+    (optim.SGD, []), (lambda p: optim.SGD(p, momentum=0.9), []), (optim.Adam, ["t", "m", "v"]),
+    (lambda p: optim.AdamW(p, amsgrad=True), ["t", "m", "v"]), (optim.RMSprop, ["v"]), (optim.Adagrad, ["t", "s"]),
+    (lambda p: optim.RMSprop(p, momentum=0.9, centered=True), ["v"]),
+])  # fmt: skip
+def test_a_state_is_whole_or_empty_but_for_what_an_option_adds(make, needed):
+    """An option may have been set after the last step that was saved; what it adds is then made at the next."""
+    parameter = nn.Parameter([1.0])
+    optimizer = make([parameter])
+    parameter.grad = ts.ones(1)
+    optimizer.load_state_dict(optimizer.state_dict())  # before the first step
+    optimizer.step()
+    saved = optimizer.state_dict()
+    for name in [*saved["state"][0], None]:
+        state = {key: value for key, value in saved["state"][0].items() if key != name}
+        if name in needed and state:
+            with pytest.raises(ValueError, match=f" without {name}: "):
+                optimizer.load_state_dict({**saved, "state": [state]})
+        else:
+            optimizer.load_state_dict({**saved, "state": [state]})
+        parameter.grad = ts.ones(1)
+        optimizer.step()
 
 
 def stepped(parameters, **options):

@@ -41,6 +41,7 @@ def test_a_schedule_taken_up_again_does_not_warn():
     saved = {"start": 1.0, "t": 3, "step_size": 1, "gamma": 0.5}
     schedule = optim.StepLR(optim.SGD([nn.Parameter([1.0])]), 1)
     schedule.load_state_dict(saved)
+    schedule.optimizer.lr = 0.125  # as the optimiser's state would set it
     schedule.step()
     assert schedule.optimizer.lr == 0.0625
 
@@ -91,6 +92,43 @@ def test_an_exponential_is_a_factor_a_step(lr, gamma):
 @given(lr=rates, factors=st.lists(st.floats(0, 3), min_size=40, max_size=40))
 def test_a_function_gives_the_factor_from_the_beginning(lr, factors):
     assert_follows(optim.LambdaLR(sgd(lr), factors.__getitem__), lambda t: lr * factors[t])
+
+
+def test_two_schedules_are_chained_and_a_rate_set_by_hand_is_where_one_goes_on():
+    warm_up, decay = [optim.LambdaLR(one := sgd(1.0), lambda t: min(1.0, (t + 1) / 4)), optim.ExponentialLR(one, 0.5)]
+    seen = []
+    for _ in range(4):
+        warm_up.step()
+        decay.step()
+        seen += decay.get_last_lr()
+    assert seen == [0.25, 0.375, 0.5, 0.5]  # PyTorch's
+    alone = optim.ExponentialLR(sgd(1.0), 0.5)
+    alone.step()
+    alone.optimizer.lr = 0.1
+    alone.step()
+    assert alone.get_last_lr() == [0.05]
+    alone.optimizer.param_groups[0]["lr"] = "fast"
+    with pytest.raises(TypeError, match="ExponentialLR: the learning rate that is set must be a number, got 'fast'"):
+        alone.step()
+    assert alone.options["t"] == 2
+
+
+@each_maker
+@given(lr=rates, length=lengths, at=st.integers(0, 9))
+def test_a_chain_that_is_saved_goes_on_bit_for_bit(make, lr, length, at):
+    def chain(lr):
+        first = make(sgd(lr), length)
+        return first, optim.ExponentialLR(first.optimizer, 0.75)
+
+    whole, resumed = chain(lr), chain(3.0)
+    for t in range(10):
+        if t == at:
+            for one, other in zip(resumed, whole):
+                one.load_state_dict(other.state_dict())
+            resumed[0].optimizer.load_state_dict(whole[0].optimizer.state_dict())
+        for schedule in whole + resumed:
+            schedule.step()
+        assert t < at or resumed[0].get_last_lr() == whole[0].get_last_lr()
 
 
 def of_groups(starts):

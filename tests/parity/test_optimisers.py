@@ -134,3 +134,35 @@ def test_defaults_are_pytorchs():
             defaults = getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(1))]).defaults
         ours = getattr(optim, name)([nn.Parameter([0.0])]).defaults
         assert ours == {option: defaults[option] for option in ours}
+
+
+CHAINED = {
+    "LambdaLR": {"lr_lambda": lambda t: min(1.0, (t + 1) / 4)},
+    "StepLR": {"step_size": 3, "gamma": 0.5},
+    "ExponentialLR": {"gamma": 0.9},
+    "CosineAnnealingLR": {"T_max": 5, "eta_min": 1e-5},
+}
+
+
+@given(names=st.lists(st.sampled_from(list(CHAINED)[1:]), max_size=2), warm=st.booleans(), lr=rates,
+       by_hand=st.dictionaries(st.integers(0, 19), rates, max_size=2))  # fmt: skip
+def test_schedules_in_a_chain_and_rates_set_by_hand(names, warm, lr, by_hand):
+    """After a LambdaLR only as far as no cosine rises again: to the rate that it found, and not the very first."""
+    names = ["LambdaLR"] * warm + names
+
+    def make(module, schedules, parameter):
+        optimizer = module.SGD([parameter], lr=lr)
+        made = [getattr(schedules, name)(optimizer, **CHAINED[name]) for name in names]
+        optimizer.step()
+        return optimizer, made
+
+    one = make(optim, optim, nn.Parameter([1.0]))
+    other = make(torch.optim, torch.optim.lr_scheduler, torch.nn.Parameter(torch.ones(1)))
+    for step in range(5 if warm else 20):
+        for optimizer, schedules in (one, other):
+            if step in by_hand:
+                optimizer.param_groups[0]["lr"] = by_hand[step]
+            for schedule in schedules:
+                schedule.step()
+        found, expected = (optimizer.param_groups[0]["lr"] for optimizer, _ in (one, other))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-13)

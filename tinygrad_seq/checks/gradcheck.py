@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import as_number, at_least
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.tensor import Tensor
 
@@ -78,9 +79,15 @@ def gradcheck(
     raises AssertionError with both numbers if they differ by more. If the function gives other values when it is called
     again, the AssertionError says so. Raises TypeError or ValueError for arguments that cannot be checked.
 
+    The Tensors themselves are moved, and put back. So parameters of a layer that the function calls are checked, too,
+    if they are among the inputs.
+
     >>> import tinygrad_seq as ts
     >>> x = ts.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
     >>> ts.gradcheck(lambda x: x.tanh() * x, x)
+    True
+    >>> layer = ts.nn.Linear(2, 3).to("float64")
+    >>> ts.gradcheck(lambda x, *parameters: layer(x), [x, *layer.parameters()])
     True
     """
     values = checked_inputs("gradcheck", function, inputs, seed)
@@ -151,18 +158,26 @@ def agree(
     pairs = [outputs[i] for i in live], [values[i] for i in moving], [weights[i] for i in live]
     gradients = grad(*pairs, allow_unused=True)
 
-    def weighted(shift: float, along: list[Any]) -> float:
-        moved = list(values)
-        for i, v in zip(moving, along, strict=True):
-            moved[i] = tensor(values[i].numpy() + shift * v, device=values[i].device, requires_grad=True)
-        results = [y for y in outputs_of(op, function, moved) if y.dtype.kind == "f"]
+    def weighted() -> float:
+        results = [y for y in outputs_of(op, function, values) if y.dtype.kind == "f"]
         if [y.shape for y in results] != [u.shape for u in weights]:
             return math.nan
         return float(sum((u.numpy() * y.numpy()).sum() for u, y in zip(weights, results)))
 
+    def weighted_at(shift: float, along: list[Any]) -> float:
+        """Return what `weighted` does when the inputs are moved: the Tensors themselves, which are put back."""
+        inputs = [values[i] for i in moving]
+        before = [(x, "array", x.array) for x in inputs]
+        moved = [(x, "array", tensor(x.numpy() + shift * v, device=x.device).array) for x, v in zip(inputs, along)]
+        try:
+            commit(moved)
+            return weighted()  # a result may be an input itself
+        finally:
+            commit(before)
+
     for _ in range(directions):
         along = [draw(values[i]) for i in moving]
-        numeric = (weighted(eps, along) - weighted(-eps, along)) / (2 * eps)
+        numeric = (weighted_at(eps, along) - weighted_at(-eps, along)) / (2 * eps)
         exact = float(sum((g.numpy() * v).sum() for g, v in zip(gradients, along, strict=True) if g is not None))
         if not abs(exact - numeric) <= atol + rtol * abs(numeric):  # true of NaN, too
             for again in (outputs_of(op, function, values) for _ in range(8)):

@@ -138,7 +138,7 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "timeseries_dataset_from_array": "ts.data.windows(series, length)",
     "compile": "nothing to prepare: make an optimiser, and call the loss; ts.replay(function) makes array code of it",
     "fit": training, "train_on_batch": training, "predict": evaluating, "evaluate": evaluating,
-    "insert": "nn.ModuleList(modules), of a new list", "pop": "nn.ModuleList(modules), of a new list",
+    "pop": "of an nn.ModuleList layer = layers[-1], then del layers[-1]",
     "add": "x + y; of a Sequential append(layer)", "get_weights": "model.state_dict()",
     "set_weights": "model.load_state_dict(state), or nn.from_keras(layer, weights)",
     "trainable_variables": "model.parameters()", "trainable_weights": "model.parameters()",

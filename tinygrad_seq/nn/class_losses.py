@@ -8,7 +8,7 @@ number is data, which a GPU need not tell and a replayed program need not know.
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_seq.engine.arguments import ints, probability
+from tinygrad_seq.engine.arguments import an_int, one_of, probability
 from tinygrad_seq.engine.backend import modules, on_device_of
 from tinygrad_seq.engine.functions.reductions import log_softmax
 from tinygrad_seq.engine.functions.selection import check_range, indices, looked_up_with
@@ -16,7 +16,7 @@ from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.ops.indexing import getitem
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
-from tinygrad_seq.nn.losses import as_tensor, called, check_arguments, reduced, warn_of_probabilities
+from tinygrad_seq.nn.losses import REDUCTIONS, as_tensor, called, check_arguments, reduced, warn_of_probabilities
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import Buffer
 
@@ -73,7 +73,7 @@ def cross_entropy(
     weight = class_weights(op, weight, logits)
     if targets.dtype.kind != "f":
         return loss_of_ids(op, "logits", logits, targets, weight, ignore_index, reduction, log_softmax, smoothing)
-    if ints(f"{op}: ignore_index", (ignore_index,))[0] >= 0:
+    if index_to_ignore(op, ignore_index) >= 0:
         raise ValueError(f"{op}: ignore_index {ignore_index} is for targets that are integers, these are probabilities")
     target = targets.to(logits.dtype)
     if smoothing:
@@ -95,7 +95,7 @@ def loss_of_ids(
     smoothing: float = 0.0,
 ) -> Tensor:
     """Return the negative log likelihood of integers; `log_of` makes log probabilities of the rows of x."""
-    (ignore_index,) = ints(f"{op}: ignore_index", (ignore_index,))
+    ignore_index = index_to_ignore(op, ignore_index)
     if targets.dtype.itemsize < 4:
         targets = targets.to("int64")  # ignore_index or the number of classes may not fit into an int8
     if x.shape[:-1] != targets.shape:
@@ -123,6 +123,13 @@ def loss_of_ids(
         loss = where(counted, loss, 0.0)
         weights = where(counted, 1.0 if weights is None else weights, weight_of_ignored)
     return loss.reshape(targets.shape) if reduction == "none" else reduced(loss, reduction, weights)
+
+
+def index_to_ignore(op: str, ignore_index: Any) -> int:
+    """Return ignore_index as an int; raise TypeError for anything else, such as weights, PyTorch's first argument."""
+    if isinstance(ignore_index, list | tuple) or getattr(ignore_index, "shape", ()) != ():
+        raise TypeError(f"{op}: ignore_index must be an int, got {ignore_index!r:.60}: for weights write weight=")
+    return an_int(op, "ignore_index", ignore_index)
 
 
 def targets_for(op: str, targets: Any, x: Tensor, expected: str) -> Tensor:
@@ -163,14 +170,20 @@ def class_buffer(place: str, weight: Any) -> Buffer | None:
 class NLLLoss(Module):
     """Compute `nll_loss`, as a module; `weight` is an nn.Buffer, which moves with the module and is saved with it.
 
+    Raises TypeError or ValueError for an option that is none.
+
     >>> import tinygrad_seq as ts
     >>> ts.nn.NLLLoss(weight=[1.0, 3.0])(ts.tensor([[-1.0, -2.0], [-3.0, -4.0]]), [0, 1]).item()
     3.25
     """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+        one_of("NLLLoss", "reduction", reduction, REDUCTIONS)
+        self.options: dict[str, Any] = {
+            "ignore_index": index_to_ignore("NLLLoss", ignore_index),
+            "reduction": reduction,
+        }
         self.weight = class_buffer("NLLLoss", weight)
-        self.options: dict[str, Any] = {"ignore_index": ignore_index, "reduction": reduction}
 
     def forward(self, log_probabilities: Tensor, targets: Any) -> Tensor:
         return nll_loss(log_probabilities, targets, weight=self.weight, **self.options)
@@ -178,6 +191,9 @@ class NLLLoss(Module):
 
 class CrossEntropyLoss(Module):
     """Compute `cross_entropy`, as a module; `weight` is an nn.Buffer, which moves with the module and is saved with it.
+
+    The first argument is `ignore_index`, not PyTorch's `weight`: write `weight=`. Raises TypeError or ValueError for an
+    option that is none.
 
     >>> import tinygrad_seq as ts
     >>> round(ts.nn.CrossEntropyLoss()(ts.zeros(2, 4), ts.tensor([0, 3])).item(), 4)
@@ -191,12 +207,13 @@ class CrossEntropyLoss(Module):
         label_smoothing: float = 0.0,
         weight: Any = None,
     ) -> None:
-        self.weight = class_buffer("CrossEntropyLoss", weight)
+        one_of("CrossEntropyLoss", "reduction", reduction, REDUCTIONS)
         self.options: dict[str, Any] = {
-            "ignore_index": ignore_index,
+            "ignore_index": index_to_ignore("CrossEntropyLoss", ignore_index),
             "reduction": reduction,
-            "label_smoothing": label_smoothing,
+            "label_smoothing": probability("CrossEntropyLoss", "label_smoothing", label_smoothing),
         }
+        self.weight = class_buffer("CrossEntropyLoss", weight)
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
         return cross_entropy(logits, targets, weight=self.weight, **self.options)

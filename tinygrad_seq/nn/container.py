@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tinygrad_seq.engine.arguments import ints
-from tinygrad_seq.nn.module import Module
+from tinygrad_seq.nn.module import Module, name_all
 
 
 class ModuleList(Module):
     """Hold modules in a list; their parameters are those of the list: `0.weight`, `1.weight`, ...
 
-    Indexed, sliced, iterated over and appended to like a Python list. Raises TypeError for what is no module.
+    Indexed, sliced, iterated over, appended to and deleted from like a list. Raises TypeError for what is no module.
 
     >>> import tinygrad_seq as ts
     >>> layers = ts.nn.ModuleList(ts.nn.Linear(3, 3, bias=False) for _ in range(2))
@@ -51,8 +51,31 @@ class ModuleList(Module):
         """
         self.extend([module])
 
+    def insert(self, index: int, module: Module) -> None:
+        """Add a module before the one at an index; those behind it move up. Raises TypeError for what is no module.
+
+        >>> import tinygrad_seq as ts
+        >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Linear(4, 2))
+        >>> model.insert(1, ts.nn.ReLU())
+        >>> list(model.state_dict())
+        ['0.weight', '0.bias', '2.weight', '2.bias']
+        """
+        items = self.items()
+        items.insert(ints(f"{type(self).__name__}: index", (index,))[0], self.checked(module))
+        self.renumber(items)
+
+    def renumber(self, items: list[Any]) -> None:
+        """Hold these modules, under the numbers from 0, instead of those that are there."""
+        extra = [str(i) for i in range(len(items), len(self))]
+        vars(self).update((str(i), module) for i, module in enumerate(items))
+        for name in extra:
+            object.__delattr__(self, name)
+        Module.changes += 1
+        name_all(self, self.listed_as)
+
     def __len__(self) -> int:
-        return len(self.items())
+        last = next((name for name in reversed(vars(self)) if name.isdecimal()), "-1")
+        return int(last) + 1
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.items())
@@ -64,6 +87,12 @@ class ModuleList(Module):
         part = type(self).__new__(type(self))
         vars(part).update((str(i), module) for i, module in enumerate(self.items()[index]))
         return part
+
+    def __delitem__(self, index: int | slice) -> None:
+        """Take a module out, or those of a slice; those behind it move down."""
+        items = self.items()
+        del items[index if isinstance(index, slice) else int(self.place(index))]
+        self.renumber(items)
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self.place(index), self.checked(module))

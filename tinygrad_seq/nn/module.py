@@ -21,6 +21,7 @@ from tinygrad_seq.engine.scope import Name, scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.parameter import Buffer, Stored
 from tinygrad_seq.nn.parameter import Parameter as Parameter
+from tinygrad_seq.nn.places import check_name, check_place
 from tinygrad_seq.nn.plain_lists import warn_of_lists
 from tinygrad_seq.nn.stored_values import loaded, moved
 from tinygrad_seq.nn.summary import Summary, summary
@@ -29,7 +30,8 @@ from tinygrad_seq.nn.summary import Summary, summary
 class Module(Constructed):
     """Base of all parts of a network: set parameters and modules as attributes, write `forward`, call it.
 
-    Raises TypeError for an attribute that would hide a method, or that takes a part's place and is none.
+    Raises TypeError for an attribute that would hide a method, or that takes a part's place and is none; ValueError for
+    a part whose name is empty or has a dot, which no state could say.
 
     >>> import tinygrad_seq as ts
     >>> class Twice(ts.nn.Module):
@@ -70,14 +72,16 @@ class Module(Constructed):
         is_forward = name == "forward" and callable(value) and not isinstance(value, Module)  # may be given, too
         if callable(vars(Module).get(name)) and not is_forward:
             raise TypeError(f"{type(self).__name__}: {name!r} is a method of every Module, use another name")
-        old = dict(self.parts()).get(name) if name in vars(self) else None
+        check_name(type(self).__name__, name, value, Module)
+        old = part_of(self, name)
         is_plain = isinstance(value, Tensor) and not isinstance(value, Stored)
         if isinstance(old, Buffer) and is_plain and not value.requires_grad:
             value = Buffer(value)
-        check_place(type(self).__name__, name, old, value)
+        check_place(type(self).__name__, name, old, value, Module)
         object.__setattr__(self, name, value)
         if isinstance(value, Stored | Module):
-            first = next(known for known, part in vars(self).items() if part is value)
+            is_new = not (value.name if isinstance(value, Stored) else value.listed_as)  # nor is it here already
+            first = name if is_new else next(known for known, part in vars(self).items() if part is value)
             value.named(first) if isinstance(value, Stored) else name_all(value, part_name(self, self.listed_as, first))
         if isinstance(value, Module) or isinstance(old, Module):
             Module.changes += 1
@@ -222,21 +226,6 @@ class Module(Constructed):
         return mimebundle(self, {"text/html": lambda: self.summary()._repr_html_()}, include, exclude)
 
 
-def check_place(of: str, name: str, old: Any, value: Any) -> None:
-    """Raise TypeError unless a value may take the place of a part of a module."""
-    if name == "requires_grad":
-        raise TypeError(f"{of}: {name!r} is each parameter's: for w in model.parameters(): w.requires_grad = False")
-    with_gradient = " with one: .detach() it first" if isinstance(value, Tensor) else ""
-    for kind, may, what, hint in (
-        (Parameter, Parameter | None, "another nn.Parameter", f"; {name}.assign(value) gives it new values"),
-        (Buffer, Stored | Module | None, "a Tensor without gradient", with_gradient),
-        (Module, Parameter | Module | None, "another nn.Module", ""),
-    ):
-        if isinstance(old, kind) and not isinstance(value, may):
-            taken = f"only {what} or None takes its place, not {type(value).__name__}{hint}"
-            raise TypeError(f"{of}: {name!r} is an nn.{kind.__name__}, and {taken}")
-
-
 def own(module: Module, *kinds: type[Stored]) -> list[tuple[str, Any]]:
     """Return what a module itself stores, by name: all of one kind, then all of the next."""
     return [(name, part) for kind in kinds for name, part in module.parts() if isinstance(part, kind)]
@@ -289,8 +278,17 @@ def part_at(module: Module, path: Any) -> Any:
     """Return the part that a dotted name leads to, or None. A shared part has several names."""
     part: Any = module
     for name in path.split(".") if isinstance(path, str) else [path]:
-        part = dict(part.parts()).get(name) if isinstance(part, Module) else None
+        part = part_of(part, name) if isinstance(part, Module) else None
     return part
+
+
+def part_of(module: Module, name: Any) -> Any:
+    """Return a module's own part of this name, or None."""
+    part = vars(module).get(name)
+    if not isinstance(part, Stored | Module):
+        return None
+    by_rule = type(module).parts is not Module.parts  # a rule of its own, which says what is a part
+    return part if not by_rule or any(name == known for known, _ in module.parts()) else None
 
 
 def ids_to_find(part: Stored | Module) -> set[int]:

@@ -19,7 +19,7 @@ class Adagrad(Optimizer):
     0.9
     """
 
-    memory = ("s",)
+    memory, together = ("s",), ("t", "s")
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ class Adam(Optimizer):
     0.9
     """
 
-    memory = ("m", "v", "largest")
+    memory, together = ("m", "v", "largest"), ("t", "m", "v")
 
     def __init__(
         self,

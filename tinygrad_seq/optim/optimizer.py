@@ -17,11 +17,11 @@ from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import Array, check_device, host, modules, on_device_of, to_device, to_host
 from tinygrad_seq.engine.callers import Constructed
 from tinygrad_seq.engine.commit import Change, commit
-from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import package, public
 from tinygrad_seq.engine.recording import array_of
 from tinygrad_seq.nn.module import Parameter
 from tinygrad_seq.optim.fingerprints import check_order, fingerprints
+from tinygrad_seq.optim.saved_state import checked_state
 from tinygrad_seq.optim.validation import checked_parameters, nonnegative, one_as_list
 
 FLAGS = ("nesterov", "amsgrad", "centered")
@@ -57,6 +57,7 @@ class Optimizer(Constructed):
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the parameter's shape; beside them, `t` counts its steps
+    together: ClassVar[tuple[str, ...]] = ()  # what a state has all of from its first step on; the rest as options say
     stepped = False  # whether a step was ever taken: a schedule warns if not
     effective = 0  # how many steps of all optimisers have changed something
     idle: tuple[int, int] | None = None  # (effective, deliveries) at the last step, if that changed nothing
@@ -284,16 +285,8 @@ class Optimizer(Constructed):
                 raise ValueError(f"{place}: the options are {sorted(group)}, expected {sorted(self.defaults)}")
         check_order(place, self.parameters, saved_as)
         options = [self.checked_options(place, options) for options in given]
-        for i, (state, parameter) in enumerate(zip(kept, self.parameters, strict=True)):
-            for name, given in state.items():
-                value = given.array if isinstance(given, Value) else given
-                array = name in self.memory and type(value) in modules
-                if array and value.shape == parameter.shape and value.dtype.kind == "f":
-                    state[name] = to_device(host.array(to_host(value)), parameter.device)
-                elif name != "t" or type(value) is not int or value < 0:
-                    what = f"of shape {value.shape}" if getattr(value, "shape", ()) else f"{value!r:.60}"
-                    raise ValueError(
-                        f"{place}: {name!r} {what} is not what this optimiser keeps of parameter {i}, of shape "
-                        f"{parameter.shape}: {', '.join(self.memory)}"
-                    )
-        update_all([(self.state, dict(zip(self.parameters, kept))), *zip(self.param_groups, options)])
+        states = [
+            checked_state(place, i, parameter, state, self.memory, self.together)
+            for i, (parameter, state) in enumerate(zip(self.parameters, kept, strict=True))
+        ]
+        update_all([(self.state, dict(zip(self.parameters, states))), *zip(self.param_groups, options)])

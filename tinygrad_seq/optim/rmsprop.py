@@ -20,7 +20,7 @@ class RMSprop(Optimizer):
     0.9
     """
 
-    memory = ("v", "mean", "velocity")
+    memory, together = ("v", "mean", "velocity"), ("v",)
 
     def __init__(
         self,

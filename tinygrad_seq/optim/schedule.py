@@ -1,8 +1,10 @@
 """Schedules: the learning rates as functions of time, PyTorch's formulas in closed form.
 
-A schedule remembers the rate that each group of its optimiser began with and how often it was asked to step; all else
-follows. Call its `step` after the optimiser's, once an epoch or once an update. In the other order the first rate is
-never used: that gives a warning.
+A schedule remembers the rate that each group had when it was made and how often it was asked to step; all else follows.
+Where another rate is set meanwhile, by hand or by a second schedule, it goes on from that one, as in PyTorch.
+
+Call its `step` after the optimiser's, once an epoch or once an update. In the other order the first rate is never used:
+that gives a warning.
 """
 
 import math
@@ -19,7 +21,10 @@ LONGEST = 2.0**53  # from here on, floats do not hold every whole number
 
 
 class Schedule(Constructed):
-    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options.
+    """Base of all schedules: a subclass defines `rate`, a learning rate from its start and the options, and `onward`.
+
+    Several schedules of one optimiser are chained, as in PyTorch: each changes the rate that it finds. Only a LambdaLR,
+    which knows no rate but its start, sets its own whatever is there.
 
     Raises TypeError if `optimizer` is not an Optimizer, TypeError or ValueError for an option that is out of range.
     """
@@ -51,9 +56,18 @@ class Schedule(Constructed):
         """Return the learning rate that belongs to a start and to the options, the time `o["t"]` among them."""
         raise NotImplementedError
 
+    def onward(self, lr: float, start: float, o: dict[str, Any]) -> float:
+        """Return the learning rate at a time after that of another hand at the time before: PyTorch's recursion."""
+        raise NotImplementedError
+
     def rates(self, o: dict[str, Any]) -> list[float]:
-        """Return the learning rate of every group."""
-        return [self.rate(start, o) for start in o["start"]]
+        """Return the next learning rate of every group: by `rate` if it has that of the time before, else `onward`."""
+        before, found = {**o, "t": o["t"] - 1}, []
+        for lr, start in zip(self.get_last_lr(), o["start"]):
+            lr = nonnegative(type(self).__name__, "the learning rate that is set", lr)
+            alone = math.isclose(lr, self.rate(start, before))
+            found.append(self.rate(start, o) if alone else self.onward(lr, start, o))
+        return found
 
     def go_to(self, options: dict[str, Any]) -> None:
         """Take these options and set the learning rates that belong to them: all, or an error and nothing."""
@@ -125,6 +139,9 @@ class StepLR(Schedule):
     def rate(self, start: float, o: dict[str, Any]) -> float:
         return start * power(o["gamma"], o["t"] // o["step_size"])
 
+    def onward(self, lr: float, start: float, o: dict[str, Any]) -> float:
+        return lr if o["t"] % o["step_size"] else float(lr * o["gamma"])
+
 
 class ExponentialLR(Schedule):
     """Set lr = start * gamma^t: the same factor at every step.
@@ -144,6 +161,9 @@ class ExponentialLR(Schedule):
 
     def rate(self, start: float, o: dict[str, Any]) -> float:
         return start * power(o["gamma"], o["t"])
+
+    def onward(self, lr: float, start: float, o: dict[str, Any]) -> float:
+        return float(lr * o["gamma"])
 
 
 class CosineAnnealingLR(Schedule):
@@ -167,13 +187,21 @@ class CosineAnnealingLR(Schedule):
     def rate(self, start: float, o: dict[str, Any]) -> float:
         return float(o["eta_min"] + (start - o["eta_min"]) * (1 + math.cos(math.pi * o["t"] / o["T_max"])) / 2)
 
+    def onward(self, lr: float, start: float, o: dict[str, Any]) -> float:
+        lowest, t, length = float(o["eta_min"]), o["t"], o["T_max"]
+        if (t - 1) % (2 * length) == length:  # up from the lowest, from where no factor leads
+            return lr + self.rate(start, o) - lowest
+        factor = (1 + math.cos(math.pi * t / length)) / (1 + math.cos(math.pi * (t - 1) / length))
+        return lowest + (lr - lowest) * factor
+
 
 class LambdaLR(Schedule):
     """Set lr = start * lr_lambda(t), with a function for all groups or a list of one for each; at once for t = 0.
 
     As in PyTorch the rates are set when the schedule is made, so a warm-up begins low. A state has the time and the
-    starts, not the functions, which are code: pass the same ones again. Raises TypeError or ValueError, and changes
-    nothing, where a factor is not a finite number of at least 0.
+    starts, not the functions, which are code: pass the same ones again. Of several schedules of one optimiser make and
+    step it first, for it takes no notice of what others have set. Raises TypeError or ValueError, and changes nothing,
+    where a factor is not a finite number of at least 0.
 
     >>> import tinygrad_seq as ts
     >>> optimizer = ts.optim.SGD([ts.nn.Parameter([1.0])], lr=8.0)
