@@ -124,7 +124,8 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
     for x, _, around in places.holders:
         holder = mention(x) if around is None else f"v{at[around]}"
         if isinstance(x, Value):
-            equal.append(f"(n := {holder}.node) is not None and n.requires_grad and ((*n.hooks.values(),) if n.hooks else ())")
+            hooks = "((*n.hooks.values(),) if n.hooks else ())"
+            equal.append(f"(n := {holder}.node) is not None and n.requires_grad and {hooks}")
         elif isinstance(x, dict) and all(isinstance(key, str | int) for key in x):
             equal.append(f"(*{holder},)")  # in their order
         elif isinstance(x, KEYED):
