@@ -279,15 +279,6 @@ def test_a_context_without_arguments_decorates_without_parentheses(kind):
     assert inspect.isgeneratorfunction(kind(body))
 
 
-@pytest.mark.parametrize("call", [lambda kind: kind(False), lambda kind: kind(mode=True), lambda kind: kind(len, len)])
-def test_a_context_without_arguments_takes_none(call):
-    for kind in (ts.no_grad, ts.detect_anomaly):
-        with pytest.raises(TypeError, match=f"{kind.__name__}: it takes no arguments, got"):
-            call(kind)
-    with pytest.raises(TypeError, match=r"scope: entries have names, as in ts.scope\(step=3\)"):
-        ts.scope(len)
-
-
 def test_the_other_contexts_decorate_too():
     @ts.scope(step=2)
     def labelled():

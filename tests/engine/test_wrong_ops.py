@@ -220,3 +220,12 @@ def test_an_argument_without_a_rule_does_not_stop_the_others():
         y = (op(x, scale) + op(x, scale)).sum()
         dx, none = ts.grad(y, [x, scale], allow_unused=True)
         assert dx.tolist() == [6.0, 6.0] and none is None
+
+
+@pytest.mark.parametrize("call", [lambda kind: kind(False), lambda kind: kind(mode=True), lambda kind: kind(len, len)])
+def test_a_context_without_arguments_takes_none(call):
+    for kind in (ts.no_grad, ts.detect_anomaly):
+        with pytest.raises(TypeError, match=f"{kind.__name__}: it takes no arguments, got"):
+            call(kind)
+    with pytest.raises(TypeError, match=r"scope: entries have names, as in ts.scope\(step=3\)"):
+        ts.scope(len)

@@ -8,33 +8,35 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import default_device, device_of, modules, to_host
 from tinygrad_seq.engine.graph import Value, leaf
-from tinygrad_seq.engine.primitive import primitive
+from tinygrad_seq.engine.op import Primitive
+from tinygrad_seq.engine.primitive import unary
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 from tinygrad_seq.replay.trace.tape import TraceError
 
 
-@primitive
 def made_by_program(xp: Any, x: Any) -> Any:
     """Return a result of a program. Of what it was made is not recorded, so it has no gradient to give."""
     return x
 
 
 def refuse_gradient(g: Any, _y: Any, _x: Any) -> Any:
+    """Refuse what a student would else miss in silence: the gradient of all that is behind a result."""
     raise RuntimeError(
         "replay: a gradient is asked of what a replayed function returned, and how it was made is not recorded: call "
         "backward() inside of that function, or detach() what it returns"
     )
 
 
-made_by_program.vjps(refuse_gradient)
+op = Primitive(made_by_program)
+op.vjps(refuse_gradient)
 
 
 def without_gradient(array: Any) -> Any:
     """Return a result as a Tensor that requires a gradient, and raises where that is asked for."""
     made = make_tensor(array)
     leaf(made, True)
-    return made_by_program(made)
+    return unary(op)(made)
 
 
 def is_array(x: Any) -> bool:
@@ -46,7 +48,7 @@ def is_input(x: Any) -> bool:
     """Tell whether this is a Tensor whose values are data: no leaf that a gradient is wanted of."""
     if not isinstance(x, Value) or x.node is None or not x.node.requires_grad:
         return isinstance(x, Value)
-    if x.node.op is made_by_program.op:
+    if x.node.op is op:
         return True
     if x.node.op is not None:
         raise TraceError("replay: an argument was made from what requires a gradient: detach() it first")
