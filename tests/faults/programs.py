@@ -199,4 +199,6 @@ FAULTS = [
           """        random.setstate(before["random"])\n""", "", "test_refused.py -k used_up"),
     Fault("columns are taken of what is not there", "replay/passes/gates.py", "if there and len(group)",
           "if len(group)", "test_passes.py -k gates"),
+    Fault("a long program is one function", "replay/compiled/part.py", "return len(self.lines) > most_lines",
+          "return False", "test_series.py -k several_functions"),
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Values of all steps: read forwards, backwards, in parts, in another shape, with other shapes and dtypes at first."""
 
+import re
+
 import numpy as np
 import pytest
 from agreement import assert_agree, assert_all_agree
@@ -172,3 +174,18 @@ def test_a_batch_of_many_lengths(layer):
     for k in range(2):
         assert_all_agree(step(x * (1.0 + k)), fast(x * (1.0 + k)))
     assert "not compiled" not in fast.source
+
+
+def test_a_long_program_is_several_functions(passes):
+    layers = [nn.RNN(I, I).to("float64") for _ in range(9)]
+
+    def step(x):
+        for k, layer in enumerate(layers):
+            x = layer(x)[0].tanh() * (1.0 + k) + 0.5
+        return x.detach()
+
+    fast, x = replay(step), ts.randn(T, B, I, dtype="float64")
+    for k in range(2):
+        assert_agree(step(x * (1.0 + k)), fast(x * (1.0 + k)))
+    functions = re.split("^def part", fast.source, flags=re.MULTILINE)[1:]
+    assert passes != "over elements" or (len(functions) > 1 and max(text.count("\n") for text in functions) < 600)

@@ -107,6 +107,8 @@ class Program(Expressions):
             elif not self.compile:
                 yield from LoopText(self, statement).lines()
             else:
+                if part.is_long():
+                    yield from part.close(self.now)
                 try:
                     part.add(statement)
                 except NoElements as error:

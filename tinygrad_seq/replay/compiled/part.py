@@ -8,6 +8,8 @@ from tinygrad_seq.replay.compiled.element_loop import ElementLoop
 from tinygrad_seq.replay.passes.loops import Loop, Statement, loop_of, made_by, read_outside
 from tinygrad_seq.replay.text.element_forms import NoElements, without_form
 
+most_lines, most_equations = 400, 60  # of a function, of a loop of one step: longer ones take too long to compile
+
 
 class CompiledPart:
     """The text of a function, and the line that calls it; after `close`, those of the next one."""
@@ -39,6 +41,10 @@ class CompiledPart:
             known = text if text.isidentifier() else self.program.free_name("array")
             self.given[known] = text
         return known
+
+    def is_long(self) -> bool:
+        """Tell whether the next loop should be in another function."""
+        return len(self.lines) > most_lines
 
     def close(self, end: float) -> Iterator[str]:
         """Add the function to the program, whose next statement that is, and yield the line that calls it."""
@@ -94,6 +100,10 @@ def in_parts(statements: list[Statement]) -> list[Statement]:
 
 
 def one_step(equations: list[Any]) -> list[Statement]:
-    """Return equations as a loop of one step."""
-    loop = loop_of(equations, len(equations), {}) if equations else None
-    return list(equations) if loop is None else [loop]
+    """Return equations as loops of one step, none of them too long."""
+    result: list[Statement] = []
+    for i in range(0, len(equations), most_equations):
+        some = equations[i : i + most_equations]
+        loop = loop_of(some, len(some), {})
+        result += some if loop is None else [loop]
+    return result
