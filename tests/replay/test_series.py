@@ -177,15 +177,16 @@ def test_a_batch_of_many_lengths(layer):
 
 
 def test_a_long_program_is_several_functions(passes):
-    layers = [nn.RNN(I, I).to("float64") for _ in range(20)]
+    layer = nn.LSTM(I, H, num_layers=2, bidirectional=True).to("float64")
 
     def step(x):
-        for k, layer in enumerate(layers):
-            x = layer(x)[0].tanh() * (1.0 + k % 2) + 0.5
-        return x.detach()
+        layer.zero_grad()
+        loss = (layer(x)[0] ** 2).mean()
+        loss.backward()
+        return loss.detach(), layer.weight_hh_l0_reverse.grad
 
     fast, x = replay(step), ts.randn(T, B, I, dtype="float64")
     for k in range(2):
-        assert_agree(step(x * (1.0 + k)), fast(x * (1.0 + k)))
+        assert_all_agree(step(x * (1.0 + k)), fast(x * (1.0 + k)))
     functions = re.split("^def part", fast.source, flags=re.MULTILINE)[1:]
     assert passes != "over elements" or (len(functions) > 1 and max(text.count("\n") for text in functions) < 600)
