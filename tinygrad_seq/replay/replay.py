@@ -136,14 +136,15 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
 
     The function is an ordinary training step, or any other: forward, `backward()`, clipping, an optimiser's step. What
     it returns (Tensors, in tuples, lists and dicts; a number by `.item()`) and what it changes (parameters, gradients,
-    the state of optimisers, of `ts.truncated` and of the caller's own objects) is what the function itself would
-    return and change, but without a history: call `backward()` inside. Products of all steps with one matrix are one
-    product, and sums over time one sum, so numbers agree with those of the graph to rounding. Read anew at every call: arguments that are Tensors or arrays, all
-    Tensors that the function reaches, learning rates and other options, draws of dropout. Another shape, dtype or
-    Python argument, another setting of a model (`.eval()`), other numbers in an array that is no Tensor and no
-    argument, and a check that comes out otherwise (an id out of range, a norm that is not finite) trace again. A first
-    call that makes what was not there, such as gradients or an optimiser's state, runs as the function itself does: the
-    program is for the calls after it, and what is another at every call is found at the second.
+    the state of optimisers, of `ts.truncated` and of the caller's own objects) is what the function itself would return
+    and change, but without a history: call `backward()` inside. Products of all steps with one matrix are one product,
+    and sums over time one sum, so numbers agree with those of the graph to rounding. Read anew at every call: arguments
+    that are Tensors or arrays, all Tensors that the function reaches, learning rates and other options, draws of
+    dropout. Another shape, dtype or Python argument, another setting of a model (`.eval()`), other numbers in an array
+    that is no Tensor and no argument, and a check that comes out otherwise (an id out of range, a norm that is not
+    finite) trace again. A first call that makes what was not there, such as gradients or an optimiser's state, runs as
+    the function itself does: the program is for the calls after it, and what is another at every call is found at the
+    second.
 
     With `compile=True` the program becomes functions of loops over elements, compiled by Numba (the extra `compile`),
     which pays most where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays.
