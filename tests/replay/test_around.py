@@ -43,8 +43,8 @@ class Model(nn.Module):
     def factor(self):
         raise NotImplementedError
 
-    def never_called(self):
-        return nobody_asks
+    def __repr__(self):  # which no call needs
+        return f"Model of {nobody_asks}"
 
 
 def model():
