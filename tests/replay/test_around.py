@@ -12,16 +12,21 @@ import pytest
 import tinygrad_seq as ts
 from tinygrad_seq import nn
 
-x = ts.tensor([1.0, 2.0])
-
 
 @dataclass
 class Settings:
     scale: float = 1.0
 
 
-settings, table, values = Settings(), {"shift": 1.0}, np.ones(2, "float32")
-teacher = nn.Linear(2, 2, bias=False)
+settings, table, nobody_asks = Settings(), {"shift": 1.0}, {"count": 0}
+x = teacher = values = None  # made for every test, on its device
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch):
+    here = {"x": ts.tensor([1.0, 2.0]), "teacher": nn.Linear(2, 2, bias=False), "values": ts.ones(2).array.copy()}
+    for name, value in here.items():
+        monkeypatch.setitem(globals(), name, value)
 
 
 class Model(nn.Module):
@@ -55,9 +60,6 @@ def model():
             return inside["factor"]
 
     return Inner(inside)
-
-
-nobody_asks = {"count": 0}
 
 
 def change_nothing(_):
@@ -212,7 +214,7 @@ def test_a_checkpoint_in_a_program_is_the_plain_call():
 def test_an_array_on_the_left_of_a_tensor(run):
     w, fast = ts.tensor([1.0, 3.0]), ts.replay(run)
     for k in range(2):
-        a = np.array([1.0 + k, 2.0], "float32")
+        a = ts.tensor([1.0 + k, 2.0]).array  # of NumPy, or of CuPy
         assert fast(a, w).tolist() == run(a, w).tolist()
 
 
@@ -229,6 +231,10 @@ def test_a_number_that_is_compared_chooses_the_way():
     assert [exact(ts.tensor([0.1])).item() for _ in range(2)] == [ts.tensor([0.1]).item()] * 2
 
 
+def doubled(x):
+    return x * 2.0
+
+
 def test_a_method_may_be_replayed_and_a_replayed_function_copied():
     class Doubler:
         factor = 2.0
@@ -241,7 +247,7 @@ def test_a_method_may_be_replayed_and_a_replayed_function_copied():
     assert one.step(x).tolist() == [2.0, 4.0] and "def step(" in one.step.source and Doubler.step.traces == 1
     one.factor = 3.0
     assert one.step(x).tolist() == [3.0, 6.0]
-    fast = ts.replay(ts.tanh)
+    fast = ts.replay(doubled)
     for other in (copy.deepcopy(fast), pickle.loads(pickle.dumps(fast))):
         assert other is not fast and other(x).tolist() == fast(x).tolist()
 

@@ -60,7 +60,7 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
     if isinstance(raw, list | tuple):
         raw = unwrapped(name, raw)
     try:
-        local = raw if modules.get(type(raw)) is xp else host.array(raw)
+        local = raw if modules.get(type(raw), host) is not host else host.array(raw)
     except (TypeError, ValueError):  # a ragged list
         local = host.array(None)
     if isinstance(raw, list | tuple):
