@@ -139,3 +139,14 @@ def test_a_uniform_draw_is_below_its_upper_end_in_every_dtype(shape, dtype, seed
 def test_draws_are_not_cut_to_whole_numbers(name, dtype):
     with pytest.raises(TypeError, match=f"^{name}: dtype must be floating, got {dtype}"):
         getattr(ts, name)(2, dtype=dtype)
+
+
+def test_ints_beyond_int64():
+    for made in (ts.tensor([2**64, 1], dtype="float64"), ts.tensor([2**64, 1.0]), ts.ones(2) * [2**64, 1]):
+        assert made.tolist() == [2.0**64, 1.0] and made.dtype.kind == "f"
+    assert ts.arange(2**63, 2**63 + 2, dtype="uint64").tolist() == [2**63, 2**63 + 1]
+    for limits in ((0, 2**64, 2**62), (2**63,), (-5, 2**63), (0, -(2**64), -(2**62))):
+        with pytest.raises(ValueError, match="arange: cannot count"):
+            ts.arange(*limits)
+    with pytest.raises(ValueError, match="does not fit into int64"):
+        ts.tensor([2**64], dtype="int64")

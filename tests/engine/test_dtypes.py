@@ -202,4 +202,8 @@ def test_many_rows_are_added_as_exactly_as_few(rows):
     for found in (x.sum(0), x.sum(0, keepdims=True)[0], x.mean(0) * float(rows), gradient):
         np.testing.assert_allclose(found.numpy(), exact, rtol=3e-5)
     assert x.expand_dims(1).sum((0, 1), keepdims=True).shape == (1, 1, 2)
+    for shape, axis in (((4, rows // 4, 2), (0, 1)), ((2, rows, 2), (1,)), ((rows // 4, 1, 4, 2), (0, 2))):
+        many = ts.full(shape, 0.1)
+        exact = np.prod([shape[i] for i in axis]) * np.float64(np.float32(0.1))
+        np.testing.assert_allclose(many.sum(axis).numpy(), exact, rtol=3e-5)
     assert ts.ones(rows, 0).sum(0).shape == (0,) and ts.ones(rows, 2, dtype="int64").sum(0).tolist() == [rows] * 2

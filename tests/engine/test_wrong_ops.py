@@ -229,3 +229,21 @@ def test_a_context_without_arguments_takes_none(call):
             call(kind)
     with pytest.raises(TypeError, match=r"scope: entries have names, as in ts.scope\(step=3\)"):
         ts.scope(len)
+
+
+def test_an_error_that_takes_no_note_stays_what_it_is():
+    class ClosedError(Exception):
+        def add_note(self, note):
+            raise AttributeError("no notes")
+
+    @ts.primitive
+    def doubled(xp, x):
+        return x * 2.0
+
+    def rule(g, _y, _x):
+        raise ClosedError("as it was")
+
+    doubled.vjps(rule)
+    x = ts.ones(2, requires_grad=True)
+    with pytest.raises(ClosedError, match="as it was"):
+        ts.grad(doubled(x).sum(), x)

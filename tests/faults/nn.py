@@ -89,8 +89,8 @@ FAULTS = [
           "test_container.py -k linear"),
     Fault("modules behind a new one stay where they are", "nn/container.py",
           "        vars(self).update((str(i), module) for i, module in enumerate(items))\n", "", "test_container.py"),
-    Fault("all are counted to add one", "nn/container.py", "for name in reversed(vars(self)) if", "for name, _ in "
-          "reversed([*self.parts()]) if", "test_container.py -k linear"),
+    Fault("all are counted to add one", "nn/container.py", "for name in reversed(list(vars(self))) if",
+          "for name, _ in reversed([*self.parts()]) if", "test_container.py -k linear"),
     Fault("a Tensor in the place of a Parameter", "nn/places.py", "if isinstance(old, kind) and",
           "if kind is not Parameter and isinstance(old, kind) and", "test_module_attributes.py"),
     Fault("a buffer that does not move", "nn/module.py", 'for _, each in listed(self, "", Parameter, Buffer)',

@@ -205,3 +205,17 @@ def test_a_summarys_total_is_the_sum_of_its_counts(layer):
     total = sum(np.prod(p.shape) for p in model.parameters())
     assert len(counts) == len(list(model.parameters()))
     assert sum(counts) == total == int(lines[-1].split()[0].replace(",", ""))
+
+
+def test_a_list_has_no_gaps():
+    model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1))
+    first, last = model[0], model[2]
+    del model[1]
+    delattr(model, "0")
+    assert [*model] == [last] and len(model) == 1 and list(model.state_dict()) == ["0.weight", "0.bias"]
+    with pytest.raises(TypeError, match=r"Sequential: expected a module, got None: del layers\[0\] takes one out"):
+        setattr(model, "0", None)
+    model.insert(0, first)
+    assert [*model] == [first, last]
+    with pytest.raises(AttributeError):
+        delattr(model, "7")

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
-from tinygrad_seq.engine.backend import modules, on_device_of
+from tinygrad_seq.engine.backend import modules, on_device_of, to_host
 from tinygrad_seq.replay.text.expressions import HELPERS
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -123,6 +123,25 @@ def test_what_is_made_of_a_product_is_computed_in_its_row():
     lines = [line.strip() for line in source_of("rnn", 8).splitlines()]
     start = next(k for k, line in enumerate(lines) if line.startswith("for a_x_t, h_t in steps:"))
     assert lines[start + 1 : start + 4] == ["h.dot(weight_hh_l0_T, h_t)", "add(a_x_t, h_t, h_t)", "h = tanh(h_t, h_t)"]
+
+
+@pytest.mark.parametrize("names", ["ℌ H", "ﬁ fi", "slice zip", "list range", "xp t", "float bool"])
+def test_a_name_that_python_has_or_takes_for_another_is_no_danger(names):
+    one, other = names.split()
+    w = nn.Parameter(np.random.default_rng(0).normal(size=(4, 4)))
+
+    def step(x):
+        w.grad, h = None, x[0]
+        for t in range(6):
+            h = ((h @ w).named(one) + x[t]).tanh().named(other)
+        total = (h[:, :2] * h[:, :2].tanh() * h[:, 1:3]).sum() + ts.concatenate([h[:, 1:], h[:, :1]], 1).sum()
+        total.backward()
+        return total.detach(), w.grad
+
+    fast, x = ts.replay(step), ts.randn(6, 2, 4, dtype="float64")
+    for _ in range(3):
+        for found, expected in zip(fast(x), step(x)):
+            np.testing.assert_allclose(to_host(found.array), to_host(expected.array), rtol=1e-10, atol=1e-12)
 
 
 def test_values_without_names_are_called_what_they_are_made_of():

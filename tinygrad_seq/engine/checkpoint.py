@@ -22,7 +22,7 @@ from tinygrad_seq.engine.graph import Node, Value, new_serial
 from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.random import default, drawn_again
 from tinygrad_seq.engine.recording import record_outputs
-from tinygrad_seq.engine.scope import current
+from tinygrad_seq.engine.scope import current, run_plainly
 from tinygrad_seq.engine.segment import (
     Again,
     Call,
@@ -77,9 +77,9 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **options: Any) -> A
     call.scope, call.again = current.get(), None
     if call.scope.recording is False or is_tracing():
         return function(*args, **options)  # a program (see replay) plans its memory itself
-    call.function = lambda: function(*args, **options)
+    call.function = lambda: run_plainly(function, args, options)
     start, call.before = new_serial(), default().bit_generator.state
-    result = function(*args, **options)
+    result = call.function()
     call.after = default().bit_generator.state
     values, outputs = made_since(start, result)
     whole = graph_since(start, outputs)

@@ -64,7 +64,7 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
     except (TypeError, ValueError):  # a ragged list
         local = host.array(None)
     if isinstance(raw, list | tuple):
-        check_ints(name, raw, local, dtype)
+        local = with_large_ints(name, raw, local, dtype)
     if local.dtype.kind not in "fiub":
         raise TypeError(
             f"{name}: cannot compute with {type(raw).__name__} {raw!r:.60} beside a Tensor on {device_of(array)}"
@@ -94,16 +94,22 @@ def unwrapped(name: str, data: Any) -> Any:
     return to_host(without_history(name, data)) if isinstance(data, Value) else data
 
 
-def check_ints(name: str, data: Any, made: Any, dtype: Any) -> None:
-    """Raise ValueError where int64 cannot hold an int in lists of which NumPy made this array, to become of a dtype.
+def with_large_ints(name: str, data: Any, made: Any, dtype: Any) -> Any:
+    """Return the array that NumPy made of lists, to become of a dtype; ints that int64 cannot hold as floats.
 
-    NumPy makes them uint64, floats or objects. As floats they are right if the dtype is given, or beside a float.
+    Raises ValueError for such ints if nothing says that they are floats: a dtype, or a float among them. NumPy makes
+    them uint64, floats or objects.
     """
-    if made.dtype.kind == "O" or (dtype is None and made.dtype.kind in "fu" and made.size and abs(made).max() >= 2**63):
-        numbers = list(flattened(data))
-        large = next((n for n in numbers if type(n) is int and not -(2**63) <= n < 2**63), None)
-        if large is not None and (made.dtype.kind == "O" or all(isinstance(n, Integral) for n in numbers)):
-            raise ValueError(f"{name}: {str(large)[:60]} does not fit into int64: use a float")
+    is_object = made.dtype.kind == "O"
+    if not (is_object or (dtype is None and made.dtype.kind in "fu" and made.size and abs(made).max() >= 2**63)):
+        return made
+    numbers = list(flattened(data))
+    large = next((n for n in numbers if type(n) is int and not -(2**63) <= n < 2**63), None)
+    if large is None:
+        return made
+    if all(isinstance(n, Integral) for n in numbers) if dtype is None else host.dtype(dtype).kind != "f":
+        raise ValueError(f"{name}: {str(large)[:60]} does not fit into int64: use a float")
+    return host.array(data, "float64") if is_object else made
 
 
 def flattened(data: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from tinygrad_seq.engine.backend import (
     to_default_device,
     to_device,
 )
-from tinygrad_seq.engine.coercion import check_ints, unwrapped, without_history
+from tinygrad_seq.engine.coercion import unwrapped, with_large_ints, without_history
 from tinygrad_seq.engine.graph import leaf
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.recording import make_tensor
@@ -40,10 +40,11 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
         source = data.array if data.is_leaf else without_history("tensor", data, "the Tensor itself")
     if type(source) not in modules:
         try:
-            source = host.array(unwrapped("tensor", source))
+            given = unwrapped("tensor", source)
+            source = host.array(given)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"tensor: the data has no regular shape: {error}") from None
-        check_ints("tensor", data, source, dtype)
+        source = with_large_ints("tensor", given, source, dtype)
         if source.dtype.kind == "f" and dtype is None and not hasattr(data, "dtype"):
             dtype = default_dtype
     if source.dtype.kind not in "fiub":
@@ -176,9 +177,15 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     whole = all(isinstance(limit, Integral) for limit in limits)
+    is_large = not all(-(2**63) <= limit < 2**63 for limit in limits)
     kind = as_dtype(dtype or ("int64" if whole else "float32"))
     try:
-        array = host.arange(*map(int if whole else float, limits), dtype="int64" if whole else None)
+        if not whole or (kind.kind == "f" and is_large):
+            array = host.arange(*map(float, limits))
+        elif is_large and (kind != "uint64" or min(limits) < 0):
+            raise OverflowError("int64 cannot hold that")
+        else:
+            array = host.arange(*map(int, limits), dtype="uint64" if is_large else "int64")
     except (MemoryError, OverflowError, ValueError) as error:
         raise ValueError(f"arange: cannot count {limits} in {kind}: {error}") from None
     return tensor(array, kind, device, requires_grad)

@@ -57,6 +57,16 @@ class Name(str):
 
 root = Scope(None, "", None, True)
 current: ContextVar[Scope] = ContextVar("current", default=root)
+plainly: ContextVar[bool] = ContextVar("plainly", default=False)  # whether replayed functions run as they are
+
+
+def run_plainly(function: Callable[..., Any], args: Iterable[Any], options: Mapping[str, Any]) -> Any:
+    """Call a function; replayed ones in it run as they are, so that what they compute is recorded; see replay."""
+    token = plainly.set(True)
+    try:
+        return function(*args, **options)
+    finally:
+        plainly.reset(token)
 
 
 class ScopeContext:
@@ -102,7 +112,7 @@ class Switch(ScopeContext):
     def __new__(cls, function: F, /) -> F: ...  # type: ignore[misc]  # no instance, then
     def __new__(cls, *function: Any, **options: Any) -> Any:
         """Return a context, or the function that is decorated with one."""
-        if options or len(function) > 1 or not all(map(callable, function)):
+        if options or len(function) > 1 or any(isinstance(each, type) or not callable(each) for each in function):
             got = [*map(repr, function), *[f"{key}={value!r}" for key, value in options.items()]]
             raise TypeError(f"{cls.__name__}: it takes no arguments, got {', '.join(got):.60}")
         context = super().__new__(cls)

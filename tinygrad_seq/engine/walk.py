@@ -6,6 +6,7 @@ the parents. Broadcasting is undone on the way, in one place. Rules run on raw a
 """
 
 from collections.abc import Callable, Iterable, Set
+from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -173,7 +174,8 @@ def say_where(error: Exception, node: Node, i: int | None = None) -> None:
     """Add to an error which rule raised it, as a note; errors of a type of ours say enough."""
     if not type(error).__module__.startswith("tinygrad_seq"):
         argument = "" if i is None else f" for argument {i}"
-        error.add_note(f"{node.op.name}: in its gradient rule{argument} ({place_of(node.scope.path())})")
+        with suppress(Exception):  # of an error that takes none
+            error.add_note(f"{node.op.name}: in its gradient rule{argument} ({place_of(node.scope.path())})")
 
 
 def hooked(node: Node, g: Any, recorded: bool, nodes: list[Node]) -> Any:

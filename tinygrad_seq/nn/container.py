@@ -74,7 +74,7 @@ class ModuleList(Module):
         name_all(self, self.listed_as)
 
     def __len__(self) -> int:
-        last = next((name for name in reversed(vars(self)) if name.isdecimal()), "-1")
+        last = next((name for name in reversed(list(vars(self))) if name.isdecimal()), "-1")
         return int(last) + 1
 
     def __iter__(self) -> Iterator[Any]:
@@ -93,6 +93,19 @@ class ModuleList(Module):
         items = self.items()
         del items[index if isinstance(index, slice) else int(self.place(index))]
         self.renumber(items)
+
+    def __delattr__(self, name: str) -> None:
+        """Take an attribute away; if it is a module of the list, those behind it move down."""
+        if name.isdecimal() and name in vars(self):
+            del self[int(name)]
+        else:
+            super().__delattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; raise TypeError for None in the place of a module, which would leave a gap."""
+        if value is None and name.isdecimal():
+            raise TypeError(f"{type(self).__name__}: expected a module, got None: del layers[{name}] takes one out")
+        super().__setattr__(name, value)
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self.place(index), self.checked(module))

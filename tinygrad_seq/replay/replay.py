@@ -1,13 +1,12 @@
 """`ts.replay`: a function is traced once for every kind of call, and runs as a program over arrays."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from threading import RLock
 from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tinygrad_seq.engine import callers
-from tinygrad_seq.engine.scope import current
+from tinygrad_seq.engine.scope import current, plainly, run_plainly
 from tinygrad_seq.replay.compiled.machine_code import check_numba
 from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.calls import Given
@@ -19,7 +18,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 many = 8  # kinds of calls after which something changes all the time
 tracing_lock = RLock()  # while a function is traced, what it reaches has traced arrays
-plainly: ContextVar[bool] = ContextVar("plainly", default=False)  # whether replayed functions run as they are
 
 
 class Replay(Replayed, Generic[P, R]):
@@ -60,12 +58,7 @@ class Replay(Replayed, Generic[P, R]):
 
     def plain(self, given: Given) -> Any:
         """Run the function itself, and all replayed ones in it as parts of that."""
-        token = plainly.set(True)
-        try:
-            args, options = given.args
-            return self.function(*args, **options)
-        finally:
-            plainly.reset(token)
+        return run_plainly(self.function, *given.without_history())
 
     def answer(self, given: Given) -> tuple[Any] | None:
         """Return what a program makes of a call; None where there is none for it."""

@@ -262,7 +262,7 @@ def made_of_start(graph: GraphFacts, later: Node) -> str:
 def kind_of_leaf(node: Node, role: str) -> str:
     """Return what to call a leaf that nobody named."""
     if node.static and (role == "constant" or not node.shape):  # one number everywhere
-        return figure(node.static["value"])
+        return figure(node.static["value"] if node.owner is None else node.owner.array.item(0))  # as it is now
     plain = {"weight": "w", "input": "x"}.get(role, "saved" if node.scope.key == "grad" else "const")
     return {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, plain) if node.shape else "const"
 

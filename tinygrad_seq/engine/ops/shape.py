@@ -1,6 +1,7 @@
 """Ops that only rearrange: most are their own, or each other's, gradient."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from tinygrad_seq.engine.backend import to_device
@@ -44,22 +45,34 @@ def repeated(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(i for i, n in enumerate(wide) if i < new or (shape[i - new] == 1 != n))
 
 
-block = 1024  # rows that are added one after another
+block = 1024  # numbers that are added one after another
 
 
 def total(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
     """Return the sum over the axes. Float16 is added up in float32: in float16, 1 + 1 + ... stops at 2048.
 
-    Many rows are added in blocks, and then the sums of these: NumPy adds one row after another, which rounds each time.
+    Many numbers are added axis by axis, and along a long axis in blocks, whose sums are added then. NumPy adds one
+    after another, which rounds each time, but for neighbours in memory: those along the last axis.
     """
     if x.dtype.char == "e":
-        return x.sum(axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
-    if axis[:1] != (0,) or len(x) <= block or len(axis) == x.ndim or x.dtype.kind != "f":
+        return total(x.astype("float32"), axis, keepdims).astype(x.dtype)
+    if x.size <= block or x.ndim - 1 in axis or x.dtype.kind != "f" or prod([x.shape[i] for i in axis]) <= block:
         return x.sum(axis=axis, keepdims=keepdims)
-    count, rest = divmod(len(x), block)
-    blocks = x[: count * block].reshape(count, block, *x.shape[1:]).sum(axis=1)
-    result = total(blocks, axis, keepdims)
-    return result + x[-rest:].sum(axis=axis, keepdims=keepdims) if rest else result
+    for i in axis:
+        x = summed(x, i)
+    return x if keepdims else x.reshape([n for i, n in enumerate(x.shape) if i not in axis])
+
+
+def summed(x: Any, i: int) -> Any:
+    """Return the sum over one axis, which stays, in blocks."""
+    count, rest = divmod(x.shape[i], block)
+    if count == 0 or (count == 1 and not rest):
+        return x.sum(axis=i, keepdims=True)
+    before, after = x.shape[:i], x.shape[i + 1 :]
+    whole = (slice(None),) * i
+    blocks = x[(*whole, slice(None, count * block))].reshape((*before, count, block, *after)).sum(axis=i + 1)
+    result = summed(blocks, i)
+    return result + x[(*whole, slice(count * block, None))].sum(axis=i, keepdims=True) if rest else result
 
 @primitive
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:

@@ -8,6 +8,7 @@ from itertools import chain, count
 from keyword import iskeyword
 from operator import getitem
 from typing import Any
+from unicodedata import normalize
 
 from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.passes.loops import Carried, Item, Local, Moving, Part
@@ -52,6 +53,7 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+CALLED = ("xp", "step", "t", "list", "range", "slice", "zip")  # what the text itself uses
 COMPILED = re.compile(  # names in compiled loops
     r"[jnrx]\d+|[ijkq]|total|other|row|left|right|float|np|math|exp|log|tanh|abs|min|max|check_ids"
 )
@@ -66,7 +68,7 @@ class Expressions:
 
     def __init__(self, compile: bool) -> None:
         self.reserved = COMPILED if compile else re.compile("xp")
-        self.space: dict[str, Any] = dict.fromkeys(("xp", "step", "range", "reversed", "t")) | HELPERS
+        self.space: dict[str, Any] = dict.fromkeys(CALLED) | HELPERS
         self.literals: dict[Any, str] = {}
         self.numbers: dict[tuple[str, Any], Name] = {}  # in loops; by their text, for 0.0 is not -0.0
         self.short: dict[str, str] = {}  # of a function: its name in loops
@@ -75,7 +77,7 @@ class Expressions:
 
     def free_name(self, name: str, is_over: Callable[[str], bool] = lambda name: False) -> str:
         """Return a name that nothing else has, or whose owner is over, and take it."""
-        name = re.sub(r"\W+", "_", name).strip("_") or "x"
+        name = re.sub(r"\W+", "_", normalize("NFKC", name)).strip("_") or "x"  # as Python reads it
         name = f"_{name}" if name[0].isdigit() or iskeyword(name) or self.reserved.fullmatch(name) else name
         names = chain([name], (f"{name}_{i}" for i in count(2)))
         found = next(each for each in names if each not in self.space or is_over(each))

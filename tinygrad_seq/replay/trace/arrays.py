@@ -61,6 +61,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return call(ufunc.__name__, args, options | ({"out": out[0]} if out else {}))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if function.__name__ in NOT_RECORDED:
+            return function(*map(bare, args), **options)
         return call(function.__name__, args, options)
 
     def __array__(self, *args: Any, **options: Any) -> Any:

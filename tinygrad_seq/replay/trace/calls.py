@@ -7,7 +7,7 @@ from operator import is_not
 from typing import Any
 
 from tinygrad_seq.engine.backend import default_device, device_of, modules, to_host
-from tinygrad_seq.engine.graph import Value, leaf
+from tinygrad_seq.engine.graph import Value, ancestors, leaf
 from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.primitive import unary
 from tinygrad_seq.engine.recording import make_tensor
@@ -48,11 +48,13 @@ def is_input(x: Any) -> bool:
     """Tell whether this is a Tensor whose values are data: no leaf that a gradient is wanted of."""
     if not isinstance(x, Value) or x.node is None or not x.node.requires_grad:
         return isinstance(x, Value)
-    if x.node.op is op:
-        return True
-    if x.node.op is not None:
+    if x.node.op is None:
+        return False
+    behind = ancestors([x.node], constants=False)
+    results = {parent for node in behind if node.op is op for parent in node.parents}  # of programs: data
+    if any(node.op is None and node not in results for node in behind):
         raise TraceError("replay: an argument was made from what requires a gradient: detach() it first")
-    return False
+    return True
 
 
 def items_of(x: Any) -> Iterable[Any]:
@@ -69,6 +71,7 @@ class Given:
         self.function, self.args = function, (args, options)
         self.ways: list[tuple[Any, str]] = []  # of the arrays: in which argument, and where in there
         self.arrays: list[Any] = []
+        self.kept: list[Any] = []  # what they are the arrays of
         self.first: dict[int, int] = {}  # of the id of an argument: the first of the arrays, where it is given twice
         self.copies: list[tuple[Any, list[Any]]] = []  # what `with_arrays` made, and what was in there
         self.others: list[Any] = []  # what is no array and no atom: models, optimisers, parameters
@@ -93,6 +96,7 @@ class Given:
         if is_input(x) or is_array(x):
             array = x.array if isinstance(x, Value) else x
             first = self.first.setdefault(id(x), len(self.arrays))
+            self.kept.append(x)
             self.arrays.append(array)
             self.ways.append((i, rest))
             return type(x), first, array.shape, array.dtype, device_of(array)
@@ -134,6 +138,11 @@ class Given:
 
         self.copies = []
         return rebuilt(self.args)
+
+    def without_history(self) -> Any:
+        """Return the arguments; those that were made of results of programs without that history, for they are data."""
+        is_made = any(isinstance(x, Value) and x.node is not None and x.node.op is not None for x in self.kept)
+        return self.with_arrays(lambda i, array: array) if is_made else self.args
 
     def is_changed(self) -> bool:
         """Tell whether something in the arguments is another one than when `with_arrays` made them."""

@@ -59,28 +59,23 @@ def globals_of(function: FunctionType) -> Iterator[Place]:
                 todo.append((vars(x), f"{prefix}{name}.", in_modules))
 
 
-def shared(kind: type) -> Iterator[Place]:
-    """Yield where a class of the caller's has Tensors, settings and methods."""
+def parts_of(kind: type) -> Iterator[tuple[str, Any, Place | None]]:
+    """Yield what a class of the caller's has, by name: functions, classes and values; and its place, if it is one."""
     for base in filter(is_own, kind.__mro__):
         for name, x in vars(base).items():
-            is_value = not (hasattr(type(x), "__get__") or isinstance(x, type) or name.startswith("__"))
-            if isinstance(x, FunctionType) or is_value:
-                yield Place(base, name, f"{base.__name__}.{name}")
-
-
-def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
-    """Yield the functions of a class of the caller's, also those of properties and class methods, and their names."""
-    for base in filter(is_own, kind.__mro__):
-        for name, x in vars(base).items():
-            function = getattr(x, "fget", getattr(x, "__func__", x))
+            place = Place(base, name, f"{base.__name__}.{name}")
+            function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
             if isinstance(function, FunctionType):
-                yield name, function
+                method = Place(kind, name, f"{kind.__name__}.{name}")  # whichever class has it now
+                yield name, function, None if isinstance(x, classmethod) else method
+            elif isinstance(x, type) or not (hasattr(type(x), "__get__") or name.startswith("__")):
+                yield name, x, place
 
 
 def is_called_anyway(name: str, kind: type) -> bool:
     """Tell whether a method may be called without its name: by an operator or by a library, such as `forward`."""
     if name.startswith("__") and name.endswith("__"):
-        return name not in ("__init__", "__repr__", "__del__")
+        return name not in NOT_FOLLOWED
     return any(hasattr(base, name) for base in kind.__mro__ if not is_own(base))
 
 
@@ -89,6 +84,24 @@ def same_content(x: Any, was: Any) -> bool:
     if isinstance(x, dict):
         return [*map(named, x)] == [*map(named, was)]
     return x == was if isinstance(x, set) else to_host(x).tobytes() == to_host(was).tobytes()
+
+
+NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but which mention whole sets of data
+    "__init__", "__new__", "__del__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__",
+    "__hash__", "__eq__", "__contains__", "__reduce__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__",
+))  # fmt: skip
+
+
+def looked_into(x: Any) -> tuple[list[Any], list[Any], Any] | None:
+    """Return the keys of what is in an object, what is behind it, and a copy of a set or dict; None if it refuses.
+
+    Such an object, a stand-in of a test for example, is only asked for whether it is the same one.
+    """
+    try:
+        copy = x.copy() if isinstance(x, set | dict) else None
+        return ([*inside(x)], [*reached(x)], copy) if x.__class__ is type(x) else None
+    except Exception:
+        return None
 
 
 class Places:
@@ -101,36 +114,39 @@ class Places:
         self.contents: list[tuple[Any, Any, str]] = []  # sets, dicts, arrays of no Tensor; with copies
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
-        methods: dict[str, list[FunctionType]] = defaultdict(list)  # by the name that nobody has mentioned yet
+        parts: dict[str, list[Any]] = defaultdict(list)  # of classes, by the name that nobody has mentioned yet
         mentioned: set[str] = set()
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
             found: list[Place] = []
             kind = x if isinstance(x, type) else type(x)
             if id(kind) not in seen and kind not in modules:
-                found += shared(kind)
                 seen[id(kind)] = kind
-                for each, function in methods_of(kind):
-                    if each in mentioned or is_called_anyway(each, kind) or (kind is x and each == "__init__"):
-                        todo.append((function, "", None))
+                for each, part, place in parts_of(kind):
+                    is_named = each in mentioned or (kind is x and each == "__init__")
+                    if is_named or (isinstance(part, FunctionType) and is_called_anyway(each, kind)):
+                        found += [place] if place is not None else []
+                        todo += [(part, "", None)] if isinstance(part, FunctionType | type) else []
                     else:
-                        methods[each].append(function)
+                        parts[each].append((part, place))
             if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
                 seen[id(x)] = x
-                self.holders.append((x, name, around))
-                if isinstance(x, Value):
-                    self.tensors.add(id(x))
-                elif isinstance(x, set | dict):
-                    self.contents.append((x, x.copy(), name))
-                elif isinstance(x, Optimizer):
-                    self.optimizers.append(x)
-                elif isinstance(x, FunctionType):
+                looked = looked_into(x)
+                if looked is not None:
+                    own, behind, copy = looked
+                    self.holders.append((x, name, around))
+                    self.tensors.update({id(x)} if isinstance(x, Value) else ())
+                    self.contents += [(x, copy, name)] if copy is not None else []
+                    self.optimizers += [x] if isinstance(x, Optimizer) else []
+                    found += [Place(x, key, name + label, around) for key, label in own]
+                    todo += [(part, label, None) for part, label in behind]
+                if isinstance(x, FunctionType):
                     found += globals_of(x)
                     new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
                     mentioned |= new
-                    todo += [(function, "", None) for each in sorted(new) for function in methods.pop(each, ())]
-                found += [Place(x, key, name + label, around) for key, label in inside(x)]
-                todo += [(part, label, None) for part, label in reached(x)]
+                    for part, place in (pair for each in sorted(new) for pair in parts.pop(each, ())):
+                        found += [place] if place is not None else []
+                        todo += [(part, "", None)] if isinstance(part, FunctionType | type) else []
             for place in found:
                 key = id(place.holder), named(place.key)
                 if seen.setdefault(key, place) is not place:
