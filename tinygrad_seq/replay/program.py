@@ -34,11 +34,9 @@ class Program(Expressions):
     ) -> None:
         super().__init__(compile)
         self.compile = compile
-        numbers, memory = [number for number, _ in asked], [where for _, where in asked]
-        plan = Plan(tape, numbers, names, compile)
+        plan = Plan(tape, [number for number, _ in asked], names, compile)
         statements, outputs = plan.statements, plan.outputs
-        self.labels, self.value_names = plan.labels, plan.names
-        self.shapes, self.dtypes = plan.shapes, plan.dtypes
+        self.labels, self.value_names, self.shapes, self.dtypes = plan.labels, plan.names, plan.shapes, plan.dtypes
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
         self.arrays: set[str] = set()  # series that are arrays
@@ -66,7 +64,7 @@ class Program(Expressions):
         self.gone_along = gone_along(statements)
         self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements)]
-        result = ", ".join(self.results(outputs, memory, made_by_calls(statements)))
+        result = ", ".join(self.results(outputs, [where for _, where in asked], made_by_calls(statements)))
         lines.append(f"    return ({result}{',' * (len(outputs) == 1)})")
         text = "\n".join([*lines, ""])
         if self.memory.lines:
