@@ -45,7 +45,7 @@ class Replay(Replayed, Generic[P, R]):
             given = Given(self.function, args, options)
             result = self.answer(given)
             if result is None:
-                with tracing_lock:
+                with tracing_lock:  # a program may fit again: another thread had the model's arrays traced
                     result = self.answer(given) or self.traced(given)
             return result[0]  # type: ignore[no-any-return]
 

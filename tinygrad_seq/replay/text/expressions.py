@@ -47,9 +47,8 @@ def expect(value: Any, heard: Any) -> None:
 
 
 HELPERS: dict[str, Any] = {
-    "expect": expect, "with_item": with_item, "with_added": with_added, "to_device": to_device, "bool": bool,
-    "float": float,
-    "kernel": Kernel,
+    "expect": expect, "with_item": with_item, "with_added": with_added, "to_device": to_device, "kernel": Kernel,
+    "bool": bool, "float": float,
 }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class Names:
                     yield loop, equation, made
 
     def in_loops(self) -> None:
-        """Name what is added to a product, and factors of gradients."""
+        """Name what one call makes of a named value: its tanh, or the state that a padded step keeps."""
         for loop, equation, made in self.lines(*ELEMENTWISE):
             x = equation.args[0]
             if len(equation.args) == 1 and isinstance(x, Local) and self.of(loop.made[x.position]):
@@ -88,6 +88,9 @@ class Names:
         for loop, equation, made in self.lines("where"):
             name = self.of(numbers_of(loop, equation.args[1]))
             self.give(made if name and isinstance(equation.args[2], Carried) else (), f"{name}_kept")
+
+    def factors(self) -> None:
+        """Name factors of gradients by the chain rule: d_c = d_h * dh_dc."""
         for loop, equation, made in self.lines("multiply"):
             for base, factor in (equation.args, equation.args[::-1]):
                 above = self.of(numbers_of(loop, base)) if isinstance(base, Local | Carried) else ""
@@ -96,6 +99,9 @@ class Names:
                     self.give(made if goes_through_a_matrix(loop, made) else (), "d_a")
                     below = self.of(made)
                     self.give(numbers if below.startswith("d_") else (), f"d{above[2:]}_d{below[2:]}")
+
+    def sums(self) -> None:
+        """Name sums with a product in them, and what is added there."""
         forward = set()  # loops with a product in which no gradient is a factor
         for loop, equation, made in self.lines("add"):
             dots = [loop.body[x.position] for x in equation.args if isinstance(x, Local)]
@@ -147,6 +153,8 @@ def value_names(
     names = Names(statements, {**given, **labels})
     names.in_gates(labels)
     names.in_loops()
+    names.factors()
+    names.sums()
     names.in_calls()
     names.give(outputs, "result")
     return names.found

@@ -21,7 +21,7 @@ def made_by_program(xp: Any, x: Any) -> Any:
 
 
 def refuse_gradient(g: Any, _y: Any, _x: Any) -> Any:
-    """Refuse what a student would else miss in silence: the gradient of all that is behind a result."""
+    """Raise RuntimeError: the gradient of all that a result was made of would be lost in silence."""
     raise RuntimeError(
         "replay: a gradient is asked of what a replayed function returned, and how it was made is not recorded: call "
         "backward() inside of that function, or detach() what it returns"

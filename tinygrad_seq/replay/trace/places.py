@@ -17,6 +17,11 @@ from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.optim.optimizer import Optimizer
 from tinygrad_seq.replay.trace.place import ATOMS, KEYED, Place, Replayed, absent, inside, is_own, named
 
+NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but which mention whole sets of data
+    "__init__", "__new__", "__del__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__",
+    "__hash__", "__eq__", "__contains__", "__reduce__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__",
+))  # fmt: skip
+
 
 def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
     """Yield the names that a function's code, or a function in it, mentions: "_GLOBAL" or "_ATTR" says of what."""
@@ -86,12 +91,6 @@ def same_content(x: Any, was: Any) -> bool:
     return x == was if isinstance(x, set) else to_host(x).tobytes() == to_host(was).tobytes()
 
 
-NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but which mention whole sets of data
-    "__init__", "__new__", "__del__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__",
-    "__hash__", "__eq__", "__contains__", "__reduce__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__",
-))  # fmt: skip
-
-
 def looked_into(x: Any) -> tuple[list[Any], list[Any], Any] | None:
     """Return the keys of what is in an object, what is behind it, and a copy of a set or dict; None if it refuses.
 
@@ -119,16 +118,14 @@ class Places:
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
             found: list[Place] = []
+            used: list[tuple[Any, Place | None]] = []  # parts of classes
             kind = x if isinstance(x, type) else type(x)
             if id(kind) not in seen and kind not in modules:
                 seen[id(kind)] = kind
                 for each, part, place in parts_of(kind):
                     is_named = each in mentioned or (kind is x and each == "__init__")
-                    if is_named or (isinstance(part, FunctionType) and is_called_anyway(each, kind)):
-                        found += [place] if place is not None else []
-                        todo += [(part, "", None)] if isinstance(part, FunctionType | type) else []
-                    else:
-                        parts[each].append((part, place))
+                    is_used = is_named or (isinstance(part, FunctionType) and is_called_anyway(each, kind))
+                    (used if is_used else parts[each]).append((part, place))
             if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
                 seen[id(x)] = x
                 looked = looked_into(x)
@@ -144,10 +141,9 @@ class Places:
                     found += globals_of(x)
                     new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
                     mentioned |= new
-                    for part, place in (pair for each in sorted(new) for pair in parts.pop(each, ())):
-                        found += [place] if place is not None else []
-                        todo += [(part, "", None)] if isinstance(part, FunctionType | type) else []
-            for place in found:
+                    used += [pair for each in sorted(new) for pair in parts.pop(each, ())]
+            todo += [(part, "", None) for part, _ in used if isinstance(part, FunctionType | type)]
+            for place in [*(place for _, place in used if place is not None), *found]:
                 key = id(place.holder), named(place.key)
                 if seen.setdefault(key, place) is not place:
                     continue
