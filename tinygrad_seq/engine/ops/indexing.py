@@ -26,6 +26,10 @@ def getitem_uses(parent: Node, uses: list[tuple[Node, Any]]) -> Any:
 @primitive
 def scatter(xp: Any, *pieces: Any, shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:
     """Return zeros of this shape with every piece added at its index, repeats included."""
+    if len(pieces) > 2:
+        whole = stack_of_steps(xp, pieces, indices, shape)
+        if whole is not None:
+            return whole
     result = xp.zeros(shape, xp.result_type(*{piece.dtype for piece in pieces}))
     for piece, index in zip(pieces, indices, strict=True):
         if is_basic(index):
@@ -34,6 +38,39 @@ def scatter(xp: Any, *pieces: Any, shape: tuple[int, ...], indices: tuple[Any, .
             xp.add.at(result, index, piece)
     return result
 scatter.joint_vjp(lambda g, _y, *_pieces, shape, indices: [getitem(g, index=index) for index in indices])
+
+
+def stack_of_steps(xp: Any, pieces: tuple[Any, ...], indices: tuple[Any, ...], shape: tuple[int, ...]) -> Any | None:
+    """Return the array whose step t is the sum of the pieces for x[t], or for x[:, t] along another axis; else None.
+
+    A loop over x[t] has a piece for every step: one stack is sooner made than T sums.
+    """
+    steps = [step_of(index, shape) for index in indices]
+    axes = {step and step[0] for step in steps}
+    axis = axes.pop() if len(axes) == 1 else None
+    if axis is None:
+        return None
+    at: dict[int, Any] = {}
+    for step, piece in zip(steps, pieces):
+        _, t, is_part = step  # type: ignore[misc]
+        piece = piece[(*(slice(None),) * axis, 0)] if is_part else piece
+        at[t] = at[t] + piece if t in at else piece
+    nothing = xp.zeros_like(piece) if len(at) < shape[axis] else None
+    return xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)
+
+
+def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, bool] | None:
+    """Return the axis and t where an index is that of x[t], or of x[t:t+1], which is a part, on one axis; else None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if is_basic(index) and Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        parts = *parts[:at], *(slice(None),) * (len(shape) - len(parts) + 1), *parts[at + 1 :]
+    found = [(axis, part) for axis, part in enumerate(parts) if not (isinstance(part, slice) and part == slice(None))]
+    axis, part = found[0] if len(found) == 1 else (0, None)
+    if type(part) is int:
+        return axis, part % shape[axis], False
+    start, end, step = part.indices(shape[axis]) if isinstance(part, slice) else (0, 0, 1)
+    return (axis, start, True) if (end, step) == (start + 1, 1) else None
 
 
 def is_basic(index: Any) -> bool:

@@ -107,14 +107,17 @@ class Edge:
         """Find the equation of a position, if it is not found yet."""
         if x in self.found:
             return False
-        inner = (x for x in leaves(self.loop.body[x.position].args) if isinstance(x, Local | Carried | Item))
-        read = next(map(self.value, inner), None)
+        inner = (x for x in leaves(self.loop.body[x.position].args) if isinstance(x, Local | Carried | Item | Part))
+        read = next((self.value(x, readers) for x in inner), None)
         free = (found for found in readers.get(read, ()) if found.made in self.maker) if read is not None else ()
         taken = {*self.made().values()}
         return any(found.made not in taken and self.tried(self.fit, x, found) for found in free)
 
-    def value(self, x: Local | Carried | Item) -> int | None:
+    def value(self, x: Local | Carried | Item | Part, readers: dict[int, list[Equation]]) -> int | None:
         """Return the value of a position in this step, of what is carried into it, or of an even series."""
+        if isinstance(x, Part):
+            views = (each for each in readers.get(x.whole.number, ()) if is_view(each))
+            return next((view.made for view in views if view.args[1] == self.moved(x.at)), None)
         return self.beyond(x) if isinstance(x, Item) else self.found.get(x)
 
     def beyond(self, x: Item) -> int:
@@ -199,7 +202,13 @@ class Edge:
                 raise Uneven
 
 
-def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equation]], new: Callable[[], int]) -> Loop:
+def widened(
+    loop: Loop,
+    free: dict[int, Equation],
+    readers: dict[int, list[Equation]],
+    new: Callable[[], int],
+    is_wrong: Callable[[Loop], bool],
+) -> Loop:
     """Return a loop with the steps before and after it whose equations are there; they are free no longer."""
     for is_first in (True, True, False, False):
         edge = Edge(loop, free, -1 if is_first else loop.count)
@@ -210,9 +219,12 @@ def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equat
             else:
                 edge.found.update((Carried(position), loop.made[position][-1]) for position in loop.starts)
             edge.search(readers)
-            loop = edge.grown(new)
+            grown = edge.grown(new)
         except Uneven:
             continue
+        if is_wrong(grown):
+            continue
+        loop = grown
         for number in edge.made().values():
             free.pop(number, None)
         for number, shape, dtype in edge.zeros:

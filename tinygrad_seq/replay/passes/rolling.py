@@ -11,6 +11,7 @@ from tinygrad_seq.replay.passes.simplify import in_order, key_of
 from tinygrad_seq.replay.trace.tape import SEQUENCES, Equation, Ref, read_by
 
 least_equations = 8  # that a loop takes the place of
+most_steps = 4  # of one block: what is read of further back is in no loop
 Free = dict[int, Equation]  # equations that are in no loop yet, by what they make
 
 
@@ -21,7 +22,10 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
     search = Search(equations, new)
     free = {equation.made: equation for equation in equations}
     loops: dict[int, list[Statement]] = defaultdict(list)
-    found = {(start - end, period, start) for period, start, end in stretches(tokens, least_blocks)}
+    found = {
+        (start - end, k * period, start)
+        for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
+    }  # fmt: skip
     for length, period, start in sorted(found):
         left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends
         if len(left) < least_blocks * period or left[-1] - left[0] >= len(left):
@@ -46,6 +50,7 @@ class Search:
     def __init__(self, equations: Sequence[Equation], new: Callable[[], int]) -> None:
         self.equations, self.new = equations, new
         self.views = {equation.made: equation.args for equation in equations if is_view(equation)}
+        self.at = {equation.made: i for i, equation in enumerate(equations)}
         self.readers = defaultdict(list)
         for equation in equations:
             for number in read_by(equation):
@@ -78,7 +83,21 @@ class Search:
         left = free.copy()
         for number in made_by(loop):
             left.pop(number)
-        return widened(loop, left, self.readers, self.new), left
+        return widened(loop, left, self.readers, self.new, self.waits_for_itself), left
+
+    def waits_for_itself(self, loop: Loop) -> bool:
+        """Tell whether a loop reads what is made outside of it from its own values."""
+        own = set(made_by(loop))
+        places = [self.at[n] for n in own if n in self.at]
+        after: set[int] = set()
+        for equation in self.equations[min(places) : max(places) + 1]:
+            read = read_by(equation)
+            if equation.made in own:
+                if not after.isdisjoint(read):
+                    return True
+            elif not (own.isdisjoint(read) and after.isdisjoint(read)):
+                after.add(equation.made)
+        return False
 
 
 def parts_of_steps(loop: Loop, left: Free) -> int:

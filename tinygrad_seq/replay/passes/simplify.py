@@ -56,7 +56,7 @@ def without_repeats(equations: Iterable[Equation], fixed: Container[int] = ()) -
         key: Any = equation.function, *map(key_of, equation.args)
         if equation.options:
             key = key, *((name, key_of(x)) for name, x in equation.options.items())
-        is_free = read_by(equation) and equation.made not in fixed  # zeros that are made twice may be two states
+        is_free = equation.made not in fixed and (equation.function == "arange" or read_by(equation))  # not two states
         if first.setdefault(key, equation.made) != equation.made and is_free:
             names[equation.made] = first[key]
         else:

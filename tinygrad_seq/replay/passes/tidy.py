@@ -4,10 +4,13 @@
 (A B)ᵀ                                      Bᵀ Aᵀ
 c x + c x                                   (2 c) x
 the sum of all rows of A                    1ᵀ A
+x[:, 0], x[:, 1], ...                       y[0], y[1], ..., where y is x with that axis first
 """
 
+from collections import defaultdict
 from typing import Any
 
+from tinygrad_seq.engine.ops.indexing import step_of
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass
 from tinygrad_seq.replay.passes.simplify import key_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
@@ -93,6 +96,25 @@ def doubled(work: Pass) -> list[Equation]:
             if sum(isinstance(x, Ref) for x in factors) == 1:
                 work.at(equation.made)
                 work.remake(equation, "multiply", *factors)
+    return work.result()
+
+
+def steps_first(work: Pass) -> list[Equation]:
+    """Let the steps of x along another axis than the first be y[t]: a loop knows these as steps of one array."""
+    groups = defaultdict(list)
+    for equation in work.calls("getitem"):
+        x, index = equation.args
+        found = step_of(index, work.shapes[x.number]) if isinstance(x, Ref) else None
+        if found is not None and found[0] > 0 and not found[2]:
+            groups[x, found[0]].append((equation, found[1]))
+    for (x, axis), steps in groups.items():
+        if len(steps) > 2:
+            order = axis, *(i for i in range(len(work.shapes[x.number])) if i != axis)
+            work.at(steps[0][0].made)
+            shape = tuple([work.shapes[x.number][i] for i in order])
+            turned = work.make("transpose", shape, steps[0][0].dtype, x, order)
+            for equation, t in steps:
+                work.remake(equation, "getitem", turned, t)
     return work.result()
 
 

@@ -15,7 +15,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.passes.gates import gates
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, is_part
 from tinygrad_seq.replay.passes.simplify import key_of, without_repeats
-from tinygrad_seq.replay.passes.tidy import doubled, is_transpose, rows_added, turned, without_broadcast, without_idle
+from tinygrad_seq.replay.passes.tidy import doubled, is_transpose, rows_added, steps_first, turned, without_broadcast, without_idle
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
 least = 3  # what is done less often stays as it is
@@ -232,7 +232,7 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, without_broadcast, doubled, sums, products, gates, regrouped, elements, without_views,
+    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, without_views,
     reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ from tinygrad_seq.replay.passes.loops import Carried, Local, Loop, Part, Stateme
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, is_part
 from tinygrad_seq.replay.passes.simplify import key_of
 from tinygrad_seq.replay.passes.tidy import is_transpose
-from tinygrad_seq.replay.trace.tape import Equation, read_by
+from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
 
 FULL = {("zeros", None): "zeros", ("full", 1.0): "ones"}  # of what is made of one number
 
@@ -105,8 +105,8 @@ class Names:
         forward = set()  # loops with a product in which no gradient is a factor
         for loop, equation, made in self.lines("add"):
             dots = [loop.body[x.position] for x in equation.args if isinstance(x, Local)]
-            factors = [self.of(numbers_of(loop, dot.args[0])) for dot in dots if dot.function == "dot"]
-            if factors and not factors[0].startswith("d_"):
+            factors = [dot.args[0] for dot in dots if dot.function == "dot"]
+            if factors and not isinstance(factors[0], Ref) and not self.of(numbers_of(loop, factors[0])).startswith("d_"):
                 self.give(made, "a")
                 forward.add(id(loop))
         for loop, equation, made in self.lines("add"):
@@ -130,6 +130,8 @@ class Names:
                 self.give([n], "mask")
             elif name and is_transpose(each):
                 self.give([n], f"{name}_T")
+            elif name and each.function == "transpose":
+                self.give([n], f"{name}_by_step")
             elif name and each.function == "ascontiguousarray":
                 self.give([n], name)
             elif name and each.function in ("concatenate", "reshape") and len(each.shape) == 2:
