@@ -13,6 +13,8 @@ from tinygrad_seq.engine.ops.shape import reshape
 from tinygrad_seq.engine.primitive import primitive
 from tinygrad_seq.engine.recording import make_tensor
 
+short = 8  # steps, of a part whose gradient is taken apart
+
 
 @primitive
 def getitem(xp: Any, x: Any, *, index: Any) -> Any:
@@ -52,15 +54,16 @@ def stack_of_steps(xp: Any, pieces: tuple[Any, ...], indices: tuple[Any, ...], s
         return None
     at: dict[int, Any] = {}
     for step, piece in zip(steps, pieces):
-        _, t, is_part = step  # type: ignore[misc]
-        piece = piece[(*(slice(None),) * axis, 0)] if is_part else piece
-        at[t] = at[t] + piece if t in at else piece
-    nothing = xp.zeros_like(piece) if len(at) < shape[axis] else None
+        _, start, length = step  # type: ignore[misc]
+        for k in range(length or 1):
+            one = piece[(*(slice(None),) * axis, k)] if length else piece
+            at[start + k] = at[start + k] + one if start + k in at else one
+    nothing = xp.zeros_like(one) if len(at) < shape[axis] else None
     return xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)
 
 
-def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, bool] | None:
-    """Return the axis and t where an index is that of x[t], or of x[t:t+1], which is a part, on one axis; else None."""
+def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Return the axis, t and 0 where an index is that of x[t]; of a short part x[t:t+n] of one axis, its length; or None."""
     parts = index if isinstance(index, tuple) else (index,)
     if is_basic(index) and Ellipsis in parts:
         at = parts.index(Ellipsis)
@@ -68,9 +71,9 @@ def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, bool] | None:
     found = [(axis, part) for axis, part in enumerate(parts) if not (isinstance(part, slice) and part == slice(None))]
     axis, part = found[0] if len(found) == 1 else (0, None)
     if type(part) is int:
-        return axis, part % shape[axis], False
+        return axis, part % shape[axis], 0
     start, end, step = part.indices(shape[axis]) if isinstance(part, slice) else (0, 0, 1)
-    return (axis, start, True) if (end, step) == (start + 1, 1) else None
+    return (axis, start, end - start) if step == 1 and 0 < end - start <= short else None
 
 
 def is_basic(index: Any) -> bool:

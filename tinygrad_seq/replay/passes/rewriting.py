@@ -117,21 +117,27 @@ class Pass:
         return (made.args[0], made.args[1]) if isinstance(made.args[0], Ref) else None
 
     def rows(self, numbers: Sequence[int]) -> Ref:
-        """Return matrices below each other; of all x[t], as x in another shape."""
-        like = self.maker[numbers[0]]
+        """Return matrices below each other; of x[t], x[t + 1], ..., as a part of x in another shape."""
+        like, start = self.maker[numbers[0]], self.start(numbers)
         shape = sum(self.shapes[number][0] for number in numbers), like.shape[1]
-        whole = self.whole(numbers)
-        if whole is not None:
-            return self.make("reshape", shape, like.dtype, whole, shape)
-        return self.make("concatenate", shape, like.dtype, tuple(map(Ref, numbers)), 0)
+        if start is None:
+            return self.make("concatenate", shape, like.dtype, tuple(map(Ref, numbers)), 0)
+        return self.make("reshape", shape, like.dtype, self.taken(*start, len(numbers), like.dtype), shape)
 
-    def whole(self, numbers: Sequence[int]) -> Ref | None:
-        """Return x where the values are x[0], x[1], ..., to its end."""
+    def start(self, numbers: Sequence[int]) -> tuple[Ref, int] | None:
+        """Return x and t where the values are x[t], x[t + 1], ..."""
         views = [self.view(number) for number in numbers]
-        x = views[0] and views[0][0]
-        if x is None or self.shapes[x.number][0] != len(views):
+        first = views[0]
+        if first is None or views != [(first[0], first[1] + k) for k in range(len(views))]:
             return None
-        return x if views == [(x, t) for t in range(len(views))] else None
+        return first
+
+    def taken(self, x: Ref, start: int, count: int, dtype: Any) -> Ref:
+        """Return x[start:start + count], which may be x."""
+        shape = self.shapes[x.number]
+        if count == shape[0]:
+            return x
+        return self.make("getitem", (count, *shape[1:]), dtype, x, (slice(start, start + count),))
 
 
 def is_part(equation: Equation) -> bool:

@@ -100,21 +100,23 @@ def doubled(work: Pass) -> list[Equation]:
 
 
 def steps_first(work: Pass) -> list[Equation]:
-    """Let the steps of x along another axis than the first be y[t]: a loop knows these as steps of one array."""
+    """Let x[:, t] and x[:, t:t+1], along any axis, be y[t]: a loop knows these as steps of one array."""
     groups = defaultdict(list)
     for equation in work.calls("getitem"):
         x, index = equation.args
         found = step_of(index, work.shapes[x.number]) if isinstance(x, Ref) else None
-        if found is not None and found[0] > 0 and not found[2]:
-            groups[x, found[0]].append((equation, found[1]))
-    for (x, axis), steps in groups.items():
+        if found is not None and found[2] <= 1 and (found[0], found[2]) != (0, 0):
+            groups[x, found[0], equation.shape].append((equation, found[1]))
+    for (x, axis, shape), steps in groups.items():
         if len(steps) > 2:
-            order = axis, *(i for i in range(len(work.shapes[x.number])) if i != axis)
-            work.at(steps[0][0].made)
-            shape = tuple([work.shapes[x.number][i] for i in order])
-            turned = work.make("transpose", shape, steps[0][0].dtype, x, order)
+            whole, (first, _) = work.shapes[x.number], steps[0]
+            order = axis, *(i for i in range(len(whole)) if i != axis)
+            work.at(first.made)
+            y = work.make("transpose", tuple([whole[i] for i in order]), first.dtype, x, order) if axis else x
+            if len(shape) == len(whole):
+                y = work.make("reshape", (whole[axis], *shape), first.dtype, y, (whole[axis], *shape))
             for equation, t in steps:
-                work.remake(equation, "getitem", turned, t)
+                work.remake(equation, "getitem", y, t)
     return work.result()
 
 

@@ -211,13 +211,19 @@ def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
 
 
 def without_views(work: Pass) -> list[Equation]:
-    """Let the stack of all x[t] be x."""
-    for equation in work.calls("stack"):
-        if equation.args[1:] == (0,) and isinstance(equation.args[0], tuple):
-            whole = work.whole([ref.number for ref in equation.args[0] if isinstance(ref, Ref)])
-            if whole is not None:
-                work.at(equation.made)
-                work.remake(equation, "reshape", whole, equation.shape)
+    """Let x[t], x[t + 1], ... that are stacked or joined along an axis be a part of x, with the axes in that order."""
+    for equation in work.calls("stack", "concatenate"):
+        parts, axis = equation.args[0], (*equation.args, 0)[1] % len(equation.shape)
+        numbers = [x.number for x in parts if isinstance(x, Ref)] if isinstance(parts, tuple) else []
+        start = work.start(numbers) if len(parts) == len(numbers) > 1 else None
+        if start is not None:
+            work.at(equation.made)
+            x = work.taken(*start, len(numbers), equation.dtype)
+            if axis:
+                shape = work.shapes[x.number]
+                order = *range(1, axis + 1), 0, *range(axis + 1, len(shape))
+                x = work.make("transpose", tuple([shape[i] for i in order]), equation.dtype, x, order)
+            work.remake(equation, "reshape", x, equation.shape)
     return work.result()
 
 
