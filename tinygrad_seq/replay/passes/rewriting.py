@@ -10,9 +10,9 @@ from tinygrad_seq.replay.passes.simplify import in_order, with_others
 from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
 
 ELEMENTWISE = frozenset((
-    "absolute", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal", "less", "less_equal", "log",
-    "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt", "subtract", "tanh",
-    "where",
+    "absolute", "add", "bitwise_and", "bitwise_or", "cos", "divide", "equal", "exp", "greater", "greater_equal",
+    "invert", "less", "less_equal", "log", "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign",
+    "sin", "sqrt", "subtract", "tanh", "where",
 ))  # fmt: skip
 
 

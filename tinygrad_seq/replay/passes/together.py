@@ -19,6 +19,8 @@ from tinygrad_seq.replay.passes.tidy import doubled, is_transpose, rows_added, s
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
 least = 3  # what is done less often stays as it is
+most_idle = 2  # steps that are computed with the others, although nobody asks for them
+REDUCTIONS = ("all", "any", "max", "min", "sum")
 
 
 # ---------------------------------------------------------------------------------------------------------------- sums
@@ -170,7 +172,7 @@ def regrouped(work: Pass) -> list[Equation]:
 
 
 def elements(work: Pass) -> list[Equation]:
-    """Compute elementwise on all of x where that is done on every x[t]."""
+    """Compute on all of x at once, elementwise or of every row, what is done on every x[t]."""
     numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
     lanes: dict[int, tuple[int, tuple[int, int, int]]] = {}  # of a value: which of these, and t, how many, dimensions
     wholes: dict[int, Ref] = {}
@@ -182,26 +184,57 @@ def elements(work: Pass) -> list[Equation]:
             kind = numbers.setdefault(view[0], len(numbers))
             wholes[kind] = view[0]
             lanes[equation.made] = kind, (view[1], work.shapes[view[0].number][0], rank)
-        elif equation.function in ELEMENTWISE or is_part(equation):
+        elif equation.function in ELEMENTWISE or is_part(equation) or equation.function in REDUCTIONS:
             steps = {lanes[n][1] for n in read_by(equation) if n in lanes}
-            step = steps.pop() if len(steps) == 1 else None
-            if step is not None and step[2] == rank:
+            t, size, dimensions = steps.pop() if len(steps) == 1 else (0, 0, -1)
+            if dimensions == (len(work.shapes[read_by(equation)[0]]) if equation.function in REDUCTIONS else rank):
                 whats = [lanes[x.number][0] if is_in(x, lanes) else key_of(x) for x in equation.args]
-                key = equation.function, *whats, equation.shape, equation.dtype
+                options = [(name, key_of(x)) for name, x in equation.options.items()]
+                key = equation.function, *whats, *options, equation.shape, equation.dtype
                 kind = numbers.setdefault(key, len(numbers))
-                lanes[equation.made] = kind, step
-                groups[kind][step[0]] = equation
+                lanes[equation.made] = kind, (t, size, rank)
+                groups[kind][t] = equation
     for kind, group in groups.items():
         first = next(iter(group.values()))
         size = lanes[first.made][1][1]
         known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
-        if len(group) == size >= least and known:
+        if len(group) >= max(size - most_idle, least) and known:
             args: list[Any] = [wholes[lanes[x.number][0]] if is_in(x, lanes) else x for x in first.args]
+            options = dict(first.options)
             if is_part(first):
                 args[1] = slice(None), *first.args[1]
+            elif first.function in REDUCTIONS:
+                options["axis"] = tuple([axis + 1 for axis in axes_of(first, len(work.shapes[args[0].number]) - 1)])
+                args = args[:1]
             work.at(first.made)
-            wholes[kind] = work.make(first.function, (size, *first.shape), first.dtype, *args, **first.options)
-            take_apart(work, wholes[kind], [group[t] for t in range(size)])
+            wholes[kind] = work.make(first.function, (size, *first.shape), first.dtype, *args, **options)
+            for t, equation in group.items():
+                work.remake(equation, "getitem", wholes[kind], t)
+    return work.result()
+
+
+def axes_of(equation: Equation, rank: int) -> list[int]:
+    """Return over which axes of its argument an equation sums, or the like."""
+    axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
+    asked = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return [each % rank for each in asked]
+
+
+def checked(work: Pass) -> list[Equation]:
+    """Check at once that all x[t] are what they were."""
+    groups = defaultdict(list)
+    for equation in work.calls("expect"):
+        view = work.view(equation.args[0].number)
+        if view is not None:
+            groups[view[0], key_of(equation.args[1])].append((view[1], equation))
+    for (x, _), found in groups.items():
+        (first, equation), last = found[0], found[-1][0]
+        if [t for t, _ in found] == [*range(first, last + 1)] and len(found) >= least:
+            work.at(equation.made)
+            y = work.taken(x, first, len(found), work.maker[x.number].dtype)
+            work.remake(equation, "expect", y, equation.args[1])
+            for _, other in found[1:]:
+                work.drop(other.made, equation.made)
     return work.result()
 
 
@@ -238,7 +271,7 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, without_views,
+    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, checked, without_views,
     reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 

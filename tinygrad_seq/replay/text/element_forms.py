@@ -13,7 +13,7 @@ COMPARED = {
     "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}", "greater_equal": "{} >= {}",
     "equal": "{} == {}", "not_equal": "{} != {}",
 }  # fmt: skip
-BOOLS = {"bitwise_and": "{} & {}", "bitwise_or": "{} | {}"}
+BOOLS = {"bitwise_and": "{} & {}", "bitwise_or": "{} | {}", "invert": "{} == 0"}
 FORMS = SAME | COMPARED | BOOLS | {
     "clip": "{0} if {0} != {0} else min(max({0}, {1}), {2})", "sign": "np.sign({})", "sqrt": "math.sqrt({})",
     "sin": "math.sin({})", "cos": "math.cos({})", "where": "{1} if {0} else {2}", "power": "{} ** {}",
@@ -39,6 +39,8 @@ def without_form(equation: Equation) -> str:
         return function
     if equation.dtype is None or equation.dtype.name not in ("float32", "float64", "bool", "int64", "int32"):
         return f"{function} in {equation.dtype}"
+    if function == "invert" and equation.dtype != bool:
+        return "invert of integers"
     return "max of integers" if function == "max" and equation.dtype.kind != "f" else ""
 
 
