@@ -15,6 +15,8 @@ ELEMENTWISE = frozenset((
     "sin", "sqrt", "subtract", "tanh", "where",
 ))  # fmt: skip
 
+least = 3  # what is done less often stays as it is
+
 
 class Pass:
     """Equations that are read, and those that stand instead of some of them until `result` takes them over."""
@@ -23,11 +25,13 @@ class Pass:
         self,
         equations: list[Equation],
         shapes: dict[int, tuple[int, ...]],
+        dtypes: dict[int, Any],
         new: Callable[[], int],
         outputs: Sequence[int],
     ) -> None:
         self.equations, self.new, self.outputs = needed(equations, outputs), new, outputs
         self.shapes = shapes | {equation.made: equation.shape for equation in equations}
+        self.dtypes = dtypes | {equation.made: equation.dtype for equation in equations}
         self.maker = {equation.made: equation for equation in self.equations}
         self.reads = Counter([n for equation in self.equations for n in read_by(equation)] + [*outputs])  # how often
         self.time: dict[int, int] = {}  # when gradients of steps belong
@@ -54,8 +58,9 @@ class Pass:
     def make(self, function: str, shape: tuple[int, ...], dtype: Any, *args: Any, **options: Any) -> Ref:
         """Add an equation."""
         self.here.append(Equation(self.new(), function, args, options, shape, dtype))
-        self.maker[self.here[-1].made], self.shapes[self.here[-1].made] = self.here[-1], shape
-        return Ref(self.here[-1].made)
+        made = self.here[-1].made
+        self.maker[made], self.shapes[made], self.dtypes[made] = self.here[-1], shape, dtype
+        return Ref(made)
 
     def remake(self, equation: Equation, function: str, *args: Any, **options: Any) -> None:
         """Add a call that makes the value of an equation, which it stands instead of."""
@@ -122,7 +127,7 @@ class Pass:
         shape = sum(self.shapes[number][0] for number in numbers), like.shape[1]
         if start is None:
             return self.make("concatenate", shape, like.dtype, tuple(map(Ref, numbers)), 0)
-        return self.make("reshape", shape, like.dtype, self.taken(*start, len(numbers), like.dtype), shape)
+        return self.make("reshape", shape, like.dtype, self.taken(*start, len(numbers)), shape)
 
     def start(self, numbers: Sequence[int]) -> tuple[Ref, int] | None:
         """Return x and t where the values are x[t], x[t + 1], ..."""
@@ -132,12 +137,12 @@ class Pass:
             return None
         return first
 
-    def taken(self, x: Ref, start: int, count: int, dtype: Any) -> Ref:
+    def taken(self, x: Ref, start: int, count: int) -> Ref:
         """Return x[start:start + count], which may be x."""
         shape = self.shapes[x.number]
         if count == shape[0]:
             return x
-        return self.make("getitem", (count, *shape[1:]), dtype, x, (slice(start, start + count),))
+        return self.make("getitem", (count, *shape[1:]), self.dtypes[x.number], x, (slice(start, start + count),))
 
 
 def is_part(equation: Equation) -> bool:

@@ -10,6 +10,7 @@ from tinygrad_seq.engine.backend import modules
 from tinygrad_seq.replay.trace.tape import SEQUENCES, Equation, Ref, read_by
 
 T = TypeVar("T")
+FULL = ("full", "ones", "zeros")  # two of these may be two states that begin alike
 
 
 def changed(equation: Equation, change: Callable[[Any], Any]) -> Equation:
@@ -56,7 +57,7 @@ def without_repeats(equations: Iterable[Equation], fixed: Container[int] = ()) -
         key: Any = equation.function, *map(key_of, equation.args)
         if equation.options:
             key = key, *((name, key_of(x)) for name, x in equation.options.items())
-        is_free = equation.made not in fixed and (equation.function == "arange" or read_by(equation))  # not two states
+        is_free = (read_by(equation) or equation.function not in FULL) and equation.made not in fixed
         if first.setdefault(key, equation.made) != equation.made and is_free:
             names[equation.made] = first[key]
         else:

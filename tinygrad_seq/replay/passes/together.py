@@ -2,47 +2,46 @@
 
     x[0] @ W, x[1] @ W, ...                     the rows of all x[t], times W: one product
     h[0].T @ dz[0] + h[1].T @ dz[1] + ...       one product of all rows
-    tanh(y[0]), tanh(y[1]), ...                 tanh(y)
 
 Sums are rounded in another order, so results agree with those of the graph to rounding, no longer bit for bit.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable
-from typing import Any, TypeGuard
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.passes.all_steps import checked, elements
 from tinygrad_seq.replay.passes.gates import gates
-from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, is_part
-from tinygrad_seq.replay.passes.simplify import key_of, without_repeats
-from tinygrad_seq.replay.passes.tidy import doubled, is_transpose, rows_added, steps_first, turned, without_broadcast, without_idle
+from tinygrad_seq.replay.passes.rewriting import Pass, least
+from tinygrad_seq.replay.passes.simplify import without_repeats
+from tinygrad_seq.replay.passes.tidy import (
+    doubled,
+    is_transpose,
+    rows_added,
+    steps_first,
+    turned,
+    without_broadcast,
+    without_idle,
+)
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
-
-least = 3  # what is done less often stays as it is
-most_idle = 2  # steps that are computed with the others, although nobody asks for them
-REDUCTIONS = ("all", "any", "max", "min", "sum")
-
 
 # ---------------------------------------------------------------------------------------------------------------- sums
 
 
 def sums(work: Pass) -> list[Equation]:
     """Add up over steps at once: products of two values of each step, and sums over the rows of one."""
-    added = work.calls("add")
-    inside = {equation.made: sums_in(work, equation) for equation in added}
-    inner = {n for made in inside.values() for n in made}
     found = []
-    for chain in added:
-        if is_sum(chain) and chain.made not in inner:
-            kinds = defaultdict(list)
-            for leaf in leaves(work, chain, inside):
-                kind, read = kind_of_term(work, leaf)
-                is_one = kind and all(work.maker[n].dtype == chain.dtype for n in (leaf, *read))
-                kinds[kind if is_one else None].append((leaf, read))
-            alike = {k: Counter(work.maker[n].function for n, _ in terms) for k, terms in kinds.items() if k}
-            many = [kind for kind, functions in alike.items() if max(functions.values()) >= least]  # those of steps
-            if len(many) == 1:
-                found.append((chain, kinds.pop(many[0]), [leaf for terms in kinds.values() for leaf, _ in terms]))
+    for chain, added in chains(work):
+        kinds = defaultdict(list)
+        for leaf in added:
+            kind, read = kind_of_term(work, leaf)
+            is_one = kind and all(work.maker[n].dtype == chain.dtype for n in (leaf, *read))
+            kinds[kind if is_one else None].append((leaf, read))
+        alike = {k: Counter(work.maker[n].function for n, _ in terms) for k, terms in kinds.items() if k}
+        many = [kind for kind, functions in alike.items() if max(functions.values()) >= least]  # those of steps
+        if len(many) == 1:
+            found.append((chain, kinds.pop(many[0]), [leaf for terms in kinds.values() for leaf, _ in terms]))
     for _, terms, _ in found:
         views = [work.view(read[0]) for _, read in terms]
         if len(terms[0][1]) == 2 and all(views):  # products with x[t]
@@ -66,6 +65,26 @@ def sums(work: Pass) -> list[Equation]:
             work.make("add", shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
         work.here[-1].made = chain.made
     return work.result()
+
+
+def totals(work: Pass) -> list[Equation]:
+    """Let x[t] + x[t + 1] + ... be a sum over steps of x."""
+    for chain, terms in chains(work):
+        start = work.start(sorted(terms, key=lambda n: (work.view(n) or (0, 0))[1])) if len(terms) >= least else None
+        if start is not None and work.shapes[terms[0]] == chain.shape:
+            work.at(chain.made)
+            work.remake(chain, "sum", work.taken(*start, len(terms)), axis=0)
+    return work.result()
+
+
+def chains(work: Pass) -> Iterator[tuple[Equation, list[int]]]:
+    """Yield the sums that are in no other sum, and all that each adds."""
+    added = work.calls("add")
+    inside = {equation.made: sums_in(work, equation) for equation in added}
+    inner = {n for made in inside.values() for n in made}
+    for chain in added:
+        if is_sum(chain) and chain.made not in inner:
+            yield chain, leaves(work, chain, inside)
 
 
 def sums_in(work: Pass, equation: Equation) -> list[int]:
@@ -139,7 +158,8 @@ def products(work: Pass) -> list[Equation]:
         rows = work.rows([equation.args[0].number for equation in group])
         dot = work.make("dot", (n * first.shape[0], first.shape[1]), first.dtype, rows, first.args[1])
         whole = work.make("reshape", (n, *first.shape), first.dtype, dot, (n, *first.shape))
-        take_apart(work, whole, group)
+        for t, equation in enumerate(group):
+            work.remake(equation, "getitem", whole, t)
     return work.result()
 
 
@@ -149,13 +169,7 @@ def in_time(work: Pass, number: int) -> int:
     return view[1] if view else work.time.get(number, number)
 
 
-def take_apart(work: Pass, whole: Ref, steps: list[Equation]) -> None:
-    """Let values of steps be x[0], x[1], ... of one x."""
-    for t, equation in enumerate(steps):
-        work.remake(equation, "getitem", whole, t)
-
-
-# --------------------------------------------------------------------------------------------------------- elementwise
+# --------------------------------------------------------------------------------------------------------------- views
 
 
 def regrouped(work: Pass) -> list[Equation]:
@@ -171,78 +185,6 @@ def regrouped(work: Pass) -> list[Equation]:
     return work.result()
 
 
-def elements(work: Pass) -> list[Equation]:
-    """Compute on all of x at once, elementwise or of every row, what is done on every x[t]."""
-    numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
-    lanes: dict[int, tuple[int, tuple[int, int, int]]] = {}  # of a value: which of these, and t, how many, dimensions
-    wholes: dict[int, Ref] = {}
-    groups: dict[int, dict[int, Equation]] = defaultdict(dict)
-    for equation in work.equations:
-        rank = len(equation.shape)
-        view = work.view(equation.made) if equation.function == "getitem" else None
-        if view is not None:
-            kind = numbers.setdefault(view[0], len(numbers))
-            wholes[kind] = view[0]
-            lanes[equation.made] = kind, (view[1], work.shapes[view[0].number][0], rank)
-        elif equation.function in ELEMENTWISE or is_part(equation) or equation.function in REDUCTIONS:
-            steps = {lanes[n][1] for n in read_by(equation) if n in lanes}
-            t, size, dimensions = steps.pop() if len(steps) == 1 else (0, 0, -1)
-            if dimensions == (len(work.shapes[read_by(equation)[0]]) if equation.function in REDUCTIONS else rank):
-                whats = [lanes[x.number][0] if is_in(x, lanes) else key_of(x) for x in equation.args]
-                options = [(name, key_of(x)) for name, x in equation.options.items()]
-                key = equation.function, *whats, *options, equation.shape, equation.dtype
-                kind = numbers.setdefault(key, len(numbers))
-                lanes[equation.made] = kind, (t, size, rank)
-                groups[kind][t] = equation
-    for kind, group in groups.items():
-        first = next(iter(group.values()))
-        size = lanes[first.made][1][1]
-        known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
-        if len(group) >= max(size - most_idle, least) and known:
-            args: list[Any] = [wholes[lanes[x.number][0]] if is_in(x, lanes) else x for x in first.args]
-            options = dict(first.options)
-            if is_part(first):
-                args[1] = slice(None), *first.args[1]
-            elif first.function in REDUCTIONS:
-                options["axis"] = tuple([axis + 1 for axis in axes_of(first, len(work.shapes[args[0].number]) - 1)])
-                args = args[:1]
-            work.at(first.made)
-            wholes[kind] = work.make(first.function, (size, *first.shape), first.dtype, *args, **options)
-            for t, equation in group.items():
-                work.remake(equation, "getitem", wholes[kind], t)
-    return work.result()
-
-
-def axes_of(equation: Equation, rank: int) -> list[int]:
-    """Return over which axes of its argument an equation sums, or the like."""
-    axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
-    asked = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return [each % rank for each in asked]
-
-
-def checked(work: Pass) -> list[Equation]:
-    """Check at once that all x[t] are what they were."""
-    groups = defaultdict(list)
-    for equation in work.calls("expect"):
-        view = work.view(equation.args[0].number)
-        if view is not None:
-            groups[view[0], key_of(equation.args[1])].append((view[1], equation))
-    for (x, _), found in groups.items():
-        (first, equation), last = found[0], found[-1][0]
-        if [t for t, _ in found] == [*range(first, last + 1)] and len(found) >= least:
-            work.at(equation.made)
-            y = work.taken(x, first, len(found), work.maker[x.number].dtype)
-            work.remake(equation, "expect", y, equation.args[1])
-            for _, other in found[1:]:
-                work.drop(other.made, equation.made)
-    return work.result()
-
-
-def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
-    """Tell whether an argument is one of some values."""
-    return isinstance(x, Ref) and x.number in values
-
-
 def without_views(work: Pass) -> list[Equation]:
     """Let x[t], x[t + 1], ... that are stacked or joined along an axis be a part of x, with the axes in that order."""
     for equation in work.calls("stack", "concatenate"):
@@ -251,7 +193,7 @@ def without_views(work: Pass) -> list[Equation]:
         start = work.start(numbers) if len(parts) == len(numbers) > 1 else None
         if start is not None:
             work.at(equation.made)
-            x = work.taken(*start, len(numbers), equation.dtype)
+            x = work.taken(*start, len(numbers))
             if axis:
                 shape = work.shapes[x.number]
                 order = *range(1, axis + 1), 0, *range(axis + 1, len(shape))
@@ -271,8 +213,8 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, checked, without_views,
-    reshaped_once, turned, without_idle, rows_added,
+    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, totals, checked,
+    without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
 
@@ -282,7 +224,7 @@ def done_together(
     """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
     equations, same = without_repeats(equations)
     outputs = [same.get(number, number) for number in outputs]
-    work = Pass(equations, tape.shapes(), tape.new, outputs)
+    work = Pass(equations, tape.shapes(), tape.dtypes(), tape.new, outputs)
     for improve in passes:
         improve(work)
     equations, more = without_repeats(work.equations)

@@ -105,8 +105,8 @@ class Names:
         forward = set()  # loops with a product in which no gradient is a factor
         for loop, equation, made in self.lines("add"):
             dots = [loop.body[x.position] for x in equation.args if isinstance(x, Local)]
-            factors = [dot.args[0] for dot in dots if dot.function == "dot"]
-            if factors and not isinstance(factors[0], Ref) and not self.of(numbers_of(loop, factors[0])).startswith("d_"):
+            factors = [dot.args[0] for dot in dots if dot.function == "dot" and not isinstance(dot.args[0], Ref)]
+            if factors and not self.of(numbers_of(loop, factors[0])).startswith("d_"):
                 self.give(made, "a")
                 forward.add(id(loop))
         for loop, equation, made in self.lines("add"):

@@ -1,0 +1,126 @@
+"""Passes over equations: what is done on every x[t] is done once on all of x.
+
+    tanh(x[0]), tanh(x[1]), ...                 tanh(x)
+    x[0].sum(axis=0), ...                       x.sum(axis=1)
+    x[0][i, j[0]], x[1][i, j[1]], ...           x[t, i, j], with all t
+"""
+
+from collections import defaultdict
+from collections.abc import Container
+from typing import Any, TypeGuard
+
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, is_part, least
+from tinygrad_seq.replay.passes.simplify import key_of, told
+from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves, read_by, refs
+
+REDUCTIONS = ("all", "any", "max", "min", "sum")
+most_idle = 2  # steps that are computed with the others, although nobody asks for them
+
+
+def elements(work: Pass) -> list[Equation]:
+    """Compute on all of x at once what is done on every x[t]."""
+    numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
+    lanes: dict[int, tuple[int, int, int]] = {}  # of a value: which of these, t, and of how many
+    wholes: dict[int, Ref] = {}
+    groups: dict[int, dict[int, Equation]] = defaultdict(dict)
+    for equation in work.equations:
+        view = work.view(equation.made) if equation.function == "getitem" else None
+        if view is not None:
+            kind = numbers.setdefault(view[0], len(numbers))
+            wholes[kind] = view[0]
+            lanes[equation.made] = kind, view[1], work.shapes[view[0].number][0]
+            continue
+        steps = {lanes[n][1:] for n in read_by(equation) if n in lanes}
+        if len(steps) == 1 and is_of_one_step(work, equation, lanes):
+            t, size = steps.pop()
+            read = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
+            whats = told(read, lambda x: f"all {lanes[x.number][0]}" if is_in(x, lanes) else x)
+            options = [(name, key_of(x)) for name, x in equation.options.items()]
+            key = equation.function, key_of(whats), *options, equation.shape, equation.dtype
+            kind = numbers.setdefault(key, len(numbers))
+            lanes[equation.made] = kind, t, size
+            groups[kind][t] = equation
+    for kind, group in groups.items():
+        first = next(iter(group.values()))
+        size = lanes[first.made][2]
+        known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
+        if len(group) >= max(size - most_idle, least) and known:
+            work.at(first.made)
+            args = told(first.args, lambda x: wholes[lanes[x.number][0]] if is_in(x, lanes) else x)
+            wholes[kind] = of_all_steps(work, first, args, size)
+            for t, equation in group.items():
+                work.remake(equation, "getitem", wholes[kind], t)
+    return work.result()
+
+
+def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
+    """Tell whether an argument is one of some values."""
+    return isinstance(x, Ref) and x.number in values
+
+
+def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> bool:
+    """Tell whether a call on values of one step has a form for all steps."""
+    function, args = equation.function, equation.args
+    if function in ELEMENTWISE or is_part(equation):
+        return all(len(work.shapes[n]) == len(equation.shape) for n in read_by(equation) if n in lanes)
+    if function not in ("getitem", "with_added"):
+        return function in REDUCTIONS
+    ids = [x.number for x in leaves(args[1]) if isinstance(x, Ref) and work.dtypes[x.number].kind in "iu"]
+    if len(ids) < len([*leaves(args[1])]) or len({work.shapes[n] for n in ids}) != 1:
+        return False
+    if function == "getitem":
+        return True
+    zeros, value = work.of(args[0]), args[2]
+    shapes = [(*work.shapes[ids[0]], *equation.shape[len(ids) :]), *([] if is_in(value, lanes) else [()])]
+    is_full = not isinstance(value, Ref) or work.shapes[value.number] in shapes
+    return zeros is not None and zeros.function == "zeros" and is_full
+
+
+def of_all_steps(work: Pass, equation: Equation, args: tuple[Any, ...], size: int) -> Ref:
+    """Add the call of a step for all steps, with these arguments; return what it makes."""
+    function, options, shape = equation.function, dict(equation.options), (size, *equation.shape)
+    if is_part(equation):
+        args = args[0], (slice(None), *args[1])
+    elif function in REDUCTIONS:
+        rank = len(work.shapes[read_by(equation)[0]])
+        axis = options.pop("axis", args[1] if len(args) > 1 else None)
+        axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        args, options["axis"] = args[:1], tuple([each % rank + 1 for each in axes])
+    elif function == "with_added":
+        zeros = work.make("zeros", shape, equation.dtype, shape, equation.dtype)
+        args = zeros, with_steps(work, equation, args[1], size), args[2]
+    elif function == "getitem" and args[0] is not equation.args[0]:
+        args = args[0], with_steps(work, equation, args[1], size)
+    return work.make(function, shape, equation.dtype, *args, **options)
+
+
+def with_steps(work: Pass, equation: Equation, index: Any, size: int) -> tuple[Ref, ...]:
+    """Return an index of all steps: t, and the ids in every step."""
+    whole = size, *work.shapes[next(refs(equation.args[1]))]
+    column = size, *(1 for _ in whole[1:])
+    int64 = host.dtype("int64")
+    steps = work.make("reshape", column, int64, work.make("arange", (size,), int64, size), column)
+    ids = steps, *leaves(index)
+    return tuple([
+        x if work.shapes[x.number] == whole else work.make("broadcast_to", whole, work.dtypes[x.number], x, whole)
+        for x in ids
+    ])  # fmt: skip
+
+
+def checked(work: Pass) -> list[Equation]:
+    """Check at once that all x[t] are what they were."""
+    groups = defaultdict(list)
+    for equation in work.calls("expect"):
+        view = work.view(equation.args[0].number)
+        if view is not None:
+            groups[view[0], key_of(equation.args[1])].append((view[1], equation))
+    for (x, _), found in groups.items():
+        (first, equation), last = found[0], found[-1][0]
+        if [t for t, _ in found] == [*range(first, last + 1)] and len(found) >= least:
+            work.at(equation.made)
+            y = work.taken(x, first, len(found))
+            work.remake(equation, "expect", y, equation.args[1])
+            for _, other in found[1:]:
+                work.drop(other.made, equation.made)
+    return work.result()
