@@ -144,10 +144,21 @@ def picks(kind: Callable[[Shape], Any], shape: st.SearchStrategy[Shape] = solid_
 
 
 @st.composite
+def steps(draw: Draw, size: Shape) -> list[Any]:
+    """Indices as in a loop over the steps of one axis: x[t], x[:, t], x[..., t], x[t:t+2]."""
+    axis = draw(st.integers(0, len(size) - 1))
+    before = draw(st.sampled_from([(slice(None),) * axis, (...,)] if axis == len(size) - 1 else [(slice(None),) * axis]))
+    places = draw(st.lists(st.integers(-size[axis], size[axis] - 1), min_size=3, max_size=6))
+    lengths = draw(st.lists(st.integers(0, 3), min_size=6, max_size=6))
+    parts = [slice(t % size[axis], t % size[axis] + n) if n else t for t, n in zip(places, lengths)]
+    return parts if draw(st.booleans()) and not before else [(*before, part) for part in parts]
+
+
+@st.composite
 def placements(draw: Draw) -> Case:
     """Pieces, and where in an array of a shape each is added."""
     size = draw(solid_shapes)
-    found = draw(st.lists(basic(size) | gathers(size) | masks(size), min_size=1, max_size=3))
+    found = draw(st.lists(basic(size) | gathers(size) | masks(size), min_size=1, max_size=3) | steps(size))
     pieces = [np.zeros(size)[index].shape for index in found]
     return draw(filled(st.just(pieces), normal, shape=size, indices=tuple(found)))
 

@@ -15,25 +15,25 @@ from tinygrad_seq.replay.passes.simplify import key_of, told
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves, read_by, refs
 
 REDUCTIONS = ("all", "any", "max", "min", "sum")
-most_idle = 2  # steps that are computed with the others, although nobody asks for them
 
 
 def elements(work: Pass) -> list[Equation]:
     """Compute on all of x at once what is done on every x[t]."""
     numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
     lanes: dict[int, tuple[int, int, int]] = {}  # of a value: which of these, t, and of how many
-    wholes: dict[int, Ref] = {}
+    wholes: dict[int, tuple[Ref, range]] = {}  # of these, and of arrays: what has been computed, and of which steps
     groups: dict[int, dict[int, Equation]] = defaultdict(dict)
     for equation in work.equations:
         view = work.view(equation.made) if equation.function == "getitem" else None
         if view is not None:
             kind = numbers.setdefault(view[0], len(numbers))
-            wholes[kind] = view[0]
-            lanes[equation.made] = kind, view[1], work.shapes[view[0].number][0]
+            size = work.shapes[view[0].number][0]
+            wholes[kind] = view[0], range(size)
+            lanes[equation.made] = kind, view[1], size
             continue
         steps = {lanes[n][1:] for n in read_by(equation) if n in lanes}
         if len(steps) == 1 and is_of_one_step(work, equation, lanes):
-            t, size = steps.pop()
+            ((t, size),) = steps
             read = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
             whats = told(read, lambda x: f"all {lanes[x.number][0]}" if is_in(x, lanes) else x)
             options = [(name, key_of(x)) for name, x in equation.options.items()]
@@ -42,15 +42,17 @@ def elements(work: Pass) -> list[Equation]:
             lanes[equation.made] = kind, t, size
             groups[kind][t] = equation
     for kind, group in groups.items():
-        first = next(iter(group.values()))
-        size = lanes[first.made][2]
-        known = all(lanes[n][0] in wholes for n in read_by(first) if n in lanes)
-        if len(group) >= max(size - most_idle, least) and known:
-            work.at(first.made)
-            args = told(first.args, lambda x: wholes[lanes[x.number][0]] if is_in(x, lanes) else x)
-            wholes[kind] = of_all_steps(work, first, args, size)
+        first = group[min(group)]
+        steps = range(min(group), min(group) + len(group))
+        read = {lanes[n][0] for n in read_by(first) if n in lanes}
+        known = all(k in wholes and steps[0] in wholes[k][1] and steps[-1] in wholes[k][1] for k in read)
+        if len(group) >= least and known and max(group) == steps[-1]:
+            work.at(next(iter(group.values())).made)
+            parts = {k: work.taken(wholes[k][0], steps[0] - wholes[k][1][0], 1, len(steps)) for k in read}
+            args = told(first.args, lambda x: parts[lanes[x.number][0]] if is_in(x, lanes) else x)
+            wholes[kind] = of_all_steps(work, first, args, len(steps)), steps
             for t, equation in group.items():
-                work.remake(equation, "getitem", wholes[kind], t)
+                work.remake(equation, "getitem", wholes[kind][0], t - steps[0])
     return work.result()
 
 
@@ -119,7 +121,7 @@ def checked(work: Pass) -> list[Equation]:
         (first, equation), last = found[0], found[-1][0]
         if [t for t, _ in found] == [*range(first, last + 1)] and len(found) >= least:
             work.at(equation.made)
-            y = work.taken(x, first, len(found))
+            y = work.taken(x, first, 1, len(found))
             work.remake(equation, "expect", y, equation.args[1])
             for _, other in found[1:]:
                 work.drop(other.made, equation.made)

@@ -129,20 +129,22 @@ class Pass:
             return self.make("concatenate", shape, like.dtype, tuple(map(Ref, numbers)), 0)
         return self.make("reshape", shape, like.dtype, self.taken(*start, len(numbers)), shape)
 
-    def start(self, numbers: Sequence[int]) -> tuple[Ref, int] | None:
-        """Return x and t where the values are x[t], x[t + 1], ..."""
+    def start(self, numbers: Sequence[int]) -> tuple[Ref, int, int] | None:
+        """Return x, t and 1 where the values are x[t], x[t + 1], ..., or x, t and -1 where these are x[t], x[t - 1], ..."""
         views = [self.view(number) for number in numbers]
-        first = views[0]
-        if first is None or views != [(first[0], first[1] + k) for k in range(len(views))]:
+        (x, t), near = views[0] or (None, 0), views[-1 if len(views) == 1 else 1]
+        step = near[1] - t if near is not None else 0
+        if x is None or abs(step) > 1 or views != [(x, t + k * step) for k in range(len(views))]:
             return None
-        return first
+        return x, t, step or 1
 
-    def taken(self, x: Ref, start: int, count: int) -> Ref:
-        """Return x[start:start + count], which may be x."""
-        shape = self.shapes[x.number]
-        if count == shape[0]:
+    def taken(self, x: Ref, start: int, step: int, count: int) -> Ref:
+        """Return x[start], x[start + step], ..., so many of them: a part of x, which may be x."""
+        shape, end = self.shapes[x.number], start + step * count
+        if (count, step) == (shape[0], 1):
             return x
-        return self.make("getitem", (count, *shape[1:]), self.dtypes[x.number], x, (slice(start, start + count),))
+        part = slice(start, end if end >= 0 else None, step)
+        return self.make("getitem", (count, *shape[1:]), self.dtypes[x.number], x, (part,))
 
 
 def is_part(equation: Equation) -> bool:
