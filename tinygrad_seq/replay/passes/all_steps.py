@@ -88,7 +88,7 @@ def of_all_steps(work: Pass, equation: Equation, args: tuple[Any, ...], size: in
         rank = len(work.shapes[read_by(equation)[0]])
         axis = options.pop("axis", args[1] if len(args) > 1 else None)
         axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        args, options["axis"] = args[:1], tuple([each % rank + 1 for each in axes])
+        args, options = args[:1], {"axis": tuple([each % rank + 1 for each in axes]), **options}
     elif function == "with_added":
         zeros = work.make("zeros", shape, equation.dtype, shape, equation.dtype)
         args = zeros, with_steps(work, equation, args[1], size), args[2]

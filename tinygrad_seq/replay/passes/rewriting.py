@@ -143,7 +143,7 @@ class Pass:
         shape, end = self.shapes[x.number], start + step * count
         if (count, step) == (shape[0], 1):
             return x
-        part = slice(start, end if end >= 0 else None, step)
+        part = slice(start, end) if step == 1 else slice(start, end if end >= 0 else None, step)
         return self.make("getitem", (count, *shape[1:]), self.dtypes[x.number], x, (part,))
 
 
