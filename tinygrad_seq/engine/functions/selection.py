@@ -10,6 +10,7 @@ from tinygrad_seq.engine.backend import (
     device_of,
     host,
     ids_checked,
+    is_traced,
     modules,
     on_device_of,
     to_default_device,
@@ -78,7 +79,7 @@ def index_part(part: Any, x: Any) -> Any:
         raise IndexError(f"getitem: an index is an int, slice, None, Ellipsis, mask or integer array, not {part!r:.60}")
     if isinstance(x, Value) and device_of(array) != "cpu":
         check_device("getitem", "the index", array, "x", x.array)
-    if array.ndim == 0 and array.dtype.kind != "b":
+    if array.ndim == 0 and array.dtype.kind != "b" and not is_traced(array):
         return int(array)
     with on_device_of(array):
         return array if isinstance(part, Value) else array.copy()

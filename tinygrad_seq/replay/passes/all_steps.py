@@ -69,12 +69,13 @@ def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> boo
     if function not in ("getitem", "with_added"):
         return function in REDUCTIONS
     ids = [x.number for x in leaves(args[1]) if isinstance(x, Ref) and work.dtypes[x.number].kind in "iu"]
-    if len(ids) < len([*leaves(args[1])]) or len({work.shapes[n] for n in ids}) != 1:
+    others = [x for x in leaves(args[1]) if type(x) is not int and not is_in(x, ids)]
+    if others or len({work.shapes[n] for n in ids}) != 1:
         return False
     if function == "getitem":
         return True
     zeros, value = work.of(args[0]), args[2]
-    shapes = [(*work.shapes[ids[0]], *equation.shape[len(ids) :]), *([] if is_in(value, lanes) else [()])]
+    shapes = [(*work.shapes[ids[0]], *equation.shape[len([*leaves(args[1])]) :]), *([] if is_in(value, lanes) else [()])]
     is_full = not isinstance(value, Ref) or work.shapes[value.number] in shapes
     return zeros is not None and zeros.function == "zeros" and is_full
 
@@ -105,7 +106,7 @@ def with_steps(work: Pass, equation: Equation, index: Any, size: int) -> tuple[R
     steps = work.make("reshape", column, int64, work.make("arange", (size,), int64, size), column)
     ids = steps, *leaves(index)
     return tuple([
-        x if work.shapes[x.number] == whole else work.make("broadcast_to", whole, work.dtypes[x.number], x, whole)
+        x if type(x) is int or work.shapes[x.number] == whole else work.make("broadcast_to", whole, work.dtypes[x.number], x, whole)
         for x in ids
     ])  # fmt: skip
 

@@ -133,10 +133,10 @@ class Pass:
         """Return x, t and 1 where the values are x[t], x[t + 1], ..., or x, t and -1 where these are x[t], x[t - 1], ..."""
         views = [self.view(number) for number in numbers]
         (x, t), near = views[0] or (None, 0), views[-1 if len(views) == 1 else 1]
-        step = near[1] - t if near is not None else 0
-        if x is None or abs(step) > 1 or views != [(x, t + k * step) for k in range(len(views))]:
+        step = near[1] - t if near is not None and len(views) > 1 else 1
+        if x is None or abs(step) != 1 or views != [(x, t + k * step) for k in range(len(views))]:
             return None
-        return x, t, step or 1
+        return x, t, step
 
     def taken(self, x: Ref, start: int, step: int, count: int) -> Ref:
         """Return x[start], x[start + step], ..., so many of them: a part of x, which may be x."""
