@@ -147,7 +147,8 @@ def picks(kind: Callable[[Shape], Any], shape: st.SearchStrategy[Shape] = solid_
 def steps(draw: Draw, size: Shape) -> list[Any]:
     """Indices as in a loop over the steps of one axis: x[t], x[:, t], x[..., t], x[t:t+2]."""
     axis = draw(st.integers(0, len(size) - 1))
-    before = draw(st.sampled_from([(slice(None),) * axis, (...,)] if axis == len(size) - 1 else [(slice(None),) * axis]))
+    ways = [(slice(None),) * axis, *([(...,)] if axis == len(size) - 1 else [])]
+    before = draw(st.sampled_from(ways))
     places = draw(st.lists(st.integers(-size[axis], size[axis] - 1), min_size=3, max_size=6))
     lengths = draw(st.lists(st.integers(0, 3), min_size=6, max_size=6))
     parts = [slice(t % size[axis], t % size[axis] + n) if n else t for t, n in zip(places, lengths)]

@@ -63,7 +63,7 @@ def stack_of_steps(xp: Any, pieces: tuple[Any, ...], indices: tuple[Any, ...], s
 
 
 def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Return the axis, t and 0 of an index such as [:, t], and the length n for 0 of a short part [:, t:t+n]; or None."""
+    """Return the axis and t of an index such as [:, t], and 0, or the length of a short part [:, t:t+n]; or None."""
     parts = index if isinstance(index, tuple) else (index,)
     if is_basic(index) and Ellipsis in parts:
         at = parts.index(Ellipsis)

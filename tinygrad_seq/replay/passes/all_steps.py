@@ -34,26 +34,32 @@ def elements(work: Pass) -> list[Equation]:
         steps = {lanes[n][1:] for n in read_by(equation) if n in lanes}
         if len(steps) == 1 and is_of_one_step(work, equation, lanes):
             ((t, size),) = steps
-            read = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
-            whats = told(read, lambda x: f"all {lanes[x.number][0]}" if is_in(x, lanes) else x)
+            args = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
+            whats = told(args, lambda x: f"all {lanes[x.number][0]}" if is_in(x, lanes) else x)
             options = [(name, key_of(x)) for name, x in equation.options.items()]
             key = equation.function, key_of(whats), *options, equation.shape, equation.dtype
             kind = numbers.setdefault(key, len(numbers))
             lanes[equation.made] = kind, t, size
             groups[kind][t] = equation
     for kind, group in groups.items():
-        first = group[min(group)]
-        steps = range(min(group), min(group) + len(group))
-        read = {lanes[n][0] for n in read_by(first) if n in lanes}
-        known = all(k in wholes and steps[0] in wholes[k][1] and steps[-1] in wholes[k][1] for k in read)
-        if len(group) >= least and known and max(group) == steps[-1]:
+        begin, count = min(group), len(group)
+        first, last = group[begin], begin + count - 1
+        read = {n: wholes.get(lanes[n][0], (Ref(n), range(0))) for n in read_by(first) if n in lanes}
+        known = all(begin in steps and last in steps for _, steps in read.values())
+        if count >= least and known and max(group) == last:
             work.at(next(iter(group.values())).made)
-            parts = {k: work.taken(wholes[k][0], steps[0] - wholes[k][1][0], 1, len(steps)) for k in read}
-            args = told(first.args, lambda x: parts[lanes[x.number][0]] if is_in(x, lanes) else x)
-            wholes[kind] = of_all_steps(work, first, args, len(steps)), steps
+            parts = {n: work.taken(x, begin - steps[0], 1, count) for n, (x, steps) in read.items()}
+            whole = of_all_steps(work, first, with_parts(first.args, parts), count)
+            wholes[kind] = whole, range(begin, begin + count)
             for t, equation in group.items():
-                work.remake(equation, "getitem", wholes[kind][0], t - steps[0])
+                work.remake(equation, "getitem", whole, t - begin)
     return work.result()
+
+
+def with_parts(args: tuple[Any, ...], parts: dict[int, Ref]) -> tuple[Any, ...]:
+    """Return arguments with parts of arrays in place of what these have in one step."""
+    made: tuple[Any, ...] = told(args, lambda x: parts.get(x.number, x) if isinstance(x, Ref) else x)
+    return made
 
 
 def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
@@ -75,8 +81,9 @@ def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> boo
     if function == "getitem":
         return True
     zeros, value = work.of(args[0]), args[2]
-    shapes = [(*work.shapes[ids[0]], *equation.shape[len([*leaves(args[1])]) :]), *([] if is_in(value, lanes) else [()])]
-    is_full = not isinstance(value, Ref) or work.shapes[value.number] in shapes
+    full = *work.shapes[ids[0]], *equation.shape[len([*leaves(args[1])]) :]
+    shape = work.shapes[value.number] if isinstance(value, Ref) else ()
+    is_full = shape == full or (shape == () and not is_in(value, lanes))
     return zeros is not None and zeros.function == "zeros" and is_full
 
 
@@ -105,10 +112,12 @@ def with_steps(work: Pass, equation: Equation, index: Any, size: int) -> tuple[R
     int64 = host.dtype("int64")
     steps = work.make("reshape", column, int64, work.make("arange", (size,), int64, size), column)
     ids = steps, *leaves(index)
-    return tuple([
-        x if type(x) is int or work.shapes[x.number] == whole else work.make("broadcast_to", whole, work.dtypes[x.number], x, whole)
-        for x in ids
-    ])  # fmt: skip
+
+    def broad(x: Any) -> Any:
+        is_whole = type(x) is int or work.shapes[x.number] == whole
+        return x if is_whole else work.make("broadcast_to", whole, work.dtypes[x.number], x, whole)
+
+    return tuple(map(broad, ids))
 
 
 def checked(work: Pass) -> list[Equation]:

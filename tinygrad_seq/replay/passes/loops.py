@@ -5,7 +5,6 @@ what stands for it in the first), one value from outside, or another value from 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, TypeVar
@@ -126,8 +125,7 @@ def series(numbers: list[int], views: dict[int, tuple[Any, ...]]) -> Any:
     """Return a series; where it is x[t] of one x, as that."""
     found = [views.get(number) for number in numbers]
     if all(found) and len({view[0] for view in found}) == 1:  # type: ignore[index]
-        with suppress(Uneven):
-            return Part(found[0][0], moved([view[1] for view in found]))  # type: ignore[index]
+        return Part(found[0][0], moved([view[1] for view in found]))  # type: ignore[index]
     return Item(tuple(numbers))
 
 

@@ -34,7 +34,7 @@ class Pass:
         self.dtypes = dtypes | {equation.made: equation.dtype for equation in equations}
         self.maker = {equation.made: equation for equation in self.equations}
         self.reads = Counter([n for equation in self.equations for n in read_by(equation)] + [*outputs])  # how often
-        self.time: dict[int, int] = {}  # when gradients of steps belong
+        self.time: dict[int, tuple[int, int]] = {}  # where gradients of steps belong: of which x, and which step
         self.twins: dict[int, int] = {}  # of a value that was left out: the one that it is
         self.instead: dict[int, list[Equation]] = {}
         self.same: dict[int, int] = {}  # of a value that is to be left out: the one that it is
@@ -130,7 +130,7 @@ class Pass:
         return self.make("reshape", shape, like.dtype, self.taken(*start, len(numbers)), shape)
 
     def start(self, numbers: Sequence[int]) -> tuple[Ref, int, int] | None:
-        """Return x, t and 1 where the values are x[t], x[t + 1], ..., or x, t and -1 where these are x[t], x[t - 1], ..."""
+        """Return x, t and 1 where values are x[t], x[t + 1], ...; x, t and -1 where x[t], x[t - 1], ...; else None."""
         views = [self.view(number) for number in numbers]
         (x, t), near = views[0] or (None, 0), views[-1 if len(views) == 1 else 1]
         step = near[1] - t if near is not None and len(views) > 1 else 1

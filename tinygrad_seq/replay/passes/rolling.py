@@ -19,6 +19,8 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
     """Return the equations with loops in place of what repeats, the longest first."""
     numbers: dict[Any, int] = {}
     tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
+    moves = moves_of(equations, tokens)
+    tokens = [numbers.setdefault((known, *moves[i]), len(numbers)) for i, known in enumerate(tokens)]
     search = Search(equations, new)
     free = {equation.made: equation for equation in equations}
     loops: dict[int, list[Statement]] = defaultdict(list)
@@ -104,6 +106,22 @@ def parts_of_steps(loop: Loop, left: Free) -> int:
     """Return how many values that a loop starts from are made as it makes the next ones."""
     starts = ((left.get(number), loop.body[position]) for position, number in loop.starts.items())
     return sum(made is not None and made.function == body.function for made, body in starts)
+
+
+def moves_of(equations: Sequence[Equation], tokens: Sequence[int]) -> list[list[int]]:
+    """Return how far the x[t] that equations read are from those that others alike read: a loop ends at a jump."""
+    views = {equation.made: equation.args for equation in equations if is_view(equation)}
+    moves: list[list[int]] = []
+    before: dict[Any, tuple[list[int], int, int]] = {}
+    for token, equation in zip(tokens, equations):
+        own: list[int] = []
+        for x, t in [views[n] for n in (equation.made, *read_by(equation)) if n in views]:
+            first, place, last = before.get((token, x), (own, len(own), t))
+            own.append(t - last)
+            first[place] = first[place] or t - last  # from the first one to the next, as from that
+            before[token, x] = first, place, t
+        moves.append(own)
+    return moves
 
 
 def token(equation: Equation) -> Any:

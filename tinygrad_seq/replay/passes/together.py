@@ -45,9 +45,9 @@ def sums(work: Pass) -> list[Equation]:
     for _, terms, _ in found:
         views = [work.view(read[0]) for _, read in terms]
         if len(terms[0][1]) == 2 and all(views):  # products with x[t]
-            work.time.update((max(read), view[1]) for (_, read), view in zip(terms, views))  # type: ignore[index]
+            work.time.update((max(read), (view[0].number, view[1])) for (_, read), view in zip(terms, views))  # type: ignore[index]
         else:
-            work.time.update((max(read), -max(read)) for _, read in terms if max(read) not in work.time)
+            work.time.update((max(read), (0, -max(read))) for _, read in terms if max(read) not in work.time)
     for chain, terms, rest in found:
         work.at(chain.made)
         steps = sorted((read for _, read in terms), key=lambda read: work.time[max(read)])
@@ -70,10 +70,26 @@ def sums(work: Pass) -> list[Equation]:
 def totals(work: Pass) -> list[Equation]:
     """Let x[t] + x[t + 1] + ... be a sum over steps of x."""
     for chain, terms in chains(work):
-        start = work.start(sorted(terms, key=lambda n: (work.view(n) or (0, 0))[1])) if len(terms) >= least else None
-        if start is not None and work.shapes[terms[0]] == chain.shape:
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for n in terms:
+            view = work.view(n)
+            groups[(view or (n,))[0]].append(n)
+        steps = {
+            x: work.start(sorted(numbers, key=lambda n: in_time(work, n)))
+            for x, numbers in groups.items() if len(numbers) >= least
+        }  # fmt: skip
+        if any(steps.values()) and all(work.shapes[n] == chain.shape for n in terms):
             work.at(chain.made)
-            work.remake(chain, "sum", work.taken(*start, len(terms)), axis=0)
+            added = []
+            for x, numbers in groups.items():
+                start = steps.get(x)
+                if start is not None:
+                    part = work.taken(*start, len(numbers))
+                    numbers = [work.make("sum", chain.shape, chain.dtype, part, axis=0).number]
+                added += numbers
+            for n in added[1:]:
+                added[0] = work.make("add", chain.shape, chain.dtype, Ref(added[0]), Ref(n)).number
+            work.here[-1].made = chain.made
     return work.result()
 
 
@@ -163,10 +179,10 @@ def products(work: Pass) -> list[Equation]:
     return work.result()
 
 
-def in_time(work: Pass, number: int) -> int:
-    """Return where a value is in time: x[t] at t, others as what they are multiplied with or as they were made."""
+def in_time(work: Pass, number: int) -> tuple[int, int]:
+    """Return where a value is in time: x[t] at t of x, others as what they are multiplied with or as they were made."""
     view = work.view(number)
-    return view[1] if view else work.time.get(number, number)
+    return (view[0].number, view[1]) if view else work.time.get(number, (0, number))
 
 
 # --------------------------------------------------------------------------------------------------------------- views
@@ -213,8 +229,8 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, elements, totals, checked,
-    without_views, reshaped_once, turned, without_idle, rows_added,
+    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, elements,
+    totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
 
