@@ -160,6 +160,50 @@ def a_decoder_with_the_same_weights(rng):
     return [cell, out], loss, lambda steps: [numbers(rng, steps, B, H)]
 
 
+@loop(lines=50)
+def steps_from_the_end(rng):
+    first, cell = nn.Linear(H, H), nn.RNNCell(H, H)
+
+    def loss(x):
+        h, z, total = ts.zeros(B, H, dtype="float64"), first(x), 0
+        for t in range(len(x)):
+            h = cell(z[-t - 1], h)
+            total = total + (h * x[t - len(x)]).sum()
+        return total
+
+    return [first, cell], loss, lambda steps: [numbers(rng, steps, B, H)]
+
+
+@loop(lines=75)
+def a_loop_in_numpy_style(rng):
+    w, u, v = (nn.Linear(n, m, bias=False) for n, m in ((V, H), (H, H), (H, V)))
+
+    def loss(ids, targets):
+        h, total = ts.zeros(1, H, dtype="float64"), 0
+        for t in range(len(ids)):
+            x = ts.one_hot(ids[t], V).to("float64").reshape(1, V)
+            h = ts.tanh(w(x) + u(h))
+            p = ts.exp(v(h)) / ts.exp(v(h)).sum()
+            total = total - ts.log(p[0, targets[t]])
+        return total
+
+    return [w, u, v], loss, lambda steps: [words(rng, steps), words(rng, steps)]
+
+
+@loop(lines=60)
+def losses_of_two_kinds(rng):
+    cell, out, other = nn.RNNCell(H, H), nn.Linear(H, V), nn.Linear(H, 1)
+
+    def loss(x, y):
+        h, total = ts.zeros(B, H, dtype="float64"), 0
+        for x_t, y_t in zip(x, y):
+            h = cell(x_t, h)
+            total = total + nn.cross_entropy(out(h), y_t) + 0.1 * (other(h) ** 2).mean()
+        return total
+
+    return [cell, out, other], loss, lambda steps: [numbers(rng, steps, B, H), words(rng, steps, B)]
+
+
 def trained(make, rng, **options):
     """A replayed training step, the step itself, and what makes batches for it."""
     layers, loss_of, batch = make(rng)

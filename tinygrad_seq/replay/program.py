@@ -87,7 +87,7 @@ class Program(Expressions):
 
     def results(self, outputs: Sequence[int], memory: Sequence[Any], calls: Mapping[int, Equation]) -> Iterator[str]:
         """Yield the texts of what is returned; what is a value again, or a view of one, is so only where it was."""
-        known: dict[int, Any] = {}
+        known: dict[int, Any] = {source.number: source.memory for source in self.given}
         for number, where in zip(outputs, memory):
             text, whole = self.read(Ref(number))[0], number
             while whole in calls and calls[whole].function in SAME_MEMORY:

@@ -14,6 +14,7 @@ from tinygrad_seq.engine.primitive import primitive
 from tinygrad_seq.engine.recording import make_tensor
 
 short = 8  # steps, of a part whose gradient is taken apart
+sparse = 8  # of so many steps, one at least has a gradient where these are stacked
 
 
 @primitive
@@ -58,6 +59,8 @@ def stack_of_steps(xp: Any, pieces: tuple[Any, ...], indices: tuple[Any, ...], s
         for k in range(length or 1):
             one = piece[(*(slice(None),) * axis, k)] if length else piece
             at[start + k] = at[start + k] + one if start + k in at else one
+    if len(at) * sparse < shape[axis]:
+        return None
     nothing = xp.zeros_like(one) if len(at) < shape[axis] else None
     return xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)
 

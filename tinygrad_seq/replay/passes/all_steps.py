@@ -70,10 +70,12 @@ def is_in(x: Any, values: Container[int]) -> TypeGuard[Ref]:
 def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> bool:
     """Tell whether a call on values of one step has a form for all steps."""
     function, args = equation.function, equation.args
+    if not equation.options.keys() <= {"axis", "keepdims"}:
+        return False
     if function in ELEMENTWISE or is_part(equation):
         return all(len(work.shapes[n]) == len(equation.shape) for n in read_by(equation) if n in lanes)
     if function not in ("getitem", "with_added"):
-        return function in REDUCTIONS
+        return function in REDUCTIONS and len(args) <= 2
     ids = [x.number for x in leaves(args[1]) if isinstance(x, Ref) and work.dtypes[x.number].kind in "iu"]
     others = [x for x in leaves(args[1]) if type(x) is not int and not is_in(x, ids)]
     if others or len({work.shapes[n] for n in ids}) != 1:

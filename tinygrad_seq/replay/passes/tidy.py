@@ -1,7 +1,6 @@
 """Passes over equations that say the same in fewer words.
 
 (Wᵀ)ᵀ                                       W
-0 + x                                       x
 (A B)ᵀ                                      Bᵀ Aᵀ
 c x + c x                                   (2 c) x
 the sum of all rows of A                    1ᵀ A
@@ -25,12 +24,7 @@ def is_transpose(equation: Equation | None) -> bool:
 
 
 def without_idle(work: Pass) -> list[Equation]:
-    """Leave out what gives the value itself: a sum with 0, the shape that was there, a transpose of a transpose."""
-    for equation in work.calls("add"):
-        zeros = [x for x in equation.args if not isinstance(x, Ref) and x == 0.0]
-        for n in read_by(equation) if zeros else ():
-            if (work.shapes[n], work.dtypes[n]) == (equation.shape, equation.dtype):
-                work.drop(equation.made, n)
+    """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
     for equation in work.calls("reshape", "swapaxes", "transpose"):
         x = equation.args[0]
         if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:

@@ -69,8 +69,9 @@ def sums(work: Pass) -> list[Equation]:
 
 def totals(work: Pass) -> list[Equation]:
     """Let x[t] + x[t + 1] + ... be a sum over steps of x."""
-    for chain, terms in chains(work):
+    for chain, added in chains(work):
         groups: dict[Any, list[int]] = defaultdict(list)
+        terms = [without_zero(work, n) for n in added]
         for n in terms:
             view = work.view(n)
             groups[(view or (n,))[0]].append(n)
@@ -78,7 +79,8 @@ def totals(work: Pass) -> list[Equation]:
             x: work.start(sorted(numbers, key=lambda n: in_time(work, n)))
             for x, numbers in groups.items() if len(numbers) >= least
         }  # fmt: skip
-        if any(steps.values()) and all(work.shapes[n] == chain.shape for n in terms):
+        alike = {(work.shapes[n], work.dtypes[n]) for n in terms} == {(chain.shape, chain.dtype)}
+        if any(steps.values()) and alike and chain.dtype.kind == "f":  # a sum of bools is none of bools
             work.at(chain.made)
             added = []
             for x, numbers in groups.items():
@@ -91,6 +93,15 @@ def totals(work: Pass) -> list[Equation]:
                 added[0] = work.make("add", chain.shape, chain.dtype, Ref(added[0]), Ref(n)).number
             work.here[-1].made = chain.made
     return work.result()
+
+
+def without_zero(work: Pass, n: int) -> int:
+    """Return what a value adds to 0, as the first term of a sum, or the value itself."""
+    made = work.maker.get(n)
+    if made is None or made.function != "add" or work.reads[n] > 1 or all(isinstance(x, Ref) for x in made.args):
+        return n
+    is_zero = all(isinstance(x, Ref) or x == 0.0 for x in made.args)
+    return next(iter(read_by(made)), n) if is_zero else n
 
 
 def chains(work: Pass) -> Iterator[tuple[Equation, list[int]]]:
@@ -205,7 +216,8 @@ def without_views(work: Pass) -> list[Equation]:
     """Let x[t], x[t + 1], ... that are stacked or joined along an axis be a part of x, with the axes in that order."""
     for equation in work.calls("stack", "concatenate"):
         parts, axis = equation.args[0], (*equation.args, 0)[1] % len(equation.shape)
-        numbers = [x.number for x in parts if isinstance(x, Ref)] if isinstance(parts, tuple) else []
+        is_plain = isinstance(parts, tuple) and not equation.options
+        numbers = [x.number for x in parts if isinstance(x, Ref)] if is_plain else []
         start = work.start(numbers) if len(parts) == len(numbers) > 1 else None
         if start is not None:
             work.at(equation.made)

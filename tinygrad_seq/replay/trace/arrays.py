@@ -79,7 +79,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        made = record("getitem", operator.getitem, (self, by_value(index)), {})
+        from_end = type(index) is int and -len(self) <= index < 0
+        made = record("getitem", operator.getitem, (self, index + len(self) if from_end else by_value(index)), {})
         made.part_of = self, index
         return made
 

@@ -87,6 +87,7 @@ class Source:
     name: str
     shape: tuple[int, ...] = ()
     dtype: Any = None  # None for a number of Python
+    memory: int = -1  # the `owner` of the array
     is_draw: bool = False  # it is read even if nobody wants it, for the next draw to be the next
 
 
@@ -142,7 +143,7 @@ class Tape:
     def source(self, read: Callable[[], Any], name: str, like: Any = None) -> int:
         """Add a value that every call reads anew: an array like this one, or a number."""
         shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
-        self.sources.append(Source(self.new(), read, name, shape, dtype))
+        self.sources.append(Source(self.new(), read, name, shape, dtype, owner(like)))
         if like is not None:
             self.outside.add(owner(like))
         return self.sources[-1].number

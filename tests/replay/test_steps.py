@@ -1,0 +1,102 @@
+"""What is done on every x[t] at once, and what it must not do: results, dtypes and memory are those of the function."""
+
+import numpy as np
+import pytest
+
+import tinygrad_seq as ts
+from tinygrad_seq import nn
+from tinygrad_seq.engine.backend import to_host
+
+CASES = {
+    "sum of bools": lambda x: (x > 0)[0] + (x > 0)[1] + (x > 0)[2],
+    "sum of ints": lambda x: sum((x > 0).to("int32")[t] for t in range(3)),
+    "sum of a float and more": lambda x: x[0] + x[1] + x[2] + x.sum(0) * 2.0,
+    "sum and zero": lambda x: sum(x[t].sum(0) for t in range(3)) + 0.0,
+    "rows": lambda x: ts.stack([x[t].sum(1) + x[t].max(-1) for t in range(3)], 1),
+    "all of a step": lambda x: ts.stack([x[t].sum() * x[t] for t in range(3)]),
+    "kept axes": lambda x: ts.stack([x[t] - x[t].mean(0, keepdims=True) for t in range(3)], -1),
+    "from the second on": lambda x: sum((x[t] * x[t - 1]).tanh() for t in range(1, 3)) + x[0].exp(),
+    "backwards": lambda x: ts.concatenate([x[2 - t] for t in range(3)], 1),
+    "twice the same": lambda x: ts.stack([x[1]] * 3) + x,
+    "windows": lambda x: ts.stack([x[:, :, t : t + 2].sum(-1) for t in range(2)], 1),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_program_of_steps_computes_the_same(name):
+    rng, step = np.random.default_rng(0), CASES[name]
+    fast = ts.replay(step)
+    for _ in range(3):
+        x = ts.tensor(rng.normal(size=(3, 3, 3)), dtype="float64")
+        expected, found = step(x), fast(x)
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype), fast.source
+        np.testing.assert_allclose(to_host(found.array), to_host(expected.array), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("step", [
+    lambda x: x[0] + 0,
+    lambda x: x.reshape(-1) + 0.0,
+    lambda x: ts.stack([x[t] for t in range(3)]),
+    lambda x: ts.stack([x[t] for t in range(3)], 1),
+    lambda x: ts.concatenate([x[t] for t in range(1, 3)]).reshape(2, 2).T,
+])  # fmt: skip
+def test_a_copy_is_no_view_of_an_argument(step):
+    x = ts.zeros(3, 2)
+    made = ts.replay(step)(x)
+    x.array[...] = 7.0
+    assert not to_host(made.array).any()
+
+
+def test_ids_of_steps_that_nobody_uses_are_not_looked_up():
+    rng = np.random.default_rng(0)
+    table = nn.Parameter(rng.normal(size=(6, 3)))
+    step = lambda ids: sum((table[ids[t]] ** 2).sum() for t in range(1, 5))
+    fast = ts.replay(step)
+    for wrong in (99, -100):
+        ids = rng.integers(0, 6, (5, 2))
+        ids[0] = wrong
+        ids = ts.tensor(ids)
+        np.testing.assert_allclose(fast(ids).item(), step(ids).item())
+    with pytest.raises(IndexError):
+        fast(ts.tensor(np.full((5, 2), 6)))
+
+
+def test_an_int_tensor_in_an_index_is_data():
+    rng = np.random.default_rng(0)
+    x = nn.Parameter(rng.normal(size=(4, 3)))
+    step = lambda i, j: x[i, j] + x[:, j].sum() * x[1:, i - 1].max()
+    fast = ts.replay(step)
+    for i in range(3):
+        for j in range(3):
+            found, expected = (each(ts.tensor(i + 1), ts.tensor(j)) for each in (fast, step))
+            np.testing.assert_allclose(found.item(), expected.item(), rtol=1e-12)
+    assert fast.traces == 1
+
+
+def test_what_a_primitive_asks_for_by_name_is_kept():
+    rng = np.random.default_rng(0)
+
+    @ts.primitive
+    def joined(xp, x):
+        parts = tuple(xp.add(x[t], 1.0, dtype="float64") for t in range(3))
+        rows = [x[t].sum(1, None, None, True) for t in range(3)]
+        return xp.concatenate((*parts, xp.concatenate((x[0], x[1], x[2]), axis=1), *rows), axis=-1)
+
+    x = ts.tensor(rng.normal(size=(3, 3, 3)), dtype="float32")
+    found, expected = ts.replay(lambda x: joined(x))(x), joined(x)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(to_host(found.array), to_host(expected.array))
+
+
+def test_the_gradient_of_few_steps_is_no_stack_of_all():
+    w = nn.Parameter(np.zeros(100_000, "float32"))
+
+    def step():
+        w.grad = None
+        (w[0] + w[3] * w[7]).backward()
+        return w.grad
+
+    step()
+    fast = ts.replay(step)
+    fast()
+    assert len(fast.source) < 2000
