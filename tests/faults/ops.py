@@ -3,9 +3,20 @@
 from faults.fault import Fault
 
 FAULTS = [
-    Fault("an array as large as x for every x[t]", "engine/ops/indexing.py", "            result[index] += piece\n",
-          "            result = result.copy()\n            result[index] += piece\n",
-          "test_cost.py -k bytes_allocated"),
+    Fault("an array as large as x for every x[t]", "engine/ops/indexing.py",
+          "    return xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)\n",
+          "    for _ in at:\n        made = xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)\n    return made\n",
+          "test_cost.py"),
+    Fault("of a step that is read twice one gradient is lost", "engine/ops/indexing.py",
+          "at[start + k] + one if start + k in at else one", "one", "test_gradient.py test_forward.py"),
+    Fault("the gradient of a part is that of its first step", "engine/ops/indexing.py",
+          "one = piece[(*(slice(None),) * axis, k)]", "one = piece[(*(slice(None),) * axis, 0)]",
+          "test_gradient.py test_forward.py"),
+    Fault("the gradient of few steps is a stack of all",
+          "engine/ops/indexing.py", "if len(at) * sparse < shape[axis]:",
+          "if False:", "test_steps.py -k few_steps"),
+    Fault("an int Tensor in an index is that of the first call", "engine/functions/selection.py",
+          " and not is_traced(array):", ":", "test_steps.py -k int_tensor"),
     Fault("a gradient lost to a NumPy array", "engine/functions/numpy_calls.py", 'without_history("NumPy array", x)',
           "pass", "test_numpy_calls.py"),
     Fault("the values that full_like fills with taken for a pattern", "engine/functions/numpy_calls.py",
