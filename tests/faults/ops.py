@@ -4,9 +4,8 @@ from faults.fault import Fault
 
 FAULTS = [
     Fault("an array as large as x for every x[t]", "engine/ops/indexing.py",
-          "    return xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)\n",
-          "    for _ in at:\n        made = xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)\n    return made\n",
-          "test_cost.py"),
+          "    for step, piece in zip(steps, pieces):\n",
+          "    for step, piece in zip(steps, pieces):\n        xp.zeros(shape)\n", "test_cost.py -k bytes_allocated"),
     Fault("of a step that is read twice one gradient is lost", "engine/ops/indexing.py",
           "at[start + k] + one if start + k in at else one", "one", "test_gradient.py test_forward.py"),
     Fault("the gradient of a part is that of its first step", "engine/ops/indexing.py",

@@ -12,10 +12,13 @@ LOOPS = {}
 
 
 def loop(**longest):
-    """Note a loop: what makes its layers and, of these and a batch, its loss. `lines` are those of `step` at most."""
+    """Note a loop: what makes its layers and, of these and a batch, its loss. `lines` are those of `step` at most.
+
+    `rest`: so many lines may be those of steps that are left over, where the body is of several steps.
+    """
 
     def noted(make):
-        LOOPS[make.__name__] = make, longest["lines"]
+        LOOPS[make.__name__] = make, longest
         return make
 
     return noted
@@ -129,17 +132,34 @@ def windows_of_steps(rng):
     return [first, cell], loss, lambda steps: [numbers(rng, steps, B, H)]
 
 
-@loop(lines=75)
-def a_state_of_three_steps_ago(rng):
+@loop(lines=85, rest=10)
+def a_state_of_four_steps_ago(rng):
     near, far = nn.Linear(H, H), nn.Linear(H, H)
 
     def loss(x):
-        h = [ts.zeros(B, H, dtype="float64")] * 3
+        h = [ts.zeros(B, H, dtype="float64")] * 4
         for x_t in x:
-            h.append(ts.tanh(x_t + near(h[-1]) + far(h[-3])))
+            h.append(ts.tanh(x_t + near(h[-1]) + far(h[-4])))
         return (h[-1] ** 2).mean()
 
     return [near, far], loss, lambda steps: [numbers(rng, steps, B, H)]
+
+
+@loop(lines=55)
+def steps_without_a_gradient_first(rng):
+    cell, out = nn.RNNCell(H, H), nn.Linear(H, H)
+
+    def loss(x):
+        h, total = ts.zeros(B, H, dtype="float64"), 0
+        for x_t in x:
+            h = cell(x_t, h)
+        h = h.detach()
+        for x_t in x:
+            h = cell(x_t, h)
+            total = total + ((out(h) - x_t) ** 2).mean()
+        return total
+
+    return [cell, out], loss, lambda steps: [numbers(rng, steps, B, H)]
 
 
 @loop(lines=70)
@@ -162,16 +182,16 @@ def a_decoder_with_the_same_weights(rng):
 
 @loop(lines=50)
 def steps_from_the_end(rng):
-    first, cell = nn.Linear(H, H), nn.RNNCell(H, H)
+    w = nn.Linear(H, H)
 
     def loss(x):
-        h, z, total = ts.zeros(B, H, dtype="float64"), first(x), 0
+        h, total = ts.zeros(B, H, dtype="float64"), 0
         for t in range(len(x)):
-            h = cell(z[-t - 1], h)
-            total = total + (h * x[t - len(x)]).sum()
+            h = ts.tanh(x[-t - 1] + w(h))
+            total = total + (h * x[-t - 1]).sum() + (h * x[t - len(x)]).sum()
         return total
 
-    return [first, cell], loss, lambda steps: [numbers(rng, steps, B, H)]
+    return [w], loss, lambda steps: [numbers(rng, steps, B, H)]
 
 
 @loop(lines=75)
@@ -222,13 +242,13 @@ def trained(make, rng, **options):
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_loop_by_hand_is_a_loop_in_the_program(name):
-    make, longest = LOOPS[name]
+    make, most = LOOPS[name]
     fast, _, batch = trained(make, np.random.default_rng(0))
     texts = []
     for steps in (14, 26):
         fast(*batch(steps))
         texts.append(fast.source[fast.source.index("def step") :].splitlines())
-    assert len(texts[0]) == len(texts[1]) <= longest, fast.source
+    assert abs(len(texts[0]) - len(texts[1])) <= most.get("rest", 0) and len(texts[1]) <= most["lines"], fast.source
 
 
 @pytest.mark.parametrize("name", LOOPS)

@@ -15,9 +15,9 @@ CASES = {
     "rows": lambda x: ts.stack([x[t].sum(1) + x[t].max(-1) for t in range(3)], 1),
     "all of a step": lambda x: ts.stack([x[t].sum() * x[t] for t in range(3)]),
     "kept axes": lambda x: ts.stack([x[t] - x[t].mean(0, keepdims=True) for t in range(3)], -1),
-    "from the second on": lambda x: sum((x[t] * x[t - 1]).tanh() for t in range(1, 3)) + x[0].exp(),
+    "from the second on": lambda x: ts.stack([(x[t] * x[t].sum()).tanh() for t in range(1, 5)]) + x[0],
     "backwards": lambda x: ts.concatenate([x[2 - t] for t in range(3)], 1),
-    "twice the same": lambda x: ts.stack([x[1]] * 3) + x,
+    "twice the same": lambda x: ts.stack([x[1]] * 3) + x[:3],
     "windows": lambda x: ts.stack([x[:, :, t : t + 2].sum(-1) for t in range(2)], 1),
 }
 
@@ -27,7 +27,7 @@ def test_a_program_of_steps_computes_the_same(name):
     rng, step = np.random.default_rng(0), CASES[name]
     fast = ts.replay(step)
     for _ in range(3):
-        x = ts.tensor(rng.normal(size=(3, 3, 3)), dtype="float64")
+        x = ts.tensor(rng.normal(size=(5, 3, 3)), dtype="float64")
         expected, found = step(x), fast(x)
         assert (found.shape, found.dtype) == (expected.shape, expected.dtype), fast.source
         np.testing.assert_allclose(to_host(found.array), to_host(expected.array), rtol=1e-12, atol=1e-14)
@@ -83,7 +83,9 @@ def test_what_a_primitive_asks_for_by_name_is_kept():
         return xp.concatenate((*parts, xp.concatenate((x[0], x[1], x[2]), axis=1), *rows), axis=-1)
 
     x = ts.tensor(rng.normal(size=(3, 3, 3)), dtype="float32")
-    found, expected = ts.replay(lambda x: joined(x))(x), joined(x)
+    fast, expected = ts.replay(lambda x: joined(x)), joined(x)
+    found = fast(x)
+    assert fast.traces == 1
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(to_host(found.array), to_host(expected.array))
 

@@ -20,13 +20,13 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
     numbers: dict[Any, int] = {}
     tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
     moves = moves_of(equations, tokens)
-    tokens = [numbers.setdefault((known, *moves[i]), len(numbers)) for i, known in enumerate(tokens)]
+    ways = tokens, [numbers.setdefault((known, *moves[i]), len(numbers)) for i, known in enumerate(tokens)]
     search = Search(equations, new)
     free = {equation.made: equation for equation in equations}
     loops: dict[int, list[Statement]] = defaultdict(list)
     found = {
         (start - end, k * period, start)
-        for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
+        for way in ways for period, start, end in stretches(way, least_blocks) for k in range(1, most_steps + 1)
     }  # fmt: skip
     for length, period, start in sorted(found):
         left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends

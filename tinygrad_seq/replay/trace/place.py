@@ -13,6 +13,7 @@ from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 from tinygrad_seq.optim.optimizer import Optimizer
+from tinygrad_seq.replay.trace.arrays import Recorder
 
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
@@ -23,7 +24,7 @@ NOTES = (  # what objects of the library keep beside their settings
     (RecurrentLayers, {"owners"}),
     (Optimizer, {"idle", "current_groups"}),
 )
-ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, host.dtype)
+ATOMS = (int, float, complex, str, bytes, NoneType, type, ModuleType, Recorder, host.dtype)
 
 
 class Replayed:
