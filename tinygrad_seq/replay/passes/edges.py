@@ -202,13 +202,7 @@ class Edge:
                 raise Uneven
 
 
-def widened(
-    loop: Loop,
-    free: dict[int, Equation],
-    readers: dict[int, list[Equation]],
-    new: Callable[[], int],
-    is_wrong: Callable[[Loop], bool],
-) -> Loop:
+def widened(loop: Loop, free: dict[int, Equation], readers: dict[int, list[Equation]], new: Callable[[], int]) -> Loop:
     """Return a loop with the steps before and after it whose equations are there; they are free no longer."""
     for is_first in (True, True, False, False):
         edge = Edge(loop, free, -1 if is_first else loop.count)
@@ -219,12 +213,9 @@ def widened(
             else:
                 edge.found.update((Carried(position), loop.made[position][-1]) for position in loop.starts)
             edge.search(readers)
-            grown = edge.grown(new)
+            loop = edge.grown(new)
         except Uneven:
             continue
-        if is_wrong(grown):
-            continue
-        loop = grown
         for number in edge.made().values():
             free.pop(number, None)
         for number, shape, dtype in edge.zeros:

@@ -19,14 +19,12 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
     """Return the equations with loops in place of what repeats, the longest first."""
     numbers: dict[Any, int] = {}
     tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
-    moves = moves_of(equations, tokens)
-    ways = tokens, [numbers.setdefault((known, *moves[i]), len(numbers)) for i, known in enumerate(tokens)]
     search = Search(equations, new)
     free = {equation.made: equation for equation in equations}
     loops: dict[int, list[Statement]] = defaultdict(list)
     found = {
         (start - end, k * period, start)
-        for way in ways for period, start, end in stretches(way, least_blocks) for k in range(1, most_steps + 1)
+        for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
     }  # fmt: skip
     for length, period, start in sorted(found):
         left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends
@@ -52,7 +50,6 @@ class Search:
     def __init__(self, equations: Sequence[Equation], new: Callable[[], int]) -> None:
         self.equations, self.new = equations, new
         self.views = {equation.made: equation.args for equation in equations if is_view(equation)}
-        self.at = {equation.made: i for i, equation in enumerate(equations)}
         self.readers = defaultdict(list)
         for equation in equations:
             for number in read_by(equation):
@@ -85,43 +82,13 @@ class Search:
         left = free.copy()
         for number in made_by(loop):
             left.pop(number)
-        return widened(loop, left, self.readers, self.new, self.waits_for_itself), left
-
-    def waits_for_itself(self, loop: Loop) -> bool:
-        """Tell whether a loop reads what is made outside of it from its own values."""
-        own = set(made_by(loop))
-        places = [self.at[n] for n in own if n in self.at]
-        after: set[int] = set()
-        for equation in self.equations[min(places) : max(places) + 1]:
-            read = read_by(equation)
-            if equation.made in own:
-                if not after.isdisjoint(read):
-                    return True
-            elif not (own.isdisjoint(read) and after.isdisjoint(read)):
-                after.add(equation.made)
-        return False
+        return widened(loop, left, self.readers, self.new), left
 
 
 def parts_of_steps(loop: Loop, left: Free) -> int:
     """Return how many values that a loop starts from are made as it makes the next ones."""
     starts = ((left.get(number), loop.body[position]) for position, number in loop.starts.items())
     return sum(made is not None and made.function == body.function for made, body in starts)
-
-
-def moves_of(equations: Sequence[Equation], tokens: Sequence[int]) -> list[list[int]]:
-    """Return how far the x[t] that equations read are from those that others alike read: a loop ends at a jump."""
-    views = {equation.made: equation.args for equation in equations if is_view(equation)}
-    moves: list[list[int]] = []
-    before: dict[Any, tuple[list[int], int, int]] = {}
-    for token, equation in zip(tokens, equations):
-        own: list[int] = []
-        for x, t in [views[n] for n in (equation.made, *read_by(equation)) if n in views]:
-            first, place, last = before.get((token, x), (own, len(own), t))
-            own.append(t - last)
-            first[place] = first[place] or t - last  # from the first one to the next, as from that
-            before[token, x] = first, place, t
-        moves.append(own)
-    return moves
 
 
 def token(equation: Equation) -> Any:
