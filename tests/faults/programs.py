@@ -27,7 +27,7 @@ FAULTS = [
           "replay/passes/rolling.py", "for k in range(1, most_steps + 1)", "for k in (1,)",
           "test_loops_by_hand.py -k 'not compiled'"),
     Fault("steps from the end are read from there", "replay/trace/arrays.py",
-          "index + len(self) if from_end else by_value(index)", "by_value(index)",
+          "by_value(index) if at < 0 else at", "by_value(index)",
           "test_loops_by_hand.py -k 'not compiled'"),
     Fault("a copy of an argument is a view of it", "replay/program.py",
           "{source.number: source.memory for source in self.given}", "{}", "test_steps.py -k no_view"),

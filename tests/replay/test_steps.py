@@ -61,6 +61,12 @@ def test_ids_of_steps_that_nobody_uses_are_not_looked_up():
         fast(ts.tensor(np.full((5, 2), 6)))
 
 
+def test_an_index_out_of_range_is_the_same_error():
+    for step in (lambda x: x[-4], lambda x: x[3], lambda x: x.sum()[-1]):
+        with pytest.raises(IndexError):
+            ts.replay(step)(ts.ones(3, 2))
+
+
 def test_an_int_tensor_in_an_index_is_data():
     rng = np.random.default_rng(0)
     x = nn.Parameter(rng.normal(size=(4, 3)))

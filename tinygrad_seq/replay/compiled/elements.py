@@ -138,6 +138,10 @@ class Elements(LoopText):
             if isinstance(each, slice) and each.step in (None, 1) and (each.start or 0) >= 0:
                 variable, offset = left.pop(0)
                 found.append((variable, offset + (each.start or 0)))
+            elif isinstance(each, slice) and each.step == -1 and (each.start or 0) > 0:
+                variable, offset = left.pop(0)
+                falling = variable[1:] if variable[0] == "-" else f"-{variable}"
+                found.append((falling if variable != "0" else variable, each.start - offset))
             elif type(each) is int and each >= 0:
                 found.append(("0", each))
             elif isinstance(each, Moving):

@@ -79,8 +79,8 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        from_end = type(index) is int and -len(self) <= index < 0
-        made = record("getitem", operator.getitem, (self, index + len(self) if from_end else by_value(index)), {})
+        at = index + (self.shape or (0,))[0] if type(index) is int and index < 0 else -1  # so x[-t] is a step as x[t] is
+        made = record("getitem", operator.getitem, (self, by_value(index) if at < 0 else at), {})
         made.part_of = self, index
         return made
 
