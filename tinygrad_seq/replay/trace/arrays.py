@@ -79,7 +79,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        at = index + (self.shape or (0,))[0] if type(index) is int and index < 0 else -1  # so x[-t] is a step as x[t] is
+        at = index + (self.shape or (0,))[0] if type(index) is int and index < 0 else -1  # x[-t], as x[t]
         made = record("getitem", operator.getitem, (self, by_value(index) if at < 0 else at), {})
         made.part_of = self, index
         return made
