@@ -96,6 +96,12 @@ def test_what_a_primitive_asks_for_by_name_is_kept():
     np.testing.assert_array_equal(to_host(found.array), to_host(expected.array))
 
 
+def test_a_primitive_may_join_without_an_axis():
+    flat = ts.primitive(lambda xp, x: xp.concatenate((x[0], x[1], x[2]), None))
+    x = ts.tensor(np.arange(9.0).reshape(3, 3))
+    np.testing.assert_array_equal(to_host(ts.replay(lambda x: flat(x))(x).array), np.arange(9.0))
+
+
 def test_the_gradient_of_few_steps_is_no_stack_of_all():
     w = nn.Parameter(np.zeros(100_000, "float32"))
 

@@ -114,7 +114,7 @@ class Edge:
         return any(found.made not in taken and self.tried(self.fit, x, found) for found in free)
 
     def value(self, x: Local | Carried | Item | Part, readers: dict[int, list[Equation]]) -> int | None:
-        """Return the value of a position in this step, of what is carried into it, or of an even series."""
+        """Return the value of a position in this step, of what is carried into it, of x[t] or of an even series."""
         if isinstance(x, Part):
             views = (each for each in readers.get(x.whole.number, ()) if is_view(each))
             return next((view.made for view in views if view.args[1] == self.moved(x.at)), None)

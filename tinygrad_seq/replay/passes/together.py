@@ -215,13 +215,14 @@ def regrouped(work: Pass) -> list[Equation]:
 def without_views(work: Pass) -> list[Equation]:
     """Let x[t], x[t + 1], ... that are stacked or joined along an axis be a part of x, with the axes in that order."""
     for equation in work.calls("stack", "concatenate"):
-        parts, axis = equation.args[0], (*equation.args, 0)[1] % len(equation.shape)
-        is_plain = isinstance(parts, tuple) and not equation.options
+        parts, axis = equation.args[0], (*equation.args, 0)[1]
+        is_plain = isinstance(parts, tuple) and type(axis) is int and not equation.options
         numbers = [x.number for x in parts if isinstance(x, Ref)] if is_plain else []
         start = work.start(numbers) if len(parts) == len(numbers) > 1 else None
         if start is not None:
             work.at(equation.made)
             x = work.taken(*start, len(numbers))
+            axis %= len(equation.shape)
             if axis:
                 shape = work.shapes[x.number]
                 order = *range(1, axis + 1), 0, *range(axis + 1, len(shape))
