@@ -20,40 +20,43 @@ REDUCTIONS = ("all", "any", "max", "min", "sum")
 def elements(work: Pass) -> list[Equation]:
     """Compute on all of x at once what is done on every x[t]."""
     numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
-    lanes: dict[int, tuple[int, int, int]] = {}  # of a value: which of these, t, and of how many
+    lanes: dict[int, tuple[int, int]] = {}  # of a value: which of these, and t
     wholes: dict[int, tuple[Ref, range]] = {}  # of these, and of arrays: what has been computed, and of which steps
     groups: dict[int, dict[int, Equation]] = defaultdict(dict)
     for equation in work.equations:
         view = work.view(equation.made) if equation.function == "getitem" else None
         if view is not None:
             kind = numbers.setdefault(view[0], len(numbers))
-            size = work.shapes[view[0].number][0]
-            wholes[kind] = view[0], range(size)
-            lanes[equation.made] = kind, view[1], size
+            wholes[kind] = view[0], range(work.shapes[view[0].number][0])
+            lanes[equation.made] = kind, view[1]
             continue
-        steps = {lanes[n][1:] for n in read_by(equation) if n in lanes}
-        if len(steps) == 1 and is_of_one_step(work, equation, lanes):
-            ((t, size),) = steps
+        t = min((lanes[n][1] for n in read_by(equation) if n in lanes), default=None)
+        if t is not None and is_of_one_step(work, equation, lanes):
             args = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
-            whats = told(args, lambda x: f"all {lanes[x.number][0]}" if is_in(x, lanes) else x)
+            whats = told(args, lambda x: lane_from(t, *lanes[x.number]) if is_in(x, lanes) else x)
             options = [(name, key_of(x)) for name, x in equation.options.items()]
             key = equation.function, key_of(whats), *options, equation.shape, equation.dtype
             kind = numbers.setdefault(key, len(numbers))
-            lanes[equation.made] = kind, t, size
+            lanes[equation.made] = kind, t
             groups[kind][t] = equation
     for kind, group in groups.items():
         begin, count = min(group), len(group)
-        first, last = group[begin], begin + count - 1
-        read = {n: wholes.get(lanes[n][0], (Ref(n), range(0))) for n in read_by(first) if n in lanes}
-        known = all(begin in steps and last in steps for _, steps in read.values())
-        if count >= least and known and max(group) == last:
+        first = group[begin]
+        read = {n: (lanes[n][1], *wholes.get(lanes[n][0], (Ref(n), range(0)))) for n in read_by(first) if n in lanes}
+        known = all(t in steps and t + count - 1 in steps for t, _, steps in read.values())
+        if count >= least and known and max(group) == begin + count - 1:
             work.at(next(iter(group.values())).made)
-            parts = {n: work.taken(x, begin - steps[0], 1, count) for n, (x, steps) in read.items()}
+            parts = {n: work.taken(x, t - steps[0], 1, count) for n, (t, x, steps) in read.items()}
             whole = of_all_steps(work, first, with_parts(first.args, parts), count)
             wholes[kind] = whole, range(begin, begin + count)
             for t, equation in group.items():
                 work.remake(equation, "getitem", whole, t - begin)
     return work.result()
+
+
+def lane_from(t: int, kind: int, at: int) -> str:
+    """Return a key of what is read at a step so long after the one that a call belongs to."""
+    return f"{kind} {at - t} later"
 
 
 def with_parts(args: tuple[Any, ...], parts: dict[int, Ref]) -> tuple[Any, ...]:
@@ -72,7 +75,7 @@ def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> boo
     function, args = equation.function, equation.args
     if not equation.options.keys() <= {"axis", "keepdims"}:
         return False
-    if function in ELEMENTWISE or is_part(equation):
+    if function in ELEMENTWISE or function == "broadcast_to" or is_part(equation):
         return all(len(work.shapes[n]) == len(equation.shape) for n in read_by(equation) if n in lanes)
     if function not in ("getitem", "with_added"):
         return function in REDUCTIONS and len(args) <= 2
@@ -94,6 +97,8 @@ def of_all_steps(work: Pass, equation: Equation, args: tuple[Any, ...], size: in
     function, options, shape = equation.function, dict(equation.options), (size, *equation.shape)
     if is_part(equation):
         args = args[0], (slice(None), *args[1])
+    elif function == "broadcast_to":
+        args = args[0], shape
     elif function in REDUCTIONS:
         rank = len(work.shapes[read_by(equation)[0]])
         axis = options.pop("axis", args[1] if len(args) > 1 else None)

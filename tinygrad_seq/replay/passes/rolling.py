@@ -26,13 +26,15 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
         (start - end, k * period, start)
         for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
     }  # fmt: skip
-    for length, period, start in sorted(found):
+    waiting = [(True, *each) for each in sorted(found)]
+    waiting += [(False, *each) for each in sorted(found)]  # loops whose steps do not wait for each other come last
+    for carries, length, period, start in waiting:
         left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends
         if len(left) < least_blocks * period or left[-1] - left[0] >= len(left):
             continue
         start, end = left[0], left[-1] + 1
         loop = None if all(map(is_view, equations[start : start + period])) else search.best(period, start, end, free)
-        if loop is not None:
+        if loop is not None and (loop[0].starts or not carries):
             found_loop, rest = loop
             loops[start] += [rest[n] for n in rest if n not in free]  # zeros, which it begins with
             loops[start].append(found_loop)

@@ -242,7 +242,7 @@ def reshaped_once(work: Pass) -> list[Equation]:
 
 
 PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
-    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements, elements,
+    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
     totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 

@@ -1,0 +1,121 @@
+"""A pass over equations: numbers, and arrays made outside, that differ from step to step become steps of one array.
+
+    0.9 * x[0], 0.81 * x[1], ...                c[0] * x[0], c[1] * x[1], ...
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count, pairwise
+from typing import Any
+
+from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.periods import stretches
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE
+from tinygrad_seq.replay.passes.simplify import key_of, told
+from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, leaves, read_by
+
+least_steps = 4
+BESIDE_NUMBERS = ELEMENTWISE | {"broadcast_to", "reshape"}
+Known = dict[int, Any]  # of an equation: the numbers and constants among its leaves, by their place there
+
+
+def numbers_by_step(given: Iterable[Equation], tape: Tape) -> list[Equation]:
+    """Return the equations; where every step has a number or a constant of its own, it reads a step of one array."""
+    equations = [*given]
+    known = [known_in(equation, tape) for equation in equations]
+    arrays: list[tuple[Ref, dict[Any, int]]] = []  # and where in it something stands
+    views: dict[int, dict[int, Equation]] = defaultdict(dict)
+    for steps, k in sorted(differing(equations, known), key=lambda found: (-len(found[0]), found)):
+        values = [array_of(equations[i], known[i][k], tape) for i in steps]
+        keys = [(value.shape, value.dtype, key_of(known[i][k])) for i, value in zip(steps, values)]
+        x, at = next((each for each in arrays if is_even([each[1].get(key) for key in keys])), (None, {}))
+        if x is None:
+            x = Ref(tape.new())
+            with tape.device:
+                tape.constants[x.number] = tape.xp.stack(values)
+            at = dict(zip(keys, range(len(keys))))
+            arrays.append((x, at))
+        places = [at[key] for key in keys]
+        for t, (i, value) in enumerate(zip(steps, values)):
+            t = places[t] if is_even(places) else t
+            views[i][k] = Equation(tape.new(), "getitem", (x, t), {}, value.shape, value.dtype)
+    return [made for i, equation in enumerate(equations) for made in with_views(equation, views.get(i, {}))]
+
+
+def known_in(equation: Equation, tape: Tape) -> Known:
+    """Return what is known in an equation before a call: numbers beside arrays, and constants."""
+    if equation.function == "full":
+        return {len(equation.shape): equation.args[1]}
+    is_number = lambda x: equation.function in BESIDE_NUMBERS and type(x) in modules
+    is_constant = lambda x: isinstance(x, Ref) and x.number in tape.constants
+    return {k: x for k, x in enumerate(leaves(equation.args)) if is_number(x) or is_constant(x)}
+
+
+def array_of(equation: Equation, x: Any, tape: Tape) -> Any:
+    """Return what is known as an array: a number with as many dimensions as what is computed with it."""
+    if isinstance(x, Ref):
+        return tape.constants[x.number]
+    with tape.device:
+        return tape.xp.full((1,) * len(equation.shape), x, getattr(x, "dtype", equation.dtype))
+
+
+def is_even(places: list[Any]) -> bool:
+    """Tell whether places are neighbours, one way or the other."""
+    return None not in places and {after - before for before, after in pairwise(places)} in ({1}, {-1})
+
+
+def differing(equations: list[Equation], known: list[Known]) -> Iterator[tuple[list[int], int]]:
+    """Yield the equations of all steps in which something known stands that differs, and at which leaf."""
+    kinds: dict[Any, set[Any]] = defaultdict(set)
+    for equation, found in zip(equations, known):
+        for k, x in found.items():
+            kinds[equation.function, equation.shape, k].add(key_of(x))
+    if max(map(len, kinds.values()), default=0) < least_steps:
+        return
+    numbers: dict[Any, int] = {}
+    tokens = [numbers.setdefault(token(*each), len(numbers)) for each in zip(equations, known)]
+    done: set[tuple[int, int]] = set()
+    for period, start, end in sorted(stretches(tokens, least_steps), key=lambda found: found[1] - found[2]):
+        for first in range(start, start + period):
+            steps = [*range(first, end, period)]
+            for k in known[first]:
+                if done.isdisjoint((i, k) for i in steps):
+                    if len({key_of(known[i][k]) for i in steps}) > 1:
+                        near = steps_near(tokens, period, first, -1), steps_near(tokens, period, steps[-1], 1)
+                        steps = [*near[0], *steps, *near[1]]
+                        yield steps[:: -1 if runs_back(equations[first : first + 2 * period]) else 1], k
+                    done.update((i, k) for i in steps)
+
+
+def steps_near(tokens: list[int], period: int, i: int, way: int) -> list[int]:
+    """Return the same equation of a step before or after a stretch, which may have fewer equations."""
+    for j in range(i + way, min(max(i + 2 * way * period, 0), len(tokens) - 1), way):
+        if tokens[j] == tokens[i] and (tokens[j - 1] == tokens[i - 1] or tokens[j + 1] == tokens[i + 1]):
+            return [j]
+    return []
+
+
+def runs_back(steps: list[Equation]) -> bool:
+    """Tell whether steps are those of a backward pass: what these read was made the sooner, the later they come."""
+    half = len(steps) // 2
+    numbers = ((a, b) for one, other in zip(steps, steps[half:]) for a, b in zip(read_by(one), read_by(other)))
+    made = steps[0].made
+    return sum((b > a) - (b < a) for a, b in numbers if max(a, b) < made) < 0
+
+
+def token(equation: Equation, known: Known) -> Any:
+    """Return what an equation has in common with the same one in another step."""
+    kinds: tuple[type, ...] = (Ref, int) if equation.function == "getitem" else (Ref,)  # x[t] is so at any t
+    same = ((k, type(x) if k in known or type(x) in kinds else key_of(x)) for k, x in enumerate(leaves(equation.args)))
+    options = [(name, key_of(x)) for name, x in equation.options.items() if not isinstance(x, Ref)]
+    return equation.function, equation.shape, equation.dtype, *same, *options
+
+
+def with_views(equation: Equation, views: dict[int, Equation]) -> Iterator[Equation]:
+    """Yield an equation after the steps that it reads, which stand instead of some of its leaves."""
+    yield from views.values()
+    places = count()
+    args = told(equation.args, lambda x: Ref(views[k].made) if (k := next(places)) in views else x)
+    is_full = views and equation.function == "full"
+    yield replace(equation, function="broadcast_to", args=(args[1], args[0])) if is_full else replace(equation, args=args)
