@@ -119,35 +119,36 @@ class Elements(LoopText):
                 raise NoElements("reshape")
             left = [at for at, size in zip(index, equation.shape) if size != 1]
             return self.element(nest, x, tuple(("0", 0) if size == 1 else left.pop(0) for size in shape), shape)
-        return self.element(nest, x, self.found(equation.args[1], index), shape)
+        return self.element(nest, x, self.found(equation.args[1], index, shape), shape)
 
     def same_sizes(self, one: Shape, other: Shape) -> bool:
         """Tell whether two shapes are the same but for dimensions of size 1."""
         return [size for size in one if size != 1] == [size for size in other if size != 1]
 
-    def found(self, asked: Any, index: Index) -> Index:
-        """Return where in x an element of x[a:b, c, ...] is, or of x[ids, ...] for arrays of ids."""
-        asked = asked if isinstance(asked, tuple) else (asked,)
-        ids = [each for each in asked if isinstance(each, VALUES)]
+    def found(self, asked: Any, index: Index, shape: Shape) -> Index:
+        """Return where in x, of that shape, an element of x[a:b, c, None, ...] is, or of x[ids] for arrays of ids."""
+        parts, left, found = spelled_out(asked, shape), list(index), []
+        ids = [each for each in parts if isinstance(each, VALUES)]
         rank = max((len(self.shape(each)) for each in ids), default=0)
-        if not all(isinstance(each, VALUES) and self.dtype(each).kind in "iu" for each in asked[: len(ids)]):
+        beside = [k for k, each in enumerate(parts) if ids and isinstance(each, VALUES | int | Moving)]
+        if any(self.dtype(each).kind not in "iu" for each in ids) or beside != [*range(len(parts))][spanned(beside)]:
             raise NoElements("this index")
-        first, left = index[:rank], list(index[rank:])
-        found = [(self.one_of(each, first), 0) for each in ids]
-        for each in asked[len(ids) :]:
-            if isinstance(each, slice) and each.step in (None, 1) and (each.start or 0) >= 0:
+        for k, each in enumerate(parts):
+            if beside[:1] == [k]:
+                of_ids, left = tuple(left[:rank]), left[rank:]
+            if isinstance(each, VALUES):
+                found.append((self.one_of(each, of_ids), 0))
+            elif isinstance(each, int | Moving):
+                found.append(("0", each) if isinstance(each, int) else (self.moving(each), 0))
+            elif each is None:
+                left.pop(0)
+            elif isinstance(each, slice) and each.step in (None, 1):
                 variable, offset = left.pop(0)
-                found.append((variable, offset + (each.start or 0)))
-            elif isinstance(each, slice) and each.step == -1 and (each.start or 0) > 0:
+                found.append((variable, offset + each.start))
+            elif isinstance(each, slice) and each.step == -1:
                 variable, offset = left.pop(0)
                 falling = variable[1:] if variable[0] == "-" else f"-{variable}"
                 found.append((falling if variable != "0" else variable, each.start - offset))
-            elif type(each) is int and each >= 0:
-                found.append(("0", each))
-            elif isinstance(each, Moving):
-                found.append((self.moving(each), 0))
-            elif each is None:
-                left.pop(0)
             else:
                 raise NoElements("this index")
         return (*found, *left)
@@ -234,3 +235,25 @@ class Elements(LoopText):
         if x.position in self.next:
             return self.next[x.position], []
         return name, [self.slot(up * (x.position in self.longer))] if x.position in self.again else []
+
+
+def spelled_out(asked: Any, shape: Shape) -> list[Any]:
+    """Return an index with slices in place of `...`, all of it counted from the start."""
+    parts = [*asked] if isinstance(asked, tuple) else [asked]
+    if Ellipsis in parts:
+        k = parts.index(Ellipsis)
+        parts[k : k + 1] = [slice(None)] * (len(shape) + 1 - len(parts) + parts.count(None))
+    sizes = iter(shape)
+    return [each if each is None else counted(each, next(sizes)) for each in parts]
+
+
+def counted(x: Any, size: int) -> Any:
+    """Return a part of an index, counted from the start."""
+    if isinstance(x, slice):
+        return slice(x.indices(size)[0], None, x.step)
+    return x % size if type(x) is int else x
+
+
+def spanned(places: list[int]) -> slice:
+    """Return the slice from the first of some places to the last."""
+    return slice(places[0], places[-1] + 1) if places else slice(0)

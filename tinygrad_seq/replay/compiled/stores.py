@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tinygrad_seq.replay.compiled.elements import Index, Shape, many
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.compiled.elements import Index, Shape, many, spelled_out
 from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, written
 from tinygrad_seq.replay.compiled.products import Products
 from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop
-from tinygrad_seq.replay.text.element_forms import REDUCED, NoElements, kind_of
+from tinygrad_seq.replay.text.element_forms import CHOSEN, REDUCED, NoElements, kind_of, start_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 
 
@@ -41,10 +42,11 @@ class Stores(Products):
             self.join(equation, name, at)
         elif function in ("with_added", "with_item"):
             self.change(equation, name, at)
-        elif function in REDUCED:
+        elif function in REDUCED or function in CHOSEN:
             self.reduce(equation, name, at)
         else:
-            self.check_ids(equation, self.shape(equation.args[0]) if ids_of(equation) else ())
+            if function == "getitem":
+                self.check_ids(equation, self.shape(equation.args[0]))
             self.nest(shape, name, at, [0] * len(shape), partial(self.computed, equation=equation))
 
     def join(self, equation: Equation, name: str, at: list[str]) -> None:
@@ -78,42 +80,55 @@ class Stores(Products):
     def change(self, equation: Equation, name: str, at: list[str]) -> None:
         """Put values at an index into a copy of x, or add them there, repeats included."""
         x, asked, value = equation.args
-        shape, ids, adds = equation.shape, ids_of(equation), equation.function == "with_added"
+        shape, adds = equation.shape, equation.function == "with_added"
         self.nest(shape, name, at, [0] * len(shape), partial(self.element, x=x, shape=shape))
         self.flush()
-        asked = asked if isinstance(asked, tuple) else (asked,)
-        shapes = {self.shape(each) for each in ids}
-        if len(shapes) > 1:
-            raise NoElements("a change at this index")
         self.check_ids(equation, shape)
-        sizes = [len(range(*each.indices(size))) for each, size in zip(asked, shape) if isinstance(each, slice)]
-        nest = Nest((*[size for each in shapes for size in each], *sizes, *shape[len(asked) :]))
+        stands = [self.stand_in(each) for each in (asked if isinstance(asked, tuple) else (asked,))]
+        nest = Nest(host.broadcast_to(0, shape)[tuple(stands)].shape)
         index = tuple((variable, 0) for variable in nest.variables)
         text = self.element(nest, value, index, nest.shape, equation.dtype.name if equation.dtype.kind == "f" else "")
-        to = indexed(name, [*at, *(plus(*each) for each in self.found(asked, index))] or ["()"])
+        to = indexed(name, [*at, *(plus(*each) for each in self.found(asked, index, shape))] or ["()"])
         nest.lines.append(f"{to} {'+=' if adds else '='} {text}")
         self.body += written([nest])
 
+    def stand_in(self, x: Any) -> Any:
+        """Return an index of the same shape as a part of an index."""
+        return host.zeros(self.shape(x), int) if isinstance(x, VALUES) else 0 if isinstance(x, Moving) else x
+
     def check_ids(self, equation: Equation, shape: Shape) -> None:
         """Add the lines that raise where ids are out of range, as NumPy does."""
-        for each, size in zip(ids_of(equation), shape):
-            self.flush()
-            self.body.append(f"check_ids({indexed(*self.place(each))}, {size})")
+        parts = [each for each in spelled_out(equation.args[1], shape) if each is not None]
+        for each, size in zip(parts, shape):
+            if isinstance(each, VALUES):
+                self.flush()
+                self.body.append(f"check_ids({indexed(*self.place(each))}, {size})")
 
     def reduce(self, equation: Equation, name: str, at: list[str]) -> None:
-        """Take the sum or the largest of elements over some dimensions."""
+        """Reduce elements over some dimensions, to their sum, say, or to where the largest is."""
         self.flush()
         x, shape, function = equation.args[0], self.shape(equation.args[0]), equation.function
         axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
         asked = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = {each % len(shape) for each in asked}
-        start, step = REDUCED[function]
+        start = start_of(function, self.dtype(x))
         nest = Nest(shape)
         value = self.element(nest, x, tuple((variable, 0) for variable in nest.variables), shape)
         stays = bool(equation.options.get("keepdims"))
         to = [("0" if k in axes else variable) for k, variable in enumerate(nest.variables) if stays or k not in axes]
         total = indexed(name, [*at, *to] or ["()"])
-        kind = kind_of(equation)
+        if function in CHOSEN:
+            if axes != {len(shape) - 1}:
+                raise NoElements(f"{function} along such an axis")
+            value = nest.named(value)
+            nest.around = [f"best, where = {start}, 0"], [f"{total} = where"]
+            nest.lines += [
+                f"if {value} {CHOSEN[function]} best or ({value} != {value} and best == best):",
+                f"    best, where = {value}, j",
+            ]
+            self.body += written([nest])
+            return
+        kind, step = kind_of(equation), REDUCED[function]
         exact = kind.replace("float32", "float64") if function == "sum" else kind
         if len(axes) == len(shape) > 1 and function == "sum":  # first of rows: quick, and as exact as sums in pairs
             rows = self.program.free_name(f"{name}_rows")

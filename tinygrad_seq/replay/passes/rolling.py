@@ -1,7 +1,7 @@
 """Find what repeats in a list of equations, and put loops in its place."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from tinygrad_seq.engine.periods import stretches
@@ -16,6 +16,25 @@ Free = dict[int, Equation]  # equations that are in no loop yet, by what they ma
 
 
 def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]:
+    """Return the equations with loops in place of what repeats; what waits for nothing goes where it is read."""
+    found = rolled_once(equations, new)
+    idle = {n for each in found if isinstance(each, Loop) and not each.starts for n in made_by(each)}
+    again = rolled_once(read_soon(equations, idle), new) if idle else found
+    return min(found, again, key=len)
+
+
+def read_soon(equations: list[Equation], idle: Container[int]) -> list[Equation]:
+    """Return equations with some of them where they are read first, not where they were made."""
+    first: dict[int, int] = {}  # of a value: where it is read first
+    places = []
+    for i, equation in reversed([*enumerate(equations)]):
+        place = first.get(equation.made, i) if equation.made in idle else i
+        places.append((place, i))
+        first.update((n, min(first.get(n, place), place)) for n in read_by(equation))
+    return [equations[i] for _, i in sorted(places)]
+
+
+def rolled_once(equations: list[Equation], new: Callable[[], int]) -> list[Statement]:
     """Return the equations with loops in place of what repeats, the longest first."""
     numbers: dict[Any, int] = {}
     tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
@@ -26,15 +45,13 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
         (start - end, k * period, start)
         for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
     }  # fmt: skip
-    waiting = [(True, *each) for each in sorted(found)]
-    waiting += [(False, *each) for each in sorted(found)]  # loops whose steps do not wait for each other come last
-    for carries, length, period, start in waiting:
+    for length, period, start in sorted(found):
         left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends
         if len(left) < least_blocks * period or left[-1] - left[0] >= len(left):
             continue
         start, end = left[0], left[-1] + 1
         loop = None if all(map(is_view, equations[start : start + period])) else search.best(period, start, end, free)
-        if loop is not None and (loop[0].starts or not carries):
+        if loop is not None:
             found_loop, rest = loop
             loops[start] += [rest[n] for n in rest if n not in free]  # zeros, which it begins with
             loops[start].append(found_loop)

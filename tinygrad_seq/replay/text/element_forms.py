@@ -22,8 +22,12 @@ FORMS = SAME | COMPARED | BOOLS | {
 }  # fmt: skip
 VIEWS = frozenset({"getitem", "reshape", "transpose", "swapaxes", "broadcast_to", "ascontiguousarray", "copy"})
 MAKERS = frozenset({"zeros", "ones", "full", "arange"})
-REDUCED = {"sum": ("0", "{0} + {1}"), "max": ("-np.inf", "{1} if {1} > {0} or {1} != {1} else {0}")}  # start, next
-WHOLE = frozenset({"dot", "concatenate", "stack", "with_added", "with_item", *REDUCED})  # in memory
+REDUCED = {  # how one more element is taken in
+    "sum": "{0} + {1}", "all": "{0} and {1} != 0", "any": "{0} or {1} != 0",
+    "max": "{1} if {1} > {0} or {1} != {1} else {0}", "min": "{1} if {1} < {0} or {1} != {1} else {0}",
+}  # fmt: skip
+CHOSEN = {"argmax": ">", "argmin": "<"}  # where an element is: how it is told from another
+WHOLE = frozenset({"dot", "concatenate", "stack", "with_added", "with_item", *REDUCED, *CHOSEN})  # in memory
 OWN_MATH = frozenset({"exp", "log", "tanh"})  # that of vector_math, in one dtype
 
 
@@ -35,13 +39,24 @@ def without_form(equation: Equation) -> str:
     """Return what a call is that has no form over elements, nothing for one that has."""
     function, options = equation.function, equation.options
     known = function in FORMS or function in VIEWS or function in MAKERS or function in WHOLE
-    if not known or not options.keys() <= ({"axis", "keepdims"} if function in REDUCED else set()):
+    if not known or not options.keys() <= ({"axis", "keepdims"} if function in WHOLE else set()):
         return function
     if equation.dtype is None or equation.dtype.name not in ("float32", "float64", "bool", "int64", "int32"):
         return f"{function} in {equation.dtype}"
-    if function == "invert" and equation.dtype != bool:
-        return "invert of integers"
-    return "max of integers" if function == "max" and equation.dtype.kind != "f" else ""
+    return "invert of integers" if function == "invert" and equation.dtype != bool else ""
+
+
+def start_of(function: str, dtype: Any) -> str:
+    """Return what a reduction of elements starts from, as text."""
+    if function in ("sum", "all", "any"):
+        return {"sum": "0", "all": "True", "any": "False"}[function]
+    is_largest = function in ("max", "argmax")
+    if dtype.kind == "f":
+        return "-np.inf" if is_largest else "np.inf"
+    if dtype.kind != "i":
+        raise NoElements(f"{function} in {dtype}")
+    limits = host.iinfo(dtype)
+    return str(limits.min if is_largest else limits.max)
 
 
 def kind_of(equation: Equation) -> str:
