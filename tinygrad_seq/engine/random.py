@@ -16,7 +16,7 @@ from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.tensor import Tensor
 
 default_generator = host.random.default_rng()
-redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # while a function is traced: called in place of a draw
+redraw: ContextVar[Any] = ContextVar("redraw", default=None)  # while a function is traced: called for every draw
 again: ContextVar[Any] = ContextVar("again", default=None)  # while a function runs again: draws the same numbers
 
 
@@ -39,7 +39,7 @@ def manual_seed(seed: int) -> None:
     number = an_int("manual_seed", "seed", seed)
     if number < 0:
         raise ValueError(f"manual_seed: a seed must not be negative, got {number}")
-    default().bit_generator.state = host.random.default_rng(number).bit_generator.state
+    go_on_from(host.random.default_rng(number).bit_generator.state)
 
 
 def get_rng_state() -> dict[str, Any]:
@@ -68,7 +68,15 @@ def set_rng_state(state: dict[str, Any]) -> None:
         trial.state = state
     except Exception as error:
         raise ValueError(f"set_rng_state: expected what get_rng_state() gives: {error}") from error
-    default().bit_generator.state = trial.state
+    go_on_from(trial.state)
+
+
+def go_on_from(state: Any) -> None:
+    """Put the default generator into a state; a function that is traced may not, for its program would not do so."""
+    traced = redraw.get()
+    if traced is not None:
+        traced(default(), None)
+    default().bit_generator.state = state
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import Context, ContextVar
-from functools import reduce
-from operator import getitem
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, modules, uploaded
@@ -15,14 +13,15 @@ from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.arrays import Traced, lifted, traced
 from tinygrad_seq.replay.trace.calls import Given, without_gradient
+from tinygrad_seq.replay.trace.draws import Draws
 from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
 from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all
 from tinygrad_seq.replay.trace.places import Places
-from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar
+from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar, read_anew
 from tinygrad_seq.replay.trace.surroundings import Surroundings
 from tinygrad_seq.replay.trace.tape import Tape, TraceError, collector_paused, owner, tracing
 from tinygrad_seq.replay.trace.tape import tape as current_tape
-from tinygrad_seq.replay.trace.traced_twice import check_kept, check_tapes, global_draws_refused
+from tinygrad_seq.replay.trace.traced_twice import check_kept, check_tapes
 
 Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
 
@@ -37,8 +36,7 @@ class TracedCall:
         self.arrays = given.arrays
         self.outputs: dict[Any, int] = {}  # of a number and the memory of its array: which output it is
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
-        self.generators: dict[int, tuple[Any, Any]] = {}  # by id: a generator that was drawn from, and its state
-        tape = self.trace(function, given, Tape())
+        tape = self.trace_with_numbers(function, given)
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         before = [self.places.before.get(place) for place, _ in self.effects]
@@ -71,9 +69,21 @@ class TracedCall:
 
     # --------------------------------------------------------------------------------------------------- the first call
 
+    def trace_with_numbers(self, function: Callable[..., Any], given: Given) -> Tape:
+        """Trace a call; where it leaves numbers, such as the loss for a log, read those anew, if it may be so."""
+        tape = self.trace(function, given, Tape())
+        left = {place for place, x in self.left if isinstance(x, Scalar)}
+        self.places.numbers = {place for place in left if type(self.places.before.get(place)) in (int, float)}
+        if self.places.numbers:
+            with suppress(TraceError):
+                return self.trace(function, given, Tape())
+            self.places.numbers = set()
+            return self.trace(function, given, Tape())
+        return tape
+
     def trace(self, function: Callable[..., Any], given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
-        self.outputs, self.fixed = {}, []
+        self.outputs, self.fixed, self.draws = {}, [], Draws()
         arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
@@ -85,9 +95,8 @@ class TracedCall:
             return made
 
         def drawn(generator: Any, draw: Callable[[Any], Any]) -> Traced:
-            self.generators.setdefault(id(generator), (generator, generator.bit_generator.state))
             token = uploaded.set(None)
-            draws = draw(generator)
+            draws = self.draws.draw(generator, draw)
             uploaded.reset(token)
             made = source(draws, lambda: draw(generator), "draws")
             current_tape().sources[-1].is_draw = True
@@ -103,7 +112,7 @@ class TracedCall:
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
-            with global_draws_refused():
+            with self.draws.watched():
                 result = function(*args, **options)
             if tape.refusal is not None:
                 raise tape.refusal
@@ -113,6 +122,7 @@ class TracedCall:
                 if place not in swapped or x is not swapped[place][0]
             ]  # fmt: skip
             self.check_changes(changes)
+            self.left = changes
             if given.is_changed() or any(x.number != number for x, number in arguments):
                 raise TraceError(
                     "replay: an argument is changed inside the function: return the new value, or keep it outside"
@@ -130,8 +140,6 @@ class TracedCall:
                 vars(optimizer).pop("current_groups", None)
             self.places.restore()
             written = self.places.written()
-            for generator, state in self.generators.values():
-                generator.bit_generator.state = state
         if written:
             what = f"{written[0] or 'something'} is changed inside the function, and is no Tensor"
             raise TraceError(f"replay: {what}: return what is new in it")
@@ -150,7 +158,7 @@ class TracedCall:
                 id(place.holder) in states and type(value) in modules
             ):
                 swapped[place] = source(value, place.read, place.name)
-            elif id(place.holder) in states and type(value) is int:
+            elif (id(place.holder) in states and type(value) is int) or place in self.places.numbers:
                 swapped[place] = Scalar(value, tape.source(place.read, place.name))
         for optimizer in self.places.optimizers:
             groups = [
@@ -184,7 +192,7 @@ class TracedCall:
 
     def maker(self, x: Any) -> Maker:
         """Return the function that makes the same of the values of another call."""
-        if isinstance(x, Traced | LazyNumber | Scalar):
+        if isinstance(x, Traced | Scalar):
             if x.number is None:
                 return lambda values: x.array.copy() if isinstance(x, Traced) else x.value
             i = self.output(x)
@@ -214,8 +222,9 @@ class TracedCall:
 
     def check_again(self, first: Tape, second: Tape, function: Callable[..., Any], given: Given) -> None:
         """Trace once more, and compare: random numbers, the time and what a cache has are no constants."""
-        fixed = self.fixed
+        fixed, draws = self.fixed, self.draws
         self.trace(function, given, second)
+        draws.check_again(self.draws)
         check_tapes(first, second, {id(x) for x in self.places.before.values()})
         check_kept(fixed, self.fixed)
 
@@ -232,7 +241,7 @@ class TracedCall:
 
     def states(self) -> list[tuple[Any, Any]]:
         """Return the generators that the function draws from, and their states."""
-        return [(generator, generator.bit_generator.state) for generator, _ in self.generators.values()]
+        return [(generator, generator.bit_generator.state) for generator in self.draws.drawn.values()]
 
     def compute(self) -> tuple[Any, ...]:
         """Return the values that the program makes of what is there now."""
@@ -283,11 +292,3 @@ def named(place: Place, value: Any) -> Iterator[tuple[int | None, str]]:
         if type(x) is dict:
             todo += [(f"new_{key}" if isinstance(key, str) else name, part) for key, part in x.items()]
         yield getattr(x, "number", None), name
-
-
-def read_anew(tape: Tape, optimizer: Any, way: tuple[Any, ...], value: Any) -> Any:
-    """Return an option of an optimiser as a Scalar, which every call reads anew; `way` leads there from its groups."""
-    if type(value) is tuple:
-        return tuple(read_anew(tape, optimizer, (*way, k), part) for k, part in enumerate(value))
-    read = lambda: reduce(getitem, way, optimizer.param_groups)
-    return Scalar(value, tape.source(read, "_".join(map(str, way[1:])))) if type(value) in (int, float) else value

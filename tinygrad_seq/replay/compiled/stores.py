@@ -8,7 +8,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.compiled.elements import Index, Shape, many, spelled_out
 from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, written
 from tinygrad_seq.replay.compiled.products import Products
-from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop
+from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop, Moving
 from tinygrad_seq.replay.text.element_forms import CHOSEN, REDUCED, NoElements, kind_of, start_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 

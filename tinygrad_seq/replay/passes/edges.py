@@ -188,17 +188,23 @@ class Edge:
     def lacks(self, there: Any, missing: Any, number: int) -> None:
         """Match one term of a sum with a value, and let the other one be zero."""
         self.match(there, Ref(number))
-        self.vanish(missing)
+        self.vanish(missing, set())
 
-    def vanish(self, x: Any) -> None:
-        """Let an argument be zero in this step: what is carried in is, and what is linear in that."""
-        if not isinstance(x, Local | Carried):
+    def vanish(self, x: Any, stays: set[Any]) -> None:
+        """Let an argument be zero in this step: what is carried in is, and what is linear in that.
+
+        `stays` is what was found to be none: a value is reached in as many ways as there are paths.
+        """
+        if not isinstance(x, Local | Carried) or x in stays:
             raise Uneven
+        if self.found.get(x, x) is None:
+            return
         self.known(x, None)
         if isinstance(x, Local):
             body = self.loop.body[x.position]
-            parts = (self.tried(self.vanish, part) for part in body.args)
+            parts = (self.tried(self.vanish, part, stays) for part in body.args)
             if body.function not in LINEAR or not (all if body.function in ("add", "subtract") else any)(parts):
+                stays.add(x)
                 raise Uneven
 
 

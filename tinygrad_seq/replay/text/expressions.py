@@ -48,7 +48,7 @@ def expect(value: Any, heard: Any) -> None:
 
 HELPERS: dict[str, Any] = {
     "expect": expect, "with_item": with_item, "with_added": with_added, "to_device": to_device, "kernel": Kernel,
-    "bool": bool, "float": float,
+    "bool": bool, "float": float, "int": int,
 }  # fmt: skip
 
 

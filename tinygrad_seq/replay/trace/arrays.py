@@ -113,8 +113,9 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     tolist = lambda self: self.heard() if not self.array.ndim else [part.tolist() for part in self]
 
     def item(self, *where: Any) -> Any:
-        number = self.array.dtype.kind == "f" and self.number is not None
-        return LazyNumber(self.array.item(*where), self.number) if number and not where else self.heard()
+        if self.number is None or where or self.array.size != 1 or self.array.dtype.kind not in "fiu":
+            return self.array.item(*where) if self.number is None else self.heard()
+        return LazyNumber(self.array.item(), self.number)
 
 
 class TracedThere(Traced):
@@ -179,7 +180,7 @@ class Recorder:
 
 # ------------------------------------------------------------------------------------------------------------ recording
 
-TRACED = frozenset({Traced, TracedThere, Scalar})
+TRACED = frozenset({Traced, TracedThere, Scalar, LazyNumber})
 
 
 def call(name: str, args: tuple[Any, ...], options: dict[str, Any], xp: Any = None) -> Any:
@@ -240,7 +241,7 @@ def given_back(name: str, args: tuple[Any, ...], told: tuple[Any, ...], like: An
 def bare(x: Any) -> Any:
     """Return an argument with arrays and numbers in place of what is traced."""
     if type(x) in TRACED:
-        return x.value if type(x) is Scalar else x.array
+        return x.value if isinstance(x, Scalar) else x.array
     return type(x)(map(bare, x)) if isinstance(x, SEQUENCES) else x
 
 
@@ -248,7 +249,7 @@ def referred(x: Any) -> Any:
     """Return an argument as it stands on the tape."""
     kind = type(x)
     if kind in TRACED:
-        return x.array if x.ref is None else x.ref if type(x.ref) is Ref else x.ref.number
+        return bare(x) if x.ref is None else x.ref if type(x.ref) is Ref else x.ref.number
     if isinstance(x, SEQUENCES):
         return kind(map(referred, x))
     return Ref(tape().constant(x)) if kind in modules and x.ndim else x
@@ -263,6 +264,8 @@ def by_value(index: Any) -> Any:
     """Return an index with its masks as they are now, which every later call has to repeat: they make the shape."""
     if isinstance(index, tuple):
         return tuple(map(by_value, index))
+    if isinstance(index, Scalar):
+        return index.counted()
     if isinstance(index, Traced) and index.dtype.kind == "b":
         if index.number is not None:
             tape().check(index.number, index.array)

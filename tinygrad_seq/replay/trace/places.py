@@ -111,6 +111,7 @@ class Places:
         self.tensors: set[int] = set()  # by id; `holders` keeps them
         self.optimizers: list[Optimizer] = []
         self.contents: list[tuple[Any, Any, str]] = []  # sets, dicts, arrays of no Tensor; with copies
+        self.numbers: set[Place] = set()  # where the function leaves a number that later calls read anew
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
         parts: dict[str, list[Any]] = defaultdict(list)  # of classes, by the name that nobody has mentioned yet

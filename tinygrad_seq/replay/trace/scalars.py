@@ -1,42 +1,84 @@
-"""Numbers of Python that are others at every call: options of an optimiser, and what `.item()` gives."""
+"""Numbers of Python that are others at every call: options of an optimiser, what `.item()` gives, and sums of them."""
 
 import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
-from tinygrad_seq.replay.trace.tape import Ref, TraceError, tape
+from tinygrad_seq.engine.backend import host
+from tinygrad_seq.replay.trace.tape import Ref, Tape, TraceError, tape
+
+ASKED = frozenset({"isnan", "isinf", "isfinite"})  # what NumPy tells of a number
 
 
 class Scalar:
     """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
 
-    __slots__ = ("ref", "value")
+    __slots__ = ("known", "value")
 
-    def __init__(self, value: Any, number: int) -> None:
-        self.value, self.ref = value, Ref(number)
+    def __init__(self, value: Any, number: int | None) -> None:
+        self.value, self.known = value, None if number is None else Ref(number)
 
-    number = property(lambda self: self.ref.number)
+    ref = property(lambda self: self.known)
+    number = property(lambda self: self.ref and self.ref.number)
 
-    def __bool__(self) -> bool:
-        tape().check(tape().write("bool", (self.ref,), {}), bool(self.value))
-        return bool(self.value)
-
-
-class LazyNumber:
-    """What `.item()` gives of a number that is another at every call: to be returned. Its text holds for one call."""
-
-    __slots__ = ("number", "value")
-
-    def __init__(self, value: float, number: int | None) -> None:
-        self.value, self.number = value, number
-
-    def __format__(self, spec: str) -> str:
-        """Return the text of the number, which every later call has to repeat."""
+    def heard(self, *_: Any) -> Any:
+        """Return the number, which every later call has to repeat: Python does something with it."""
         if self.number is not None:
             tape().check(self.number, self.value)
-        return format(self.value, spec)
+        return self.value
 
+    def counted(self, *_: Any) -> Any:
+        """Return a whole number, which every later call has to repeat; refuse others, which hardly ever do."""
+        if type(self.value) is float:
+            raise TraceError(
+                "replay: Python computes with a number that is another at every call, other than by + - * / ** and "
+                "comparisons: keep it a Tensor, or return it and compute outside of the function; x != x and "
+                "np.isnan(x) tell NaN"
+            )
+        return self.heard()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
+        if ufunc.__name__ not in ASKED or method != "__call__" or args != (self,) or options:
+            return NotImplemented
+        return told_of(ufunc.__name__, bool(ufunc(self.value)), self)
+
+    __format__ = lambda self, spec: format(self.heard(), spec)
     __str__ = __repr__ = lambda self: format(self)
+    __bool__ = lambda self: told_of("bool", bool(self.value), self)
+    __hash__ = lambda self: id(self) if type(self.value) is float else hash(self.heard())
+    __array__ = lambda self, *_, **__: host.asarray(self.counted())
+    __neg__ = lambda self: self * -1
+
+
+class LazyNumber(Scalar):
+    """What `.item()` gives of a number that is another at every call. Its array is read where Python computes with it.
+
+    `number` is that of the array, None for one that is always the same.
+    """
+
+    __slots__ = ("of",)
+
+    def __init__(self, value: float, of: int | None) -> None:
+        super().__init__(value, None)
+        self.of = of
+
+    number = property(lambda self: self.of)
+
+    @property
+    def ref(self) -> Ref | None:  # type: ignore[override]
+        """Return the number as Python has it."""
+        if self.known is None and self.of is not None:
+            self.known = Ref(tape().write(type(self.value).__name__, (Ref(self.of),), {}))
+        return self.known
+
+
+def told_of(function: str, answer: bool, *args: Any) -> bool:
+    """Return what Python hears of numbers, which every later call has to repeat."""
+    told = [getattr(x, "ref", None) or getattr(x, "value", x) for x in args]
+    if any(isinstance(x, Ref) for x in told):
+        tape().check(tape().write(function, tuple(told), {}), answer)
+    return answer
 
 
 def calculated(name: str, reflected: bool) -> Callable[..., Any]:
@@ -46,45 +88,49 @@ def calculated(name: str, reflected: bool) -> Callable[..., Any]:
         if not isinstance(other, Scalar | int | float):
             return NotImplemented
         pair = (other, self) if reflected else (self, other)
-        values, told = zip(*((x.value, x.ref) if isinstance(x, Scalar) else (x, x) for x in pair))
-        return Scalar(getattr(operator, name)(*values), tape().write(name, told, {}))
+        result = getattr(operator, name)(*(getattr(x, "value", x) for x in pair))
+        told = tuple([getattr(x, "ref", None) or getattr(x, "value", x) for x in pair])
+        return Scalar(result, tape().write(name, told, {})) if any(isinstance(x, Ref) for x in told) else result
 
     return apply
 
 
 def compared(name: str) -> Callable[..., Any]:
-    """Return a comparison of what `.item()` gives with a number: every later call has to come to the same."""
+    """Return a comparison of a Scalar with a number: every later call has to come to the same."""
 
-    def apply(self: LazyNumber, other: Any) -> Any:
-        values = [x.value if isinstance(x, LazyNumber) else x for x in (self, other)]
-        if not all(isinstance(x, int | float) for x in values):
+    def apply(self: Scalar, other: Any) -> Any:
+        if not isinstance(other, Scalar | int | float):
             return NotImplemented
-        numbers = [getattr(x, "number", None) for x in (self, other)]
-        told = [x if n is None else Ref(tape().write("float", (Ref(n),), {})) for x, n in zip(values, numbers)]
-        answer = getattr(operator, name)(*values)
-        tape().check(tape().write(name, tuple(told), {}), answer)
-        return answer
+        return told_of(name, getattr(operator, name)(self.value, getattr(other, "value", other)), self, other)
 
     return apply
 
 
-def refuse(self: Any, *_: Any) -> Any:
-    """Refuse to compute with a number of the first call."""
-    raise TraceError(
-        "replay: Python computes with a number that is another at every call: keep it a Tensor, or return it and "
-        "compute outside of the function"
-    )
+def of_ints(name: str, reflected: bool) -> Callable[..., Any]:
+    """Return an operator that Python computes with a whole number."""
+
+    def apply(self: Scalar, other: Any) -> Any:
+        pair = (other, self.counted()) if reflected else (self.counted(), other)
+        return getattr(operator, name)(*pair)
+
+    return apply
+
+
+def read_anew(tape: Tape, optimizer: Any, way: tuple[Any, ...], value: Any) -> Any:
+    """Return an option of an optimiser as a Scalar, which every call reads anew; `way` leads there from its groups."""
+    if type(value) is tuple:
+        return tuple(read_anew(tape, optimizer, (*way, k), part) for k, part in enumerate(value))
+    read = lambda: reduce(operator.getitem, way, optimizer.param_groups)
+    return Scalar(value, tape.source(read, "_".join(map(str, way[1:])))) if type(value) in (int, float) else value
 
 
 for name in ("add", "sub", "mul", "truediv", "pow"):
     setattr(Scalar, f"__{name}__", calculated(name, False))
     setattr(Scalar, f"__r{name}__", calculated(name, True))
-    setattr(LazyNumber, f"__{name}__", refuse)
-    setattr(LazyNumber, f"__r{name}__", refuse)
-for name in ("float", "int", "index", "round", "neg", "abs"):
-    setattr(LazyNumber, f"__{name}__", refuse)
-    setattr(Scalar, f"__{name}__", refuse)
+for name in ("floordiv", "mod"):
+    setattr(Scalar, f"__{name}__", of_ints(name, False))
+    setattr(Scalar, f"__r{name}__", of_ints(name, True))
 for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(LazyNumber, f"__{name}__", compared(name))
-    setattr(Scalar, f"__{name}__", refuse)
-setattr(LazyNumber, "__bool__", refuse)  # noqa: B010 (beside the others)
+    setattr(Scalar, f"__{name}__", compared(name))
+for name in ("float", "int", "index", "round", "abs"):
+    setattr(Scalar, f"__{name}__", Scalar.counted)

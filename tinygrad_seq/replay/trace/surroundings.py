@@ -24,7 +24,7 @@ class Surroundings:
         self.places, self.at = places, {place: i for i, place in enumerate(places.before)}
         groups = {id(group) for optimizer in places.optimizers for group in optimizer.param_groups}
         numbers = groups | {id(state) for optimizer in places.optimizers for state in optimizer.state.values()}
-        self.is_number = [id(place.holder) in numbers for place in self.at]
+        self.is_number = [id(place.holder) in numbers or place in places.numbers for place in self.at]
         own = set(changed)  # what the function changes, and what is in there
         own.update(place for place in self.at if place.around in own)  # `own` grows: what is around comes first
         own_things = {

@@ -1,33 +1,13 @@
 """What a function does twice: a program holds for later calls where two traces of one call are the same."""
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_seq.engine.backend import host, modules, on_device_of
+from tinygrad_seq.engine.backend import modules, on_device_of
 from tinygrad_seq.replay.trace.place import ATOMS
 from tinygrad_seq.replay.trace.tape import SEQUENCES, Equation, Ref, Tape, TraceError
 
 PLAIN: tuple[Any, ...] = (*ATOMS, *modules, range, slice, set, frozenset)  # what is the same where it is equal
-
-
-@contextmanager
-def global_draws_refused() -> Iterator[None]:
-    """Refuse random numbers of Python and of NumPy's one generator for all: a program would repeat the first ones."""
-    before: dict[str, Any] = {"random": random.getstate(), "numpy.random": host.random.get_state()}
-    try:
-        yield
-    finally:
-        after = {"random": random.getstate(), "numpy.random": host.random.get_state()}
-        random.setstate(before["random"])
-        host.random.set_state(before["numpy.random"])
-    for name, state in before.items():
-        if not all(map(host.array_equal, state, after[name])):
-            raise TraceError(
-                f"replay: the function draws from {name}, whose numbers would be those of the first call: draw outside "
-                "of it and make the number an argument, or draw with ts.rand"
-            )
 
 
 def check_tapes(first: Tape, second: Tape, reached: set[int]) -> None:
