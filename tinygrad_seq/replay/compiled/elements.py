@@ -88,9 +88,10 @@ class Elements(LoopText):
         dtypes = [equation.dtype, *(self.dtype(x) for x in values if isinstance(x, VALUES))]
         kind = next((dtype.name for dtype in dtypes if dtype is not None and dtype.kind == "f"), "")
         parts = [self.element(nest, x, index, equation.shape, kind) for x in values]
-        text = FORMS[function].format(*parts)
-        if function == "power" and not isinstance(equation.args[1], VALUES):  # NumPy, too, squares and takes roots
-            text = {2.0: "{0} * {0}", 0.5: "math.sqrt({0})"}.get(float(equation.args[1]), FORMS[function]).format(*parts)
+        form = FORMS[function]
+        if function == "power" and not isinstance(equation.args[1], VALUES):
+            form = {2.0: "{0} * {0}", 0.5: "math.sqrt({0})"}.get(float(equation.args[1]), form)  # as NumPy does
+        text = form.format(*parts)
         return nest.named(f"np.{kind_of(equation)}({text})" if function == "astype" else text)
 
     def filled(self, equation: Equation, index: Index) -> str:

@@ -30,13 +30,10 @@ def elements(work: Pass) -> list[Equation]:
             wholes[kind] = view[0], range(work.shapes[view[0].number][0])
             lanes[equation.made] = kind, view[1]
             continue
-        t = min((lanes[n][1] for n in read_by(equation) if n in lanes), default=None)
-        if t is not None and is_of_one_step(work, equation, lanes):
-            args = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
-            whats = told(args, lambda x: lane_from(t, *lanes[x.number]) if is_in(x, lanes) else x)
-            options = [(name, key_of(x)) for name, x in equation.options.items()]
-            key = equation.function, key_of(whats), *options, equation.shape, equation.dtype
-            kind = numbers.setdefault(key, len(numbers))
+        times = [lanes[n][1] for n in read_by(equation) if n in lanes]
+        if times and is_of_one_step(work, equation, lanes):
+            t = min(times)
+            kind = numbers.setdefault(kind_of_step(equation, lanes, t), len(numbers))
             lanes[equation.made] = kind, t
             groups[kind][t] = equation
     for kind, group in groups.items():
@@ -54,9 +51,15 @@ def elements(work: Pass) -> list[Equation]:
     return work.result()
 
 
-def lane_from(t: int, kind: int, at: int) -> str:
-    """Return a key of what is read at a step so long after the one that a call belongs to."""
-    return f"{kind} {at - t} later"
+def kind_of_step(equation: Equation, lanes: dict[int, tuple[int, int]], t: int) -> Any:
+    """Return a key that is equal for the same call at other steps."""
+
+    def at_this_step(x: Any) -> Any:
+        return f"{lanes[x.number][0]} {lanes[x.number][1] - t} later" if is_in(x, lanes) else x
+
+    args = equation.args[equation.function == "with_added" :]  # to zeros, which are others at every step
+    options = [(name, key_of(x)) for name, x in equation.options.items()]
+    return equation.function, key_of(told(args, at_this_step)), *options, equation.shape, equation.dtype
 
 
 def with_parts(args: tuple[Any, ...], parts: dict[int, Ref]) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from itertools import count, pairwise
 from typing import Any
@@ -23,33 +23,38 @@ Known = dict[int, Any]  # of an equation: the numbers and constants among its le
 def numbers_by_step(given: Iterable[Equation], tape: Tape) -> list[Equation]:
     """Return the equations; where every step has a number or a constant of its own, it reads a step of one array."""
     equations = [*given]
-    known = [known_in(equation, tape) for equation in equations]
-    arrays: list[tuple[Ref, dict[Any, int]]] = []  # and where in it something stands
+    known = [known_in(equation, tape.constants) for equation in equations]
+    arrays: list[tuple[Ref, dict[Any, int]]] = []  # and where in it which value stands
     views: dict[int, dict[int, Equation]] = defaultdict(dict)
-    for steps, k in sorted(differing(equations, known), key=lambda found: (-len(found[0]), found)):
+    for steps, k in sorted(differing(equations, known), key=longest_first):
         values = [array_of(equations[i], known[i][k], tape) for i in steps]
         keys = [(value.shape, value.dtype, key_of(known[i][k])) for i, value in zip(steps, values)]
-        x, at = next((each for each in arrays if is_even([each[1].get(key) for key in keys])), (None, {}))
-        if x is None:
+        known_places = ((x, [at.get(key) for key in keys]) for x, at in arrays)
+        x, places = next((found for found in known_places if is_even(found[1])), (None, [*range(len(keys))]))
+        if x is None:  # a backward pass mostly reads what its forward pass did
             x = Ref(tape.new())
             with tape.device:
                 tape.constants[x.number] = tape.xp.stack(values)
-            at = dict(zip(keys, range(len(keys))))
-            arrays.append((x, at))
-        places = [at[key] for key in keys]
-        for t, (i, value) in enumerate(zip(steps, values)):
-            t = places[t] if is_even(places) else t
+            arrays.append((x, dict(zip(keys, places))))
+        for i, t, value in zip(steps, places, values):
             views[i][k] = Equation(tape.new(), "getitem", (x, t), {}, value.shape, value.dtype)
     return [made for i, equation in enumerate(equations) for made in with_views(equation, views.get(i, {}))]
 
 
-def known_in(equation: Equation, tape: Tape) -> Known:
+def longest_first(found: tuple[list[int], int]) -> Any:
+    """Return a key that sorts by length, then by place."""
+    return -len(found[0]), found
+
+
+def known_in(equation: Equation, constants: Container[int]) -> Known:
     """Return what is known in an equation before a call: numbers beside arrays, and constants."""
     if equation.function == "full":
         return {len(equation.shape): equation.args[1]}
-    is_number = lambda x: equation.function in BESIDE_NUMBERS and type(x) in modules
-    is_constant = lambda x: isinstance(x, Ref) and x.number in tape.constants
-    return {k: x for k, x in enumerate(leaves(equation.args)) if is_number(x) or is_constant(x)}
+    is_beside = equation.function in BESIDE_NUMBERS
+    return {
+        k: x for k, x in enumerate(leaves(equation.args))
+        if (x.number in constants if isinstance(x, Ref) else is_beside and type(x) in modules)
+    }  # fmt: skip
 
 
 def array_of(equation: Equation, x: Any, tape: Tape) -> Any:
@@ -117,5 +122,7 @@ def with_views(equation: Equation, views: dict[int, Equation]) -> Iterator[Equat
     yield from views.values()
     places = count()
     args = told(equation.args, lambda x: Ref(views[k].made) if (k := next(places)) in views else x)
-    is_full = views and equation.function == "full"
-    yield replace(equation, function="broadcast_to", args=(args[1], args[0])) if is_full else replace(equation, args=args)
+    if views and equation.function == "full":
+        yield replace(equation, function="broadcast_to", args=(args[1], args[0]))
+    else:
+        yield replace(equation, args=args)

@@ -43,12 +43,20 @@ class Scalar:
             return NotImplemented
         return told_of(ufunc.__name__, bool(ufunc(self.value)), self)
 
-    __format__ = lambda self, spec: format(self.heard(), spec)
-    __str__ = __repr__ = lambda self: format(self)
-    __bool__ = lambda self: told_of("bool", bool(self.value), self)
-    __hash__ = lambda self: id(self) if type(self.value) is float else hash(self.heard())
-    __array__ = lambda self, *_, **__: host.asarray(self.counted())
-    __neg__ = lambda self: self * -1
+    def __format__(self, spec: str) -> str:
+        return format(self.heard(), spec)
+
+    def __repr__(self) -> str:
+        return repr(self.heard())
+
+    def __bool__(self) -> bool:
+        return told_of("bool", bool(self.value), self)
+
+    def __hash__(self) -> int:
+        return id(self) if type(self.value) is float else hash(self.heard())
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return host.asarray(self.counted())
 
 
 class LazyNumber(Scalar):
@@ -66,7 +74,7 @@ class LazyNumber(Scalar):
     number = property(lambda self: self.of)
 
     @property
-    def ref(self) -> Ref | None:  # type: ignore[override]
+    def ref(self) -> Ref | None:
         """Return the number as Python has it."""
         if self.known is None and self.of is not None:
             self.known = Ref(tape().write(type(self.value).__name__, (Ref(self.of),), {}))
@@ -134,3 +142,4 @@ for name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Scalar, f"__{name}__", compared(name))
 for name in ("float", "int", "index", "round", "abs"):
     setattr(Scalar, f"__{name}__", Scalar.counted)
+setattr(Scalar, "__neg__", lambda self: self * -1)  # noqa: B010 (beside the others)
