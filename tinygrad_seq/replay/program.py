@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_seq.replay.compiled.machine_code import module_of, on_contiguous
 from tinygrad_seq.replay.compiled.part import CompiledPart
-from tinygrad_seq.replay.passes.loops import Item, Loop, Moving, Statement, read_outside
+from tinygrad_seq.replay.passes.loops import Item, Loop, Moving, Statement, read_by_loops, read_outside
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, is_part
 from tinygrad_seq.replay.plan import Plan
 from tinygrad_seq.replay.text.aliases import escaping, gone_along, last_reads
@@ -59,8 +59,7 @@ class Program(Expressions):
         self.name_given(tape)
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
         lines = [f"def step({head}):"]
-        in_loops = {n for statement in statements if isinstance(statement, Loop) for n in read_outside(statement)}
-        self.written_apart = in_loops | set(outputs)
+        self.written_apart = read_by_loops(statements) | set(outputs)
         self.gone_along = gone_along(statements)
         self.until = last_reads(statements, outputs, self.may_wait)
         lines += [f"    {line}" for line in self.lines_of(statements)]

@@ -76,7 +76,7 @@ class Replay(Replayed, Generic[P, R]):
         """Trace a call: run the program that comes of it, or the function itself, and return what that returns."""
         known = self.calls.setdefault(given.key, [])
         try:
-            call = TracedCall(self.function, given, self.compile, begins=not (known or self.refused))
+            call = TracedCall(given, self.compile, begins=not (known or self.refused))
             if not call.begins:
                 self.add(call, known)
                 return (call(given.arrays),)
@@ -88,7 +88,7 @@ class Replay(Replayed, Generic[P, R]):
             return (self.plain(given),)  # only this way, such as that of an error, has no program form
         result = self.plain(given)
         try:
-            call = TracedCall(self.function, given, self.compile, begins=False)
+            call = TracedCall(given, self.compile, begins=False)
             call.try_out()
             self.add(call, known)
         except TraceError:

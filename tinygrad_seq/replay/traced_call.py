@@ -30,19 +30,19 @@ class TracedCall:
     """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
 
     @collector_paused()
-    def __init__(self, function: Callable[..., Any], given: Given, compile: bool, begins: bool) -> None:
+    def __init__(self, given: Given, compile: bool, begins: bool) -> None:
         """Trace a call and make its program; not where it may begin something, such as a gradient, and does."""
-        self.places = Places(function, *given.others)
+        self.places = Places(given.function, *given.others)
         self.arrays = given.arrays
         self.outputs: dict[Any, int] = {}  # of a number and the memory of its array: which output it is
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
-        tape = self.trace_with_numbers(function, given)
+        tape = self.trace_with_numbers(given)
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         before = [self.places.before.get(place) for place, _ in self.effects]
         self.begins = begins and any(x is None or x is absent for x in before)  # later calls find it there
         if not self.begins:
-            self.check_again(tape, Tape(), function, given)
+            self.check_again(tape, given)
             self.places.contents = []  # copies, which nobody compares any more
             self.build(tape, compile)
 
@@ -64,29 +64,28 @@ class TracedCall:
         self.in_place = [(i, at[place]) for i, place in self.written]
         self.memory = self.memory_now(self.arrays)
         self.items = sum(map(is_item, self.effects))  # of the changes, which come last
-        reads: list[Any] = [source.read for source in program.given]
-        self.reads = [at.get(getattr(read, "__self__", read), read) for read in reads]
+        self.reads = [at.get(source.read, source.read) for source in program.given]
 
     # --------------------------------------------------------------------------------------------------- the first call
 
-    def trace_with_numbers(self, function: Callable[..., Any], given: Given) -> Tape:
+    def trace_with_numbers(self, given: Given) -> Tape:
         """Trace a call; where it leaves numbers, such as the loss for a log, read those anew, if it may be so."""
-        tape = self.trace(function, given, Tape())
+        tape = self.trace(given, Tape())
         left = {place for place, x in self.left if isinstance(x, Scalar)}
         self.places.numbers = {place for place in left if type(self.places.before.get(place)) in (int, float)}
         if self.places.numbers:
             with suppress(TraceError):
-                return self.trace(function, given, Tape())
+                return self.trace(given, Tape())
             self.places.numbers = set()
-            return self.trace(function, given, Tape())
+            return self.trace(given, Tape())
         return tape
 
-    def trace(self, function: Callable[..., Any], given: Given, tape: Tape) -> Tape:
+    def trace(self, given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
         self.outputs, self.fixed, self.draws = {}, [], Draws()
         arguments: list[tuple[Traced, int | None]] = []
 
-        def source(array: Any, read: Callable[[], Any], name: str) -> Traced:
+        def source(array: Any, read: Any, name: str) -> Traced:
             if type(array) is host.ndarray:
                 array = array.view()
                 array.flags.writeable = False  # what has no program form is an error before it has written
@@ -113,7 +112,7 @@ class TracedCall:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
             with self.draws.watched():
-                result = function(*args, **options)
+                result = given.function(*args, **options)
             if tape.refusal is not None:
                 raise tape.refusal
             changed = changed_in({place: x for place, x in swapped.items() if isinstance(x[0], Traced)})
@@ -146,7 +145,7 @@ class TracedCall:
         tape.finish()
         return tape
 
-    def swap(self, tape: Tape, source: Callable[[Any, Callable[[], Any], str], Traced]) -> dict[Place, tuple[Any, int]]:
+    def swap(self, tape: Tape, source: Callable[[Any, Any, str], Traced]) -> dict[Place, tuple[Any, int]]:
         """Put traced arrays in place of those of all Tensors and optimisers, and Scalars in place of options.
 
         Return what is in these places now, and its number on the tape.
@@ -157,9 +156,9 @@ class TracedCall:
             if (isinstance(place.holder, Value) and place.key == "array") or (
                 id(place.holder) in states and type(value) in modules
             ):
-                swapped[place] = source(value, place.read, place.name)
+                swapped[place] = source(value, place, place.name)
             elif (id(place.holder) in states and type(value) is int) or place in self.places.numbers:
-                swapped[place] = Scalar(value, tape.source(place.read, place.name))
+                swapped[place] = Scalar(value, tape.source(place, place.name))
         for optimizer in self.places.optimizers:
             groups = [
                 {option: read_anew(tape, optimizer, (i, option), value) for option, value in group.items()}
@@ -220,12 +219,11 @@ class TracedCall:
         is_new = type(x) in modules and all(was is not x for was in self.places.before.values())
         return (lambda values: x.copy()) if is_new else lambda values: x
 
-    def check_again(self, first: Tape, second: Tape, function: Callable[..., Any], given: Given) -> None:
+    def check_again(self, first: Tape, given: Given) -> None:
         """Trace once more, and compare: random numbers, the time and what a cache has are no constants."""
         fixed, draws = self.fixed, self.draws
-        self.trace(function, given, second)
+        check_tapes(first, self.trace(given, Tape()), {id(x) for x in self.places.before.values()})
         draws.check_again(self.draws)
-        check_tapes(first, second, {id(x) for x in self.places.before.values()})
         check_kept(fixed, self.fixed)
 
     # ---------------------------------------------------------------------------------------------------- later calls

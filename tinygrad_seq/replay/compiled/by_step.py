@@ -14,7 +14,16 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_seq.replay.passes.factors import Shapes, rebuilt
-from tinygrad_seq.replay.passes.loops import Local, Loop, Moving, Part, Statement, outside, read_in, read_outside
+from tinygrad_seq.replay.passes.loops import (
+    Local,
+    Loop,
+    Moving,
+    Part,
+    Statement,
+    from_the_last,
+    outside,
+    read_in,
+)
 from tinygrad_seq.replay.passes.rewriting import is_part
 from tinygrad_seq.replay.passes.simplify import changed
 from tinygrad_seq.replay.text.element_forms import FORMS, without_form
@@ -45,16 +54,14 @@ def by_step(
         for n in read_by(statement):
             is_row = statement.made in moved and shapes[n][:1] == statement.shape[:1]
             readers[n].add(reader if is_row and len(shapes[n]) == len(statement.shape) else None)
-    result: list[Statement] = []
-    kept = set(outputs)  # what is read later
-    for statement in reversed(statements):
+
+    def together(statement: Statement, kept: set[int]) -> list[Statement]:
+        """Return a loop with what is moved into it; nothing in place of what is moved."""
         if isinstance(statement, Loop):
-            statement = with_steps(statement, moved, kept, shapes, new)
-        elif statement.made in moved:
-            continue
-        result.append(statement)
-        kept.update(read_outside(statement))
-    return result[::-1]
+            return [with_steps(statement, moved, kept, shapes, new)]
+        return [] if statement.made in moved else [statement]
+
+    return from_the_last(statements, outputs, together)
 
 
 def with_steps(

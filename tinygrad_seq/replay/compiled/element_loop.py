@@ -71,8 +71,7 @@ class ElementLoop(Stores):
         """Return the lines, and tell the program how the values are read."""
         program, loop = self.program, self.loop
         for i in sorted(self.stored):
-            label = next((program.labels[n] for n in loop.made[i] if n in program.labels), None)
-            label = label or program.label(loop.made[i][-1])
+            label = self.label(i) or program.label(loop.made[i][-1])
             self.names[i] = program.free_name(f"{label}_all" if i in self.again else label)
         self.longer = {i for i in self.again if i in loop.starts}
         self.next = {i: program.free_name(f"{self.names[i]}_new") for i in loop.starts if i not in self.longer}
@@ -105,10 +104,8 @@ class ElementLoop(Stores):
         program, body = self.program, self.loop.body[i]
         shape = (self.loop.count + (i in self.longer), *body.shape) if i in self.again else body.shape
         is_new = prod(shape) < program.memory.large or self.escapes(i) or (i in self.next and self.kept[i])
-        values = [*self.loop.made[i], *([self.loop.starts[i]] if i in self.longer else [])]
-        until = max(program.now, *(program.until.get(n, -1) for n in values))
         for name in (self.names[i], *([self.next[i]] if i in self.next else [])):
             if is_new:
                 yield f"{name} = np.empty({shape}, np.{kind_of(body)})"
             else:
-                program.memory.take(self.function.argument(name), shape, body.dtype, program.now, until)
+                self.take_memory(i, self.function.argument(name), shape)

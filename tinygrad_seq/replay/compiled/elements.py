@@ -6,8 +6,8 @@ from typing import Any
 from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus
 from tinygrad_seq.replay.passes.loops import VALUES, Carried, Item, Local, Loop, Moving, Part, outside, shape_outside
+from tinygrad_seq.replay.text.along import Along
 from tinygrad_seq.replay.text.element_forms import FORMS, MAKERS, OWN_MATH, VIEWS, NoElements, is_kind, kind_of
-from tinygrad_seq.replay.text.loop_text import LoopText
 from tinygrad_seq.replay.trace.tape import Equation, Ref
 
 many = 64  # pieces that are joined, each by lines of its own
@@ -15,7 +15,7 @@ Index = tuple[tuple[str, int], ...]  # of an element: a variable and what is add
 Shape = tuple[int, ...]
 
 
-class Elements(LoopText):
+class Elements(Along):
     """Texts of elements. What has a buffer is read there."""
 
     def __init__(self, program: Any, loop: Loop, function: Any) -> None:

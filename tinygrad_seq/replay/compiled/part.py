@@ -30,9 +30,7 @@ class CompiledPart:
         except NoElements:
             program.space, program.literals, self.given, program.dtype = before
             raise
-        for i, name in elements.names.items():
-            starts = [loop.starts[i]] if i in elements.longer else []
-            self.own[name] = [*starts, *loop.made[i]]
+        self.own |= {name: elements.values(i) for i, name in elements.names.items()}
 
     def argument(self, text: str) -> str:
         """Return the name that something outside has in the function."""

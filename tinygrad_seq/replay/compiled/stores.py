@@ -9,6 +9,7 @@ from tinygrad_seq.replay.compiled.elements import Index, Shape, many, spelled_ou
 from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, written
 from tinygrad_seq.replay.compiled.products import Products
 from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop, Moving
+from tinygrad_seq.replay.passes.rewriting import axes_of
 from tinygrad_seq.replay.text.element_forms import CHOSEN, REDUCED, NoElements, kind_of, start_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 
@@ -108,9 +109,7 @@ class Stores(Products):
         """Reduce elements over some dimensions, to their sum, say, or to where the largest is."""
         self.flush()
         x, shape, function = equation.args[0], self.shape(equation.args[0]), equation.function
-        axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
-        asked = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = {each % len(shape) for each in asked}
+        axes = axes_of(equation, len(shape))
         start = start_of(function, self.dtype(x))
         nest = Nest(shape)
         value = self.element(nest, x, tuple((variable, 0) for variable in nest.variables), shape)
@@ -118,7 +117,7 @@ class Stores(Products):
         to = [("0" if k in axes else variable) for k, variable in enumerate(nest.variables) if stays or k not in axes]
         total = indexed(name, [*at, *to] or ["()"])
         if function in CHOSEN:
-            if axes != {len(shape) - 1}:
+            if axes != (len(shape) - 1,):
                 raise NoElements(f"{function} along such an axis")
             value = nest.named(value)
             nest.around = [f"best, where = {start}, 0"], [f"{total} = where"]

@@ -10,14 +10,14 @@ from collections.abc import Container
 from typing import Any, TypeGuard
 
 from tinygrad_seq.engine.backend import host
-from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, is_part, least
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, axes_of, is_part, least
 from tinygrad_seq.replay.passes.simplify import key_of, told
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves, read_by, refs
 
 REDUCTIONS = ("all", "any", "max", "min", "sum")
 
 
-def elements(work: Pass) -> list[Equation]:
+def elements(work: Pass) -> None:
     """Compute on all of x at once what is done on every x[t]."""
     numbers: dict[Any, int] = {}  # of what is done to which arrays at every t
     lanes: dict[int, tuple[int, int]] = {}  # of a value: which of these, and t
@@ -48,7 +48,6 @@ def elements(work: Pass) -> list[Equation]:
             wholes[kind] = whole, range(begin, begin + count)
             for t, equation in group.items():
                 work.remake(equation, "getitem", whole, t - begin)
-    return work.result()
 
 
 def kind_of_step(equation: Equation, lanes: dict[int, tuple[int, int]], t: int) -> Any:
@@ -103,10 +102,8 @@ def of_all_steps(work: Pass, equation: Equation, args: tuple[Any, ...], size: in
     elif function == "broadcast_to":
         args = args[0], shape
     elif function in REDUCTIONS:
-        rank = len(work.shapes[read_by(equation)[0]])
-        axis = options.pop("axis", args[1] if len(args) > 1 else None)
-        axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        args, options = args[:1], {"axis": tuple([each % rank + 1 for each in axes]), **options}
+        axes = axes_of(equation, len(work.shapes[read_by(equation)[0]]))
+        args, options = args[:1], options | {"axis": tuple([axis + 1 for axis in axes])}
     elif function == "with_added":
         zeros = work.make("zeros", shape, equation.dtype, shape, equation.dtype)
         args = zeros, with_steps(work, equation, args[1], size), args[2]
@@ -130,7 +127,7 @@ def with_steps(work: Pass, equation: Equation, index: Any, size: int) -> tuple[R
     return tuple(map(broad, ids))
 
 
-def checked(work: Pass) -> list[Equation]:
+def checked(work: Pass) -> None:
     """Check at once that all x[t] are what they were."""
     groups = defaultdict(list)
     for equation in work.calls("expect"):
@@ -145,4 +142,3 @@ def checked(work: Pass) -> list[Equation]:
             work.remake(equation, "expect", y, equation.args[1])
             for _, other in found[1:]:
                 work.drop(other.made, equation.made)
-    return work.result()

@@ -19,8 +19,9 @@ from tinygrad_seq.replay.passes.loops import (
     Part,
     Statement,
     Uneven,
+    from_the_last,
+    read_by_loops,
     read_in,
-    read_outside,
 )
 from tinygrad_seq.replay.passes.rewriting import is_part
 from tinygrad_seq.replay.passes.simplify import changed, without_repeats
@@ -37,23 +38,22 @@ def in_bulk(
     """Return statements with loops that do only what has to wait."""
     loops = [statement for statement in statements if isinstance(statement, Loop)]
     home = {n: (loop, i, k) for loop in loops for i, made in enumerate(loop.made) for k, n in enumerate(made)}
-    result: list[Statement] = []
-    kept = set(outputs)  # what is read later
-    for statement in reversed(statements):
-        found: list[Statement] = [statement]
-        if isinstance(statement, Loop):
-            back = sum(directions(statement, home)) < 0
-            loop = factored(statement, kept, home, shapes, dtypes, new)
-            found = hoisted(loop, back, kept, shapes, dtypes, new)
-        result += found[::-1]
-        kept.update(n for each in found for n in read_outside(each))
-    return said_once(result[::-1], outputs)
+
+    def split(statement: Statement, kept: set[int]) -> list[Statement]:
+        """Return a loop, after what need not wait in it; any other statement as it is."""
+        if not isinstance(statement, Loop):
+            return [statement]
+        back = sum(directions(statement, home)) < 0
+        loop = factored(statement, kept, home, shapes, dtypes, new)
+        return hoisted(loop, back, kept, shapes, dtypes, new)
+
+    return said_once(from_the_last(statements, outputs, split), outputs)
 
 
 def said_once(statements: list[Statement], outputs: Sequence[int]) -> list[Statement]:
     """Return statements of which no two equations are the same, but for what loops read and what is returned."""
-    in_loops = {n for each in statements if isinstance(each, Loop) for n in read_outside(each)}
-    equations, _ = without_repeats((each for each in statements if isinstance(each, Equation)), in_loops.union(outputs))
+    fixed = read_by_loops(statements).union(outputs)
+    equations, _ = without_repeats((each for each in statements if isinstance(each, Equation)), fixed)
     known = {equation.made: equation for equation in equations}
     found = (each if isinstance(each, Loop) else known.get(each.made) for each in statements)
     return [each for each in found if each is not None]

@@ -15,7 +15,7 @@ from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
 Span = tuple[int, int]  # columns, from the first to the one after the last
 
 
-def gates(work: Pass) -> list[Equation]:
+def gates(work: Pass) -> None:
     """Compute elementwise on all columns what is computed on parts of them, where these are most of all."""
     parts: dict[int, tuple[Any, Span]] = {}  # of a value: what it is a part of (a value, or what is done to it), where
     groups: dict[Any, dict[Span, Equation]] = defaultdict(dict)
@@ -55,7 +55,6 @@ def gates(work: Pass) -> list[Equation]:
             wholes[key] = whole, start
             for (a, b), equation in group.items():
                 work.remake(equation, "getitem", whole, index(rows, a - start, b - start))
-    return work.result()
 
 
 def index(rows: tuple[int, ...], start: int, end: int) -> tuple[slice, ...]:

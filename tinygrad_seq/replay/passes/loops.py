@@ -4,7 +4,7 @@ What an argument is in all blocks tells how a loop says it: a value of the same 
 what stands for it in the first), one value from outside, or another value from outside for each block, a series.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, TypeVar
@@ -150,6 +150,11 @@ def read_outside(statement: Statement) -> Iterable[int]:
     return chain(statement.starts.values(), *inside)
 
 
+def read_by_loops(statements: Iterable[Statement]) -> set[int]:
+    """Return the values from outside that any loop reads."""
+    return {n for each in statements if isinstance(each, Loop) for n in read_outside(each)}
+
+
 def outside(x: Any) -> tuple[int, ...]:
     """Return the values from outside that an argument stands for."""
     if isinstance(x, Item):
@@ -178,3 +183,16 @@ def needed(statements: Sequence[Some], outputs: Iterable[int]) -> list[Some]:
             wanted.update(read_outside(statement))
             kept.append(statement)
     return kept[::-1]
+
+
+def from_the_last(
+    items: Sequence[Any], outputs: Iterable[int], change: Callable[[Any, set[int]], Sequence[Statement]]
+) -> list[Statement]:
+    """Return the statements that `change` makes of each item; it is told which values are read after the item."""
+    result: list[Statement] = []
+    kept = set(outputs)
+    for item in reversed(items):
+        found = change(item, kept)
+        result += found[::-1]
+        kept.update(n for each in found for n in read_outside(each))
+    return result[::-1]

@@ -29,7 +29,7 @@ def numbers_by_step(given: Iterable[Equation], tape: Tape) -> list[Equation]:
     for steps, k in sorted(differing(equations, known), key=longest_first):
         values = [array_of(equations[i], known[i][k], tape) for i in steps]
         keys = [(value.shape, value.dtype, key_of(known[i][k])) for i, value in zip(steps, values)]
-        known_places = ((x, [at.get(key) for key in keys]) for x, at in arrays)
+        known_places: Iterator[tuple[Ref | None, list[Any]]] = ((x, [at.get(key) for key in keys]) for x, at in arrays)
         x, places = next((found for found in known_places if is_even(found[1])), (None, [*range(len(keys))]))
         if x is None:  # a backward pass mostly reads what its forward pass did
             x = Ref(tape.new())

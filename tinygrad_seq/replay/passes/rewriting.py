@@ -19,7 +19,7 @@ least = 3  # what is done less often stays as it is
 
 
 class Pass:
-    """Equations that are read, and those that stand instead of some of them until `result` takes them over."""
+    """Equations that are read, and those that stand instead of some of them until `apply` puts these in their place."""
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class Pass:
         self.instead.setdefault(equation.made, [])
         self.here.append(Equation(equation.made, function, args, options, equation.shape, equation.dtype))
 
-    def result(self) -> list[Equation]:
-        """Return the equations with those that stand instead, in an order in which each is made before it is read."""
+    def apply(self) -> None:
+        """Put the new equations in place of the old ones, in an order in which each is made before it is read."""
         if not self.instead:
-            return self.equations
+            return
         if self.same:
             others = ((equation, with_others(equation, self.same)) for equation in self.equations)
             self.instead = {old.made: [new] for old, new in others if new is not old} | self.instead
@@ -85,7 +85,6 @@ class Pass:
             self.count()
             self.equations = [equation for equation in new if equation.made in self.maker]
         self.instead, self.same = {}, {}
-        return self.equations
 
     def is_late(self) -> bool:
         """Tell whether something that stands instead is made later than before, or reads what is made after it."""
@@ -151,3 +150,10 @@ def is_part(equation: Equation) -> bool:
     """Tell whether an equation is x[a:b, c:d, ...]."""
     index = equation.args[1] if equation.function == "getitem" else None
     return isinstance(index, tuple) and all(isinstance(part, slice) for part in index)
+
+
+def axes_of(equation: Equation, rank: int) -> tuple[int, ...]:
+    """Return the axes over which a sum, or the largest, of an array of that rank is taken."""
+    axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple([each % rank for each in axes])

@@ -23,7 +23,7 @@ def is_transpose(equation: Equation | None) -> bool:
     return equation is not None and (equation.function, equation.args[1:]) in TRANSPOSED and len(equation.shape) == 2
 
 
-def without_idle(work: Pass) -> list[Equation]:
+def without_idle(work: Pass) -> None:
     """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
     for equation in work.calls("reshape", "swapaxes", "transpose"):
         x = equation.args[0]
@@ -36,10 +36,9 @@ def without_idle(work: Pass) -> list[Equation]:
                 inner = work.of(before) if work.shapes[before.number] == inner.shape else None
             if inner is not None and is_transpose(inner):
                 work.drop(equation.made, inner.args[0].number)
-    return work.result()
 
 
-def without_broadcast(work: Pass) -> list[Equation]:
+def without_broadcast(work: Pass) -> None:
     """Leave out what brings an argument into the shape of another one, beside which it is computed with."""
 
     broad = {equation.made for equation in work.calls("broadcast_to", "reshape")}
@@ -50,7 +49,6 @@ def without_broadcast(work: Pass) -> list[Equation]:
             if full and any(x is not old for x, old in zip(args, equation.args)):
                 work.at(equation.made)
                 work.remake(equation, equation.function, *args, **equation.options)
-    return work.result()
 
 
 def narrow(work: Pass, x: Any) -> Any:
@@ -71,7 +69,7 @@ def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
     return work.make("transpose", shape[::-1], dtype, x, (1, 0))
 
 
-def turned(work: Pass) -> list[Equation]:
+def turned(work: Pass) -> None:
     """Multiply transposed matrices, where a product would be transposed."""
     for equation in work.calls("swapaxes", "transpose"):
         dot = work.of(equation.args[0]) if is_transpose(equation) else None
@@ -84,10 +82,9 @@ def turned(work: Pass) -> list[Equation]:
                     transposed(work, x, shape, equation.dtype) for x, shape in zip(factors[::-1], shapes[::-1])
                 )
                 work.remake(equation, "dot", left, right)
-    return work.result()
 
 
-def doubled(work: Pass) -> list[Equation]:
+def doubled(work: Pass) -> None:
     """Multiply by twice the number, where a multiple is added to itself, as in the gradient of a square."""
     for equation in work.calls("add"):
         scaled = work.of(equation.args[0]) if len(set(map(key_of, equation.args))) == 1 else None
@@ -96,10 +93,9 @@ def doubled(work: Pass) -> list[Equation]:
             if sum(isinstance(x, Ref) for x in factors) == 1:
                 work.at(equation.made)
                 work.remake(equation, "multiply", *factors)
-    return work.result()
 
 
-def steps_first(work: Pass) -> list[Equation]:
+def steps_first(work: Pass) -> None:
     """Let x[:, t] and x[:, t:t+1], along any axis, be y[t]: a loop knows these as steps of one array."""
     groups = defaultdict(list)
     for equation in work.calls("getitem"):
@@ -117,10 +113,9 @@ def steps_first(work: Pass) -> list[Equation]:
                 y = work.make("reshape", (whole[axis], *shape), first.dtype, y, (whole[axis], *shape))
             for equation, t in steps:
                 work.remake(equation, "getitem", y, t)
-    return work.result()
 
 
-def rows_added(work: Pass) -> list[Equation]:
+def rows_added(work: Pass) -> None:
     """Add up the rows of a matrix in a product with ones: BLAS does so sooner, and in blocks, which is nearer."""
     ones: dict[Any, Ref] = {}
     for equation in work.calls("sum"):
@@ -132,4 +127,3 @@ def rows_added(work: Pass) -> list[Equation]:
             if (rows, equation.dtype) not in ones:
                 ones[rows, equation.dtype] = work.make("full", (rows,), equation.dtype, (rows,), 1.0, equation.dtype)
             work.remake(equation, "dot", ones[rows, equation.dtype], x)
-    return work.result()

@@ -29,7 +29,7 @@ from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 # ---------------------------------------------------------------------------------------------------------------- sums
 
 
-def sums(work: Pass) -> list[Equation]:
+def sums(work: Pass) -> None:
     """Add up over steps at once: products of two values of each step, and sums over the rows of one."""
     found = []
     for chain, added in chains(work):
@@ -64,10 +64,9 @@ def sums(work: Pass) -> list[Equation]:
             shape = host.broadcast_shapes(shape, work.shapes[leaf])
             work.make("add", shape, chain.dtype, Ref(leaf), Ref(work.here[-1].made))
         work.here[-1].made = chain.made
-    return work.result()
 
 
-def totals(work: Pass) -> list[Equation]:
+def totals(work: Pass) -> None:
     """Let x[t] + x[t + 1] + ... be a sum over steps of x."""
     for chain, added in chains(work):
         groups: dict[Any, list[int]] = defaultdict(list)
@@ -92,7 +91,6 @@ def totals(work: Pass) -> list[Equation]:
             for n in added[1:]:
                 added[0] = work.make("add", chain.shape, chain.dtype, Ref(added[0]), Ref(n)).number
             work.here[-1].made = chain.made
-    return work.result()
 
 
 def without_zero(work: Pass, n: int) -> int:
@@ -159,7 +157,7 @@ def kind_of_term(work: Pass, leaf: int) -> tuple[Any, tuple[int, ...]]:
 # ------------------------------------------------------------------------------------------------------------ products
 
 
-def products(work: Pass) -> list[Equation]:
+def products(work: Pass) -> None:
     """Multiply all rows by a matrix at once, where none of them depends on another's product."""
     groups = defaultdict(list)
     for equation in work.calls("dot"):
@@ -187,7 +185,6 @@ def products(work: Pass) -> list[Equation]:
         whole = work.make("reshape", (n, *first.shape), first.dtype, dot, (n, *first.shape))
         for t, equation in enumerate(group):
             work.remake(equation, "getitem", whole, t)
-    return work.result()
 
 
 def in_time(work: Pass, number: int) -> tuple[int, int]:
@@ -199,7 +196,7 @@ def in_time(work: Pass, number: int) -> tuple[int, int]:
 # --------------------------------------------------------------------------------------------------------------- views
 
 
-def regrouped(work: Pass) -> list[Equation]:
+def regrouped(work: Pass) -> None:
     """Add what is the same at all steps to x[t] first: (x[t] + h) + b is (x[t] + b) + h."""
     for equation in work.calls("add"):
         inner = work.of(equation.args[0]) if is_sum(equation) else None
@@ -209,10 +206,9 @@ def regrouped(work: Pass) -> list[Equation]:
                 work.at(equation.made)
                 first = work.make("add", equation.shape, equation.dtype, left, last)
                 work.remake(equation, "add", first, right, **equation.options)
-    return work.result()
 
 
-def without_views(work: Pass) -> list[Equation]:
+def without_views(work: Pass) -> None:
     """Let x[t], x[t + 1], ... that are stacked or joined along an axis be a part of x, with the axes in that order."""
     for equation in work.calls("stack", "concatenate"):
         parts, axis = equation.args[0], (*equation.args, 0)[1]
@@ -228,27 +224,25 @@ def without_views(work: Pass) -> list[Equation]:
                 order = *range(1, axis + 1), 0, *range(axis + 1, len(shape))
                 x = work.make("transpose", tuple([shape[i] for i in order]), equation.dtype, x, order)
             work.remake(equation, "reshape", x, equation.shape)
-    return work.result()
 
 
-def reshaped_once(work: Pass) -> list[Equation]:
+def reshaped_once(work: Pass) -> None:
     """Put in another shape at once what is put in one shape after another."""
     for equation in work.calls("reshape"):
         inner = work.of(equation.args[0])
         if inner is not None and inner.function == "reshape":
             work.at(equation.made)
             work.remake(equation, "reshape", inner.args[0], *equation.args[1:], **equation.options)
-    return work.result()
 
 
-PASSES: Iterable[Callable[[Pass], list[Equation]]] = (
+PASSES: Iterable[Callable[[Pass], None]] = (
     without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
     totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
 
 def done_together(
-    passes: list[Callable[[Pass], list[Equation]]], equations: Iterable[Equation], tape: Tape, outputs: list[int]
+    passes: list[Callable[[Pass], None]], equations: Iterable[Equation], tape: Tape, outputs: list[int]
 ) -> tuple[list[Equation], dict[int, int]]:
     """Return the equations of a tape after all passes, and for every value that is left out one that is the same."""
     equations, same = without_repeats(equations)
@@ -256,6 +250,7 @@ def done_together(
     work = Pass(equations, tape.shapes(), tape.dtypes(), tape.new, outputs)
     for improve in passes:
         improve(work)
+        work.apply()
     equations, more = without_repeats(work.equations)
     for found in work.twins, more:
         same = {number: found.get(other, other) for number, other in same.items()} | found

@@ -27,6 +27,7 @@ class Along:
         self.program, self.loop = program, loop
         self.uses = Counter(n for equation in loop.body for n in positions_in(equation, Local))
         self.kept = {i: [n for n in made if n in program.reads] for i, made in enumerate(loop.made)}
+        self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
         self.start, self.by = self.direction()
         self.names: dict[int, str] = {}
         self.texts: dict[int, Text] = {}  # of a position: how it is read
@@ -116,6 +117,28 @@ class Along:
         if self.series[i] in self.program.arrays and self.loop.body[i].shape:
             return f"{self.slot_of(i)}[...] = {self.names[i]}"
         return f"{self.series[i]}[{self.along('t', self.now(i), 0)}] = {self.names[i]}"
+
+    def keep(self, i: int, name: str) -> None:
+        """Tell the program which values are in a series, in the order of time, whichever way the loop goes."""
+        program, loop, offset = self.program, self.loop, int(i in self.longer)
+        program.lengths[name] = loop.count + offset
+        made = loop.made[i] if self.by > 0 else loop.made[i][::-1]
+        if offset:
+            program.series.setdefault(loop.starts[i], (name, 0 if self.by > 0 else loop.count))
+        program.series.update((n, (name, k + offset * (self.by > 0))) for k, n in enumerate(made))
+
+    def values(self, i: int) -> list[int]:
+        """Return the values that a series holds, with what it starts from where that is kept in it."""
+        return [*([self.loop.starts[i]] if i in self.longer else []), *self.loop.made[i]]
+
+    def take_memory(self, i: int, name: str, shape: tuple[int, ...]) -> None:
+        """Let the program keep an array for the values of a position, as long as one of them is read."""
+        until = max(self.program.now, *(self.program.until.get(n, -1) for n in self.values(i)))
+        self.program.memory.take(name, shape, self.loop.body[i].dtype, self.program.now, until)
+
+    def label(self, i: int) -> str | None:
+        """Return what the graph calls the values of a position."""
+        return next((self.program.labels[n] for n in self.loop.made[i] if n in self.program.labels), None)
 
     def escapes(self, i: int) -> bool:
         """Tell whether what the program returns may be a view of a value."""

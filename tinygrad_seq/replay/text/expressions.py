@@ -11,7 +11,7 @@ from typing import Any
 from unicodedata import normalize
 
 from tinygrad_seq.engine.backend import host, modules, to_device
-from tinygrad_seq.replay.passes.loops import Carried, Item, Local, Moving, Part
+from tinygrad_seq.replay.passes.loops import VALUES, Moving
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE
 from tinygrad_seq.replay.passes.tidy import is_transpose
 from tinygrad_seq.replay.text.kernels import Kernel, KernelText
@@ -65,6 +65,8 @@ class Name(str):
 class Expressions:
     """The names in a program, and the texts of its calls."""
 
+    listed: Callable[[Sequence[int]], str]  # the texts of values, with those of one list together; see Program
+
     def __init__(self, compile: bool) -> None:
         self.reserved = COMPILED if compile else re.compile("xp")
         self.space: dict[str, Any] = dict.fromkeys(CALLED) | HELPERS
@@ -89,13 +91,9 @@ class Expressions:
         self.space[found] = x
         return found
 
-    def listed(self, numbers: Sequence[int]) -> str:
-        """Return the texts of values, with those of one list together; see Program."""
-        raise NotImplementedError
-
     def argument(self, x: Any, read: Callable[[Any], Text]) -> Text:
         """Return the text of an argument."""
-        if isinstance(x, Ref | Local | Carried | Item | Moving | Part):
+        if isinstance(x, VALUES | Moving):
             return read(x)
         if isinstance(x, Name):
             return x, ATOM
@@ -182,7 +180,7 @@ class Expressions:
         if is_transpose(equation):
             return f"{bracketed(texts[0], ATOM)}.T", ATOM
         rest = [text for text, _ in texts] + self.options(equation, read)
-        if function in METHODS and isinstance(args[0], Ref | Local | Carried | Item | Part):
+        if function in METHODS and isinstance(args[0], VALUES):
             return f"{bracketed(texts[0], ATOM)}.{function}({', '.join(rest[1:])})", ATOM
         return f"{self.called(function)}({', '.join(rest)})", ATOM
 

@@ -17,7 +17,7 @@ from typing import Any
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.backend import host, modules
 from tinygrad_seq.replay.passes.factors import rebuilt
-from tinygrad_seq.replay.passes.loops import VALUES, Carried, Local, Loop, Statement, outside, read_in, read_outside
+from tinygrad_seq.replay.passes.loops import VALUES, Carried, Local, Loop, Statement, from_the_last, outside, read_in
 from tinygrad_seq.replay.passes.simplify import changed
 from tinygrad_seq.replay.text.element_forms import BOOLS, COMPARED, SAME
 from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
@@ -81,17 +81,13 @@ def with_kernels(
     new: Callable[[], int],
 ) -> list[Statement]:
     """Return statements in which kernels stand for elementwise calls, within loops and between them."""
-    kept = set(outputs)  # what is read later
-    result: list[Statement] = []
-    for _, group in reversed([(key, list(group)) for key, group in groupby(statements, loop_or_not)]):
-        run: list[Any] = group
+
+    def fused(run: list[Any], kept: set[int]) -> Sequence[Statement]:
         if isinstance(run[0], Loop):
-            done: list[Statement] = [of_loop(run[0], kept, dtypes, labels, new)]
-        else:
-            done = [*Fusion(run, kept, lambda x: dtypes.get(x.number), labels, new).result()]
-        result = [*done, *result]
-        kept.update(n for each in done for n in read_outside(each))
-    return result
+            return [of_loop(run[0], kept, dtypes, labels, new)]
+        return Fusion(run, kept, lambda x: dtypes.get(x.number), labels, new).result()
+
+    return from_the_last([list(run) for _, run in groupby(statements, loop_or_not)], outputs, fused)
 
 
 def loop_or_not(statement: Statement) -> int:
@@ -209,8 +205,6 @@ class Fusion:
         in_cpp = re.compile(r"[a-zA-Z]\w*", re.ASCII)  # and with _ at the end, no word of C++
         shown = {name: f"{label}_" for label, name in last.items() if in_cpp.fullmatch(label)}
         args = KernelText(", ".join(given), made, tuple(lines), shown), *given.values()
-        if not results:
-            return
         if len(results) == 1:
             yield replace(results[0], function="kernel", args=args, options={})
             return

@@ -19,7 +19,6 @@ class LoopText(Along):
         self.reader = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Local)}
         late = {n: i for i, equation in enumerate(loop.body) for n in positions_in(equation, Carried)}
         self.late = {n for n, i in late.items() if i > n}  # carried, and read when the next one is there already
-        self.again = {i for i, numbers in self.kept.items() if numbers and numbers != [loop.made[i][-1]]}  # read later
         self.carried: dict[int, set[int]] = {}  # of a position: what is carried and read in its text
         self.inner: dict[int, Equation] = {}  # of a position: what is written where its value is read
         self.products: set[str] = set()  # names of slots in which there is a product; there is room for one
@@ -29,7 +28,7 @@ class LoopText(Along):
         """Yield the lines of the loop, and tell the program how its values are read from now on."""
         program, loop = self.program, self.loop
         for i, made in enumerate(loop.made):
-            label = next((program.labels[n] for n in made if n in program.labels), None)
+            label = self.label(i)
             if label or i in loop.starts or self.kept[i]:
                 self.names[i] = self.name_of_start(i) or program.name_for(made[-1], label)
         before = {n: program.free_name(f"{self.names[n]}_before") for n in sorted(self.late)}
@@ -77,18 +76,7 @@ class LoopText(Along):
             if self.escapes(i):
                 yield f"{name} = xp.empty({shape}, '{body.dtype}')"
             else:
-                values = [*self.loop.made[i], *([self.loop.starts[i]] if i in self.longer else [])]
-                until = max(self.program.until.get(n, -1) for n in values)
-                self.program.memory.take(name, shape, body.dtype, self.program.now, until)
-
-    def keep(self, i: int, name: str) -> None:
-        """Tell the program which values are in a series, in the order of time, whichever way the loop goes."""
-        program, loop, offset = self.program, self.loop, int(i in self.longer)
-        program.lengths[name] = loop.count + offset
-        made = loop.made[i] if self.by > 0 else loop.made[i][::-1]
-        if offset:
-            program.series.setdefault(loop.starts[i], (name, 0 if self.by > 0 else loop.count))
-        program.series.update((n, (name, k + offset * (self.by > 0))) for k, n in enumerate(made))
+                self.take_memory(i, name, shape)
 
     def name_of_start(self, i: int) -> str | None:
         """Return the name of what a carried value starts from, if it can go on under it: if nobody else reads that."""

@@ -22,6 +22,8 @@ from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
 
 FULL = {("zeros", None): "zeros", ("full", 1.0): "ones"}  # of what is made of one number
 
+ENDINGS = {"ascontiguousarray": "", "concatenate": "_rows", "reshape": "_rows", "transpose": "_by_step"}  # of calls
+
 
 class Names:
     """The names of values: those of the graph and of what a program is given, and those that are found."""
@@ -123,21 +125,11 @@ class Names:
         """Name transposes, rows, squares and numbers that fill an array."""
         for n, each in self.calls.items():
             filled = each.args[1] if each.function == "full" else None
-            name = self.of_read(each)
-            if (each.function, filled) in FULL:
-                self.give([n], FULL[each.function, filled])
-            elif each.shape and each.dtype == bool:
-                self.give([n], "mask")
-            elif name and is_transpose(each):
-                self.give([n], f"{name}_T")
-            elif name and each.function == "transpose":
-                self.give([n], f"{name}_by_step")
-            elif name and each.function == "ascontiguousarray":
-                self.give([n], name)
-            elif name and each.function in ("concatenate", "reshape") and len(each.shape) == 2:
-                self.give([n], f"{name}_rows")
-            elif name and each.function == "multiply" and len(set(map(key_of, each.args))) == 1:
-                self.give([n], f"{name}_squared")
+            is_square = each.function == "multiply" and len(set(map(key_of, each.args))) == 1
+            ending = "_T" if is_transpose(each) else "_squared" if is_square else ENDINGS.get(each.function)
+            name = self.of_read(each) if len(each.shape) == 2 or ending != "_rows" else ""
+            full = FULL.get((each.function, filled)) or ("mask" if each.shape and each.dtype == bool else "")
+            self.give([n] if full or (name and ending is not None) else (), full or f"{name}{ending}")
 
     def of_read(self, equation: Equation) -> str:
         """Return the one name of all that an equation reads, also by way of a stack, or nothing."""

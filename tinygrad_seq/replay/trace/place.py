@@ -46,10 +46,6 @@ class Place:
     name: str
     around: "Place | None" = None
 
-    def read(self) -> Any:
-        """Return what is there now, on the way that leads there."""
-        return (self if self.around is None else Place(self.around.read(), self.key, self.name)).get()
-
     def get(self) -> Any:
         """Return what the holder has there."""
         if isinstance(self.holder, dict):

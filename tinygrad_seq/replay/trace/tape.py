@@ -9,7 +9,7 @@ done in place is written as a new value of the same array. So the tape is a list
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -83,7 +83,7 @@ class Source:
     """A value that the program is given: how to read it anew at every call, and what it is called."""
 
     number: int
-    read: Callable[[], Any]
+    read: Any  # a function without arguments, or a Place
     name: str
     shape: tuple[int, ...] = ()
     dtype: Any = None  # None for a number of Python
@@ -140,7 +140,7 @@ class Tape:
                 equation.function = f"{HOST}{equation.function}"
         self.memory.clear()
 
-    def source(self, read: Callable[[], Any], name: str, like: Any = None) -> int:
+    def source(self, read: Any, name: str, like: Any = None) -> int:
         """Add a value that every call reads anew: an array like this one, or a number."""
         shape, dtype = getattr(like, "shape", ()), getattr(like, "dtype", None)
         self.sources.append(Source(self.new(), read, name, shape, dtype, owner(like)))
@@ -181,8 +181,6 @@ def line_of_caller() -> str:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(libraries):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
 
 
 def tape() -> Tape:
