@@ -4,7 +4,7 @@ Reading `x[t]` at T steps must not cost T arrays of x's size. So the gradient of
 rule: the walk keeps the pieces and hands them over together, and one `scatter` adds them into one buffer.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygrad_seq.engine.backend import sparse_products
 from tinygrad_seq.engine.graph import Node, Value
@@ -48,8 +48,8 @@ def stack_of_steps(xp: Any, pieces: tuple[Any, ...], indices: tuple[Any, ...], s
 
     A loop over x[t] has a piece for every step: one stack is sooner made than T sums.
     """
-    steps = [step_of(index, shape) for index in indices]
-    axes = {step and step[0] for step in steps}
+    steps = [steps_in(index, shape) for index in indices]
+    axes = {step and step.axis for step in steps}
     axis = axes.pop() if len(axes) == 1 else None
     if axis is None:
         return None
@@ -65,8 +65,16 @@ def stack_of_steps(xp: Any, pieces: tuple[Any, ...], indices: tuple[Any, ...], s
     return xp.stack([at.get(t, nothing) for t in range(shape[axis])], axis)
 
 
-def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Return the axis and t of an index such as [:, t], and 0, or the length of a short part [:, t:t+n]; or None."""
+class Steps(NamedTuple):
+    """What an index such as [:, t] or [:, t:t+n] picks: along which axis, from where, and n, which is 0 for [:, t]."""
+
+    axis: int
+    start: int
+    length: int
+
+
+def steps_in(index: Any, shape: tuple[int, ...], most: int = short) -> Steps | None:
+    """Return what an index picks along its only axis that is not whole: one step or so many at most; else None."""
     parts = index if isinstance(index, tuple) else (index,)
     if is_basic(index) and Ellipsis in parts:
         at = parts.index(Ellipsis)
@@ -74,9 +82,9 @@ def step_of(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
     found = [(axis, part) for axis, part in enumerate(parts) if not (isinstance(part, slice) and part == slice(None))]
     axis, part = found[0] if len(found) == 1 else (0, None)
     if type(part) is int:
-        return axis, part % shape[axis], 0
+        return Steps(axis, part % shape[axis], 0)
     start, end, step = part.indices(shape[axis]) if isinstance(part, slice) else (0, 0, 1)
-    return (axis, start, end - start) if step == 1 and 0 < end - start <= short else None
+    return Steps(axis, start, end - start) if step == 1 and 0 < end - start <= most else None
 
 
 def is_basic(index: Any) -> bool:

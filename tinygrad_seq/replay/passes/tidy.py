@@ -10,8 +10,8 @@ x[:, 0], x[:, 1], ...                       y[0], y[1], ..., where y is x with t
 from collections import defaultdict
 from typing import Any
 
-from tinygrad_seq.engine.ops.indexing import step_of
-from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass
+from tinygrad_seq.engine.ops.indexing import Steps, steps_in
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, least
 from tinygrad_seq.replay.passes.simplify import key_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
 
@@ -95,24 +95,59 @@ def doubled(work: Pass) -> None:
                 work.remake(equation, "multiply", *factors)
 
 
-def steps_first(work: Pass) -> None:
-    """Let x[:, t] and x[:, t:t+1], along any axis, be y[t]: a loop knows these as steps of one array."""
+def steps_of_arrays(work: Pass) -> dict[tuple[Ref, int, int], list[tuple[Equation, Steps]]]:
+    """Return the calls that pick steps along one axis, by the array, the axis and how many steps they pick."""
     groups = defaultdict(list)
     for equation in work.calls("getitem"):
         x, index = equation.args
-        found = step_of(index, work.shapes[x.number]) if isinstance(x, Ref) else None
-        if found is not None and found[2] <= 1 and (found[0], found[2]) != (0, 0):
-            groups[x, found[0], equation.shape].append((equation, found[1]))
-    for (x, axis, shape), steps in groups.items():
-        if len(steps) > 2:
-            whole, (first, _) = work.shapes[x.number], steps[0]
-            order = axis, *(i for i in range(len(whole)) if i != axis)
+        shape = work.shapes[x.number] if isinstance(x, Ref) else ()
+        found = steps_in(index, shape, max(shape)) if shape else None
+        if found is not None:
+            groups[x, found.axis, found.length].append((equation, found))
+    return groups
+
+
+def with_axis_first(work: Pass, x: Ref, axis: int) -> Ref:
+    """Return an array with one of its axes first."""
+    shape = work.shapes[x.number]
+    order = axis, *(i for i in range(len(shape)) if i != axis)
+    turned = tuple([shape[i] for i in order])
+    return work.make("transpose", turned, work.dtypes[x.number], x, order) if axis else x
+
+
+def steps_first(work: Pass) -> None:
+    """Let x[:, t] and x[:, t:t+1], along any axis, be y[t]: a loop knows these as steps of one array."""
+    for (x, axis, length), steps in steps_of_arrays(work).items():
+        if len(steps) > 2 and length <= 1 and (axis, length) != (0, 0):
+            first, _ = steps[0]
             work.at(first.made)
-            y = work.make("transpose", tuple([whole[i] for i in order]), first.dtype, x, order) if axis else x
-            if len(shape) == len(whole):
-                y = work.make("reshape", (whole[axis], *shape), first.dtype, y, (whole[axis], *shape))
-            for equation, t in steps:
-                work.remake(equation, "getitem", y, t)
+            y = with_axis_first(work, x, axis)
+            if length:
+                shape = work.shapes[x.number][axis], *first.shape
+                y = work.make("reshape", shape, first.dtype, y, shape)
+            for equation, found in steps:
+                work.remake(equation, "getitem", y, found.start)
+
+
+def windows(work: Pass) -> None:
+    """Let x[0:n], x[n:2 * n], ... be y[0], y[1], ..., so that a loop over windows knows these as steps of one array."""
+    for (x, axis, length), steps in steps_of_arrays(work).items():
+        starts = sorted({found.start for _, found in steps})
+        may_be_time = axis == 0 or work.of(x) is None  # other parts of what was computed are those of gates
+        is_even = length > 1 and starts == [*range(starts[0], starts[-1] + 1, length)]
+        if may_be_time and is_even and len(starts) >= least:
+            first, _ = steps[0]
+            work.at(first.made)
+            y = with_axis_first(work, x, axis)
+            rest = work.shapes[y.number][1:]
+            shape = len(starts), length, *rest
+            y = work.make("reshape", shape, first.dtype, work.taken(y, starts[0], 1, length * len(starts)), shape)
+            for equation, found in steps:
+                if axis:
+                    one = work.make("getitem", (length, *rest), first.dtype, y, (found.start - starts[0]) // length)
+                    work.remake(equation, "transpose", one, (*range(1, axis + 1), 0, *range(axis + 1, len(rest) + 1)))
+                else:
+                    work.remake(equation, "getitem", y, (found.start - starts[0]) // length)
 
 
 def rows_added(work: Pass) -> None:

@@ -21,6 +21,7 @@ from tinygrad_seq.replay.passes.tidy import (
     rows_added,
     steps_first,
     turned,
+    windows,
     without_broadcast,
     without_idle,
 )
@@ -236,7 +237,7 @@ def reshaped_once(work: Pass) -> None:
 
 
 PASSES: Iterable[Callable[[Pass], None]] = (
-    without_idle, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
+    without_idle, windows, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
     totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
