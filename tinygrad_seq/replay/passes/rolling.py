@@ -45,13 +45,18 @@ def rolled_once(equations: list[Equation], new: Callable[[], int]) -> list[State
         (start - end, k * period, start)
         for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
     }  # fmt: skip
-    for length, period, start in sorted(found):
+    todo = sorted(found)
+    for length, period, start in todo:  # the list grows while it is read
         left = [i for i in range(start, start - length) if equations[i].made in free]  # by loops that share its ends
         if len(left) < least_blocks * period or left[-1] - left[0] >= len(left):
             continue
         start, end = left[0], left[-1] + 1
-        loop = None if all(map(is_view, equations[start : start + period])) else search.best(period, start, end, free)
-        if loop is not None:
+        if all(map(is_view, equations[start : start + period])):
+            continue
+        loop = search.best(period, start, end, free)
+        if loop is None:
+            todo += [each for each in search.wired_alike(period, start, end, tokens) if each not in todo]
+        else:
             found_loop, rest = loop
             loops[start] += [rest[n] for n in rest if n not in free]  # zeros, which it begins with
             loops[start].append(found_loop)
@@ -68,6 +73,7 @@ class Search:
 
     def __init__(self, equations: Sequence[Equation], new: Callable[[], int]) -> None:
         self.equations, self.new = equations, new
+        self.at = {equation.made: i for i, equation in enumerate(equations)}
         self.views = {equation.made: equation.args for equation in equations if is_view(equation)}
         self.readers = defaultdict(list)
         for equation in equations:
@@ -92,6 +98,17 @@ class Search:
         cuts = sorted(cuts_of(self.equations, period, start, end), key=left_out)
         tried = (self.loop(*limits, period, free) for cut in cuts[:2] for limits in tries(cut, end, period))
         return next(filter(None, tried), None)
+
+    def wired_alike(self, period: int, start: int, end: int, tokens: list[int]) -> list[tuple[int, int, int]]:
+        """Return the parts of a stretch in which equations read what was made as long before, the longest first."""
+        numbers: dict[Any, int] = {}
+        wired = []
+        for i in range(start, end):
+            far = (i - self.at.get(n, i) for n in read_by(self.equations[i]))
+            key = tokens[i], *(distance if distance < 2 * period else 0 for distance in far)
+            wired.append(numbers.setdefault(key, len(numbers)))
+        parts = {(a - b, each, start + a) for each, a, b in stretches(wired, least_blocks) if each == period}
+        return sorted(each for each in parts if -each[0] < end - start)
 
     def loop(self, begin: int, end: int, period: int, free: Free) -> tuple[Loop, Free] | None:
         """Return a loop that begins and ends there, or a step earlier or later, and what is left."""
