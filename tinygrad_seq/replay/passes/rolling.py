@@ -1,7 +1,8 @@
 """Find what repeats in a list of equations, and put loops in its place."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from tinygrad_seq.engine.periods import stretches
@@ -19,8 +20,31 @@ def rolled(equations: list[Equation], new: Callable[[], int]) -> list[Statement]
     """Return the equations with loops in place of what repeats; what waits for nothing goes where it is read."""
     found = rolled_once(equations, new)
     idle = {n for each in found if isinstance(each, Loop) and not each.starts for n in made_by(each)}
-    again = rolled_once(read_soon(equations, idle), new) if idle else found
-    return min(found, again, key=len)
+    if idle:
+        found = min(found, rolled_once(read_soon(equations, idle), new), key=len)
+    while many := max((len(each.body) for each in found if isinstance(each, Loop) and repeats(each.body)), default=0):
+        again = rolled_once(equations, new, many)  # a loop over sequences, say, may write out the steps of one
+        if size(again) >= size(found):
+            break
+        found = again
+    return found
+
+
+def size(statements: list[Statement]) -> int:
+    """Return of how many equations statements are, those of a loop counted once."""
+    return sum(len(each.body) if isinstance(each, Loop) else 1 for each in statements)
+
+
+def repeats(body: list[Equation]) -> bool:
+    """Tell whether half of a loop's body, or more, could be a loop itself."""
+    tokens = numbered((equation.function, equation.shape, equation.dtype) for equation in body)
+    return any(2 * (end - start) > len(body) for _, start, end in stretches(tokens, least_blocks + 1))
+
+
+def numbered(keys: Iterable[Any]) -> list[int]:
+    """Return a number for each key, the same for the same keys."""
+    numbers: dict[Any, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def read_soon(equations: list[Equation], idle: Container[int]) -> list[Equation]:
@@ -34,16 +58,16 @@ def read_soon(equations: list[Equation], idle: Container[int]) -> list[Equation]
     return [equations[i] for _, i in sorted(places)]
 
 
-def rolled_once(equations: list[Equation], new: Callable[[], int]) -> list[Statement]:
-    """Return the equations with loops in place of what repeats, the longest first."""
-    numbers: dict[Any, int] = {}
-    tokens = [numbers.setdefault(token(equation), len(numbers)) for equation in equations]
+def rolled_once(equations: list[Equation], new: Callable[[], int], many: float = inf) -> list[Statement]:
+    """Return the equations with loops of fewer equations than `many` in place of what repeats, the longest first."""
+    tokens = numbered(map(token, equations))
     search = Search(equations, new)
     free = {equation.made: equation for equation in equations}
     loops: dict[int, list[Statement]] = defaultdict(list)
     found = {
         (start - end, k * period, start)
         for period, start, end in stretches(tokens, least_blocks) for k in range(1, most_steps + 1)
+        if k * period < many
     }  # fmt: skip
     todo = sorted(found)
     for length, period, start in todo:  # the list grows while it is read
@@ -101,12 +125,12 @@ class Search:
 
     def wired_alike(self, period: int, start: int, end: int, tokens: list[int]) -> list[tuple[int, int, int]]:
         """Return the parts of a stretch in which equations read what was made as long before, the longest first."""
-        numbers: dict[Any, int] = {}
-        wired = []
-        for i in range(start, end):
+
+        def wiring(i: int) -> Any:
             far = (i - self.at.get(n, i) for n in read_by(self.equations[i]))
-            key = tokens[i], *(distance if distance < 2 * period else 0 for distance in far)
-            wired.append(numbers.setdefault(key, len(numbers)))
+            return tokens[i], *(distance if distance < 2 * period else 0 for distance in far)
+
+        wired = numbered(map(wiring, range(start, end)))
         parts = {(a - b, each, start + a) for each, a, b in stretches(wired, least_blocks) if each == period}
         return sorted(each for each in parts if -each[0] < end - start)
 

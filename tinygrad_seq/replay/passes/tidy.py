@@ -107,6 +107,25 @@ def steps_of_arrays(work: Pass) -> dict[tuple[Ref, int, int], list[tuple[Equatio
     return groups
 
 
+def steps_apart(work: Pass) -> None:
+    """Let x[t, a:b] be x[t][a:b], where x[t, ...] is read at many steps."""
+    groups = defaultdict(list)
+    for equation in work.calls("getitem"):
+        x, index = equation.args
+        if isinstance(x, Ref) and isinstance(index, tuple) and all(type(part) in (int, slice) for part in index):
+            ints = [axis for axis, part in enumerate(index) if type(part) is int]
+            rest = tuple([part for part in index if type(part) is slice])
+            if len(ints) == 1 and any(part != slice(None) for part in rest):
+                groups[x, ints[0], key_of(rest)].append((equation, rest))
+    for (x, axis, _), steps in groups.items():
+        for equation, rest in steps if len(steps) >= least else ():
+            shape = work.shapes[x.number]
+            work.at(equation.made)
+            at = *(slice(None),) * axis, equation.args[1][axis]
+            one = work.make("getitem", shape[:axis] + shape[axis + 1 :], equation.dtype, x, at if axis else at[0])
+            work.remake(equation, "getitem", one, rest)
+
+
 def with_axis_first(work: Pass, x: Ref, axis: int) -> Ref:
     """Return an array with one of its axes first."""
     shape = work.shapes[x.number]

@@ -19,6 +19,7 @@ from tinygrad_seq.replay.passes.tidy import (
     doubled,
     is_transpose,
     rows_added,
+    steps_apart,
     steps_first,
     turned,
     windows,
@@ -237,7 +238,7 @@ def reshaped_once(work: Pass) -> None:
 
 
 PASSES: Iterable[Callable[[Pass], None]] = (
-    without_idle, windows, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
+    without_idle, windows, steps_apart, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
     totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
