@@ -8,6 +8,7 @@ Sums are rounded in another order, so results agree with those of the graph to r
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
@@ -216,16 +217,27 @@ def without_views(work: Pass) -> None:
         parts, axis = equation.args[0], (*equation.args, 0)[1]
         is_plain = isinstance(parts, tuple) and type(axis) is int and not equation.options
         numbers = [x.number for x in parts if isinstance(x, Ref)] if is_plain else []
-        start = work.start(numbers) if len(parts) == len(numbers) > 1 else None
-        if start is not None:
+        if not len(parts) == len(numbers) > 1:
+            continue
+        runs = [[*run] for _, run in groupby(numbers, lambda n: (work.view(n) or (n,))[0])]  # each of one array
+        starts = [start for run in runs if (start := work.start(run)) is not None]
+        if len(runs) == len(starts) == 1:
             work.at(equation.made)
-            x = work.taken(*start, len(numbers))
+            x = work.taken(*starts[0], len(numbers))
             axis %= len(equation.shape)
             if axis:
                 shape = work.shapes[x.number]
                 order = *range(1, axis + 1), 0, *range(axis + 1, len(shape))
                 x = work.make("transpose", tuple([shape[i] for i in order]), equation.dtype, x, order)
             work.remake(equation, "reshape", x, equation.shape)
+        elif axis == 0 and len(starts) == len(runs) <= len(numbers) / least:
+            work.at(equation.made)
+            joined = []
+            for start, run in zip(starts, runs):
+                rows = len(run) * (1 if equation.function == "stack" else work.shapes[run[0]][0])
+                shape, x = (rows, *equation.shape[1:]), work.taken(*start, len(run))
+                joined.append(work.make("reshape", shape, equation.dtype, x, shape))
+            work.remake(equation, "concatenate", tuple(joined), 0)
 
 
 def reshaped_once(work: Pass) -> None:
@@ -238,8 +250,8 @@ def reshaped_once(work: Pass) -> None:
 
 
 PASSES: Iterable[Callable[[Pass], None]] = (
-    without_idle, windows, steps_apart, steps_first, without_broadcast, doubled, sums, products, gates, regrouped, elements,
-    totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
+    without_idle, windows, steps_apart, steps_first, without_broadcast, doubled, sums, products, gates, regrouped,
+    elements, totals, checked, without_views, reshaped_once, turned, without_idle, rows_added,
 )  # fmt: skip
 
 
