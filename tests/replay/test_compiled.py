@@ -91,6 +91,9 @@ def test_every_form_is_numpys():
         lambda h, x: h[ids] + x.transpose() + h[ids, ids],
         lambda h, x: ts.stack([h[1], x[0], h.reshape(9)[ids]]) * 0.5 + h.sum() + h.mean(1),
         lambda h, x: h @ x.transpose() * 0.5 + 1,
+        lambda h, x: (h.abs() + 1.0) ** 0.5 * 0.5 + h.min(0) - x.min() + (h[:, None] * x[..., None]).sum(1) * 0.1,
+        lambda h, x: h[1, ids] * 0.5 + x[0, h.argmax(1)] + h[-1] - h[:, -1:] + x[:, 1, None],
+        lambda h, x: h * 0.5 + (x.argmax(1) - x.transpose().argmax(1).max() + x[:, ids].argmax(1).min()).to("float32"),
     ]
     ids = np.array([2, 0, 2])
 
@@ -136,7 +139,7 @@ def test_what_has_no_form_stays_and_says_so():
     def run(x):
         h = x[0]
         for _ in range(8):
-            h = h * 0.5 - (h.reshape(2, 3, 1) @ h.reshape(2, 1, 3)).sum(2)
+            h = h * 0.5 - (h.reshape(2, 3, 1) @ h.reshape(2, 1, 3)).sum(2).tanh()
         return h
 
     fast = ts.replay(run, compile=True)

@@ -45,10 +45,40 @@ def test_draws_that_are_refused_are_not_used_up():
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states
 
 
+def seeded(x):
+    ts.manual_seed(0)
+    return x + ts.rand(3)
+
+
+def put_back(x):
+    state = ts.get_rng_state()
+    ts.set_rng_state(state)
+    return x + ts.rand(3)
+
+
+def shuffled(x):
+    for (part,) in ts.data.batches(np.arange(4.0), size=2, shuffle=True):
+        x = x + ts.tensor(part, device=x.device).sum()
+    return x
+
+
+@pytest.mark.parametrize("says, function", [
+    ("the function sets the seed", seeded),
+    ("the function sets the seed", put_back),
+    ("moves a generator, by a shuffle", shuffled),
+    ("makes a generator and draws from it", lambda x: x + ts.rand(3, generator=np.random.default_rng(0))),
+])  # fmt: skip
+def test_a_generator_that_a_program_would_not_move_so_is_refused_and_left_alone(says, function):
+    state = ts.get_rng_state()
+    with pytest.raises(TraceError, match=says):
+        ts.replay(function)(x)
+    assert ts.get_rng_state() == state
+
+
 def test_a_refusal_that_the_function_catches_is_one():
     def careful(x):
         try:
-            return x * (x.sum().item() * 2)
+            return x * int(x.sum().item())
         except Exception:
             return -x
 

@@ -1,5 +1,6 @@
 """A replayed function is never silently stale: what differs is read anew, traced again, or refused."""
 
+import re
 import warnings
 
 import numpy as np
@@ -211,13 +212,34 @@ def test_which_targets_are_ignored_is_data():
     assert fast.traces == 2  # with ignored targets and without
 
 
-def test_the_ninth_trace_warns_and_says_why():
-    fast = ts.replay(lambda x, k: x * k)
+class Batch:
+    def __init__(self, x):
+        self.x = x
+
+
+@pytest.mark.parametrize("function, arguments, says", [
+    (lambda x, k: x * k, lambda k: (x, k), "k, 8 now: a number that changes should be a Tensor"),
+    (lambda x: x * 2.0, lambda k: (ts.ones(k + 1),), "x: another shape, dtype or structure"),
+    (lambda batch: batch.x * 2.0, lambda k: (Batch(x),), "batch, another Batch at every call: give its Tensors"),
+    (lambda x: x * 2.0, lambda k: (ts.ones(2, requires_grad=True),), "x, another Tensor that .*: detach it"),
+    (lambda *xs: sum(xs), lambda k: (x,) * (k + 1), "the number of its arguments"),
+])  # fmt: skip
+def test_the_ninth_trace_warns_and_says_why(function, arguments, says):
+    fast = ts.replay(function)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for k in range(12):
-            fast(x, k)
-    assert len(caught) == 1 and "ninth time" in str(caught[0].message)
+            fast(*arguments(k))
+    (warning,) = caught
+    assert re.search(f"ninth time, because of (argument )?{says}", str(warning.message))
+
+
+def test_a_number_that_changes_outside_is_named_in_the_warning():
+    kept = {"k": 0}
+    fast = ts.replay(lambda x: x * kept["k"])
+    with pytest.warns(UserWarning, match=r"because of kept\['k'\]"):
+        for kept["k"] in range(10):
+            fast(x)
 
 
 def test_gradients_add_up_where_nobody_forgets_them():

@@ -76,9 +76,9 @@ class Replay(Replayed, Generic[P, R]):
         """Trace a call: run the program that comes of it, or the function itself, and return what that returns."""
         known = self.calls.setdefault(given.key, [])
         try:
-            call = TracedCall(given, self.compile, begins=not (known or self.refused))
+            call = TracedCall(given, self.compile, known, begins=not (known or self.refused))
             if not call.begins:
-                self.add(call, known)
+                self.add(call, known, given)
                 return (call(given.arrays),)
         except OtherPath:  # what the function asks for is there and then another value, to rounding
             return (self.plain(given),)
@@ -88,20 +88,19 @@ class Replay(Replayed, Generic[P, R]):
             return (self.plain(given),)  # only this way, such as that of an error, has no program form
         result = self.plain(given)
         try:
-            call = TracedCall(given, self.compile, begins=False)
+            call = TracedCall(given, self.compile, known)
             call.try_out()
-            self.add(call, known)
+            self.add(call, known, given)
         except TraceError:
             self.refused = True  # the next call says why
         return (result,)
 
-    def add(self, call: TracedCall, known: list[TracedCall]) -> None:
+    def add(self, call: TracedCall, known: list[TracedCall], given: Given) -> None:
         """Keep a kind of call, and warn where there are many."""
         self.traces += 1
         if self.traces == many + 1:
-            what = "the shapes, dtypes or Python values of its arguments"
-            if known:
-                what = call.surroundings.differs_from(known[0].surroundings)
+            last = [key for key in self.calls if key != given.key][-1:]
+            what = call.surroundings.differs_from(known[0].surroundings) if known else given.differs_from(*last)
             callers.warn(f"replay: traced for the ninth time, because of {what}")
         known.insert(0, call)
         self.last = call

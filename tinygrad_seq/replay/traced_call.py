@@ -15,7 +15,7 @@ from tinygrad_seq.replay.trace.arrays import Traced, lifted, traced
 from tinygrad_seq.replay.trace.calls import Given, without_gradient
 from tinygrad_seq.replay.trace.draws import Draws
 from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
-from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all
+from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all, spot_of
 from tinygrad_seq.replay.trace.places import Places
 from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar, read_anew
 from tinygrad_seq.replay.trace.surroundings import Surroundings
@@ -30,13 +30,16 @@ class TracedCall:
     """A program, and how a call reads its inputs, makes its result and changes what the function changes."""
 
     @collector_paused()
-    def __init__(self, given: Given, compile: bool, begins: bool) -> None:
-        """Trace a call and make its program; not where it may begin something, such as a gradient, and does."""
+    def __init__(self, given: Given, compile: bool, known: "list[TracedCall]", begins: bool = False) -> None:
+        """Trace a call, beside those that are known, and make its program.
+
+        There is none where the call may begin something, such as a gradient, and does.
+        """
         self.places = Places(given.function, *given.others)
         self.arrays = given.arrays
         self.outputs: dict[Any, int] = {}  # of a number and the memory of its array: which output it is
         self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
-        tape = self.trace_with_numbers(given)
+        tape = self.trace_with_numbers(given, known)
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
         before = [self.places.before.get(place) for place, _ in self.effects]
@@ -68,17 +71,20 @@ class TracedCall:
 
     # --------------------------------------------------------------------------------------------------- the first call
 
-    def trace_with_numbers(self, given: Given) -> Tape:
-        """Trace a call; where it leaves numbers, such as the loss for a log, read those anew, if it may be so."""
-        tape = self.trace(given, Tape())
-        left = {place for place, x in self.left if isinstance(x, Scalar)}
-        self.places.numbers = {place for place in left if type(self.places.before.get(place)) in (int, float)}
-        if self.places.numbers:
-            with suppress(TraceError):
-                return self.trace(given, Tape())
-            self.places.numbers = set()
-            return self.trace(given, Tape())
-        return tape
+    def trace_with_numbers(self, given: Given, known: "list[TracedCall]") -> Tape:
+        """Trace a call. A number that it leaves somewhere, such as the loss in a log, is read anew, if it may be so."""
+        before = {spot_of(place): place for place, x in self.places.before.items() if type(x) in (int, float)}
+        spots = {spot_of(place) for call in known for place in call.places.numbers}
+        with suppress(TraceError):
+            while True:
+                self.places.numbers = {before[spot] for spot in spots & before.keys()}
+                tape = self.trace(given, Tape())
+                left = {spot_of(place) for place, x in self.left if isinstance(x, Scalar)}
+                if left & before.keys() <= spots:
+                    return tape
+                spots |= left
+        self.places.numbers = set()
+        return self.trace(given, Tape())
 
     def trace(self, given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
@@ -131,7 +137,7 @@ class TracedCall:
             self.written = [(self.output(x), place) for place, x in changed.items()]
             raw = [x for x, *_ in (*tape.known.values(), *self.places.contents) if type(x) in modules]
             check_unseen([(place.name, self.places.before[place]) for _, place in self.written], raw)
-            self.names = dict(pair for change in (*changes, *changed.items()) for pair in named(*change))
+            self.names = dict(pair for change in (*changes, *changed.items()) for pair in names_of(*change))
         finally:
             for variable, token in tokens:
                 variable.reset(token)
@@ -281,7 +287,7 @@ def tensor_of(kind: type[Value], array: Any) -> Value:
     return made
 
 
-def named(place: Place, value: Any) -> Iterator[tuple[int | None, str]]:
+def names_of(place: Place, value: Any) -> Iterator[tuple[int | None, str]]:
     """Yield the numbers of what the function puts in a place, such as an optimiser's state, and what to call it."""
     whole, _, end = place.name.rpartition(".")
     is_gradient = place.key == "stored_grad"

@@ -58,10 +58,28 @@ def by_step(
     def together(statement: Statement, kept: set[int]) -> list[Statement]:
         """Return a loop with what is moved into it; nothing in place of what is moved."""
         if isinstance(statement, Loop):
-            return [with_steps(statement, moved, kept, shapes, new)]
+            loop, checks = without_checks(statement, new)
+            read = {n for each in checks for n in read_by(each)}
+            return [with_steps(loop, moved, kept | read, shapes, new), *checks]
         return [] if statement.made in moved else [statement]
 
     return from_the_last(statements, outputs, together)
+
+
+def without_checks(loop: Loop, new: Callable[[], int]) -> tuple[Loop, list[Equation]]:
+    """Return a loop without its checks, and these for all of its steps at once, to come after it."""
+    body, checks = [*loop.body], []
+    for i, check in enumerate(loop.body):
+        x = check.args[0] if check.function == "expect" else None
+        if isinstance(x, Local) and body[x.position].dtype is not None:
+            value, numbers, made = body[x.position], loop.made[x.position], new()
+            shape = loop.count, *value.shape
+            checks += [
+                Equation(made, "stack", (tuple(map(Ref, numbers)), 0), {}, shape, value.dtype),
+                replace(check, args=(Ref(made), *check.args[1:])),
+            ]
+            body[i] = replace(check, function="checked later", args=())  # nobody reads it
+    return replace(loop, body=body), checks
 
 
 def with_steps(

@@ -186,7 +186,8 @@ class Elements(Along):
             name = self.outside[key] = self.program.free_name("series")
             self.head.append(f"{name} = np.empty({(len(texts), *self.shape(x))}, np.{self.dtype(x).name})")
             for k, text in enumerate(texts):
-                self.head += filled(self.shape(x), name, [str(k)], self.local(text))
+                is_number = self.is_own(text) and not self.shape(x)
+                self.head += filled(self.shape(x), name, [str(k)], text if is_number else self.local(text))
         return self.outside[key]
 
     def is_own(self, text: str) -> bool:

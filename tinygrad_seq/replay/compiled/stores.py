@@ -10,7 +10,7 @@ from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, writt
 from tinygrad_seq.replay.compiled.products import Products
 from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop, Moving
 from tinygrad_seq.replay.passes.rewriting import axes_of
-from tinygrad_seq.replay.text.element_forms import CHOSEN, REDUCED, NoElements, kind_of, start_of
+from tinygrad_seq.replay.text.element_forms import REDUCED, NoElements, kind_of, start_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 
 
@@ -43,7 +43,7 @@ class Stores(Products):
             self.join(equation, name, at)
         elif function in ("with_added", "with_item"):
             self.change(equation, name, at)
-        elif function in REDUCED or function in CHOSEN:
+        elif function == "argmax" or function in REDUCED:
             self.reduce(equation, name, at)
         else:
             if function == "getitem":
@@ -103,7 +103,10 @@ class Stores(Products):
         for each, size in zip(parts, shape):
             if isinstance(each, VALUES):
                 self.flush()
-                self.body.append(f"check_ids({indexed(*self.place(each))}, {size})")
+                name, at = self.place(each)
+                if at and not self.shape(each):  # one id: an array of it
+                    at = [*at[:-1], f"{at[-1]}:{at[-1]} + 1"]
+                self.body.append(f"check_ids({indexed(name, at)}, {size})")
 
     def reduce(self, equation: Equation, name: str, at: list[str]) -> None:
         """Reduce elements over some dimensions, to their sum, say, or to where the largest is."""
@@ -116,13 +119,13 @@ class Stores(Products):
         stays = bool(equation.options.get("keepdims"))
         to = [("0" if k in axes else variable) for k, variable in enumerate(nest.variables) if stays or k not in axes]
         total = indexed(name, [*at, *to] or ["()"])
-        if function in CHOSEN:
+        if function == "argmax":
             if axes != (len(shape) - 1,):
-                raise NoElements(f"{function} along such an axis")
-            value = nest.named(value)
+                raise NoElements("argmax along such an axis")
+            value = value if value.isidentifier() else nest.named(value)
             nest.around = [f"best, where = {start}, 0"], [f"{total} = where"]
             nest.lines += [
-                f"if {value} {CHOSEN[function]} best or ({value} != {value} and best == best):",
+                f"if {value} > best or ({value} != {value} and best == best):",
                 f"    best, where = {value}, j",
             ]
             self.body += written([nest])

@@ -79,6 +79,8 @@ def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> boo
         return False
     if function in ELEMENTWISE or function == "broadcast_to" or is_part(equation):
         return all(len(work.shapes[n]) == len(equation.shape) for n in read_by(equation) if n in lanes)
+    if function == "concatenate":
+        return not equation.options and type((*args, 0)[1]) is int and all(is_in(x, lanes) for x in args[0])
     if function not in ("getitem", "with_added"):
         return function in REDUCTIONS and len(args) <= 2
     ids = [x.number for x in leaves(args[1]) if isinstance(x, Ref) and work.dtypes[x.number].kind in "iu"]
@@ -101,6 +103,8 @@ def of_all_steps(work: Pass, equation: Equation, args: tuple[Any, ...], size: in
         args = args[0], (slice(None), *args[1])
     elif function == "broadcast_to":
         args = args[0], shape
+    elif function == "concatenate":
+        args = args[0], (*args, 0)[1] % len(equation.shape) + 1
     elif function in REDUCTIONS:
         axes = axes_of(equation, len(work.shapes[read_by(equation)[0]]))
         args, options = args[:1], options | {"axis": tuple([axis + 1 for axis in axes])}

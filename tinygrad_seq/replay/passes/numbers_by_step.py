@@ -83,22 +83,31 @@ def differing(equations: list[Equation], known: list[Known]) -> Iterator[tuple[l
     done: set[tuple[int, int]] = set()
     for period, start, end in sorted(stretches(tokens, least_steps), key=lambda found: found[1] - found[2]):
         for first in range(start, start + period):
-            steps = [*range(first, end, period)]
             for k in known[first]:
-                if done.isdisjoint((i, k) for i in steps):
-                    if len({key_of(known[i][k]) for i in steps}) > 1:
-                        near = steps_near(tokens, period, first, -1), steps_near(tokens, period, steps[-1], 1)
-                        steps = [*near[0], *steps, *near[1]]
-                        yield steps[:: -1 if runs_back(equations[first : first + 2 * period]) else 1], k
-                    done.update((i, k) for i in steps)
+                steps = [i for i in range(first, end, period) if (i, k) not in done]
+                if len(steps) >= least_steps and len({key_of(known[i][k]) for i in steps}) > 1:
+                    near = step_near(tokens, period, steps[0], -1), step_near(tokens, period, steps[-1], 1)
+                    steps = [i for i in (near[0], *steps, near[1]) if i is not None and (i, k) not in done]
+                    yield steps[:: -1 if runs_back(equations[first : first + 2 * period]) else 1], k
+                done.update((i, k) for i in steps)
 
 
-def steps_near(tokens: list[int], period: int, i: int, way: int) -> list[int]:
-    """Return the same equation of a step before or after a stretch, which may have fewer equations."""
-    for j in range(i + way, min(max(i + 2 * way * period, 0), len(tokens) - 1), way):
-        if tokens[j] == tokens[i] and (tokens[j - 1] == tokens[i - 1] or tokens[j + 1] == tokens[i + 1]):
-            return [j]
-    return []
+def step_near(tokens: list[int], period: int, i: int, way: int) -> int | None:
+    """Return the same equation of a step before or after a stretch, which may have other equations around it."""
+    others = range(max(i - 2 * period, 0), i) if way < 0 else range(i + 1, min(i + 2 * period, len(tokens)))
+    found = {j: min(alike(tokens, i, j, -1), period) + min(alike(tokens, i, j, 1), period) for j in others}
+    best = max(found, key=lambda j: found[j], default=i)
+    return best if tokens[best] == tokens[i] and found.get(best, 0) > 2 else None  # and another one beside it
+
+
+def alike(tokens: list[int], i: int, j: int, way: int) -> int:
+    """Return how many tokens are the same from two places on."""
+    count = 0
+    while min(i, j) + way * count >= 0 and max(i, j) + way * count < len(tokens):
+        if tokens[i + way * count] != tokens[j + way * count]:
+            break
+        count += 1
+    return count
 
 
 def runs_back(steps: list[Equation]) -> bool:

@@ -26,8 +26,7 @@ REDUCED = {  # how one more element is taken in
     "sum": "{0} + {1}", "all": "{0} and {1} != 0", "any": "{0} or {1} != 0",
     "max": "{1} if {1} > {0} or {1} != {1} else {0}", "min": "{1} if {1} < {0} or {1} != {1} else {0}",
 }  # fmt: skip
-CHOSEN = {"argmax": ">", "argmin": "<"}  # where an element is: how it is told from another
-WHOLE = frozenset({"dot", "concatenate", "stack", "with_added", "with_item", *REDUCED, *CHOSEN})  # in memory
+WHOLE = frozenset({"dot", "concatenate", "stack", "with_added", "with_item", "argmax", *REDUCED})  # in memory
 OWN_MATH = frozenset({"exp", "log", "tanh"})  # that of vector_math, in one dtype
 
 
@@ -49,14 +48,12 @@ def without_form(equation: Equation) -> str:
 def start_of(function: str, dtype: Any) -> str:
     """Return what a reduction of elements starts from, as text."""
     if function in ("sum", "all", "any"):
-        return {"sum": "0", "all": "True", "any": "False"}[function]
-    is_largest = function in ("max", "argmax")
-    if dtype.kind == "f":
-        return "-np.inf" if is_largest else "np.inf"
-    if dtype.kind != "i":
+        return str(int(function == "all"))
+    if dtype.kind not in "fi":
         raise NoElements(f"{function} in {dtype}")
-    limits = host.iinfo(dtype)
-    return str(limits.min if is_largest else limits.max)
+    limits = host.iinfo(dtype) if dtype.kind == "i" else None
+    least, most = (limits.min, limits.max) if limits else ("-np.inf", "np.inf")
+    return str(most if function == "min" else least)
 
 
 def kind_of(equation: Equation) -> str:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import count
 from operator import is_not
 from typing import Any
 
@@ -83,13 +84,33 @@ class Given:
         )
 
     @cached_property
+    def parameters(self) -> dict[Any, str]:
+        """Return the names of the function's parameters, by position."""
+        try:
+            return dict(enumerate(inspect.signature(self.function).parameters))
+        except (TypeError, ValueError):  # it tells none
+            return {}
+
+    @cached_property
     def names(self) -> list[str]:
         """Return what the function calls the arrays."""
-        try:
-            known = dict(enumerate(inspect.signature(self.function).parameters))
-        except (TypeError, ValueError):  # it tells none
-            known = {}
-        return [f"{known.get(i, 'x') if isinstance(i, int) else i}{rest}" for i, rest in self.ways]
+        return [f"{self.parameters.get(i, 'x') if isinstance(i, int) else i}{rest}" for i, rest in self.ways]
+
+    def differs_from(self, key: Any) -> str:
+        """Return in words which argument is not what it was in another call, and what to do about it."""
+        positional = zip(self.args[0], self.key[2], key[2], (self.parameters.get(i, i) for i in count()))
+        named = ((x, now, was, name) for (name, x), now, was in zip(self.args[1].items(), self.key[3], key[3]))
+        for x, now, was, name in (*positional, *named):
+            if now != was and any(x is other for other in self.others):
+                kind, do = type(x).__name__, "give its Tensors, in a tuple or dict"
+                if isinstance(x, Value):
+                    kind, do = f"{kind} that requires a gradient", "detach it, and set x.requires_grad = True inside"
+                return f"argument {name}, another {kind} at every call: {do}"
+            if now != was and isinstance(x, int | float | str):
+                return f"argument {name}, {x!r:.60} now: a number that changes should be a Tensor"
+            if now != was:
+                return f"argument {name}: another shape, dtype or structure, or other Python values in it"
+        return "the number of its arguments, the default device or no_grad"
 
     def key_of(self, x: Any, i: Any, rest: str = "") -> Any:
         """Return what a program takes for granted of an argument; collect its arrays."""

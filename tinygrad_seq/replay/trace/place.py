@@ -137,6 +137,11 @@ def named(key: Any) -> Any:
     return key if isinstance(key, str | int) else id(key)
 
 
+def spot_of(place: Place) -> tuple[int, Any]:
+    """Return a key that is equal for places that are the same one."""
+    return id(place.holder), named(place.key)
+
+
 def is_own(x: Any) -> bool:
     """Tell whether a function, a class or a module is the caller's, not one of a library."""
     name = (x.__name__ if isinstance(x, ModuleType) else x.__module__) or ""

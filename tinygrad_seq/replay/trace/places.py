@@ -5,6 +5,7 @@ for Tensors. While it is traced, their arrays are traced ones; afterwards every 
 has changed meanwhile is what the program has to change at every call.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dis import get_instructions
@@ -15,7 +16,7 @@ from typing import Any
 from tinygrad_seq.engine.backend import modules, to_host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.optim.optimizer import Optimizer
-from tinygrad_seq.replay.trace.place import ATOMS, KEYED, Place, Replayed, absent, inside, is_own, named
+from tinygrad_seq.replay.trace.place import ATOMS, KEYED, Place, Replayed, absent, inside, is_own, named, spot_of
 
 NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but which mention whole sets of data
     "__init__", "__new__", "__del__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__",
@@ -53,8 +54,10 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
 
 def globals_of(function: FunctionType) -> Iterator[Place]:
     """Yield the global variables that a function mentions, also those of the caller's modules."""
-    in_modules = [*names_in(function.__code__, "_ATTR", "_METHOD")]
+    in_modules = [*names_in(function.__code__, "_ATTR", "_METHOD", "IMPORT_FROM")]
     todo = [(function.__globals__, "", [*names_in(function.__code__, "_GLOBAL")])]
+    imported = (sys.modules.get(name) for name in names_in(function.__code__, "IMPORT_NAME"))
+    todo += [(vars(module), f"{module.__name__}.", in_modules) for module in imported if module and is_own(module)]
     for there, prefix, names in todo:  # the list grows while it is read
         for name in filter(there.__contains__, names):
             x = there[name]
@@ -116,6 +119,7 @@ class Places:
         seen: dict[Any, Any] = {}
         parts: dict[str, list[Any]] = defaultdict(list)  # of classes, by the name that nobody has mentioned yet
         mentioned: set[str] = set()
+        by_name = False  # whether a function asks for an attribute by a name that it makes
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
             found: list[Place] = []
@@ -124,7 +128,7 @@ class Places:
             if id(kind) not in seen and kind not in modules:
                 seen[id(kind)] = kind
                 for each, part, place in parts_of(kind):
-                    is_named = each in mentioned or (kind is x and each == "__init__")
+                    is_named = each in mentioned or (by_name and each[:2] != "__") or (kind is x and each == "__init__")
                     is_used = is_named or (isinstance(part, FunctionType) and is_called_anyway(each, kind))
                     (used if is_used else parts[each]).append((part, place))
             if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
@@ -141,12 +145,13 @@ class Places:
                 if isinstance(x, FunctionType):
                     found += globals_of(x)
                     new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
+                    by_name = by_name or "getattr" in names_in(x.__code__, "_GLOBAL")  # any may be asked for
                     mentioned |= new
+                    new |= {each for each in parts if each[:2] != "__"} if by_name else set()
                     used += [pair for each in sorted(new) for pair in parts.pop(each, ())]
             todo += [(part, "", None) for part, _ in used if isinstance(part, FunctionType | type)]
             for place in [*(place for _, place in used if place is not None), *found]:
-                key = id(place.holder), named(place.key)
-                if seen.setdefault(key, place) is not place:
+                if seen.setdefault(spot_of(place), place) is not place:
                     continue
                 value = self.before[place] = place.get()
                 if type(value) in modules and not isinstance(x, Value):
@@ -162,7 +167,7 @@ class Places:
             now = place.get()
             if now is not old:
                 yield place, now
-        known = {(id(place.holder), named(place.key)) for place in self.before}
+        known = {spot_of(place) for place in self.before}
         for x, name, around in self.holders:
             for key, label in inside(x):
                 if (id(x), named(key)) not in known:
