@@ -131,7 +131,9 @@ def test_no_targets_at_all_are_integers():
     assert nn.cross_entropy(ts.zeros(0, 3), [], reduction="sum").item() == 0.0
 
 
-@pytest.mark.parametrize("value", [[3.0, 4.0], [3, 4], ts.tensor([3.0, 4.0]), np.float32([3.0, 4.0])])
+@pytest.mark.parametrize("value", [
+    [3.0, 4.0], [3, 4], ts.tensor([3.0, 4.0]), np.float32([3.0, 4.0]), np.array([3.0, 4.0]), ts.tensor([3, 4]),
+])  # fmt: skip
 def test_numbers_are_assigned_in_the_parameters_dtype(value):
     weight = nn.Parameter([1.0, 2.0])
     weight.assign(value)
