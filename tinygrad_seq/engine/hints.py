@@ -23,6 +23,7 @@ normalised = "nn.LayerNorm(size)"
 training = "a loop of your own: for x, y in ts.data.batches(...): loss, zero_grad, backward, step"
 evaluating = "model.eval(), then with ts.no_grad(): model(x)"
 any_rate = "ts.optim.LambdaLR(optimizer, lambda t: factor)"
+fewer_digits = "which loses the digits of a small x"
 lengths = "a layer's lengths=, in its call"
 
 ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what to write here
@@ -49,7 +50,8 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "amax": "max(axis)", "amin": "min(axis)", "roll": "concatenate([x[-n:], x[:-n]])", "concat": "concatenate",
     "cumprod": "a loop of products, and ts.stack", "movedim": "transpose(axes), or swapaxes(a, b)",
     "view_as": "reshape(y.shape)", "reshape_as": "reshape(y.shape)", "type_as": "x.to(y.dtype)", "nelement": "x.size",
-    "log1p": "(1.0 + x).log()", "expm1": "x.exp() - 1.0", "cast": "x.to(dtype)", "constant": "ts.tensor(data)",
+    "log1p": f"(1.0 + x).log(), {fewer_digits}", "expm1": f"x.exp() - 1.0, {fewer_digits}",
+    "cast": "x.to(dtype)", "constant": "ts.tensor(data)",
     "reduce_mean": "mean(axis)", "reduce_sum": "sum(axis)", "reduce_max": "max(axis)", "assign_sub": "w.assign(w - x)",
     "assign_add": "w.assign(w + x)", "float16": "'float16', as a word: x.to('float16')",
     "bfloat16": "float32: NumPy has no bfloat16", "Size": "a tuple, as x.shape is",

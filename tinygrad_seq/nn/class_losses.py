@@ -104,7 +104,7 @@ def loss_of_ids(
     rows = x.reshape(-1, classes)
     with on_device_of(x.array):
         ignored = targets.array == ignore_index
-        some_ignored = check_range(op, targets.array, classes, ignored)
+        some_ignored = check_range(op, targets.array, classes, ignored, "classes")
         ids = xp.where(ignored, 0, targets.array).reshape(-1)
         numbers = xp.arange(len(ids))
         counted = make_tensor(~ignored.reshape(-1))
@@ -127,7 +127,7 @@ def loss_of_ids(
 
 def index_to_ignore(op: str, ignore_index: Any) -> int:
     """Return ignore_index as an int; raise TypeError for anything else, such as weights, PyTorch's first argument."""
-    if isinstance(ignore_index, list | tuple) or getattr(ignore_index, "shape", ()) != ():
+    if isinstance(ignore_index, list | tuple | None) or getattr(ignore_index, "shape", ()) != ():
         raise TypeError(f"{op}: ignore_index must be an int, got {ignore_index!r:.60}: for weights write weight=")
     return an_int(op, "ignore_index", ignore_index)
 
