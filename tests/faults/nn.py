@@ -108,7 +108,7 @@ FAULTS = [
     Fault("augmented assignment that trains nothing", "nn/parameter.py", "__isub__ = ", "",
           "test_module_attributes.py"),
     Fault("a reader's attribute taken for the module's own", "nn/module.py",
-          "vars(module).update(listed_as=listed,", "vars(module).update(listed_as=listed, name=listed,",
+          "vars(module).update(listed_as=known,", "vars(module).update(listed_as=known, name=known,",
           "test_module.py"),
     Fault("a module under the name it got last", "nn/module.py", "if self.named_at != Module.changes", "if False",
           "test_module.py"),

@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import as_number, at_least
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -62,6 +63,7 @@ def moving_inputs(values: Sequence[Any]) -> list[int]:
     return [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
 
 
+@known_arguments
 def gradcheck(
     function: Callable[..., Any],
     inputs: Tensor | Sequence[Tensor],
@@ -96,6 +98,7 @@ def gradcheck(
     return agree("gradcheck", function, values, eps, atol, rtol, directions, seed)
 
 
+@known_arguments
 def gradgradcheck(
     function: Callable[..., Any],
     inputs: Tensor | Sequence[Tensor],

@@ -175,7 +175,10 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
     "learning_rate": "lr=", "global_clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)",
     "clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)", "num_workers": "nothing", "batch_size": "size=",
-    "label": ".named(name)", "map_location": "device=", "weights_only": "nothing: a file holds values, and no code",
+    "label": ".named(name)", "map_location": "device=", "target": "targets=", "min_freq": "min_count=",
+    "closure": "loss.backward() before step()",
+    "error_if_nonfinite": "nothing: a norm that is not finite is an error, always",
+    "weights_only": "nothing: a file holds values, and no code",
 }  # fmt: skip
 
 
@@ -248,7 +251,7 @@ def keywords(function: Callable[..., Any]) -> list[str]:
     """Return the names by which a function can be given its arguments."""
     named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = inspect.signature(function).parameters.items()
-    return [key for key, parameter in parameters if parameter.kind in named and key != "self"]
+    return [key for key, parameter in parameters if parameter.kind in named and key not in ("self", "cls")]
 
 
 names_in_errors: set[str] = set()  # of functions that name themselves

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import an_int, one_of, probability
 from tinygrad_seq.engine.backend import modules, on_device_of
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.functions.reductions import log_softmax
 from tinygrad_seq.engine.functions.selection import check_range, indices, looked_up_with
 from tinygrad_seq.engine.ops.elementwise import where
@@ -21,6 +22,7 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import Buffer
 
 
+@known_arguments
 def nll_loss(
     log_probabilities: Tensor, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -42,6 +44,7 @@ def nll_loss(
     return loss_of_ids("nll_loss", "log_probabilities", log_probabilities, ids, weight, ignore_index, reduction)
 
 
+@known_arguments
 def cross_entropy(
     logits: Tensor,
     targets: Any,

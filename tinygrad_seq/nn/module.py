@@ -264,8 +264,8 @@ def part_name(module: Module, name: str, key: str) -> str:
 def name_all(top: Module, name: str) -> None:
     """Give a module this name, and everything inside it the name under which it is listed."""
     vars(top)["listed_as"] = name
-    for _, listed, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
-        vars(module).update(listed_as=listed, named_at=Module.changes)
+    for _, known, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
+        vars(module).update(listed_as=known, named_at=Module.changes)
 
 
 def part_at(module: Module, path: Any) -> Any:
