@@ -42,6 +42,7 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "std": "var(axis).sqrt(), PyTorch's with correction=1",
     "prod": "exp of the sum of logs, or a loop of products", "cumsum": "a loop of sums, and ts.stack",
     "argmin": "(-x).argmax(axis)", "topk": sorting, "sort": sorting, "argsort": sorting,
+    "floor_divide": "x // y", "remainder": "x % y", "mod": "x % y",
     "sign": counting, "floor": counting, "round": counting, "isnan": counting, "allclose": counting,
     "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
     "unique": counting, "median": counting, "isinf": counting, "isfinite": counting,
