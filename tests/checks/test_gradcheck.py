@@ -215,6 +215,7 @@ def test_the_same_seed_gives_the_same_judgement(seed):
     ("directions must be an int, got 1.5", {"directions": 1.5}),
     *((f"eps must be positive and finite, got {eps}", {"eps": eps}) for eps in (0, 0.0, -1e-6, math.nan, math.inf)),
     ("eps must be a number, got str", {"eps": "a"}),
+    (r"pass the inputs as a list: \w+\(function, \[x, y\]\)", {"eps": leaf([1.0, 2.0])}),
     ("seed must be an int, got 'a'", {"seed": "a"}),
     ("seed must be at least 0, got -1", {"seed": -1}),
     *((f"{name} must be at least 0 and finite, got {value}", {name: value})

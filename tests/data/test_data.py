@@ -170,6 +170,8 @@ def test_a_state_that_is_carried_over_windows_reads_the_stream_whole(batch, step
     (ValueError, r"batches: there are no arrays", lambda: ts.data.batches(size=1)),
     (ValueError, r"batches: .* different lengths: 2, 1", lambda: ts.data.batches([1, 2], [1], size=1)),
     (ValueError, r"batches: array 1 must have at least one axis", lambda: ts.data.batches([1], 2, size=1)),
+    (TypeError, r"batches: a tuple of arrays.* one by one", lambda: ts.data.batches((np.ones(2), np.ones(2)), size=1)),
+    (TypeError, r"batches: a tuple of arrays.* one by one", lambda: ts.data.batches(ts.data.cities(), size=1)),
     (ValueError, r"bptt_batches: batch must be at least 1", lambda: ts.data.bptt_batches([1, 2], 0, 1)),
     (ValueError, r"bptt_batches: steps must be at least 1", lambda: ts.data.bptt_batches([1, 2], 1, 0)),
     (ValueError, r"pad_sequences: there are no sequences", lambda: ts.data.pad_sequences([])),

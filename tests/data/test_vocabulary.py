@@ -114,6 +114,13 @@ def test_texts_may_be_split_already():
     assert Vocabulary.of(texts).tokens == ("a", "cat", "the")
 
 
+def test_a_text_in_place_of_a_token_is_warned_of():
+    words = Vocabulary.of(["the cat sat", "a dog"], split=str.split, separator=" ", unknown="?")
+    with pytest.warns(UserWarning, match=r"^Vocabulary: 'the cat sat' counts as one unknown .* for text in texts\]$"):
+        assert words.encode(["a", "the cat sat"]).tolist() == [words.ids["a"], 0]
+    assert words.encode(["a", "fish"]).tolist() == [words.ids["a"], 0]  # a warning would be an error
+
+
 @pytest.mark.parametrize("error, says, make", [
     (ValueError, r"'a' comes twice, at 0 and 2", lambda: Vocabulary("aba")),
     (TypeError, r"must be a str, got 1 at position 1", lambda: Vocabulary(["a", 1])),

@@ -20,11 +20,11 @@ FLOORS = {
     "explain": 0, "exercises": 5, "overview": 5, "__main__": 6,
 }  # fmt: skip
 ENGINE = [  # from the ground up: a module imports only what stands before it
-    "hints", "notebook", "backend", "cuda", "commit", "context_decorator", "device", "scope", "graph", "arguments",
-    "norms", "freed_graph", "recording", "coercion", "op", "primitive",
+    "hints", "callers", "notebook", "backend", "cuda", "commit", "context_decorator", "device", "scope", "graph",
+    "arguments", "norms", "freed_graph", "recording", "coercion", "op", "primitive",
     "ops.shape", "ops.comparison", "ops.elementwise", "ops.matmul", "ops.joining", "ops.reduction", "ops.indexing",
     "functions.shapes", "functions.arithmetic", "functions.reductions", "functions.selection",
-    "functions.einsum", "functions.numpy_calls", "callers",
+    "functions.einsum", "functions.numpy_calls",
     "walk", "timeline", "same_step", "recurrence", "periods", "loop_ends", "found_steps",
     "delivery", "backprop", "differentiable", "tensor", "creation", "random", "segment", "checkpoint",
 ]  # fmt: skip

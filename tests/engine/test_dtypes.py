@@ -74,6 +74,21 @@ def test_a_whole_number_does_not_promote_integers(dtype):
     assert (3 + ts.tensor(np.ones(2, dtype))).dtype == dtype
 
 
+def test_positions_are_taken_apart_and_put_together():
+    """As a beam search does, with position = beam * symbols + symbol."""
+    positions = ts.arange(-3, 12)
+    beam, symbol = positions // 5, positions % 5
+    assert (beam.dtype, symbol.dtype) == (np.int64, np.int64)
+    assert (beam * 5 + symbol).tolist() == list(range(-3, 12)) and symbol.tolist() == [n % 5 for n in range(-3, 12)]
+    assert +positions is positions and (7 // ts.tensor([2])).tolist() == [3]
+    x = ts.tensor([5.5], requires_grad=True)
+    assert (x.detach() % 2.0).tolist() == [1.5] and (7 % x.detach()).tolist() == [1.5]
+    for lost in (lambda: x % 2.0, lambda: 7 % x, lambda: np.ones(1) % x):
+        with pytest.raises(TypeError, match=r"^remainder: the gradient .* lost in silence: use x - y \* \(x // y\)"):
+            lost()
+    assert ts.grad((x - 2.0 * (x // 2.0)).sum(), x).tolist() == [1.0]
+
+
 def test_the_sign_of_zero_survives():
     x = ts.tensor(np.array([1.0]))
     assert [np.signbit((x * zero).item()) for zero in (0.0, -0.0, 0.0, -0.0)] == [False, True, False, True]

@@ -148,7 +148,7 @@ def test_hooks_names_and_gradients_stay_with_a_leaf(change):
     layer, seen = ts.nn.Linear(2, 3), []
     for p in layer.parameters():
         p.grad = ts.ones(*p.shape)
-    remove = layer.weight.register_hook(lambda g: seen.append(g.dtype))
+    handle = layer.weight.register_hook(lambda g: seen.append(g.dtype))
     layer.bias.register_hook(lambda g: g * 10.0)
     early = layer(ts.ones(1, 2)).sum()
     assert change(layer) is layer and [p.name for p in layer.parameters()] == ["weight", "bias"]
@@ -157,6 +157,7 @@ def test_hooks_names_and_gradients_stay_with_a_leaf(change):
     assert {p.grad.dtype for p in layer.parameters()} == {layer.weight.dtype}
     assert (layer.weight.grad.tolist(), layer.bias.grad.tolist()) == ([[3.0, 3.0]] * 3, [21.0] * 3)
     assert len(seen) == 2
-    remove()
+    handle.remove()
+    handle()  # a second time nothing happens
     layer(ts.ones(1, 2, dtype=layer.weight.dtype)).sum().backward()
     assert len(seen) == 2

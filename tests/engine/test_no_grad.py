@@ -32,6 +32,26 @@ def test_no_grad_belongs_to_its_thread():
     assert (x * 2.0).requires_grad
 
 
+def test_what_create_graph_asks_for_is_recorded_all_the_same():
+    x = leaf(2.0, 3.0)
+    with ts.no_grad():
+        once = ts.grad(x, x, ts.ones(2, dtype="float64"), create_graph=True)
+    assert not once.requires_grad  # a constant
+    for again in range(2):
+        y = (x * x * x).sum()
+        with ts.no_grad():
+            if again:
+                y.backward(create_graph=True)
+                first = x.grad
+            else:
+                first = ts.grad(y, x, create_graph=True)
+            assert not (x * 2.0).requires_grad
+        assert ts.grad(first.sum(), x).tolist() == [12.0, 18.0]  # as in PyTorch
+    with ts.no_grad(), pytest.raises(RuntimeError, match="was made under no_grad"):
+        ts.grad((x * x).sum(), x, create_graph=True)
+    assert (x * 2.0).requires_grad
+
+
 def test_no_grad_holds_in_every_scope_inside():
     x, double = leaf(1.0), ts.nn.Module()
     double.forward = lambda x: x * 2.0

@@ -27,10 +27,10 @@ def recurrent(answer, *state):
 @pytest.mark.parametrize("kind, says, call", [
     (TypeError, "Linear: in_features must be an int.*'3'", lambda: nn.Linear("3", 4)),
     (TypeError, "Linear: out_features must be an int.*None", lambda: nn.Linear(3, None)),
-    (TypeError, "RNNCell: hidden_size must be an int.*4.5", lambda: nn.RNN(3, 4.5)),
+    (TypeError, "RNN: hidden_size must be an int.*4.5", lambda: nn.RNN(3, 4.5)),
     (TypeError, "GRU: num_layers must be an int.*1.5", lambda: nn.GRU(3, 4, num_layers=1.5)),
     (TypeError, "LSTM: dropout must be a number.*None", lambda: nn.LSTM(3, 4, 2, dropout=None)),
-    (TypeError, "LSTMCell: proj_size must be an int.*'a'", lambda: nn.LSTM(3, 4, proj_size="a")),
+    (TypeError, "LSTM: proj_size must be an int.*'a'", lambda: nn.LSTM(3, 4, proj_size="a")),
     (TypeError, "Embedding: num_embeddings must be an int.*'5'", lambda: nn.Embedding("5", 3)),
     (TypeError, "OneHot: num_classes must be an int.*3.5", lambda: nn.OneHot(3.5)),
     (TypeError, "dropout: generator.*default_rng.*str", lambda: nn.dropout(ts.ones(3), 0.5, generator="a")),
@@ -131,7 +131,9 @@ def test_no_targets_at_all_are_integers():
     assert nn.cross_entropy(ts.zeros(0, 3), [], reduction="sum").item() == 0.0
 
 
-@pytest.mark.parametrize("value", [[3.0, 4.0], [3, 4], ts.tensor([3.0, 4.0]), np.float32([3.0, 4.0])])
+@pytest.mark.parametrize("value", [
+    [3.0, 4.0], [3, 4], ts.tensor([3.0, 4.0]), np.float32([3.0, 4.0]), np.array([3.0, 4.0]), ts.tensor([3, 4]),
+])  # fmt: skip
 def test_numbers_are_assigned_in_the_parameters_dtype(value):
     weight = nn.Parameter([1.0, 2.0])
     weight.assign(value)

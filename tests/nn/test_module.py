@@ -94,7 +94,7 @@ def test_a_module_in_many_places_has_one_name_everywhere(edges, again):
     y = nets[0](ts.ones(1))
     listed = {path.rpartition(".")[2] or "Net" for path, _ in nets[0].named_modules()}
     scopes = {node.scope.path()[-1][1] for node in ancestors([y.node]) if node.op is not None}
-    weights = {path.removesuffix("weight")[:-1].rpartition(".")[2] or "Net" for path in nets[0].state_dict()}
+    weights = {path.removesuffix("weight")[:-1].rpartition(".")[2] or "Net" for path, _ in nets[0].named_parameters()}
     assert listed == scopes == weights
     for path, module in nets[0].named_modules():
         assert module.listed_as == path.rpartition(".")[2]
@@ -146,7 +146,7 @@ def test_a_module_inside_itself_can_be_shown_listed_moved_and_copied(edges):
     net = nets[0]
     assert repr(net).startswith("Net(\n  (own): ...")
     lines = str(net.summary()).splitlines()
-    assert lines[-1] == f"{len(net.state_dict())} parameters" and lines[1].startswith("Net()")
+    assert lines[-1] == f"{len([*net.parameters()])} parameters" and lines[1].startswith("Net()")
     net.eval().to("float32").load_state_dict(net.state_dict())
     assert not any(module.training for module in net.modules())
     twin = copy.deepcopy(net)
@@ -205,5 +205,5 @@ def test_what_is_not_there_is_said():
         nn.Linear(2, 2).nothing
     with pytest.raises(ValueError, match=r"assign: weight.*\(2, 2\).*\(3,\)"):
         nn.Linear(2, 2).weight.assign(np.zeros(3, "float32"))
-    with pytest.raises(ValueError, match=r"assign: weight.*float32.*float64"):
-        nn.Linear(2, 2).weight.assign(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=r"assign: the Parameter.*int64.*float32"):
+        nn.Parameter([1, 2], requires_grad=False).assign(np.float32([0.5, 1.0]))

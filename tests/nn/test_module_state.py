@@ -71,9 +71,8 @@ def tied():
 
 
 def test_a_shared_parameter_is_loaded_by_any_of_its_names():
-    """PyTorch's state_dict has all of them."""
     model, rows, bias = tied(), np.arange(10, dtype="float32").reshape(5, 2), np.ones(5, "float32")
-    assert list(model.state_dict()) == ["embedding.weight", "head.bias"]
+    assert list(model.state_dict()) == ["embedding.weight", "head.weight", "head.bias"]  # as PyTorch's
     for names in (["embedding.weight"], ["head.weight"], ["embedding.weight", "head.weight"]):
         model.load_state_dict({**dict.fromkeys(names, rows), "head.bias": bias})
         assert model.head.weight is model.embedding.weight
@@ -84,6 +83,20 @@ def test_a_shared_parameter_is_loaded_by_any_of_its_names():
     assert_same(values(model), [rows - 1, bias])
     with pytest.raises(ValueError, match=r"missing \['embedding\.weight'\]"):
         model.load_state_dict({"head.bias": bias})
+
+
+def test_what_is_shared_is_saved_under_each_name_for_a_model_in_which_it_is_not(tmp_path):
+    model, other = tied(), nn.Module()
+    model.again = model.head
+    other.embedding, other.head, other.again = nn.Embedding(5, 2), nn.Linear(2, 5), nn.Linear(2, 5)
+    ts.save(model.state_dict(), tmp_path / "state")
+    assert other.load_state_dict(ts.load(tmp_path / "state")) == ([], [])
+    assert len(values(model)) == 2 and len(values(other)) == 5
+    for weight in (other.embedding.weight, other.head.weight, other.again.weight):
+        assert_same([weight.numpy()], [model.head.weight.numpy()])
+    names = list(model.state_dict())
+    model.head.home = model  # a ring
+    assert list(model.state_dict()) == names
 
 
 @pytest.mark.parametrize("name", ["head", "head.weight.extra", "", ".", 7, None, ("head", "weight")])
@@ -101,7 +114,9 @@ def test_a_name_that_leads_to_no_parameter_is_unexpected(name):
 def test_without_strict_what_fits_by_name_is_taken():
     model = Tagger()
     before = model.state_dict()
-    model.load_state_dict({"scale": [9.0], "extra": [1.0]}, strict=False)
+    found = model.load_state_dict({"scale": [9.0], "extra": [1.0]}, strict=False)
+    assert (found.missing_keys, found.unexpected_keys) == (NAMES[1:], ["extra"])
+    assert model.load_state_dict(model.state_dict()) == ([], [])
     assert model.scale.tolist() == [9.0]
     assert_same(values(model)[1:], list(before.values())[1:])
     with pytest.raises(ValueError, match="scale"):

@@ -58,7 +58,7 @@ def test_weights_are_drawn_from_the_range_that_is_promised(seed, inputs):
     (TypeError, r"RNN.*float64.*float32.*\.to", lambda: nn.RNN(3, 2)(ts.zeros(5, 2, 3, dtype="float64"))),
     (TypeError, r"GRU.*float64.*float32", lambda: nn.GRU(3, 2)(ts.zeros(5, 3), ts.zeros(1, 2, dtype="float64"))),
     (TypeError, r"RNN.*Tensor.*ndarray", lambda: nn.RNN(3, 2)(np.zeros((5, 2, 3)))),
-    (ValueError, r"RNNCell: hidden_size must be at least 1.*0", lambda: nn.RNN(3, 0)),
+    (ValueError, r"RNN: hidden_size must be at least 1.*0", lambda: nn.RNN(3, 0)),
     (ValueError, r"num_layers.*0", lambda: nn.RNN(3, 2, num_layers=0)),
     (ValueError, r"sin", lambda: nn.RNN(3, 2, nonlinearity="sin")),
     (ValueError, r"LSTMCell.*\(B, 3\).*\(2, 4\)", lambda: nn.LSTMCell(3, 2)(ts.zeros(2, 4))),

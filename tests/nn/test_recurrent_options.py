@@ -149,7 +149,7 @@ def lent(layer, parameter, value, x, states):
 
 @pytest.mark.parametrize("size", [-1, 4, 5])
 def test_a_projection_is_smaller_than_what_it_projects(size):
-    with pytest.raises(ValueError, match=rf"LSTMCell: proj_size must be (less than hidden_size 4|at least 0).*{size}"):
+    with pytest.raises(ValueError, match=rf"^LSTM: proj_size must be (less than hidden_size 4|at least 0).*{size}"):
         nn.LSTM(3, 4, proj_size=size)
 
 

@@ -155,9 +155,28 @@ def test_a_function_for_each_group():
     schedule.step()
     assert schedule.get_last_lr() == [0.5, 2.0]
     schedule.optimizer.add_param_group({"params": [nn.Parameter([1.0])]})
-    with pytest.raises(ValueError, match=r"^LambdaLR: made for 2 group\(s\), but the optimiser has 3"):
+    with pytest.raises(ValueError, match=r"^LambdaLR: 2 functions, but the optimiser has 3 group"):
         schedule.step()
     assert schedule.get_last_lr() == [0.5, 2.0, 1e-3] and schedule.options["t"] == 1
+
+
+@each_maker
+def test_a_group_that_is_added_starts_from_its_own_rate(make):
+    schedule, alone = make(sgd(0.5), 2), make(sgd(0.25), 2)
+    schedule.optimizer.add_param_group({"params": [nn.Parameter([1.0])], "lr": 0.25})
+    assert schedule.state_dict()["start"] == (0.5, 0.25)
+    for _ in range(5):
+        schedule.step()
+        alone.step()
+        assert schedule.get_last_lr()[1] == alone.get_last_lr()[0]
+
+
+def test_a_group_that_is_added_late_goes_on_from_its_own_rate():
+    schedule = optim.ExponentialLR(sgd(1.0), 0.5)
+    schedule.step()
+    schedule.optimizer.add_param_group({"params": [nn.Parameter([1.0])], "lr": 0.5})
+    schedule.step()
+    assert schedule.get_last_lr() == [0.25, 0.25]  # as in PyTorch
 
 
 @each_maker

@@ -3,6 +3,7 @@
 Needs the extra `safetensors`; where that package is missing, saving and loading say so, and the other laws are skipped.
 """
 
+import json
 import os
 import sys
 
@@ -106,6 +107,14 @@ def test_a_bad_file_is_said(path):
             ts.load(path)
     path.unlink()
     with pytest.raises(FileNotFoundError):
+        ts.load(path)
+
+
+@pytest.mark.parametrize("dtype, size", [("BF16", 2), ("F8_E4M3", 1)])
+def test_a_dtype_that_numpy_lacks_is_said(path, dtype, size):
+    header = json.dumps({"w": {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(ValueError, match=r"^load: .* a dtype that NumPy lacks, .*: convert it to float32"):
         ts.load(path)
 
 

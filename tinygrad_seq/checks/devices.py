@@ -4,11 +4,13 @@ from copy import deepcopy
 from typing import Any
 
 from tinygrad_seq.engine.backend import existing_device, host
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.device import device as made_on
 from tinygrad_seq.engine.random import drawn_again, get_rng_state
 from tinygrad_seq.engine.tensor import Tensor
 
 
+@known_arguments
 def compare_devices(model: Any, *batch: Any, device: str = "cuda") -> dict[str, float]:
     """Run a model forward and backward on the CPU and on another device, and compare the gradients of its parameters.
 

@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import as_number, at_least
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.tensor import Tensor
@@ -38,10 +39,12 @@ def same(outputs: list[Tensor], others: list[Tensor], atol: float, rtol: float) 
     )
 
 
-def checked_inputs(op: str, function: Any, inputs: Any, seed: Any) -> list[Any]:
-    """Return the inputs as a list; raise if they cannot be moved, or if function or seed are something else."""
+def checked_inputs(op: str, function: Any, inputs: Any, eps: Any, seed: Any) -> list[Any]:
+    """Return the inputs as a list; raise if they cannot be moved, or if another argument is something else."""
     if not callable(function):
         raise TypeError(f"{op}: expected a function and its inputs, got {type(function).__name__} {function!r:.60}")
+    if isinstance(eps, Tensor):
+        raise TypeError(f"{op}: pass the inputs as a list: {op}(function, [x, y])")
     at_least(0, op, 2**63, seed=seed)
     values = as_list(inputs)
     moving = moving_inputs(values)
@@ -60,6 +63,7 @@ def moving_inputs(values: Sequence[Any]) -> list[int]:
     return [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
 
 
+@known_arguments
 def gradcheck(
     function: Callable[..., Any],
     inputs: Tensor | Sequence[Tensor],
@@ -90,10 +94,11 @@ def gradcheck(
     >>> ts.gradcheck(lambda x, *parameters: layer(x), [x, *layer.parameters()])
     True
     """
-    values = checked_inputs("gradcheck", function, inputs, seed)
+    values = checked_inputs("gradcheck", function, inputs, eps, seed)
     return agree("gradcheck", function, values, eps, atol, rtol, directions, seed)
 
 
+@known_arguments
 def gradgradcheck(
     function: Callable[..., Any],
     inputs: Tensor | Sequence[Tensor],
@@ -113,7 +118,7 @@ def gradgradcheck(
     >>> ts.gradgradcheck(lambda x: x.tanh() * x, x)
     True
     """
-    values = checked_inputs("gradgradcheck", function, inputs, seed)
+    values = checked_inputs("gradgradcheck", function, inputs, eps, seed)
     generator = host.random.default_rng(seed + 1)
     outputs = [y for y in outputs_of("gradgradcheck", function, values) if y.requires_grad]
     weights = [tensor(generator.standard_normal(y.shape), device=y.device, requires_grad=True) for y in outputs]

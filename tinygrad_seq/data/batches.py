@@ -9,6 +9,7 @@ from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.backend import existing_device, host
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.creation import tensor
+from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
 from tinygrad_seq.engine.random import chosen
 
@@ -132,7 +133,7 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     `generator` draws, else the one that `ts.manual_seed` sets. The last batch may be smaller, or be dropped with
     `drop_last`. Arrays (N, ...) -> tuples of NumPy arrays (size, ...), copies. `state_dict` and `load_state_dict` of
     what is returned go on in the middle of a pass. Raises ValueError for no arrays, or arrays of different lengths;
-    TypeError if `generator` is not NumPy's, such as `numpy.random.default_rng(seed)`.
+    TypeError for arrays in a tuple, and if `generator` is not NumPy's, such as `numpy.random.default_rng(seed)`.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> x, y = np.arange(5), np.arange(5) ** 2
@@ -148,6 +149,9 @@ def batches(*arrays: Any, size: int, shuffle: bool = False, generator: Any = Non
     flag("batches", shuffle=shuffle, drop_last=drop_last)
     if not arrays:
         raise ValueError("batches: there are no arrays to take batches of")
+    tuples = [array for array in arrays if isinstance(array, tuple)]
+    if any(isinstance(part, list | Value | host.ndarray) for parts in tuples for part in parts):
+        raise TypeError("batches: a tuple of arrays: pass the arrays one by one, batches(x, y, size=...)")
     found = tuple(as_array("batches", f"array {number}", array) for number, array in enumerate(arrays))
     if len({len(array) for array in found}) > 1:
         raise ValueError(f"batches: the arrays have different lengths: {', '.join(str(len(a)) for a in found)}")

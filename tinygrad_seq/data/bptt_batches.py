@@ -9,8 +9,10 @@ from typing import Any
 
 from tinygrad_seq.data.arrays import as_array
 from tinygrad_seq.engine.arguments import at_least
+from tinygrad_seq.engine.callers import known_arguments
 
 
+@known_arguments
 def bptt_batches(sequence: Any, batch: int, steps: int) -> list[tuple[Any, Any]]:
     """Return windows of inputs and targets, in reading order; a target is the element one step after its input.
 

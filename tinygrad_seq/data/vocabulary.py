@@ -12,6 +12,7 @@ from typing import Any
 from tinygrad_seq.data.arrays import as_array, listed
 from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.callers import Constructed, known_arguments, warn
 
 
 def tokens_of(text: Any, split: Callable[[str], Iterable[str]] = list) -> list[str]:
@@ -25,7 +26,7 @@ def tokens_of(text: Any, split: Callable[[str], Iterable[str]] = list) -> list[s
     return [*map(str, tokens)]  # NumPy's are a class of their own, which `ts.save` does not know
 
 
-class Vocabulary:
+class Vocabulary(Constructed):
     """Map tokens to ids and back: a token's id is its position in a list without repeats.
 
     `split` takes a text apart into tokens. It may be left out where every token is one character and there is no
@@ -83,6 +84,7 @@ class Vocabulary:
         self.split, self.separator, self.padding, self.unknown = split, separator, padding, unknown
 
     @classmethod
+    @known_arguments
     def of(
         cls,
         text: str | Iterable[str],
@@ -126,13 +128,19 @@ class Vocabulary:
         """Return the ids of a text's tokens, int64 (tokens,); also of tokens that are split already.
 
         Raises ValueError for a token that is not in the vocabulary, naming it and its position, unless there is an
-        unknown token to stand for it.
+        unknown token to stand for it. Warns if that stands for what `split` takes apart, such as a whole text.
 
         >>> import tinygrad_seq as ts
         >>> ts.data.Vocabulary("abc").encode("cab")
         array([2, 0, 1])
         """
         tokens = tokens_of(text, self.split)
+        unknown = () if isinstance(text, str) or self.unknown is None else [t for t in tokens if t not in self.ids]
+        if (whole := next((token for token in unknown if len([*self.split(token)]) > 1), None)) is not None:
+            warn(
+                f"Vocabulary: {whole!r:.60} counts as one unknown token, though `split` takes it apart: encode takes "
+                "one text, or its tokens; for several texts write [vocabulary.encode(text) for text in texts]"
+            )
         other = None if self.unknown is None else self.ids[self.unknown]
         ids = [self.ids.get(token, other) for token in tokens]
         if None in ids:

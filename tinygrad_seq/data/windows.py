@@ -8,8 +8,10 @@ from typing import Any
 from tinygrad_seq.data.arrays import as_array
 from tinygrad_seq.engine.arguments import at_least
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.callers import known_arguments
 
 
+@known_arguments
 def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tuple[Any, Any]:
     """Return `length` values in a row and the `horizon` values that follow them, from every `stride`-th position.
 

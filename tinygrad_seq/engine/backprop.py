@@ -7,13 +7,13 @@ graph; it is written nowhere else.
     free      the saved arrays, not the parents: a loss can still be drawn after its backward (both in delivery.py)
 """
 
-import warnings
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from math import isfinite
 from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import check_device, host, modules, on_device_of
+from tinygrad_seq.engine.callers import known_arguments, warn
 from tinygrad_seq.engine.delivery import deliver, free, result_of
 from tinygrad_seq.engine.freed_graph import (
     check_not_in_use,
@@ -23,12 +23,15 @@ from tinygrad_seq.engine.freed_graph import (
 )
 from tinygrad_seq.engine.graph import Node, Value, ancestors, between, leaf
 from tinygrad_seq.engine.recording import make_tensor
-from tinygrad_seq.engine.scope import current
+from tinygrad_seq.engine.scope import Scope, current, root
 from tinygrad_seq.engine.walk import Observer, walk
 
 
 def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: bool, create_graph: bool) -> None:
     """Add the gradient of the outputs to the `.grad` of every leaf they were made from."""
+    if create_graph and current.get().recording is False:
+        recorded_call(backward, outputs, gradients, retain_graph, create_graph)
+        return
     start = starting_gradients(outputs, gradients, create_graph)
     warn_unless_finite(outputs)
     nodes = searched(start)
@@ -42,6 +45,7 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
         free(nodes)
 
 
+@known_arguments
 def grad(
     outputs: Value | Sequence[Value],
     inputs: Value | Sequence[Value],
@@ -53,8 +57,8 @@ def grad(
     """Return the gradients of the outputs with respect to the inputs, without touching any `.grad`.
 
     For each input i the sum over outputs o of v_o^T do/di, where v are the `grad_outputs` (1 for a single number).
-    Returns one Tensor for one input, else a tuple. With `create_graph=True` the result is itself recorded and can be
-    differentiated again. The graph is freed unless `retain_graph` (default: `create_graph`).
+    Returns one Tensor for one input, else a tuple. With `create_graph=True` the result is itself recorded, even under
+    `no_grad`, and can be differentiated again. The graph is freed unless `retain_graph` (default: `create_graph`).
 
     Raises RuntimeError where an input was not used (unless `allow_unused`: then None) or the graph was freed.
 
@@ -66,6 +70,8 @@ def grad(
     """
     flag("grad", create_graph=create_graph, allow_unused=allow_unused)
     flag("grad", retain_graph=create_graph if retain_graph is None else retain_graph)
+    if create_graph and current.get().recording is False:
+        return recorded_call(grad, outputs, inputs, grad_outputs, create_graph, retain_graph, allow_unused)
     single = isinstance(inputs, Value)
     sources, results = tensors("input", inputs), tensors("output", outputs)
     if grad_outputs is None or isinstance(outputs, Value):
@@ -102,6 +108,17 @@ def grad(
         for source in sources
     )
     return answer[0] if single else answer
+
+
+def recorded_call(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function under `no_grad` as if it were called outside."""
+    here = current.get()
+    watched = next(link.recording for link in (*here.links(), root) if link.recording is not False)
+    current.set(Scope(here, "", None, watched))
+    try:
+        return function(*args)
+    finally:
+        current.set(here)
 
 
 def tensors(what: str, given: Any) -> list[Any]:
@@ -161,10 +178,9 @@ def warn_unless_finite(outputs: Iterable[Value]) -> None:
     """Warn of a loss that is NaN or inf, where no watch does. A GPU is not asked: the host would have to wait."""
     for array in (output.array for output in outputs if type(current.get().recording) is bool):
         if array.size == 1 and modules[type(array)] is host and not isfinite(array.item()):
-            warnings.warn(
+            warn(
                 f"backward: the loss is {array.item()}, and a step with its gradients can spoil every parameter: "
-                "ts.detect_anomaly() says where it began (python -m tinygrad_seq explain nan)",
-                stacklevel=4,
+                "ts.detect_anomaly() says where it began (python -m tinygrad_seq explain nan)"
             )
 
 

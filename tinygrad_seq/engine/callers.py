@@ -64,7 +64,11 @@ def known_arguments(function: F) -> F:
         try:
             return function(*args, **options)
         except TypeError:
-            check_call(function.__name__, function, args, options)
+            name = function.__name__
+            if "." in function.__qualname__:  # a method, which may be one of a base class
+                owner = args[0] if isinstance(args[0], type) else type(args[0])
+                name = f"{owner.__name__}.{name}"
+            check_call(name, function, args, options)
             raise
 
     return call  # type: ignore[return-value]

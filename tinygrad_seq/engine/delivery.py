@@ -4,12 +4,12 @@ Every new total is computed before the first is assigned, and they are assigned 
 included, all leaves have their new `.grad` or all the old one.
 """
 
-import warnings
 from collections.abc import Iterable
 from threading import RLock
 from typing import Any
 
 from tinygrad_seq.engine.backend import Array, modules, on_device_of
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.recording import make_tensor
@@ -51,10 +51,9 @@ def warn_if_stale(place: str, gradients: Iterable[Any]) -> None:
     backward of the generator (GAN).
     """
     if any(getattr(g, "stale", "") == place.rpartition(".")[2] for g in gradients):
-        warnings.warn(
+        warn(
             f"{place}: the gradients of an earlier step are still part of these: call zero_grad() before each "
-            "backward (python -m tinygrad_seq explain zero-grad-forgotten)",
-            stacklevel=3,
+            "backward (python -m tinygrad_seq explain zero-grad-forgotten)"
         )
 
 

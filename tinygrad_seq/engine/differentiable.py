@@ -12,9 +12,25 @@ from weakref import ref
 from tinygrad_seq.engine import backprop
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import check_device, check_differentiable, device_of, to_device
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.graph import Detached, Node, Value, constant_after, leaf, learning_after, mark_detached
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
+
+
+class RemovableHandle:
+    """Remove a hook, when it is called."""
+
+    __slots__ = ("hooks", "key")
+
+    def __init__(self, hooks: dict[Any, Any], key: object) -> None:
+        self.hooks, self.key = hooks, key
+
+    def remove(self) -> None:
+        """Remove the hook; a second time nothing happens."""
+        self.hooks.pop(self.key, None)
+
+    __call__ = remove
 
 
 class Differentiable(Value):
@@ -90,6 +106,7 @@ class Differentiable(Value):
                 raise ValueError(f"grad: expected the shape and dtype of the Tensor, {expected}, got {got}")
         self.stored_grad = value
 
+    @known_arguments
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the gradient of this Tensor to the `.grad` of every leaf that it was made from.
 
@@ -146,11 +163,12 @@ class Differentiable(Value):
         """
         node_with_gradient("retain_grad", self).owner_ref = ref(self)
 
-    def register_hook(self, hook: Callable[[Self], Self | None]) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Self], Self | None]) -> "RemovableHandle":
         """Call `hook(gradient)` when it is complete, to replace it by what that returns, if anything.
 
-        Returns a function that removes the hook. Raises RuntimeError if this Tensor requires no gradient; a backward
-        raises ValueError for a hook that returns something else than None or a Tensor of this shape.
+        Returns what removes the hook: call it, or its `.remove()`, as in PyTorch. Raises RuntimeError if this Tensor
+        requires no gradient; a backward raises ValueError for a hook that returns something else than None or a Tensor
+        of this shape.
 
         >>> import tinygrad_seq as ts
         >>> x = ts.ones(2, requires_grad=True)
@@ -164,11 +182,7 @@ class Differentiable(Value):
             raise TypeError(f"register_hook: a hook is a function of the gradient, got {hook!r:.60}")
         key, hooks = object(), node.hooks or {}  # a hook may be registered several times
         hooks[key], node.hooks = hook, hooks
-
-        def remove() -> None:
-            hooks.pop(key, None)
-
-        return remove
+        return RemovableHandle(hooks, key)
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Return what `copy` and `pickle` take along: the values and the settings of a leaf, without its graph."""

@@ -6,9 +6,9 @@ then goes back to the first call, each slower than the last: that is worth a war
 a backward goes through it: by a hook, which is refused, or by another thread.
 """
 
-import warnings
 from contextvars import ContextVar
 
+from tinygrad_seq.engine.callers import warn
 from tinygrad_seq.engine.graph import Node, between, by_serial, new_serial
 from tinygrad_seq.engine.scope import Scope, place_of
 
@@ -71,7 +71,7 @@ def warn_if_kept_before(nodes: list[Node]) -> None:
     for call in calls:
         call.kept = now
     if message is not None:
-        warnings.warn(f"backward: retain_graph=True goes through earlier calls again: {message}", stacklevel=4)
+        warn(f"backward: retain_graph=True goes through earlier calls again: {message}")
 
 
 def check_not_in_use(nodes: list[Node], op: str) -> None:

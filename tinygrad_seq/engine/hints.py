@@ -23,6 +23,7 @@ normalised = "nn.LayerNorm(size)"
 training = "a loop of your own: for x, y in ts.data.batches(...): loss, zero_grad, backward, step"
 evaluating = "model.eval(), then with ts.no_grad(): model(x)"
 any_rate = "ts.optim.LambdaLR(optimizer, lambda t: factor)"
+fewer_digits = "which loses the digits of a small x"
 lengths = "a layer's lengths=, in its call"
 
 ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what to write here
@@ -41,6 +42,7 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "std": "var(axis).sqrt(), PyTorch's with correction=1",
     "prod": "exp of the sum of logs, or a loop of products", "cumsum": "a loop of sums, and ts.stack",
     "argmin": "(-x).argmax(axis)", "topk": sorting, "sort": sorting, "argsort": sorting,
+    "floor_divide": "x // y", "remainder": "x % y", "mod": "x % y",
     "sign": counting, "floor": counting, "round": counting, "isnan": counting, "allclose": counting,
     "nonzero": counting, "multinomial": counting, "bincount": counting, "any": counting, "all": counting,
     "unique": counting, "median": counting, "isinf": counting, "isfinite": counting,
@@ -49,7 +51,8 @@ ATTRIBUTES = {  # of Tensors, Modules, and the package: what is written -> what 
     "amax": "max(axis)", "amin": "min(axis)", "roll": "concatenate([x[-n:], x[:-n]])", "concat": "concatenate",
     "cumprod": "a loop of products, and ts.stack", "movedim": "transpose(axes), or swapaxes(a, b)",
     "view_as": "reshape(y.shape)", "reshape_as": "reshape(y.shape)", "type_as": "x.to(y.dtype)", "nelement": "x.size",
-    "log1p": "(1.0 + x).log()", "expm1": "x.exp() - 1.0", "cast": "x.to(dtype)", "constant": "ts.tensor(data)",
+    "log1p": f"(1.0 + x).log(), {fewer_digits}", "expm1": f"x.exp() - 1.0, {fewer_digits}",
+    "cast": "x.to(dtype)", "constant": "ts.tensor(data)",
     "reduce_mean": "mean(axis)", "reduce_sum": "sum(axis)", "reduce_max": "max(axis)", "assign_sub": "w.assign(w - x)",
     "assign_add": "w.assign(w + x)", "float16": "'float16', as a word: x.to('float16')",
     "bfloat16": "float32: NumPy has no bfloat16", "Size": "a tuple, as x.shape is",
@@ -173,7 +176,10 @@ ARGUMENTS = {  # of functions: what is written -> what to write here
     "kernel_initializer": "nn.init.xavier_uniform_(layer.weight) and others",
     "learning_rate": "lr=", "global_clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)",
     "clipnorm": "ts.optim.clip_grad_norm_(parameters, max_norm)", "num_workers": "nothing", "batch_size": "size=",
-    "label": ".named(name)", "map_location": "device=", "weights_only": "nothing: a file holds values, and no code",
+    "label": ".named(name)", "map_location": "device=", "target": "targets=", "min_freq": "min_count=",
+    "closure": "loss.backward() before step()",
+    "error_if_nonfinite": "nothing: a norm that is not finite is an error, always",
+    "weights_only": "nothing: a file holds values, and no code",
 }  # fmt: skip
 
 
@@ -246,7 +252,7 @@ def keywords(function: Callable[..., Any]) -> list[str]:
     """Return the names by which a function can be given its arguments."""
     named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = inspect.signature(function).parameters.items()
-    return [key for key, parameter in parameters if parameter.kind in named and key != "self"]
+    return [key for key, parameter in parameters if parameter.kind in named and key not in ("self", "cls")]
 
 
 names_in_errors: set[str] = set()  # of functions that name themselves

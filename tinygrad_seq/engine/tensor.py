@@ -130,6 +130,8 @@ class Tensor(Differentiable):
     __sub__ = method(elementwise.subtract)
     __mul__ = method(elementwise.multiply)
     __truediv__ = method(elementwise.divide)
+    __floordiv__ = method(elementwise.floor_divide)
+    __mod__ = method(arithmetic.remainder)
     __pow__ = method(elementwise.power)
     __neg__ = method(elementwise.negative)
     __abs__ = method(elementwise.abs)
@@ -151,10 +153,15 @@ class Tensor(Differentiable):
     __rsub__ = reflected(elementwise.subtract)
     __rmul__ = reflected(elementwise.multiply)
     __rtruediv__ = reflected(elementwise.divide)
+    __rfloordiv__ = reflected(elementwise.floor_divide)
+    __rmod__ = reflected(arithmetic.remainder)
     __rpow__ = reflected(elementwise.power)
     __rand__ = reflected(comparison.bitwise_and)
     __ror__ = reflected(comparison.bitwise_or)
     __rmatmul__ = reflected(arithmetic.matmul)
+
+    def __pos__(self) -> "Tensor":
+        return self
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)

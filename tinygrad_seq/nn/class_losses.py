@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import an_int, one_of, probability
 from tinygrad_seq.engine.backend import modules, on_device_of
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.functions.reductions import log_softmax
 from tinygrad_seq.engine.functions.selection import check_range, indices, looked_up_with
 from tinygrad_seq.engine.ops.elementwise import where
@@ -21,6 +22,7 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import Buffer
 
 
+@known_arguments
 def nll_loss(
     log_probabilities: Tensor, targets: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -42,6 +44,7 @@ def nll_loss(
     return loss_of_ids("nll_loss", "log_probabilities", log_probabilities, ids, weight, ignore_index, reduction)
 
 
+@known_arguments
 def cross_entropy(
     logits: Tensor,
     targets: Any,
@@ -104,7 +107,7 @@ def loss_of_ids(
     rows = x.reshape(-1, classes)
     with on_device_of(x.array):
         ignored = targets.array == ignore_index
-        some_ignored = check_range(op, targets.array, classes, ignored)
+        some_ignored = check_range(op, targets.array, classes, ignored, "classes")
         ids = xp.where(ignored, 0, targets.array).reshape(-1)
         numbers = xp.arange(len(ids))
         counted = make_tensor(~ignored.reshape(-1))
@@ -127,7 +130,7 @@ def loss_of_ids(
 
 def index_to_ignore(op: str, ignore_index: Any) -> int:
     """Return ignore_index as an int; raise TypeError for anything else, such as weights, PyTorch's first argument."""
-    if isinstance(ignore_index, list | tuple) or getattr(ignore_index, "shape", ()) != ():
+    if isinstance(ignore_index, list | tuple | None) or getattr(ignore_index, "shape", ()) != ():
         raise TypeError(f"{op}: ignore_index must be an int, got {ignore_index!r:.60}: for weights write weight=")
     return an_int(op, "ignore_index", ignore_index)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import axes_of, ints, probability
 from tinygrad_seq.engine.backend import draws_on_gpu, on_device_of, to_device
-from tinygrad_seq.engine.callers import warn
+from tinygrad_seq.engine.callers import known_arguments, warn
 from tinygrad_seq.engine.random import drawn
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
@@ -16,6 +16,7 @@ from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import check_input
 
 
+@known_arguments
 def dropout(x: Tensor, p: float, generator: Any = None, shared_axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Set each number of x to zero with probability p; divide the others by 1 - p, so that the mean stays.
 

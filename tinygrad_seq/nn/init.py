@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_seq.engine.arguments import as_number
 from tinygrad_seq.engine.backend import host, to_device
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.creation import zeros
 from tinygrad_seq.engine.hints import refusing as _refusing
 from tinygrad_seq.engine.random import chosen, uniform_draws
@@ -25,6 +26,7 @@ def uniform(*shape: int, bound: float) -> Parameter:
     return uniform_(Parameter(zeros(shape)), -bound, bound)
 
 
+@known_arguments
 def constant_(parameter: Parameter, val: float) -> Parameter:
     """Fill a Parameter with one value. Raises TypeError for what is no number.
 
@@ -35,6 +37,7 @@ def constant_(parameter: Parameter, val: float) -> Parameter:
     return fill("constant_", parameter, lambda shape: host.full(shape, as_number("constant_", "val", val), float))
 
 
+@known_arguments
 def zeros_(parameter: Parameter) -> Parameter:
     """Fill a Parameter with zeros. Raises TypeError for what is no Parameter.
 
@@ -45,6 +48,7 @@ def zeros_(parameter: Parameter) -> Parameter:
     return fill("zeros_", parameter, host.zeros)
 
 
+@known_arguments
 def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a Parameter with draws from U(a, b), in every dtype without b (unless a is b).
 
@@ -63,6 +67,7 @@ def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0, generator: An
     return fill("uniform_", parameter, lambda shape: uniform_draws(random, shape, parameter.dtype, a, b))
 
 
+@known_arguments
 def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a Parameter with draws from N(mean, std^2), of `generator` as in `uniform_`.
 
@@ -79,6 +84,7 @@ def normal_(parameter: Parameter, mean: float = 0.0, std: float = 1.0, generator
     return fill("normal_", parameter, lambda shape: mean + std * random.standard_normal(shape))
 
 
+@known_arguments
 def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a weight (outputs, inputs) with draws from U(-a, a), a = gain * sqrt(6 / (inputs + outputs)).
 
@@ -94,6 +100,7 @@ def xavier_uniform_(parameter: Parameter, gain: float = 1.0, generator: Any = No
     return uniform_(parameter, -bound, bound, generator)
 
 
+@known_arguments
 def xavier_normal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a weight (outputs, inputs) with draws from N(0, s^2), s = gain * sqrt(2 / (inputs + outputs)).
 
@@ -115,6 +122,7 @@ def xavier(name: str, parameter: Parameter, gain: float, n: int) -> float:
     return factor * sqrt(n / sum(matrix_shape(name, parameter)))
 
 
+@known_arguments
 def orthogonal_(parameter: Parameter, gain: float = 1.0, generator: Any = None) -> Parameter:
     """Fill a weight with a random orthogonal matrix: W W^T = gain^2 I, or W^T W if it has more rows than columns.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from tinygrad_seq.engine.backend import host
+from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.nn.cell import Cell
 from tinygrad_seq.nn.embedding import Embedding
 from tinygrad_seq.nn.gru import GRUCell
@@ -21,6 +22,7 @@ from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 KerasArray: TypeAlias = tuple[str, tuple[int, ...], Callable[[Any], dict[str, Any]]]
 
 
+@known_arguments
 def from_keras(layer: Module, weights: Sequence[Any]) -> None:
     """Take over the weights of a Keras layer, as its `get_weights()` lists them, into the layer here that it matches.
 

@@ -4,7 +4,7 @@ from itertools import zip_longest
 from typing import Any
 
 from tinygrad_seq.engine.arguments import one_of
-from tinygrad_seq.engine.callers import warn
+from tinygrad_seq.engine.callers import known_arguments, warn
 from tinygrad_seq.engine.graph import Detached
 from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
@@ -15,6 +15,7 @@ from tinygrad_seq.nn.parameter import Buffer, made
 REDUCTIONS = ("mean", "sum", "none")
 
 
+@known_arguments
 def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tensor:
     """Compute the squared error (prediction - target)^2.
 
@@ -30,6 +31,7 @@ def mse_loss(predictions: Tensor, targets: Any, reduction: str = "mean") -> Tens
     return reduced(error * error, reduction)
 
 
+@known_arguments
 def binary_cross_entropy_with_logits(
     logits: Tensor, targets: Any, reduction: str = "mean", pos_weight: Any = None
 ) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import host, to_host
-from tinygrad_seq.engine.callers import Constructed, check_call
+from tinygrad_seq.engine.callers import Constructed, check_call, known_arguments
 from tinygrad_seq.engine.commit import commit
 from tinygrad_seq.engine.hints import missing, public
 from tinygrad_seq.engine.notebook import mimebundle
@@ -23,7 +23,7 @@ from tinygrad_seq.nn.parameter import Buffer, Stored
 from tinygrad_seq.nn.parameter import Parameter as Parameter
 from tinygrad_seq.nn.places import check_name, check_place
 from tinygrad_seq.nn.plain_lists import warn_of_lists
-from tinygrad_seq.nn.stored_values import loaded, moved
+from tinygrad_seq.nn.stored_values import IncompatibleKeys, every_name, listed, loaded, moved, own
 from tinygrad_seq.nn.summary import Summary, summary
 
 
@@ -167,18 +167,26 @@ class Module(Constructed):
         commit(moved("to", stored, target))
         return self
 
+    @known_arguments
     def state_dict(self) -> dict[str, Any]:
-        """Return the values of every parameter and buffer as a host array, by dotted name, for `ts.save`."""
-        return {name: host.array(to_host(each.array)) for name, each in listed(self, "", Parameter, Buffer)}
+        """Return the values of every parameter and buffer as a host array, by dotted name, for `ts.save`.
 
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
+        A shared one is there under each of its names, as in PyTorch.
+        """
+        list(self.named_modules())  # which warns of parts in plain lists
+        return {name: host.array(to_host(each.array)) for name, each in every_name(self)}
+
+    @known_arguments
+    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Take over the values of a state_dict: all, or an error that names the culprits and changes nothing.
 
         A shared parameter may be there under any of its names, or under several, with the same values. Without
-        `strict` names that are missing or unknown are passed over. Raises ValueError for names or shapes that differ.
+        `strict` names that are missing or unknown are passed over. Returns a named tuple of both, `missing_keys` and
+        `unexpected_keys`. Raises ValueError for names or shapes that differ.
 
         >>> import tinygrad_seq as ts
-        >>> ts.nn.Linear(3, 2).load_state_dict(ts.nn.Linear(3, 2).state_dict())
+        >>> ts.nn.Linear(3, 2).load_state_dict({"weight": ts.ones(2, 3)}, strict=False)
+        IncompatibleKeys(missing_keys=['bias'], unexpected_keys=[])
         """
         place = f"{type(self).__name__}.load_state_dict"
         flag(place, strict=strict)
@@ -191,6 +199,7 @@ class Module(Constructed):
         if strict and (missing or unexpected):
             raise ValueError(f"{place}: missing {sorted(missing)}, unexpected {sorted(unexpected, key=str)}")
         commit(loaded(place, {name: part for name, part in named.items() if isinstance(part, Stored)}, state))
+        return IncompatibleKeys(missing, unexpected)
 
     def summary(self) -> Summary:
         """Return the layers with the shape and size of every parameter, as text that shows itself at a prompt.
@@ -226,21 +235,6 @@ class Module(Constructed):
         return mimebundle(self, {"text/html": lambda: self.summary()._repr_html_()}, include, exclude)
 
 
-def own(module: Module, *kinds: type[Stored]) -> list[tuple[str, Any]]:
-    """Return what a module itself stores, by name: all of one kind, then all of the next."""
-    return [(name, part) for kind in kinds for name, part in module.parts() if isinstance(part, kind)]
-
-
-def listed(top: Module, prefix: str, *kinds: type[Stored]) -> Iterator[tuple[str, Any]]:
-    """Yield what a module and all inside it store, each once, with dotted names."""
-    seen = set()
-    for path, module in top.named_modules(prefix):
-        for name, part in own(module, *kinds):
-            if id(part) not in seen:
-                seen.add(id(part))
-                yield f"{path}.{name}" if path else name, part
-
-
 def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
     """Yield a module and all inside it, each once: its dotted name, its name in scopes, and itself."""
     seen, stack = set(), [(prefix, top.listed_as, top)]
@@ -270,8 +264,8 @@ def part_name(module: Module, name: str, key: str) -> str:
 def name_all(top: Module, name: str) -> None:
     """Give a module this name, and everything inside it the name under which it is listed."""
     vars(top)["listed_as"] = name
-    for _, listed, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
-        vars(module).update(listed_as=listed, named_at=Module.changes)
+    for _, known, module in reversed(list(walk(top))):  # itself last: another thread takes it for done only then
+        vars(module).update(listed_as=known, named_at=Module.changes)
 
 
 def part_at(module: Module, path: Any) -> Any:

@@ -7,7 +7,7 @@ assigning another Tensor in its place.
 from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
-from tinygrad_seq.engine.backend import check_device, modules, on_device_of
+from tinygrad_seq.engine.backend import check_device, host, modules, on_device_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
@@ -34,10 +34,11 @@ class Parameter(Tensor):
         leaf(self, requires_grad)
 
     def assign(self, value: Any) -> None:
-        """Replace the array by another of the same shape and dtype, outside the graph.
+        """Replace the array by another of the same shape, outside the graph.
 
-        Numbers and lists of numbers are taken in the Parameter's dtype. Raises ValueError for another shape or dtype,
-        TypeError for a Tensor that is on another device; then nothing has changed.
+        The values are taken in the Parameter's dtype, as `load_state_dict` does. Raises ValueError for another shape,
+        or where that would cut off fractions, TypeError for a Tensor that is on another device; then nothing has
+        changed.
 
         >>> import tinygrad_seq as ts
         >>> w = ts.nn.Parameter([1.0, 2.0])
@@ -48,7 +49,7 @@ class Parameter(Tensor):
         dtype = self.dtype if isinstance(value, Real | list | tuple) else None
         array = (value if isinstance(value, Value) else made("assign", value, dtype, self.device)).array
         check_device("assign", "the new value", array, self.name or "the Parameter", self.array)
-        if array.shape != self.shape or array.dtype != self.dtype:
+        if array.shape != self.shape or not host.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ValueError(
                 f"assign: {self.name or 'the Parameter'} has shape {self.shape} and dtype {self.dtype}, "
                 f"the new value {array.shape} and {array.dtype}"
@@ -58,7 +59,7 @@ class Parameter(Tensor):
             warn_if_stale("assign", [gradient])
             gradient.used = "assign"
         with on_device_of(array):
-            self.array = array.copy()
+            self.array = array.astype(self.dtype)
 
     def __iadd__(self, _: Any) -> NoReturn:  # type: ignore[misc]
         """Refuse `p += x`, which would give the name to a plain Tensor and train nothing."""

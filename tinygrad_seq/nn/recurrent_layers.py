@@ -62,13 +62,22 @@ class RecurrentLayers(Module):
         self.owners: dict[str, tuple[Cell, str]] = {}  # by name here: the cell that has it, its name there
         for layer in range(num_layers):
             width = input_size if layer == 0 else self.cells[0][0].state_sizes[0] * len(self.directions)
-            self.cells.append([type(self).make_cell(width, hidden_size, bias, **options) for _ in self.directions])
+            self.cells.append([self.new_cell(width, hidden_size, bias, **options) for _ in self.directions])
             for cell, suffix in zip(self.cells[-1], ("", "_reverse")):
                 for part, parameter in list(vars(cell).items()):
                     if isinstance(parameter, Parameter | None):  # a bias of None may be given later
                         self.owners[f"{part}_l{layer}{suffix}"] = cell, part
                     if isinstance(parameter, Parameter):
                         setattr(self, f"{part}_l{layer}{suffix}", parameter)
+
+    def new_cell(self, *args: Any, **options: Any) -> Cell:
+        """Return a cell; an error begins with the name of the layer."""
+        make = type(self).make_cell
+        cell = getattr(make, "__name__", "a cell")
+        try:
+            return make(*args, **options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(str(error).replace(f"{cell}: ", f"{type(self).__name__}: ", 1)) from error
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)

@@ -1,7 +1,7 @@
-"""The values of parameters and buffers: all are moved, or loaded from a state, or an error says why and none is."""
+"""Parameters and buffers by name, and their values: all are moved, or loaded from a state, or an error says why."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from tinygrad_seq.engine.backend import (
     Array,
@@ -16,7 +16,38 @@ from tinygrad_seq.engine.backend import (
 from tinygrad_seq.engine.commit import Change
 from tinygrad_seq.engine.graph import Value, constant_after
 from tinygrad_seq.engine.recording import make_tensor
-from tinygrad_seq.nn.parameter import Parameter, Stored
+from tinygrad_seq.nn.parameter import Buffer, Parameter, Stored
+
+
+class IncompatibleKeys(NamedTuple):
+    """Say which names a state lacks, and which of its names a module has not."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def own(module: Any, *kinds: type[Stored]) -> list[tuple[str, Any]]:
+    """Return what a module itself stores, by name: all of one kind, then all of the next."""
+    return [(name, part) for kind in kinds for name, part in module.parts() if isinstance(part, kind)]
+
+
+def listed(top: Any, prefix: str, *kinds: type[Stored]) -> Iterator[tuple[str, Any]]:
+    """Yield what a module and all inside it store, each once, with dotted names."""
+    seen = set()
+    for path, module in top.named_modules(prefix):
+        for name, part in own(module, *kinds):
+            if id(part) not in seen:
+                seen.add(id(part))
+                yield f"{path}.{name}" if path else name, part
+
+
+def every_name(module: Any, path: str = "", around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield what a module and all inside it store, with dotted names: with each of them, if there are several."""
+    for name, part in own(module, Parameter, Buffer):
+        yield path + name, part
+    for name, part in module.parts():
+        if not isinstance(part, Stored) and all(part is not each for each in (*around, module)):
+            yield from every_name(part, f"{path}{name}.", (*around, module))
 
 
 def moved(place: str, stored: Iterable[Stored], target: Any) -> list[Change]:

@@ -1,10 +1,10 @@
 """Gradient clipping: the cure for exploding gradients (Pascanu et al., 2013)."""
 
 import math
-import warnings
 from collections.abc import Iterable, Iterator
 
 from tinygrad_seq.engine.backend import Array, anywhere, check_device, modules, on_device_of, quiet
+from tinygrad_seq.engine.callers import known_arguments, warn
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.nn.module import Parameter
@@ -15,7 +15,7 @@ def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Pa
     """Return the parameters that have a gradient, and the gradients; warn of an iterator that was used up before."""
     found = checked_parameters(place, parameters)
     if not found and isinstance(parameters, Iterator):
-        warnings.warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped", stacklevel=3)
+        warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped")
     return [(parameter, parameter.grad.array) for parameter in found if parameter.grad is not None]
 
 
@@ -29,6 +29,7 @@ def replace(clipped: Iterable[tuple[Parameter, Array]]) -> None:
     commit(changes)
 
 
+@known_arguments
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
     """Scale all gradients together so that their joint norm is at most `max_norm`; return the norm before.
 
@@ -81,6 +82,7 @@ def clipped_norm(held: list[tuple[Parameter, Array]], max_norm: float, norm_type
     return number  # type: ignore[no-any-return]
 
 
+@known_arguments
 def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
     """Hold every element of every gradient within [-clip_value, clip_value].
 

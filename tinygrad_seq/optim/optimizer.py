@@ -6,7 +6,6 @@ in `memory`.
 """
 
 import math
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count, starmap
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 from tinygrad_seq.engine import delivery
 from tinygrad_seq.engine.arguments import flag
 from tinygrad_seq.engine.backend import Array, check_device, host, modules, on_device_of, to_device, to_host
-from tinygrad_seq.engine.callers import Constructed
+from tinygrad_seq.engine.callers import Constructed, known_arguments, warn
 from tinygrad_seq.engine.commit import Change, commit
 from tinygrad_seq.engine.hints import package, public
 from tinygrad_seq.engine.recording import array_of
@@ -173,6 +172,7 @@ class Optimizer(Constructed):
         """
         commit((parameter, "stored_grad", None) for parameter in self.parameters)
 
+    @known_arguments
     def step(self) -> None:
         """Give every parameter that has a gradient its new value: all of them, or an error and none.
 
@@ -212,11 +212,10 @@ class Optimizer(Constructed):
             Optimizer.effective += 1
         idle = None if changes else (Optimizer.effective, delivery.deliveries)
         if idle and self.idle and idle[0] == self.idle[0] and idle[1] > self.idle[1]:  # no other one steps meanwhile
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}.step: backward was called, but no parameter here has a gradient: give the "
                 "optimiser the parameters of the model that is trained, and call zero_grad before backward "
-                "(python -m tinygrad_seq explain step-changes-nothing)",
-                stacklevel=2,
+                "(python -m tinygrad_seq explain step-changes-nothing)"
             )
         commit([*changes, (self, "state", states), (self, "idle", idle), (self, "stepped", True)])
 

@@ -8,11 +8,10 @@ that gives a warning.
 """
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.callers import Constructed
+from tinygrad_seq.engine.callers import Constructed, known_arguments, warn
 from tinygrad_seq.optim.optimizer import Optimizer, update_all
 from tinygrad_seq.optim.validation import nonnegative, power
 
@@ -75,6 +74,7 @@ class Schedule(Constructed):
         rates = [{"lr": nonnegative(name, "the next learning rate", rate)} for rate in self.rates(options)]
         update_all([(self.options, options), *zip(groups, rates)])
 
+    @known_arguments
     def step(self) -> None:
         """Add 1 to the time and set the optimiser's learning rates; warn if the optimiser has not stepped yet.
 
@@ -90,8 +90,8 @@ class Schedule(Constructed):
         """
         name, t = type(self).__name__, self.options["t"]
         if t == 0 and not self.optimizer.stepped:
-            warnings.warn(f"{name}: step the optimiser first, or its first learning rate is skipped", stacklevel=2)
-        self.go_to(self.checked({**self.options, "t": t + 1}))
+            warn(f"{name}: step the optimiser first, or its first learning rate is skipped")
+        self.go_to(self.checked({**self.of_all_groups(), "t": t + 1}))
 
     def get_last_lr(self) -> list[float]:
         """Return the learning rates that are set now, one for each group, as in PyTorch."""
@@ -99,7 +99,12 @@ class Schedule(Constructed):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the time and the options, for `ts.save`; the learning rates are in the optimiser's state."""
-        return dict(self.options)
+        return self.of_all_groups()
+
+    def of_all_groups(self) -> dict[str, Any]:
+        """Return the options; a group that was added after the schedule was made starts from the rate it has now."""
+        known = self.options["start"]
+        return {**self.options, "start": (*known, *self.get_last_lr()[len(known) :])}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from a state_dict of the same kind of schedule: all of it, or an error and nothing.
@@ -218,15 +223,16 @@ class LambdaLR(Schedule):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
     ) -> None:
         super().__init__(optimizer)
-        groups = len(optimizer.param_groups)
-        functions: Any = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * groups
+        functions: Any = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda]
         if not all(map(callable, functions)):
             raise TypeError(f"LambdaLR: lr_lambda must be a function of t or a list of them, got {lr_lambda!r:.60}")
-        if len(functions) != groups:
-            raise ValueError(f"LambdaLR: {len(functions)} functions, but the optimiser has {groups} group(s)")
         self.lr_lambdas = functions
         self.go_to(self.options)
 
     def rates(self, o: dict[str, Any]) -> list[float]:
-        factors = [nonnegative("LambdaLR", f"lr_lambda({o['t']})", f(o["t"])) for f in self.lr_lambdas]
+        functions, groups = self.lr_lambdas, len(o["start"])
+        if len(functions) not in (1, groups):
+            raise ValueError(f"LambdaLR: {len(functions)} functions, but the optimiser has {groups} group(s)")
+        functions = functions * groups if len(functions) == 1 else functions
+        factors = [nonnegative("LambdaLR", f"lr_lambda({o['t']})", f(o["t"])) for f in functions]
         return [start * factor for start, factor in zip(o["start"], factors)]

@@ -17,7 +17,7 @@ from tinygrad_seq.engine.callers import known_arguments
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.saving.atomic_file import replacing
 from tinygrad_seq.saving.npy import BLOCK, blocks_of, header_of, read_npy
-from tinygrad_seq.saving.safetensors import package, read_safetensors, write_safetensors
+from tinygrad_seq.saving.safetensors import UnknownDtypeError, package, read_safetensors, write_safetensors
 from tinygrad_seq.saving.state_tree import decode, encode
 
 VERSION = 1
@@ -66,8 +66,9 @@ def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
 
     With a `device` ("cpu", "cuda", "cuda:N") arrays become Tensors there, wherever they were when they were saved.
     `load_state_dict` needs no device: it puts values where the parameters are. Raises OSError as `open` does;
-    TypeError if `path` is not a path; ValueError for a file that is damaged or that `save` did not write, and for an
-    unknown device; RuntimeError where there is no such GPU, or where the package safetensors is missing.
+    TypeError if `path` is not a path; ValueError for a file that is damaged or that `save` did not write, for an array
+    of a dtype that NumPy lacks (BF16), and for an unknown device; RuntimeError where there is no such GPU, or where the
+    package safetensors is missing.
 
     >>> import tempfile, os, tinygrad_seq as ts
     >>> path = os.path.join(tempfile.mkdtemp(), "state")
@@ -85,7 +86,7 @@ def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     with open(path, "rb") as file:
         try:
             state = read(file)
-        except MemoryError:
+        except (MemoryError, UnknownDtypeError):
             raise
         except Exception as error:  # a damaged file can fail in any way
             raise ValueError(f"load: {path!r} is not a file that ts.save wrote, or is damaged: {error}") from error

@@ -12,6 +12,10 @@ from tinygrad_seq.engine.backend import host, modules, to_host
 from tinygrad_seq.engine.graph import Value
 
 
+class UnknownDtypeError(ValueError):
+    """Say that a file holds what no NumPy array can."""
+
+
 def package(op: str) -> Any:
     """Return the package; raise RuntimeError, which names the extra to install, where it is missing."""
     try:
@@ -52,5 +56,12 @@ def named_arrays(state: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def read_safetensors(file: BinaryIO) -> dict[str, Any]:
     """Return the arrays by dotted name. They are read, not mapped: mapping would hold the whole file in memory, too."""
-    found: dict[str, Any] = package("load").load_file(file.name, backend="pread")
+    found: dict[str, Any]
+    try:
+        found = package("load").load_file(file.name, backend="pread")
+    except (AttributeError, TypeError) as error:  # of NumPy, which is asked for a dtype by its name
+        raise UnknownDtypeError(
+            f"load: {file.name!r} has an array of a dtype that NumPy lacks, such as BF16 ({error}): convert it to "
+            "float32 with the library that wrote it"
+        ) from error
     return found

@@ -99,7 +99,8 @@ def indices(op: str, given: Any) -> Any:
 def take(x: T, ids: Any) -> T:
     """Return rows of x by integer ids, of shape (*ids.shape, *x.shape[1:]): the look-up of an embedding.
 
-    Raises TypeError for ids that are not integers, IndexError unless 0 <= id < len(x).
+    `np.take` and `torch.take` look up in the flattened array, here `x.reshape(-1)[ids]`. Raises TypeError for ids
+    that are not integers, IndexError unless 0 <= id < len(x).
 
     >>> import tinygrad_seq as ts
     >>> ts.take(ts.eye(3), [2, 0]).tolist()
@@ -131,7 +132,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
     return ids
 
 
-def check_range(op: str, ids: Any, count: int, ignored: Any = None) -> bool:
+def check_range(op: str, ids: Any, count: int, ignored: Any = None, things: str = "rows") -> bool:
     """Raise IndexError, naming the first wrong one, unless 0 <= id < count where not ignored; tell if any is ignored.
 
     One number from a device answers both. Where it is not asked (`unchecked_ids`), any may be ignored: True.
@@ -150,7 +151,7 @@ def check_range(op: str, ids: Any, count: int, ignored: Any = None) -> bool:
             at = tuple(int(i) for i in host.unravel_index(first, ids.shape))
             raise IndexError(
                 f"{op}: id {int(ids.reshape(-1)[first])} at position {at} is out of range: there are "
-                f"{count} rows, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
+                f"{count} {things}, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
             )
     return found > 1
 

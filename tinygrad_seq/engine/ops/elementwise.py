@@ -81,6 +81,16 @@ def divide(xp: Any, x: Any, y: Any) -> Any:
 divide.vjps(lambda g, _z, _x, y: g / y, lambda g, z, _x, y: -g * (z / y))
 
 @primitive
+def floor_divide(xp: Any, x: Any, y: Any) -> Any:
+    """Return x // y, elementwise: x / y rounded down, so constant but for jumps, without gradient."""
+    return xp.floor_divide(x, y)
+
+@primitive
+def remainder(xp: Any, x: Any, y: Any) -> Any:
+    """Return x % y, elementwise, with the sign of y; its gradient is left to x - y * (x // y)."""
+    return xp.remainder(x, y)
+
+@primitive
 def negative(xp: Any, x: Any) -> Any:
     """Return -x, elementwise.
 
