@@ -131,6 +131,19 @@ def test_what_leads_out_of_a_gap_keeps_off_what_goes_on_there(name, gaps):
         assert min(sides) > 6
 
 
+@pytest.mark.parametrize("count", [2, 6])
+def test_states_of_one_height_leave_a_gap_below_each_other(count):
+    cells, states = [nn.RNNCell(3, 3) for _ in range(count)], [ts.zeros(2, 3)] * count
+    for t in range(6):
+        with ts.scope(step=t):
+            states = [cell(ts.ones(2, 3), state) for cell, state in zip(cells, states)]
+    placed = draw(ts.concatenate(states).sum(), steps=(1, 1)).placed
+    (gap,) = (at for at in placed.clusters if at.cluster.key == "gap")
+    chips = [box_of(at) for at in placed.items if at.item.role == "passing"]
+    assert len(chips) == count and all(gap.top < top and bottom < gap.bottom for _, top, _, bottom in chips)
+    assert [fault for fault in faults(placed) if fault[0] != "lines upon each other"] == []
+
+
 def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():
     """Later steps hold more: there a mask keeps the old state."""
     placed = picture("lstm_lengths").placed

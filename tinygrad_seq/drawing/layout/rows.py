@@ -71,8 +71,15 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
             card = cards[chain[level].template]
             home, x, y = positions(card, [placement.key for placement in chain[level + 1 :]])[-1]
-            aside = x + home.at[End(twin)][0] - card.middle
-            at[End(key)] = (aside if key in read_above else 0.0, y + home.at[End(twin)][1] - card.box.below)
+            at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
+    level = sorted((end for end in at if end.item not in read_above), key=lambda end: at[end][::-1])
+    low, roof = inf, -high
+    for end in reversed(level):  # what leaves a step further away leaves it higher
+        at[end] = (0.0, min(at[end][1], low))
+        low = at[end][1] - gap.items[end.item].height - 8
+    for end in level:
+        at[end] = (0.0, max(at[end][1], roof + gap.items[end.item].height))
+        roof = at[end][1] + 8
     widths = {end: gap.items[end.item].width for end in at if end.item}
     lanes = {at[end][1]: own for end, own in widths.items() if end.item not in read_above}
     leaving: dict[End, float] = {}
