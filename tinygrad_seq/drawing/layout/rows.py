@@ -72,13 +72,14 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
             card = cards[chain[level].template]
             home, x, y = positions(card, [placement.key for placement in chain[level + 1 :]])[-1]
             at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
-    level = sorted((end for end in at if end.item not in read_above), key=lambda end: at[end][::-1])
+    passers = {End(key): gap.items[key].height for key in passing if End(key) in at and key not in read_above}
+    falling = sorted(passers, key=lambda end: at[end][::-1])
     low, roof = inf, -high
-    for end in reversed(level):  # what leaves a step further away leaves it higher
+    for end in reversed(falling):  # what leaves a step further away leaves it higher
         at[end] = (0.0, min(at[end][1], low))
-        low = at[end][1] - gap.items[end.item].height - 8
-    for end in level:
-        at[end] = (0.0, max(at[end][1], roof + gap.items[end.item].height))
+        low = at[end][1] - passers[end] - 8
+    for end in falling:
+        at[end] = (0.0, max(at[end][1], roof + passers[end]))
         roof = at[end][1] + 8
     widths = {end: gap.items[end.item].width for end in at if end.item}
     lanes = {at[end][1]: own for end, own in widths.items() if end.item not in read_above}

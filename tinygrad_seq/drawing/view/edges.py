@@ -76,7 +76,6 @@ class EdgeBuilder:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
         self.looked_at = looked_at(graph)
         self.proxies: dict[Place, DraftItem] = {}
-        self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[Chip, DraftItem] = {}
@@ -96,9 +95,7 @@ class EdgeBuilder:
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
             argument = user.of.parents.index(node)
             user = user.of
-        if role in ("input", "constant") and (visit, leaves) not in self.starts:
-            self.starts[visit, leaves] = initial_state(self.graph, node, user, argument)
-        state = self.starts.get((visit, leaves))
+        state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
         role = "initial" if state else role
         own = len(self.colours) if any(leaf.shape for leaf in leaves) else 0  # single numbers look alike
         colour = self.colours.setdefault(leaves, own) if role == "weight" else -1

@@ -227,12 +227,11 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
     """Return what a state before the first step is called: where the next step reads "h" from this one, "h0"."""
     if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
         return leaf.name
+    for read in reads_of(graph, user, argument):
+        if (read, leaf) in graph.starts:
+            return leaf.name or before_first(graph.starts[read, leaf])
     if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
-    for later in (1, -1):
-        for read in reads_of(graph, user, argument, later):
-            if read in graph.carried:
-                return before_first(graph.carried[read])
     for step, _ in graph.of[user].positions[-1:]:
         later = 1 if graph.way.get(step.loop, 0) > 0 else -1
         is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)
