@@ -10,7 +10,7 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.drawing.view.rules import Rule
-from tinygrad_seq.drawing.view.same_numbers import has_parts, parts_of
+from tinygrad_seq.drawing.view.same_numbers import called, has_parts, parts_of
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
 
@@ -188,9 +188,8 @@ def word(graph: GraphFacts, node: Node, argument: int) -> str:
     if source.op is None:
         name = initial_state(graph, parent, node, argument) or source.name
         return shortened(name or kind_of_leaf(source, graph.of[source].role), 12)
-    chosen = graph.of[source.parents[1]].source if source.op.name == "where" else source
     sign = symbol(source)
-    name = source.name or chosen.name or (sign if sign.isalpha() or len(sign) > 1 else "…")
+    name = called(source) or (sign if sign.isalpha() or len(sign) > 1 else "…")
     return shortened(f"old {name}" if graph.of[node].delays[argument] else name, 12)
 
 
