@@ -147,7 +147,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
     parameters = [
         (*look(row, row.colour in coloured), row.label, about(row, view.scale))
         for row in view.legend
-        if prod(row.shape) > 1 or row.uses > 1 or row.gradient is not None
+        if row.shape or row.uses > 1 or row.gradient is not None
     ]
     shown |= {item.role for item in items}
     others = [
