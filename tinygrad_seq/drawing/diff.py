@@ -22,6 +22,7 @@ from tinygrad_seq.saving.atomic_file import write_file
 
 Times = Sequence[str]  # titles of steps
 Place = tuple[str, str]  # where something is, in either picture
+top = ("", "")
 Job = tuple[Any, Any, Place, Times]  # two clusters or items to compare, where they are, and at which steps
 Loop = dict[str, Cluster]  # for every step, drawn or not, the cluster that shows what is in it
 
@@ -100,7 +101,7 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return a line for each difference: of clusters and ops, then of what both have, then of parameters."""
         same: list[Job] = []
-        stack: list[Job] = [(self.views[0].top, self.views[1].top, ("", ""), ())]
+        stack: list[Job] = [(self.views[0].top, self.views[1].top, top, ())]
         while stack:
             job = stack.pop()
             stack += reversed(self.inner_clusters(*job) + self.steps(*job))
@@ -116,7 +117,7 @@ class Comparison:
         return [f"{what}{place(path, list(times))}{details}" for (what, path, details), times in self.found.items()]
 
     def tell(
-        self, sign: str, what: str, path: Place = ("", ""), times: Times = (), details: str = "", *things: Cluster | Item
+        self, sign: str, what: str, path: Place = top, times: Times = (), details: str = "", *things: Cluster | Item
     ) -> None:
         """Keep a sentence about things of a ("-"), of b ("+") or one of each ("~"); said of other steps too, it is one.
         """
