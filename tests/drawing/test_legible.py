@@ -18,6 +18,7 @@ from tinygrad_seq.drawing.render.strokes import stroke
 from tinygrad_seq.drawing.view.grouped import grouped
 
 GALLERY = figures().gallery.GALLERY
+MEETING = ("lines upon each other", "arrows on one spot")  # what may be where very many lines are
 OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"]
 
 
@@ -201,6 +202,20 @@ def test_a_saved_value_is_level_with_what_reads_it():
     assert all(at == pytest.approx(reader) for at, reader in saved)
 
 
+def in_each_step(h, w):
+    for t in range(3):
+        with ts.scope(step=t):
+            h = (ts.stack([h] * 6).sum(0) @ w).tanh().named("h")
+    return h
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_an_op_that_reads_many_is_reached_by_all_of_them(count):
+    weights = [nn.Parameter(ts.ones(3, 3)).named(f"w{i}") for i in range(count)]
+    for output in (ts.stack(weights).sum(), in_each_step(weights[0], weights[1])):
+        assert [fault for fault in faults(draw(output).placed) if fault[0] not in MEETING] == []
+
+
 def drawn(seed, backward):
     """A random program, in a random style."""
     rng = random.Random(seed)
@@ -227,6 +242,5 @@ MANY = pytest.param(range(20, 300), marks=pytest.mark.slow)
 @pytest.mark.parametrize("backward", [False, True])
 def test_a_picture_of_a_random_program_can_be_read(seeds, backward):
     """In what is wired at random, lines may meet lines."""
-    meeting = ("lines upon each other", "arrows on one spot")
     found = {seed: faults(drawn(seed, backward).placed) for seed in seeds}
-    assert [(seed, *fault) for seed, all in found.items() for fault in all if fault[0] not in meeting] == []
+    assert [(seed, *fault) for seed, all in found.items() for fault in all if fault[0] not in MEETING] == []
