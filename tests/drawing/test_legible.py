@@ -98,6 +98,12 @@ def test_lines_rise_straight_from_steps_to_what_is_over_all_of_them():
     assert len(above) == 3 and all(max(found) - min(found) < 1 for found in above)
 
 
+def test_a_line_into_a_gap_is_straight():
+    placed = draw(nn.LSTM(3, 4)(nn.Embedding(9, 3)(np.arange(9)[:, None]))[0].sum()).placed
+    (way,) = (at.points for at in placed.edges if at.edge.target.endswith("...#") and at.edge.role == "data")
+    assert len({round(x, 3) for x, *_ in way}) == 1
+
+
 @pytest.mark.parametrize(("name", "beside"), [("lstm_lengths", "hchc"), ("gru_lengths", "hh")])
 def test_a_masked_state_stands_beside_the_state(name, beside):
     """On its right; the gates stand right below, and what leads out of the step is straight."""

@@ -104,7 +104,7 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
                 middle, far = at.get(other, (0.0, 0.0))[0], gap.items[other.item].width / 2 - 12 if other.item else 0.0
                 x = leaving.get(other, min(max(alike[0] if alike else middle, middle - far), middle + far))  # straight
                 at[end] = (x, 0.0)
-                offsets |= dict.fromkeys([(other, end), (end, other)], x - middle)
+                offsets[end, other] = x - middle  # of its end at the item, whichever way it leads
     return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0), {}, offsets)
 
 
