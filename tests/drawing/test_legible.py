@@ -141,13 +141,15 @@ def test_what_leads_out_of_a_gap_keeps_off_what_goes_on_there(name, gaps):
 @pytest.mark.parametrize("count", [2, 6])
 def test_states_of_one_height_leave_a_gap_below_each_other(count):
     cells, states = [nn.RNNCell(3, 3) for _ in range(count)], [ts.zeros(2, 3)] * count
+    if count < 3:  # low steps
+        cells = [lambda x, h, w=cell.weight_hh: (h @ w).tanh().named("p") for cell in cells]
     for t in range(6):
         with ts.scope(step=t):
             states = [cell(ts.ones(2, 3), state) for cell, state in zip(cells, states)]
     placed = draw(ts.concatenate(states).sum(), steps=(1, 1)).placed
     (gap,) = (at for at in placed.clusters if at.cluster.key == "gap")
-    chips = [box_of(at) for at in placed.items if at.item.role == "passing"]
-    assert len(chips) == count and all(gap.top < top and bottom < gap.bottom for _, top, _, bottom in chips)
+    inside = [box_of(at) for at in placed.items if at.item in gap.cluster.items]
+    assert len(inside) == count + 1 and all(gap.top < top and bottom < gap.bottom for _, top, _, bottom in inside)
     assert [fault for fault in faults(placed) if fault[0] != "lines upon each other"] == []
 
 
@@ -220,6 +222,7 @@ def test_an_op_that_reads_many_is_reached_by_all_of_them(count):
     weights = [nn.Parameter(ts.ones(3, 3)).named(f"w{i}") for i in range(count)]
     for output in (ts.stack(weights).sum(), in_each_step(weights[0], weights[1])):
         assert [fault for fault in faults(draw(output).placed) if fault[0] not in MEETING] == []
+    assert count > 8 or faults(draw(ts.stack(weights).sum()).placed) == []
 
 
 def drawn(seed, backward):

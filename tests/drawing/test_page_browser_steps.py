@@ -149,7 +149,7 @@ def test_states_and_gates_are_shown_over_time(reader, files):
     reader.driver.get(files["thirty"])
     names = reader.js("return [...document.querySelectorAll('#strips text')].map((e) => e.textContent)")
     assert names[:-1] == ["c", "h", "input", "forget", "cell", "output"]
-    bounds = reader.js("return JSON.parse(document.getElementById('data').textContent).range")  # of the colours of the nodes, which hold here, too
+    bounds = reader.js("return JSON.parse(document.getElementById('data').textContent).range")  # of the nodes' colours
     low, high = re.search(r"\|gradient\|, from (.+), blue, to (.+), red", names[-1]).groups()
     assert [float(low.replace("−", "-")), float(high)] == pytest.approx(bounds)
     assert reader.count("#strips image") == 6 * 5 * 2  # values and gradients, in four cards and a gap

@@ -74,13 +74,14 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
             at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
     passers = {End(key): gap.items[key].height for key in passing if End(key) in at and key not in read_above}
     falling = sorted(passers, key=lambda end: at[end][::-1])
-    low, roof = inf, -high
+    words = max(sized.height for sized in gap.items.values())
+    low, roof = -words - 24.0 if len(passers) > 1 else inf, 4.0 - high
     for end in reversed(falling):  # what leaves a step further away leaves it higher
         at[end] = (0.0, min(at[end][1], low))
-        low = at[end][1] - passers[end] - 8
+        low = at[end][1] - passers[end] - 6
     for end in falling:
-        at[end] = (0.0, max(at[end][1], roof + passers[end]))
-        roof = at[end][1] + 8
+        at[end] = (0.0, max(at[end][1], roof + passers[end] / 2))
+        roof = at[end][1] + passers[end] / 2 + 6
     widths = {end: gap.items[end.item].width for end in at if end.item}
     lanes = {at[end][1]: own for end, own in widths.items() if end.item not in read_above}
     leaving: dict[End, float] = {}

@@ -6,6 +6,7 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import (
     from_loss,
@@ -25,10 +26,9 @@ from tinygrad_seq.engine.graph import Detached, Node, ancestors
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 Positions = Sequence[tuple[ScopeVisit, int]]  # the steps around a node, outermost first, and which of their ops it is
-furthest = 16  # a first state is known by the states that take its place at most so many steps later
-
 Delay = tuple[ScopeVisit, int]  # the step that reads, and how many steps before it the value was made
-Read = tuple[Hashable, ...]  # which op, in which step, and which of its arguments: see reads_of
+Read = tuple[Any, ...]  # which op, in which step, and which of its arguments: see reads_of
+furthest = 16  # a state that is read so many steps later, or fewer, has as many first states
 
 
 @dataclass(slots=True)
@@ -115,9 +115,10 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             if later is not None and not of[parent].cut and not is_running_sum(graph, node, parent):
                 graph.way[later[0].loop] += 1 if later[1] > 0 else -1
                 name = parent.name or of[parent].source.name or ""
-                way = 1 if later[1] < 0 else -1
-                for back in range(1, min(abs(later[1]), furthest) + 1):
-                    graph.first.update(dict.fromkeys(reads_of(graph, node, argument, way * back), name))
+                way, far = 1 if later[1] < 0 else -1, abs(later[1])
+                for *op, order, at, _ in reads_of(graph, node, argument):
+                    for back in range(1, (far if far <= furthest else 1) + 1):
+                        graph.first[*op, order + way * back, at, argument] = name
             elif later is None and parent.op is not None and parent not in proxies and facts.positions:
                 graph.inner.update(dict.fromkeys(reads_of(graph, node, argument), parent))
     is_net = bool(timeline.loops) or any(visit.key == "module" for visit in timeline.inner)
