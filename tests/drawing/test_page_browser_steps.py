@@ -66,6 +66,12 @@ def test_what_leaves_a_gap_says_of_which_step_it_is_when_one_is_shown(reader, fi
     assert not reader.js("return [...document.querySelectorAll('#stage .edge.state')].some((e) => e.id)")
     reader.driver.find_element(By.ID, "close-gap").click()
     assert reader.js(leaves) == drawn
+    reader.driver.get(files["both"])
+    reader.type("0")
+    reader.click("#stage .node.middle")
+    step = int(re.search(r"t = (\d+) is shown", reader.shown.text)[1])
+    said = set(reader.js(leaves))
+    assert {f"h, t = {step - 1}", f"h, t = {step + 1}"} <= said  # to the right, and where time runs back, to the left
 
 
 def test_bars_over_time_reach_as_far_as_the_steps_do(reader, files):

@@ -62,11 +62,13 @@ const placeDrawn = (scene) => {
   gapOf.forEach((id, i) => { if (id && !shown.has(id)) label(first.shapes[i]); });
 };
 
+const stepIn = (card) => known.find(({ id, step }) => step && inside(id, card))?.step;
 /** An item of the copy of a gap: a value that leaves it has the numbers of the step before the one that is shown. */
 const copyInGap = (item, i, shape, table, k) => {
   const { before, steps: titles } = table;
   const j = first.ends.find(([a, b]) => b === i && inside(known[a].id, before))?.[0];
-  const said = label(shape, titles.slice(0, k), known[j]?.step, first.shapes[i]), now = { ...item, id: `${item.id}~` };
+  const beside = { all: titles, left: stepIn(before), right: titles[k] }, now = { ...item, id: `${item.id}~` };
+  const said = label(shape, titles.slice(0, k), beside, first.shapes[i]);
   if (item.role !== "passing") return now;
   const from = j === undefined || !k ? known[j] ?? {} : stepOf(table, k - 1, known[j], titles[k - 1]);
   for (const key of ["values", "gradient", "shape", "dtype"]) now[key] = text(from, key);
@@ -76,7 +78,8 @@ const copyInGap = (item, i, shape, table, k) => {
   shape.querySelector("title").textContent = said;
   return now;
 };
-const placeCopies = (scene, { k, kept, moved }, { id, before, ids, steps: titles }) => {
+const placeCopies = (scene, { k, kept, moved, gaps: opened, after }, table) => {
+  const { id, before, ids, steps: titles } = table, next = stepIn(after[opened.indexOf(table)]?.id);
   for (const cluster of first.clusters) {
     const own = cluster.id === before || inside(cluster.id, before);
     if (!own && cluster.id !== id) continue;
@@ -87,15 +90,15 @@ const placeCopies = (scene, { k, kept, moved }, { id, before, ids, steps: titles
   }
   known.forEach((item, i) => {
     if (inside(item.id, before)) {
-      const now = stepOf(tables.get(id), k, item, titles[k]), shape = copy(first.shapes[i], now.id);
+      const now = stepOf(table, k, item, titles[k]), shape = copy(first.shapes[i], now.id);
       moveShape(shape, moved);
       if (!item.uses) paintNorm(text(now, "gradient")?.norm, shape);
       scene.steps.set(i, add(scene, now, shape));
     } else if (inside(item.id, id)) {
       const shape = copy(first.shapes[i], `${item.id}~`);
       moveShape(shape, kept);
-      scene.near.set(i, add(scene, copyInGap(item, i, shape, tables.get(id), k), shape));
-      label(first.shapes[i], titles.slice(k + 1), titles[k]);
+      scene.near.set(i, add(scene, copyInGap(item, i, shape, table, k), shape));
+      label(first.shapes[i], titles.slice(k + 1), { all: titles, left: titles[k], right: next });
     }
   });
 };

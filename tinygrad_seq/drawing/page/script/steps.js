@@ -41,15 +41,16 @@ const range = (titles) => {
   return titles.length === 1 ? from
     : numbers.includes(undefined) ? `${from} … ${to}` : from.replace(/-?\d+/, `${numbers[0]} … ${numbers[1]}`);
 };
-const label = (box, titles, last, drawn = box) => { // what stands in a gap of which a step is shown; or as drawn
+const label = (box, titles, beside, drawn = box) => { // what stands in a gap of which a step is shown; or as drawn
   const lines = [...box.querySelectorAll("text")], count = titles?.length;
   drawn.lines ??= lines.map((line) => line.textContent);
-  const said = !titles ? drawn.lines : box.matches(".passing") ? [leaving(drawn.lines[0], titles, last)]
+  const said = !titles ? drawn.lines : box.matches(".passing") ? [leaving(drawn.lines[0], titles, beside)]
     : count ? ["⋯", `${count} step${count > 1 ? "s" : ""}, same ops`, range(titles)] : ["", "no step between", ""];
   lines.forEach((line, i) => { line.textContent = said[i] ?? ""; });
   return said[0];
 };
-const leaving = (said, titles, last) => { // a value says of which step it is, the last of these, or of all of them
-  const name = said.slice(0, said.indexOf(", "));
-  return `${name}, ${/ … /.test(said) ? range(titles) || "no step" : titles.at(-1) ?? last}`;
+const leaving = (said, titles, { all, left, right }) => { // a value says of which step it is, the last one; or of all
+  const name = said.slice(0, said.indexOf(", ")), back = said.endsWith(`, ${all[0]}`); // time runs to the left
+  const last = back ? titles[0] ?? right : titles.at(-1) ?? left;
+  return `${name}, ${/ … /.test(said) ? range(titles) || "no step" : last}`;
 };
