@@ -59,7 +59,7 @@ def test_an_lstm_is_an_rnn_with_gates():
     where = "in LSTM / layer 0, t = 0 … 2"
     for gate in ("σ input", "σ forget", "tanh cell", "σ output"):
         assert f"+ {gate} {where}" in lines
-    assert "~ module RNN is LSTM" in lines and f"- tanh h {where}" in lines
+    assert "~ module RNN is LSTM" in lines and f"- tanh h {where.replace('LSTM', 'RNN')}" in lines
     assert "~ weight_hh_l0: (4, 4) is (16, 4)" in lines
 
 

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import by_hand, items, loops_in_steps, lstm, needs_graphviz, numbers, steps_shown
+from pictures import by_hand, clusters, items, loops_in_steps, lstm, needs_graphviz, numbers, steps_shown
 
 import tinygrad_seq as ts
 from tinygrad_seq.drawing import draw
@@ -172,6 +172,25 @@ def test_what_goes_on_from_a_gap_says_from_which_steps(way):
     last = {"forward": "28", "reverse": "2"}[way]
     said = [item.label for item in gap.items if item.role == "passing"]
     assert sorted(said) == sorted([f"c, t = {last}", f"h, t = {last}", "h, t = 2 … 28"])
+
+
+def test_what_has_no_name_says_what_made_it_on_its_way_out_of_a_gap():
+    w, h, loss = ts.nn.Parameter(numbers(3, 3)), ts.zeros(2, 3), 0.0
+    for x in ts.tensor(numbers(30, 2, 3)):
+        h = (x + h @ w).tanh()
+        loss = loss + (h * h).mean()
+    (gap,) = (cluster for cluster in clusters(draw(loss).view) if cluster.key == "gap")
+    assert {item.label for item in gap.items if item.role == "passing"} == {"tanh, step 28", "+, step 28"}
+
+
+def test_masked_states_leave_a_gap_by_their_names():
+    placed = draw(ts.nn.LSTM(3, 4)(ts.tensor(numbers(12, 3, 3)), lengths=[12, 12, 2])[0]).placed
+    heights = {at.item.label: at.y for at in placed.items if at.item.role == "passing"}
+    (step,) = (at.cluster for at in placed.clusters if at.cluster.label == "t = 3")
+    drawn = {at.item.formula: at.y for at in placed.items if at.item in step.items}
+    assert heights.keys() == {"c, t = 10", "h, t = 10", "h, t = 4 … 10"}
+    for name in "ch":
+        assert heights[f"{name}, t = 10"] == drawn[f"{name} if mask\nelse old {name}"]
 
 
 def made_by(scale):

@@ -18,6 +18,7 @@ from tinygrad_seq.drawing.render.strokes import stroke
 from tinygrad_seq.drawing.view.grouped import grouped
 
 GALLERY = figures().gallery.GALLERY
+MEETING = ("lines upon each other", "arrows on one spot")  # what may be where very many lines are
 OPS = ["tanh", "×", "+", "concat", "split", "detach", "weight", "name", "stack"]
 
 
@@ -97,6 +98,12 @@ def test_lines_rise_straight_from_steps_to_what_is_over_all_of_them():
     assert len(above) == 3 and all(max(found) - min(found) < 1 for found in above)
 
 
+def test_a_line_into_a_gap_is_straight():
+    placed = draw(nn.LSTM(3, 4)(nn.Embedding(9, 3)(np.arange(9)[:, None]))[0].sum()).placed
+    (way,) = (at.points for at in placed.edges if at.edge.target.endswith("...#") and at.edge.role == "data")
+    assert len({round(x, 3) for x, *_ in way}) == 1
+
+
 @pytest.mark.parametrize(("name", "beside"), [("lstm_lengths", "hchc"), ("gru_lengths", "hh")])
 def test_a_masked_state_stands_beside_the_state(name, beside):
     """On its right; the gates stand right below, and what leads out of the step is straight."""
@@ -129,6 +136,21 @@ def test_what_leads_out_of_a_gap_keeps_off_what_goes_on_there(name, gaps):
     for at in ways:
         sides = [abs(x - chip.x) - chip.width / 2 for x, *_ in at.points for found in chips.values() for chip in found]
         assert min(sides) > 6
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_states_of_one_height_leave_a_gap_below_each_other(count):
+    cells, states = [nn.RNNCell(3, 3) for _ in range(count)], [ts.zeros(2, 3)] * count
+    if count < 3:  # low steps
+        cells = [lambda x, h, w=cell.weight_hh: (h @ w).tanh().named("p") for cell in cells]
+    for t in range(6):
+        with ts.scope(step=t):
+            states = [cell(ts.ones(2, 3), state) for cell, state in zip(cells, states)]
+    placed = draw(ts.concatenate(states).sum(), steps=(1, 1)).placed
+    (gap,) = (at for at in placed.clusters if at.cluster.key == "gap")
+    inside = [box_of(at) for at in placed.items if at.item in gap.cluster.items]
+    assert len(inside) == count + 1 and all(gap.top < top and bottom < gap.bottom for _, top, _, bottom in inside)
+    assert [fault for fault in faults(placed) if fault[0] != "lines upon each other"] == []
 
 
 def test_a_state_leaves_a_step_sideways_where_nothing_is_in_its_way():
@@ -188,6 +210,21 @@ def test_a_saved_value_is_level_with_what_reads_it():
     assert all(at == pytest.approx(reader) for at, reader in saved)
 
 
+def in_each_step(h, w):
+    for t in range(3):
+        with ts.scope(step=t):
+            h = (ts.stack([h] * 6).sum(0) @ w).tanh().named("h")
+    return h
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_an_op_that_reads_many_is_reached_by_all_of_them(count):
+    weights = [nn.Parameter(ts.ones(3, 3)).named(f"w{i}") for i in range(count)]
+    for output in (ts.stack(weights).sum(), in_each_step(weights[0], weights[1])):
+        assert [fault for fault in faults(draw(output).placed) if fault[0] not in MEETING] == []
+    assert count > 8 or faults(draw(ts.stack(weights).sum()).placed) == []
+
+
 def drawn(seed, backward):
     """A random program, in a random style."""
     rng = random.Random(seed)
@@ -214,6 +251,5 @@ MANY = pytest.param(range(20, 300), marks=pytest.mark.slow)
 @pytest.mark.parametrize("backward", [False, True])
 def test_a_picture_of_a_random_program_can_be_read(seeds, backward):
     """In what is wired at random, lines may meet lines."""
-    meeting = ("lines upon each other", "arrows on one spot")
     found = {seed: faults(drawn(seed, backward).placed) for seed in seeds}
-    assert [(seed, *fault) for seed, all in found.items() for fault in all if fault[0] not in meeting] == []
+    assert [(seed, *fault) for seed, all in found.items() for fault in all if fault[0] not in MEETING] == []

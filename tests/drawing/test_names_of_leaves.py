@@ -146,3 +146,42 @@ def test_what_is_made_of_a_first_state_is_called_so():
     drawn = items(draw(h.sum()).view)
     assert {item.label for item in drawn if item.role == "initial"} == {"0.9 × start", "[x, start]"}
     assert sum(item.role == "input" for item in drawn) == 2
+
+
+zeros = ts.zeros(2, 3)
+
+
+def with_states(kind, first):
+    """A network whose states are read more than one step later."""
+    w, u, states = nn.Parameter(numbers(3, 3)), nn.Parameter(numbers(3, 3)), [first(), first()]
+    for t in range(9):
+        old = {"two back": states[-2], "four back": states[max(len(states) - 4, 0)], "slow": states[0]}[kind]
+        with ts.scope(step=t):
+            new = (states[-1] @ w + old @ u + ts.tensor(numbers(2, 3, seed=t))).tanh().named("h")
+            if kind == "slow" and t % 3 == 2:
+                states[0] = (old @ u + new).tanh().named("s")
+        states.append(new)
+    return (states[-1] * states[0] if kind == "slow" else states[-1]).sum()
+
+
+@pytest.mark.parametrize("kind", ["two back", "four back", "slow"])
+@pytest.mark.parametrize("first", [lambda: zeros, lambda: zeros + 0.0], ids=["one", "two"])
+@pytest.mark.parametrize("name", [None, "begin"])
+def test_a_first_state_is_one_in_every_step_that_reads_it(kind, first, name):
+    """Whatever it is called, and however much later the next step reads a state in its place."""
+    output = with_states(kind, first if name is None else lambda: first().named(name))
+    drawn = items(draw(output, steps=(9, 9)).view)
+    assert sum(item.role == "input" for item in drawn) == 9
+    found = [item.label for item in drawn if item.role == "initial"]
+    assert set(found) == ({name} if name else {"h0", "s0"} if kind == "slow" else {"h0"})
+    assert len(found) == {"two back": 3, "four back": 5, "slow": 5}[kind]
+
+
+def test_what_is_read_in_the_same_place_in_all_steps_is_no_first_state():
+    w, u, h = nn.Parameter(numbers(3, 3)), nn.Parameter(numbers(3, 3)), ts.zeros(2, 3)
+    x = h
+    for t in range(4):
+        with ts.scope(step=t):
+            h = (x @ u + h @ w).tanh().named("h")
+    drawn = [item.label for item in items(draw(h).view) if item.role in ("input", "initial")]
+    assert Counter(drawn) == {"x": 4, "h0": 1}

@@ -51,6 +51,47 @@ def test_a_gap_unfolds_in_place_and_any_of_its_steps_is_shown(reader, files):
     assert sorted(reader.ids()) == sorted(before)
 
 
+def test_what_leaves_a_gap_says_of_which_step_it_is_when_one_is_shown(reader, files):
+    reader.driver.get(files["thirty"])
+    leaves = "return [...document.querySelectorAll('#stage .passing > text')].map((e) => e.textContent)"
+    drawn = reader.js(leaves)
+    reader.click("#stage .node.middle")
+    for step, last in ((7, 6), (3, 2), (28, 27)):
+        reader.js("const w = document.getElementById('which'); w.value = arguments[0] - 3;"
+                  "w.dispatchEvent(new Event('input'))", step)  # fmt: skip
+        assert {"c, t = 28", f"c, t = {last}", "h, t = 28", f"h, t = {last}"} <= set(reader.js(leaves))
+    picked = "document.querySelector('#stage .node[id*=\"step-3...\"][id$=\"~\"].passing')"
+    reader.js(f"{picked}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+    assert reader.panel.text.startswith("×\nh, t = 27\n") and "(2, 8) float32" in reader.panel.text
+    assert not reader.js("return [...document.querySelectorAll('#stage .edge.state')].some((e) => e.id)")
+    reader.driver.find_element(By.ID, "close-gap").click()
+    assert reader.js(leaves) == drawn
+    reader.driver.get(files["both"])
+    reader.type("0")
+    reader.click("#stage .node.middle")
+    step = int(re.search(r"t = (\d+) is shown", reader.shown.text)[1])
+    said = set(reader.js(leaves))
+    assert {f"h, t = {step - 1}", f"h, t = {step + 1}"} <= said  # to the right, and where time runs back, to the left
+
+
+def test_bars_over_time_reach_as_far_as_the_steps_do(reader, files):
+    reader.driver.get(files["words"])
+    reader.type("0")
+    ends = """
+        const bar = [...document.querySelectorAll('#stage .node')].filter((node) => /^(un)?stack$/
+            .test(node.querySelector('text')?.textContent) && node.getBoundingClientRect().width > 150);
+        const cards = [...document.querySelectorAll('#stage .step')].map((card) => card.getBoundingClientRect());
+        return [bar.map((node) => node.querySelector('rect').getBoundingClientRect()), cards]
+            .map((boxes) => [Math.min(...boxes.map((box) => box.left)), Math.max(...boxes.map((box) => box.right))])
+    """
+    for change in (None, "#stage .node.middle", "#stage .cluster.step rect"):
+        if change:
+            reader.click(change)
+            reader.type("0")
+        (left, right), (first, last) = reader.js(ends)
+        assert first - 5 < left < first + 0.2 * (last - first) and last - 0.2 * (last - first) < right < last + 5
+
+
 def test_a_card_folds_with_those_above_and_below_it_and_the_state_goes_on(reader, files):
     reader.driver.get(files["both"])
     reader.type("0")
@@ -114,6 +155,9 @@ def test_states_and_gates_are_shown_over_time(reader, files):
     reader.driver.get(files["thirty"])
     names = reader.js("return [...document.querySelectorAll('#strips text')].map((e) => e.textContent)")
     assert names[:-1] == ["c", "h", "input", "forget", "cell", "output"]
+    bounds = reader.js("return JSON.parse(document.getElementById('data').textContent).range")  # of the nodes' colours
+    low, high = re.search(r"\|gradient\|, from (.+), blue, to (.+), red", names[-1]).groups()
+    assert [float(low.replace("−", "-")), float(high)] == pytest.approx(bounds)
     assert reader.count("#strips image") == 6 * 5 * 2  # values and gradients, in four cards and a gap
     reader.js("""
         const strip = document.querySelector("#strips [data-gap]"), { left, width } = strip.getBoundingClientRect();

@@ -128,6 +128,12 @@ def test_zero_and_nan_are_in_the_legend_where_they_are_shown(value):
     assert palette.broken not in legend(draw(y).view)[1]
 
 
+def test_a_weight_of_one_number_is_in_the_legend():
+    """A single number that is used once is not: all of these look alike."""
+    assert {"weight", "bias"} <= set(legend(draw(nn.Linear(4, 1)(ts.ones(3, 4)).mean()).view)[0])
+    assert "b" not in legend(draw(nn.Parameter(1.0).named("b") * 2.0).view)[0]
+
+
 class Half(nn.Module):
     def __init__(self):
         self.rnn = nn.GRU(2, 3)

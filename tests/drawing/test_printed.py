@@ -144,3 +144,14 @@ def test_an_op_of_several_outputs_prints_none():
     found = printed(y)
     assert found["y"] == ([5.0], [1.0]) and found["x"] == ([1.0, 2.0, 3.0], [2.0, 1.0, 1.0])
     assert found["split"] == ([], [])
+
+
+def test_gradients_are_printed_where_nothing_holds_the_leaves():
+    def build():
+        y = (variable(0.5, "w") * 3.0).tanh().named("y")
+        y.backward(retain_graph=True)
+        return y
+
+    y = build()
+    found = printed(y)
+    assert found["y"][1] == [1.0] and found["w"][1] == pytest.approx([3 * (1 - y.item() ** 2)], rel=1e-3)

@@ -127,6 +127,12 @@ def test_a_state_from_two_steps_back_is_another_delay():
     assert len({edge.target for edge in delays(view)}) == 2
 
 
+def test_masked_states_come_back_by_their_names():
+    view = rolled(nn.LSTM(3, 4)(ts.tensor(numbers(6, 3, 3)), lengths=[6, 4, 2])[0].sum())
+    assert {edge.label for edge in delays(view)} == {"c, t−1", "h, t−1"}
+    assert {item.label for item in items(view) if item.role == "passing"} == {"old c", "old h"}
+
+
 def test_loops_in_a_step_are_rolled_too():
     view = rolled(loops_in_steps(6, 4, between=False))
     assert sum(item.symbol == "@" for item in items(view)) == 1

@@ -64,6 +64,10 @@ def test_the_label_of_many_parameters_stays_small():
 def test_the_title_says_what_is_known_and_no_more():
     assert ">LSTM, 100 steps, unrolled<" in svg(draw(output("lstm", 100)).view)
     assert "96 steps left out" in svg(draw(output("lstm", 100, bidirectional=True)).view)
+    twins = ts.nn.GRU(3, 4)
+    ends = [twins(ts.ones(steps, 2, 3))[0][-1] for steps in (4, 3, 4, 2)]
+    assert ">GRU, 4 and 3 steps, unrolled<" in svg(draw((ends[0] - ends[1]).sum()).view)
+    assert ">GRU, 4 and 2 to 3 steps, unrolled<" in svg(draw(ts.stack(ends)).view)
     x = ts.tensor([1.0, 2.0], requires_grad=True)
     assert 'class="title"' not in svg(draw((x * x).sum()).view)
 

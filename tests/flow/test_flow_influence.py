@@ -116,6 +116,10 @@ def test_what_cannot_have_influence_is_said():
         ts.flow.influence(h, [])
     with pytest.raises(ValueError, match=r"influence: states: a Tensor of shape \(\) has no slices"):
         ts.flow.influence(h, h[0].sum())
+    for new in ([out[0], out[1]], out.unstack(), out[:2]):
+        with pytest.raises(RuntimeError, match=r"not made of these states: a slice .* ts\.flow\.states\(out\)"):
+            ts.flow.influence(out[-1].sum(), new)
+    assert ts.flow.influence([h[0].sum()], h[1:]).map.tolist() == [[0.0]]
     assert ts.flow.influence([h[0].sum()], h).method == "products of Jacobians from step to step"
     out.sum().backward()
     with pytest.raises(RuntimeError, match="freed"):

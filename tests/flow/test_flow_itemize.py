@@ -192,6 +192,17 @@ def test_two_calls_of_one_layer_are_two_places():
     near(shares.items.sum(0), gradients([again], [np.ones(again.shape)], rnn.weight_hh_l0)[0])
 
 
+def test_a_loop_of_ones_own_that_begins_anew_is_windows():
+    w, h = leaf(np.eye(2)), ts.tensor(np.ones((1, 2)))
+    for t in [0, 1, 2, 0, 1]:
+        with ts.scope(step=t):
+            h = (h @ w).tanh()
+    shares = ts.flow.itemize(h.sum() + w.sum(), w)
+    assert shares.places == ["window 1"] * 3 + ["window 2"] * 2 + [""]
+    said = [line.split("  ")[1].strip() for line in repr(shares).splitlines()[1:]]
+    assert said[0] == "window 1, step 0" and said[4] == "window 2, step 1" and said[5].startswith("outside all steps")
+
+
 def test_layers_that_share_a_weight_are_two_places():
     rnn = nn.RNN(3, 3, num_layers=2).to("float64")
     rnn.weight_hh_l1 = rnn.weight_hh_l0

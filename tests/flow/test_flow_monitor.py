@@ -79,6 +79,8 @@ def test_it_looks_now_and_then():
     assert sorted(monitor.saturation) == [f"GRU, layer 0, forward: {name}" for name in ("new", "reset", "update")]
     assert list(monitor.states) == ["GRU, layer 0, forward: h"]
     assert "7 training steps, 7 clipped at 0.001" in repr(monitor)
+    monitor.backward(gru(ts.randn(20, 2, 2))[0].sum())
+    assert repr(monitor).splitlines()[2] == "  looked at in training step 6 of 0 … 7:"
 
 
 def test_what_goes_wrong_is_not_kept():

@@ -39,6 +39,17 @@ def test_shares_are_shown_where_the_weight_is_used(network):
     assert "|share of weight_hh_l0| 0" in drawing.html
 
 
+def test_shares_of_one_size_have_a_scale_of_their_size():
+    w, loss = nn.Parameter([1.0]).named("w"), 0.0
+    for t, number in enumerate((0.2, 0.7)):
+        with ts.scope(step=t):
+            loss = loss + (w * number).sum()
+    scale = ts.draw(loss, show=ts.flow.itemize(loss, w).nodes).view.scale
+    assert (scale.low, scale.high) == (0.01, 1.0)
+    loss.backward(retain_graph=True)
+    assert ts.draw(loss, show="gradient").view.scale.low < 1e-5
+
+
 def test_influence_is_shown_at_the_states(network):
     _, x, h, loss = network
     found = ts.flow.influence([h[0].sum(), loss], h)

@@ -58,6 +58,20 @@ def test_what_states_there_are_is_said():
         ts.flow.states(out, layer=0)
 
 
+def test_two_calls_of_one_layer_are_told_apart_by_a_scope():
+    rnn = nn.RNN(2, 3)
+    with ts.scope(part=1):
+        _, h = rnn(ts.ones(3, 1, 2))
+    with ts.scope(part=2):
+        out, _ = rnn(ts.ones(2, 1, 2), h)
+    assert [len(ts.flow.states(out, part=part)) for part in (1, 2)] == [3, 2]
+    with pytest.raises(ValueError, match="choose one by its scopes"):
+        ts.flow.states(out)
+    out, _ = rnn(ts.ones(2, 1, 2), rnn(ts.ones(3, 1, 2))[1])
+    with pytest.raises(ValueError, match=r"2 loops over time have 'h': call each in .* `with ts\.scope\(part=1\):`"):
+        ts.flow.states(out)
+
+
 def test_two_cells_in_one_step_are_two_loops():
     class Two(nn.Module):
         def __init__(self):

@@ -21,7 +21,9 @@ from tinygrad_seq.saving.archive import path_of
 from tinygrad_seq.saving.atomic_file import write_file
 
 Times = Sequence[str]  # titles of steps
-Job = tuple[Any, Any, str, Times]  # two clusters or items to compare, where they are, and at which steps
+Place = tuple[str, str]  # where something is, in either picture
+top = ("", "")
+Job = tuple[Any, Any, Place, Times]  # two clusters or items to compare, where they are, and at which steps
 Loop = dict[str, Cluster]  # for every step, drawn or not, the cluster that shows what is in it
 
 
@@ -99,7 +101,7 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return a line for each difference: of clusters and ops, then of what both have, then of parameters."""
         same: list[Job] = []
-        stack: list[Job] = [(self.views[0].top, self.views[1].top, "", ())]
+        stack: list[Job] = [(self.views[0].top, self.views[1].top, top, ())]
         while stack:
             job = stack.pop()
             stack += reversed(self.inner_clusters(*job) + self.steps(*job))
@@ -115,17 +117,17 @@ class Comparison:
         return [f"{what}{place(path, list(times))}{details}" for (what, path, details), times in self.found.items()]
 
     def tell(
-        self, sign: str, what: str, path: str = "", times: Times = (), details: str = "", *things: Cluster | Item
+        self, sign: str, what: str, path: Place = top, times: Times = (), details: str = "", *things: Cluster | Item
     ) -> None:
         """Keep a sentence about things of a ("-"), of b ("+") or one of each ("~"); said of other steps too, it is one.
         """
-        said = f"{sign} {what}", path, details and f": {details}"
+        said = f"{sign} {what}", path[sign != "-"], details and f": {details}"
         self.found.setdefault(said, {}).update(dict.fromkeys(times))
         cut = {"-": len(things), "+": 0, "~": 1}[sign]
         for ids, side in zip(self.places.setdefault(said, ({}, {})), (things[:cut], things[cut:])):
             ids.update({thing.id: None for thing in side})
 
-    def inner_clusters(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
+    def inner_clusters(self, a: Cluster, b: Cluster, path: Place, times: Times) -> list[Job]:
         """Pair the clusters in two clusters; tell which are renamed, and which have no partner."""
         old, new = ([inner for inner in cluster.inner if inner.key not in ("step", "gap")] for cluster in (a, b))
         pairs, old, new = paired(old, new, lambda cluster: (cluster.key, cluster.label))
@@ -135,11 +137,11 @@ class Comparison:
         for sign, alone in (("-", old), ("+", new)):
             for inner in alone:
                 self.tell(sign, called(inner), path, times, ops(inner), inner)
-        return [(one, other, joined(path, other.label), times) for one, other in pairs + renamed]
+        return [(one, other, joined(path, one.label, other.label), times) for one, other in pairs + renamed]
 
-    def steps(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
+    def steps(self, a: Cluster, b: Cluster, path: Place, times: Times) -> list[Job]:
         """Pair the steps of the loops in two clusters by their titles; tell which have no partner."""
-        path = joined(path, span(times))
+        path = joined(path, span(times), span(times))
         jobs: list[Job] = []
         olds, news = ([loops[c.id] for c in at.inner if c.id in loops] for at, loops in zip((a, b), self.loops))
         for old, new in zip_longest(olds, news, fillvalue=Loop()):
@@ -155,7 +157,7 @@ class Comparison:
             jobs += [(old[titles[0]], new[titles[0]], path, tuple(titles)) for titles in pairs.values()]
         return jobs
 
-    def items(self, a: Cluster, b: Cluster, path: str, times: Times) -> list[Job]:
+    def items(self, a: Cluster, b: Cluster, path: Place, times: Times) -> list[Job]:
         """Pair the items of two clusters by their texts, in order; tell which have no partner."""
         skipped = ("middle", "passing", "initial")
         old, new = ([item for item in cluster.items if item.role not in skipped] for cluster in (a, b))
@@ -167,7 +169,7 @@ class Comparison:
         self.changed.update(map(name_of, old + new))
         return [(one, other, path, times) for one, other in pairs]
 
-    def compare(self, a: Item, b: Item, path: str, times: Times) -> None:
+    def compare(self, a: Item, b: Item, path: Place, times: Times) -> None:
         """Tell how two items of one name differ in their shapes, and in what they read."""
         told = a.role == "weight" and self.views[0].legend and self.views[1].legend  # with the Parameters
         if a.shape != b.shape and not told and not self.follows(a.shape, b.shape):
@@ -230,9 +232,10 @@ def place(path: str, times: list[str]) -> str:
     return f" in {where}" if where else ""
 
 
-def joined(path: str, label: str) -> str:
-    """Add a label to a path."""
-    return " / ".join(filter(None, (path, label)))
+def joined(path: Place, *labels: str) -> Place:
+    """Add a label to either path."""
+    old, new = (" / ".join(filter(None, part)) for part in zip(path, labels))
+    return old, new
 
 
 def called(cluster: Cluster) -> str:

@@ -72,7 +72,7 @@ class Items(Plotted):
         for step, place, length in zip(self.steps, self.places, norms, strict=True):
             bar = "#" * round(40 * length / max(highest, 1e-300)) if highest < math.inf else ""
             who = "outside all steps" if step is None else f"step {step}"
-            lines.append(f"  {f'{place}, ' * several}{who:<8} {length:<10.4g} {bar}".rstrip())
+            lines.append(f"  {f'{place}, ' * (several and bool(place))}{who:<8} {length:<10.4g} {bar}".rstrip())
         if len(lines) > 40:
             lines[20:-20] = [f"  ... {len(lines) - 40} more"]
         if self.steps == [None]:
@@ -169,13 +169,17 @@ def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, ScopeVi
 
 
 def loop_names(uses: list[list[Node]], steps: list[ScopeVisit | None]) -> list[str]:
-    """Name the loop over time of each step, such as "lstm, layer 0, reverse"; a second loop of one name gets "(2)"."""
+    """Name the loop over time of each step, such as "lstm, layer 0, reverse"; a second loop of one name gets "(2)", and
+    of several those without a name are windows.
+    """
     names: dict[int, str] = {}
     loops: Counter[str] = Counter()
+    several = len({step.loop for step in steps if step is not None}) > 1
     for nodes, step in zip(uses, steps, strict=True):
         if step is not None and step.loop not in names:
             path = split_at_step(nodes[0].scope)[0]
             name = place_of(path) if path else ""
             loops[name] += 1
-            names[step.loop] = f"{name} ({loops[name]})" if loops[name] > 1 else name
+            number = f" ({loops[name]})" * (loops[name] > 1)
+            names[step.loop] = name + number if name else f"window {loops[name]}" * several
     return ["" if step is None else names[step.loop] for step in steps]

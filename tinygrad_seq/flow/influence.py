@@ -106,7 +106,8 @@ def influence(losses: Any, states: Any) -> Influence:
     step, by walks all the way back from each element of each loss.
     In float32 everything below 1e-45 is zero: make the network float64 to see further. Neither the graph nor any
     `.grad` is changed. Raises TypeError for what is neither a Tensor nor a list, RuntimeError if something requires no
-    gradient or the graph was freed, ValueError if there is no loss or no state.
+    gradient, the graph was freed, or the states are new slices of what the losses were made of, ValueError if there is
+    no loss or no state.
 
     >>> import tinygrad_seq as ts
     >>> out, _ = ts.nn.GRU(3, 4)(ts.randn(6, 2, 3))
@@ -121,7 +122,13 @@ def influence(losses: Any, states: Any) -> Influence:
     single = isinstance(states, Value)
     results = [losses] if isinstance(losses, Value) else list(losses)
     ends, sources = nodes_of("losses", results), nodes_of("states", [states] if single else states)
-    nodes = between(searched(ends), sources)
+    graph = searched(ends)
+    nodes = between(graph, sources)
+    if set(sources).isdisjoint(nodes) and not set(graph).isdisjoint(map(sliced_from, sources)):
+        raise RuntimeError(
+            "influence: the losses are not made of these states: a slice such as out[k] is a new Tensor, which no step "
+            "has read. Take those that the recurrence went through: ts.flow.states(out)"
+        )
     columns: list[Node | None] = slices(sources[0], nodes) if single else [*sources]
     sliced = single and columns[0] is sources[0]
     where: dict[Node, list[int]] = defaultdict(list)
@@ -147,6 +154,14 @@ def influence(losses: Any, states: Any) -> Influence:
         elif node in where:
             result[t, where[node]] = gain(jacobian)
     return Influence(result, method, columns)
+
+
+def sliced_from(node: Node) -> Node | None:
+    """Return what a slice was taken from; None for what is none."""
+    found = None
+    while node.op is not None and node.op.name in ("getitem", "part", "unstack"):
+        found = node = node.parents[0]
+    return found
 
 
 def slices(source: Node, nodes: list[Node]) -> list[Node | None]:

@@ -103,8 +103,9 @@ class Monitor(Plotted):
         lines = [f"{len(self.norms)} training steps, {self.clipped} clipped at {self.max_norm:g}"]
         if self.norms:
             lines.append(f"  gradient norm: {self.norms[-1]:.3g} now, at most {max(self.norms):.3g}")
-        lines += [f"  {name}: {100 * values[-1]:.0f} % saturated" for name, values in self.saturation.items()]
-        lines += [f"  {name}: length {values[-1]:.3g}" for name, values in self.states.items()]
+        lines += [f"  looked at in training step {step} of 0 … {len(self.norms) - 1}:" for step in self.looked[-1:]]
+        lines += [f"    {name}: {100 * values[-1]:.0f} % saturated" for name, values in self.saturation.items()]
+        lines += [f"    {name}: length {values[-1]:.3g}" for name, values in self.states.items()]
         return "\n".join(lines)
 
     def plot(self) -> Any:

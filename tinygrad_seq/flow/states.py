@@ -47,13 +47,16 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
             outside, inside = split_at_step(node.scope)
             named = found.setdefault((step.loop, *outside, *inside), {})
             named.setdefault(node.name, []).append((step, node))
-    fit = [named[name] for key, named in found.items() if name in named and where.items() <= dict(key[1:]).items()]
+    fit = {key: named[name] for key, named in found.items() if name in named and where.items() <= dict(key[1:]).items()}
     if len(fit) != 1:
         asked = ", ".join([repr(name), *words_of(where.items())])
         listed = "\n".join("  " + ", ".join([*words_of(dict(key[1:]).items()), *named]) for key, named in found.items())
-        many = f"{len(fit)} loops over time have {asked}: choose one by its scopes" if fit else f"no loop has {asked}"
+        alone = "call each in a scope of its own, `with ts.scope(part=1):`, and ask for part=1"
+        advice = alone if len({key[1:] for key in fit}) < len(fit) else "choose one by its scopes"
+        many = f"{len(fit)} loops over time have {asked}: {advice}" if fit else f"no loop has {asked}"
         raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or NONE}")
-    chosen = sorted(fit[0], key=lambda entry: entry[0].order)
+    (only,) = fit.values()
+    chosen = sorted(only, key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):
         raise RuntimeError("states: the graph was freed by an earlier backward, and the values with it")
     return [make_tensor(node.output, node) for _, node in chosen]

@@ -11,6 +11,7 @@ from tinygrad_seq.drawing.layout.text_size import small
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import no_ops
 
+most = 4  # leaves on one side of an op; more stand below it
 drop = 20.0  # a first state stands this far below the way of a state that comes back
 
 Beside = dict[tuple[ItemKey, int], list[ItemKey]]  # by op and its left (-1) or right (1) side: the leaves there
@@ -35,7 +36,12 @@ def leaves_beside(template: Template) -> Beside:
             side = -1 if start.item in template.left or is_left else 1
             found.setdefault(start.item, (end.item, side))
     between = {op for op, edges in template.step_edges.items() if {"in", "out"} <= edges}  # lines on both sides
-    alone = [leaf for leaf, (op, side) in found.items() if readers[leaf] == 1 and (side < 0 or op not in between)]
+    many = {place for place, count in Counter(found.values()).items() if count > most}
+    alone = [
+        leaf
+        for leaf, (op, side) in found.items()
+        if readers[leaf] == 1 and (side < 0 or op not in between) and (op, side) not in many
+    ]
     return grouped((found[leaf], leaf) for leaf in alone)
 
 

@@ -83,25 +83,27 @@ def routes(tree: Tree, spots: Spots) -> list[PlacedEdge]:
             points = card_route(across, out, into, spots[row][2], tracks[row])
             tracks[row] += left.column - entered.column not in (-1, 1)
         found.append(PlacedEdge(edge, points))
-    return numbered(spread(found), tree.sizes)
+    return numbered(spread(found, tree.sizes), tree.sizes)
 
 
-def spread(edges: list[PlacedEdge]) -> list[PlacedEdge]:
+def spread(edges: list[PlacedEdge], sizes: Mapping[str, PlacedItem]) -> list[PlacedEdge]:
     """Return the edges with those that come in at one place beside each other, in the order of where they come from:
     their last straight piece, or all of those that run the same way, as in x × x.
     """
     alike = Counter(tuple(placed.points) for placed in edges)
     tips = [placed.points[-1] for placed in edges]
     near = ((placed.edge.target, round(x / 5), round(y / 5), way) for placed, (x, y, way) in zip(edges, tips))
-    found = list(edges)
-    for (*_, way), numbers in grouped(zip(near, range(len(edges)))).items():
+    found, entering = list(edges), Counter((placed.edge.target, placed.points[-1][2]) for placed in edges)
+    for (target, *_, way), numbers in grouped(zip(near, range(len(edges)))).items():
         axis, bent = int(way == "h"), {}  # by edge, how many points its bent part has
         for i in numbers if len(numbers) > 1 else ():
             points = edges[i].points
             turns = [k for k, p in enumerate(points) if abs(p[:2][axis] - tips[i][:2][axis]) > 1]
             bent[i] = 0 if alike[tuple(points)] > 1 else max([0, *turns]) + 1
+        side = sizes[target].height if way == "h" else sizes[target].width
+        step = min(apart, (side - 8) / max(entering[target, way] - 1, 1))
         for place, i in enumerate(sorted(bent, key=lambda i: edges[i].points[max(bent[i] - 1, 0)][axis])):
-            by, points = apart * (place - (len(bent) - 1) / 2), edges[i].points
+            by, points = step * (place - (len(bent) - 1) / 2), edges[i].points
             moved: list[Point] = [
                 (x, y + by, to) if (to if bent[i] == 0 else way) == "h" else (x + by, y, to)
                 for x, y, to in points[bent[i] :]

@@ -71,8 +71,17 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
         for level in [level for level, placement in enumerate(chain) if placement.template in cards]:
             card = cards[chain[level].template]
             home, x, y = positions(card, [placement.key for placement in chain[level + 1 :]])[-1]
-            aside = x + home.at[End(twin)][0] - card.middle
-            at[End(key)] = (aside if key in read_above else 0.0, y + home.at[End(twin)][1] - card.box.below)
+            at[End(key)] = (x + home.at[End(twin)][0] - card.middle, y + home.at[End(twin)][1] - card.box.below)
+    passers = {End(key): gap.items[key].height for key in passing if End(key) in at and key not in read_above}
+    falling = sorted(passers, key=lambda end: at[end][::-1])
+    words = max(sized.height for sized in gap.items.values())
+    low, roof = -words - 24.0 if len(passers) > 1 else inf, 4.0 - high
+    for end in reversed(falling):  # what leaves a step further away leaves it higher
+        at[end] = (0.0, min(at[end][1], low))
+        low = at[end][1] - passers[end] - 6
+    for end in falling:
+        at[end] = (0.0, max(at[end][1], roof + passers[end] / 2))
+        roof = at[end][1] + passers[end] / 2 + 6
     widths = {end: gap.items[end.item].width for end in at if end.item}
     lanes = {at[end][1]: own for end, own in widths.items() if end.item not in read_above}
     leaving: dict[End, float] = {}
@@ -96,7 +105,7 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
                 middle, far = at.get(other, (0.0, 0.0))[0], gap.items[other.item].width / 2 - 12 if other.item else 0.0
                 x = leaving.get(other, min(max(alike[0] if alike else middle, middle - far), middle + far))  # straight
                 at[end] = (x, 0.0)
-                offsets |= dict.fromkeys([(other, end), (end, other)], x - middle)
+                offsets[end, other] = x - middle  # of its end at the item, whichever way it leads
     return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0), {}, offsets)
 
 

@@ -85,8 +85,11 @@ def titles(view: View, sequences: Sequences) -> tuple[str, str]:
     cards = {cluster.id for loop in view.loops for cluster in loop}
     inner = [loop for loop in view.loops if any(path in cards for path in paths_around(loop))]
     outer = [loop for loop in view.loops if loop not in inner]
-    steps, hidden = longest(outer, sequences, ("step", "gap")), sum(longest(outer, sequences, ("gap",)))
-    count = f"{' + '.join(map(str, steps))} step{'s' * (sum(steps) > 1)}"
+    steps, *shorter = counts(outer, sequences, ("step", "gap")) or [[]]
+    hidden = sum(next(iter(counts(outer, sequences, ("gap",))), []))
+    others = sorted({sum(each) for each in shorter} - {sum(steps)})
+    also = " and " * bool(others) + " to ".join(map(str, [*others[:1], *others[1:][-1:]]))
+    count = f"{' + '.join(map(str, steps))}{also} step{'s' * (sum(steps) > 1)}"
     if inner:
         each = sorted({length(loop) for loop in inner})
         count += f" of {' to '.join(map(str, dict.fromkeys((each[0], each[-1]))))} each"
@@ -122,8 +125,8 @@ def length(loop: Sequence[Cluster], keys: tuple[str, ...] = ("step", "gap")) -> 
     return sum(max(len(cluster.steps), 1) for cluster in loop if cluster.key in keys)
 
 
-def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tuple[str, ...]) -> list[int]:
-    """Count the steps of the longest loop, or of each loop of the longest sequence, in clusters of these keys."""
+def counts(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tuple[str, ...]) -> list[list[int]]:
+    """Count the steps of every loop, or of each loop of a sequence, in clusters of these keys; the longest first."""
     place_of = {id: (ids[0], number) for ids in sequences for number, id in enumerate(ids)}
     found: dict[str, Counter[tuple[int, str]]] = {}  # by sequence, the longest loop of each of its units
     for loop in loops:
@@ -133,7 +136,7 @@ def longest(loops: Sequence[Sequence[Cluster]], sequences: Sequences, keys: tupl
         counts = found.setdefault(sequence, Counter())
         counts[number, unit] = max(counts[number, unit], length(loop, keys))
     counted = ([count for _, count in sorted(counts.items())] for counts in found.values())
-    return max(counted, key=sum, default=[])
+    return sorted(counted, key=sum, reverse=True)
 
 
 def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tuple[Part, Rectangle]]:
@@ -147,7 +150,7 @@ def place_legend(view: View, left: float, y: float, limit: float) -> Iterator[tu
     parameters = [
         (*look(row, row.colour in coloured), row.label, about(row, view.scale))
         for row in view.legend
-        if prod(row.shape) > 1 or row.uses > 1 or row.gradient is not None
+        if row.shape or row.uses > 1 or row.gradient is not None
     ]
     shown |= {item.role for item in items}
     others = [

@@ -73,7 +73,7 @@ def build(
         loops=list(filter(None, loops)),
         legend=legend(graph, titles, drafts),
         twins=twins_of(graph, elision, ops, others),
-        scale=None if numbers is None else scale(told.label, shown, told.ordered),
+        scale=None if numbers is None else scale(told.label, shown, told.ordered, 6 if told.argument is None else 2),
         backward=walk_order(visited, drawn, proxies, edges),
         title=title,
     )

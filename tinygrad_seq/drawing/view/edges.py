@@ -15,6 +15,7 @@ from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.labels import DraftItem, index_arrays, initial_state, several, shortened, symbol
 from tinygrad_seq.drawing.view.model import Edge
 from tinygrad_seq.drawing.view.rules import Rule, joins_parts, stand_in
+from tinygrad_seq.drawing.view.same_numbers import called
 from tinygrad_seq.drawing.view.values import Numbers, together
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import ScopeVisit
@@ -76,7 +77,6 @@ class EdgeBuilder:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
         self.looked_at = looked_at(graph)
         self.proxies: dict[Place, DraftItem] = {}
-        self.starts: dict[tuple[ScopeVisit, tuple[Node, ...]], str | None] = {}  # first states, and what is none
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
         self.colours: dict[tuple[Node, ...], int] = {}
         self.passing: dict[Chip, DraftItem] = {}
@@ -96,9 +96,7 @@ class EdgeBuilder:
         if isinstance(user, Rule) and node in user.of.parents:  # to a rule it is what it is to the op
             argument = user.of.parents.index(node)
             user = user.of
-        if role in ("input", "constant") and (visit, leaves) not in self.starts:
-            self.starts[visit, leaves] = initial_state(self.graph, node, user, argument)
-        state = self.starts.get((visit, leaves))
+        state = initial_state(self.graph, node, user, argument) if role in ("input", "constant") else None
         role = "initial" if state else role
         own = len(self.colours) if any(leaf.shape for leaf in leaves) else 0  # single numbers look alike
         colour = self.colours.setdefault(leaves, own) if role == "weight" else -1
@@ -152,7 +150,8 @@ class EdgeBuilder:
             step, back = delay
             level = [around for around, _ in facts.positions].index(step)
             entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
-            role, label = "delay", f"{source.name}, " * bool(source.name) + f"t{'−' if back > 0 else '+'}{abs(back)}"
+            name = called(source)
+            role, label = "delay", f"{name}, " * bool(name) + f"t{'−' if back > 0 else '+'}{abs(back)}"
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
@@ -235,8 +234,9 @@ class EdgeBuilder:
             if entry is not None and len(alike) > 1:
                 id, old = f"{edge.source}@{entry.id}@{edge.label}", by_id[edge.source]
                 if id not in entries:
+                    name = old.name or called(old.node)
                     entries[id] = replace(
-                        old, id=id, role="passing", visit=entry, name=old.name and f"old {old.name}",
+                        old, id=id, role="passing", visit=entry, name=name and f"old {name}",
                         about=f" of step {edge.label.rpartition(', ')[2]}",
                     )  # fmt: skip
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
@@ -248,8 +248,8 @@ class EdgeBuilder:
                 self.ops[i] = replace(draft, colour=of_leaf.get(draft.node.leaf, -1))
         for chip, draft in self.passing.items():
             steps = [step for step in chip[0].steps if step in self.made_in[chip]]
-            said = f"{shortened(draft.node.name, 12)}, {several(steps)}" if draft.node.name else None
-            self.passing[chip] = replace(draft, name=said)
+            name = shortened(called(draft.node) or symbol(draft.node), 12)
+            self.passing[chip] = replace(draft, name=f"{name}, {several(steps)}")
         drawn = self.drawn | {node: self.passing[chip].id for node, chip in self.chips()}
         others = [*self.proxies.values(), *self.picks, *self.passing.values(), *entries.values()]
         return found + self.lines, others, drawn

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from tinygrad_seq.drawing.view.grouped import grouped
+from tinygrad_seq.drawing.view.same_numbers import called
 from tinygrad_seq.engine.graph import Node
 from tinygrad_seq.engine.same_step import StepKinds
 from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
@@ -92,7 +93,7 @@ def place_of(node: Node, loop: int, timeline: Timeline) -> Hashable:
     """Return what an op is in its step of a loop: which op, how far from the end of the step; None outside the loop."""
     for step, position in timeline.positions[node]:
         if step.loop == loop:
-            return position - len(timeline.ops_in[step]), node.op.name, node.shape, node.name
+            return position - len(timeline.ops_in[step]), node.op.name, node.shape, called(node)
     return None
 
 

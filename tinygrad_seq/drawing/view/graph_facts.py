@@ -6,6 +6,7 @@ Nothing here decides what is shown: a fact holds for a node also where a picture
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import (
     from_loss,
@@ -26,7 +27,8 @@ from tinygrad_seq.engine.timeline import ScopeVisit, Timeline
 
 Positions = Sequence[tuple[ScopeVisit, int]]  # the steps around a node, outermost first, and which of their ops it is
 Delay = tuple[ScopeVisit, int]  # the step that reads, and how many steps before it the value was made
-Read = tuple[Hashable, ...]  # which op, in which step, and which of its arguments: see reads_of
+Read = tuple[Any, ...]  # which op, in which step, and which of its arguments: see reads_of
+furthest = 16  # a state that is read so many steps later, or fewer, has as many first states
 
 
 @dataclass(slots=True)
@@ -55,7 +57,8 @@ class GraphFacts:
     outer: dict[ScopeVisit, ScopeVisit]  # of each place but the top the one around it, outer places first
     length: Mapping[ScopeVisit, int]  # of each step: its ops without those of a recorded backward, which come after
     states: set[str] = field(default_factory=set)  # names of states
-    carried: dict[Read, str] = field(default_factory=dict)  # the same, by where other steps read them, or ""
+    first: dict[Read, str] = field(default_factory=dict)  # the same, or "", by where steps before these would read them
+    starts: dict[tuple[Read, Node], str] = field(default_factory=dict)  # by where leaves are read in their place
     inner: dict[Read, Node] = field(default_factory=dict)  # results, by where their own step reads them
     way: Counter[int] = field(default_factory=Counter)  # by loop: above 0 if its states go to later steps, else below
 
@@ -112,11 +115,15 @@ def read(roots: Sequence[Node], find: bool) -> GraphFacts:
             if later is not None and not of[parent].cut and not is_running_sum(graph, node, parent):
                 graph.way[later[0].loop] += 1 if later[1] > 0 else -1
                 name = parent.name or of[parent].source.name or ""
-                graph.carried.update(dict.fromkeys(reads_of(graph, node, argument), name))
+                way, far = 1 if later[1] < 0 else -1, abs(later[1])
+                for *op, order, at, _ in reads_of(graph, node, argument):
+                    for back in range(1, (far if far <= furthest else 1) + 1):
+                        graph.first[*op, order + way * back, at, argument] = name
             elif later is None and parent.op is not None and parent not in proxies and facts.positions:
                 graph.inner.update(dict.fromkeys(reads_of(graph, node, argument), parent))
     is_net = bool(timeline.loops) or any(visit.key == "module" for visit in timeline.inner)
-    graph.states.update(states if is_net else (), filter(None, graph.carried.values()))
+    graph.states.update(states if is_net else (), filter(None, graph.first.values()))
+    graph.starts.update(starts_of(graph))
     passed_on = states_of(graph)
     gates = gates_of(graph, outputs, passed_on)
     for node, facts in of.items():
@@ -160,7 +167,22 @@ def hands_over(graph: GraphFacts, node: Node, argument: int) -> bool:
     facts, steps = graph.of[node], {step for step, _ in graph.of[graph.of[node.parents[argument]].source].positions}
     if facts.gradient or not facts.positions or facts.positions[-1][0] in steps:
         return False
-    return any(read in graph.carried for later in (1, -1) for read in reads_of(graph, node, argument, later))
+    return any(read in graph.first for read in reads_of(graph, node, argument))
+
+
+def starts_of(graph: GraphFacts) -> dict[tuple[Read, Node], str]:
+    """Return the names of states by where ops read a leaf instead: where the next step that does not read the same leaf
+    reads the state of an earlier one.
+    """
+    found: dict[tuple[Read, Node], str] = {}
+    given = ((node, i, leaf) for node, facts in reversed(graph.of.items()) if not facts.gradient
+             for i, leaf in enumerate(node.parents) if leaf.op is None and not leaf.requires_grad)  # fmt: skip
+    for node, argument, leaf in given:
+        here, *later = (reads_of(graph, node, argument, by) for by in (0, 1, -1))
+        names = [graph.first[read] for read in here if read in graph.first]
+        names += [found[read, leaf] for reads in later for read in reads if (read, leaf) in found]
+        found |= {(read, leaf): name for name in names[:1] for read in here}
+    return found
 
 
 def delay(maker: Positions, reader: Positions) -> Delay | None:

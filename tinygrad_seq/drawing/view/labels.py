@@ -10,7 +10,7 @@ from tinygrad_seq.drawing.view.graph_facts import GraphFacts, reads_of
 from tinygrad_seq.drawing.view.grouped import grouped
 from tinygrad_seq.drawing.view.model import Item
 from tinygrad_seq.drawing.view.rules import Rule
-from tinygrad_seq.drawing.view.same_numbers import has_parts, parts_of
+from tinygrad_seq.drawing.view.same_numbers import called, has_parts, parts_of
 from tinygrad_seq.engine.graph import Detached, Node
 from tinygrad_seq.engine.timeline import FoundStep, ScopeVisit
 
@@ -188,9 +188,8 @@ def word(graph: GraphFacts, node: Node, argument: int) -> str:
     if source.op is None:
         name = initial_state(graph, parent, node, argument) or source.name
         return shortened(name or kind_of_leaf(source, graph.of[source].role), 12)
-    chosen = graph.of[source.parents[1]].source if source.op.name == "where" else source
     sign = symbol(source)
-    name = source.name or chosen.name or (sign if sign.isalpha() or len(sign) > 1 else "…")
+    name = called(source) or (sign if sign.isalpha() or len(sign) > 1 else "…")
     return shortened(f"old {name}" if graph.of[node].delays[argument] else name, 12)
 
 
@@ -227,12 +226,11 @@ def initial_state(graph: GraphFacts, leaf: Node, user: Node, argument: int) -> s
     """Return what a state before the first step is called: where the next step reads "h" from this one, "h0"."""
     if leaf.op is None and leaf.name and leaf.name[-1] == "0" and leaf.name[:-1] in graph.states:
         return leaf.name
+    for read in reads_of(graph, user, argument):
+        if (read, leaf) in graph.starts:
+            return leaf.name or before_first(graph.starts[read, leaf])
     if leaf.op is not None or (leaf.name is not None and not isinstance(leaf, Detached)):
         return None
-    for later in (1, -1):
-        for read in reads_of(graph, user, argument, later):
-            if read in graph.carried:
-                return before_first(graph.carried[read])
     for step, _ in graph.of[user].positions[-1:]:
         later = 1 if graph.way.get(step.loop, 0) > 0 else -1
         is_first = step.order == (0 if later > 0 else len(graph.timeline.loops[step.loop]) - 1)

@@ -28,6 +28,11 @@ def original(node: Node) -> Node:
     return node.parents[0] if in_order and is_one and size(node) == size(node.parents[0]) else node
 
 
+def called(node: Node) -> str:
+    """Return the name of a node, or of what it gives where a mask says so; "" for none."""
+    return node.name or (node.parents[1].name if node.op is not None and node.op.name == "where" else None) or ""
+
+
 def parts_of(index: Any) -> tuple[Any, ...]:
     """Return the parts of an index, one for each axis: of `x[1, :2]` two, of `x[1]` one."""
     return index if isinstance(index, tuple) else (index,)

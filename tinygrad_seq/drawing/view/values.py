@@ -98,9 +98,9 @@ def together(values: Iterable[float | None]) -> float | None:
     return reduce(hypot, known) if known else None
 
 
-def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) -> Scale:
+def scale(label: str, numbers: Iterable[float | None], ordered: bool = False, least: int = 6) -> Scale:
     """Return a scale of powers of ten around the known numbers: at least six, so that a healthy gradient looks healthy,
-    at most twelve. Numbers that count reach from the first to the last.
+    but for shares of one sum less; at most twelve. Numbers that count reach from the first to the last.
     """
     known = [number for number in numbers if number is not None]
     if not known:
@@ -109,7 +109,7 @@ def scale(label: str, numbers: Iterable[float | None], ordered: bool = False) ->
         return Scale(label, min(known), max(known))
     positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
     high = min(max(ceil(log10(max(positive)) - 1e-9), -300), 308)  # both ends are floats, and not zero
-    low = high - min(max(6, 2 * ceil((high - floor(log10(min(positive)) + 1e-9)) / 2)), 12)  # one in the middle
+    low = high - min(max(least, 2 * ceil((high - floor(log10(min(positive)) + 1e-9)) / 2)), 12)  # one in the middle
     return Scale(label, float(f"1e{low}"), float(f"1e{high}"))
 
 

@@ -15,6 +15,9 @@ const homes = known.map(({ id }) => { // the cards around an item, outer first
   return found;
 });
 
+const gapOf = known.map(({ id }) => gaps.find((gap) => inside(id, gap.id))?.id);
+const bars = new Set(known.map((_, i) => i).filter((i) => ["stack", "unstack"].includes(known[i].symbol)
+  && boxOf(first.shapes[i]).width > 100)); // as wide as the steps that they join or part
 const loopOf = (id) => id.slice(0, id.lastIndexOf("/"));
 /** The cards of the same step: above and below, as wide. */
 const column = (card) => cards.filter((other) => other.gap === card.gap && !inside(other.id, card.id)

@@ -5,6 +5,14 @@ const shift = (piece, dx) => {
   if (dx) piece.setAttribute("transform", `translate(${round(dx)} 0)`);
   else piece.removeAttribute("transform");
 };
+const stretch = (shape, bend) => { // what is as wide as several steps
+  const box = shape.querySelector("rect");
+  shape.plain ??= { x: box.x.baseVal.value, width: box.width.baseVal.value };
+  const { x, width } = shape.plain, left = bend(x);
+  box.setAttribute("x", round(left));
+  box.setAttribute("width", round(bend(x + width) - left));
+  for (const words of shape.querySelectorAll("text")) words.setAttribute("x", round(bend(x + width / 2)));
+};
 const moveShape = (shape, bend) => {
   const box = shape.querySelector("rect"), x = box.x.baseVal.value + box.width.baseVal.value / 2;
   shape.moved = round(bend(x) - x);

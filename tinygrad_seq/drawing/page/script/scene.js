@@ -52,17 +52,34 @@ const placeDrawn = (scene) => {
       if (open.gaps.some(({ id }) => inside(item.id, id))) sides.set(i, { open, side: "gap" });
     }
     if (isHidden(scene, item.id)) return;
-    if (bent) moveShape(first.shapes[i], bend);
+    if (bent) (bars.has(i) ? stretch : moveShape)(first.shapes[i], bend);
     at.set(i, add(scene, item, first.shapes[i]));
   });
   for (const cluster of first.clusters.filter(({ id }) => !isHidden(scene, id))) {
     if (bent) moveCard(cluster, bend);
     scene.clusters.push(cluster);
   }
-  for (const { id } of gaps) if (!shown.has(id)) label(first.shapes[numberOf.get(`${id}#`)]);
+  gapOf.forEach((id, i) => { if (id && !shown.has(id)) label(first.shapes[i]); });
 };
 
-const placeCopies = (scene, { k, kept, moved }, { id, before, ids, steps: titles }) => {
+const stepIn = (card) => known.find(({ id, step }) => step && inside(id, card))?.step;
+/** An item of the copy of a gap: a value that leaves it has the numbers of the step before the one that is shown. */
+const copyInGap = (item, i, shape, table, k) => {
+  const { before, steps: titles } = table;
+  const j = first.ends.find(([a, b]) => b === i && inside(known[a].id, before))?.[0];
+  const beside = { all: titles, left: stepIn(before), right: titles[k] }, now = { ...item, id: `${item.id}~` };
+  const said = label(shape, titles.slice(0, k), beside, first.shapes[i]);
+  if (item.role !== "passing") return now;
+  const from = j === undefined || !k ? known[j] ?? {} : stepOf(table, k - 1, known[j], titles[k - 1]);
+  for (const key of ["values", "gradient", "shape", "dtype"]) now[key] = text(from, key);
+  const several = readersOf.get(j) > 1; // lines, each with a share in the gradient
+  Object.assign(now, { title: said, value: undefined, several });
+  paintNorm(now.gradient?.norm, shape);
+  shape.querySelector("title").textContent = said;
+  return now;
+};
+const placeCopies = (scene, { k, kept, moved, gaps: opened, after }, table) => {
+  const { id, before, ids, steps: titles } = table, next = stepIn(after[opened.indexOf(table)]?.id);
   for (const cluster of first.clusters) {
     const own = cluster.id === before || inside(cluster.id, before);
     if (!own && cluster.id !== id) continue;
@@ -73,18 +90,15 @@ const placeCopies = (scene, { k, kept, moved }, { id, before, ids, steps: titles
   }
   known.forEach((item, i) => {
     if (inside(item.id, before)) {
-      const now = stepOf(tables.get(id), k, item, titles[k]), shape = copy(first.shapes[i], now.id);
+      const now = stepOf(table, k, item, titles[k]), shape = copy(first.shapes[i], now.id);
       moveShape(shape, moved);
       if (!item.uses) paintNorm(text(now, "gradient")?.norm, shape);
       scene.steps.set(i, add(scene, now, shape));
     } else if (inside(item.id, id)) {
       const shape = copy(first.shapes[i], `${item.id}~`);
       moveShape(shape, kept);
-      if (item.role === "middle") {
-        label(shape, titles.slice(0, k));
-        label(first.shapes[i], titles.slice(k + 1));
-      }
-      scene.near.set(i, add(scene, { ...item, id: `${item.id}~` }, shape));
+      scene.near.set(i, add(scene, copyInGap(item, i, shape, table, k), shape));
+      label(first.shapes[i], titles.slice(k + 1), { all: titles, left: titles[k], right: next });
     }
   });
 };
@@ -97,8 +111,10 @@ const placeLine = (scene, element, from, to, bend, far) => {
   return scene.ends.push([from, to]);
 };
 const copyOfLine = (scene, element, a) => { // what goes along the only line from an op is its gradient
-  const line = copy(element), item = scene.items[scene.steps.get(a)];
-  if (item && readersOf.get(a) === 1 && !item.uses) paintNorm(text(item, "gradient")?.norm, null, line);
+  const line = copy(element), item = scene.items[scene.steps.get(a) ?? scene.near.get(a)] ?? {};
+  if (bounds.length && !line.matches(".cut")) line.setAttribute("class", "edge pale"); // as long as nothing is known
+  const alone = readersOf.get(a) === 1 && !item.uses && !item.several;
+  if (alone) paintNorm(text(item, "gradient")?.norm, null, line);
   return line;
 };
 const counterpart = (scene, i, { after, gaps: found }) => { // of an item after a gap: the copy in the step shown
@@ -126,7 +142,8 @@ const placeLines = (scene, element, [a, b]) => {
     const pair = [own.get(one ? a : b), twin ?? at.get(there)], joined = one ? pair : pair.reverse();
     const next = open.after.some((card) => card && inside(known[there].id, card.id));
     const earlier = homes[there].some((id) => cardOf.get(id).right <= open.from + 1);
-    if (twin !== undefined) placeLine(scene, line, ...joined, kept);
+    if (bars.has(there)) placeLine(scene, line, ...joined, side === "gap" ? kept : moved);
+    else if (twin !== undefined) placeLine(scene, line, ...joined, kept);
     else if (side === "gap" && !next) placeLine(scene, line, ...joined, within(open.x, open.right, kept), far);
     else if (side === "step" && !earlier) placeLine(scene, line, ...joined, within(open.from, open.to, moved), far);
   }

@@ -41,10 +41,16 @@ const range = (titles) => {
   return titles.length === 1 ? from
     : numbers.includes(undefined) ? `${from} … ${to}` : from.replace(/-?\d+/, `${numbers[0]} … ${numbers[1]}`);
 };
-const label = (box, titles) => { // what stands in a gap, of which one step is shown, or none: as it was drawn
+const label = (box, titles, beside, drawn = box) => { // what stands in a gap of which a step is shown; or as drawn
   const lines = [...box.querySelectorAll("text")], count = titles?.length;
-  box.lines ??= lines.map((line) => line.textContent);
-  const said = !titles ? box.lines : count ? ["⋯", `${count} step${count > 1 ? "s" : ""}, same ops`, range(titles)]
-    : ["", "no step between", ""];
+  drawn.lines ??= lines.map((line) => line.textContent);
+  const said = !titles ? drawn.lines : box.matches(".passing") ? [leaving(drawn.lines[0], titles, beside)]
+    : count ? ["⋯", `${count} step${count > 1 ? "s" : ""}, same ops`, range(titles)] : ["", "no step between", ""];
   lines.forEach((line, i) => { line.textContent = said[i] ?? ""; });
+  return said[0];
+};
+const leaving = (said, titles, { all, left, right }) => { // a value says of which step it is, the last one; or of all
+  const name = said.slice(0, said.indexOf(", ")), back = said.endsWith(`, ${all[0]}`); // time runs to the left
+  const last = back ? titles[0] ?? right : titles.at(-1) ?? left;
+  return `${name}, ${/ … /.test(said) ? range(titles) || "no step" : last}`;
 };

@@ -38,7 +38,8 @@ for (const row of rows) {
 }
 const everything = rows.flatMap(({ columns }) => [...columns.values()].flat());
 const norms = everything.map(({ norm }) => norm).filter((norm) => norm > 0), logs = norms.map(Math.log10);
-const hottest = largest(logs), coldest = Math.max(-largest(logs.map((log) => -log)), hottest - 12);
+const extent = [Math.max(-largest(logs.map((log) => -log)), largest(logs) - 12), largest(logs)];
+const [coldest, hottest] = bounds.length && /gradient/.test(scale) ? bounds.map(Math.log10) : extent; // as of the nodes
 const indent = Math.min(...cards.map(({ left }) => left)) - frame.x;
 const margin = largest(rows.map(({ name }) => 7 * name.length + 14)) - indent;
 if (margin > 0) { // room for the names
@@ -135,7 +136,8 @@ const strips = (bend, openings) => {
     ends.set(row.loop, [left, right, y + tall + (norms.length ? 14 : 8)]);
   }
   y = Math.max(...[...ends.values()].map(([, , low]) => low));
-  const line = norms.length ? "; the thin line is |gradient|, from blue (small) to red (large)" : "";
+  const [low, high] = [coldest, hottest].map((power) => figure(Number((10 ** power).toPrecision(2))));
+  const line = norms.length ? `; the thin line is |gradient|, from ${low}, blue, to ${high}, red` : "";
   parts.push(word(Math.min(...lefts), y + 8, `over time: blue is negative, red is positive${line}`, "quiet", "start"));
   y += 32;
   band.replaceChildren(...parts);
