@@ -290,8 +290,7 @@ def test_a_state_of_a_loop_in_a_loop_that_two_ops_read(declared):
                 with ts.scope(step=j) if declared else nullcontext():
                     h = h + (h @ w).tanh()
             h = h * 2.0
-    view = draw(h.sum(), view="rolled").view
-    assert sum(item.symbol == "@" for item in items(view)) == 1
+    assert sum(item.symbol == "@" for item in items(draw(h.sum(), view="rolled").view)) == 1
 
 
 def spelled_out(steps):

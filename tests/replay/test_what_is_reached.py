@@ -1,6 +1,5 @@
 """Tensors wherever a function finds them, and whatever it changes or returns: as with a graph, or refused."""
 
-import sys
 from collections import deque
 from dataclasses import dataclass, field
 from functools import cache
@@ -45,45 +44,6 @@ def test_tensors_of_classes_and_globals_of_methods_are_read_at_every_call(monkey
     monkeypatch.setattr(Scaled, "times", 10.0)
     assert fast(given, x).tolist() == [25.0, 45.0, 65.0]
     assert fast.traces == 2
-
-
-class Chosen:
-    """Calls a method by a name that it makes."""
-
-    kind = "scaled"
-
-    def by_scaled(self, x):
-        return x * factor
-
-    def __call__(self, x):
-        return getattr(self, f"by_{self.kind}")(x)
-
-
-factor = 1.0
-settings = ModuleType("settings")
-
-
-def imports(x):
-    from settings import factor
-
-    return x * factor
-
-
-def imports_all(x):
-    import settings
-
-    return x * settings.factor
-
-
-@pytest.mark.parametrize("function", [Chosen(), imports, imports_all])
-def test_numbers_behind_a_name_that_is_made_or_an_import_are_noticed(monkeypatch, function):
-    monkeypatch.setitem(sys.modules, "settings", settings)
-    monkeypatch.setattr(settings, "factor", 1.0, raising=False)
-    fast = ts.replay(lambda x: function(x))
-    assert fast(x).tolist() == [1.0, 2.0, 3.0]
-    monkeypatch.setattr(settings, "factor", 2.0)
-    monkeypatch.setitem(globals(), "factor", 2.0)
-    assert fast(x).tolist() == [2.0, 4.0, 6.0]
 
 
 def test_a_tensor_of_a_class_may_be_replaced(monkeypatch):
