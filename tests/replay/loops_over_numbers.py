@@ -29,7 +29,7 @@ def the_time_as_a_feature(rng):
         h, steps = ts.zeros(B, H, dtype="float64"), len(x)
         for t in range(steps):
             clock = ts.full((B, 1), t / steps, dtype="float64"), ts.tensor([[np.sin(t)]] * B, dtype="float64")
-            h = cell(ts.concatenate([x[t] + places[t], *clock], 1), h)
+            h = cell(ts.concatenate([x[t] + ts.tensor(places[t]), *clock], 1), h)
         return (h**2).mean()
 
     return [cell], loss, lambda steps: [numbers(rng, steps, B, H)]

@@ -1,4 +1,4 @@
-"""What may stand where in a module: a part under a name that a state can say, and in a part's place only a part."""
+"""Check names and values of a module's attributes: a name has no dot, and only a part replaces a part."""
 
 from typing import Any
 

@@ -242,7 +242,7 @@ class Program(Expressions):
     # ---------------------------------------------------------------------------------------------------- series
 
     def along(self, numbers: Sequence[int]) -> Moving | None:
-        """Return how values move through one list of a loop, or None."""
+        """Return start and stride of values in one series, or None if they are not evenly spaced in one."""
         found = [self.series[number] for number in numbers if number in self.series]
         if len(found) < len(numbers) or len({name for name, _ in found}) > 1:
             return None

@@ -1,4 +1,4 @@
-"""The first and the last step belong into their loop, although they lack a term.
+"""Extend a loop by its first and its last step, which have fewer equations than the others.
 
 In a backward pass no gradient comes from after the last step, and nobody asks for one before the first. So these steps
 have fewer equations than the others. What they lack is zero, or is computed and not read.
@@ -121,12 +121,12 @@ class Edge:
         return self.beyond(x) if isinstance(x, Item) else self.found.get(x)
 
     def beyond(self, x: Item) -> int:
-        """Return the value that would go on with an even series."""
+        """Return the number that the next value of an evenly numbered series would have."""
         near, far = x.numbers[:2] if self.step < 0 else x.numbers[:-3:-1]
         return near + (near - far)
 
     def next_of(self, x: Item) -> int:
-        """Return the value with which a series goes on: what is computed of it in this step is not read."""
+        """Return the next value of a series. Nobody reads what this step computes from it."""
         made, like = self.maker.get(self.beyond(x)), self.maker.get(x.numbers[0 if self.step < 0 else -1])
         if made is None or like is None or (made.function, made.shape) != (like.function, like.shape):
             raise Uneven
@@ -164,7 +164,7 @@ class Edge:
         return result
 
     def said(self, x: Any) -> Any:
-        """Return an argument as the loop with this step says it."""
+        """Return an argument of the loop, extended by its value in this step."""
         first = self.step < 0
         if isinstance(x, Item):
             number = self.found.get(x)
@@ -186,12 +186,12 @@ class Edge:
         return self.zeros[-1][0]
 
     def lacks(self, there: Any, missing: Any, number: int) -> None:
-        """Match one term of a sum with a value, and let the other one be zero."""
+        """Match a value with one term of a sum whose other term is zero."""
         self.match(there, Ref(number))
         self.vanish(missing, set())
 
     def vanish(self, x: Any, stays: set[Any]) -> None:
-        """Let an argument be zero in this step: what is carried in is, and what is linear in that.
+        """Take an argument as zero in this step: a carried value, or a linear function of one.
 
         `stays` is what was found to be none: a value is reached in as many ways as there are paths.
         """

@@ -1,4 +1,4 @@
-"""Roll equations up: the same block again and again, each reading the one before, becomes a loop.
+"""Loops: equal blocks of equations, each of which reads the block before.
 
 What an argument is in all blocks tells how a loop says it: a value of the same block, a value of the block before (and
 what stands for it in the first), one value from outside, or another value from outside for each block, a series.

@@ -111,7 +111,7 @@ def alike(tokens: list[int], i: int, j: int, way: int) -> int:
 
 
 def runs_back(steps: list[Equation]) -> bool:
-    """Tell whether steps are those of a backward pass: what these read was made the sooner, the later they come."""
+    """Tell whether steps are those of a backward pass, which read values in the reverse order of their making."""
     half = len(steps) // 2
     numbers = ((a, b) for one, other in zip(steps, steps[half:]) for a, b in zip(read_by(one), read_by(other)))
     made = steps[0].made

@@ -45,11 +45,11 @@ class Pass:
         return [equation for equation in self.equations if equation.function in functions]
 
     def at(self, number: int) -> None:
-        """Let the equations that are made next stand instead of the one of a value."""
+        """Put the equations that are made next in place of the one that makes this value."""
         self.here = self.instead.setdefault(number, [])
 
     def drop(self, number: int, other: int) -> None:
-        """Leave a value out that is another one; but nobody gets as new what was there before."""
+        """Replace a value by an equal one, unless an output would then be an input or another output."""
         other = self.same.get(other, other)
         if number not in self.outputs or (other in self.maker and other not in self.outputs):
             self.same[number] = other
@@ -63,7 +63,7 @@ class Pass:
         return Ref(made)
 
     def remake(self, equation: Equation, function: str, *args: Any, **options: Any) -> None:
-        """Add a call that makes the value of an equation, which it stands instead of."""
+        """Compute the value of an equation by another call."""
         self.instead.setdefault(equation.made, [])
         self.here.append(Equation(equation.made, function, args, options, equation.shape, equation.dtype))
 

@@ -93,7 +93,7 @@ def rolled_once(equations: list[Equation], new: Callable[[], int], many: float =
 
 
 class Search:
-    """Try loops in stretches of equations."""
+    """Search a stretch of equations for its best loop."""
 
     def __init__(self, equations: Sequence[Equation], new: Callable[[], int]) -> None:
         self.equations, self.new = equations, new
@@ -146,7 +146,7 @@ class Search:
 
 
 def parts_of_steps(loop: Loop, left: Free) -> int:
-    """Return how many values that a loop starts from are made as it makes the next ones."""
+    """Count the start values that are computed by the same function as the values carried after them."""
     starts = ((left.get(number), loop.body[position]) for position, number in loop.starts.items())
     return sum(made is not None and made.function == body.function for made, body in starts)
 

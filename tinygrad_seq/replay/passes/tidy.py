@@ -1,4 +1,4 @@
-"""Passes over equations that say the same in fewer words.
+"""Passes that replace equations by fewer or cheaper ones of the same value.
 
 (Wᵀ)ᵀ                                       W
 (A B)ᵀ                                      Bᵀ Aᵀ
@@ -24,7 +24,7 @@ def is_transpose(equation: Equation | None) -> bool:
 
 
 def without_idle(work: Pass) -> None:
-    """Leave out what gives the value itself: a shape that was there before, a transpose of a transpose."""
+    """Remove calls without effect: a reshape to the same shape, a transpose of a transpose."""
     for equation in work.calls("reshape", "swapaxes", "transpose"):
         x = equation.args[0]
         if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:
@@ -52,7 +52,7 @@ def without_broadcast(work: Pass) -> None:
 
 
 def narrow(work: Pass, x: Any) -> Any:
-    """Return what was brought into the shape that an argument has."""
+    """Return an argument as it was before it was broadcast."""
     made = work.of(x)
     if made is None or not (
         made.function == "broadcast_to" or (made.function == "reshape" and not isinstance(made.args[0], Ref))
@@ -170,7 +170,7 @@ def windows(work: Pass) -> None:
 
 
 def rows_added(work: Pass) -> None:
-    """Add up the rows of a matrix in a product with ones: BLAS does so sooner, and in blocks, which is nearer."""
+    """Add up the rows of a matrix by a product with ones: BLAS is faster, and adds in blocks, which is more exact."""
     ones: dict[Any, Ref] = {}
     for equation in work.calls("sum"):
         x, axes = equation.args[0], equation.options.get("axis")

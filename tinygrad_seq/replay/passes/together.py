@@ -33,7 +33,7 @@ from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
 
 def sums(work: Pass) -> None:
-    """Add up over steps at once: products of two values of each step, and sums over the rows of one."""
+    """Replace a sum over time of products by one product, and a sum over time of row sums by one sum."""
     found = []
     for chain, added in chains(work):
         kinds = defaultdict(list)
@@ -191,7 +191,7 @@ def products(work: Pass) -> None:
 
 
 def in_time(work: Pass, number: int) -> tuple[int, int]:
-    """Return where a value is in time: x[t] at t of x, others as what they are multiplied with or as they were made."""
+    """Return a key that sorts by time: the number of x and t for x[t], for others what `time` says, or their own."""
     view = work.view(number)
     return (view[0].number, view[1]) if view else work.time.get(number, (0, number))
 
@@ -241,7 +241,7 @@ def without_views(work: Pass) -> None:
 
 
 def reshaped_once(work: Pass) -> None:
-    """Put in another shape at once what is put in one shape after another."""
+    """Replace two reshapes in a row by one."""
     for equation in work.calls("reshape"):
         inner = work.of(equation.args[0])
         if inner is not None and inner.function == "reshape":

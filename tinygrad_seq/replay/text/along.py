@@ -1,4 +1,4 @@
-"""What a loop goes along: what it reads and writes at every step has a name there.
+"""The arrays over which a loop iterates, and the name of the element of each in a step.
 
     for x_t, h_t in zip(x, h_all):
         h = tanh(x_t + h.dot(w), h_t)
@@ -16,7 +16,7 @@ from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE
 from tinygrad_seq.replay.text.expressions import Text
 from tinygrad_seq.replay.trace.tape import Equation
 
-most_put = 2  # parts of a row that are copied into it: more of them are sooner joined
+most_put = 2  # parts of a row that are copied into it: with more, one `concatenate` is faster
 INTO = ELEMENTWISE - {"where"} | {"concatenate"}  # functions that write into an array that is there
 
 

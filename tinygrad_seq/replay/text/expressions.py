@@ -195,7 +195,7 @@ class Expressions:
         return self.short[function]
 
     def number_of(self, x: Any, dtype: Any) -> Any:
-        """Return a number as it is written beside an array of that dtype; in loops an array, which is added sooner."""
+        """Return a number as it is written beside an array of that dtype; in loops an array, which is faster."""
         x = number_of(x, dtype)
         kind = getattr(dtype, "kind", "")  # a number of Python has no dtype
         if not self.in_loop or type(x) is not float or kind != "f" or not math.isfinite(x):

@@ -91,7 +91,7 @@ def with_kernels(
 
 
 def loop_or_not(statement: Statement) -> int:
-    """Return what is equal for neighbours that are no loops."""
+    """Return a key that groups neighbouring equations; each loop has its own."""
     return id(statement) if isinstance(statement, Loop) else 0
 
 

@@ -160,7 +160,7 @@ class LoopText(Along):
         return []
 
     def give_name(self, i: int) -> None:
-        """Let the value of a position be read by a name."""
+        """Give the value at a position a name."""
         self.names[i] = self.names.get(i) or self.program.name_for(self.loop.made[i][-1])
         self.texts[i] = self.names[i], ATOM
 

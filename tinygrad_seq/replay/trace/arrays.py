@@ -97,7 +97,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self.array)))
 
     def heard(self) -> Any:
-        """Return the value, which every later call has to repeat."""
+        """Return the value as a Python number, and record a check that later calls have the same."""
         if self.array.size != 1 or self.array.dtype.kind == "f":
             raise TraceError(
                 "replay: Python asks for the value of a Tensor, which is another at every call: return the Tensor, or "
@@ -239,14 +239,14 @@ def given_back(name: str, args: tuple[Any, ...], told: tuple[Any, ...], like: An
 
 
 def bare(x: Any) -> Any:
-    """Return an argument with arrays and numbers in place of what is traced."""
+    """Return an argument with traced values replaced by their arrays or numbers."""
     if type(x) in TRACED:
         return x.value if isinstance(x, Scalar) else x.array
     return type(x)(map(bare, x)) if isinstance(x, SEQUENCES) else x
 
 
 def referred(x: Any) -> Any:
-    """Return an argument as it stands on the tape."""
+    """Return an argument with traced values replaced by Refs."""
     kind = type(x)
     if kind in TRACED:
         return bare(x) if x.ref is None else x.ref if type(x.ref) is Ref else x.ref.number
@@ -261,7 +261,7 @@ def lifted(array: Any) -> Traced:
 
 
 def by_value(index: Any) -> Any:
-    """Return an index with its masks as they are now, which every later call has to repeat: they make the shape."""
+    """Return an index with masks as plain arrays, and record a check: a mask decides the shape of the result."""
     if isinstance(index, tuple):
         return tuple(map(by_value, index))
     if isinstance(index, Scalar):

@@ -133,7 +133,7 @@ def attributes(x: Any) -> list[str]:
 
 
 def named(key: Any) -> Any:
-    """Return a key that can be compared: Tensors, which are keys of an optimiser's state, compare their numbers."""
+    """Return a key that can be compared: Tensors, which may be keys of a dict, are compared by id."""
     return key if isinstance(key, str | int) else id(key)
 
 

@@ -162,7 +162,7 @@ class Places:
                     todo.append((value, place.name.lstrip("."), place))
 
     def changed(self) -> Iterator[tuple[Place, Any]]:
-        """Yield the places where something else is now, and new ones."""
+        """Yield the places whose value has changed, and new places."""
         for place, old in self.before.items():
             now = place.get()
             if now is not old:

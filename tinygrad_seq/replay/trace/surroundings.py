@@ -1,4 +1,4 @@
-"""What a program takes for granted of what is around its function, and how to ask quickly whether all of it is so.
+"""The assumptions of a program about objects outside its function, and a fast check that they still hold.
 
 A program was made for Tensors of these shapes, for these settings, for lists of this length, for a weight that is used
 in two places. Everything else is read anew at every call: the arrays of Tensors, options of optimisers, their state.
@@ -18,7 +18,7 @@ from tinygrad_seq.replay.trace.places import Places
 
 
 class Surroundings:
-    """What a program takes for granted of what is around the function."""
+    """The assumptions of a program about objects outside its function."""
 
     def __init__(self, places: Places, changed: Iterable[Place]) -> None:
         self.places, self.at = places, {place: i for i, place in enumerate(places.before)}
@@ -81,7 +81,7 @@ class Surroundings:
         return [{(id(x), key) for key in attributes(x)} for x, _, _ in self.places.holders if is_object(x)]
 
     def differs_from(self, other: "Surroundings") -> str:
-        """Return where the surroundings are other ones, in words."""
+        """Return the names of the first places that differ."""
         if len(self.at) != len(other.at):
             return "what the function reaches"
         names = [place.name for place, a, b in zip(self.at, self.facts, other.facts) if a != b]

@@ -171,7 +171,7 @@ class Tape:
         return dtypes | {number: array.dtype for number, array in self.constants.items()}
 
     def check(self, number: int, heard: Any) -> None:
-        """Note what the function asked of a value and heard: the program holds for calls that hear the same."""
+        """Record a value that Python read: the program is valid only for calls where it is the same."""
         self.write("expect", (Ref(number), heard), {})
 
 

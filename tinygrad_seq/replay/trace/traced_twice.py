@@ -1,4 +1,4 @@
-"""What a function does twice: a program holds for later calls where two traces of one call are the same."""
+"""Trace a call twice and compare: only what is the same in both may be a constant of the program."""
 
 from collections.abc import Sequence
 from typing import Any
