@@ -11,7 +11,7 @@ from tinygrad_seq import nn
 from tinygrad_seq.engine.backend import on_device_of
 from tinygrad_seq.replay.trace.tape import TraceError
 
-x = ts.tensor([1.0, 2.0, 3.0])
+x, model = ts.tensor([1.0, 2.0, 3.0]), nn.Linear(3, 2)
 
 
 def asks_numpy(x):
@@ -25,6 +25,7 @@ def asks_numpy(x):
     ("Python computes with a number", lambda x: float(x.sum())),
     ("gives the values of one call", lambda x: x.tolist()),
     (r"\.numpy\(\)", lambda x: x.numpy()),
+    (r"p\.assign\(q\) copies", lambda x: model.load_state_dict(model.state_dict())),
     ("NumPy asks for the values", asks_numpy),
     ("is another at every call", lambda x: x * ts.tensor(np.random.default_rng().random(3))),
     ("draws from numpy.random, whose", lambda x: x * ts.tensor(np.random.rand(3))),

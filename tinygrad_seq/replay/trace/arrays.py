@@ -175,7 +175,10 @@ class Recorder:
 
     def asnumpy(self, x: Traced) -> Any:
         """Refuse: the values would be those of the first call."""
-        raise TraceError("replay: .numpy() inside the function gives the values of one call: return the Tensor")
+        raise TraceError(
+            "replay: .numpy(), .tolist() or state_dict() inside the function gives the values of one call: return the "
+            "Tensor; p.assign(q) copies a parameter"
+        )
 
 
 # ------------------------------------------------------------------------------------------------------------ recording
