@@ -54,7 +54,8 @@ class Along:
             own = self.steps.values()
             is_over = lambda name: name in self.program.of_loops and name not in own
             base = re.match(r"\w+", whole)[0].removesuffix("_all")  # type: ignore[index]
-            self.steps[key] = name or self.program.free_name(f"{base}_t", is_over)
+            is_time = whole == "t" and "t" not in own  # a name that is left to it
+            self.steps[key] = name or ("t" if is_time else self.program.free_name(f"{base}_t", is_over))
             self.program.of_loops.update({self.steps[key]} if not name else ())
         return self.steps[key]
 
