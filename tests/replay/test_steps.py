@@ -18,6 +18,18 @@ CASES = {
     "from the second on": lambda x: ts.stack([(x[t] * x[t].sum()).tanh() for t in range(1, 5)]) + x[0],
     "backwards": lambda x: ts.concatenate([x[2 - t] for t in range(3)], 1),
     "twice the same": lambda x: ts.stack([x[1]] * 3) + x[:3],
+    "two arrays side by side": lambda x: ts.concatenate([*(x * 2.0).unstack(), *x.unstack(), *x[:, 1:].unstack()]),
+    "two arrays stacked": lambda x: ts.stack([*(x * 2.0).unstack(), *x.unstack()]),
+    "parts along another axis": lambda x: ts.stack([x[1:, t] * t - x[:4, -t] for t in range(3)]),
+    "steps that differ": lambda x: sum(x[t] * x[t + 1 + t % 2] for t in range(3)) + sum(x[:4] * x[1:]),
+    "steps beside each other": lambda x: ts.stack([ts.concatenate([x[t], x[t + 2], x[t + 1]], -1) for t in range(3)]),
+    "joined rows": lambda x: ts.stack([ts.concatenate([x[t], x[4 - t]]) for t in range(5)]),
+    "windows side by side": lambda x: ts.stack([x.reshape(9, 5)[k : k + 3].sum(0) for k in range(0, 9, 3)]),
+    "windows that overlap": lambda x: ts.stack([x[k : k + 3].sum(0) for k in range(3)]) + x[1:3].sum(0) + x[3:5].sum(0),
+    "numbers in another order": lambda x: sum(x[t] * [1.0, 2.0, 3.0, 4.0, 5.0][t] for t in range(5))
+    + sum(x[t] * [2.0, 1.0, 4.0, 3.0, 5.0][t] for t in range(5)),
+    "numbers of other dtypes": lambda x: sum(x[t].to("float32") * [0.1, 0.2, 0.3, 0.4, 0.5][t] for t in range(5))
+    + sum((x[t] > 0).to("int32") * (t + 1) for t in range(5)),
     "windows": lambda x: ts.stack([x[:, :, t : t + 2].sum(-1) for t in range(2)], 1),
 }
 
