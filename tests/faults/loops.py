@@ -29,7 +29,7 @@ FAULTS = [
           "        if size(again) >= size(found):", "        if True:",
           "test_loops_by_hand.py -k 'sequence and not compiled'"),
     Fault("a value that cannot be zero is asked again on every way", "replay/passes/edges.py",
-          "                stays.add(x)\n", "", "test_loops_by_hand.py -k as_many_ways"),
+          "                stays.add(x)\n", "", "test_passes.py -k many_ways"),
     Fault("what Python makes of a number is a constant", "replay/trace/scalars.py",
           "return Scalar(result, tape().write(name, told, {})) if any(isinstance(x, Ref) for x in told) else result",
           "return result", "test_numbers.py"),

@@ -8,7 +8,6 @@ from loops import LOOPS, B, H, numbers
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn, optim
-from tinygrad_seq.replay.passes import edges
 
 
 def trained(make, rng, **options):
@@ -74,33 +73,6 @@ def test_a_step_of_every_window_is_a_loop_in_the_program(batch_first):
             assert_agree(expected, fast(x, y), 1.0)
         texts.append(fast.source[fast.source.index("def step") :].splitlines())
     assert len(texts[0]) == len(texts[1]) < 180, fast.source
-
-
-def test_the_first_step_is_found_once_though_as_many_ways_lead_there_as_there_are_paths(monkeypatch):
-    counts, vanish = [], edges.Edge.vanish
-
-    def counted(*args):
-        counts[-1] += 1
-        vanish(*args)
-
-    monkeypatch.setattr(edges.Edge, "vanish", counted)
-    cell = nn.RNNCell(1, 4)
-
-    def step(x):
-        loss = 0
-        for k in range(4):
-            h = ts.zeros(1, 4)
-            for x_t in x:
-                h = cell(x_t[k : k + 1], h)
-            loss = loss + (h * h).sum()
-        loss.backward()
-        return loss
-
-    fast = ts.replay(step)
-    for steps in (6, 13):
-        counts.append(0)
-        fast(ts.ones(steps, 4, 1))
-    assert counts[1] <= 8 * counts[0], counts
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ from computed import computed
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-loops, gates, bulk, factors, rewriting, tidy = (
+loops, gates, bulk, edges, factors, rewriting, tidy = (
     importlib.import_module(f"tinygrad_seq.replay.passes.{name}")
-    for name in ("loops", "gates", "bulk", "factors", "rewriting", "tidy")
+    for name in ("loops", "gates", "bulk", "edges", "factors", "rewriting", "tidy")
 )
 aliases = importlib.import_module("tinygrad_seq.replay.text.aliases")
 tape = importlib.import_module("tinygrad_seq.replay.trace.tape")
@@ -208,3 +208,21 @@ def test_memory_is_read_as_long_as_a_view_of_it(rng):
         for m in values:
             if values[m].base is None and np.may_share_memory(values[m], values[n]):
                 assert last.get(m, -1) >= end, (n, m, statements)
+
+
+def test_what_cannot_be_zero_is_asked_once_though_many_ways_lead_there(monkeypatch):
+    asked, vanish = [], edges.Edge.vanish
+
+    def noted(edge, x, stays):
+        asked.append(x)
+        assert len(asked) < 1000
+        vanish(edge, x, stays)
+
+    monkeypatch.setattr(edges.Edge, "vanish", noted)
+    whole = Item((90, 91, 92))
+    body = [Equation(0, "exp", (whole,), {})]
+    body += [Equation(i, "multiply", (Local(i - 1), Local(i - 1)), {}) for i in range(1, 40)]
+    loop = loops.Loop(3, body, [(i, i + 100, i + 200) for i in range(40)], {})
+    with pytest.raises(loops.Uneven):
+        edges.Edge(loop, {}, -1).vanish(Local(39), set())
+    assert {*map(type, asked)} == {Local, Item}
