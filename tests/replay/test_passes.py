@@ -225,4 +225,4 @@ def test_what_cannot_be_zero_is_asked_once_though_many_ways_lead_there(monkeypat
     loop = loops.Loop(3, body, [(i, i + 100, i + 200) for i in range(40)], {})
     with pytest.raises(loops.Uneven):
         edges.Edge(loop, {}, -1).vanish(Local(39), set())
-    assert {*map(type, asked)} == {Local, Item}
+    assert Local(0) in asked
