@@ -98,6 +98,33 @@ def one_sequence_after_the_other(rng):
     return [cell], loss, lambda steps: [numbers(rng, steps, 4, H)]
 
 
+@loop(lines=45)
+def windows_that_count_more_and_more(rng):
+    w = nn.Linear(H, H)
+
+    def loss(x):
+        h, total = ts.zeros(B, H, dtype="float64"), 0
+        for t in range(len(x) // 2):
+            h = ts.tanh(w(h) + x[2 * t : 2 * t + 2].sum(0))
+            total = total + (h * h).sum() * (t * 0.1)
+        return total
+
+    return [w], loss, lambda steps: [numbers(rng, 2 * steps, B, H)]
+
+
+@loop(lines=50)
+def a_start_that_is_given_then_the_input(rng):
+    w, start = nn.Linear(H, H), rng.normal(size=(40, B, H))
+
+    def loss(x):
+        h, half = ts.zeros(B, H, dtype="float64"), len(x) // 2
+        for t in range(len(x)):
+            h = ts.tanh(w(h) + (x[t] if t >= half else ts.tensor(start[t])))
+        return (h**2).mean()
+
+    return [w], loss, lambda steps: [numbers(rng, steps, B, H)]
+
+
 @loop(lines=25)
 def three_steps_side_by_side(rng):
     cell = nn.RNNCell(3 * H, H)

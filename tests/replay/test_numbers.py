@@ -84,7 +84,8 @@ def test_whole_numbers_are_what_python_wants_them_for():
         y = ts.zeros(4) + i + ts.tensor([i]) * 1.0
         for _ in range(i + 1):
             y = y + x[i]
-        return y, words[i] * i, {0: "none", 3: "last"}.get(i, f"{i}"), i % 2, i // 2, -i, i == 3
+        kept = {0: "none", 3: "last"}.get(i, f"{i}"), f"{float(i):.1f}", np.float64(2) * i, np.maximum(i, 1), 2**i
+        return y, words[i] * i, *kept, i % 2, i // 2, -i, i == 3, abs(1 - i), round(i, -1), float(i), divmod(7, i + 1)
 
     fast = ts.replay(step)
     for k in (2, 0, 3, 2, 0):
@@ -93,6 +94,19 @@ def test_whole_numbers_are_what_python_wants_them_for():
         assert_agree(expected[0], found[0])
         assert expected[1:] == found[1:]
     assert fast.traces == 3  # one program for each number that it heard
+
+
+def test_numbers_are_read_of_any_array_of_one_element_and_looked_up():
+    layer = nn.Linear(3, 1).to("float64")
+
+    def step(x):
+        y = layer(x).item()
+        return y * 2.0, y > np.float64(0.1), np.float64(0.5) + y, {0.5: "half"}.get(x[0].item(), "another")
+
+    fast = ts.replay(step)
+    for k in (0.5, 1.5, 0.5, -1.5):
+        x = ts.full((3,), k, dtype="float64")
+        assert fast(x) == step(x)
 
 
 @pytest.mark.parametrize("use", [round, int, abs, str, lambda x: ts.tensor([x])])

@@ -38,7 +38,11 @@ def imports_all(x):
     return x * settings.factor
 
 
-@pytest.mark.parametrize("function", [Chosen(), imports, imports_all])
+def made_name(x):
+    return x * getattr(settings, "fac" + "tor")
+
+
+@pytest.mark.parametrize("function", [Chosen(), imports, imports_all, made_name])
 def test_numbers_behind_a_name_that_is_made_or_an_import_are_noticed(monkeypatch, function):
     monkeypatch.setitem(sys.modules, "settings", settings)
     monkeypatch.setattr(settings, "factor", 1.0, raising=False)

@@ -76,6 +76,18 @@ def test_a_generator_that_a_program_would_not_move_so_is_refused_and_left_alone(
     assert ts.get_rng_state() == state
 
 
+def test_a_number_of_one_call_is_no_key():
+    counts = {"all": 0}
+
+    def count_of(ids):
+        counts[ids.item()] = 1
+        return ids * 2
+
+    with pytest.raises(TraceError, match="a number of one call is a key of counts"):
+        ts.replay(count_of)(ts.tensor(3))
+    assert counts == {"all": 0}
+
+
 def test_a_refusal_that_the_function_catches_is_one():
     def careful(x):
         try:

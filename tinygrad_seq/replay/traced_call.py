@@ -182,6 +182,8 @@ class TracedCall:
             if isinstance(place.holder, list | deque) and place not in self.places.before:
                 grown = f"{type(place.holder).__name__} {where.rpartition('[')[0]}"
                 raise TraceError(f"replay: the {grown} grows inside the function: return the value")
+            if isinstance(place.key, Scalar):
+                raise TraceError(f"replay: a number of one call is a key of {where}: count outside of the function")
             if type(value) in (int, float) or value is absent:
                 now = "taken away" if value is absent else f"set to {value}"
                 raise TraceError(f"replay: {where} is {now} inside the function, and would be so at every call")

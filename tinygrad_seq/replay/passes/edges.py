@@ -107,10 +107,12 @@ class Edge:
         """Find the equation of a position, if it is not found yet."""
         if x in self.found:
             return False
-        inner = (x for x in leaves(self.loop.body[x.position].args) if isinstance(x, Local | Carried | Item | Part))
+        body = self.loop.body[x.position]
+        inner = (x for x in leaves(body.args) if isinstance(x, Local | Carried | Item | Part))
         read = next((self.value(x, readers) for x in inner), None)
-        free = (found for found in readers.get(read, ()) if found.made in self.maker) if read is not None else ()
-        taken = {*self.made().values()}
+        alike = (each for each in readers.get(read, ()) if each.function == body.function) if read is not None else ()
+        free = [each for each in alike if each.made in self.maker]
+        taken = {*self.made().values()} if free else ()
         return any(found.made not in taken and self.tried(self.fit, x, found) for found in free)
 
     def value(self, x: Local | Carried | Item | Part, readers: dict[int, list[Equation]]) -> int | None:

@@ -16,6 +16,7 @@ from tinygrad_seq.replay.passes.simplify import key_of, told
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, leaves, read_by
 
 least_steps = 4
+most_alike = 32
 BESIDE_NUMBERS = ELEMENTWISE | {"broadcast_to", "reshape"}
 Known = dict[int, Any]  # of an equation: the numbers and constants among its leaves, by their place there
 
@@ -24,9 +25,10 @@ def numbers_by_step(given: Iterable[Equation], tape: Tape) -> list[Equation]:
     """Return the equations; where every step has a number or a constant of its own, it reads a step of one array."""
     equations = [*given]
     known = [known_in(equation, tape.constants) for equation in equations]
+    shapes = {number: (array.shape, array.dtype) for number, array in tape.constants.items()}
     arrays: list[tuple[Ref, dict[Any, int]]] = []  # and where in it which value stands
     views: dict[int, dict[int, Equation]] = defaultdict(dict)
-    for steps, k in sorted(differing(equations, known), key=longest_first):
+    for steps, k in sorted(differing(equations, known, shapes), key=longest_first):
         values = [array_of(equations[i], known[i][k], tape) for i in steps]
         keys = [(value.shape, value.dtype, key_of(known[i][k])) for i, value in zip(steps, values)]
         known_places: Iterator[tuple[Ref | None, list[Any]]] = ((x, [at.get(key) for key in keys]) for x, at in arrays)
@@ -70,7 +72,9 @@ def is_even(places: list[Any]) -> bool:
     return None not in places and {after - before for before, after in pairwise(places)} in ({1}, {-1})
 
 
-def differing(equations: list[Equation], known: list[Known]) -> Iterator[tuple[list[int], int]]:
+def differing(
+    equations: list[Equation], known: list[Known], shapes: dict[int, Any]
+) -> Iterator[tuple[list[int], int]]:
     """Yield the equations of all steps in which something known stands that differs, and at which leaf."""
     kinds: dict[Any, set[Any]] = defaultdict(set)
     for equation, found in zip(equations, known):
@@ -79,7 +83,7 @@ def differing(equations: list[Equation], known: list[Known]) -> Iterator[tuple[l
     if max(map(len, kinds.values()), default=0) < least_steps:
         return
     numbers: dict[Any, int] = {}
-    tokens = [numbers.setdefault(token(*each), len(numbers)) for each in zip(equations, known)]
+    tokens = [numbers.setdefault(token(*each, shapes), len(numbers)) for each in zip(equations, known)]
     done: set[tuple[int, int]] = set()
     for period, start, end in sorted(stretches(tokens, least_steps), key=lambda found: found[1] - found[2]):
         for first in range(start, start + period):
@@ -95,18 +99,16 @@ def differing(equations: list[Equation], known: list[Known]) -> Iterator[tuple[l
 def step_near(tokens: list[int], period: int, i: int, way: int) -> int | None:
     """Return the same equation of a step before or after a stretch, which may have other equations around it."""
     others = range(max(i - 2 * period, 0), i) if way < 0 else range(i + 1, min(i + 2 * period, len(tokens)))
-    found = {j: min(alike(tokens, i, j, -1), period) + min(alike(tokens, i, j, 1), period) for j in others}
+    found = {j: alike(tokens, i, j, -1) + alike(tokens, i, j, 1) for j in others if tokens[j] == tokens[i]}
     best = max(found, key=lambda j: found[j], default=i)
-    return best if tokens[best] == tokens[i] and found.get(best, 0) > 2 else None  # and another one beside it
+    return best if found.get(best, 0) > 2 else None  # and another one beside it
 
 
 def alike(tokens: list[int], i: int, j: int, way: int) -> int:
-    """Return how many tokens are the same from two places on."""
+    """Return how many tokens are the same from two places on, as far as that is looked at."""
     count = 0
-    while min(i, j) + way * count >= 0 and max(i, j) + way * count < len(tokens):
-        if tokens[i + way * count] != tokens[j + way * count]:
-            break
-        count += 1
+    while count < most_alike and min(i, j) >= 0 and max(i, j) < len(tokens) and tokens[i] == tokens[j]:
+        i, j, count = i + way, j + way, count + 1
     return count
 
 
@@ -118,10 +120,20 @@ def runs_back(steps: list[Equation]) -> bool:
     return sum((b > a) - (b < a) for a, b in numbers if max(a, b) < made) < 0
 
 
-def token(equation: Equation, known: Known) -> Any:
+def token(equation: Equation, known: Known, shapes: dict[int, Any]) -> Any:
     """Return what an equation has in common with the same one in another step."""
-    kinds: tuple[type, ...] = (Ref, int) if equation.function == "getitem" else (Ref,)  # x[t] is so at any t
-    same = ((k, type(x) if k in known or type(x) in kinds else key_of(x)) for k, x in enumerate(leaves(equation.args)))
+    is_index = equation.function == "getitem"
+
+    def key(k: int, x: Any) -> Any:
+        if isinstance(x, Ref):
+            return Ref, shapes[x.number] if k in known else None
+        if k in known:
+            return type(x), getattr(x, "dtype", None)
+        if is_index and type(x) is slice and type(x.start) is type(x.stop) is int:
+            return slice, x.stop - x.start, x.step
+        return int if is_index and type(x) is int else key_of(x)  # x[t] and x[t:t+n] are so at any t
+
+    same = (key(k, x) for k, x in enumerate(leaves(equation.args)))
     options = [(name, key_of(x)) for name, x in equation.options.items() if not isinstance(x, Ref)]
     return equation.function, equation.shape, equation.dtype, *same, *options
 

@@ -205,7 +205,9 @@ def regrouped(work: Pass) -> None:
         inner = work.of(equation.args[0]) if is_sum(equation) else None
         if inner is not None and is_sum(inner) and work.reads[inner.made] == 1 and inner.shape == equation.shape:
             left, right, last = *inner.args, equation.args[1]
-            if work.view(left.number) and not work.view(right.number) and not work.view(last.number):
+            is_one = {work.dtypes[x.number] for x in (left, right, last)} == {equation.dtype}
+            views = [work.view(x.number) is not None for x in (left, right, last)]
+            if is_one and views == [True, False, False]:
                 work.at(equation.made)
                 first = work.make("add", equation.shape, equation.dtype, left, last)
                 work.remake(equation, "add", first, right, **equation.options)

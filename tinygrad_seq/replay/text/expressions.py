@@ -150,7 +150,9 @@ class Expressions:
         if equation.function == "kernel" or equation.function in METHODS:
             return f"{self.text(equation, read)[0][:-1]}, {out})"
         args = [self.argument(self.number_of(x, equation.dtype), read)[0] for x in equation.args]
-        return f"{self.called(equation.function)}({', '.join([*args, *self.options(equation, read), out])})"
+        options = self.options(equation, read)
+        out = f"out={name}" if options else out
+        return f"{self.called(equation.function)}({', '.join([*args, *options, out])})"
 
     def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
         """Return the texts of the options of a call."""
@@ -236,10 +238,11 @@ def beside_others(tape: Tape) -> Iterator[Equation]:
     def constant(x: Any, dtype: Any) -> Any:
         if type(x) not in modules or x.dtype != dtype:
             return x
-        if (x.item(), dtype) not in constants:
-            constants[x.item(), dtype] = Ref(tape.new())
+        key = repr(x.item()), dtype  # 0.0 is not -0.0, and NaN is no other
+        if key not in constants:
+            constants[key] = Ref(tape.new())
             tape.constants[tape.count - 1] = tape.xp.asarray(x)
-        return constants[x.item(), dtype]
+        return constants[key]
 
     for equation in tape.equations:
         dtype = dtypes[equation.made] = equation.dtype

@@ -115,7 +115,7 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
     def item(self, *where: Any) -> Any:
         if self.number is None or where or self.array.size != 1 or self.array.dtype.kind not in "fiu":
             return self.array.item(*where) if self.number is None else self.heard()
-        return LazyNumber(self.array.item(), self.number)
+        return LazyNumber(self.array.item(), (self.reshape(()) if self.ndim else self).number)
 
 
 class TracedThere(Traced):

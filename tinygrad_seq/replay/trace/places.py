@@ -54,17 +54,22 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
 
 def globals_of(function: FunctionType) -> Iterator[Place]:
     """Yield the global variables that a function mentions, also those of the caller's modules."""
-    in_modules = [*names_in(function.__code__, "_ATTR", "_METHOD", "IMPORT_FROM")]
-    todo = [(function.__globals__, "", [*names_in(function.__code__, "_GLOBAL")])]
-    imported = (sys.modules.get(name) for name in names_in(function.__code__, "IMPORT_NAME"))
-    todo += [(vars(module), f"{module.__name__}.", in_modules) for module in imported if module and is_own(module)]
+    code = function.__code__
+    own, asked = [*names_in(code, "_GLOBAL")], [*names_in(code, "_ATTR", "_METHOD", "IMPORT_FROM")]
+
+    def names_of(module: ModuleType) -> list[str]:
+        return [name for name in vars(module) if name[:2] != "__"] if "getattr" in own else asked
+
+    todo = [(function.__globals__, "", own)]
+    imported = (sys.modules.get(name) for name in names_in(code, "IMPORT_NAME"))
+    todo += [(vars(x), f"{x.__name__}.", names_of(x)) for x in imported if x and is_own(x)]
     for there, prefix, names in todo:  # the list grows while it is read
         for name in filter(there.__contains__, names):
             x = there[name]
             if not isinstance(x, ModuleType):
                 yield Place(there, name, prefix + name)
             elif is_own(x) and all(vars(x) is not other for other, _, _ in todo):
-                todo.append((vars(x), f"{prefix}{name}.", in_modules))
+                todo.append((vars(x), f"{prefix}{name}.", names_of(x)))
 
 
 def parts_of(kind: type) -> Iterator[tuple[str, Any, Place | None]]:

@@ -9,39 +9,50 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.trace.tape import Ref, Tape, TraceError, tape
 
 ASKED = frozenset({"isnan", "isinf", "isfinite"})  # what NumPy tells of a number
+CALLED = {  # by NumPy, where one of its numbers is the other one
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "power": "pow", "less": "lt",
+    "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq", "not_equal": "ne",
+}  # fmt: skip
 
 
 class Scalar:
     """A Python number that every call reads anew, such as a learning rate, or what is computed of one."""
 
-    __slots__ = ("known", "value")
+    __slots__ = ("hashed", "known", "value")
 
     def __init__(self, value: Any, number: int | None) -> None:
         self.value, self.known = value, None if number is None else Ref(number)
+        self.hashed: int | None = None
 
     ref = property(lambda self: self.known)
     number = property(lambda self: self.ref and self.ref.number)
 
-    def heard(self, *_: Any) -> Any:
+    def heard(self) -> Any:
         """Return the number, which every later call has to repeat: Python does something with it."""
         if self.number is not None:
             tape().check(self.number, self.value)
         return self.value
 
-    def counted(self, *_: Any) -> Any:
+    def counted(self) -> Any:
         """Return a whole number, which every later call has to repeat; refuse others, which hardly ever do."""
         if type(self.value) is float:
             raise TraceError(
                 "replay: Python computes with a number that is another at every call, other than by + - * / ** and "
-                "comparisons: keep it a Tensor, or return it and compute outside of the function; x != x and "
-                "np.isnan(x) tell NaN"
+                "comparisons with numbers: keep it a Tensor, or return it and compute outside of the function; x != x "
+                "and np.isnan(x) tell NaN"
             )
         return self.heard()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
-        if ufunc.__name__ not in ASKED or method != "__call__" or args != (self,) or options:
-            return NotImplemented
-        return told_of(ufunc.__name__, bool(ufunc(self.value)), self)
+        name = ufunc.__name__
+        args = tuple(map(plain, args))
+        if method != "__call__" or options or not all(isinstance(x, Scalar | int | float) for x in args):
+            return NotImplemented  # beside an array it is the array's
+        if name in ASKED:
+            return told_of(name, bool(ufunc(self.value)), self)
+        if name in CALLED:
+            return getattr(operator, CALLED[name])(*args)
+        return ufunc(*(x.counted() if isinstance(x, Scalar) else x for x in args))
 
     def __format__(self, spec: str) -> str:
         return format(self.heard(), spec)
@@ -53,7 +64,9 @@ class Scalar:
         return told_of("bool", bool(self.value), self)
 
     def __hash__(self) -> int:
-        return id(self) if type(self.value) is float else hash(self.heard())
+        if self.hashed is None:
+            self.hashed = hash(self.heard())
+        return self.hashed
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         return host.asarray(self.counted())
@@ -81,6 +94,12 @@ class LazyNumber(Scalar):
         return self.known
 
 
+def plain(x: Any) -> Any:
+    """Return a number of NumPy as one of Python, if that is as exact."""
+    is_number = isinstance(x, host.generic | host.ndarray) and not x.ndim
+    return x.item() if is_number and (x.dtype.kind in "iu" or x.dtype == "float64") else x
+
+
 def told_of(function: str, answer: bool, *args: Any) -> bool:
     """Return what Python hears of numbers, which every later call has to repeat."""
     told = [getattr(x, "ref", None) or getattr(x, "value", x) for x in args]
@@ -93,6 +112,7 @@ def calculated(name: str, reflected: bool) -> Callable[..., Any]:
     """Return an operator of Scalars, recorded; beside an array it is the array's."""
 
     def apply(self: Scalar, other: Any) -> Any:
+        other = plain(other)
         if not isinstance(other, Scalar | int | float):
             return NotImplemented
         pair = (other, self) if reflected else (self, other)
@@ -107,6 +127,7 @@ def compared(name: str) -> Callable[..., Any]:
     """Return a comparison of a Scalar with a number: every later call has to come to the same."""
 
     def apply(self: Scalar, other: Any) -> Any:
+        other = plain(other)
         if not isinstance(other, Scalar | int | float):
             return NotImplemented
         return told_of(name, getattr(operator, name)(self.value, getattr(other, "value", other)), self, other)
@@ -114,12 +135,12 @@ def compared(name: str) -> Callable[..., Any]:
     return apply
 
 
-def of_ints(name: str, reflected: bool) -> Callable[..., Any]:
-    """Return an operator that Python computes with a whole number."""
+def of_ints(function: Callable[..., Any], reflected: bool = False) -> Callable[..., Any]:
+    """Return what Python computes with a whole number, and other numbers."""
 
-    def apply(self: Scalar, other: Any) -> Any:
-        pair = (other, self.counted()) if reflected else (self.counted(), other)
-        return getattr(operator, name)(*pair)
+    def apply(self: Scalar, *others: Any) -> Any:
+        numbers = [x.counted() if isinstance(x, Scalar) else x for x in (self, *others)]
+        return function(*(numbers[::-1] if reflected else numbers))
 
     return apply
 
@@ -135,11 +156,12 @@ def read_anew(tape: Tape, optimizer: Any, way: tuple[Any, ...], value: Any) -> A
 for name in ("add", "sub", "mul", "truediv", "pow"):
     setattr(Scalar, f"__{name}__", calculated(name, False))
     setattr(Scalar, f"__r{name}__", calculated(name, True))
-for name in ("floordiv", "mod"):
-    setattr(Scalar, f"__{name}__", of_ints(name, False))
-    setattr(Scalar, f"__r{name}__", of_ints(name, True))
+for name in ("floordiv", "mod", "and_", "or_", "xor", "lshift", "rshift"):
+    setattr(Scalar, f"__{name.strip('_')}__", of_ints(getattr(operator, name)))
+    setattr(Scalar, f"__r{name.strip('_')}__", of_ints(getattr(operator, name), True))
 for name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Scalar, f"__{name}__", compared(name))
-for name in ("float", "int", "index", "round", "abs"):
-    setattr(Scalar, f"__{name}__", Scalar.counted)
+setattr(Scalar, "__rdivmod__", of_ints(divmod, True))  # noqa: B010 (beside the others)
+for function in (float, int, round, abs, divmod, operator.index, operator.invert, operator.pos):
+    setattr(Scalar, f"__{function.__name__}__", of_ints(function))
 setattr(Scalar, "__neg__", lambda self: self * -1)  # noqa: B010 (beside the others)
