@@ -45,9 +45,9 @@ CASES = {
     "numbers of other dtypes": lambda x: sum(x[t].to("float32") * [0.1, 0.2, 0.3, 0.4, 0.5][t] for t in range(5))
     + sum((x[t] > 0).to("int32") * (t + 1) for t in range(5)),
     "ints that are divided": lambda x: divided((x * 3.0).to("int64")),
-    "arrays of two shapes": lambda x: sum((x[t] * np.ones((3,) if t > 3 else (3, 3)) * t).tanh() for t in range(5)),
-    "arrays, then steps": lambda x: sum((np.full((3, 3), t + 0.5) if t < 3 else x[t]) * x[0] for t in range(5)),
-    "an array every other step": lambda x: sum((np.eye(3) * t if t % 2 else x[t]) * x[0] for t in range(5)),
+    "arrays of two shapes": lambda x: sum((x[t] * ts.tensor(np.eye(3)[t // 4 * 2 :] + t)).tanh() for t in range(5)),
+    "arrays, then steps": lambda x: sum((ts.tensor(np.eye(3) + t) if t < 3 else x[t]) * x[0] for t in range(5)),
+    "an array every other step": lambda x: sum((ts.tensor(np.eye(3) * t) if t % 2 else x[t]) * x[0] for t in range(5)),
     "sums in the dtypes that they have": lambda x: wide((x > -9).to("int32") * (2**31 - 1)),
     "zeros with and without a sign": lambda x: ts.stack([1.0 / ((x > 0) * zero) for zero in (0.0, -0.0)]),
     "windows": lambda x: ts.stack([x[:, :, t : t + 2].sum(-1) for t in range(2)], 1),
