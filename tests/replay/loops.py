@@ -10,7 +10,8 @@ LOOPS = {}
 def loop(**longest):
     """Note a loop: what makes its layers and, of these and a batch, its loss. `lines` are those of `step` at most.
 
-    `rest`: so many lines may be those of steps that are left over, where the body is of several steps.
+    `rest`: so many lines may be those of steps that are left over, where the body is of several steps. `stays`: what is
+    read comes from two places, which has no form over elements.
     """
 
     def noted(make):
