@@ -10,7 +10,7 @@ FAULTS = [
           "[:: -1 if runs_back(equations[first : first + 2 * period]) else 1]", "",
           "test_loops_by_hand.py -k 'less and not compiled'"),
     Fault("a window is the one before", "replay/passes/tidy.py",
-          '"getitem", y, (found.start - starts[0]) // length)', '"getitem", y, max(found.start - length, 0) // length)',
+          "k = (found.start - starts[0]) // length", "k = max(found.start - length, 0) // length",
           "test_loops_by_hand.py -k window"),
     Fault("a part of a step is that of another axis", "replay/passes/tidy.py",
           "shape[:axis] + shape[axis + 1 :], equation.dtype, x, at if axis else at[0]",

@@ -199,7 +199,7 @@ class Edge:
         """
         if not isinstance(x, Local | Carried) or x in stays:
             raise Uneven
-        if self.found.get(x, x) is None:
+        if self.found.get(x, x) is None:  # it is zero already
             return
         self.known(x, None)
         if isinstance(x, Local):

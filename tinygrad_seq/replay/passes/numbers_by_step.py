@@ -15,8 +15,8 @@ from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE
 from tinygrad_seq.replay.passes.simplify import key_of, told
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, leaves, read_by
 
-least_steps = 4
-most_alike = 32
+least_steps = 4  # of numbers that become an array: fewer stay in the text
+most_alike = 32  # tokens that are compared on either side of an equation, to find it in another step
 BESIDE_NUMBERS = ELEMENTWISE | {"broadcast_to", "reshape"}
 Known = dict[int, Any]  # of an equation: the numbers and constants among its leaves, by their place there
 
@@ -99,12 +99,12 @@ def differing(
 def step_near(tokens: list[int], period: int, i: int, way: int) -> int | None:
     """Return the same equation of a step before or after a stretch, which may have other equations around it."""
     others = range(max(i - 2 * period, 0), i) if way < 0 else range(i + 1, min(i + 2 * period, len(tokens)))
-    found = {j: alike(tokens, i, j, -1) + alike(tokens, i, j, 1) for j in others if tokens[j] == tokens[i]}
+    found = {j: same_tokens(tokens, i, j, -1) + same_tokens(tokens, i, j, 1) for j in others if tokens[j] == tokens[i]}
     best = max(found, key=lambda j: found[j], default=i)
     return best if found.get(best, 0) > 2 else None  # and another one beside it
 
 
-def alike(tokens: list[int], i: int, j: int, way: int) -> int:
+def same_tokens(tokens: list[int], i: int, j: int, way: int) -> int:
     """Return how many tokens are the same from two places on, as far as that is looked at."""
     count = 0
     while count < most_alike and min(i, j) >= 0 and max(i, j) < len(tokens) and tokens[i] == tokens[j]:

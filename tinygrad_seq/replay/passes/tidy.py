@@ -162,11 +162,12 @@ def windows(work: Pass) -> None:
             shape = len(starts), length, *rest
             y = work.make("reshape", shape, first.dtype, work.taken(y, starts[0], 1, length * len(starts)), shape)
             for equation, found in steps:
+                k = (found.start - starts[0]) // length
                 if axis:
-                    one = work.make("getitem", (length, *rest), first.dtype, y, (found.start - starts[0]) // length)
+                    one = work.make("getitem", (length, *rest), first.dtype, y, k)
                     work.remake(equation, "transpose", one, (*range(1, axis + 1), 0, *range(axis + 1, len(rest) + 1)))
                 else:
-                    work.remake(equation, "getitem", y, (found.start - starts[0]) // length)
+                    work.remake(equation, "getitem", y, k)
 
 
 def rows_added(work: Pass) -> None:
