@@ -118,7 +118,8 @@ for symbol, name, of, fills in [
     row(f"number {symbol} x", name, lambda x, n, of=of: of(n, x), lambda x, n, of=of: of(x.dtype.type(n), x),
         one(positive, n=st.sampled_from([2, 3.0, 0.5, *of_numpy])), *["linear"] * (symbol in "+-*"))
 row("x // y", "floor_divide", operator.floordiv, np.floor_divide, together(2, normal, nonzero), "rough")
-row("remainder", "remainder", elementwise.remainder, np.remainder, together(2, normal, nonzero), "rough")
+row("x % y", "remainder", operator.mod, np.remainder,
+    together(2, off_grid(0.5), lambda rng, shape: rng.choice([-2.0, -1.0, 1.0, 2.0], shape)))
 row("x ** whole number", "power", lambda x, n: x**n, lambda x, n: x ** x.dtype.type(n),
     one(nonzero, n=st.sampled_from([-2, -1, 0, 1, 2, 3])))
 

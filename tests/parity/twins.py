@@ -91,7 +91,7 @@ TWINS = {
     "operator abs": abs,
     "operator neg": operator.neg,
     "operator @": operator.matmul,
-    "x // y": torch.floor_divide, "remainder": torch.remainder,
+    "x // y": torch.floor_divide, "x % y": torch.remainder,
     **{f"operator {of.__name__}": of for of in (
         operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge,
     )},

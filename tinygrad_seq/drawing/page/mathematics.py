@@ -11,6 +11,7 @@ elementwise: dict[str, Mathematics] = {
     "subtract": ("z = x − y", ("g", "−g")),
     "multiply": ("z = x · y", ("g · y", "g · x")),
     "divide": ("z = x / y", ("g / y", "−g · z / y")),
+    "remainder": ("z = x mod y", ("g", "−g · ⌊x / y⌋")),
     "negative": ("y = −x", ("−g",)),
     "power": ("z = x ^ p", ("g · p · x ^ (p − 1)", "g · z · ln(x)")),
     "exp": ("y = exp(x)", ("g · y",)),

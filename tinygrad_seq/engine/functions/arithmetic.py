@@ -4,7 +4,7 @@ from typing import Any, overload
 
 from tinygrad_seq.engine.arguments import T, as_number, shape_of
 from tinygrad_seq.engine.backend import Raw
-from tinygrad_seq.engine.coercion import coerce_all, without_history
+from tinygrad_seq.engine.coercion import coerce_all
 from tinygrad_seq.engine.functions.shapes import squeeze
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import public
@@ -41,14 +41,6 @@ def matmul(x: Any, y: Any) -> Any:
         shape.reshape(y, shape=(*right, 1)) if len(right) == 1 else y,
     )
     return squeeze(found, tuple(axis for axis, side in ((-2, left), (-1, right)) if len(side) == 1))
-
-
-def remainder(x: Any, y: Any) -> Any:
-    """Return x % y, with the sign of y; refuse a Tensor whose gradient would be lost."""
-    for each in (x, y):
-        if isinstance(each, Value):
-            without_history("remainder", each, "x - y * (x // y), which has one")
-    return elementwise.remainder(x, y)
 
 
 @public

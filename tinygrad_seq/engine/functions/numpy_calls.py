@@ -8,16 +8,16 @@ from typing import Any
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.coercion import PARTS, without_history
-from tinygrad_seq.engine.functions.arithmetic import matmul, remainder
+from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.engine.hints import ATTRIBUTES, counting, sorting
 from tinygrad_seq.engine.ops import comparison, elementwise
 from tinygrad_seq.engine.recording import make_tensor
 
-OPERATORS = {"matmul": matmul, "remainder": remainder} | {
+OPERATORS = {"matmul": matmul} | {
     name: getattr(home, name)
     for home, names in (
-        (elementwise, ("add", "subtract", "multiply", "divide", "power", "floor_divide")),
+        (elementwise, ("add", "subtract", "multiply", "divide", "power", "floor_divide", "remainder")),
         (comparison, ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")),
         (comparison, ("bitwise_and", "bitwise_or")),
     )

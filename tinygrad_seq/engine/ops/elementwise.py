@@ -87,8 +87,16 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
 
 @primitive
 def remainder(xp: Any, x: Any, y: Any) -> Any:
-    """Return x % y, elementwise, with the sign of y; its gradient is left to x - y * (x // y)."""
+    """Return x % y, elementwise, with the sign of y: x - y * (x // y)."""
     return xp.remainder(x, y)
+
+
+def remainder_divisor(g: Any, _z: Any, x: Any, y: Any) -> Any:
+    whole = floor_divide(x, y)
+    return where(whole == 0.0, 0.0, -g) * whole
+
+
+remainder.vjps(lambda g, _z, _x, _y: g, remainder_divisor)
 
 @primitive
 def negative(xp: Any, x: Any) -> Any:
