@@ -4,7 +4,7 @@ from faults.fault import Fault
 
 FAULTS = [
     Fault("numbers that differ from step to step are written out", "replay/plan.py",
-          "numbers_by_step(beside_others(tape), tape)", "[*beside_others(tape)]",
+          "numbers_by_step(normal_form(tape), tape)", "[*normal_form(tape)]",
           "test_loops_by_hand.py -k 'less and not compiled'"),
     Fault("a backward pass has its numbers in its own order", "replay/passes/numbers_by_step.py",
           "[:: -1 if runs_back(equations[first : first + 2 * period]) else 1]", "",
@@ -58,7 +58,7 @@ FAULTS = [
           "test_loops_by_hand.py -k 'start and not compiled'"),
     Fault("sums are made in another dtype", "replay/passes/together.py",
           "if is_one and views == [True, False, False]:", "if views == [True, False, False]:", "test_steps.py -k same"),
-    Fault("NaN beside bools has no number", "replay/text/expressions.py", "key = repr(x.item()), dtype",
+    Fault("NaN beside bools has no number", "replay/passes/normal_form.py", "key = repr(x.item()), dtype",
           "key = x.item(), dtype", "test_steps.py -k same"),
     Fault("whole numbers are what they were without a sign", "replay/trace/scalars.py",
           "    setattr(Scalar, f\"__{function.__name__}__\", of_ints(function))",

@@ -136,16 +136,18 @@ def test_a_compiled_step_writes_little(passes):
 
 
 def test_what_has_no_form_stays_and_says_so():
+    added_up = ts.primitive(lambda xp, x: xp.cumsum(x, 1))
+
     def run(x):
         h = x[0]
         for _ in range(8):
-            h = h * 0.5 - (h.reshape(2, 3, 1) @ h.reshape(2, 1, 3)).sum(2).tanh()
+            h = h * 0.5 - added_up(h).tanh()
         return h
 
     fast = ts.replay(run, compile=True)
     x = ts.randn(2, 2, 3)
     assert_agree(run(x), fast(x))
-    assert "# not compiled: matmul has no form over elements" in fast.source
+    assert "# not compiled: cumsum has no form over elements" in fast.source
 
 
 def test_ids_out_of_range_are_an_error():

@@ -131,7 +131,7 @@ def test_a_multiple_that_is_added_to_itself_is_one_multiple(rng, case):
     assert [each.function for each in found] == ["multiply"] if case == "twice" else "add" in str(found)
 
 
-@pytest.mark.parametrize("axis", [0, (0,), 1])
+@pytest.mark.parametrize("axis", [(0,), (1,)])
 @given(generators, st.sampled_from(["float64", "float32", "int64"]), st.integers(1, 40))
 def test_rows_are_added_by_a_product(axis, rng, kind, rows):
     x, dtype = (rng.normal(size=(rows, 3)) * 10).astype(kind), np.dtype(kind)
@@ -139,7 +139,7 @@ def test_rows_are_added_by_a_product(axis, rng, kind, rows):
     equations = [Equation(1, "negative", (Ref(0),), {}, x.shape, dtype)]
     equations.append(Equation(2, "sum", (Ref(1),), {"axis": axis}, shape, dtype))
     found = passed(tidy.rows_added, equations, {0: x}, [2])
-    is_product = axis in (0, (0,)) and kind != "int64" and rows > 1
+    is_product = axis == (0,) and kind != "int64" and rows > 1
     assert found[-1].function == ("dot" if is_product else "sum")
     assert (found[-1].shape, found[-1].dtype) == (shape, dtype)
     if is_product:

@@ -114,3 +114,29 @@ def test_blocks_are_compiled(monkeypatch, dtype):
     for one, p in zip(gradients, layer.parameters()):
         assert_agree(one, p.grad)
     assert "[i:i + 8]" in fast.source
+
+
+@over_elements
+@pytest.mark.parametrize("limits", [-1, 4 * 8, 4 * 32], indirect=True)
+@pytest.mark.parametrize(
+    ("shape", "other"), [((2, 3, 8), (2, 8, 4)), ((3, 8), (2, 8, 4)), ((1, 9, 8), (2, 8, 4)), ((2, 2, 9, 8), (8, 4)),
+                         ((2, 1, 1, 8), (1, 3, 8, 8))]
+)  # fmt: skip
+@pytest.mark.parametrize("turned", [None, (-1, -2), (0, 1)])
+def test_a_batch_of_products_is_one_after_another(passes, limits, shape, other, turned):
+    """Both factors are carried from step to step, so that none of the products can come first."""
+    ts.manual_seed(0)
+    x, y = ts.randn(*shape, dtype="float64"), ts.randn(*other, dtype="float64")
+    y = ts.tensor(y.swapaxes(*turned).numpy().copy()) if turned else y
+
+    def run(x, y):
+        for _ in range(9):
+            z = x @ (y.swapaxes(*turned) if turned else y)
+            x = (x + z.mean()).tanh()
+            y = y * 0.5 + x.mean()
+        return x, y, z
+
+    fast = ts.replay(run)
+    for one, other in zip(run(x, y), fast(x, y), strict=True):
+        assert_agree(one, other)
+    assert "not compiled" not in fast.source

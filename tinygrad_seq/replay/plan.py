@@ -8,11 +8,11 @@ from tinygrad_seq.replay.compiled.part import in_parts
 from tinygrad_seq.replay.passes.bulk import in_bulk
 from tinygrad_seq.replay.passes.gates import gates
 from tinygrad_seq.replay.passes.loops import Loop, Statement, needed
+from tinygrad_seq.replay.passes.normal_form import normal_form
 from tinygrad_seq.replay.passes.numbers_by_step import numbers_by_step
 from tinygrad_seq.replay.passes.rolling import rolled
 from tinygrad_seq.replay.passes.tidy import rows_added
 from tinygrad_seq.replay.passes.together import PASSES, done_together
-from tinygrad_seq.replay.text.expressions import beside_others
 from tinygrad_seq.replay.text.kernels import with_kernels
 from tinygrad_seq.replay.text.value_names import value_names
 from tinygrad_seq.replay.trace.tape import Tape
@@ -26,7 +26,7 @@ class Plan:
     def __init__(self, tape: Tape, outputs: Sequence[int], names: Mapping[int | None, str], compile: bool) -> None:
         on_gpu = tape.xp is not host
         passes = [improve for improve in PASSES if improve not in on_arrays or not (compile or on_gpu)]
-        equations, same = done_together(passes, numbers_by_step(beside_others(tape), tape), tape, [*outputs])
+        equations, same = done_together(passes, numbers_by_step(normal_form(tape), tape), tape, [*outputs])
         self.outputs = [same.get(number, number) for number in outputs]
         self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         self.shapes, self.dtypes = tape.shapes(), tape.dtypes()

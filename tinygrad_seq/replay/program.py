@@ -22,7 +22,7 @@ from tinygrad_seq.replay.text.value_names import made_by_calls
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
 # functions whose result may be a view of their argument
-SAME_MEMORY = frozenset({"ascontiguousarray", "getitem", "ravel", "reshape", "squeeze", "swapaxes", "transpose"})
+SAME_MEMORY = frozenset({"ascontiguousarray", "getitem", "reshape", "transpose"})
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tinygrad_seq.replay.compiled.nest import filled
 from tinygrad_seq.replay.compiled.stores import Stores, ids_of
 from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop
-from tinygrad_seq.replay.text.element_forms import FORMS, VIEWS, WHOLE, NoElements, kind_of, without_form
+from tinygrad_seq.replay.text.element_forms import FORMS, PRODUCTS, VIEWS, WHOLE, NoElements, kind_of, without_form
 from tinygrad_seq.replay.text.expressions import ATOM
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 
@@ -33,7 +33,7 @@ class ElementLoop(Stores):
     def choose(self) -> None:
         """Choose what gets a name: a buffer of its own, or a part of another's."""
         body = self.loop.body
-        dots = (x for equation in body if equation.function == "dot" for x in map(self.behind, equation.args))
+        dots = (x for equation in body if equation.function in PRODUCTS for x in map(self.behind, equation.args))
         self.factors = {x.position for x in dots if isinstance(x, Local)}
         kept = {i for i, numbers in self.kept.items() if numbers}
         self.stored = kept | set(self.loop.starts) | self.factors

@@ -12,7 +12,6 @@ from typing import Any
 from tinygrad_seq.replay.compiled.elements import Elements
 from tinygrad_seq.replay.compiled.nest import filled, indexed
 from tinygrad_seq.replay.passes.loops import Local
-from tinygrad_seq.replay.passes.tidy import is_transpose
 from tinygrad_seq.replay.text.element_forms import kind_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref
 
@@ -41,19 +40,35 @@ class Products(Elements):
     """Lines that multiply matrices."""
 
     def behind(self, x: Any) -> Any:
-        """Return what a transposed value is the transpose of."""
+        """Return what a value is the transpose of, or each matrix of a batch; any other value as it is."""
         body = self.loop.body[x.position] if isinstance(x, Local) else None
-        return body.args[0] if body and is_transpose(body) else x
+        if body is None or body.function != "transpose":
+            return x
+        *batch, row, column = body.args[1]
+        return body.args[0] if (*batch, column, row) == (*range(len(body.shape)),) else x
 
-    def matrix(self, x: Any) -> str:
-        """Return the text of an operand of a product."""
+    def matrix(self, x: Any, batch: list[str]) -> str:
+        """Return the text of an operand of a product, one matrix of a batch, to which it is broadcast."""
         inner = self.behind(x)
-        return indexed(*self.place(inner)) + (".T" if inner is not x else "")
+        name, at = self.place(inner)
+        sizes = self.shape(inner)[:-2]
+        own = ["0" if size == 1 else at_one for size, at_one in zip(sizes, batch[len(batch) - len(sizes) :])]
+        return indexed(name, [*at, *own]) + (".T" if inner is not x else "")
 
-    def product(self, equation: Equation, result: str) -> list[str]:
-        """Return the lines of a product."""
-        (rows, inner), columns = self.shape(equation.args[0]), equation.shape[1]
-        left, right = map(self.matrix, equation.args)
+    def product(self, equation: Equation, name: str, at: list[str]) -> list[str]:
+        """Return the lines of a product of two matrices, or of all in two batches."""
+        sizes = equation.shape[:-2]
+        batch = [f"j{k}" for k in range(len(sizes))]
+        left, right = (self.matrix(x, batch) for x in equation.args)
+        lines = self.of_matrices(equation, left, right, indexed(name, [*at, *batch]))
+        for variable, size in zip(batch[::-1], sizes[::-1]):
+            lines = [f"for {variable} in range(n{size}):", *(f"    {line}" for line in lines)]
+        return lines
+
+    def of_matrices(self, equation: Equation, left: str, right: str, result: str) -> list[str]:
+        """Return the lines of a product of two matrices, which have these texts."""
+        rows, columns = equation.shape[-2:]
+        inner = self.shape(equation.args[0])[-1]
         part = width // equation.dtype.itemsize
         is_plain = all(self.behind(x) is x for x in equation.args)
         if is_plain and rows == 1 and inner % 8 == 0 and inner * columns <= small:
@@ -61,14 +76,14 @@ class Products(Elements):
         if is_plain and rows * inner * columns > most and without_copies():
             if inner * columns * least_rows <= most:
                 return in_rows(left, right, result, rows, most // (inner * columns))
-            is_same = isinstance(equation.args[1], Ref) and self.loop.count >= least_steps
+            is_same = right.isidentifier() and isinstance(equation.args[1], Ref) and self.loop.count >= least_steps
             if is_same and columns % part == 0 and inner * part * least_rows <= most:
                 return self.in_blocks(left, right, result, equation, inner)
         return [f"np.dot({left}, {right}, {result})"]
 
     def in_blocks(self, left: str, right: str, result: str, equation: Equation, inner: int) -> list[str]:
         """Return the lines of a product in blocks of rows and columns."""
-        rows, columns = equation.shape
+        rows, columns = equation.shape[-2:]
         part = width // equation.dtype.itemsize
         ordered, pieces = map(self.program.free_name, ("ordered", "pieces"))
         for name, size in ((ordered, inner), (pieces, rows)):
@@ -95,7 +110,7 @@ def in_rows(left: str, right: str, result: str, rows: int, fit: int) -> list[str
 def of_one_row(left: str, right: str, result: str, equation: Equation) -> list[str]:
     """Return a loop that adds up the rows of a matrix, eight at once, in two sums."""
     zero = f"np.{kind_of(equation)}(0)"
-    columns = equation.shape[1]
+    columns = equation.shape[-1]
     return [
         f"row, left, right = {result}[0], {left}[0], {right}",
         *filled((columns,), "row", [], zero),

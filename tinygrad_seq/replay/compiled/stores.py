@@ -10,7 +10,7 @@ from tinygrad_seq.replay.compiled.nest import Nest, filled, indexed, plus, writt
 from tinygrad_seq.replay.compiled.products import Products
 from tinygrad_seq.replay.passes.loops import VALUES, Local, Loop, Moving
 from tinygrad_seq.replay.passes.rewriting import axes_of
-from tinygrad_seq.replay.text.element_forms import REDUCED, NoElements, kind_of, start_of
+from tinygrad_seq.replay.text.element_forms import PRODUCTS, REDUCED, NoElements, kind_of, start_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, leaves
 
 
@@ -33,12 +33,12 @@ class Stores(Products):
             run = self.program.neighbours(equation)
             text = indexed(*self.place(equation.args[0])) if run is None else self.local(run)
             self.body.append(f"{name} = {text}" + (f".reshape({shape})" if function != "stack" else ""))
-        elif function == "dot":
+        elif function in PRODUCTS:
             self.flush()
             dtypes = {self.dtype(x) for x in equation.args}
-            if dtypes != {equation.dtype} or equation.dtype.kind != "f" or len(shape) != 2:
-                raise NoElements("dot of these")
-            self.body += self.product(equation, indexed(name, at))
+            if dtypes != {equation.dtype} or equation.dtype.kind != "f" or len(shape) < 2:
+                raise NoElements(f"{function} of these")
+            self.body += self.product(equation, name, at)
         elif function in ("concatenate", "stack"):
             self.join(equation, name, at)
         elif function in ("with_added", "with_item"):
@@ -52,9 +52,10 @@ class Stores(Products):
 
     def join(self, equation: Equation, name: str, at: list[str]) -> None:
         """Write pieces beside each other into one buffer, neighbours in a series at once."""
-        is_stack, axis = equation.function == "stack", (*equation.args, 0)[1] % len(equation.shape)
-        runs = self.runs(equation.args[0]) if not axis else [[piece] for piece in equation.args[0]]
-        if len(runs) > many or (is_stack and axis):
+        pieces, axis, *_ = *equation.args, None
+        is_stack = equation.function == "stack"
+        runs = self.runs(pieces) if not axis else [[piece] for piece in pieces]
+        if len(runs) > many or type(axis) is not int or equation.options:
             raise NoElements(f"{equation.function} of these")
         offset = 0
         for run in runs:

@@ -80,9 +80,9 @@ def is_of_one_step(work: Pass, equation: Equation, lanes: Container[int]) -> boo
     if function in ELEMENTWISE or function == "broadcast_to" or is_part(equation):
         return all(len(work.shapes[n]) == len(equation.shape) for n in read_by(equation) if n in lanes)
     if function == "concatenate":
-        return not equation.options and type((*args, 0)[1]) is int and all(is_in(x, lanes) for x in args[0])
+        return type((*args, None)[1]) is int and all(is_in(x, lanes) for x in args[0])
     if function not in ("getitem", "with_added"):
-        return function in REDUCTIONS and len(args) <= 2
+        return function in REDUCTIONS
     ids = [x.number for x in leaves(args[1]) if isinstance(x, Ref) and work.dtypes[x.number].kind in "iu"]
     others = [x for x in leaves(args[1]) if type(x) is not int and not is_in(x, ids)]
     if others or len({work.shapes[n] for n in ids}) != 1:
@@ -104,10 +104,10 @@ def of_all_steps(work: Pass, equation: Equation, args: tuple[Any, ...], size: in
     elif function == "broadcast_to":
         args = args[0], shape
     elif function == "concatenate":
-        args = args[0], (*args, 0)[1] % len(equation.shape) + 1
+        args = args[0], args[1] + 1
     elif function in REDUCTIONS:
         axes = axes_of(equation, len(work.shapes[read_by(equation)[0]]))
-        args, options = args[:1], options | {"axis": tuple([axis + 1 for axis in axes])}
+        options |= {"axis": tuple([axis + 1 for axis in axes])}
     elif function == "with_added":
         zeros = work.make("zeros", shape, equation.dtype, shape, equation.dtype)
         args = zeros, with_steps(work, equation, args[1], size), args[2]

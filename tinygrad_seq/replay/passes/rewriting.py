@@ -14,6 +14,10 @@ ELEMENTWISE = frozenset((
     "invert", "less", "less_equal", "log", "maximum", "minimum", "multiply", "negative", "not_equal", "power", "sign",
     "sin", "sqrt", "subtract", "tanh", "where",
 ))  # fmt: skip
+PLAIN = ELEMENTWISE & frozenset((  # beside an array, they take a number of Python for one of its dtype
+    "add", "bitwise_and", "bitwise_or", "divide", "equal", "greater", "greater_equal", "less", "less_equal", "maximum",
+    "minimum", "multiply", "not_equal", "power", "subtract",
+))  # fmt: skip
 
 least = 3  # what is done less often stays as it is
 
@@ -154,6 +158,4 @@ def is_part(equation: Equation) -> bool:
 
 def axes_of(equation: Equation, rank: int) -> tuple[int, ...]:
     """Return the axes over which a sum, or the largest, of an array of that rank is taken."""
-    axis = equation.options.get("axis", equation.args[1] if len(equation.args) > 1 else None)
-    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple([each % rank for each in axes])
+    return tuple(equation.options.get("axis", range(rank)))

@@ -15,17 +15,15 @@ from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, Pass, least
 from tinygrad_seq.replay.passes.simplify import key_of
 from tinygrad_seq.replay.trace.tape import Equation, Ref, read_by
 
-TRANSPOSED = (("swapaxes", (-1, -2)), ("transpose", ((1, 0),)))  # of matrices: .T
-
 
 def is_transpose(equation: Equation | None) -> bool:
     """Tell whether an equation is the transpose of a matrix."""
-    return equation is not None and (equation.function, equation.args[1:]) in TRANSPOSED and len(equation.shape) == 2
+    return equation is not None and equation.function == "transpose" and equation.args[1] == (1, 0)
 
 
 def without_idle(work: Pass) -> None:
     """Remove calls without effect: a reshape to the same shape, a transpose of a transpose."""
-    for equation in work.calls("reshape", "swapaxes", "transpose"):
+    for equation in work.calls("reshape", "transpose"):
         x = equation.args[0]
         if equation.function == "reshape" and isinstance(x, Ref) and work.shapes[x.number] == equation.shape:
             work.drop(equation.made, x.number)
@@ -71,7 +69,7 @@ def transposed(work: Pass, x: Ref, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def turned(work: Pass) -> None:
     """Multiply transposed matrices, where a product would be transposed."""
-    for equation in work.calls("swapaxes", "transpose"):
+    for equation in work.calls("transpose"):
         dot = work.of(equation.args[0]) if is_transpose(equation) else None
         if dot is not None and dot.function == "dot" and work.reads[dot.made] == 1 and len(dot.shape) == 2:
             factors: tuple[Any, ...] = dot.args
@@ -175,7 +173,7 @@ def rows_added(work: Pass) -> None:
     ones: dict[Any, Ref] = {}
     for equation in work.calls("sum"):
         x, axes = equation.args[0], equation.options.get("axis")
-        rows = work.shapes[x.number][0] if axes in (0, (0,)) and equation.dtype.kind == "f" else 0
+        rows = work.shapes[x.number][0] if axes == (0,) and equation.dtype.kind == "f" else 0
         made = work.of(x)
         if rows > 1 and len(equation.shape) == 1 and made is not None and made.dtype == equation.dtype:
             work.at(equation.made)

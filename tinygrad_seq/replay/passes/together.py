@@ -61,7 +61,7 @@ def sums(work: Pass) -> None:
             turned = work.make("transpose", shapes[0][::-1], chain.dtype, columns[0], (1, 0))
             work.make("dot", shape, chain.dtype, turned, columns[1])
         else:
-            total = work.make("sum", shapes[0][1:], chain.dtype, columns[0], axis=0)
+            total = work.make("sum", shapes[0][1:], chain.dtype, columns[0], axis=(0,))
             work.make("reshape", shape, chain.dtype, total, shape)
         for leaf in rest:
             shape = host.broadcast_shapes(shape, work.shapes[leaf])
@@ -89,7 +89,7 @@ def totals(work: Pass) -> None:
                 start = steps.get(x)
                 if start is not None:
                     part = work.taken(*start, len(numbers))
-                    numbers = [work.make("sum", chain.shape, chain.dtype, part, axis=0).number]
+                    numbers = [work.make("sum", chain.shape, chain.dtype, part, axis=(0,)).number]
                 added += numbers
             for n in added[1:]:
                 added[0] = work.make("add", chain.shape, chain.dtype, Ref(added[0]), Ref(n)).number
@@ -152,7 +152,7 @@ def kind_of_term(work: Pass, leaf: int) -> tuple[Any, tuple[int, ...]]:
         return (("dot", left.shape, right.shape), (left.made, right.made)) if left and right else (None, ())
     if once and inner is not None and made.function == "reshape" and inner.function == "sum":
         whole = work.of(inner.args[0])
-        by_rows = inner.options.get("axis") in (0, (0,)) and work.reads[inner.made] == 1
+        by_rows = inner.options.get("axis") == (0,) and work.reads[inner.made] == 1
         return (("sum", made.shape), (whole.made,)) if whole and by_rows and len(whole.shape) == 2 else (None, ())
     return (("sum", made.shape), (leaf,)) if len(made.shape) == 2 and made.shape[0] == 1 else (None, ())
 
@@ -216,9 +216,8 @@ def regrouped(work: Pass) -> None:
 def without_views(work: Pass) -> None:
     """Let x[t], x[t + 1], ... that are stacked or joined along an axis be a part of x, with the axes in that order."""
     for equation in work.calls("stack", "concatenate"):
-        parts, axis = equation.args[0], (*equation.args, 0)[1]
-        is_plain = isinstance(parts, tuple) and type(axis) is int and not equation.options
-        numbers = [x.number for x in parts if isinstance(x, Ref)] if is_plain else []
+        parts, axis, *_ = *equation.args, None
+        numbers = [x.number for x in parts if isinstance(x, Ref)] if type(axis) is int else []
         if not len(parts) == len(numbers) > 1:
             continue
         runs = [[*run] for _, run in groupby(numbers, lambda n: (work.view(n) or (n,))[0])]  # each of one array
@@ -226,7 +225,6 @@ def without_views(work: Pass) -> None:
         if len(runs) == len(starts) == 1:
             work.at(equation.made)
             x = work.taken(*starts[0], len(numbers))
-            axis %= len(equation.shape)
             if axis:
                 shape = work.shapes[x.number]
                 order = *range(1, axis + 1), 0, *range(axis + 1, len(shape))

@@ -78,9 +78,9 @@ class Along:
     def share(self, i: int) -> None:
         """Let what is joined in a row of a series be written there at once."""
         joined, offset = self.loop.body[i], 0
-        if joined.function != "concatenate" or joined.options or not self.has_slot(i):
+        if joined.function != "concatenate" or len(joined.args) != 2 or not self.has_slot(i):
             return
-        pieces, axis = joined.args[0], (*joined.args, 0)[1] % len(joined.shape)
+        pieces, axis = joined.args
         own = [isinstance(x, Local) and self.may_share(x.position, joined) for x in pieces]
         if own.count(False) > most_put or not all(isinstance(x, Local) for x in pieces):
             return

@@ -20,13 +20,14 @@ FORMS = SAME | COMPARED | BOOLS | {
     "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}", "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
     "astype": "{}", "logical_not": "not {}", "isfinite": "math.isfinite({})",
 }  # fmt: skip
-VIEWS = frozenset({"getitem", "reshape", "transpose", "swapaxes", "broadcast_to", "ascontiguousarray", "copy"})
+VIEWS = frozenset({"getitem", "reshape", "transpose", "broadcast_to", "ascontiguousarray", "copy"})
 MAKERS = frozenset({"zeros", "ones", "full", "arange"})
 REDUCED = {  # how one more element is taken in
     "sum": "{0} + {1}", "all": "{0} and {1} != 0", "any": "{0} or {1} != 0",
     "max": "{1} if {1} > {0} or {1} != {1} else {0}", "min": "{1} if {1} < {0} or {1} != {1} else {0}",
 }  # fmt: skip
-WHOLE = frozenset({"dot", "concatenate", "stack", "with_added", "with_item", "argmax", *REDUCED})  # in memory
+PRODUCTS = frozenset({"dot", "matmul"})
+WHOLE = frozenset({*PRODUCTS, "concatenate", "stack", "with_added", "with_item", "argmax", *REDUCED})  # in memory
 OWN_MATH = frozenset({"exp", "log", "tanh"})  # that of vector_math, in one dtype
 
 

@@ -2,22 +2,21 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from itertools import chain, count
 from keyword import iskeyword
-from operator import getitem
+from operator import attrgetter, getitem
 from typing import Any
 from unicodedata import normalize
 
 from tinygrad_seq.engine.backend import host, modules, to_device
 from tinygrad_seq.replay.passes.loops import VALUES, Moving
-from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE
+from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, PLAIN
 from tinygrad_seq.replay.passes.tidy import is_transpose
 from tinygrad_seq.replay.text.kernels import Kernel, KernelText
 from tinygrad_seq.replay.trace.arrays import METHODS
 from tinygrad_seq.replay.trace.in_place import with_added, with_item
-from tinygrad_seq.replay.trace.tape import HOST, Equation, Ref, Tape, read_by
+from tinygrad_seq.replay.trace.tape import HOST, Equation, Ref
 
 Text = tuple[str, float]  # what stands in the program, and how tightly its outermost operator binds
 ATOM, UNARY = 7.0, 4.5
@@ -31,7 +30,6 @@ SYMBOLS = {
     "ne": "!=",
 }  # fmt: skip
 
-PLAIN = {*SYMBOLS, "minimum", "maximum"}  # beside an array, they take a number of Python for one of its dtype
 SOON = (ELEMENTWISE | {"dot"}) - {"minimum", "maximum"}  # take `out` as their last argument, which saves time
 
 
@@ -156,9 +154,7 @@ class Expressions:
 
     def options(self, equation: Equation, read: Callable[[Any], Text]) -> list[str]:
         """Return the texts of the options of a call."""
-        shown = {key: x for key, x in equation.options.items() if (key, x) != ("keepdims", False)}
-        if isinstance(shown.get("axis"), tuple) and len(shown["axis"]) == 1:
-            shown["axis"] = shown["axis"][0]
+        shown = {key: x[0] if type(x) is tuple and len(x) == 1 else x for key, x in equation.options.items()}
         return [f"{key}={self.argument(x, read)[0]}" for key, x in shown.items()]
 
     def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
@@ -212,7 +208,7 @@ def on_host(function: str) -> Callable[..., Any]:
     """Return what computes on arrays on the host, by the name that it has on a tape."""
     if function in METHODS:
         return lambda x, *args, **options: getattr(x, function)(*args, **options)
-    return getitem if function == "getitem" else HELPERS.get(function) or getattr(host, function)
+    return getitem if function == "getitem" else HELPERS.get(function) or attrgetter(function)(host)
 
 
 def bracketed(text: Text, level: float) -> str:
@@ -225,30 +221,3 @@ def number_of(x: Any, dtype: Any) -> Any:
     if type(x) in modules and not x.ndim and x.dtype == dtype and dtype.kind == "f" and math.isfinite(x):
         return float(str(host.asarray(x.item(), dtype)[()]))
     return x
-
-
-def beside_others(tape: Tape) -> Iterator[Equation]:
-    """Yield the equations; a number of NumPy as a constant, beside arrays where one of Python would have another dtype.
-
-    That is float32 beside ints or bools, and float64 beside float32.
-    """
-    dtypes = tape.dtypes()
-    constants: dict[Any, Ref] = {}
-
-    def constant(x: Any, dtype: Any) -> Any:
-        if type(x) not in modules or x.dtype != dtype:
-            return x
-        key = repr(x.item()), dtype  # 0.0 is not -0.0, and NaN is no other
-        if key not in constants:
-            constants[key] = Ref(tape.new())
-            tape.constants[tape.count - 1] = tape.xp.asarray(x)
-        return constants[key]
-
-    for equation in tape.equations:
-        dtype = dtypes[equation.made] = equation.dtype
-        if equation.function in PLAIN and any(type(x) in modules for x in equation.args):
-            kinds = [getattr(dtypes[n], "name", "") for n in read_by(equation)]
-            is_other = dtype.name not in kinds  # than the dtypes of all arrays that it is made of
-            if is_other and (dtype.name == "float32" or (dtype.name == "float64" and "float32" in kinds)):
-                equation = replace(equation, args=tuple([constant(x, dtype) for x in equation.args]))
-        yield equation

@@ -7,6 +7,7 @@ a word about it in the engine; and nothing that is computed with arrays is misse
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -56,14 +57,14 @@ class Traced(host.lib.mixins.NDArrayOperatorsMixin):
         if (method, ufunc.__name__) == ("at", "add"):
             return add_at(*args)
         if method != "__call__" or "where" in options:
-            what = "(where=...)" if method == "__call__" else f".{method}"
-            raise TraceError(f"replay: {ufunc.__name__}{what} has no program form")
+            refuse(f"{ufunc.__name__}{'(where=...)' if method == '__call__' else f'.{method}'}")
         return call(ufunc.__name__, args, options | ({"out": out[0]} if out else {}))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         if function.__name__ in NOT_RECORDED:
             return function(*map(bare, args), **options)
-        return call(function.__name__, args, options)
+        library = function.__module__.partition(".")[2]  # numpy.linalg, say
+        return call(f"{library}.{function.__name__}".lstrip("."), args, options)
 
     def __array__(self, *args: Any, **options: Any) -> Any:
         raise TraceError("replay: NumPy asks for the values of an array, which are others at every call")
@@ -149,6 +150,9 @@ class Recorder:
         if name in BY_VALUE:
             return lambda x: tuple(lifted(part) for part in getattr(self.xp, name)(by_value(x)))
         recorded: Any = lambda *args, **options: call(name, args, options, self.xp)
+        for method in dir(host.ufunc) if isinstance(found, host.ufunc) else ():
+            if method[:2] != "__":
+                setattr(recorded, method, partial(refuse, f"{name}.{method}"))
         if name == "add":
             recorded.at = add_at
         vars(self)[name] = recorded  # found at once from now on
@@ -186,13 +190,18 @@ class Recorder:
 TRACED = frozenset({Traced, TracedThere, Scalar, LazyNumber})
 
 
+def refuse(what: str, *_: Any, **__: Any) -> None:
+    """Raise TraceError for what a program cannot do."""
+    raise TraceError(f"replay: {what} has no program form")
+
+
 def call(name: str, args: tuple[Any, ...], options: dict[str, Any], xp: Any = None) -> Any:
     """Call a function of the module that computes, and write it down."""
     for x in args:
         for part in x if isinstance(x, SEQUENCES) else (x,):
             if isinstance(part, Traced):
-                return record(name, getattr(modules[type(part.array)], name), args, options)
-    return record(name, getattr(xp or host, name), args, options)
+                return record(name, attrgetter(name)(modules[type(part.array)]), args, options)
+    return record(name, attrgetter(name)(xp or host), args, options)
 
 
 def record(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
