@@ -24,13 +24,17 @@ def by_place(statements: Sequence[Statement], shapes: Shapes) -> list[Statement]
     reads = Counter(n for statement in statements for n in read_outside(statement))
     sorted_rows: dict[int, Equation] = {}
 
+    def made_for_one(x: object) -> Equation | None:
+        """Return the equation that makes a value which is read once."""
+        return maker.get(x.number) if isinstance(x, Ref) and reads[x.number] == 1 else None
+
     def joined(x: object) -> Equation | None:
         """Return the equation that joins rows to a matrix which is read once."""
-        made = maker.get(x.number) if isinstance(x, Ref) and reads[x.number] == 1 else None
+        made = made_for_one(x)
         return made if made is not None and made.function == "concatenate" and made.args[1:] == (0,) else None
 
     for dot in [equation for equation in maker.values() if equation.function == "dot"]:
-        turned = maker.get(dot.args[0].number) if isinstance(dot.args[0], Ref) else None
+        turned = made_for_one(dot.args[0])
         left, right = joined(turned.args[0]) if turned and is_transpose(turned) else None, joined(dot.args[1])
         if left is not None and right is not None and len(left.args[0]) == len(right.args[0]):
             rows = sorted(zip(left.args[0], right.args[0]), key=lambda row: place.get(row[1].number, (-1, 0)))
