@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tinygrad_seq.engine.backend import modules
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.compiled.machine_code import module_of, on_contiguous
 from tinygrad_seq.replay.compiled.part import CompiledPart
 from tinygrad_seq.replay.passes.loops import Loop, Statement, read_by_loops, read_outside
@@ -68,10 +68,8 @@ class Program(Series):
             said = "; tanh(x, y) in a loop writes into y" if self.short else ""
             arrays = self.memory.text(self.free_name)
             text = "\n".join([f"# every call writes these arrays anew{said}", *arrays, "", text])
-        known = {name: x for name, x in self.space.items() if type(x) in modules and not x.ndim}
-        numbers = {name: (str(x) if math.isfinite(x) else f"float('{x}')", x.dtype) for name, x in known.items()}
-        numbers |= {name: number for number, name in self.numbers.items()}
-        top = [f"{name} = xp.array({x}, '{dtype}')" for name, (x, dtype) in numbers.items()]
+        top = [f"{name} = xp.{x.dtype.name}({x})" for name, x in self.space.items() if is_number(x)]
+        top += [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
         top += [*self.constant_lines, *([""] if (top or self.constant_lines) and not self.memory.lines else [])]
@@ -240,3 +238,9 @@ class Program(Series):
             return self.texts[x.number]
         name, k = self.series[x.number]
         return f"{name}[{k}]", ATOM
+
+
+def is_number(x: Any) -> bool:
+    """Tell whether this is a finite number of NumPy, which a text may have."""
+    is_one = isinstance(x, host.generic | host.ndarray) and not x.ndim
+    return is_one and x.dtype.kind in "fiu" and math.isfinite(x)

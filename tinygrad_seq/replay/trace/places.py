@@ -182,7 +182,7 @@ class Places:
                         else:
                             parts[key].append((None, place))
                     todo += [(part, label, None) for part, label in behind]
-                if isinstance(x, FunctionType):
+                if isinstance(x, FunctionType) and (is_own(x) or x is roots[0]):
                     found += globals_of(x)
                     new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
                     if reads_by_name(x.__code__):
