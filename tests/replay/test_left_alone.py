@@ -14,9 +14,7 @@ from agreement import assert_agree
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn, optim
-from tinygrad_seq.engine.backend import modules, to_host
 from tinygrad_seq.replay import TraceError
-from tinygrad_seq.replay.text.kernels import Kernel
 from tinygrad_seq.replay.trace.in_place import with_added
 
 
@@ -315,16 +313,16 @@ def test_steps_that_freeze_and_free_the_same_weights_take_turns():
 
 
 def test_the_text_of_a_program_says_its_numbers():
-    layer = nn.Linear(3, 2)
+    """On the CPU: what a program of a GPU computes on the host has names that its text does not make."""
+    layer = nn.Linear(3, 2).to("cpu")
     fast = ts.replay(lambda x, y: ts.grad(nn.cross_entropy(layer(x), y), layer.bias))
-    batch = ts.randn(5, 3), ts.tensor([0, 1, 0, 1, 1])
+    batch = ts.randn(5, 3, device="cpu"), ts.tensor([0, 1, 0, 1, 1], device="cpu")
     result = fast(*batch)
-    xp = modules[type(layer.weight.array)]
-    space = {"expect": lambda *_: None, "with_added": with_added, "kernel": Kernel, "xp": xp}
+    space = {"expect": lambda *_: None, "with_added": with_added, "xp": np}
     exec(fast.source, space)
     inputs = [layer.weight, layer.bias, *batch]
-    np.testing.assert_array_equal(to_host(space["step"](xp, *(x.array for x in inputs))[0]), to_host(result.array))
-    assert "\n\ndef step(" in fast.source or fast.source.startswith("def step(")
+    np.testing.assert_array_equal(space["step"](np, *(x.numpy() for x in inputs))[0], result.numpy())
+    assert "\n\ndef step(" in fast.source
 
 
 def test_it_is_a_decorator_with_and_without_options():
