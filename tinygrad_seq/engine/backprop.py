@@ -7,8 +7,8 @@ graph; it is written nowhere else.
     free      the saved arrays, not the parents: a loss can still be drawn after its backward (both in delivery.py)
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
-from math import inf, isfinite
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from math import isfinite
 from typing import Any
 
 from tinygrad_seq.engine.arguments import flag
@@ -184,7 +184,7 @@ def warn_unless_finite(outputs: Iterable[Value]) -> None:
             )
 
 
-def searched(start: Iterable[Node], op: str = "backward", sources: Iterable[Node] = ()) -> list[Node]:
+def searched(start: Iterable[Node], op: str = "backward", sources: Collection[Node] = ()) -> list[Node]:
     """Return all nodes that a gradient can reach from the start, oldest first; refuse a graph that was freed.
 
     `sources`: what the gradient is wanted of, where the walk keeps to the nodes between. What hides its history may
@@ -194,10 +194,11 @@ def searched(start: Iterable[Node], op: str = "backward", sources: Iterable[Node
     for node in nodes:
         if node.saved is None:
             raise RuntimeError(explain_freed(nodes, op))
-    oldest = min((source.serial for source in sources), default=inf)
-    for node in nodes:
-        if node.serial > oldest and node.op is not None and node.op.hides_history:
-            node.op.rules[0](None, None, None)  # raises
+    if sources:
+        oldest = min(source.serial for source in sources)
+        for node in nodes:
+            if node.serial > oldest and node.op is not None and node.op.hides_history:
+                node.op.rules[0](None, None, None)  # raises
     return nodes
 
 
