@@ -96,8 +96,9 @@ def test_what_cannot_work_is_told_before_the_training(name, arguments, says, mon
 @pytest.mark.parametrize("name, arguments", [
     ("many_to_one", ["--updates", 1]), ("latent_space", ["--size", 2]), ("long_memory", ["--steps", 2]),
 ])
-def test_small_sizes_work_and_win_over_those_of_quick(name, arguments, monkeypatch, tmp_path, capsys):
-    run(name, monkeypatch, "--quick", *arguments, "--out", tmp_path)
+def test_small_sizes_work_and_win_over_those_of_quick(name, arguments, monkeypatch, tmp_path, capsys, pytestconfig):
+    device = pytestconfig.getoption("device").replace("double", "cuda")
+    run(name, monkeypatch, "--quick", *arguments, "--device", device, "--out", tmp_path)
     printed = capsys.readouterr().out
     assert "written: " in printed and ("--steps" not in arguments or "sequences of 2 numbers" in printed)
 
