@@ -7,7 +7,7 @@ assigning another Tensor in its place.
 from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
-from tinygrad_seq.engine.backend import check_device, host, modules, on_device_of
+from tinygrad_seq.engine.backend import check_device, host, on_device_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
@@ -119,9 +119,10 @@ def made(place: str, data: Any, *options: Any) -> Tensor:
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
     """Raise TypeError unless x is a Tensor of the dtype of a weight and device; NumPy would promote silently."""
     if not isinstance(x, Tensor):
-        made = ": ts.tensor(array) makes one" if type(x) in modules or isinstance(x, list) else ""
+        kind = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
+        made = ": ts.tensor(x) makes one" if hasattr(x, "__array__") or isinstance(x, list) else ""
         made = ": a recurrent layer returns (out, state), pass out" if isinstance(x, tuple) else made
-        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}{made}")
+        raise TypeError(f"{place}: {name} must be a Tensor, got {kind}{made}")
     if weight is None:
         return
     if x.dtype != weight.dtype:
