@@ -40,7 +40,7 @@ def change(what, *where):
 
 
 @pytest.mark.parametrize("make", [nn.ModuleList, lambda modules: nn.Sequential(*modules)], ids=["list", "sequential"])
-@example(length=3, steps=[("insert", 1), ("del", 0), ("del", slice(0, 2)), ("insert", -1)])
+@example(length=3, steps=[("insert", 1), ("del", 0), ("del", slice(0, 2)), ("insert", -1), ("append",)])
 @given(length=st.integers(0, 4), steps=changes)
 def test_it_is_a_python_list(make, length, steps):
     expected = [linear() for _ in range(length)]
