@@ -174,6 +174,8 @@ def test_a_tensor_of_another_library_is_named_with_it():
     other = type("Tensor", (), {"__module__": "torch", "__array__": lambda self: np.ones(3)})
     with pytest.raises(TypeError, match=r"^Linear: x must be a Tensor, got torch\.Tensor: ts\.tensor\(x\) makes one$"):
         nn.Linear(3, 2)(other())
+    with pytest.raises(TypeError, match=r"must be a tuple of 2 Tensors, got \(Tensor, torch\.Tensor\)"):
+        nn.LSTM(3, 2)(ts.ones(4, 1, 3), (ts.zeros(1, 1, 2), other()))
 
 
 def test_no_targets_at_all_are_integers():

@@ -224,7 +224,7 @@ WRONG = {
                        lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2), ts.zeros(2, 4))),
     "a state of another size, one sequence": (ValueError, r"the state must have shape \(1, 3\), got \(1, 4\)",
                                               lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2), ts.zeros(4))),
-    "a state of arrays, one sequence": (TypeError, r"first state.*got ndarray",
+    "a state of arrays, one sequence": (TypeError, r"first state.*got numpy\.ndarray",
                                         lambda: nn.Recurrent(Leaky(2, 3))(ts.zeros(4, 2), np.zeros(3))),
     "another dtype": (TypeError, r"GRUCell: x is float64, the parameters are float32",
                       lambda: nn.Recurrent(nn.GRUCell(2, 3))(ts.zeros(4, 2, 2, dtype="float64"))),
