@@ -94,6 +94,8 @@ def test_p_1_leaves_zeros_and_no_gradient():
     (ValueError, r"Dropout: p .*nan", lambda: nn.Dropout(float("nan"))),
     (TypeError, r"Dropout: p .*True", lambda: nn.Dropout(True)),
     (TypeError, r"Dropout: p .*'0\.5'", lambda: nn.Dropout("0.5")),
+    (TypeError, r"dropout: generator .* got bool: nn\.Dropout\(p\) follows model\.train\(\)",
+     lambda: nn.dropout(ts.ones(2), 0.5, True)),  # PyTorch's `training`
     (ValueError, r"dropout: p .*2", lambda: nn.dropout(ts.ones(2), 2)),
     (TypeError, r"Dropout: x .*ndarray", lambda: nn.Dropout(0.5)(np.ones(2))),
     (TypeError, r"Dropout: x .*list", lambda: nn.Dropout(0.5)([1.0])),

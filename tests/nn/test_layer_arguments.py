@@ -1,11 +1,14 @@
 """What a layer, a loss or a start is made with or given: nonsense is said by name, at once, and draws nothing."""
 
+import copy
+
 import numpy as np
 import pytest
 from networks import KINDS
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
+from tinygrad_seq.engine.hints import keywords
 
 
 class Still(nn.Module):
@@ -49,7 +52,8 @@ def recurrent(answer, *state):
     (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
     (TypeError, "gradcheck.*Tensor.*float", lambda: ts.gradgradcheck(lambda x: 3.0, nn.Parameter(np.ones(2)))),
     (TypeError, "batches: generator.*default_rng", lambda: ts.data.batches([1], size=1, shuffle=True, generator="a")),
-    (TypeError, r"Linear: x must be a Tensor, got ndarray: ts.tensor\(", lambda: nn.Linear(3, 4)(np.ones((2, 3)))),
+    (TypeError, r"Linear: x must be a Tensor, got numpy.ndarray: ts.tensor\(",
+     lambda: nn.Linear(3, 4)(np.ones((2, 3)))),
     (TypeError, r"Linear: x must be a Tensor, got tuple: a recurrent layer returns \(out, state\)",
      lambda: nn.Sequential(nn.GRU(3, 4), nn.Linear(4, 2))(ts.zeros(5, 2, 3))),
     (TypeError, "Sequential: expected a module, got list: pass modules one by one",
@@ -70,7 +74,7 @@ def recurrent(answer, *state):
      lambda: nn.Embedding.from_pretrained(np.ones((2, 2)), padding_idx=3)),
     (TypeError, "Embedding: padding_idx must be an int, got 1.0", lambda: nn.Embedding(3, 2, padding_idx=1.0)),
     (TypeError, "Dropout: x must be a Tensor, got str", lambda: nn.Dropout(0.5).eval()("x")),
-    (TypeError, "Dropout: x must be a Tensor, got ndarray", lambda: nn.Dropout(0.0)(np.ones(2))),
+    (TypeError, "Dropout: x must be a Tensor, got numpy.ndarray", lambda: nn.Dropout(0.0)(np.ones(2))),
     (ValueError, "MSELoss: reduction must be.*Tensor|tensor", lambda: nn.MSELoss(ts.ones(2))),
     (ValueError, "BCEWithLogitsLoss: reduction must be.*'avg'", lambda: nn.BCEWithLogitsLoss("avg")),
     (TypeError, "BCEWithLogitsLoss: pos_weight: expected numbers, got str",
@@ -125,6 +129,53 @@ def test_a_state_is_of_tensors_and_of_so_many(runner, kind, of, make):
 class Own(nn.Module):
     def __init__(self, name):
         setattr(self, name, nn.Linear(2, 2))
+
+
+ARGUMENTS = {
+    nn.Linear: {"in_features": 3, "out_features": 2}, nn.LayerNorm: {"normalized_shape": (3,), "eps": 0.5},
+    nn.Embedding: {"num_embeddings": 5, "embedding_dim": 2, "padding_idx": 1}, nn.OneHot: {"num_classes": 3},
+    nn.Dropout: {"p": 0.25, "shared_axis": 0}, nn.Softmax: {"axis": 1}, nn.MSELoss: {"reduction": "sum"},
+    nn.NLLLoss: {"ignore_index": 3, "reduction": "sum"}, nn.BCEWithLogitsLoss: {"reduction": "none", "pos_weight": 2.0},
+    nn.CrossEntropyLoss: {"ignore_index": 3, "reduction": "none", "label_smoothing": 0.5},
+    nn.Recurrent: {"cell": nn.GRUCell(3, 4), "batch_first": True, "reverse": True},
+} | {
+    kind: {"input_size": 3, "hidden_size": 4, "bias": False} | options for kind, options in {
+        nn.RNNCell: {"nonlinearity": "relu"}, nn.LSTMCell: {"proj_size": 2}, nn.GRUCell: {"reset_after": False},
+        nn.RNN: {"nonlinearity": "relu", "bidirectional": True}, nn.LSTM: {"proj_size": 2, "batch_first": True},
+        nn.GRU: {"reset_after": False, "num_layers": 2, "dropout": 0.5},
+    }.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS, ids=lambda kind: kind.__name__)
+def test_an_argument_is_an_attribute(kind):
+    """What a layer was made with can be asked of it and of its copies."""
+    given, made = ARGUMENTS[kind], kind(**ARGUMENTS[kind])
+    assert {name: getattr(made, name) for name in given} == given
+    every = dict.fromkeys([*keywords(kind.__init__), *keywords(getattr(kind, "make_cell", kind.__init__))])
+    assert all(hasattr(copy.deepcopy(made), name) for name in every)
+
+
+def test_a_size_is_that_of_the_weight_unless_it_is_set_by_hand():
+    layer, table = nn.Linear(3, 2), nn.Embedding.from_pretrained(ts.ones(5, 2))
+    layer.weight, layer.bias = nn.Parameter(ts.ones(4, 3)), nn.Parameter(ts.ones(4))
+    table.weight = nn.Parameter(ts.ones(7, 2))
+    assert (layer.in_features, layer.out_features, table.num_embeddings, table.embedding_dim) == (3, 4, 7, 2)
+    layer.out_features = 9
+    assert layer.out_features == 9 and copy.copy(layer).out_features == 9
+    scaled = ts.replay(lambda x: layer(x) / layer.in_features + layer.out_features)
+    assert [scaled(ts.zeros(1, 3)).tolist() for _ in range(2)] == [(layer(ts.zeros(1, 3)) / 3 + 9).tolist()] * 2
+    del layer.weight
+    with pytest.raises(AttributeError, match="Linear has no 'weight'"):
+        layer.in_features
+
+
+def test_a_tensor_of_another_library_is_named_with_it():
+    other = type("Tensor", (), {"__module__": "torch", "__array__": lambda self: np.ones(3)})
+    with pytest.raises(TypeError, match=r"^Linear: x must be a Tensor, got torch\.Tensor: ts\.tensor\(x\) makes one$"):
+        nn.Linear(3, 2)(other())
+    with pytest.raises(TypeError, match=r"must be a tuple of 2 Tensors, got \(Tensor, torch\.Tensor\)"):
+        nn.LSTM(3, 2)(ts.ones(4, 1, 3), (ts.zeros(1, 1, 2), other()))
 
 
 def test_no_targets_at_all_are_integers():

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from laws import assert_same
 from networks import seeds
 from tagger import IDS, NAMES, Tagger, trained, values
@@ -159,6 +160,43 @@ def test_modes_and_gradients_reach_every_part():
     assert all(p.grad is not None for p in model.parameters())
     model.zero_grad()
     assert all(p.grad is None for p in model.parameters())
+
+
+class Turned(nn.Module):
+    def train(self, mode=True):
+        return super().train(not mode)
+
+
+class Frozen(nn.Module):
+    def train(self, mode=True):
+        return super().train(False)
+
+
+class Kept(nn.Module):
+    def train(self, mode=True):
+        return self
+
+
+def modes(module, mode):
+    """The mode of a module and of each inside it after `train(mode)`: PyTorch's recursion."""
+    if isinstance(module, Kept):
+        return {part: part.training for part in module.modules()}
+    mode = {Turned: not mode, Frozen: False}.get(type(module), mode)
+    return {module: mode} | {each: its for _, part in module.parts() for each, its in modes(part, mode).items()}
+
+
+@given(tree=st.lists(st.tuples(st.integers(0, 9), st.sampled_from([nn.Module, Turned, Frozen, Kept])), min_size=1),
+       calls=st.lists(st.booleans(), min_size=1, max_size=3))  # fmt: skip
+def test_a_train_of_its_own_says_the_mode_of_what_is_inside(tree, calls):
+    parts = []
+    for at, kind in tree:
+        parts.append(kind())
+        if parts[1:]:
+            setattr(parts[at % (len(parts) - 1)], f"part{len(parts)}", parts[-1])
+    for mode in calls:
+        expected = modes(parts[0], mode)
+        assert (parts[0].train() if mode else parts[0].eval()) is parts[0]
+        assert {part: part.training for part in parts[0].modules()} == expected
 
 
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])

@@ -114,6 +114,15 @@ def test_two_schedules_are_chained_and_a_rate_set_by_hand_is_where_one_goes_on()
 
 
 @each_maker
+def test_options_starts_and_time_are_attributes(make):
+    schedule = make(sgd(0.5), 2)
+    schedule.step()
+    schedule.optimizer.add_param_group({"params": [nn.Parameter([1.0])], "lr": 0.25})
+    state, names = schedule.state_dict(), {"start": "base_lrs", "t": "last_epoch"}  # PyTorch's
+    assert {name: getattr(schedule, names.get(name, name)) for name in state} == {**state, "start": [0.5, 0.25]}
+
+
+@each_maker
 @given(lr=rates, length=lengths, at=st.integers(0, 9))
 def test_a_chain_that_is_saved_goes_on_bit_for_bit(make, lr, length, at):
     def chain(lr):

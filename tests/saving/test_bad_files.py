@@ -88,6 +88,23 @@ def test_any_other_file_is_refused(folder, junk):
     (folder / "junk").unlink()
 
 
+@pytest.mark.parametrize("says, data", [
+    ("it does not begin with a tree.json", b"epoch 1: 0.25"), ("it does not begin with a tree.json", b""),
+    (r"it is PyTorch's: torch\.load it, then load_state_dict\(", b"PK\3\4" + bytes(26) + b"model/data.pkl" + b"FB"),
+    (r"it is PyTorch's", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."),
+])
+def test_it_is_said_whose_a_file_is(tmp_path, says, data):
+    (tmp_path / "model.pt").write_bytes(data)
+    with pytest.raises(ValueError, match=rf"model\.pt' is not a file that ts\.save wrote, or is damaged: {says}"):
+        ts.load(tmp_path / "model.pt")
+
+
+def test_what_save_wrote_is_damaged(tmp_path, saved):
+    (tmp_path / "cut").write_bytes(saved[:-1])
+    with pytest.raises(ValueError, match="its checksum is wrong"):
+        ts.load(tmp_path / "cut")
+
+
 def test_no_file_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         ts.load(tmp_path / "nowhere")
@@ -146,7 +163,7 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     for name in ("trap", "trap.npy", "other.npz", "pickle"):
         with pytest.raises(ValueError, match=f"load: '{name}'") as caught:
             ts.load(name)
-        assert ("checksum" in str(caught.value)) is (name != "trap")
+        assert ("begin with" in str(caught.value)) is (name != "trap")
     assert not (tmp_path / "sprung").exists()
 
 

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from tinygrad_seq.engine.backend import default_dtype, to_host
+from tinygrad_seq.engine.backend import default_dtype, host, to_host
 from tinygrad_seq.engine.coercion import without_history
 from tinygrad_seq.engine.graph import Value
 
@@ -19,6 +19,10 @@ def as_array(op: str, name: str, data: Any) -> Any:
         raise ValueError(f"{op}: {name} has no regular shape ({error}); {hint}") from None
     if array.ndim == 0:
         raise ValueError(f"{op}: {name} must have at least one axis, as a list or an array, got {data!r:.60}")
+    if array.dtype.kind in "US" and isinstance(data, list | tuple):  # NumPy writes numbers beside text as text
+        kinds = {isinstance(x, str | bytes) for x in host.array(data, dtype=object).flat}
+        if len(kinds) > 1:
+            raise TypeError(f"{op}: {name} mixes text and numbers: pass two lists of them, as in batches(xs, ys)")
     return array.astype(default_dtype) if isinstance(data, list | tuple) and array.dtype.kind == "f" else array
 
 

@@ -101,7 +101,11 @@ def chosen(op: str, generator: Any) -> Any:
     if op == "dropout" and draws_on_gpu(generator):
         return generator
     if not isinstance(generator, host.random.Generator | None):
-        raise TypeError(f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}")
+        is_mode = op == "dropout" and isinstance(generator, bool)  # PyTorch's `training` comes third
+        hint = ": nn.Dropout(p) follows model.train() and model.eval()" * is_mode
+        raise TypeError(
+            f"{op}: generator must be a numpy.random.default_rng(seed), got {type(generator).__name__}{hint}"
+        )
     return generator or default()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.ops.shape import contiguous
 from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.parameter import check_input
@@ -34,6 +35,7 @@ class Cell(Module):
 
     gates = 1  # how many blocks of H rows the weights have
     states = 1  # how many Tensors the state has
+    bias = Derived(lambda cell: cell.bias_ih is not None or cell.bias_hh is not None)
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         at_least(1, type(self).__name__, input_size=input_size, hidden_size=hidden_size)
@@ -89,7 +91,7 @@ class Cell(Module):
         return parts if self.states > 1 else parts[0]
 
     def describe(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ", bias=False" * (self.bias_ih is self.bias_hh is None)
+        return f"{self.input_size}, {self.hidden_size}" + ", bias=False" * (not self.bias)
 
 
 def transposed(weight: Tensor) -> Tensor:

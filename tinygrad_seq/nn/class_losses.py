@@ -182,14 +182,11 @@ class NLLLoss(Module):
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         one_of("NLLLoss", "reduction", reduction, REDUCTIONS)
-        self.options: dict[str, Any] = {
-            "ignore_index": index_to_ignore("NLLLoss", ignore_index),
-            "reduction": reduction,
-        }
+        self.ignore_index, self.reduction = index_to_ignore("NLLLoss", ignore_index), reduction
         self.weight = class_buffer("NLLLoss", weight)
 
     def forward(self, log_probabilities: Tensor, targets: Any) -> Tensor:
-        return nll_loss(log_probabilities, targets, weight=self.weight, **self.options)
+        return nll_loss(log_probabilities, targets, self.weight, self.ignore_index, self.reduction)
 
 
 class CrossEntropyLoss(Module):
@@ -211,12 +208,11 @@ class CrossEntropyLoss(Module):
         weight: Any = None,
     ) -> None:
         one_of("CrossEntropyLoss", "reduction", reduction, REDUCTIONS)
-        self.options: dict[str, Any] = {
-            "ignore_index": index_to_ignore("CrossEntropyLoss", ignore_index),
-            "reduction": reduction,
-            "label_smoothing": probability("CrossEntropyLoss", "label_smoothing", label_smoothing),
-        }
+        self.ignore_index, self.reduction = index_to_ignore("CrossEntropyLoss", ignore_index), reduction
+        self.label_smoothing = probability("CrossEntropyLoss", "label_smoothing", label_smoothing)
         self.weight = class_buffer("CrossEntropyLoss", weight)
 
     def forward(self, logits: Tensor, targets: Any) -> Tensor:
-        return cross_entropy(logits, targets, weight=self.weight, **self.options)
+        return cross_entropy(
+            logits, targets, self.ignore_index, self.reduction, self.label_smoothing, self.weight
+        )

@@ -1,7 +1,7 @@
 """Lists of modules that are modules themselves, so that their parts are found, named and saved by their number."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 from tinygrad_seq.engine.arguments import ints
 from tinygrad_seq.nn.module import Module, name_all
@@ -14,7 +14,7 @@ class ModuleList(Module):
 
     >>> import tinygrad_seq as ts
     >>> layers = ts.nn.ModuleList(ts.nn.Linear(3, 3, bias=False) for _ in range(2))
-    >>> layers.append(ts.nn.Linear(3, 1))
+    >>> layers = layers.append(ts.nn.Linear(3, 1))
     >>> list(layers.state_dict())
     ['0.weight', '1.weight', '2.weight', '2.bias']
     """
@@ -26,43 +26,43 @@ class ModuleList(Module):
         """Return the modules."""
         return [part for name, part in self.parts() if name.isdecimal()]
 
-    def extend(self, modules: Iterable[Module]) -> None:
-        """Add modules at the end. Raises TypeError if one is no module, and then adds none.
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end; return the list. Raises TypeError if one is no module, and then adds none.
 
         >>> import tinygrad_seq as ts
-        >>> layers = ts.nn.ModuleList()
-        >>> layers.extend([ts.nn.Linear(3, 4), ts.nn.ReLU()])
-        >>> len(layers)
+        >>> len(ts.nn.ModuleList().extend([ts.nn.Linear(3, 4), ts.nn.ReLU()]))
         2
         """
         if not isinstance(modules, Iterable):
             raise TypeError(f"{type(self).__name__}: expected a list of modules, got {type(modules).__name__}")
         for i, module in enumerate([self.checked(module) for module in modules], len(self)):
             setattr(self, str(i), module)
+        return self
 
-    def append(self, module: Module) -> None:
-        """Add a module at the end. Raises TypeError for what is no module.
+    def append(self, module: Module) -> Self:
+        """Add a module at the end; return the list. Raises TypeError for what is no module.
 
         >>> import tinygrad_seq as ts
-        >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4))
-        >>> model.append(ts.nn.Linear(4, 2))
+        >>> model = ts.nn.Sequential().append(ts.nn.Linear(3, 4)).append(ts.nn.Linear(4, 2))
         >>> model(ts.zeros(5, 3)).shape
         (5, 2)
         """
-        self.extend([module])
+        return self.extend([module])
 
-    def insert(self, index: int, module: Module) -> None:
-        """Add a module before the one at an index; those behind it move up. Raises TypeError for what is no module.
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before the one at an index; those behind it move up. Return the list.
+
+        Raises TypeError for what is no module.
 
         >>> import tinygrad_seq as ts
         >>> model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Linear(4, 2))
-        >>> model.insert(1, ts.nn.ReLU())
-        >>> list(model.state_dict())
+        >>> list(model.insert(1, ts.nn.ReLU()).state_dict())
         ['0.weight', '0.bias', '2.weight', '2.bias']
         """
         items = self.items()
         items.insert(ints(f"{type(self).__name__}: index", (index,))[0], self.checked(module))
         self.renumber(items)
+        return self
 
     def renumber(self, items: list[Any]) -> None:
         """Hold these modules, under the numbers from 0, instead of those that are there."""

@@ -10,6 +10,7 @@ from tinygrad_seq.engine.ops import indexing
 from tinygrad_seq.engine.ops.elementwise import where
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.init import normal_
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.parameter import made
@@ -26,6 +27,9 @@ class Embedding(Module):
     >>> ts.nn.Embedding(10, 4)(ts.tensor([[1, 2, 3]])).shape
     (1, 3, 4)
     """
+
+    num_embeddings = Derived(lambda layer: layer.weight.shape[0])
+    embedding_dim = Derived(lambda layer: layer.weight.shape[1])
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
         at_least(1, "Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)

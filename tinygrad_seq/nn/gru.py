@@ -7,6 +7,7 @@ from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, plus, row, transposed
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
@@ -76,3 +77,4 @@ class GRU(RecurrentLayers):
     """
 
     make_cell = GRUCell
+    reset_after = Derived(lambda layer: layer.cells[0][0].reset_after)

@@ -8,6 +8,7 @@ from tinygrad_seq.engine.creation import ones, zeros
 from tinygrad_seq.engine.functions.reductions import mean, widened
 from tinygrad_seq.engine.ops.elementwise import sqrt
 from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.module import Module, Parameter
 from tinygrad_seq.nn.parameter import check_input
 
@@ -25,6 +26,8 @@ class LayerNorm(Module):
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
+
+    elementwise_affine = Derived(lambda layer: layer.weight is not None)
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from tinygrad_seq.engine.arguments import at_least, flag
 from tinygrad_seq.engine.functions.arithmetic import matmul
 from tinygrad_seq.engine.tensor import Tensor
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.module import Module
 from tinygrad_seq.nn.parameter import check_input
@@ -18,6 +19,9 @@ class Linear(Module):
     >>> ts.nn.Linear(3, 2)(ts.zeros(5, 3)).shape
     (5, 2)
     """
+
+    in_features = Derived(lambda layer: layer.weight.shape[1])
+    out_features = Derived(lambda layer: layer.weight.shape[0])
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         at_least(1, "Linear", in_features=in_features, out_features=out_features)

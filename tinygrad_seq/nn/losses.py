@@ -10,7 +10,7 @@ from tinygrad_seq.engine.ops.elementwise import softplus
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.parameter import Buffer, made
+from tinygrad_seq.nn.parameter import Buffer, check_input, made
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -64,8 +64,7 @@ def binary_cross_entropy_with_logits(
 def check_arguments(op: str, what: str, x: Any, reduction: str) -> None:
     """Raise unless x is a floating Tensor and the reduction is one of the three."""
     one_of(op, "reduction", reduction, REDUCTIONS)
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{op}: {what} must be a Tensor, got {type(x).__name__}")
+    check_input(op, what, x, None)
     if x.dtype.kind != "f":
         raise TypeError(f"{op}: {what} must be floating, got {x.dtype}: convert with .to('float32')")
 

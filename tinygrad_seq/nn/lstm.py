@@ -7,6 +7,7 @@ from tinygrad_seq.engine.ops.joining import split
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, plus, row, transposed
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.init import uniform
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
@@ -87,3 +88,4 @@ class LSTM(RecurrentLayers):
     """
 
     make_cell = LSTMCell
+    proj_size = Derived(lambda layer: layer.cells[0][0].proj_size)

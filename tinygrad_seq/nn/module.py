@@ -7,7 +7,7 @@ A part in several places has one name, that of the place which `named_modules` l
 so the module that is called names everything inside it, once after every change to any module.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from reprlib import recursive_repr
 from typing import Any
 
@@ -135,12 +135,20 @@ class Module(Constructed):
     def train(self, mode: bool = True) -> "Module":
         """Set training mode, in which dropout drops, of this module and all inside it; return the module.
 
+        A part with a `train` of its own is called with the mode, and says itself what is set in it.
+
         >>> import tinygrad_seq as ts
         >>> ts.nn.Dropout(0.5).train(False)(ts.ones(3)).tolist()
         [1.0, 1.0, 1.0]
         """
         flag(f"{type(self).__name__}.train", mode=mode)
-        commit([(self, "mode_was_set", mode), *((module, "training", mode) for module in self.modules())])
+        own = {id(part) for part in self.modules() if type(part).train is not Module.train} - {id(self)}
+        reached = [module for _, _, module in walk(self, ends=own)]
+        changes = ((module, "training", mode) for module in reached if id(module) not in own)
+        commit([(self, "mode_was_set", mode), *changes])
+        for module in reached:
+            if id(module) in own:
+                module.train(mode)
         return self
 
     def eval(self) -> "Module":
@@ -235,8 +243,8 @@ class Module(Constructed):
         return mimebundle(self, {"text/html": lambda: self.summary()._repr_html_()}, include, exclude)
 
 
-def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
-    """Yield a module and all inside it, each once: its dotted name, its name in scopes, and itself."""
+def walk(top: Module, prefix: str = "", ends: Container[int] = ()) -> Iterator[tuple[str, str, Module]]:
+    """Yield a module and all inside it, each once: its dotted name, its name in scopes, itself; nothing in `ends`."""
     seen, stack = set(), [(prefix, top.listed_as, top)]
     while stack:
         path, name, module = stack.pop()
@@ -246,7 +254,7 @@ def walk(top: Module, prefix: str = "") -> Iterator[tuple[str, str, Module]]:
             parts = [
                 (f"{path}.{key}" if path else key, part_name(module, name, key), part)
                 for key, part in module.parts()
-                if isinstance(part, Module)
+                if isinstance(part, Module) and id(module) not in ends
             ]
             stack.extend(reversed(parts))
 

@@ -7,7 +7,7 @@ assigning another Tensor in its place.
 from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
-from tinygrad_seq.engine.backend import check_device, host, modules, on_device_of
+from tinygrad_seq.engine.backend import check_device, host, on_device_of
 from tinygrad_seq.engine.creation import tensor
 from tinygrad_seq.engine.delivery import warn_if_stale
 from tinygrad_seq.engine.graph import Value, leaf
@@ -116,12 +116,18 @@ def made(place: str, data: Any, *options: Any) -> Tensor:
         raise type(error)(f"{place}: {str(error).removeprefix('tensor: ')}") from None
 
 
+def kind_of(x: Any) -> str:
+    """Return the name of an object's type; with its library's name, for there are Tensors in PyTorch, too."""
+    name = type(x).__name__
+    return name if isinstance(x, Value) else f"{type(x).__module__}.{name}".removeprefix("builtins.")
+
+
 def check_input(place: str, name: str, x: Any, weight: Tensor | None) -> None:
     """Raise TypeError unless x is a Tensor of the dtype of a weight and device; NumPy would promote silently."""
     if not isinstance(x, Tensor):
-        made = ": ts.tensor(array) makes one" if type(x) in modules or isinstance(x, list) else ""
+        made = ": ts.tensor(x) makes one" if hasattr(x, "__array__") or isinstance(x, list) else ""
         made = ": a recurrent layer returns (out, state), pass out" if isinstance(x, tuple) else made
-        raise TypeError(f"{place}: {name} must be a Tensor, got {type(x).__name__}{made}")
+        raise TypeError(f"{place}: {name} must be a Tensor, got {kind_of(x)}{made}")
     if weight is None:
         return
     if x.dtype != weight.dtype:

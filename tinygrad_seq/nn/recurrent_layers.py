@@ -14,6 +14,7 @@ from tinygrad_seq.engine.hints import keywords, no_argument
 from tinygrad_seq.engine.scope import scope
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.dropout import dropout as dropped
 from tinygrad_seq.nn.dropout import warn_if_evaluating
 from tinygrad_seq.nn.lengths import without_padding
@@ -31,6 +32,7 @@ class RecurrentLayers(Module):
     """
 
     make_cell: ClassVar[Callable[..., Cell]]
+    bidirectional = Derived(lambda layer: len(layer.directions) > 1)
     if TYPE_CHECKING:  # how many parameters there are, and their names, is known only when it runs
 
         def __getattr__(self, name: str) -> Parameter: ...
@@ -140,7 +142,7 @@ class RecurrentLayers(Module):
             "bias": (bool(self.bias), True),
             "batch_first": (bool(self.batch_first), False),
             "dropout": (self.dropout, 0.0),
-            "bidirectional": (len(self.directions) > 1, False),
+            "bidirectional": (self.bidirectional, False),
         }
         shown = {name: value for name, (value, default) in options.items() if value != default} | self.options
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{name}={shown[name]!r}" for name in shown)])

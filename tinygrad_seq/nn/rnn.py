@@ -6,6 +6,7 @@ from tinygrad_seq.engine.arguments import one_of
 from tinygrad_seq.engine.ops.matmul import matmul
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.cell import Cell, plus, row, transposed
+from tinygrad_seq.nn.derived import Derived
 from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 
 
@@ -51,3 +52,4 @@ class RNN(RecurrentLayers):
     """
 
     make_cell = RNNCell
+    nonlinearity = Derived(lambda layer: layer.cells[0][0].nonlinearity)

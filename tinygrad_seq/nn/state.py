@@ -7,7 +7,7 @@ from tinygrad_seq.engine.backend import default_dtype, modules, on_device_of
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.nn.module import Module
-from tinygrad_seq.nn.parameter import check_input
+from tinygrad_seq.nn.parameter import check_input, kind_of
 
 State: TypeAlias = Any  # Tensor, or a tuple of Tensors that begins with the hidden state
 Step: TypeAlias = Callable[[Tensor, State], State]
@@ -68,7 +68,7 @@ def checked_state(
     page = "(python -m tinygrad_seq explain first-state)"
     if others or not parts or count not in (None, len(parts)):
         form = {None: "a Tensor, or a tuple of them", 1: "a Tensor"}.get(count, f"a tuple of {count} Tensors")
-        kinds = ", ".join(type(part).__name__ for part in parts)
+        kinds = ", ".join(map(kind_of, parts))
         found = f"({kinds})" if isinstance(state, tuple | list) else kinds
         raise (TypeError if others else ValueError)(f"{place}: {name} must be {form}, got {found:.80} {page}")
     for part, shape in zip(parts, shapes or ()):

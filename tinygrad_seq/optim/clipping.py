@@ -12,8 +12,8 @@ from tinygrad_seq.optim.validation import checked_parameters, nonnegative
 
 
 def with_gradients(place: str, parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
-    """Return the parameters that have a gradient, and the gradients; warn of an iterator that was used up before."""
-    found = checked_parameters(place, parameters)
+    """Return the parameters that have a gradient, each once, and the gradients; warn of an iterator that is used up."""
+    found = dict.fromkeys(checked_parameters(place, parameters))
     if not found and isinstance(parameters, Iterator):
         warn(f"{place}: the iterator of parameters is empty, or used up: nothing is clipped")
     return [(parameter, parameter.grad.array) for parameter in found if parameter.grad is not None]
@@ -33,7 +33,8 @@ def replace(clipped: Iterable[tuple[Parameter, Array]]) -> None:
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float, norm_type: float = 2.0) -> float:
     """Scale all gradients together so that their joint norm is at most `max_norm`; return the norm before.
 
-    g <- g * min(1, max_norm / (|g| + 1e-6)), PyTorch's formula, over the gradients of all parameters as one vector.
+    g <- g * min(1, max_norm / (|g| + 1e-6)), PyTorch's formula, over the gradients of all parameters as one vector,
+    in which a parameter that is listed twice counts once.
     `norm_type` p > 0 is the norm (sum |g|^p)^(1/p), with inf the largest |g|; with `max_norm` inf nothing is
     scaled. Raises RuntimeError where the norm is not finite, ValueError for a `max_norm` below 0 or a `norm_type` that
     is not positive, TypeError for anything but a list of parameters; then nothing is changed.

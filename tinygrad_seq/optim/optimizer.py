@@ -106,8 +106,10 @@ class Optimizer(Constructed):
                     f"{here}: there are no parameters to optimise (python -m tinygrad_seq explain plain-list)"
                 )
             for i, parameter in enumerate(params):
-                if (home := homes.setdefault(id(parameter), number)) != number:
-                    raise ValueError(f"{here}: parameter {i} is in group {home} already: it would be moved twice")
+                if id(parameter) in homes:
+                    there = "there twice" if (home := homes[id(parameter)]) == number else f"in group {home} already"
+                    raise ValueError(f"{here}: parameter {i} is {there}: it would be moved twice as far")
+                homes[id(parameter)] = number
             found.append({"params": params, **self.checked_options(here, options)})
         return found
 

@@ -28,6 +28,9 @@ class Schedule(Constructed):
     Raises TypeError if `optimizer` is not an Optimizer, TypeError or ValueError for an option that is out of range.
     """
 
+    base_lrs = property(lambda self: list(self.of_all_groups()["start"]))
+    last_epoch = property(lambda self: self.options["t"])
+
     def __init__(self, optimizer: Optimizer, **options: float) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: expected an optimiser, got {type(optimizer).__name__}")
@@ -138,6 +141,9 @@ class StepLR(Schedule):
     2.0
     """
 
+    step_size = property(lambda self: self.options["step_size"])
+    gamma = property(lambda self: self.options["gamma"])
+
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer, step_size=step_size, gamma=gamma)
 
@@ -160,6 +166,8 @@ class ExponentialLR(Schedule):
     >>> optimizer.lr
     1.0
     """
+
+    gamma = property(lambda self: self.options["gamma"])
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         super().__init__(optimizer, gamma=gamma)
@@ -185,6 +193,9 @@ class CosineAnnealingLR(Schedule):
     >>> round(optimizer.lr, 6)
     4.0
     """
+
+    T_max = property(lambda self: self.options["T_max"])
+    eta_min = property(lambda self: self.options["eta_min"])
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 (PyTorch's name)
         super().__init__(optimizer, T_max=T_max, eta_min=eta_min)

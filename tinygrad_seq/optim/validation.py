@@ -42,7 +42,7 @@ def one_as_list(group: Any) -> Any:
 
 
 def checked_parameters(place: str, parameters: Iterable[Parameter]) -> list[Parameter]:
-    """Return the parameters as a list; raise for anything else, or for one that is there twice."""
+    """Return the parameters as a list; raise for anything else."""
     if isinstance(parameters, Module):
         raise TypeError(f"{place}: pass the parameters of the {type(parameters).__name__}: module.parameters()")
     if isinstance(parameters, Value | dict | host.ndarray) or not isinstance(parameters, Iterable):
@@ -54,7 +54,4 @@ def checked_parameters(place: str, parameters: Iterable[Parameter]) -> list[Para
             if isinstance(parameter, Value) and parameter.node is not None and parameter.node.op is not None:
                 what += f" that {parameter.node.op.name} made, which is not a leaf"
             raise TypeError(f"{place}: parameter {i} must be an nn.Parameter, got {what}")
-    if len({id(parameter) for parameter in found}) < len(found):
-        twice = next(i for i, p in enumerate(found) if any(p is other for other in found[:i]))
-        raise ValueError(f"{place}: parameter {twice} is there twice: it would be moved twice as far")
     return found

@@ -121,7 +121,7 @@ def write_archive(state: Any, file: BinaryIO) -> None:
 def read_archive(file: BinaryIO) -> Any:
     """Return the state in an archive, or raise the error that says what is wrong with it."""
     if digest(file) != file.read():
-        raise ValueError("its checksum is wrong")
+        raise ValueError(why(file))
     size = file.tell()
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -141,6 +141,15 @@ def read_archive(file: BinaryIO) -> Any:
             with archive.open(member) as content:
                 arrays.append(read_npy(content, member.file_size))
     return decode(saved["tree"], arrays)
+
+
+def why(file: BinaryIO) -> str:
+    """Return what is wrong with a file whose checksum is: the beginning says who wrote it."""
+    file.seek(0)
+    start = file.read(1000)
+    if b"/data.pkl" in start or b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in start:  # in a zip archive, or before 2020
+        return "it is PyTorch's: torch.load it, then load_state_dict({k: w.numpy() for k, w in ...})"
+    return "its checksum is wrong" if b"tree.json" in start else "it does not begin with a tree.json, as theirs do"
 
 
 def digest(file: BinaryIO) -> bytes:
