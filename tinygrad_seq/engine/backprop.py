@@ -41,6 +41,9 @@ def backward(outputs: Sequence[Value], gradients: Sequence[Any], retain_graph: b
         warn_if_kept_before(nodes)
     found = walked(nodes, start, create_graph, (), watch(outputs))
     deliver(found, create_graph)
+    for output, gradient in zip(outputs, gradients):
+        if gradient is None:
+            output.node.reached = True  # type: ignore[union-attr]
     if not retain_graph:
         free(nodes)
 

@@ -12,12 +12,12 @@ the tokens repeat with a period, and which then passes these checks, op by op, i
 A loop that is not certain is not reported. The result is only a grouping: same_step.py says which steps are the same.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from itertools import chain, pairwise
 
 from tinygrad_seq.engine.graph import Detached, Node
-from tinygrad_seq.engine.loop_ends import Unit, beginning, certain, extended, ops_in, reads
+from tinygrad_seq.engine.loop_ends import Unit, beginning, certain, extended, is_learned, ops_in, reads
 from tinygrad_seq.engine.periods import stretches
 from tinygrad_seq.engine.recurrence import depends_on_itself, reads_data, weighs_by_number
 from tinygrad_seq.engine.same_step import kinds_of_ops
@@ -71,6 +71,7 @@ class Finder:
         self.expressions: dict[Node, tuple[Token, int]] = {}  # what is made of parameters alone, and how deep
         self.inside: dict[ScopeVisit, list[Unit]] = {}  # the units of each visit
         self.steps: dict[Node, tuple[Unit, int, int]] = {}  # of ops in loops: the loop, the step, how far from its end
+        self.reads = Counter(parent for node in timeline.visit_of for parent in node.parents)
         self.work = work_per_op * len(timeline.visit_of) + 1000
 
     def number(self, token: Token) -> int:
@@ -103,7 +104,7 @@ class Finder:
 
     def token(self, node: Node, kind: Token) -> Token:
         """Return what is equal for an op and the same op in another step."""
-        found = [self.key(parent) for parent in node.parents]
+        found = [self.key(parent, node) for parent in node.parents]
         token = (kind, tuple([key for key, _ in found]))
         depth = max((depth for _, depth in found), default=deepest_expression)
         if depth < deepest_expression and node.name is None and not reads_data(node):
@@ -111,11 +112,16 @@ class Finder:
             self.expressions[node] = ("expression", number), depth + 1
         return token
 
-    def key(self, parent: Node) -> tuple[Token, int]:
+    def key(self, parent: Node, reader: Node) -> tuple[Token, int]:
         """Return what is equal for a parent of an op in all steps, and its depth as an expression of parameters."""
-        if parent.op is None and parent.requires_grad:
+        if is_learned(parent) and not self.is_first_state(parent, reader):
             return ("leaf", parent.serial), 0
         return self.expressions.get(parent, (parent.shape, deepest_expression))
+
+    def is_first_state(self, leaf: Node, reader: Node) -> bool:
+        """Return whether a learned leaf is read beside a parameter that steps read, and less often than that."""
+        least = max(self.reads[leaf] + 1, least_steps)
+        return any(self.reads[p] >= least for p in reader.parents if is_learned(p) or p in self.expressions)
 
     # ------------------------------------------------------------------------------------------------- what repeats
 
@@ -145,7 +151,7 @@ class Finder:
         self.work -= size * count + end - start
         if self.work < 0 or count < (least_steps_of_one_op if size == 1 else least_steps):
             return None
-        begin = start + beginning(units[start:end], period)
+        begin = beginning(units, start, end, period)
         blocks = [units[i : min(i + period, end)] for i in range(begin, end, period)]
         if len(blocks[-1]) < period:
             partial = blocks.pop()
@@ -199,7 +205,7 @@ class Finder:
         if is_data or all(parent is first for parent in parents):
             return True
         if first in self.expressions:
-            return all(self.key(parent) == self.key(first) for parent in parents)
+            return all(self.expressions.get(parent) == self.expressions[first] for parent in parents)
         if any(parent.op is not first.op or parent.parents[:1] != first.parents[:1] for parent in parents):
             return False
         op = "" if first.op is None else first.op.name

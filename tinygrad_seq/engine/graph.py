@@ -40,7 +40,7 @@ class Node:
     owner_ref: "ReferenceType[Value] | None"  # to the Tensor that receives `.grad`
     hooks: dict[object, Callable[[Any], Any]] | None  # what `register_hook` added, by a key for each time
     line: str | None  # "file:line" that made it, when asked for
-    reached: bool  # True, set where a backward delivered its gradient
+    reached: bool  # True, set where a backward delivered its gradient, or began with the gradient 1
 
     @property
     def owner(self) -> Any:

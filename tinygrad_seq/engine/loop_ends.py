@@ -82,12 +82,14 @@ def reads(block: Sequence[Unit], before: Sequence[Unit]) -> bool:
     return any(parent in made for node in ops_in(block) for parent in node.parents)
 
 
-def beginning(units: Sequence[Unit], period: int) -> int:
-    """Return where in a stretch the first step begins.
+def beginning(all_units: list[Unit], start: int, end: int, period: int) -> int:
+    """Return where in a stretch of units the first step begins.
 
     Of the places with the same number of steps, it is the one where the fewest values go from step to step. If as few
-    do where the last step is whole, and what is left before it is a first step that lacks ops, it is that place.
+    do where the last step is whole, and most of a first step stands before it, also before the stretch, it is that
+    place: a first step may lack ops, and reads what may be a parameter where others read a state.
     """
+    units = all_units[start:end]
     spare = len(units) % period
     home = {node: i for i, unit in enumerate(units) for node in unit.ops}
     last = {i: i for i in range(len(units))}  # of each unit, the last that reads it
@@ -97,9 +99,11 @@ def beginning(units: Sequence[Unit], period: int) -> int:
     total = [sum(crossing[at : len(units) : period]) for at in range(spare + 1)]
     inner = [sum(crossing[at + period : len(units) : period]) for at in range(spare + 1)]
     narrowest = total.index(min(total))
-    blocks = [list(units[i : i + period]) for i in (spare, spare + period)]
-    is_as_good = 2 * spare >= period and inner[spare] <= inner[narrowest] and reads(units[-spare:], units[:-spare])
-    return spare if is_as_good and first_step(list(units[:spare]), blocks) else narrowest
+    blocks = [units[i : i + period] for i in (spare, spare + period)]
+    whole = start + spare
+    is_as_good = spare and inner[spare] <= inner[narrowest] and reads(units[-spare:], units[:-spare])
+    before = first_step(all_units[max(whole - period, 0) : whole], blocks) if is_as_good else []
+    return whole if 2 * len(before) >= period else start + narrowest
 
 
 def certain(units: list[Unit]) -> list[Unit]:

@@ -112,7 +112,10 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
     value = loss(last)
     if not isinstance(value, Tensor) or value.size != 1:
         raise ValueError(f"derivation: loss must return a Tensor of one element (.sum(), .mean()), got {value!r:.60}")
-    items = itemize(value, cell.weight_hh).items[::-1]
+    shares = itemize(value, cell.weight_hh)
+    if shares.steps != [*range(len(given))]:
+        raise ValueError("derivation: loss must depend on the last state alone, this one reads the recurrent weight, too")
+    items = shares.items[::-1]
     g = grad(value, last, retain_graph=True).numpy()
 
     w_x, w_s = cell.weight_ih.numpy(), cell.weight_hh.numpy()

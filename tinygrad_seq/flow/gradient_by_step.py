@@ -8,6 +8,8 @@ going backward is linear in the gradient, so the results still sum to the gradie
 
 import math
 from collections import Counter
+from numbers import Real
+from operator import and_
 from typing import Any
 
 from tinygrad_seq.engine.backend import host, to_host
@@ -87,7 +89,7 @@ class Items(Plotted):
             mine = [n for n, other in enumerate(self.places) if other == place]
             options = {"label": place or "outside all steps", "color": f"C{i}"} if len(places) > 1 else {}
             steps = [self.steps[n] for n in mine]
-            numbered = all(type(step) in (int, float) for step in steps)
+            numbered = all(isinstance(step, Real) for step in steps)
             plot_lengths(axes, steps if numbered else range(len(mine)), norms[mine], **options)
         return finish(axes, "step of the use", "length of its share", f"Who taught {self.name}")
 
@@ -160,12 +162,31 @@ def itemize(loss: Any, parameter: Any) -> Items:
 
 
 def made_before_steps(nodes: list[Node], source: Node, steps: dict[Node, ScopeVisit | None]) -> dict[Node, None]:
-    """Return the parameter and what was made from it alone, outside all steps, without a hook; in creation order."""
-    inside, chain = set(nodes), {source: None}
+    """Return the parameter and what prepares it for the steps, outside of these, without a hook; in creation order.
+
+    That is whatever is made of parameters and numbers alone, and what is linear in the parameter: its product with the
+    inputs of all steps is read step by step. All else is a use outside the steps.
+    """
+    inside, chain, alone = set(nodes), {source: None}, {source}
     for node in nodes[1:]:
-        if steps[node] is None and not node.hooks and all(p in chain or p not in inside for p in node.parents):
+        others = [p for p in node.parents if p not in alone]
+        is_alone = all(p.op is None and p not in inside and (p.requires_grad or not p.shape) for p in others)
+        is_before = steps[node] is None and all(p in chain or p not in inside for p in node.parents)
+        if is_before and not node.hooks and (is_alone or is_linear(node, chain)):
             chain[node] = None
+            alone.update([node] * is_alone)
     return chain
+
+
+def is_linear(node: Node, chain: dict[Node, None]) -> bool:
+    """Tell whether an op is linear in those of its arguments that are in the chain: their rules read none of these, and
+    not the result.
+    """
+    own = [parent in chain for parent in node.parents]
+    if node.op.joint is not None:
+        return node.op.name != "checkpoint"  # a joint rule reads nothing
+    reads_result, *reads = node.op.keep[sum(1 << i for i, is_own in enumerate(own) if is_own)] or (False,)
+    return not reads_result and not any(map(and_, own, reads))
 
 
 def loop_names(uses: list[list[Node]], steps: list[ScopeVisit | None]) -> list[str]:

@@ -21,6 +21,7 @@ from tinygrad_seq.optim.clipping import clip_grad_norm_
 from tinygrad_seq.optim.validation import nonnegative
 
 SATURATED = {"sigmoid": (0.05, 0.95), "tanh": (-0.95, 0.95)}  # outside these bounds a gate hardly learns
+STYLES = ("-", "--", ":", "-.")  # of lines in a plot
 LOOKS = 8  # the number of time steps of each sequence that are looked at
 
 
@@ -112,7 +113,7 @@ class Monitor(Plotted):
         """Plot gradient norms, saturation and states, side by side, over the training steps; return the Figure."""
         figure = new_figure(11.0, 3.8)
         first, second, third = figure.subplots(1, 3)
-        plot_lengths(first, range(len(self.norms)), self.norms, "-", color=QUIET, linewidth=1)
+        plot_lengths(first, range(len(self.norms)), self.norms, "-" if len(self.norms) > 1 else "o", color=QUIET, linewidth=1)
         if self.clipped:
             first.axhline(self.max_norm, color=ACCENT, label=f"{self.clipped} of {len(self.norms)} clipped")
         finish(first, "training step", "", "length of the gradient")
@@ -120,8 +121,9 @@ class Monitor(Plotted):
         for axes, title, lines in ((second, "gates: % saturated", shares), (third, "states: length", self.states)):
             places = {name.rpartition(": ")[0] for name in lines}
             place = places.pop() if len(places) == 1 else ""  # said once
-            for name, values in lines.items():
-                axes.plot(self.looked[-len(values) :], values, label=name.removeprefix(f"{place}: "))
+            for i, (name, values) in enumerate(lines.items()):  # ten colours; one value is no line
+                style = {"linestyle": STYLES[i // 10 % len(STYLES)], "marker": "o" if len(values) == 1 else ""}
+                axes.plot(self.looked[-len(values) :], values, label=name.removeprefix(f"{place}: "), **style)
             label_axes(axes, "training step", "", title)
             if lines:
                 axes.legend(frameon=False, fontsize=8, ncols=2, title=place, title_fontsize=8,

@@ -13,6 +13,7 @@ from tinygrad_seq.engine.scope import Scope
 from tinygrad_seq.engine.timeline import ScopeVisit
 
 NAME_STEPS = "`with ts.scope(step=t):` in the body of a loop of your own says which step it is"
+NO_NAMES = '  one or more, whose ops have no names: `h = cell(x, h).named("h")` in the body of the loop names the state'
 NONE = f"  none: {NAME_STEPS}; what is computed in a ts.checkpoint is not kept"
 
 
@@ -54,7 +55,7 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         alone = "call each in a scope of its own, `with ts.scope(part=1):`, and ask for part=1"
         advice = alone if len({key[1:] for key in fit}) < len(fit) else "choose one by its scopes"
         many = f"{len(fit)} loops over time have {asked}: {advice}" if fit else f"no loop has {asked}"
-        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or NONE}")
+        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or (NO_NAMES if timeline.loops else NONE)}")
     (only,) = fit.values()
     chosen = sorted(only, key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):

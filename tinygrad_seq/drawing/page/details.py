@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import isfinite, nan
 from typing import Any
 
 from tinygrad_seq.drawing.page.left_out import columns, gaps_of
@@ -56,9 +57,9 @@ def details(view: View, roots: Sequence[Node], outputs: Sequence[Value] = ()) ->
     found = Details(notice=known.notice)
 
     def share(leaf: Node, reader: Node) -> float | None:
-        """Return the share that comes from a reader of a leaf, or of what is made of parameters."""
-        parts = [known.shares.get((reader, parent)) for parent in reader.parents if same(leaf, parent)]
-        return sum(filter(None, parts)) if parts and None not in parts else None
+        """Return the share that comes from a reader of a leaf, or of what is made of parameters, if it is finite."""
+        parts = [known.shares.get((reader, parent), nan) for parent in reader.parents if same(leaf, parent)]
+        return sum(parts) if parts and isfinite(sum(parts)) else None
 
     def same(leaf: Node, parent: Node) -> bool:
         return parent is leaf or not set(made.get(leaf, ())).isdisjoint(made.get(parent, ()))

@@ -14,7 +14,7 @@ from typing import Any
 from tinygrad_seq.drawing.page.mathematics import elementwise
 from tinygrad_seq.drawing.view.computed import computed, computing
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of
+from tinygrad_seq.drawing.view.parameters import began, grad_of
 from tinygrad_seq.drawing.view.printed import held
 from tinygrad_seq.drawing.view.rules import Rule
 from tinygrad_seq.engine.backend import Array, modules, on_device_of, quiet, to_host
@@ -64,7 +64,7 @@ def numbers(
     whole = all(node.saved is not None for node in nodes if node.requires_grad)
     known = held(nodes, outputs)
     grads = {node: grad for node in nodes if (grad := grad_of(node)) is not None}
-    reached = any(node.op is None for node in grads) or any(map(delivered_to_nobody, nodes))
+    reached = began(outputs)
     why = folded if any(isinstance(node, Rule) for node in nodes) else freed
     found = NodeNumbers({}, {}, {}, {}, {}, "" if reached and whole else no_gradients if whole else why)
     products = [node for node in wanted if node.op is not None and node.op.name == "matmul"]

@@ -3,7 +3,7 @@
     {"clusters": [{"id", "key", "label", "ops", "steps", "within"}, ...],      the tree, outer ones first
      "items":    [{"cluster", "colour", "formula", "id", "label", "numbers", "ordinal", "role", "shape", "symbol",
                    "tooltip", "value"}, ...],
-     "edges":    [{"label", "operand", "role", "source", "target", "through_time", "value"}, ...],
+     "edges":    [{"carries", "label", "operand", "role", "source", "target", "through_time", "value"}, ...],
      "legend":   [{"colour", "gradient", "label", "shape", "uses"}, ...],
      "loops":    [[cluster, ...], ...],                                      steps in order of time
      "backward": [item, ...],                                                in the order of the walk

@@ -29,7 +29,7 @@ def stroke(placed: PlacedEdge, scale: Scale | None) -> Stroke:
     """Return how an edge is drawn: as wide as its role, or the number it shows, wants it."""
     edge, (*points, (x, y, through)) = placed.edge, placed.points
     heat, width = palette.heat(edge.value, scale)
-    role = "pale" if palette.pale(edge, scale) else edge.role
+    role = "pale" if palette.pale(edge, scale) else edge.carries or edge.role
     width = max(width, 1.0) if heat else 1.9 if role in palette.edges else 1.2
     half = min(2.6 + 0.6 * width, 4.6)  # of the arrowhead
     left, above, _ = points[-1]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tinygrad_seq.drawing.view.edges import connected
 from tinygrad_seq.drawing.view.elision import elided
 from tinygrad_seq.drawing.view.graph_facts import read
-from tinygrad_seq.drawing.view.labels import item_of, path_of, titles_of
+from tinygrad_seq.drawing.view.labels import figure, item_of, path_of, titles_of
 from tinygrad_seq.drawing.view.legend import legend
 from tinygrad_seq.drawing.view.model import View
 from tinygrad_seq.drawing.view.printed import Printed, most_nodes
@@ -52,9 +52,9 @@ def build(
     values = item_values(told, drawn, drafts, proxies, edges, elision.rolled)
     said: Printed = {} if elision.rolled else printed  # one step for many has no numbers of its own
     if told.of and told.uses is None and len(told.of) <= most_nodes:  # numbers that were given
-        said = {node: f"{x:g} of {len(told.of)}" if told.ordered else f"{x:.3g}" for node, x in told.of.items()}
+        said = {node: f"{x:g} of {len(told.of)}" if told.ordered else figure(x, 3) for node, x in told.of.items()}
         said[max(told.of, key=told.of.__getitem__)] += told.end
-    shares = {id: f"{x:.3g}" for id, x in values.items() if x is not None and said and told.argument is not None}
+    shares = {id: figure(x, 3) for id, x in values.items() if x is not None and said and told.argument is not None}
     clusters = cluster_tree(graph, elision, titles, told)
     paths = {visit: path_of(visit, titles) for visit in {draft.visit for draft in drafts}}
     for draft in drafts:

@@ -151,7 +151,7 @@ class EdgeBuilder:
             level = [around for around, _ in facts.positions].index(step)
             entry = self.graph.of[self.elision.twins[node]].positions[level][0]  # which step is drawn for that one
             name = called(source)
-            role, label = "delay", f"{name}, " * bool(name) + f"t{'−' if back > 0 else '+'}{abs(back)}"
+            label = f"{name}, " * bool(name) + f"t{'−' if back > 0 else '+'}{abs(back)}"
         if given.cut or is_cut:
             role, entry = "cut", None
         start = self.drawn[source]
@@ -196,11 +196,11 @@ class EdgeBuilder:
         Its number is the norm of theirs. At a gap only the border counts: of an edge that leads out the last step in
         the gap, of one that leads in the first.
         """
-        (source, target, role, label, own), (node, parent, _) = key, reads[0]
+        (source, target, role, label, own), (node, parent, entry) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
         ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))  # both, of a rolled step
         said = []
-        for nodes in ends if self.elision.rolled and role not in ("delay", "initial") else ():
+        for nodes in ends if self.elision.rolled and entry is None and role != "initial" else ():
             steps = {step for step in map(self.merged_step, nodes) if step is not None}
             card = next((self.elision.cards[step].steps for step in steps), [])
             in_time = card[:: 1 if not card or self.graph.way.get(card[0].loop, 0) >= 0 else -1]
@@ -220,7 +220,8 @@ class EdgeBuilder:
             known = known[-1:] if origin in hidden else known[:1]
         has_order = node.op.name in in_order and (not isinstance(node, Rule) or joins_parts(node))
         operand = own + 1 if has_order and node not in hidden else 0
-        return Edge(source, target, role, is_later, together(known), label, operand)
+        kind, carries = (role, "") if entry is None else ("delay", role)
+        return Edge(source, target, kind, is_later, together(known), label, operand, carries)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
         """Return what was collected. A state of another step that several ops of a card read comes in once."""
@@ -240,7 +241,7 @@ class EdgeBuilder:
                         about=f" of step {edge.label.rpartition(', ')[2]}",
                     )  # fmt: skip
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
-                edge = replace(edge, source=id, role="state", through_time=False, label="")
+                edge = replace(edge, source=id, role=edge.carries, through_time=False, label="", carries="")
             found.append(edge)
         of_leaf = {leaf: colour for leaves, colour in self.colours.items() for leaf in leaves}
         for i, draft in enumerate(self.ops):

@@ -127,7 +127,7 @@ def item_of(
     """Return the item of a draft, with its texts, and with its number, where it has one; `number` says of what."""
     node, leaves, role, facts = draft.node, draft.leaves, draft.role, graph.of.get(draft.node)
     op = symbol(node, index=not (rolled and facts and facts.positions))  # one step for many has no index
-    told = "" if value is None else f"\n{number.partition(' (')[0]} {value:.3g}"
+    told = "" if value is None else f"\n{number.partition(' (')[0]} {figure(value, 3)}"
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
     label += " · first step" if role == "initial" and rolled else ""
@@ -265,9 +265,9 @@ def kind_of_leaf(node: Node, role: str) -> str:
     return {"i": "ids", "u": "ids", "b": "mask"}.get(node.dtype.kind, plain) if node.shape else "const"
 
 
-def figure(number: float) -> str:
+def figure(number: float, digits: int = 4) -> str:
     """Return a number as it is printed."""
-    return f"{number:.4g}".replace("-", "−")
+    return f"{number:.{digits}g}".replace("-", "−")
 
 
 def shape(node: Node) -> str:

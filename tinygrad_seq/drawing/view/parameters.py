@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from tinygrad_seq.drawing.view.conventions import preparing, rearranging, remade
-from tinygrad_seq.engine.graph import Node
+from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.nn.module import Parameter
 
 Sources = dict[Node, tuple[Node, ...]]
@@ -22,6 +22,11 @@ def grad_of(node: Node) -> Any:
 def delivered_to_nobody(node: Node) -> bool:
     """Tell whether a backward reached a leaf whose Tensor is gone, and `.grad` with it."""
     return node.op is None and getattr(node, "reached", False) and node.owner is None
+
+
+def began(outputs: Sequence[Value]) -> bool:
+    """Tell whether a backward began at each of these outputs, with the gradient 1."""
+    return all(getattr(output.node, "reached", False) for output in outputs)
 
 
 def is_parameter(node: Node) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygrad_seq.drawing.view.computed import computed
 from tinygrad_seq.drawing.view.labels import figure
-from tinygrad_seq.drawing.view.parameters import delivered_to_nobody, grad_of
+from tinygrad_seq.drawing.view.parameters import began, grad_of
 from tinygrad_seq.drawing.view.same_numbers import has_parts, size
 from tinygrad_seq.drawing.view.values import walked
 from tinygrad_seq.engine.backend import Array, to_host
@@ -37,11 +37,12 @@ def printed(roots: Sequence[Node], outputs: Sequence[Value]) -> Printed:
 
 
 def known_gradients(outputs: Sequence[Value], nodes: list[Node]) -> dict[Node, Any]:
-    """Return `.grad` where there is one; after a backward that kept its graph, of all nodes, from one more walk."""
+    """Return `.grad` where there is one; after a backward from here that kept its graph, of all nodes, from one more
+    walk.
+    """
     kept = {node: grad.array for node in nodes if (grad := grad_of(node)) is not None}
     whole = all(node.saved is not None and node.hooks is None for node in nodes)  # a hook may do anything
-    done = kept or any(map(delivered_to_nobody, nodes))
-    if not done or not whole or any(output.array.size != 1 for output in outputs):
+    if not began(outputs) or not whole or any(output.array.size != 1 for output in outputs):
         return kept
     return {**walked(outputs, nodes, measure=lambda g: g).of, **kept}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tinygrad_seq.drawing.view.elision import Card, Elision, place_of
 from tinygrad_seq.drawing.view.graph_facts import GraphFacts
 from tinygrad_seq.drawing.view.grouped import grouped
-from tinygrad_seq.drawing.view.labels import DraftItem, gap_text, other, several
+from tinygrad_seq.drawing.view.labels import DraftItem, figure, gap_text, other, several
 from tinygrad_seq.drawing.view.model import Cluster, Item
 from tinygrad_seq.drawing.view.values import Numbers
 from tinygrad_seq.engine.graph import Node
@@ -18,7 +18,7 @@ def cluster_tree(
     """Return the clusters by the place that each is drawn for, outer ones first; gaps say how far their numbers reach.
     """
     inside = grouped((card, told.of[node]) for node, (card, _) in elision.hidden.items() if node in told.of)
-    reach = {card: f"\n{told.label} {min(found):.1g} … {max(found):.1g}" for card, found in inside.items()}
+    reach = {card: f"\n{told.label} {figure(min(found), 1)} … {figure(max(found), 1)}" for card, found in inside.items()}
     clusters = {graph.timeline.top: Cluster("", "", "")}
     for visit, around in graph.outer.items():
         outer, card = clusters.get(around), elision.cards.get(visit)

@@ -100,13 +100,15 @@ def together(values: Iterable[float | None]) -> float | None:
 
 def scale(label: str, numbers: Iterable[float | None], ordered: bool = False, least: int = 6) -> Scale:
     """Return a scale of powers of ten around the known numbers: at least six, so that a healthy gradient looks healthy,
-    but for shares of one sum less; at most twelve. Numbers that count reach from the first to the last.
+    but for shares of one sum less; at most twelve. Numbers that count reach from the first to the last. Where some are
+    negative, the title says that the colours are those of their sizes.
     """
     known = [number for number in numbers if number is not None]
     if not known:
         return Scale(label)
     if ordered:
         return Scale(label, min(known), max(known))
+    label = f"|{label}|" if any(number < 0 for number in known) and not label.startswith("|") else label
     positive = [abs(number) for number in known if number and isfinite(number)] or [1.0]
     high = min(max(ceil(log10(max(positive)) - 1e-9), -300), 308)  # both ends are floats, and not zero
     low = high - min(max(least, 2 * ceil((high - floor(log10(min(positive)) + 1e-9)) / 2)), 12)  # one in the middle
@@ -138,7 +140,7 @@ def item_values(
     users = {edge.target for edge in edges if edge.source in arguments}
     roles = {draft.id: draft.role for draft in drafts}  # the box of a gap is no draft, and has no number
     values: dict[str, float | None] = {}
-    for node, value in told.of.items():
+    for node, value in sorted(told.of.items(), key=lambda pair: pair[0].serial, reverse=True):  # the newest first
         id = drawn.get(node, "")
         if id in roles and id not in users and not (id in values and roles[id] == "passing"):
             values[id] = together((values.get(id), value))
