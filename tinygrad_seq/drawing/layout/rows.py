@@ -34,11 +34,13 @@ def row_layout(row: Template, done: Layouts, share: float, share_of_gap: float, 
     wide = max([share, *(layout.box.left + layout.box.right for layout in cards.values())]) or 150.0
     high = max((layout.box.below + layout.box.above for layout in cards.values()), default=120.0)
     for card, layout in cards.items():
-        left, right, below = wide / 2 - layout.middle, layout.middle + wide / 2, layout.box.below
-        cards[card] = replace(layout, box=Box(left, right, high - below, below))
+        left, right = wide / 2 - layout.middle, layout.middle + wide / 2
+        cards[card] = replace(layout, box=replace(layout.box, left=left, right=right))
     between = max([share_of_gap, *(words_in(gap) for gap in kinds if gap.kind == "gap")])
     shapes = cards | {gap: gap_layout(gap, cards, between, high, tree) for gap in kinds if gap.kind == "gap"}
-    parts = {key: shapes[card] for key, card in row.parts.items()}
+    high = max(high, *(layout.box.above for layout in shapes.values()))  # of a gap whose words need more room
+    heights = {card: replace(layout.box, above=high - layout.box.below) for card, layout in shapes.items()}
+    parts = {key: replace(shapes[card], box=heights[card]) for key, card in row.parts.items()}
     rights = list(accumulate(card.box.left + card.box.right + gutter for card in parts.values()))
     lefts = dict(zip(parts, [0.0, *rights]))
     at = {End(part=key): (lefts[key] + card.box.left, -card.box.below) for key, card in parts.items()}
@@ -60,7 +62,7 @@ def words_in(gap: Template) -> float:
 
 def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tree) -> TemplateLayout:
     """Return the layout of a gap: what goes on through it is as high as in the steps, or right above what the next step
-    reads of the same op; the words have the most room.
+    reads of the same op; the words have the most room, or above all that, where there is not enough.
     """
     at: dict[End, XY] = {}
     offsets: dict[Link, float] = {}
@@ -97,6 +99,8 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
     top, bottom = max(pairwise(heights), key=lambda pair: pair[1] - pair[0])
+    if passing and bottom - top < words + 20:
+        top, bottom = heights[1] - words - 16, heights[1] - 12
     at = {End(key): (0.0, (top + bottom) / 2) for key in gap.items} | at
     for link in gap.links:
         for end, other in (link, link[::-1]):
@@ -106,7 +110,7 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
                 x = leaving.get(other, min(max(alike[0] if alike else middle, middle - far), middle + far))  # straight
                 at[end] = (x, 0.0)
                 offsets[end, other] = x - middle  # of its end at the item, whichever way it leads
-    return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, high, 0.0), {}, offsets)
+    return TemplateLayout(gap, {}, at, Box(wide / 2, wide / 2, max(high, -top), 0.0), {}, offsets)
 
 
 def sequence_layout(sequence: Template, parts: Parts) -> TemplateLayout:

@@ -184,7 +184,8 @@ class Tree:
             alike: Key = (*written(item), item.shape if here.template.kind == "grad" else "")
             if item.role in leaves:
                 home, reader = self.homes.get(readers.get(item.id, ""), ((None,), None))
-                alike = (item.role, item.label * (item.role != "saved"), reader if home[-1] is here else "")
+                name = item.label * (item.role not in ("saved", "constant", "input"))  # which may differ by step
+                alike = (item.role, name, reader if home[-1] is here else "")
             lacking = self.lacking[step][cluster.id.removeprefix(step), *written(item)] if step else 0
             key = (alike, next(numbers[alike]) + lacking)
             self.homes[item.id] = chain, key

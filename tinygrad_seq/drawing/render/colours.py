@@ -45,7 +45,7 @@ texts = {
     "middle": quiet,
     "pale": quiet,
 }
-edges = {"state": state, "gradient": gradient, "cut": cut}  # by role; others are lines
+edges = {"state": state, "delay": state, "gradient": gradient, "cut": cut}  # by role; others are lines
 weights = (  # white words stand out on each
     "#0F7F76", "#8552C8", "#B5447F", "#567719", "#3A69C0", "#9C5D22", "#C2185B", "#0B5F58",
     "#6F3490", "#963249", "#084890", "#604800", "#584860", "#006000", "#885890", "#686048",
@@ -69,7 +69,7 @@ dark = {  # what is another colour on a dark page
     "#7A4A1B": "#EBCBA6",
 }
 raised = "#323D48"  # an op there, which is as white as paper on a light page
-dark_edges = {"state": "#62BCE6", "gradient": "#E3A66B", "cut": "#F07CC4"}  # brighter than boxes
+dark_edges = {"state": "#62BCE6", "delay": "#62BCE6", "gradient": "#E3A66B", "cut": "#F07CC4"}  # brighter than boxes
 
 
 def of_role(role: str, row: int = -1) -> tuple[str, str]:

@@ -5,7 +5,7 @@ value that went on without its history by an edge that says so. Edges that fall 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tinygrad_seq.drawing.view.conventions import in_order, ordered
@@ -37,7 +37,7 @@ def connected(
     """Return the edges in the order in which their ops were made, last those into gaps; the other items that they
     need; and the id of what is drawn for each op.
     """
-    builder = EdgeBuilder(graph, elision, ops, numbers)
+    builder = EdgeBuilder(graph, elision, ops, numbers, ("initial",) if shared else ("initial", "weight"))
     into_gaps = []
     for node, facts in graph.of.items():
         for argument, parent in enumerate(node.parents if facts.drawn else ()):
@@ -73,8 +73,11 @@ class EdgeBuilder:
     out of a gap.
     """
 
-    def __init__(self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers) -> None:
+    def __init__(
+        self, graph: GraphFacts, elision: Elision, ops: list[DraftItem], numbers: Numbers, saying: tuple[str, ...]
+    ) -> None:
         self.graph, self.elision, self.ops, self.numbers = graph, elision, ops, numbers
+        self.saying = saying  # roles of proxies that say themselves which steps read them, as no line does
         self.looked_at = looked_at(graph)
         self.proxies: dict[Place, DraftItem] = {}
         self.counts = Counter(draft.visit for draft in ops)  # of items in each place
@@ -190,6 +193,13 @@ class EdgeBuilder:
         steps = (step for step, _ in reversed(self.graph.of[node].positions) if len(self.elision.cards[step].steps) > 1)
         return next(steps, None) if self.elision.rolled else None
 
+    def partly(self, nodes: Iterable[Node]) -> list[tuple[Sequence[ScopeVisit], Sequence[ScopeVisit]]]:
+        """Return which steps of a rolled one some ops are in, and all of its steps in order of time; if not all are."""
+        steps = {step for step in map(self.merged_step, nodes) if step is not None}
+        card = next((self.elision.cards[step].steps for step in steps), [])
+        in_time = card[:: 1 if not card or self.graph.way.get(card[0].loop, 0) >= 0 else -1]
+        return [([step for step in card if step in steps], in_time)] if len(steps) < len(card) else []
+
     def edge(self, key: EdgeKey, reads: list[Read]) -> Edge:
         """Return the edge that is drawn for these arguments. Where that is not all steps of a card, it says which.
 
@@ -199,12 +209,8 @@ class EdgeBuilder:
         (source, target, role, label, own), (node, parent, entry) = key, reads[0]
         origin, hidden = self.graph.of[parent].source, self.elision.hidden
         ends = zip(*((self.graph.of[given].source, op) for op, given, _ in reads))  # both, of a rolled step
-        said = []
-        for nodes in ends if self.elision.rolled and entry is None and role != "initial" else ():
-            steps = {step for step in map(self.merged_step, nodes) if step is not None}
-            card = next((self.elision.cards[step].steps for step in steps), [])
-            in_time = card[:: 1 if not card or self.graph.way.get(card[0].loop, 0) >= 0 else -1]
-            said += [([step for step in card if step in steps], in_time)] if len(steps) < len(card) else []
+        is_said = self.elision.rolled and entry is None and role not in self.saying
+        said = [some for nodes in ends if is_said for some in self.partly(nodes)]
         if len(said) == 2 and said[0] != said[1]:
             label = " · ".join(some_of(*some, name or "step") for some, name in zip(said, (origin.name, "")))
         elif said:
@@ -220,7 +226,7 @@ class EdgeBuilder:
             known = known[-1:] if origin in hidden else known[:1]
         has_order = node.op.name in in_order and (not isinstance(node, Rule) or joins_parts(node))
         operand = own + 1 if has_order and node not in hidden else 0
-        kind, carries = (role, "") if entry is None else ("delay", role)
+        kind, carries = (role, "") if entry is None else ("delay", role if role != "state" else "")
         return Edge(source, target, kind, is_later, together(known), label, operand, carries)
 
     def finished(self) -> tuple[list[Edge], list[DraftItem], dict[Node, str]]:
@@ -241,8 +247,12 @@ class EdgeBuilder:
                         about=f" of step {edge.label.rpartition(', ')[2]}",
                     )  # fmt: skip
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
-                edge = replace(edge, source=id, role=edge.carries, through_time=False, label="", carries="")
+                edge = replace(edge, source=id, role=edge.carries or "state", through_time=False, label="", carries="")
             found.append(edge)
+        readers = grouped((key[0], op) for key, reads in self.reads.items() if key[2] in self.saying for op, *_ in reads)
+        for where, draft in self.proxies.items():
+            for some in self.partly(readers[draft.id]):
+                self.proxies[where] = replace(draft, about=f" · {some_of(*some, 'step')}")
         of_leaf = {leaf: colour for leaves, colour in self.colours.items() for leaf in leaves}
         for i, draft in enumerate(self.ops):
             if isinstance(draft.node, Rule) and draft.node.leaf is not None:  # a share in the gradient of a weight

@@ -26,7 +26,7 @@ class DraftItem:
     name: str | None = None
     leaves: tuple[Node, ...] = ()  # of a proxy: what it stands for
     colour: int = -1
-    about: str = ""  # of what passes through a gap, or into a step: what becomes of it there
+    about: str = ""  # of what passes through a gap, or into a step: what becomes of it; of a first state: when it is read
 
 
 def shortened(text: str, length: int = 24) -> str:
@@ -130,7 +130,7 @@ def item_of(
     told = "" if value is None else f"\n{number.partition(' (')[0]} {figure(value, 3)}"
     names = [leaf.name or draft.name or kind_of_leaf(leaf, role) for leaf in leaves] or [draft.name or ""]
     label = "\n+ ".join(map(shortened, names)) + (" · detached" if isinstance(node, Detached) else "")
-    label += " · first step" if role == "initial" and rolled else ""
+    label += draft.about if leaves else ""
     if role == "passing":
         label = label or op
         return Item(draft.id, role, "", label, label + draft.about + told, -1, value=value)

@@ -48,7 +48,7 @@ class Edge:
     value: float | None = None  # the number shown by its colour and width, on the scale of the view
     label: str = ""  # "h, t−1" on a delay; which steps it is there for, where a rolled view has one for several
     operand: int = 0  # which argument it is, from 1, of an op for which that counts, such as 1 − z; else 0
-    carries: str = ""  # of a delay: the role that it has where all steps are drawn, which is what its colour says
+    carries: str = ""  # of a delay that hands over no state, such as a running sum: its role if all steps were drawn
 
 
 @dataclass(slots=True)
