@@ -253,3 +253,27 @@ def test_a_picture_of_a_random_program_can_be_read(seeds, backward):
     """In what is wired at random, lines may meet lines."""
     found = {seed: faults(drawn(seed, backward).placed) for seed in seeds}
     assert [(seed, *fault) for seed, all in found.items() for fault in all if fault[0] not in MEETING] == []
+
+
+def test_the_words_of_a_gap_have_room_in_low_steps():
+    w, h = nn.Parameter(np.ones((3, 3))), ts.ones(1, 3)
+    for t in range(14):
+        with ts.scope(step=t):
+            h = ((h @ w).tanh() if t % 3 else (h @ w).sigmoid()).named("h")
+    placed = draw(h.sum()).placed
+    (gap,) = (at for at in placed.clusters if at.cluster.key == "gap")
+    (words,) = (box_of(at) for at in placed.items if at.item.role == "middle")
+    assert gap.top <= words[1] < words[3] <= gap.bottom and faults(placed) == []
+
+
+@pytest.mark.parametrize("kind", ["constant", "input"])
+def test_leaves_whose_names_differ_by_step_stand_alike(kind):
+    w, h = nn.Parameter(np.ones((3, 3))), ts.ones(1, 3)
+    for t in range(5):
+        with ts.scope(step=t):
+            new = 0.1 * t if kind == "constant" else ts.ones(1, 3).named(f"x{t}") @ w
+            h = (h @ w + new).tanh().named("h")
+    placed = draw(h.sum()).placed
+    lefts = [at.left for at in placed.clusters if at.cluster.key == "step"]
+    leaves = [at.x for at in placed.items if at.item.role == kind]
+    assert len(leaves) == 5 and len({round(x - left, 3) for x, left in zip(leaves, lefts)}) == 1

@@ -105,6 +105,27 @@ def test_what_a_backward_freed_is_said_once():
     assert freed in draw(loss).html and freed not in str(about)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.filterwarnings("ignore:backward. the loss is")
+def test_shares_of_what_is_not_finite_are_not_told(number):
+    w = ts.nn.Parameter([1.0, number]).named("w")
+    loss = (w * w).sum() + w.sum()
+    loss.backward(retain_graph=True)
+    (weight, *_) = (item for item in within(draw(loss).html)["items"] if item["title"] == "w")
+    assert not weight.get("uses")
+
+
+def test_gradients_are_those_of_a_backward_that_ran():
+    w = ts.nn.Parameter([3.0, 4.0]).named("w")
+    inner = (w * w).sum()
+    loss, other = inner * 2.0, inner * 3.0
+    loss.backward(retain_graph=True)
+    for output, notice in ((loss, ""), (other, no_gradients), (inner, no_gradients)):
+        found = told(output)[1]
+        known = [about["op"] for about in found.items.values() if about["gradient"] is not None]
+        assert found.notice == notice and (len(known) > 2 if not notice else known == ["parameter"])
+
+
 def test_values_are_not_computed_from_parameters_that_were_changed():
     w = ts.nn.Parameter([3.0, 4.0]).named("w")
     loss = (w * w + 1.0).sum()

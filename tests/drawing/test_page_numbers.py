@@ -64,6 +64,9 @@ def meant(formula):
         "½": "0.5",
         "[": "(",
         "]": ")",
+        "mod": "%",
+        "⌊": "math.floor(",
+        "⌋": ")",
     }
     for sign, said in signs.items():
         formula = formula.replace(sign, said)

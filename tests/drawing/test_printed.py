@@ -155,3 +155,18 @@ def test_gradients_are_printed_where_nothing_holds_the_leaves():
     y = build()
     found = printed(y)
     assert found["y"][1] == [1.0] and found["w"][1] == pytest.approx([3 * (1 - y.item() ** 2)], rel=1e-3)
+
+
+@given(a=small, seed=st.sampled_from([None, 5.0]))
+def test_gradients_of_results_are_those_of_a_backward_that_ran(a, seed):
+    """Those of leaves are what `.grad` is, whichever backward that comes from."""
+    x = variable(a, "x")
+    e = (x * 0.5).named("e")
+    ran, other = (e * e).named("y"), (e * 2.0).named("y")
+    ran.backward(None if seed is None else ts.tensor(seed), retain_graph=True)
+    for output in (ran, other):
+        found = printed(output)
+        known = output is ran and seed is None
+        assert found["x"][1] == pytest.approx([x.grad.item()], rel=1e-3, abs=1e-30)
+        assert found["e"][1] == (pytest.approx([2 * e.item()], rel=1e-3, abs=1e-30) if known else [])
+        assert found["y"][1] == [1.0] * known

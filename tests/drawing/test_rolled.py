@@ -175,3 +175,37 @@ def test_what_differs_between_steps_that_are_the_same_is_said(view, text):
         loss = loss + (0.9**t if view == "rolled" else 1.0) * nn.cross_entropy(head(h), [t % 5, (t + 1) % 5])
     svg = ts.draw(loss, view=view).svg
     assert text in svg or text.replace("constants and indices", "indices and constants") in svg
+
+
+@pytest.mark.parametrize("params", ["proxies", "shared"])
+def test_a_first_state_says_which_step_reads_it(params):
+    w, x = nn.Parameter(numbers(3, 3)).named("w"), [ts.tensor(numbers(1, 3)).named(name) for name in ("a0", "b0")]
+    for t in range(9):
+        with ts.scope(step=t):
+            x.append((x[-1] @ w + x[-2]).tanh().named("h"))
+    view = draw(x[-1], view="rolled", params=params).view
+    said = sorted(item.label for item in items(view) if item.role == "initial")
+    assert said == ["a0 · first step", "b0 · first step", "b0 · t = 1"] if params == "proxies" else len(said) == 2
+
+
+def test_a_weight_says_which_step_reads_it():
+    w, h = nn.Parameter(numbers(3, 3)).named("w"), nn.Parameter(numbers(2, 3)).named("start")
+    for t in range(5):
+        with ts.scope(step=t):
+            h = (h @ w).tanh().named("h")
+    view = rolled(h.sum())
+    assert {item.label for item in items(view) if item.role == "weight"} == {"w", "start · first step"}
+    assert {edge.label for edge in view.edges if edge.role == "weight"} == {""}
+
+
+def test_a_sum_of_losses_and_a_gradient_are_no_states():
+    w, h, loss = nn.Parameter(numbers(3, 3)), ts.ones(2, 3), 0.0
+    for t in range(9):
+        with ts.scope(step=t):
+            h = (h @ w).tanh().named("h")
+            loss = loss + (h * h).mean()
+    assert {edge.label: edge.carries for edge in delays(rolled(loss))} == {"h, t−1": "", "t−1": "data"}
+    loss.backward(create_graph=True)
+    view = draw(loss, view="rolled", backward=True)
+    assert {edge.carries for edge in delays(view.view)} == {"", "data", "gradient"}
+    assert 'class="edge data"' in view.svg and 'class="edge delay"' in view.svg

@@ -229,6 +229,15 @@ def test_hostile_numbers():
     assert palette.heat(math.nan, scale("v", [1.0]))[0] == palette.heat(math.inf, scale("v", [1.0]))[0]
 
 
+def test_a_negative_number_is_told_and_coloured_by_its_size():
+    x = ts.tensor([1.0], requires_grad=True).named("x")
+    y = (x * 2.0).named("y")
+    below, above = draw(y, show={y: -2.0, x: 1.0}), draw(y, show={y: 2.0, x: 1.0})
+    assert (below.view.scale.label, above.view.scale.label) == ("|value|", "value")
+    (item,) = (item for item in items(below.view) if item.label == "y")
+    assert item.numbers == "−2" and item.tooltip.endswith("value −2")
+
+
 @given(st.integers(2, 30))
 def test_numbers_that_count_reach_from_the_first_to_the_last_on_a_page(last):
     y = ts.tensor([1.0], requires_grad=True)

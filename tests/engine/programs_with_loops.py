@@ -214,11 +214,26 @@ def doubling_an_array():
     return y
 
 
+def learned_first_state(steps=T, gates=1):
+    """The first step computes with parameters alone, which steps do otherwise to prepare a weight."""
+    weights, h = [p(H, H) for _ in range(gates)], nn.Parameter(np.ones((B, H)))
+    for x_t in x(steps, B, H):
+        h = sum((h @ w + x_t).tanh() for w in weights).tanh().named("h")
+    return h
+
+
+def learned_first_state_alone():
+    w, h = p(H, H), p(B, H)
+    for _ in range(T):
+        h = (h @ w).tanh()
+    return h
+
+
 LOOPS = {
     rnn_from_scratch: [7], rnn_in_a_class: [7], lstm_from_scratch: [7], cell_with_a_loss_at_each_step: [7],
     losses_in_a_list: [7], min_char: [7], looked_up_and_generated: [7], teacher_forcing: [7], attention: [6],
     two_loops: [7, 5], loops_in_a_loop: [4, 7, 7, 7, 7], both_directions: [7, 7], one_layer_again_and_again: [7],
     decaying_weight: [7], doubling_an_array: [12], answers_in_a_second_loop: [7, 7],
     answers_of_a_layer_in_a_second_loop: [7, 7], answers_in_another_order: [7], windows_cut_by_hand: [7], euler: [7],
-    runge_kutta: [7],
+    runge_kutta: [7], learned_first_state: [7], learned_first_state_alone: [7],
 }  # fmt: skip

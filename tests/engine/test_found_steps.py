@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from programs_with_loops import LOOPS, B, H, I, T, p, rnn_from_scratch, x
+from programs_with_loops import LOOPS, B, H, I, T, learned_first_state, p, rnn_from_scratch, x
 from programs_without_loops import NOTHING
 
 import tinygrad_seq as ts
@@ -139,6 +139,12 @@ def test_states_of_found_steps():
         h = cell(x(B, I), h)
         made.append(h.tolist())
     assert [state.tolist() for state in ts.flow.states(h)] == made
+
+
+@pytest.mark.parametrize("steps, gates", [(3, 1), (4, 1), (4, 3), (9, 3), (9, 12)])
+def test_a_first_state_that_is_learned_is_read_by_a_step_as_any_other(steps, gates):
+    h = learned_first_state(steps, gates)
+    assert len(ts.flow.states(h)) == steps == len(timeline_of(ops(h)).loops[0])
 
 
 def test_a_budget_ends_the_search(monkeypatch):

@@ -76,6 +76,15 @@ def test_it_is_of_one_number(loss):
         ts.flow.derivation(nn.RNN(2, 3), np.ones((4, 2)), loss)
 
 
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_loss_that_reads_the_weight_itself_is_another_formula(steps):
+    rnn = nn.RNN(2, 3)
+    w = rnn.weight_hh_l0
+    for loss in (lambda h: (h @ w).sum(), lambda h: w.sum(), lambda h: (w * w).sum() + h.sum()):
+        with pytest.raises(ValueError, match=r"^derivation: loss must depend on the last state alone"):
+            ts.flow.derivation(rnn, np.ones((steps, 2)), loss)
+
+
 def test_it_is_plotted():
     pytest.importorskip("matplotlib")
     (axes,) = ts.flow.derivation(network(0, 2, 3)[0], np.ones((5, 2))).plot().axes

@@ -120,6 +120,33 @@ def test_what_is_looked_up_before_the_loop_is_itemised_by_the_step_that_reads_it
     near(shares.items.sum(0), table.weight.grad.numpy())
 
 
+@pytest.mark.parametrize("prepared", [
+    lambda w, mask: w.T, lambda w, mask: w * 0.5, lambda w, mask: mask * w, lambda w, mask: mask @ w,
+    lambda w, mask: w.exp(), lambda w, mask: w / ((w * w).sum(1, keepdims=True).sqrt() + 1e-6),
+    lambda w, mask: ts.concatenate([mask[:1], w[1:]]),
+], ids=["transposed", "scaled", "masked", "projected", "positive", "normed", "in part"])  # fmt: skip
+def test_what_prepares_a_weight_is_a_use_of_the_steps(prepared):
+    w, h = leaf(np.arange(9.0).reshape(3, 3) / 9), ts.tensor(np.ones((1, 3)))
+    made = prepared(w, ts.tensor(np.eye(3) + np.tri(3)))
+    for t in range(3):
+        with ts.scope(step=t):
+            h = (h @ made).tanh()
+    assert ts.flow.itemize(h.sum(), w).steps == [0, 1, 2]
+
+
+@pytest.mark.parametrize("curved", [ts.tanh, ts.exp, ts.abs, lambda x: x * x, lambda x: ts.log_softmax(x, -1)])
+def test_a_result_of_data_that_a_step_reads_is_a_use_outside_all_steps(curved):
+    """The step has never seen the weight."""
+    w = leaf(np.eye(3))
+    h = curved(ts.tensor(np.ones((1, 3))) @ w)
+    with ts.scope(step=1):
+        loss = (h * 2.0).sum()
+    shares = ts.flow.itemize(loss, w)
+    loss.backward()
+    assert shares.steps == [None]
+    near(shares.items.sum(0), w.grad.numpy())
+
+
 @pytest.mark.parametrize("read", [
     lambda x, t: x[t],
     lambda x, t: x[[t]].reshape(-1),
@@ -254,3 +281,12 @@ def test_a_plot_has_a_line_for_each_place():
     assert [line.get_label() for line in axes.lines if "RNN" in line.get_label()] == [
         f"RNN, layer {layer}, forward" for layer in (0, 1)
     ]
+
+
+def test_steps_that_are_numbers_of_numpy_are_on_the_axis():
+    pytest.importorskip("matplotlib")
+    w, total = leaf([1.0]), 0.0
+    for t in np.arange(5, 20, 5):
+        with ts.scope(step=t):
+            total = total + (w * float(t)).sum()
+    assert ts.flow.itemize(total, w).plot().axes[0].lines[0].get_xdata().tolist() == [5, 10, 15]

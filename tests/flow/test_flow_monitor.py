@@ -127,3 +127,17 @@ def test_it_is_plotted():
         monitor.backward(lstm(ts.randn(4, 2, 2))[0].sum())
     first, second, third = monitor.plot().axes
     assert (len(first.lines), len(second.lines), len(third.lines)) == (2, 4, 2)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_line_of_a_plot_is_seen_and_told_from_the_others(count):
+    """One look is a point. There are ten colours."""
+    pytest.importorskip("matplotlib")
+    lstm = nn.LSTM(2, 3, num_layers=2, bidirectional=True)
+    monitor = ts.flow.Monitor(lstm, every=1)
+    for _ in range(count):
+        monitor.backward(lstm(ts.randn(4, 2, 2))[0].sum())
+    for axes in monitor.plot().axes:
+        looks = [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines]
+        assert all((marker != "None") == (count == 1) for _, _, marker in looks)
+        assert count == 1 or len(set(looks)) == len(looks)

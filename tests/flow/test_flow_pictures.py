@@ -61,6 +61,15 @@ def test_influence_is_shown_at_the_states(network):
     assert "|influence|" in ts.draw(loss, show=by_input.nodes, steps=(4, 0)).dot
 
 
+def test_a_gap_shows_the_influence_of_the_step_that_leaves_it():
+    out, _ = nn.RNN(2, 3)(ts.ones(12, 1, 2))
+    h = ts.flow.states(out)
+    found = ts.flow.influence(out[-1].sum(), h)
+    view = ts.draw(out[-1].sum(), show=found.nodes).view
+    (item,) = (item for c in within(view.top) for item in c.items if item.role == "passing" and item.value is not None)
+    assert item.label == "h, t = 10" and item.value == found.map[-1][10]
+
+
 def test_a_record_is_shown_as_the_gradient_it_is(network):
     *_, loss = network
     log = ts.flow.record(loss)

@@ -58,6 +58,17 @@ def test_what_states_there_are_is_said():
         ts.flow.states(out, layer=0)
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_loop_whose_ops_have_no_names_is_said_to_have_none(declared):
+    w, h = nn.Parameter(np.ones((3, 3))), ts.ones(1, 3)
+    for t in range(5):
+        with ts.scope(**{"step" if declared else "part": t if declared else 0}):
+            h = (h @ w).tanh()
+    with pytest.raises(ValueError, match=r"ops have no names(.|\n)*named\(\"h\"\)") as caught:
+        ts.flow.states(h)
+    assert "ts.scope" not in str(caught.value)
+
+
 def test_two_calls_of_one_layer_are_told_apart_by_a_scope():
     rnn = nn.RNN(2, 3)
     with ts.scope(part=1):

@@ -114,7 +114,7 @@ def derivation(rnn: RNN, x: Any, loss: Callable[[Any], Any] = total) -> Derivati
         raise ValueError(f"derivation: loss must return a Tensor of one element (.sum(), .mean()), got {value!r:.60}")
     shares = itemize(value, cell.weight_hh)
     if shares.steps != [*range(len(given))]:
-        raise ValueError("derivation: loss must depend on the last state alone, this one reads the recurrent weight, too")
+        raise ValueError("derivation: loss must depend on the last state alone, this one reads the weight W_s, too")
     items = shares.items[::-1]
     g = grad(value, last, retain_graph=True).numpy()
 

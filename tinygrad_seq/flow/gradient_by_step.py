@@ -99,11 +99,12 @@ def itemize(loss: Any, parameter: Any) -> Items:
 
     Item t is what the gradient of step t's weight would be if every step had a copy. The items sum to the gradient.
     Gates are blocks of rows, as in the weight. A weight used in several places (layers that share it, two calls of a
-    network) has an item for each step of each; uses outside all steps share one item. Costs one backward, and for every
-    item the way from its step to the parameter. Neither the graph nor any `.grad` is changed; hooks are called as in a
-    backward. A hook between the steps and the parameter (on `w.T`, made once for all steps) receives the sum over the
-    steps, and its result may depend on that sum in any way: then there is one item only, outside all steps. A hook on
-    the parameter itself does not affect the items.
+    network) has an item for each step of each; uses outside all steps share one item. What is linear in the weight,
+    such as its product with the inputs of all steps, is a use of the steps that read it. Costs one backward, and for
+    every item the way from its step to the parameter. Neither the graph nor any `.grad` is changed; hooks are called as
+    in a backward. A hook between the steps and the parameter (on `w.T`, made once for all steps) receives the sum over
+    the steps, and its result may depend on that sum in any way: then there is one item only, outside all steps. A hook
+    on the parameter itself does not affect the items.
 
     Raises TypeError if the loss or the parameter is not a Tensor; RuntimeError if the parameter requires no gradient,
     the loss was not made from it or has more than one element, or the graph was freed.
@@ -184,7 +185,7 @@ def is_linear(node: Node, chain: dict[Node, None]) -> bool:
     """
     own = [parent in chain for parent in node.parents]
     if node.op.joint is not None:
-        return node.op.name != "checkpoint"  # a joint rule reads nothing
+        return bool(node.op.name != "checkpoint")  # a joint rule reads nothing
     reads_result, *reads = node.op.keep[sum(1 << i for i, is_own in enumerate(own) if is_own)] or (False,)
     return not reads_result and not any(map(and_, own, reads))
 

@@ -113,7 +113,8 @@ class Monitor(Plotted):
         """Plot gradient norms, saturation and states, side by side, over the training steps; return the Figure."""
         figure = new_figure(11.0, 3.8)
         first, second, third = figure.subplots(1, 3)
-        plot_lengths(first, range(len(self.norms)), self.norms, "-" if len(self.norms) > 1 else "o", color=QUIET, linewidth=1)
+        style = "-" if len(self.norms) > 1 else "o"  # one value is no line
+        plot_lengths(first, range(len(self.norms)), self.norms, style, color=QUIET, linewidth=1)
         if self.clipped:
             first.axhline(self.max_norm, color=ACCENT, label=f"{self.clipped} of {len(self.norms)} clipped")
         finish(first, "training step", "", "length of the gradient")
@@ -121,9 +122,9 @@ class Monitor(Plotted):
         for axes, title, lines in ((second, "gates: % saturated", shares), (third, "states: length", self.states)):
             places = {name.rpartition(": ")[0] for name in lines}
             place = places.pop() if len(places) == 1 else ""  # said once
-            for i, (name, values) in enumerate(lines.items()):  # ten colours; one value is no line
-                style = {"linestyle": STYLES[i // 10 % len(STYLES)], "marker": "o" if len(values) == 1 else ""}
-                axes.plot(self.looked[-len(values) :], values, label=name.removeprefix(f"{place}: "), **style)
+            for i, (name, values) in enumerate(lines.items()):  # there are ten colours
+                style = STYLES[i // 10 % len(STYLES)] if len(values) > 1 else "o"
+                axes.plot(self.looked[-len(values) :], values, style, label=name.removeprefix(f"{place}: "))
             label_axes(axes, "training step", "", title)
             if lines:
                 axes.legend(frameon=False, fontsize=8, ncols=2, title=place, title_fontsize=8,

@@ -55,7 +55,8 @@ def states(output: Any, name: str = "h", **where: Any) -> list[Any]:
         alone = "call each in a scope of its own, `with ts.scope(part=1):`, and ask for part=1"
         advice = alone if len({key[1:] for key in fit}) < len(fit) else "choose one by its scopes"
         many = f"{len(fit)} loops over time have {asked}: {advice}" if fit else f"no loop has {asked}"
-        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed or (NO_NAMES if timeline.loops else NONE)}")
+        listed = listed or (NO_NAMES if timeline.loops else NONE)
+        raise ValueError(f"states: {many}; the loops over time, and the names in them:\n{listed}")
     (only,) = fit.values()
     chosen = sorted(only, key=lambda entry: entry[0].order)
     if any(node.saved is None for _, node in chosen):

@@ -249,7 +249,8 @@ class EdgeBuilder:
                     found.append(replace(edge, target=id, value=together(alike), operand=0))
                 edge = replace(edge, source=id, role=edge.carries or "state", through_time=False, label="", carries="")
             found.append(edge)
-        readers = grouped((key[0], op) for key, reads in self.reads.items() if key[2] in self.saying for op, *_ in reads)
+        of_proxies = ((key[0], reads) for key, reads in self.reads.items() if key[2] in self.saying)
+        readers = grouped((id, op) for id, reads in of_proxies for op, *_ in reads)
         for where, draft in self.proxies.items():
             for some in self.partly(readers[draft.id]):
                 self.proxies[where] = replace(draft, about=f" · {some_of(*some, 'step')}")

@@ -26,7 +26,7 @@ class DraftItem:
     name: str | None = None
     leaves: tuple[Node, ...] = ()  # of a proxy: what it stands for
     colour: int = -1
-    about: str = ""  # of what passes through a gap, or into a step: what becomes of it; of a first state: when it is read
+    about: str = ""  # of what passes through a gap, or into a step: what becomes of it; of a leaf: which steps read it
 
 
 def shortened(text: str, length: int = 24) -> str:

@@ -18,7 +18,8 @@ def cluster_tree(
     """Return the clusters by the place that each is drawn for, outer ones first; gaps say how far their numbers reach.
     """
     inside = grouped((card, told.of[node]) for node, (card, _) in elision.hidden.items() if node in told.of)
-    reach = {card: f"\n{told.label} {figure(min(found), 1)} … {figure(max(found), 1)}" for card, found in inside.items()}
+    ends = {card: (figure(min(found), 1), figure(max(found), 1)) for card, found in inside.items()}
+    reach = {card: f"\n{told.label} {low} … {high}" for card, (low, high) in ends.items()}
     clusters = {graph.timeline.top: Cluster("", "", "")}
     for visit, around in graph.outer.items():
         outer, card = clusters.get(around), elision.cards.get(visit)
