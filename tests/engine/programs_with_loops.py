@@ -214,11 +214,12 @@ def doubling_an_array():
     return y
 
 
-def learned_first_state(steps=T, gates=1):
+def learned_first_state(steps=T, gates=1, turned=False):
     """The first step computes with parameters alone, which steps do otherwise to prepare a weight."""
     weights, h = [p(H, H) for _ in range(gates)], nn.Parameter(np.ones((B, H)))
     for x_t in x(steps, B, H):
-        h = sum((h @ w + x_t).tanh() for w in weights).tanh().named("h")
+        h = sum(h @ (w.T if turned else w) for w in weights)
+        h = (h + x_t).tanh().named("h")
     return h
 
 

@@ -141,9 +141,9 @@ def test_states_of_found_steps():
     assert [state.tolist() for state in ts.flow.states(h)] == made
 
 
-@pytest.mark.parametrize("steps, gates", [(3, 1), (4, 1), (4, 3), (9, 3), (9, 12)])
-def test_a_first_state_that_is_learned_is_read_by_a_step_as_any_other(steps, gates):
-    h = learned_first_state(steps, gates)
+@pytest.mark.parametrize("steps, gates, turned", [(3, 1, 0), (4, 1, 1), (4, 3, 0), (4, 5, 0), (9, 2, 1)])
+def test_a_first_state_that_is_learned_is_read_by_a_step_as_any_other(steps, gates, turned):
+    h = learned_first_state(steps, gates, turned)
     assert len(ts.flow.states(h)) == steps == len(timeline_of(ops(h)).loops[0])
 
 
