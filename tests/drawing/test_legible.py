@@ -149,6 +149,8 @@ def test_states_of_one_height_leave_a_gap_below_each_other(count):
     placed = draw(ts.concatenate(states).sum(), steps=(1, 1)).placed
     (gap,) = (at for at in placed.clusters if at.cluster.key == "gap")
     inside = [box_of(at) for at in placed.items if at.item in gap.cluster.items]
+    (words,) = (at for at in placed.items if at.item.role == "middle")
+    assert max(inside, key=lambda box: box[3]) == box_of(words)
     assert len(inside) == count + 1 and all(gap.top < top and bottom < gap.bottom for _, top, _, bottom in inside)
     assert [fault for fault in faults(placed) if fault[0] != "lines upon each other"] == []
 

@@ -283,7 +283,7 @@ FAULTS = [
           "if gradient is None:\n            output", "if True:\n            output", "test_printed.py"),
     Fault("a gap shows its oldest step", "drawing/view/values.py", "pair[0].serial, reverse=True)", "pair[0].serial)",
           "test_flow_pictures.py"),
-    Fault("words of a gap without room", "drawing/layout/rows.py", "bottom - top < words + 20", "False",
+    Fault("words of a gap without room", "drawing/layout/rows.py", "bottom - top < words + 16", "False",
           "test_legible.py -k words_of_a_gap"),
     Fault("leaves of other names elsewhere", "drawing/layout/templates.py", '("saved", "constant", "input"))',
           '("saved",))', "test_legible.py -k stand_alike"),

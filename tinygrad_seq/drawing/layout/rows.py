@@ -99,7 +99,7 @@ def gap_layout(gap: Template, cards: Layouts, wide: float, high: float, tree: Tr
     at |= {end: (wide / 4, -24.0 * number) for number, end in enumerate(alone, 1)}
     heights = sorted([-high, *(y for _, y in at.values()), 0.0])
     top, bottom = max(pairwise(heights), key=lambda pair: pair[1] - pair[0])
-    if passing and bottom - top < words + 20:
+    if passing and bottom - top < words + 16:
         top, bottom = heights[1] - words - 16, heights[1] - 12
     at = {End(key): (0.0, (top + bottom) / 2) for key in gap.items} | at
     for link in gap.links:
