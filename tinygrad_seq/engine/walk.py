@@ -50,7 +50,7 @@ def walk(
     """Run the rules of the nodes, newest first; return the gradients of leaves, wanted and retained nodes among them.
 
     `wanted`: further nodes whose gradients to return. `observe(uses, parent, contribution)` hears what each rule gives
-    to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
+    to a parent, in whatever dtype: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
     `ends`: nodes at which the walk ends, and returns what has arrived there, before hooks.
     """
     wanted = frozenset(wanted)
@@ -76,13 +76,12 @@ def walk(
                 except Exception as error:
                     say_where(error, uses[0][0])
                     raise
-                if op is not part.op:
-                    if getattr(merged, "shape", None) != node.shape:
-                        raise misfit(op, 0, node, merged)
-                    if merged.dtype is not node.dtype:
-                        merged = in_dtype_of(op, 0, node, merged)
+                if op is not part.op and getattr(merged, "shape", None) != node.shape:
+                    raise misfit(op, 0, node, merged)
                 if observe is not None:
                     observe(uses, node, merged)
+                if op is not part.op and merged.dtype is not node.dtype:
+                    merged = in_dtype_of(op, 0, node, merged)
                 g = merged if g is None else g + merged
         if g is None:
             continue
@@ -144,10 +143,10 @@ def walk(
                     contribution = sum_to(contribution, shape=parent.shape)
             except (AttributeError, ValueError) as error:
                 raise misfit(op, i, parent, contribution) from error
-            if contribution.dtype is not parent.dtype:
-                contribution = in_dtype_of(op, i, parent, contribution)
             if observe is not None:
                 observe([(node, g)], parent, contribution)
+            if contribution.dtype is not parent.dtype:
+                contribution = in_dtype_of(op, i, parent, contribution)
 
             # Accumulation: in place only where the old sum was made here, so that nobody else holds it.
             old = gradients[parent]
