@@ -3,6 +3,12 @@
 from faults.fault import Fault
 
 FAULTS = [
+    Fault("a condition widens what it chooses", "engine/coercion.py", 'if name == "where":', "if False:",
+          "test_dtypes.py -k condition"),
+    Fault("a condition of floats widens numbers", "engine/coercion.py",
+          'if chosen or args[0].array.dtype.kind == "b":', "if True:", "test_dtypes.py -k condition"),
+    Fault("a large number is larger than all, a small one, too", "engine/coercion.py", "inf if raw > 0 else -inf",
+          "inf", "test_dtypes.py -k compared"),
     Fault("an array as large as x for every x[t]", "engine/ops/indexing.py",
           "    for step, piece in zip(steps, pieces):\n",
           "    for step, piece in zip(steps, pieces):\n        xp.zeros(shape)\n", "test_cost.py -k bytes_allocated"),

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, TypeVar
 
-from tinygrad_seq.engine.backend import Array, default_dtype, host
+from tinygrad_seq.engine.backend import Array, default_dtype, host, modules
 from tinygrad_seq.engine.graph import Detached, Node, Value, mark_detached, new_serial
 from tinygrad_seq.engine.scope import Scope
 
@@ -28,12 +28,9 @@ def make_tensor(array: Array, node: Node | None = None) -> Any:
 
 def unrecorded(op: Any, out: Any) -> Any:
     """Return the result of an op that is not recorded."""
-    if type(out) is list:
-        return [unrecorded(op, array) for array in out]
-    try:
-        return make_tensor(out if out.shape else array_of(out))
-    except AttributeError:
-        raise no_array(op, out) from None
+    if type(out) not in modules:
+        return [unrecorded(op, array) for array in listed(op, out)]
+    return make_tensor(out if out.shape else array_of(out))
 
 
 def keep_detached(result: Any, parent: Detached) -> Any:
@@ -56,19 +53,17 @@ def record_output(
     here: Scope,
 ) -> Any:
     """Return the result of an op with a new node. `keep`: save the output, too."""
-    if type(out) is list:
+    if type(out) not in modules:
+        outs = listed(op, out)
         if keep:
             raise TypeError(
                 f"{op.name}: a rule of an op of several outputs cannot read them: call that argument _y, and compute "
                 "what the rule needs from the others"
             )
-        return record_outputs(op, parents, static, saved, out, here)
+        return record_outputs(op, parents, static, saved, outs, here)
     node = Node()
-    try:
-        node.shape = shape = out.shape
-        node.dtype = dtype = out.dtype
-    except AttributeError:
-        raise no_array(op, out) from None
+    node.shape = shape = out.shape
+    node.dtype = dtype = out.dtype
     if dtype is not default_dtype and dtype.kind != "f":
         return unrecorded(op, out)  # integers and truth values have no gradient
     if not shape:
@@ -97,11 +92,8 @@ def record_outputs(
     here: Scope,
 ) -> list[Any]:
     """Return the results of an op of several outputs: one joint node, and a part node for each output."""
-    try:
-        shapes = tuple([array.shape for array in outs])
-        floating = next((array for array in outs if array.dtype.kind == "f"), None)
-    except AttributeError:
-        raise no_array(op, outs) from None
+    shapes = tuple([array.shape for array in outs])
+    floating = next((array for array in outs if array.dtype.kind == "f"), None)
     if floating is None:
         return unrecorded(op, outs)  # type: ignore[no-any-return]
     joint = (record_output(op, parents, static, False, saved, floating, here).node,)
@@ -110,11 +102,13 @@ def record_outputs(
     return [record_output(op.part, joint, index, False, joint, array, here) for index, array in counted]
 
 
-def no_array(op: Any, out: Any) -> TypeError:
-    """Return the error for an op whose forward does not return an array."""
-    return TypeError(
-        f"{op.name}: its forward must return an array, or a list of arrays, got {type(out).__name__} {out!r:.60}"
-    )
+def listed(op: Any, outs: Any) -> list[Array]:
+    """Return the outputs of an op that has several; refuse what a forward returns if that is no list of arrays."""
+    if type(outs) is not list or any(type(array) not in modules for array in outs):
+        raise TypeError(
+            f"{op.name}: its forward must return an array, or a list of arrays, got {type(outs).__name__} {outs!r:.60}"
+        )
+    return outs
 
 
 def array_of(out: Any) -> Array:

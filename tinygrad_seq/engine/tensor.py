@@ -4,7 +4,8 @@ Operators and methods are written out one by one, so that readers, editors and t
 is said by the op it calls. A Tensor's value never changes: `x += y` makes a new one, `x[i] = v` is refused.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Number
 from typing import Any, Concatenate, ParamSpec
 
 from tinygrad_seq.engine import backend
@@ -15,6 +16,7 @@ from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import returned_by_ops
 
 P = ParamSpec("P")
+ELEMENTWISE, TEXT = (Differentiable, float, int, list, Number, Sequence), (str, bytes)  # the frequent ones first
 
 
 def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tensor", P], "Tensor"]:
@@ -25,6 +27,11 @@ def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tens
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
     """Return the operator for a Tensor on the right-hand side."""
     return lambda self, other: op(other, self)
+
+
+def comparable(other: object) -> bool:
+    """Return whether == and != compare with it element by element; to all else a Tensor is just another object."""
+    return isinstance(other, ELEMENTWISE) and not isinstance(other, TEXT) or hasattr(other, "__array__")
 
 
 @returned_by_ops
@@ -164,10 +171,10 @@ class Tensor(Differentiable):
         return self
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
+        return comparison.equal(self, other) if comparable(other) else NotImplemented
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
+        return comparison.not_equal(self, other) if comparable(other) else NotImplemented
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -237,6 +244,11 @@ class Tensor(Differentiable):
         return int(self.item())
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"bool: a Tensor of shape {self.shape} is neither true nor false: mask.numpy().any() or .all() reduce a "
+                "mask; compare objects with `is`"
+            )
         return bool(self.item())
 
     def __format__(self, spec: str) -> str:
