@@ -3,6 +3,11 @@
 from faults.fault import Fault
 
 FAULTS = [
+    Fault("a Tensor says that it is nothing like a range", "engine/tensor.py", ", Number, Sequence)", ", Number)",
+          "test_errors.py -k another_object"),
+    Fault("a Tensor is compared with whatever object", "engine/tensor.py",
+          "comparison.equal(self, other) if comparable(other) else NotImplemented", "comparison.equal(self, other)",
+          "test_errors.py -k another_object"),
     Fault("a condition widens what it chooses", "engine/coercion.py", 'if name == "where":', "if False:",
           "test_dtypes.py -k condition"),
     Fault("a condition of floats widens numbers", "engine/coercion.py",
@@ -22,8 +27,9 @@ FAULTS = [
           "if False:", "test_steps.py -k few_steps"),
     Fault("an int Tensor in an index is that of the first call", "engine/functions/selection.py",
           " and not is_traced(array):", ":", "test_steps.py -k int_tensor"),
-    Fault("a gradient lost to a NumPy array", "engine/functions/numpy_calls.py", 'without_history("NumPy array", x)',
-          "pass", "test_numpy_calls.py"),
+    Fault("a gradient lost to a NumPy array", "engine/functions/numpy_calls.py",
+          'without_history("NumPy array", x, f"x.numpy() to look at it, {PARTS} to go on")', "pass",
+          "test_numpy_calls.py"),
     Fault("the values that full_like fills with taken for a pattern", "engine/functions/numpy_calls.py",
           "args = (make_tensor(args[0].array), *args[1:])",
           "args = tuple(make_tensor(x.array) if isinstance(x, Value) else x for x in args)", "test_numpy_calls.py"),

@@ -32,7 +32,7 @@ def coerce_all(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def values_chosen(args: tuple[Any, ...]) -> list[Any]:
-    """Return the Tensors that say the dtype of `where`: those that it chooses from, else a mask, if only that is one."""
+    """Return the Tensors that say the dtype of `where`: those it chooses from, or a mask if only that is one."""
     chosen = [x for x in args[1:] if isinstance(x, Value)]
     if chosen or args[0].array.dtype.kind == "b":
         return chosen or [args[0]]

@@ -50,8 +50,8 @@ def walk(
     """Run the rules of the nodes, newest first; return the gradients of leaves, wanted and retained nodes among them.
 
     `wanted`: further nodes whose gradients to return. `observe(uses, parent, contribution)` hears what each rule gives
-    to a parent, in whatever dtype: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
-    `ends`: nodes at which the walk ends, and returns what has arrived there, before hooks.
+    to a parent, in whatever dtype: of one use of it, or of several where the rule is a merged one. `hooks`: whether
+    they are called. `ends`: nodes at which the walk ends, and returns what has arrived there, before hooks.
     """
     wanted = frozenset(wanted)
     gradients: dict[Node, Any] = dict.fromkeys(nodes)  # parents that are no keys here are skipped

@@ -167,7 +167,7 @@ def single_stays_single(function: Function, case: Case) -> None:
     """
     met: list[Any] = []
     for recorded in (True, False):
-        inputs, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
+        _, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
         start = starting_gradients(outputs, upstream, recorded)
         gives = lambda _uses, _parent, g: met.append(getattr(g, "dtype", float32))  # parts give a list
         walked(ancestors(start, constants=False), start, recorded, (), gives)
