@@ -84,7 +84,7 @@ HINTED = [  # what docs/names.md has a hint for: the hint, or x.numpy() where no
     (r"np\.square", r"x \* x", np.square),
     (r"np\.copy", "x itself, .*", np.copy),
     *[(rf"np\.{call.__name__}", r"x\.numpy\(\)", call) for call in (np.isnan, np.sign, np.floor, np.argsort)],
-    *[(rf"np\.{call.__name__}", r"x\.numpy\(\)", lambda x, call=call: call(x, x)) for call in (np.allclose, np.isclose)],
+    *[(rf"np\.{call.__name__}", r"x\.numpy\(\)", lambda x, f=call: f(x, x)) for call in (np.allclose, np.isclose)],
 ]
 
 
