@@ -102,7 +102,7 @@ def test_positions_are_taken_apart_and_put_together():
     assert (beam.dtype, symbol.dtype) == (np.int64, np.int64)
     assert (beam * 5 + symbol).tolist() == list(range(-3, 12)) and symbol.tolist() == [n % 5 for n in range(-3, 12)]
     assert +positions is positions and (7 // ts.tensor([2])).tolist() == [3]
-    x = ts.tensor([5.5], requires_grad=True)
+    x = ts.tensor([5.5], device="cpu", requires_grad=True)
     assert (x % 2.0).tolist() == (7 % x).tolist() == (np.full(1, 12.5) % x).tolist() == [1.5]
     assert ts.grad((x % 2.0).sum(), x).tolist() == [1.0] and ts.grad((12.5 % x).sum(), x).tolist() == [-2.0]
 
