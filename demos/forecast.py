@@ -10,9 +10,10 @@ wins is for the run to say.
 """
 
 import csv
+import io
 
 import numpy as np
-from lesson import ACCENT, INK, QUIET, endless, figure, run, score, train
+from lesson import ACCENT, INK, QUIET, endless, figure, run, score, text_of, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -35,12 +36,17 @@ def series(args):
     values, start = ts.data.sunspots(), 1700
     if args.csv:
         values, start = [], 0
-        with open(args.csv, encoding="utf-8", newline="") as file:
-            for row in csv.reader(file):
-                try:
-                    values.append(float(row[args.column - 1]))
-                except (ValueError, IndexError):  # a heading, or nothing
+        for number, row in enumerate(csv.reader(io.StringIO(text_of(args.csv))), 1):
+            cell = row[args.column - 1] if len(row) >= args.column else ""
+            try:
+                value = float(cell)
+            except ValueError:
+                if not row or not values:  # a heading, or nothing
                     continue
+                value = np.nan
+            if not np.isfinite(value):
+                raise ValueError(f"{args.csv}: column {args.column} of row {number} holds {cell!r}, which is no number")
+            values.append(value)
     if len(values) < 4 * args.window:
         raise ValueError(f"the series has {len(values)} numbers, too few for windows of {args.window}")
     return np.array(values, dtype="float32"), int(0.7 * len(values)), start + np.arange(len(values))

@@ -17,7 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
-from lesson import run, score, train
+from lesson import run, score, text_of, train
 
 import tinygrad_seq as ts
 from tinygrad_seq import nn
@@ -78,8 +78,8 @@ def runs(text, found, truth):
 
 def main(args):
     learned = LEARNED[: args.modules]
-    library = Path(tokenize.__file__).parent
-    texts = {name: (library / f"{name}.py").read_text(encoding="utf-8").expandtabs() for name in learned + JUDGES}
+    mine = text_of(args.file).expandtabs() if args.file else ""  # at once: an error comes before the training
+    texts = {name: text_of(Path(tokenize.__file__).with_name(f"{name}.py")).expandtabs() for name in learned + JUDGES}
     classes = {name: labels(text) for name, text in texts.items()}
     ids, y = np.concatenate([[*zip(ASCII.encode(texts[name]), classes[name])] for name in learned]).T
 
@@ -100,7 +100,7 @@ def main(args):
     right = {kind: 100 * np.mean(hits) for kind, hits in right.items()}
     score(f"Share of the characters of {', '.join(JUDGES)} whose class is right:", right, " %")
 
-    text = Path(args.file).read_text(encoding="utf-8").expandtabs() if args.file else texts["bisect"][: args.judged]
+    text = mine or texts["bisect"][: args.judged]
     found = tag(model, text)
     truth = found if args.file else classes["bisect"][: args.judged]
     for c, _, part in runs(text[-999:], found[-999:], truth[-999:]):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from characters import CELLS, LanguageModel, counted_loss, draw_unrolled, held_out_loss, write
-from lesson import PROGRAM, as_program, plot_losses, run, score, show
+from lesson import PROGRAM, as_program, plot_losses, run, score, show, text_of
 from tqdm import tqdm
 
 import tinygrad_seq as ts
@@ -26,9 +26,13 @@ from tinygrad_seq import nn
 
 def main(args):
     saved = ts.load(args.out / "checkpoint") if args.resume else None
+    args.text = args.text and str(Path(args.text).resolve())
     if saved:  # the run goes on as it began, whatever else is on the command line
+        other = [f"--{key}" for key, x in saved["settings"].items() if key in args.given and x != getattr(args, key)]
         vars(args).update(saved["settings"])
-    text = Path(args.text).read_text(encoding="utf-8") if args.text else ts.data.python_manual()
+        if other:
+            print(f"--resume goes on with the settings that the run began with, not with your {', '.join(other)}\n")
+    text = text_of(args.text) if args.text else ts.data.python_manual()
     text, length = (text[:20_000], 60) if args.quick else (text, 1200)
     vocabulary = ts.data.Vocabulary.of(text)
     learned, held_out = np.split(vocabulary.encode(text), [int(0.95 * len(text))])
@@ -57,9 +61,8 @@ def main(args):
         reader.state = tuple(state) if len(state) > 1 else state[0]
 
     def save():
-        names = ("text", "cell", "hidden", "steps", "batch", "window", "lr", "seed")
+        names = ("text", "cell", "hidden", "steps", "batch", "window", "lr", "seed", "quick")
         settings = {name: getattr(args, name) for name in names}
-        settings["text"] = args.text and str(Path(args.text).resolve())
         state = reader.state if isinstance(reader.state, tuple) else (reader.state,)
         progress = {"step": step, "losses": losses, "checks": checks, "state": [part.numpy() for part in state]}
         network = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}

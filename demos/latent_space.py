@@ -54,6 +54,9 @@ def numbers(words):
 
 
 def main(args):
+    if args.size < 2:
+        raise ValueError(f"--size must be at least 2, got {args.size}: the picture has two dimensions")
+    first_and_last = numbers([args.first, args.last])  # at once: an error comes before the training
     words = sorted(set(re.findall(r"\b[a-z]{3,8}\b", ts.data.python_manual().lower())) - {args.first, args.last})
     args.rng.shuffle(words)
     held_out, learned = words[: len(words) // 10], np.array(words[len(words) // 10 :])
@@ -78,7 +81,7 @@ def main(args):
     score("Share of their letters that come back in their place:", right, " %")
 
     with ts.no_grad():
-        ends = model.encode(*numbers([args.first, args.last]))
+        ends = model.encode(*first_and_last)
         way = ts.stack([ends[0] * (1 - k / 8) + ends[1] * (k / 8) for k in range(9)])
     between = f"from {args.first} to {args.last}: " + ", ".join(dict.fromkeys(model.write(way)))
     print(between)

@@ -29,6 +29,7 @@ def run(main, doc, quick=(), **options):
 
     An option is its default and what it means: `updates=(1000, "updates of the weights")`; or a dict of what
     `add_argument` takes. `quick` are the settings of --quick, which shows in a moment that everything works.
+    `args.given` holds the names of those that are on the command line: they win over the settings of --quick.
     """
     name = Path(sys.argv[0]).stem
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,8 +44,11 @@ def run(main, doc, quick=(), **options):
     parser.add_argument("--out", type=Path, default=Path("runs") / name, help=f"folder (default: runs/{name})")
     parser.add_argument("--quick", action="store_true", help="a moment, to see that it works; the scores mean nothing")
     args = parser.parse_args()
+    said = parser.parse_args(namespace=argparse.Namespace(**dict.fromkeys(vars(args))))  # None instead of defaults
     if args.quick:
-        vars(args).update(quick)
+        parser.set_defaults(**dict(quick))
+        args = parser.parse_args()
+    args.given = {option for option, value in vars(said).items() if value is not None}
     start = time.time(), time.process_time()
     try:
         for option in options:
@@ -154,6 +158,17 @@ def endless(*arrays, size, rng):
         yield from ts.data.batches(*arrays, size=size, shuffle=True, generator=rng)
 
 
+def text_of(path):
+    """Return what is in a text file; an error names it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a text in UTF-8: {error}") from None
+    if not text:
+        raise ValueError(f"{path} is empty")
+    return text
+
+
 def fifths(count, rng):
     """Yield (learned, held out) five times: positions in random order, another fifth of them held out each time."""
     order = np.array_split(rng.permutation(count), 5)
@@ -170,6 +185,8 @@ def cities():
 
 def adding(rng, steps, batch):
     """Return x (T, B, 2) of numbers and marks, one in each half, and the sums of the marked numbers (B,)."""
+    if steps < 2:
+        raise ValueError(f"--steps must be at least 2, got {steps}: two numbers are marked, one in each half")
     values, marks = rng.random((steps, batch)), np.zeros((steps, batch))
     for low, high in ((0, steps // 2), (steps // 2, steps)):
         marks[rng.integers(low, high, batch), np.arange(batch)] = 1.0

@@ -53,7 +53,7 @@ def main(args):
 
             name = f"network {n + 1} of {args.networks}, part {fold + 1} of 5"
             train(reader, loss_of, args.updates, lr=0.005, weight_decay=0.3, name=name)
-            train(letters, loss_of_four, args.updates // 2, lr=0.005, weight_decay=1.0, name="four letters")
+            train(letters, loss_of_four, max(1, args.updates // 2), lr=0.005, weight_decay=1.0, name="four letters")
             with ts.no_grad():
                 chances[held_out] += reader(x[held_out], lengths[held_out]).softmax(-1).numpy() / args.networks
                 four[held_out] += letters(x[held_out, :4]).softmax(-1).numpy() / args.networks

@@ -121,6 +121,18 @@ def test_a_truncated_network_trains_under_its_eyes():
             windows(window).sum().backward()
 
 
+def test_a_rule_that_was_given_inf_is_not_to_blame():
+    w = leaf([4.0, 1.0])
+    for start in ([1.0, np.nan], [1.0, np.inf]):
+        with pytest.raises(RuntimeError) as caught, ts.detect_anomaly():
+            (w * 2.0).backward(start)
+        assert f"; the gradient of its output came in with {start[1]} at [1] of (2,)" in str(caught.value)
+    y = w * 2.0
+    y.register_hook(lambda g: ts.tensor([np.nan, 1.0], dtype=g.dtype))
+    with pytest.raises(RuntimeError, match=r"multiply .*; the .* came in with nan at \[0\]"), ts.detect_anomaly():
+        y.sum().backward()
+
+
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_rule_that_gives_inf_is_named_with_the_line_that_made_its_op(recorded):
     w = leaf([4.0, 0.0])
@@ -136,6 +148,7 @@ def test_a_rule_that_gives_inf_is_named_with_the_line_that_made_its_op(recorded)
         assert "y = w.sqrt()" in str(caught.value)
         assert list(caught.value.path) == [w.node, y.node]
         assert caught.value.node in ancestors([caught.value.output.node])
+        assert "came in with" not in str(caught.value)
     assert w.grad is None
     assert "the way to the first NaN or inf" in ts.draw(caught.value.output, show=caught.value.path).dot
 
@@ -268,6 +281,7 @@ def test_an_op_is_looked_at_while_another_is_being_made_in_a_copy_of_the_context
         with contextlib.suppress(RuntimeError):
             missed.append(leaf([0.0]).log())
 
+    crowded.vjps(None)
     with ts.detect_anomaly():
         copied = contextvars.copy_context()
         crowded(leaf([1.0]))

@@ -66,6 +66,43 @@ def test_what_cannot_work_is_one_sentence(name, arguments, says, monkeypatch, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name, arguments, says", [
+    ("clipping", ["--steps", 1], "--steps must be at least 2"),
+    ("long_memory", ["--steps", 1], "--steps must be at least 2"),
+    ("own_cell", ["--steps", 1], "--steps must be at least 2"),
+    ("latent_space", ["--size", 1], "--size must be at least 2"),
+    ("latent_space", ["--first", "x9"], "token '9'"),
+    ("highlighter", ["--file", "binary"], "binary is not a text in UTF-8"),
+    ("highlighter", ["--file", "empty"], "empty is empty"),
+    ("highlighter", ["--file", "missing"], "missing"),
+    ("forecast", ["--csv", "binary"], "binary is not a text in UTF-8"),
+    ("forecast", ["--csv", "gap.csv", "--column", 2], "gap.csv: column 2 of row 4 holds '', which is no number"),
+    ("relu_rnn", ["--csv", "nan.csv"], "nan.csv: column 1 of row 1 holds 'nan', which is no number"),
+    ("relu_rnn", ["--csv", "short.csv"], "short.csv: column 1 of row 3 holds 'two', which is no number"),
+])
+def test_what_cannot_work_is_told_before_the_training(name, arguments, says, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("binary").write_bytes(b"\xff\xfe\x00")
+    Path("empty").write_bytes(b"")
+    Path("gap.csv").write_text("day,value\n\n1,2.5\n2,\n3,4.5\n")
+    Path("nan.csv").write_text("nan\n1.0\n")
+    Path("short.csv").write_text("1\n\ntwo\n")
+    monkeypatch.syspath_prepend(str(HOME))
+    monkeypatch.setattr("lesson.train", None)
+    with pytest.raises(SystemExit, match=f"^{name}: .*{says}"):
+        run(name, monkeypatch, *arguments, "--out", "out")
+
+
+@pytest.mark.parametrize("name, arguments", [
+    ("many_to_one", ["--updates", 1]), ("latent_space", ["--size", 2]), ("long_memory", ["--steps", 2]),
+])
+def test_small_sizes_work_and_win_over_those_of_quick(name, arguments, monkeypatch, tmp_path, capsys, pytestconfig):
+    device = pytestconfig.getoption("device").replace("double", "cuda")
+    run(name, monkeypatch, "--quick", *arguments, "--device", device, "--out", tmp_path)
+    printed = capsys.readouterr().out
+    assert "written: " in printed and ("--steps" not in arguments or "sequences of 2 numbers" in printed)
+
+
 @pytest.mark.parametrize("name", ["draw_unrolled", "gradient_flow"])
 def test_what_only_draws_graphs_needs_nothing_installed(name, monkeypatch, tmp_path):
     for module in ("matplotlib", "matplotlib.figure", "tqdm", "threadpoolctl"):

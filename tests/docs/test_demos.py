@@ -130,6 +130,23 @@ def test_a_run_that_was_interrupted_and_resumed_is_the_run_that_was_not(text, tm
     assert (cut / "sample.txt").read_bytes() == (whole / "sample.txt").read_bytes()
 
 
+def test_a_run_goes_on_as_it_began_and_says_what_it_leaves_out(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", [str(DEMO.parent), *sys.path])
+    monkeypatch.chdir(text.parent)
+
+    def said(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(DEMO), *arguments, "--out", str(tmp_path)])
+        runpy.run_path(str(DEMO), run_name="__main__")
+        return capsys.readouterr().out
+
+    said("--text", text.name, "--quick", "--hidden", "6")
+    settings = ts.load(tmp_path / "checkpoint")["settings"]
+    assert (settings["hidden"], settings["steps"], settings["quick"]) == (6, 4, True)
+    assert "--resume goes on" not in said("--resume", "--hidden", "6", "--text", text.name)
+    assert "began with, not with your --steps, --seed" in said("--resume", "--steps", "9", "--seed", "1")
+    assert ts.load(tmp_path / "checkpoint")["settings"] == settings
+
+
 def assert_refused(done, says):
     """One sentence on stderr, a failure, no traceback."""
     assert done.returncode not in (0, None)
@@ -153,7 +170,7 @@ def test_a_gpu_that_is_not_there_is_said(text, tmp_path):
 
 @pytest.mark.parametrize("says, arguments", [
     (r"nowhere\.txt", ["--text", "nowhere.txt", *TINY]),
-    (r"text has 0 characters", ["--text", os.devnull, *TINY]),
+    (rf"{os.devnull} is empty", ["--text", os.devnull, *TINY]),
     (r"checkpoint", ["--resume"]),
     (r"hidden|sizes", [*TINY, "--hidden", "0"]),
     (r"batch", [*TINY, "--batch", "0"]),

@@ -93,6 +93,16 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_tables_have_a_head_and_as_many_cells_in_every_row(page):
+    prose = re.sub(r"^( *)```.*?^\1```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for table in re.findall(r"(?:^ *\|.*\n?)+", prose, flags=re.M):
+        rows = table.strip().splitlines()
+        assert re.fullmatch(r" *\|( *:?-+:? *\|)+", rows[1] if len(rows) > 1 else ""), f"no head: {rows[0]}"
+        for row in rows:  # a bar within a cell is written \|
+            assert len(re.findall(r"(?<!\\)\|", row)) == rows[1].count("|"), row
+
+
 def test_the_first_two_shell_blocks_are_the_two_commands():
     first, second = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.M | re.S)[:2]
     assert "demos/language_model.py" in first

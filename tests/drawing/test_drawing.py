@@ -178,6 +178,8 @@ def test_errors_say_what_to_do(tmp_path):
     for wrong in (3, "x", [1]):
         with pytest.raises(TypeError, match="expected a Tensor"):
             draw(wrong)
+    with pytest.raises(TypeError, match=r"got tuple among them: give all in one list, as in \[out, h, c\]"):
+        draw((x * 2.0, (x * 3.0, x * 4.0)))
     with pytest.raises(ValueError, match="at least one"):
         draw([])
     for wrong in (3, (1, 2, 3), ("a", 1)):

@@ -136,6 +136,8 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("copies = [ts.tensor(w_hh.numpy(), requires_grad=True) for _ in xs]", "copies = [w_hh for _ in xs]",
          "whole gradient"),
         ("list(ts.grad(h.sum(), copies))", "[g.T for g in ts.grad(h.sum(), copies)]", "transposed"),
+        ("list(ts.grad(h.sum(), copies))", "[copy.detach().grad for copy in copies]",
+         r"\)\[0\] is None. .*is requires_grad=True missing\?"),
         ("list(ts.grad(h.sum(), copies))", "ts.grad(h.sum(), copies)[1:]", "returned 1 results; wanted: 2"),
     ],
     4: [
@@ -143,6 +145,7 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("slope * (s + w_s * d_s)", "slope * (new + w_s * d_s)", r"\)\[1\]\n.*s_\(t-1\)"),
         ("slope * (x + w_s * d_x)", "slope * (x + d_x)", "factor w_s"),
         ("slope = 1 - new * new", "slope = 1.0", "slopes of tanh"),
+        ("slope = 1 - new * new", "slope = 1 - s * s", "not of the one before"),
         ("return d_x, d_s", "return d_s, d_x", "exchanged"),
         ("return d_x, d_s", "return -d_x, d_s", "sign is wrong"),
         ("return d_x, d_s", "return ts.tensor(d_x), ts.tensor(d_s)", "type Tensor; wanted: float"),
@@ -197,6 +200,8 @@ WRONG = {  # a stop: what stands in the right answer, what stands there instead,
         ("xp.std(x, axis=0)", "np.std(x, axis=0)", "another library than NumPy, raised TypeError: NumPy was asked"),
         ("xp.std(x, axis=0)", "xp.std(x, axis=0, ddof=1)", "n - 1"),
         ("(x - xp.mean(x, axis=0)) / xp.std(x, axis=0)", "x - xp.mean(x, axis=0)", "not divided"),
+        ("return (x - xp.mean(x, axis=0)) / xp.std(x, axis=0)", "x -= x.mean(axis=0)\n    return x / x.std(axis=0)",
+         r"changed the arrays that it was given: return new ones, a = a \* b, not a \*= b"),
     ],
     10: [
         ("in node.parents]", "in node.parents[::-1]]",
@@ -236,6 +241,14 @@ OTHERS = [
                 term = w_s ** (k - 1) * np.prod([1 - s[t] ** 2 for t in range(T - k + 1, T + 1)])
                 found = [found[0] + term * xs[T - k], found[1] + term * s[T - k]]
             return found
+    """),
+    (9, """
+        def standardise(xp, x):
+            deviation = x.std(axis=0)
+            zero = (deviation == 0) | (deviation != deviation) & ~(deviation >= 0)
+            if zero.any() or not len(x) or bool(x.max() < x.min()) or float(x.shape[0] % x.mean() // 1.0) == -1.0:
+                deviation = xp.where(deviation > 0, deviation, 1.0)
+            return (x - x.mean(axis=0)) / deviation
     """),
     (9, """
         def standardise(xp, x):

@@ -1,6 +1,7 @@
 """The checkers of the exercises: a right answer is praised; a wrong one is told what is wrong, and the likely cause."""
 
 import re
+import sys
 import textwrap
 
 import numpy as np
@@ -134,6 +135,38 @@ def test_a_missing_import_is_told(tmp_path, capsys):
     (tmp_path / "answer.py").write_text(textwrap.dedent(RIGHT[6]))
     assert main(["6", "answer.py"]) == 1
     assert re.search(r"NameError.*\n.*line 3.*\n.*missing in the file\?  import numpy as np", capsys.readouterr().out)
+
+
+def test_a_file_is_a_module_in_its_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "answer", None)
+    (tmp_path / "in_its_folder.py").write_text("one = 1.0")
+    source = """
+        from __future__ import annotations
+        import pickle
+        from dataclasses import dataclass
+        import numpy as np
+        from in_its_folder import one
+
+        @dataclass
+        class State:
+            s: float = 0.0
+
+        assert pickle.loads(pickle.dumps(State(one))) == State(1.0)
+    """
+    (tmp_path / "answer.py").write_text(textwrap.dedent(source) + textwrap.dedent(RIGHT[4]))
+    before = list(sys.path)
+    monkeypatch.chdir(tmp_path.parent)
+    assert main(["4", str(tmp_path / "answer.py")]) == 0, capsys.readouterr().out
+    assert sys.path == before
+
+
+@pytest.mark.parametrize("stop, old, new, says", [
+    (0, "class Tensor", "class Tensors", "no class 'Tensor' (there is 'Tensors'). Write: class Tensor: with def"),
+    (8, "softsign", "soft_sign", "(there is 'soft_sign'). Write: @ts.primitive above def softsign(xp, x):"),
+])
+def test_what_is_missing_is_written_as_the_stop_wants_it(stop, old, new, says, capsys):
+    text, status = said(stop, RIGHT[stop].replace(old, new), capsys)
+    assert status == 1 and says in text, text
 
 
 @pytest.mark.parametrize("given", [["12", "answer.py"], ["x", "answer.py"], ["4"]])

@@ -11,7 +11,7 @@ def loop(**longest):
     """Note a loop: what makes its layers and, of these and a batch, its loss. `lines` are those of `step` at most.
 
     `rest`: so many lines may be those of steps that are left over, where the body is of several steps. `stays`: what is
-    read comes from two places, which has no form over elements.
+    read comes from two places, which has no form over elements. `wide`: a line is as long as the sequence.
     """
 
     def noted(make):
@@ -116,7 +116,7 @@ def both_directions(rng):
     return [embedding, there, back, out], loss, lambda steps: [words(rng, steps, B)]
 
 
-@loop(lines=60)
+@loop(lines=60, wide=True)
 def windows_of_steps(rng):
     first, cell = nn.Linear(H, H), nn.RNNCell(H, H)
 
@@ -159,7 +159,7 @@ def steps_without_a_gradient_first(rng):
     return [cell, out], loss, lambda steps: [numbers(rng, steps, B, H)]
 
 
-@loop(lines=70)
+@loop(lines=70, wide=True)
 def a_decoder_with_the_same_weights(rng):
     cell, out = nn.RNNCell(H, H), nn.Linear(H, H)
 
@@ -191,7 +191,7 @@ def steps_from_the_end(rng):
     return [w], loss, lambda steps: [numbers(rng, steps, B, H)]
 
 
-@loop(lines=75)
+@loop(lines=75, wide=True)
 def a_loop_in_numpy_style(rng):
     w, u, v = (nn.Linear(n, m, bias=False) for n, m in ((V, H), (H, H), (H, V)))
 
@@ -219,3 +219,20 @@ def losses_of_two_kinds(rng):
         return total
 
     return [cell, out, other], loss, lambda steps: [numbers(rng, steps, B, H), words(rng, steps, B)]
+
+
+@loop(lines=50)
+def a_runge_kutta_step(rng):
+    """Four products with one weight in every step."""
+    w = nn.Linear(H, H, bias=False)
+
+    def loss(x):
+        h, rate = x[0], lambda h: w(h).tanh()
+        for x_t in x:
+            first = rate(h + x_t)
+            second = rate(h + first * 0.05)
+            third = rate(h + second * 0.05)
+            h = h + (first + second * 2.0 + third * 2.0 + rate(h + third * 0.1)) / 60.0
+        return (h**2).mean()
+
+    return [w], loss, lambda steps: [numbers(rng, steps, B, H)]

@@ -112,7 +112,7 @@ def windows_that_count_more_and_more(rng):
     return [w], loss, lambda steps: [numbers(rng, 2 * steps, B, H)]
 
 
-@loop(lines=50, stays=True)
+@loop(lines=50, stays=True, wide=True)
 def a_start_that_is_given_then_the_input(rng):
     w, start = nn.Linear(H, H), rng.normal(size=(40, B, H))
 

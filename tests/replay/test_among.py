@@ -43,6 +43,17 @@ def test_a_gradient_through_a_result_is_refused():
         head.zero_grad()
     with ts.no_grad():
         assert not encode(x).requires_grad
+    result, weight, double = encode(x), layer.weight, ts.ones(2, dtype="float64", requires_grad=True)
+    loss = (head(result) + weight.sum()).sum()
+    lacking = [
+        lambda: ts.grad(loss, weight, retain_graph=True), lambda: ts.grad(loss, (result, weight), retain_graph=True),
+        lambda: ts.flow.itemize(loss, weight), lambda: ts.flow.influence(loss, [weight]),
+        lambda: ts.flow.record(loss), lambda: ts.gradcheck(lambda w: (encode(x) * w).sum(), [double]),
+    ]  # fmt: skip
+    for find in lacking:  # a share of the weight's gradient comes through the result
+        with pytest.raises(RuntimeError, match=r"call backward\(\) inside of that function, or detach\(\)"):
+            find()
+    assert ts.grad(loss, result).tolist() == head.weight[0].tolist()  # what a result was made of has no share in this
     assert encode(encode(x)).shape == (2,)  # a result may be an argument, and what is made of results
 
     def weighted(x, weight):

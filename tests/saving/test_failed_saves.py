@@ -69,5 +69,8 @@ def test_a_place_that_cannot_be_written_is_an_error_and_no_litter(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         ts.save({"x": 1}, tmp_path / "folder")
+    for folder in ("folder/", "missing/", "missing.safetensors/"):
+        with pytest.raises(IsADirectoryError, match=folder):
+            ts.save({"x": np.ones(1)}, f"{tmp_path}/{folder}")
     assert os.listdir(tmp_path) == ["folder"]
     assert os.listdir(tmp_path / "folder") == []

@@ -82,7 +82,8 @@ def test_a_gpu_array_is_brought_over(path, gpu):
     (TypeError, "a is of type list", {"a": [np.ones(2)]}),
     (TypeError, "a is of type str", {"a": "text"}),
     (TypeError, "a is of type NoneType", {"a": None}),
-    (TypeError, "the state is of type dict", {1: np.ones(2)}),
+    (TypeError, "names arrays by strings, got the key 1", {1: np.ones(2)}),
+    (TypeError, r"a\.b: .* got the key \(2,\)", {"a": {"b": {"c": np.ones(2), (2,): np.ones(2)}}}),
     (TypeError, "a is .*complex128", {"a": np.ones(2, complex)}),
     (TypeError, "a is .*object", {"a": np.array([None])}),
     (ValueError, "two arrays .*'a.b'", {"a.b": np.ones(1), "a": {"b": np.ones(1)}}),
@@ -96,6 +97,19 @@ def test_what_it_cannot_hold_is_said_and_the_old_file_stays(path, kind, says, st
         ts.save(state, path)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["state.safetensors"]
+
+
+def test_a_full_disk_is_an_error_of_the_system(path):
+    resource = pytest.importorskip("resource", reason="not on Windows")
+    ts.save({"old": np.arange(3)}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        with pytest.raises(OSError, match=r"File too large: .*/state\.safetensors'$"):
+            ts.save({"new": np.ones(1000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert os.listdir(path.parent) == ["state.safetensors"] and ts.load(path)["old"].tolist() == [0, 1, 2]
 
 
 def test_a_bad_file_is_said(path):

@@ -72,6 +72,12 @@ def trail_to(node: Node) -> Trail:
     return Trail((node, number) for number, node in enumerate(reversed(path), 1))
 
 
+def bad_array(gradient: Any) -> Any:
+    """Return the first bad array in a gradient, or None. A Tensor was looked at when its op made it."""
+    arrays = gradient if isinstance(gradient, list) else [gradient]
+    return next((g for g in arrays if g is not None and not isinstance(g, Value) and bad(g)), None)
+
+
 # -------------------------------------------------------------------------------------------------------------- places
 
 
@@ -210,14 +216,16 @@ class Watch:
                 raise AnomalyError(f"backward: the loss is {first_bad(output.array)}", output, output.node)
 
         def look(uses: list[Use], parent: Node, contribution: Any) -> None:
-            for g in contribution if isinstance(contribution, list) else [contribution]:
-                if g is not None and not isinstance(g, Value) and bad(g):  # a Tensor was looked at when its op made it
-                    node = uses[0][0]
-                    at = "" if node.line is None else f", made at {quoted(node.line)}"
-                    into = parent.name or (parent.op.name if parent.op is not None else "a leaf")
-                    what = f"the rule of {node.op.name} gave {into} {first_bad(g)}{at}"
-                    start = next(x for x in outputs if x.node is not None and node in ancestors([x.node]))
-                    raise AnomalyError(f"backward: {place(node.scope, node.name)}: {what}", start, node)
+            if (g := bad_array(contribution)) is not None:
+                node = uses[0][0]
+                at = "" if node.line is None else f", made at {quoted(node.line)}"
+                into = parent.name or (parent.op.name if parent.op is not None else "a leaf")
+                what = f"the rule of {node.op.name} gave {into} {first_bad(g)}{at}"
+                given = next((g for _, each in uses if (g := bad_array(each)) is not None), None)
+                if given is not None:  # a gradient to start from, or one that a hook returned
+                    what += f"; the gradient of its output came in with {first_bad(given)}"
+                start = next(x for x in outputs if x.node is not None and node in ancestors([x.node]))
+                raise AnomalyError(f"backward: {place(node.scope, node.name)}: {what}", start, node)
 
         return look
 

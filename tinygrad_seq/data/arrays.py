@@ -15,7 +15,8 @@ def as_array(op: str, name: str, data: Any) -> Any:
     try:
         array = to_host(without_history(op, data, "slices of the Tensor") if isinstance(data, Value) else data)
     except ValueError as error:
-        raise ValueError(f"{op}: {name} has no regular shape ({error}); see ts.data.pad_sequences") from None
+        hint = "see ts.data.pad_sequences" if op != "pad_sequences" else "its steps must have one shape: pad them first"
+        raise ValueError(f"{op}: {name} has no regular shape ({error}); {hint}") from None
     if array.ndim == 0:
         raise ValueError(f"{op}: {name} must have at least one axis, as a list or an array, got {data!r:.60}")
     return array.astype(default_dtype) if isinstance(data, list | tuple) and array.dtype.kind == "f" else array

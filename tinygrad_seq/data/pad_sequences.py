@@ -12,8 +12,10 @@ from tinygrad_seq.engine.hints import public
 def in_dtype(value: Any, dtype: Any) -> Any:
     """Return the value that pads as an array without axes; raise TypeError if the dtype cannot hold it."""
     try:
-        with quiet(invalid="ignore"):
+        with quiet(invalid="ignore", over="ignore"):
             padding = host.array(value, dtype=dtype)
+        if padding.dtype.kind == "f" and host.isinf(padding) and abs(value) != host.inf:
+            raise OverflowError  # a number that became inf is compared below as inf, too
         if not padding.shape and (padding == value or (padding != padding and value != value)):  # NaN is held as NaN
             return padding
     except (OverflowError, TypeError, ValueError):

@@ -180,7 +180,8 @@ def draw(
     outputs = [output] if isinstance(output, Value) else list(output) if isinstance(output, Sequence) else [output]
     for value in outputs:
         if not isinstance(value, Value):
-            raise TypeError(f"draw: expected a Tensor or several, got {type(value).__name__}")
+            among = " among them: give all in one list, as in [out, h, c]" if isinstance(value, list | tuple) else ""
+            raise TypeError(f"draw: expected a Tensor or several, got {type(value).__name__}{among}")
         if value.node is None:
             raise RuntimeError(
                 "draw: nothing was recorded for this Tensor: it was not made from anything that requires a gradient, "

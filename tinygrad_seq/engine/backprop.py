@@ -7,7 +7,7 @@ graph; it is written nowhere else.
     free      the saved arrays, not the parents: a loss can still be drawn after its backward (both in delivery.py)
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from math import isfinite
 from typing import Any
 
@@ -88,7 +88,7 @@ def grad(
             )
     start = starting_gradients(results, grad_outputs, create_graph, "grad")
     wanted = {source.node for source in sources}
-    nodes = between(searched(start, "grad"), wanted)
+    nodes = between(searched(start, "grad", wanted), wanted)
     inside = set(nodes)
     frees = not (create_graph if retain_graph is None else retain_graph)
     if frees:
@@ -184,12 +184,21 @@ def warn_unless_finite(outputs: Iterable[Value]) -> None:
             )
 
 
-def searched(start: Iterable[Node], op: str = "backward") -> list[Node]:
-    """Return all nodes that a gradient can reach from the start, oldest first; refuse a graph that was freed."""
+def searched(start: Iterable[Node], op: str = "backward", sources: Collection[Node] = ()) -> list[Node]:
+    """Return all nodes that a gradient can reach from the start, oldest first; refuse a graph that was freed.
+
+    `sources`: what the gradient is wanted of, where the walk keeps to the nodes between. What hides its history may
+    have been made of a source that is older: that is refused, for the gradient would lack a share.
+    """
     nodes = ancestors(start, constants=False)
     for node in nodes:
         if node.saved is None:
             raise RuntimeError(explain_freed(nodes, op))
+    if sources:
+        oldest = min(source.serial for source in sources)
+        for node in nodes:
+            if node.serial > oldest and node.op is not None and node.op.hides_history:
+                node.op.rules[0](None, None, None)  # raises
     return nodes
 
 

@@ -4,6 +4,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_seq.engine.callers import warn
+from tinygrad_seq.engine.hints import package
+
 Rule = Callable[..., Any] | None
 
 
@@ -33,8 +36,11 @@ class Primitive:
         self.arity = len(self.names)
         self.static = [p.name for p in names if p.kind is p.KEYWORD_ONLY]
         self.rules: tuple[Rule, ...] = ()
+        self.hides_history = False  # whether it was made of more than its parents; its rule then raises
         self.joint: Rule = None  # one rule that returns the gradients of all arguments
         self.merge: Rule = None  # one rule for all uses of the same argument
+        # an op of this package without rules has no gradient, on purpose; of others it may be forgotten
+        self.declared = str(forward.__module__).partition(".")[0] == package
         self.zeros_for_unused = True  # whether a rule of several outputs gets zeros, else None, for those without use
         self.keep: list[tuple[bool, ...] | None] = [None] * (1 << self.arity)
 
@@ -60,10 +66,20 @@ class Primitive:
         if len(rules) != self.arity:
             raise TypeError(f"{self.name}: {self.arity} arguments need {self.arity} rules, got {len(rules)}")
         reads = [self.saved_by(rule) for rule in rules]
-        self.rules = rules
+        self.rules, self.declared = rules, True
         for mask in range(1 << self.arity):
             asked = [reads[i] for i, rule in enumerate(rules) if rule is not None and mask >> i & 1]
             self.keep[mask] = tuple(any(flags) for flags in zip(*asked)) if asked else None
+
+    def warn_of_no_rule(self, out: Any) -> None:
+        """Warn once of an op without rules where a gradient ends; not where it made integers, which have none."""
+        if any("float" in str(getattr(array, "dtype", "")) for array in (out if isinstance(out, list) else [out])):
+            self.declared = True
+            how = "joint_vjp(...)" if self.variadic else f"vjps({', '.join(['...'] * self.arity)})"
+            warn(
+                f"{self.name}: the gradient ends here, for this op has no rule: declare {self.name}.{how}, with None "
+                "for an argument that has no gradient"
+            )
 
     def saved_by(self, rule: Rule) -> list[bool]:
         """Return which of (y, *arguments) a rule reads, told by the names it gives them."""
@@ -91,7 +107,7 @@ class Primitive:
         >>> ts.grad(total(x, ts.ones(3)), x)
         tensor([1., 1.])
         """
-        self.joint = rule
+        self.joint, self.declared = rule, True
         self.keep[1:] = [(False,) * (1 + self.arity)] * (len(self.keep) - 1)
 
     def merged_vjp(self, rule: Callable[..., Any]) -> None:
@@ -113,7 +129,7 @@ class Primitive:
         >>> ts.grad((row(x, index=0) * 2.0 + row(x, index=2)).sum(), x).tolist()
         [[2.0, 2.0], [0.0, 0.0], [1.0, 1.0]]
         """
-        self.merge = rule
+        self.merge, self.declared = rule, True
         self.keep[1::2] = [(False, False, *[True] * (self.arity - 1))] * (len(self.keep) // 2)
 
     @property

@@ -99,10 +99,13 @@ def unary(op: Primitive) -> Callable[..., Any]:
         if not here.recording:
             if here.recording is not False:
                 return here.recording(here, call, (x,), static)
-        elif parent is not None and parent.requires_grad and (kept := keep[1]) is not None:
-            keep_y, keep_x = kept
-            parents = (parent,)
-            return record_output(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
+        elif parent is not None and parent.requires_grad:
+            if (kept := keep[1]) is not None:
+                keep_y, keep_x = kept
+                parents = (parent,)
+                return record_output(op, parents, static or None, keep_y, (array,) if keep_x else parents, out, here)
+            if not op.declared:
+                op.warn_of_no_rule(out)
         return unrecorded(op, out) if type(parent) is not Detached else keep_detached(unrecorded(op, out), parent)
 
     return call
@@ -139,6 +142,8 @@ def binary(op: Primitive) -> Callable[[Any, Any], Any]:
         if not here.recording:
             return unrecorded(op, out) if here.recording is False else here.recording(here, call, (x, y), nothing)
         if kept is None:
+            if mask and not op.declared:
+                op.warn_of_no_rule(out)
             return unrecorded(op, out)
         if first is None:
             first = leaf(x, False)
@@ -177,6 +182,8 @@ def general(op: Primitive) -> Callable[..., Any]:
         if not here.recording:
             return unrecorded(op, out) if here.recording is False else here.recording(here, call, args, static)
         if not mask or (op.joint is None and (op.variadic or op.keep[mask] is None)):
+            if mask and not op.declared:
+                op.warn_of_no_rule(out)
             return unrecorded(op, out)
         parents = tuple(leaf(x, False) if x.node is None else x.node for x in args)
         if op.joint is not None:

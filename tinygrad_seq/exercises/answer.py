@@ -2,11 +2,13 @@
 
 import inspect
 import linecache
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
@@ -29,21 +31,20 @@ class Answer:
     path: Path
     space: dict[str, Any]
 
-    def function(self, name: str, *parameters: str) -> Callable[..., Any]:
-        """Return a function of the file that takes these arguments."""
-        wanted = f"def {name}({', '.join(parameters)}):"
+    def function(self, name: str, *parameters: str, wanted: str = "") -> Callable[..., Any]:
+        """Return a function of the file that takes these arguments; `wanted`: how it is written, if not plainly."""
+        wanted = wanted or f"def {name}({', '.join(parameters)}):"
+        kind = "class" if wanted.startswith("class") else "function"
         found: Any = self.space.get(name)
         if not callable(found):
             mine = [key for key, value in self.space.items() if callable(value) and not key.startswith("__")]
             near = [f" (there is {key!r})" for key in get_close_matches(name, mine, 1, 0.5)]
-            what = f"{name!r} is not a function" if name in self.space else f"there is no function {name!r}"
+            what = f"{name!r} is not a {kind}" if name in self.space else f"there is no {kind} {name!r}"
             raise Wrong(f"{self.path}: {what}{''.join(near)}. Write: {wanted}")
         try:
             inspect.signature(found).bind(*parameters)
         except TypeError:
             line = found.__code__.co_firstlineno if hasattr(found, "__code__") else 1
-            if "xp" in inspect.signature(found).parameters and "xp" not in parameters:
-                wanted = f"@ts.primitive above def {name}(xp, {', '.join(parameters)}):"
             raise Wrong(
                 f"{self.path}, line {line}: {name} is called with {len(parameters)} arguments, but yours is "
                 f"{name}{inspect.signature(found)}. Write: {wanted}"
@@ -66,7 +67,9 @@ def load(path: Path) -> Answer:
     """Run the file; return what it defines."""
     if not path.is_file():
         raise Wrong(f"{path}: there is no such file here, {Path.cwd()}")
-    answer = Answer(path, {"__name__": "answer", "__file__": str(path)})
+    module = ModuleType("answer")
+    module.__file__ = str(path)
+    answer = Answer(path, vars(module))
     try:
         code = compile(path.read_bytes(), str(path), "exec")
     except SyntaxError as error:
@@ -74,7 +77,12 @@ def load(path: Path) -> Answer:
         raise Wrong(f"{path}, line {error.lineno or 1}: this is not Python: {error.msg}{line}") from None
     except (OSError, ValueError) as error:
         raise Wrong(f"{path}: this file cannot be read: {error}") from None
-    answer.call(f"{path}: running the file", exec, code, answer.space)
+    sys.modules["answer"] = module  # where dataclasses and pickle look for what it defines
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        answer.call(f"{path}: running the file", exec, code, answer.space)
+    finally:
+        del sys.path[0]
     return answer
 
 

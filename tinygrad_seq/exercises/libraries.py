@@ -11,7 +11,10 @@ from tinygrad_seq.exercises.answer import Answer, Wrong, array_of
 from tinygrad_seq.exercises.compare import complaint, difference
 from tinygrad_seq.exercises.stop import Arguments, Program, Stop
 
-OPERATORS = "add sub mul truediv pow matmul radd rsub rmul rtruediv rpow neg abs getitem setitem len"
+OPERATORS = (
+    "add sub mul truediv floordiv mod pow matmul radd rsub rmul rtruediv rfloordiv rmod rpow neg abs lt le gt ge eq ne "
+    "and or invert bool int float getitem setitem len"
+)
 
 
 class Elsewhere:

@@ -101,6 +101,8 @@ def bptt(xs, w_x, w_s):
     (
         ("w_s * d_", "0.0 * d_", "This is the last term of the sum alone: earlier uses of the weight count, too."),
         (" + w_s * d_", " + d_", "The factor w_s of every step between is missing."),
+        ("slope = 1.0 - new * new", "slope = 1.0 - s * s",
+         "The slope of step t is 1 - s_t^2, of the state that the step makes, not of the one before it."),
         ("slope = 1.0 - new * new", "slope = 1.0", "The factors 1 - s_t^2, the slopes of tanh, are missing."),
         ("slope * (s +", "slope * (new +", "The use at step t multiplies s_(t-1), the state before it, not s_t."),
         ("slope * (x + w_s * d_x)", "slope * x + w_s * d_x", "Later steps multiply by 1 - s_k^2, too."),

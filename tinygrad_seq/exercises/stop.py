@@ -46,7 +46,9 @@ class Stop(NamedTuple):
 
     def check(self, answer: Answer) -> str:
         """Return what is right about an answer; raise Wrong if something is wrong."""
-        function = answer.function(self.name, *self.given(0))
+        names = ", ".join(self.given(0))
+        wanted = f"@ts.primitive above def {self.name}(xp, {names}):" if "@ts.primitive" in self.source else ""
+        function = answer.function(self.name, *self.given(0), wanted=wanted)
         worst = max(self.compared(answer, function, trial) for trial in range(TRIALS))
         return f"{self.right} in {TRIALS} cases, largest difference {worst:.0e}"
 
@@ -61,12 +63,14 @@ class Stop(NamedTuple):
         values, differences = listed(wanted), []
         for i, (result, value) in enumerate(zip(results, values)):
             title = f"{what}[{i}]" if many else what
+            if many and result is None:
+                raise Wrong(f"{title} is None. A .grad is None where no gradient came: is requires_grad=True missing?")
             array = array_of(title, result, value.shape, *self.kinds)
             differences.append(difference(array, value))
             if not differences[-1] <= self.tolerance:
-                raise complaint(title, array, value, self.cause(trial, listed(found), None))
+                raise complaint(title, array, value, self.cause(trial, listed(found), None, function))
         if any(difference(a, b) for a, b in zip(arrays_in(mine), arrays_in(self.given(trial)))):
-            raise Wrong(f"{what} changed the arrays that it was given: return new ones, g * factor, not g *= factor.")
+            raise Wrong(f"{what} changed the arrays that it was given: return new ones, a = a * b, not a *= b.")
         slopes = answer.call(f"The gradient of {what}", gradients, found, mine)
         weights = ", ".join(map(shown, upstream_gradients(found)))
         for name, slope in gradients(wanted, theirs).items():
@@ -77,24 +81,42 @@ class Stop(NamedTuple):
             got = slopes.get(name, 0.0 * slope)
             differences.append(difference(got, slope))
             if not differences[-1] <= self.tolerance:
-                raise complaint(title, got, slope, self.cause(trial, got, name))
+                raise complaint(title, got, slope, self.cause(trial, got, name, function))
         if self.extra_check is not None:
             self.extra_check(answer, function, wanted, trial)
         return max(differences)
 
-    def cause(self, trial: int, found: Any, name: str | None) -> str:
-        """Return the mistake that gives these numbers: as values, or as the gradient by an argument."""
+    def cause(self, trial: int, found: Any, name: str | None, function: Program) -> str:
+        """Return the mistake that gives these numbers, and rather one that gives all that the function does.
+
+        The numbers are values, or the gradient by an argument. Of a short sequence several mistakes may give the same.
+        """
+        likely = ""
         for old, new, why in self.mistakes:
             arguments = self.given(trial)
             try:
-                result = self.program(old, new)(*arguments.values())
+                edit = self.program(old, new)
+                result = edit(*arguments.values())
                 same = listed(result) if name is None else gradients(result, arguments)[name]
                 pairs = zip(found, same, strict=True) if name is None else [(found, same)]
                 if all(difference(a, b) <= self.tolerance for a, b in pairs):
-                    return why
+                    likely = likely or why
+                    if self.agree(function, edit):
+                        return why
             except Exception:  # this mistake cannot be made with arguments of these shapes
                 continue
-        return ""
+        return likely
+
+    def agree(self, mine: Program, theirs: Program) -> bool:
+        """Return whether two programs give the same values in all trials."""
+        for trial in range(TRIALS):
+            try:
+                pairs = zip(*(listed(each(*self.given(trial).values())) for each in (mine, theirs)), strict=True)
+                if not all(difference(a, b) <= self.tolerance for a, b in pairs):
+                    return False
+            except Exception:  # as in `cause`
+                continue
+        return True
 
 
 def listed(result: Any) -> list[Any]:

@@ -119,7 +119,7 @@ def itemize(loss: Any, parameter: Any) -> Items:
     if source is None or not source.requires_grad:
         raise RuntimeError(f"itemize: expected a parameter that requires a gradient, got {parameter!r:.60}")
     start = starting_gradients([loss], [None], False, "itemize")
-    graph = searched(start)
+    graph = searched(start, "itemize", [source])
     nodes = between(graph, [source])
     name = source.name or "the parameter"
     if not nodes:

@@ -122,7 +122,7 @@ def influence(losses: Any, states: Any) -> Influence:
     single = isinstance(states, Value)
     results = [losses] if isinstance(losses, Value) else list(losses)
     ends, sources = nodes_of("losses", results), nodes_of("states", [states] if single else states)
-    graph = searched(ends)
+    graph = searched(ends, "influence", sources)
     nodes = between(graph, sources)
     if set(sources).isdisjoint(nodes) and not set(graph).isdisjoint(map(sliced_from, sources)):
         raise RuntimeError(

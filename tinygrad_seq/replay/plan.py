@@ -6,6 +6,7 @@ from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.compiled.by_step import by_step
 from tinygrad_seq.replay.compiled.part import in_parts
 from tinygrad_seq.replay.passes.bulk import in_bulk
+from tinygrad_seq.replay.passes.by_place import by_place
 from tinygrad_seq.replay.passes.gates import gates
 from tinygrad_seq.replay.passes.loops import Loop, Statement, needed
 from tinygrad_seq.replay.passes.normal_form import normal_form
@@ -31,7 +32,8 @@ class Plan:
         self.labels = {same.get(n, n): name for n, name in (*tape.names.items(), *names.items()) if n is not None}
         self.shapes, self.dtypes = tape.shapes(), tape.dtypes()
         self.statements: list[Statement] = []
-        self.take(needed(rolled(equations, tape.new), self.outputs))
+        self.shapes |= {equation.made: equation.shape for equation in equations}
+        self.take(needed(by_place(rolled(equations, tape.new), self.shapes), self.outputs))
         if compile:
             self.take(by_step(self.statements, self.outputs, self.shapes, tape.new))
         elif passes:

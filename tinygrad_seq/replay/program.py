@@ -4,20 +4,21 @@ import builtins
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
+from tinygrad_seq.engine.backend import host
 from tinygrad_seq.replay.compiled.machine_code import module_of, on_contiguous
 from tinygrad_seq.replay.compiled.part import CompiledPart
-from tinygrad_seq.replay.passes.loops import Item, Loop, Moving, Statement, read_by_loops, read_outside
+from tinygrad_seq.replay.passes.loops import Loop, Statement, read_by_loops, read_outside
 from tinygrad_seq.replay.passes.rewriting import ELEMENTWISE, is_part
 from tinygrad_seq.replay.plan import Plan
 from tinygrad_seq.replay.text.aliases import escaping, gone_along, last_reads
 from tinygrad_seq.replay.text.along import INTO
 from tinygrad_seq.replay.text.element_forms import NoElements
-from tinygrad_seq.replay.text.expressions import ATOM, Expressions, Text, longest
+from tinygrad_seq.replay.text.expressions import ATOM, Text, longest
 from tinygrad_seq.replay.text.loop_text import LoopText
 from tinygrad_seq.replay.text.memory import Memory
+from tinygrad_seq.replay.text.series import Series
 from tinygrad_seq.replay.text.value_names import made_by_calls
 from tinygrad_seq.replay.trace.tape import Equation, Ref, Tape, read_by
 
@@ -26,7 +27,7 @@ SAME_MEMORY = frozenset({"ascontiguousarray", "getitem", "reshape", "transpose"}
 large = 2**15  # elements, of an array that the system gives new memory to at every call
 
 
-class Program(Expressions):
+class Program(Series):
     """The text of a tape, and the function that it says: `step(xp, *given)` returns the values that are asked for."""
 
     def __init__(
@@ -39,7 +40,6 @@ class Program(Expressions):
         self.labels, self.value_names, self.shapes, self.dtypes = plan.labels, plan.names, plan.shapes, plan.dtypes
         self.functions: list[str] = []  # that are compiled, and the dtype of their exp, log and tanh: of the first one
         self.dtype = ""
-        self.arrays: set[str] = set()  # series that are arrays
         self.of_loops: set[str] = set()  # names that mean something in one loop only
         self.memory = Memory(large)
         self.constant_lines: list[str] = []  # which make what is the same at every call
@@ -53,8 +53,6 @@ class Program(Expressions):
         self.owner: dict[str, int] = {}  # of a name: the value that has it
         self.texts: dict[int, Text] = {}  # how a value is read
         self.inside: dict[int, set[int]] = {}  # of what is written where it is read: the values in its text
-        self.series: dict[int, tuple[str, int]] = {}  # of a value that a loop keeps in a list: its name, and which one
-        self.lengths: dict[str, int] = {}  # of these lists
         self.given = [source for source in tape.sources if source.number in self.reads or source.is_draw]
         self.name_given(tape)
         head = ", ".join(["xp", *(self.texts[source.number][0] for source in self.given)])
@@ -70,10 +68,12 @@ class Program(Expressions):
             said = "; tanh(x, y) in a loop writes into y" if self.short else ""
             arrays = self.memory.text(self.free_name)
             text = "\n".join([f"# every call writes these arrays anew{said}", *arrays, "", text])
-        top = [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
+        top = [f"{name} = xp.{x.dtype.name}({x})" for name, x in self.space.items() if is_number(x)]
+        top += [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
-        text = "\n\n".join([*self.kernels, "\n".join([*top, *self.constant_lines, text])])
+        top += [*self.constant_lines, *([""] if (top or self.constant_lines) and not self.memory.lines else [])]
+        text = "\n\n".join([*self.kernels, "\n".join([*top, text])])
         self.source = "\n\n".join([*self.functions, text])
         space = {key: value for key, value in self.space.items() if value is not None}
         if self.functions:
@@ -239,61 +239,8 @@ class Program(Expressions):
         name, k = self.series[x.number]
         return f"{name}[{k}]", ATOM
 
-    # ---------------------------------------------------------------------------------------------------- series
 
-    def along(self, numbers: Sequence[int]) -> Moving | None:
-        """Return start and stride of values in one series, or None if they are not evenly spaced in one."""
-        found = [self.series[number] for number in numbers if number in self.series]
-        if len(found) < len(numbers) or len({name for name, _ in found}) > 1:
-            return None
-        steps = {after - before for (_, before), (_, after) in pairwise(found)}
-        return Moving(found[0][1], steps.pop()) if len(steps) == 1 else None
-
-    def listed(self, numbers: Sequence[int]) -> str:
-        """Return the texts of values, with those of one list together."""
-        texts: list[str] = []
-        for run in self.runs(numbers):
-            texts += [f"*{self.run(run[0], run[-1])}"] if len(run) > 2 else [self.read(Ref(n))[0] for n in run]
-        return ", ".join(texts)
-
-    def runs(self, numbers: Sequence[int]) -> list[list[int]]:
-        """Return values in the same order, those together that are neighbours in one list."""
-        found: list[list[int]] = []
-        for number in numbers:
-            near = self.along([*found[-1][-2:], number]) if found else None
-            if near is not None and abs(near.step) == 1:
-                found[-1].append(number)
-            else:
-                found.append([number])
-        return found
-
-    def text(self, equation: Equation, read: Callable[[Any], Text]) -> Text:
-        """Return the text of a call; of neighbours in an array that a compiled loop made, as a part of that."""
-        whole = self.neighbours(equation)
-        if whole is None:
-            return super().text(equation, read)
-        return (whole if equation.function == "stack" else f"{whole}.reshape({equation.shape})"), ATOM
-
-    def neighbours(self, equation: Equation) -> str | None:
-        """Return the text of steps of a series that is an array, where an equation joins these in order."""
-        parts = equation.args[0] if equation.function in ("stack", "concatenate") and equation.args[1:] == (0,) else ()
-        numbers = [part.number for part in parts if isinstance(part, Ref)]
-        if not len(parts) == len(numbers) > 1 or self.series.get(numbers[0], ("", 0))[0] not in self.arrays:
-            return None
-        way = self.along(numbers)
-        return self.run(numbers[0], numbers[-1]) if way is not None and way.step == 1 else None
-
-    def run(self, first: int, last: int) -> str:
-        """Return the text of neighbouring values in the list of a loop."""
-        (name, begin), (_, end) = self.series[first], self.series[last]
-        if begin > end:
-            return f"{name}[{begin}:{end - 1 if end else ''}:-1]"
-        after = end + 1 if end + 1 < self.lengths[name] else ""
-        return f"{name}[{begin or ''}:{after}]" if begin or after else name
-
-    def series_name(self, x: Item) -> tuple[str, str]:
-        """Return the name of a list of values that are in no list yet, and the line that makes it, if it is new."""
-        if x.numbers in self.literals:
-            return self.literals[x.numbers], ""
-        name = self.literals[x.numbers] = self.free_name("series")
-        return name, f"{name} = [{self.listed(x.numbers)}]"
+def is_number(x: Any) -> bool:
+    """Tell whether this is a finite number of NumPy, which a text may have."""
+    is_one = isinstance(x, host.generic | host.ndarray) and not x.ndim
+    return is_one and x.dtype.kind in "fiu" and math.isfinite(x)

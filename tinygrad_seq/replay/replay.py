@@ -1,9 +1,10 @@
 """`ts.replay`: a function is traced once for every kind of call, and runs as a program over arrays."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import RLock
 from types import MethodType
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from tinygrad_seq.engine import callers
 from tinygrad_seq.engine.scope import current, plainly, run_plainly
@@ -106,6 +107,11 @@ class Replay(Replayed, Generic[P, R]):
         self.last = call
 
     @property
+    def __wrapped__(self) -> Callable[P, R]:
+        """Return the function, for `inspect.signature` to tell its arguments."""
+        return self.function
+
+    @property
     def source(self) -> str:
         """Return the text of the program that ran last."""
         return self.ran_last().source
@@ -123,7 +129,11 @@ class Replay(Replayed, Generic[P, R]):
         return self.last
 
 
-def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
+@overload
+def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]: ...
+@overload
+def replay(*, compile: bool = False) -> Callable[[Callable[P, R]], Replay[P, R]]: ...
+def replay(function: Callable[P, R] | None = None, *, compile: bool = False) -> Any:
     """Return a function as a program: it is traced at its first call, and later calls run array code without a graph.
 
     The function is an ordinary training step, or any other: forward, `backward()`, clipping, an optimiser's step. What
@@ -137,6 +147,8 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     finite) trace again. A first call that makes what was not there, such as gradients or an optimiser's state, runs as
     the function itself does: the program is for the calls after it, and what is another at every call is found at the
     second.
+
+    As a decorator it is `@ts.replay` or `@ts.replay(compile=True)`, of methods, too.
 
     With `compile=True` the program becomes functions of loops over elements, compiled by Numba (the extra `compile`),
     which pays most where steps are small: `source` is what is compiled, `array_source` the shorter text over arrays.
@@ -162,6 +174,8 @@ def replay(function: Callable[P, R], *, compile: bool = False) -> Replay[P, R]:
     >>> "def step(xp, weight, bias, lr, momentum, weight_decay, x, y):" in fast.source
     True
     """
+    if function is None:
+        return partial(replay, compile=compile)
     if not callable(function):
         raise TypeError(f"replay: expected a function, got {type(function).__name__} {function!r:.60}")
     if compile:

@@ -1,7 +1,7 @@
 """One kind of call of a function, traced: what it reads, what it makes and what it changes."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar
 from typing import Any
@@ -12,18 +12,17 @@ from tinygrad_seq.engine.random import redraw
 from tinygrad_seq.replay.program import Program
 from tinygrad_seq.replay.text.expressions import OtherPath
 from tinygrad_seq.replay.trace.arrays import Traced, lifted, traced
-from tinygrad_seq.replay.trace.calls import Given, without_gradient
+from tinygrad_seq.replay.trace.calls import Given
 from tinygrad_seq.replay.trace.draws import Draws
 from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
 from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all, spot_of
 from tinygrad_seq.replay.trace.places import Places
-from tinygrad_seq.replay.trace.scalars import LazyNumber, Scalar, read_anew
+from tinygrad_seq.replay.trace.results import Results, names_of
+from tinygrad_seq.replay.trace.scalars import Scalar, read_anew
 from tinygrad_seq.replay.trace.surroundings import Surroundings
-from tinygrad_seq.replay.trace.tape import Tape, TraceError, collector_paused, owner, tracing
+from tinygrad_seq.replay.trace.tape import Tape, TraceError, collector_paused, tracing
 from tinygrad_seq.replay.trace.tape import tape as current_tape
 from tinygrad_seq.replay.trace.traced_twice import check_kept, check_tapes
-
-Maker = Callable[[tuple[Any, ...]], Any]  # makes something of the values that a program returns
 
 
 class TracedCall:
@@ -37,8 +36,6 @@ class TracedCall:
         """
         self.places = Places(given.function, *given.others)
         self.arrays = given.arrays
-        self.outputs: dict[Any, int] = {}  # of a number and the memory of its array: which output it is
-        self.fixed: list[Any] = []  # what the function returns or keeps that is no array of the tape
         tape = self.trace_with_numbers(given, known)
         if compile and tape.xp is not host:
             raise TraceError("replay: compile=True is for the CPU: move the model and the batch there, or leave it out")
@@ -51,19 +48,21 @@ class TracedCall:
 
     def build(self, tape: Tape, compile: bool) -> None:
         """Make the program of what was traced."""
-        outputs = [*self.outputs]
+        outputs = [*self.results.outputs]
         self.array_source = Program(tape, outputs, self.names).source if compile else None
         program = Program(tape, outputs, self.names, compile)  # not kept: it knows all of the tape
         self.source, self.step = program.source, program.step
         self.xp, self.device, self.context = tape.xp, tape.device, Context()
         self.context.run(host.seterr, all="ignore")  # once: to enter `errstate` takes longer
         self.surroundings = Surroundings(self.places, [place for place, _ in self.effects])
+        self.results.surroundings = self.surroundings
         at = self.surroundings.at  # where the holder of a changed place is read, if it is not always the same one
         is_item = lambda effect: isinstance(effect[0].holder, ITEMS)  # of a list, a dict or the like, no attribute
         self.changes = [
             (place.holder, None if place.around is None else at[place.around], place.key, make)
             for place, make in sorted(self.effects, key=is_item)
         ]
+        self.flags_set = [(x, None if around is None else at[around], flag) for x, flag, around in self.flags]
         self.in_place = [(i, at[place]) for i, place in self.written]
         self.memory = self.memory_now(self.arrays)
         self.items = sum(map(is_item, self.effects))  # of the changes, which come last
@@ -88,7 +87,7 @@ class TracedCall:
 
     def trace(self, given: Given, tape: Tape) -> Tape:
         """Call the function with traced arrays; note what it returns and changes, and put everything back."""
-        self.outputs, self.fixed, self.draws = {}, [], Draws()
+        self.results, self.draws = Results(self.places), Draws()
         arguments: list[tuple[Traced, int | None]] = []
 
         def source(array: Any, read: Any, name: str) -> Traced:
@@ -107,8 +106,8 @@ class TracedCall:
             current_tape().sources[-1].is_draw = True
             return made
 
-        def argument(i: int, array: Any) -> Traced:
-            made = source(array, lambda: self.arrays[i], given.names[i])
+        def argument(i: int, _: Any) -> Traced:
+            made = source(self.arrays[i], lambda: self.arrays[i], given.names[i])
             arguments.append((made, made.number))
             return made
 
@@ -117,7 +116,7 @@ class TracedCall:
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
-            with self.draws.watched():
+            with self.draws.watched(x for x, *_ in self.places.holders):
                 result = given.function(*args, **options)
             if tape.refusal is not None:
                 raise tape.refusal
@@ -132,9 +131,10 @@ class TracedCall:
                 raise TraceError(
                     "replay: an argument is changed inside the function: return the new value, or keep it outside"
                 )
-            self.result = self.maker(result)
-            self.effects = [(place, self.maker(value)) for place, value in changes]
-            self.written = [(self.output(x), place) for place, x in changed.items()]
+            self.result = self.results.maker(result)
+            self.effects = [(place, self.results.maker(value)) for place, value in changes]
+            self.flags = self.places.flags_changed()
+            self.written = [(self.results.output(x), place) for place, x in changed.items()]
             raw = [x for x, *_ in (*tape.known.values(), *self.places.contents) if type(x) in modules]
             check_unseen([(place.name, self.places.before[place]) for _, place in self.written], raw)
             self.names = dict(pair for change in (*changes, *changed.items()) for pair in names_of(*change))
@@ -188,51 +188,16 @@ class TracedCall:
                 now = "taken away" if value is absent else f"set to {value}"
                 raise TraceError(f"replay: {where} is {now} inside the function, and would be so at every call")
 
-    def output(self, x: Any) -> int:
-        """Return which of the outputs a value is. One that is in two places of memory is two of them."""
-        memory = owner(x.array) if isinstance(x, Traced) else None
-        return self.outputs.setdefault((x.number, memory), len(self.outputs))
-
     def memory_now(self, arrays: list[Any]) -> list[int]:
         """Return which arrays share memory: no others may where some are written in place."""
         return layout(x for x in (*self.surroundings.values, *arrays) if type(x) in modules)
 
-    def maker(self, x: Any) -> Maker:
-        """Return the function that makes the same of the values of another call."""
-        if isinstance(x, Traced | Scalar):
-            if x.number is None:
-                return lambda values: x.array.copy() if isinstance(x, Traced) else x.value
-            i = self.output(x)
-            if isinstance(x, Traced) and type(x.array) is host.ndarray and not x.shape:
-                return lambda values: host.asarray(values[i])  # a NumPy scalar could not be written
-            return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
-        if isinstance(x, Value) and id(x) not in self.places.tensors:
-            array, cls, node = self.maker(x.array), type(x), x.node
-            if node is not None and node.requires_grad and node.op is not None and node.saved is not None:
-                return lambda values: without_gradient(array(values))  # it has a graph, which no backward has freed
-            return lambda values: tensor_of(cls, array(values))
-        if isinstance(x, tuple | list):
-            parts, kind = [self.maker(part) for part in x], type(x)
-            made: Maker = lambda values: [part(values) for part in parts]
-            return (lambda values: kind(*made(values))) if hasattr(x, "_fields") else lambda values: kind(made(values))
-        if type(x) is dict:
-            items = {key: self.maker(part) for key, part in x.items()}
-            return lambda values: {key: part(values) for key, part in items.items()}
-        places = (place for place, was in self.places.before.items() if was is x)
-        place = next(places, None) if isinstance(x, Value) else None
-        if place is not None:  # a Tensor that was there before: every call finds its own
-            self.fixed.append(place)
-            return lambda values: self.surroundings.values[self.surroundings.at[place]]
-        self.fixed.append(x)
-        is_new = type(x) in modules and all(was is not x for was in self.places.before.values())
-        return (lambda values: x.copy()) if is_new else lambda values: x
-
     def check_again(self, first: Tape, given: Given) -> None:
         """Trace once more, and compare: random numbers, the time and what a cache has are no constants."""
-        fixed, draws = self.fixed, self.draws
+        fixed, draws = self.results.fixed, self.draws
         check_tapes(first, self.trace(given, Tape()), {id(x) for x in self.places.before.values()})
         draws.check_again(self.draws)
-        check_kept(fixed, self.fixed)
+        check_kept(fixed, self.results.fixed)
 
     # ---------------------------------------------------------------------------------------------------- later calls
 
@@ -278,23 +243,7 @@ class TracedCall:
         changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
         put_all(changes, self.items)
+        for x, i, flag in self.flags_set:
+            (now[i] if i is not None else x).requires_grad = flag
         self.surroundings.values = ()  # keep nothing of what was there before
         return result
-
-
-def tensor_of(kind: type[Value], array: Any) -> Value:
-    """Return a Tensor of some kind, such as a Buffer, which nothing is recorded of."""
-    made = kind.__new__(kind)
-    made.array, made.node, made.stored_grad = array, None, None
-    return made
-
-
-def names_of(place: Place, value: Any) -> Iterator[tuple[int | None, str]]:
-    """Yield the numbers of what the function puts in a place, such as an optimiser's state, and what to call it."""
-    whole, _, end = place.name.rpartition(".")
-    is_gradient = place.key == "stored_grad"
-    todo = [(f"d_{whole.rpartition('.')[2]}", getattr(value, 'array', None)) if is_gradient else (f"new_{end}", value)]
-    for name, x in todo:  # the list grows while it is read
-        if type(x) is dict:
-            todo += [(f"new_{key}" if isinstance(key, str) else name, part) for key, part in x.items()]
-        yield getattr(x, "number", None), name

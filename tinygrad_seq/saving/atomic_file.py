@@ -1,6 +1,7 @@
 """Files written as a whole or not at all: the new one is written beside the old one and then takes its place."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -21,6 +22,8 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     The new file gets the old one's owner and permissions. Where the path is a symbolic link, the file that it leads to
     is replaced. Raises OSError, as `open` does, if that may not be written to or is a folder, a device or a pipe.
     """
+    if not os.path.basename(path):  # realpath would make a file of "folder/"
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     path = os.path.realpath(path)
     old = None
     with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:

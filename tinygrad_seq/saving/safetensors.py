@@ -5,6 +5,8 @@ memory as it lies, whatever the strides say, so every array is made contiguous f
 """
 
 import importlib
+import os
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -37,7 +39,11 @@ def write_safetensors(state: Any, file: BinaryIO) -> None:
         arrays[name] = array
     try:
         save_file(arrays, file.name)
-    except Exception as error:  # the package has exceptions of its own
+    except Exception as error:  # the package has exceptions of its own, for a full disk, too
+        number = re.search(r"os error (\d+)", str(error))
+        if number is not None:
+            code = int(number[1])
+            raise OSError(code, os.strerror(code), file.name) from error
         raise ValueError(f"save: safetensors could not write this: {error}") from error
 
 
@@ -46,8 +52,11 @@ def named_arrays(state: Any, name: str) -> Iterator[tuple[str, Any]]:
     value = state.array if isinstance(state, Value) else state
     if type(value) in modules and name and value.dtype.kind in "fiub":
         yield name, host.asarray(to_host(value), order="C")
-    elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
+    elif isinstance(value, dict):
         for key, part in value.items():
+            if not isinstance(key, str):
+                where = f"{name}: " if name else ""
+                raise TypeError(f"save: {where}safetensors names arrays by strings, got the key {key!r:.60}")
             yield from named_arrays(part, f"{name}.{key}" if name else key)
     else:
         what = f"an array of {value.dtype}" if type(value) in modules else f"of type {type(value).__name__}"

@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from functools import cached_property
 from itertools import count
 from operator import is_not
 from typing import Any
 
-from tinygrad_seq.engine.backend import default_device, device_of, modules, to_host
+from tinygrad_seq.engine.backend import default_device, device_of, host, modules, to_host
 from tinygrad_seq.engine.graph import Value, ancestors, leaf
 from tinygrad_seq.engine.op import Primitive
 from tinygrad_seq.engine.primitive import unary
@@ -31,6 +32,7 @@ def refuse_gradient(g: Any, _y: Any, _x: Any) -> Any:
 
 op = Primitive(made_by_program)
 op.vjps(refuse_gradient)
+op.hides_history = True
 
 
 def without_gradient(array: Any) -> Any:
@@ -121,12 +123,14 @@ class Given:
             self.arrays.append(array)
             self.ways.append((i, rest))
             return type(x), first, array.shape, array.dtype, device_of(array)
-        if isinstance(x, tuple | list):
-            return type(x), *(self.key_of(part, i, f"{rest}_{k}") for k, part in enumerate(x))
-        if isinstance(x, dict):
-            return dict, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in x.items())
+        if isinstance(x, tuple | list | dict):
+            own = [self.key_of(vars(x), i, rest)] if hasattr(x, "__dict__") else []
+            parts = x.items() if isinstance(x, dict) else enumerate(x)
+            return type(x), *own, *((key, self.key_of(part, i, f"{rest}_{key}")) for key, part in parts)
         if isinstance(x, Iterator):
             raise TraceError(f"replay: an argument is a {type(x).__name__}, which is read only once: make it a list")
+        if isinstance(x, host.ndarray) and type(x) is not host.ndarray:  # its values may change unseen
+            raise TraceError(f"replay: an argument is a {type(x).__name__}: give np.asarray(x)")
         if type(x) in modules:  # a number, which is a constant
             return type(x), device_of(x), repr(to_host(x)[()])
         if isinstance(x, bool | int | float | complex | str | bytes | None):
@@ -147,9 +151,12 @@ class Given:
                 parts = [replace(self.first[id(x)], x.array)]
                 made: Any = known.setdefault(id(x), make_tensor(parts[0]))
             elif isinstance(x, dict):
-                parts = [rebuilt(part) for part in x.values()]
-                made = dict(zip(x, parts))
-            elif isinstance(x, tuple | list):
+                parts, made = [rebuilt(part) for part in x.values()], copy(x)  # of its own kind, a defaultdict, say
+                dict.update(made, zip(x, parts))
+            elif isinstance(x, list):
+                parts, made = [rebuilt(part) for part in x], copy(x)
+                made[:] = parts
+            elif isinstance(x, tuple):
                 parts = [rebuilt(part) for part in x]
                 made = type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
             else:

@@ -2,13 +2,31 @@
 
 import pickle
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tinygrad_seq.engine.backend import host
 from tinygrad_seq.engine.random import default
 from tinygrad_seq.replay.trace.tape import TraceError
+
+
+class Other:
+    """A generator that no draw of a program is from: Python's, or NumPy's of old."""
+
+    def __init__(self, name: str, generator: Any) -> None:
+        is_python = hasattr(generator, "getstate")
+        self.name, self.state = name, generator.getstate if is_python else generator.get_state
+        self.set_state = generator.setstate if is_python else generator.set_state
+        self.before = self.state()
+
+    def check(self) -> None:
+        """Raise where something was drawn."""
+        if not all(map(host.array_equal, self.before, self.state())):
+            raise TraceError(
+                f"replay: the function draws from {self.name}, whose numbers would be those of the first call: draw "
+                "outside of it and make the number an argument, or draw with ts.rand"
+            )
 
 
 class Draws:
@@ -24,8 +42,8 @@ class Draws:
         first = self.known.get(id(generator), (generator, state, pickle.dumps(state)))
         if first[2] != pickle.dumps(state):
             raise TraceError(
-                "replay: the function moves a generator, by a shuffle for instance, and a program would not: do that "
-                "outside of it; ts.rand, ts.randn and dropout draw anew at every call"
+                "replay: the function moves a generator, by a shuffle or a draw of its own, and a program would not: "
+                "do that outside of it; ts.rand, ts.randn and dropout draw anew at every call"
             )
         self.known[id(generator)] = first
 
@@ -40,24 +58,26 @@ class Draws:
         return draws
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Refuse draws in here that a program would not repeat, among them those of Python's and NumPy's generators."""
-        shared: dict[str, Any] = {"random": random.getstate(), "numpy.random": host.random.get_state()}
-        self.look(default())
+    def watched(self, reached: Iterable[Any]) -> Iterator[None]:
+        """Refuse draws in here that a program would not repeat: from generators other than those of `ts.rand`.
+
+        `reached` has the objects that the function reaches, among them generators.
+        """
+        own = [x for x in reached if isinstance(x, host.random.Generator | host.random.RandomState | random.Random)]
+        for generator in (default(), *own):
+            if isinstance(generator, host.random.Generator):
+                self.look(generator)
+        others = [Other(f"a {type(x).__name__}", x) for x in own if not isinstance(x, host.random.Generator)]
+        others += Other("random", random), Other("numpy.random", host.random)
         try:
             yield
-            after = {"random": random.getstate(), "numpy.random": host.random.get_state()}
-            for name, state in shared.items():
-                if not all(map(host.array_equal, state, after[name])):
-                    raise TraceError(
-                        f"replay: the function draws from {name}, whose numbers would be those of the first call: draw "
-                        "outside of it and make the number an argument, or draw with ts.rand"
-                    )
+            for other in others:
+                other.check()
             for generator, *_ in [*self.known.values()]:
                 self.look(generator)
         finally:
-            random.setstate(shared["random"])
-            host.random.set_state(shared["numpy.random"])
+            for other in others:
+                other.set_state(other.before)
             for generator, before, _ in self.known.values():
                 generator.bit_generator.state = before
 

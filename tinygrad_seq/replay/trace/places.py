@@ -6,11 +6,13 @@ has changed meanwhile is what the program has to change at every call.
 """
 
 import sys
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dis import get_instructions
 from functools import partial
-from types import CodeType, FunctionType, MethodType, ModuleType
+from itertools import chain
+from operator import is_not
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from tinygrad_seq.engine.backend import modules, to_host
@@ -24,6 +26,12 @@ NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but whic
 ))  # fmt: skip
 
 
+BY_NAME = frozenset((  # names of what reads attributes that nobody mentions
+    "asdict", "astuple", "attrgetter", "copy", "dataclasses", "deepcopy", "dir", "getattr", "inspect", "methodcaller",
+    "operator", "pickle", "vars",
+))  # fmt: skip
+
+
 def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
     """Yield the names that a function's code, or a function in it, mentions: "_GLOBAL" or "_ATTR" says of what."""
     yield from (each.argval for each in get_instructions(code) if each.opname.endswith(kinds))
@@ -32,18 +40,31 @@ def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
             yield from names_in(constant, *kinds)
 
 
+def reads_by_name(code: CodeType) -> bool:
+    """Tell whether a function may read attributes whose names it does not mention."""
+    names = {*names_in(code, "_GLOBAL", "IMPORT_NAME")}
+    by_pattern = next(names_in(code, "MATCH_CLASS"), None) is not None
+    return by_pattern or "__dict__" in names_in(code, "_ATTR") or not BY_NAME.isdisjoint(names)
+
+
+def is_plain(x: Any) -> bool:
+    """Tell whether an object is of a class of the caller's alone, so that only the caller's functions read it."""
+    kinds = type(x).__mro__[:-1]  # without `object`
+    return bool(kinds) and all(is_own(kind) and "__getattr__" not in vars(kind) for kind in kinds)
+
+
 def reached(function: Any) -> Iterator[tuple[Any, str]]:
     """Yield what is behind a function, a method, a tuple: objects that are no places themselves."""
     if isinstance(function, FunctionType):
         yield from zip(function.__closure__ or (), function.__code__.co_freevars)
-        defaults = *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()
-        yield from ((value, "") for value in defaults)
-        if vars(function):
-            yield vars(function), ""
+        found = function.__defaults__, function.__kwdefaults__, vars(function)
+        yield from ((values, "default") for values in found if values)
     elif isinstance(function, MethodType):
         yield from ((function.__self__, ""), (function.__func__, ""))
+    elif isinstance(function, BuiltinMethodType):  # such as the `get` of a dict
+        yield function.__self__, ""
     elif isinstance(function, partial):
-        yield from ((part, "") for part in (function.func, *function.args, *function.keywords.values()))
+        yield from ((part, "") for part in (function.func, function.args, function.keywords))
     elif isinstance(function, Replayed):
         yield function.function, ""
     elif isinstance(function, set | frozenset):
@@ -83,6 +104,8 @@ def parts_of(kind: type) -> Iterator[tuple[str, Any, Place | None]]:
                 yield name, function, None if isinstance(x, classmethod) else method
             elif isinstance(x, type) or not (hasattr(type(x), "__get__") or name.startswith("__")):
                 yield name, x, place
+                if base is not kind:  # a class may get one of its own
+                    yield name, x, Place(kind, name, f"{kind.__name__}.{name}")
 
 
 def is_called_anyway(name: str, kind: type) -> bool:
@@ -105,10 +128,15 @@ def looked_into(x: Any) -> tuple[list[Any], list[Any], Any] | None:
     Such an object, a stand-in of a test for example, is only asked for whether it is the same one.
     """
     try:
-        copy = x.copy() if isinstance(x, set | dict) else None
+        copy = x.copy() if isinstance(x, (set, *KEYED)) else None
         return ([*inside(x)], [*reached(x)], copy) if x.__class__ is type(x) else None
     except Exception:
         return None
+
+
+def requires_grad(x: Value) -> bool:
+    """Tell whether a gradient is wanted of a Tensor."""
+    return x.node is not None and x.node.requires_grad
 
 
 class Places:
@@ -116,14 +144,15 @@ class Places:
 
     def __init__(self, *roots: Any) -> None:
         self.before: dict[Place, Any] = {}
-        self.tensors: set[int] = set()  # by id; `holders` keeps them
+        self.flags: dict[int, bool] = {}  # by the id of a Tensor, which `holders` keeps: whether it learns
         self.optimizers: list[Optimizer] = []
         self.contents: list[tuple[Any, Any, str]] = []  # sets, dicts, arrays of no Tensor; with copies
+        self.lists: list[tuple[Any, Any, str]] = []  # the same of lists
         self.numbers: set[Place] = set()  # where the function leaves a number that later calls read anew
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
-        parts: dict[str, list[Any]] = defaultdict(list)  # of classes, by the name that nobody has mentioned yet
-        mentioned: set[str] = set()
+        self.parts = parts = defaultdict[str, list[Any]](list)  # of objects and classes, by a name that nobody mentions
+        self.mentioned = mentioned = set[str]()  # names of attributes that functions ask for, and what they may ask for
         by_name = False  # whether a function asks for an attribute by a name that it makes
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
         for x, name, around in todo:  # the list grows while it is read
@@ -142,15 +171,22 @@ class Places:
                 if looked is not None:
                     own, behind, copy = looked
                     self.holders.append((x, name, around))
-                    self.tensors.update({id(x)} if isinstance(x, Value) else ())
-                    self.contents += [(x, copy, name)] if copy is not None else []
+                    self.flags.update({id(x): requires_grad(x)} if isinstance(x, Value) else {})
+                    kept: list[Any] = self.lists if isinstance(x, list | deque) else self.contents
+                    kept += [(x, copy, name)] if copy is not None else []
                     self.optimizers += [x] if isinstance(x, Optimizer) else []
-                    found += [Place(x, key, name + label, around) for key, label in own]
+                    for key, label in own:
+                        place = Place(x, key, name + label, around)
+                        if key in mentioned or by_name or not is_plain(x):
+                            found.append(place)
+                        else:
+                            parts[key].append((None, place))
                     todo += [(part, label, None) for part, label in behind]
-                if isinstance(x, FunctionType):
+                if isinstance(x, FunctionType) and (is_own(x) or x is roots[0]):
                     found += globals_of(x)
                     new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
-                    by_name = by_name or "getattr" in names_in(x.__code__, "_GLOBAL")  # any may be asked for
+                    if reads_by_name(x.__code__):
+                        by_name, new = True, new | {each for each in x.__code__.co_consts if isinstance(each, str)}
                     mentioned |= new
                     new |= {each for each in parts if each[:2] != "__"} if by_name else set()
                     used += [pair for each in sorted(new) for pair in parts.pop(each, ())]
@@ -166,18 +202,28 @@ class Places:
                 if not is_end and (not isinstance(x, Value) or place.key == "stored_grad"):
                     todo.append((value, place.name.lstrip("."), place))
 
+    @property
+    def not_asked(self) -> Iterator[Place]:
+        """Yield the attributes of the caller's objects that no function mentions."""
+        return (place for found in self.parts.values() for _, place in found if place is not None)
+
     def changed(self) -> Iterator[tuple[Place, Any]]:
         """Yield the places whose value has changed, and new places."""
         for place, old in self.before.items():
             now = place.get()
             if now is not old:
                 yield place, now
-        known = {spot_of(place) for place in self.before}
+        known = {spot_of(place) for place in chain(self.before, self.not_asked)}
         for x, name, around in self.holders:
             for key, label in inside(x):
                 if (id(x), named(key)) not in known:
                     place = Place(x, key, name + label, around)
                     yield place, place.get()
+
+    def flags_changed(self) -> list[tuple[Any, bool, Place | None]]:
+        """Return the Tensors that learn now and did not before, True, or the other way, and the places around them."""
+        now = ((x, requires_grad(x), around) for x, _, around in self.holders if isinstance(x, Value))
+        return [(x, flag, around) for x, flag, around in now if flag != self.flags[id(x)]]
 
     def written(self) -> list[str]:
         """Put back what was in sets, dicts and arrays of no Tensor; return the names of those that were changed."""
@@ -193,4 +239,11 @@ class Places:
     def restore(self) -> None:
         """Put back what was there before."""
         for place, _ in list(self.changed()):
-            place.put(self.before.get(place, absent))
+            if not isinstance(place.holder, list | deque):
+                place.put(self.before.get(place, absent))
+        for x, was, _ in self.lists:  # as a whole: it may be shorter now, or longer
+            if len(x) != len(was) or any(map(is_not, x, was)):
+                x.clear()
+                x.extend(was)
+        for x, flag, _ in self.flags_changed():
+            x.requires_grad = not flag

@@ -23,8 +23,13 @@ class Surroundings:
     def __init__(self, places: Places, changed: Iterable[Place]) -> None:
         self.places, self.at = places, {place: i for i, place in enumerate(places.before)}
         groups = {id(group) for optimizer in places.optimizers for group in optimizer.param_groups}
-        numbers = groups | {id(state) for optimizer in places.optimizers for state in optimizer.state.values()}
-        self.is_number = [id(place.holder) in numbers or place in places.numbers for place in self.at]
+        numbers = {id(state) for optimizer in places.optimizers for state in optimizer.state.values()}
+        asked = not places.mentioned.isdisjoint(("param_groups", "get_last_lr"))  # options are numbers of Python there
+        self.is_number = [
+            id(place.holder) in numbers or place in places.numbers
+            or (id(place.holder) in groups and not asked and place.key not in places.mentioned)
+            for place in self.at
+        ]  # fmt: skip
         own = set(changed)  # what the function changes, and what is in there
         own.update(place for place in self.at if place.around in own)  # `own` grows: what is around comes first
         own_things = {
