@@ -8,6 +8,7 @@ from tinygrad_seq.engine.graph import Detached, Node, Value, mark_detached, new_
 from tinygrad_seq.engine.scope import Scope
 
 T = TypeVar("T", bound=type[Value])
+ndarray = host.ndarray  # asked for by name, since that is fastest: this runs for every op
 result_type: type[Value] = Value  # what ops return: Tensor, once `returned_by_ops` has been told
 
 
@@ -28,7 +29,7 @@ def make_tensor(array: Array, node: Node | None = None) -> Any:
 
 def unrecorded(op: Any, out: Any) -> Any:
     """Return the result of an op that is not recorded."""
-    if type(out) not in modules:
+    if type(out) is not ndarray and type(out) not in modules:
         return [unrecorded(op, array) for array in listed(op, out)]
     return make_tensor(out if out.shape else array_of(out))
 
@@ -53,7 +54,7 @@ def record_output(
     here: Scope,
 ) -> Any:
     """Return the result of an op with a new node. `keep`: save the output, too."""
-    if type(out) not in modules:
+    if type(out) is not ndarray and type(out) not in modules:
         outs = listed(op, out)
         if keep:
             raise TypeError(
