@@ -9,26 +9,24 @@ import pytest
 import tinygrad_seq as ts
 
 
-def result(forward, reads=False):
+def result(forward):
     @ts.primitive
     def wrong(xp, x):
         return forward(x)
 
-    wrong.vjps((lambda g, y, _x: g * y) if reads else lambda g, _y, _x: g)
+    wrong.vjps(lambda g, _y, _x: g)
     return wrong
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
 @pytest.mark.parametrize("forward, got", [
     (lambda x: None, "NoneType"), (lambda x: (x, x), "tuple"), (lambda x: 3.0, "float"), (lambda x: [x, None], "None"),
-    (lambda x: ts.ones(2), "Tensor"), (lambda x: [x, ts.ones(2)], "tensor"), (lambda x: [[x]], "list"),
 ])
-@pytest.mark.parametrize("reads", [False, True])
-def test_a_forward_returns_arrays(reads, forward, got, requires_grad):
+def test_a_forward_returns_arrays(forward, got, requires_grad):
     x = ts.ones(2).to("float64")
     x.requires_grad = requires_grad
     with pytest.raises(TypeError, match=f"(?s)^wrong: its forward must return an array.*{got}"):
-        result(forward, reads)(x)
+        result(forward)(x)
 
 
 @pytest.mark.parametrize("create_graph", [False, True])

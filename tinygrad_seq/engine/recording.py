@@ -3,12 +3,11 @@
 from functools import cache
 from typing import Any, TypeVar
 
-from tinygrad_seq.engine.backend import Array, default_dtype, host, modules
+from tinygrad_seq.engine.backend import Array, default_dtype, host
 from tinygrad_seq.engine.graph import Detached, Node, Value, mark_detached, new_serial
 from tinygrad_seq.engine.scope import Scope
 
 T = TypeVar("T", bound=type[Value])
-ndarray = host.ndarray  # asked for by name, since that is fastest: this runs for every op
 result_type: type[Value] = Value  # what ops return: Tensor, once `returned_by_ops` has been told
 
 
@@ -29,9 +28,12 @@ def make_tensor(array: Array, node: Node | None = None) -> Any:
 
 def unrecorded(op: Any, out: Any) -> Any:
     """Return the result of an op that is not recorded."""
-    if type(out) is not ndarray and type(out) not in modules:
-        return [unrecorded(op, array) for array in listed(op, out)]
-    return make_tensor(out if out.shape else array_of(out))
+    if type(out) is list:
+        return [unrecorded(op, array) for array in out]
+    try:
+        return make_tensor(out if out.shape else array_of(out))
+    except AttributeError:
+        raise no_array(op, out) from None
 
 
 def keep_detached(result: Any, parent: Detached) -> Any:
@@ -54,17 +56,19 @@ def record_output(
     here: Scope,
 ) -> Any:
     """Return the result of an op with a new node. `keep`: save the output, too."""
-    if type(out) is not ndarray and type(out) not in modules:
-        outs = listed(op, out)
+    if type(out) is list:
         if keep:
             raise TypeError(
                 f"{op.name}: a rule of an op of several outputs cannot read them: call that argument _y, and compute "
                 "what the rule needs from the others"
             )
-        return record_outputs(op, parents, static, saved, outs, here)
+        return record_outputs(op, parents, static, saved, out, here)
     node = Node()
-    node.shape = shape = out.shape
-    node.dtype = dtype = out.dtype
+    try:
+        node.shape = shape = out.shape
+        node.dtype = dtype = out.dtype
+    except AttributeError:
+        raise no_array(op, out) from None
     if dtype is not default_dtype and dtype.kind != "f":
         return unrecorded(op, out)  # integers and truth values have no gradient
     if not shape:
@@ -93,8 +97,11 @@ def record_outputs(
     here: Scope,
 ) -> list[Any]:
     """Return the results of an op of several outputs: one joint node, and a part node for each output."""
-    shapes = tuple([array.shape for array in outs])
-    floating = next((array for array in outs if array.dtype.kind == "f"), None)
+    try:
+        shapes = tuple([array.shape for array in outs])
+        floating = next((array for array in outs if array.dtype.kind == "f"), None)
+    except AttributeError:
+        raise no_array(op, outs) from None
     if floating is None:
         return unrecorded(op, outs)  # type: ignore[no-any-return]
     joint = (record_output(op, parents, static, False, saved, floating, here).node,)
@@ -103,13 +110,11 @@ def record_outputs(
     return [record_output(op.part, joint, index, False, joint, array, here) for index, array in counted]
 
 
-def listed(op: Any, outs: Any) -> list[Array]:
-    """Return the outputs of an op that has several; refuse what a forward returns if that is no list of arrays."""
-    if type(outs) is not list or any(type(array) not in modules for array in outs):
-        raise TypeError(
-            f"{op.name}: its forward must return an array, or a list of arrays, got {type(outs).__name__} {outs!r:.60}"
-        )
-    return outs
+def no_array(op: Any, out: Any) -> TypeError:
+    """Return the error for an op whose forward does not return an array."""
+    return TypeError(
+        f"{op.name}: its forward must return an array, or a list of arrays, got {type(out).__name__} {out!r:.60}"
+    )
 
 
 def array_of(out: Any) -> Array:
