@@ -61,6 +61,27 @@ def test_an_integer_tensor_keeps_integers_and_floats_apart(order):
         assert (x * number).dtype.kind == ("f" if isinstance(number, float) else "i")
 
 
+@pytest.mark.parametrize("kind", ["int64", "float32", "float64"])
+@pytest.mark.parametrize("x, y", [(1.0, 0.0), (1, 0), (True, False), *(
+    pair for dtype in DTYPES for number in (0, 0.5) for pair in [(dtype, number), (number, dtype)]
+)])  # fmt: skip
+def test_a_condition_says_nothing_of_the_dtype_of_what_it_chooses(x, y, kind):
+    mask = np.array([1, 0])
+    chosen = [ts.ones(2, dtype=each) if isinstance(each, str) else each for each in (x, y)]
+    found, expected = (ts.where(ts.tensor(mask.astype(each)), *chosen) for each in (kind, "bool"))
+    assert (found.dtype, found.tolist()) == (expected.dtype, expected.tolist())
+
+
+@given(data=st.data(), dtype=st.sampled_from(["bool", "int8", "uint8", "int32", "int64", "uint64"]))
+@pytest.mark.parametrize("of", [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge])
+def test_integers_are_compared_with_any_number(of, data, dtype):
+    """As -100 beside ids of uint8, which cannot hold it."""
+    x, number = data.draw(npst.arrays(dtype, st.integers(1, 4))), data.draw(st.integers(-(2**70), 2**70))
+    near = [int(limit) + k for limit in (x.min(), x.max()) for k in (-1, 0, 1)]
+    for n in (number, -100, 256, *near):
+        assert of(ts.tensor(x), n).tolist() == [of(int(each), n) for each in x]
+
+
 def test_whole_limits_and_no_ids_are_integers():
     assert ts.arange(np.int64(3)).dtype == "int64"
     assert ts.full(np.int64(2), 1).tolist() == [1, 1]
@@ -81,7 +102,7 @@ def test_positions_are_taken_apart_and_put_together():
     assert (beam.dtype, symbol.dtype) == (np.int64, np.int64)
     assert (beam * 5 + symbol).tolist() == list(range(-3, 12)) and symbol.tolist() == [n % 5 for n in range(-3, 12)]
     assert +positions is positions and (7 // ts.tensor([2])).tolist() == [3]
-    x = ts.tensor([5.5], requires_grad=True)
+    x = ts.tensor([5.5], device="cpu", requires_grad=True)
     assert (x % 2.0).tolist() == (7 % x).tolist() == (np.full(1, 12.5) % x).tolist() == [1.5]
     assert ts.grad((x % 2.0).sum(), x).tolist() == [1.0] and ts.grad((12.5 % x).sum(), x).tolist() == [-2.0]
 

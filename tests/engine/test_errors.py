@@ -4,6 +4,9 @@ Where shapes matter, both are in it. Nothing is half done: the arguments still w
 """
 
 import copy
+from collections import deque
+from fractions import Fraction
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -150,7 +153,12 @@ def test_shapes_that_do_not_fit_are_both_named(op):
     (TypeError, "where", "NoneType", lambda: ts.where(None, zeros(2), zeros(2))),
     (ValueError, "item", r"one element.*\(2,\)", lambda: zeros(2).item()),
     (ValueError, "item", r"one element.*\(0,\)", lambda: zeros(0).item()),
-    (ValueError, "", r"\(2,\)", lambda: bool(zeros(2))),
+    (ValueError, "bool", r"\(2,\) is neither true nor false.*any.*`is`", lambda: bool(zeros(2))),
+    (ValueError, "bool", r"\(0,\)", lambda: bool(zeros(0))),
+    (ValueError, "bool", "`is`", lambda: zeros(2) in [zeros(2)]),
+    (TypeError, "named", "None", lambda: zeros(2).named(None)),
+    (IndexError, "one_hot", "2 classes, ids go from 0 to 1", lambda: ts.one_hot([2], 2)),
+    (IndexError, "one_hot", r"there are no classes \(", lambda: ts.one_hot([0], 0)),
     (ValueError, "", r"\(2,\)", lambda: float(zeros(2))),
     (TypeError, "", "integer", lambda: [1, 2][ts.tensor(1.0)]),
     (TypeError, "len", "", lambda: len(zeros())),
@@ -187,6 +195,19 @@ def test_nothing_is_half_done():
             wrong()
     (x * 2.0).sum().backward()
     assert x.grad.tolist() == [[2.0] * 3] * 2
+
+
+@pytest.mark.parametrize("other", [None, object(), ..., {}, {1.0}, "1", b"1", float, len, ts])
+def test_another_object_is_equal_to_no_tensor(other):
+    """As Python compares objects; what is numbers, in whatever form, is compared element by element."""
+    x = zeros(2)
+    assert not x == other and x != other and not other == x and other != x  # noqa: SIM201
+    assert [other, x].index(x) == 1 and x == ANY and ANY == x and not x != ANY  # noqa: SIM202, SIM300
+    for numbers in (0, 0.0, False, np.float32(0), np.bool_(False), [0, 1], (0.0, 1), range(2), deque([0, 1]), x):
+        assert (x == numbers).shape == (x != numbers).shape == (2,)
+        assert (x == numbers).tolist()[0] is True
+    with pytest.raises(TypeError, match="equal: cannot compute with Fraction"):
+        x == Fraction(1, 2)  # noqa: B015
 
 
 def test_an_assigned_gradient_is_kept_and_added_to():

@@ -84,16 +84,17 @@ HINTED = [  # what docs/names.md has a hint for: the hint, or x.numpy() where no
     (r"np\.square", r"x \* x", np.square),
     (r"np\.copy", "x itself, .*", np.copy),
     *[(rf"np\.{call.__name__}", r"x\.numpy\(\)", call) for call in (np.isnan, np.sign, np.floor, np.argsort)],
-    (r"np\.allclose", r"x\.numpy\(\)", lambda x: np.allclose(x, x)),
+    *[(rf"np\.{call.__name__}", r"x\.numpy\(\)", lambda x, f=call: f(x, x)) for call in (np.allclose, np.isclose)],
 ]
 
 
 KEPT = r"ts\.stack, ts\.concatenate or ts\.where|slices of the Tensor"
+LOOKED_AT = rf"x\.numpy\(\) to look at it, ({KEPT}) to go on"
 
 
 @pytest.mark.parametrize("place, kept, call", [
     *[pytest.param(r"np\.[\w.]+", rf"ts\.{SPELLED[name]}", call, id=name) for name, call in CALLS.items()],
-    *[(place, KEPT, call) for place, call in OTHERS],
+    *[(place, LOOKED_AT if "NumPy array" in place else KEPT, call) for place, call in OTHERS],
     *HINTED,
 ])  # fmt: skip
 def test_a_recorded_tensor_is_refused_and_any_other_is_an_array(place, kept, call):

@@ -77,6 +77,31 @@ def test_a_gradient_of_another_shape_is_refused_though_its_size_fits(kind, shape
     assert x.grad is None and y.grad is None
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("kind", ["vjps", "joint_vjp", "merged_vjp"])
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "complex64"])
+def test_a_gradient_of_another_dtype_becomes_that_of_its_argument(kind, dtype, create_graph):
+    """But for a complex one, which would lose its imaginary part."""
+    @ts.primitive
+    def bent(xp, x):
+        return x * 1.0
+
+    wide = np.ones(3, dtype)
+    getattr(bent, kind)({
+        "vjps": lambda g, _y, _x: wide, "joint_vjp": lambda g, _y, _x: [wide], "merged_vjp": lambda parent, uses: wide,
+    }[kind])
+    x, seen = ts.tensor(np.ones(3), device="cpu", requires_grad=True), []
+    h = x * 1.0
+    h.register_hook(lambda g: seen.append(g.dtype))
+    if dtype == "complex64":
+        with pytest.raises(TypeError, match=r"^bent: its rule for arg.* must .* dtype float64, got one of complex"):
+            bent(h).sum().backward(create_graph=create_graph)
+        assert x.grad is None
+    elif not create_graph:
+        bent(h).sum().backward()
+        assert seen == ["float64"] and x.grad.tolist() == [1.0] * 3
+
+
 def fails(*_):
     raise KeyError("a rule")
 

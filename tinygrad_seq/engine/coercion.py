@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import zip_longest
+from math import inf
 from numbers import Integral
 from typing import Any
 
@@ -11,6 +12,7 @@ from tinygrad_seq.engine.graph import Value, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import current
 
+COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 # where(mask, 1.0, 0.0) must not widen what it is multiplied with; and a large int would be an object to NumPy.
 beside_masks: dict[type, Any] = {float: default_dtype, int: "int64"}
 
@@ -20,11 +22,22 @@ def coerce_all(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     values = [x for x in args if isinstance(x, Value)]
     if len(values) == len(args):
         return args
+    if name == "where":
+        values = values_chosen(args)
     beside = next((x for x in values if x.array.dtype.kind == "f"), values[0])
     number = next((x for x in args if type(x) is float), None)
     if number is not None and beside.array.dtype.kind == "b":  # where(mask, 1.0, 0): the 0 is as wide as the 1.0
         beside = coerce(name, number, beside)
     return tuple([x if isinstance(x, Value) else coerce(name, x, beside) for x in args])
+
+
+def values_chosen(args: tuple[Any, ...]) -> list[Any]:
+    """Return the Tensors that say the dtype of `where`: those it chooses from, or a mask if only that is one."""
+    chosen = [x for x in args[1:] if isinstance(x, Value)]
+    if chosen or args[0].array.dtype.kind == "b":
+        return chosen or [args[0]]
+    with on_device_of(args[0].array):
+        return [make_tensor(args[0].array != 0)]
 
 
 def coerce(name: str, raw: Any, beside: Value) -> Any:
@@ -51,6 +64,8 @@ def coerce(name: str, raw: Any, beside: Value) -> Any:
             leaf(made, False).static = {"value": raw}
             return made
         except OverflowError:
+            if name in COMPARISONS and array.dtype.kind != "f":  # no uint8 is -100, and all are below 256
+                return coerce(name, inf if raw > 0 else -inf, beside)
             raise ValueError(f"{name}: {str(raw)[:60]} does not fit into {dtype or 'int64'}: use a float") from None
     if type(raw) in modules and device_of(raw) != device_of(array) and (device_of(raw) != "cpu" or raw.ndim):
         raise TypeError(

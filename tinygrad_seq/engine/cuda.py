@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_seq.engine import backend
+from tinygrad_seq.engine.hints import refusing
 
 
 class Memory(NamedTuple):
@@ -88,3 +89,7 @@ def unchecked_ids() -> Iterator[None]:
         yield
     finally:
         backend.ids_checked.reset(token)
+
+
+if not TYPE_CHECKING:  # a type checker would take it that every name exists
+    __getattr__ = refusing("tinygrad_seq.cuda")

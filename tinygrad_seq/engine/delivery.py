@@ -58,13 +58,11 @@ def warn_if_stale(place: str, gradients: Iterable[Any]) -> None:
 
 
 def result_of(g: Any, like: Array, recorded: bool) -> Any:
-    """Return a gradient as a Tensor in the dtype of what it belongs to, which shares memory with nothing."""
-    if recorded:
-        g = g.to(like.dtype)
+    """Return a gradient as a Tensor, which shares memory with nothing."""
     with on_device_of(like):
         if recorded:
             return make_tensor(g.array.copy(), g.node)
-        return make_tensor(modules[type(like)].array(g, dtype=like.dtype), None)
+        return make_tensor(modules[type(like)].array(g), None)
 
 
 def free(nodes: Iterable[Node]) -> None:

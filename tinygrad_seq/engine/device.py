@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinygrad_seq.engine.backend import default_device, gpu_at, parse_device
 from tinygrad_seq.engine.context_decorator import held
+from tinygrad_seq.engine.hints import missing
 
 F = TypeVar("F", bound=Callable[..., Any])
 around: ContextVar[tuple[str, ...]] = ContextVar("around", default=())  # the devices to come back to
@@ -25,6 +26,8 @@ class device(str):  # noqa: N801 (reads as the statement it makes)
     """
 
     __slots__ = ()
+    if not TYPE_CHECKING:  # a type checker would take it that every name exists
+        __getattr__ = missing
 
     def __new__(cls, name: str) -> "device":
         parse_device(name)

@@ -140,10 +140,14 @@ class Differentiable(Value):
     def named(self, name: str) -> Self:
         """Name the node behind this Tensor, and return the Tensor. A named value is kept until the graph is freed.
 
+        Raises TypeError for None, which is no name.
+
         >>> import tinygrad_seq as ts
         >>> ts.zeros(2).named("h_0")
         tensor([0., 0.], name='h_0')
         """
+        if name is None:
+            raise TypeError("named: expected a name, got None")
         node = self.node or leaf(self, False)
         node.name = str(name)
         node.output = self.array if node.saved else node.output

@@ -4,17 +4,19 @@ Operators and methods are written out one by one, so that readers, editors and t
 is said by the op it calls. A Tensor's value never changes: `x += y` makes a new one, `x[i] = v` is refused.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Concatenate, ParamSpec
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Number
+from typing import Any, Concatenate, NoReturn, ParamSpec
 
 from tinygrad_seq.engine import backend
 from tinygrad_seq.engine.differentiable import Differentiable, in_place
 from tinygrad_seq.engine.functions import arithmetic, numpy_calls, reductions, selection, shapes
-from tinygrad_seq.engine.hints import Count, missing, never_changes, public
+from tinygrad_seq.engine.hints import Count, missing, never_changes, no_attribute, public
 from tinygrad_seq.engine.ops import comparison, elementwise, shape
 from tinygrad_seq.engine.recording import returned_by_ops
 
 P = ParamSpec("P")
+ELEMENTWISE, TEXT = (Differentiable, float, int, list, Number, Sequence), (str, bytes)  # the frequent ones first
 
 
 def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tensor", P], "Tensor"]:
@@ -25,6 +27,16 @@ def method(op: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate["Tens
 def reflected(op: Callable[[Any, Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
     """Return the operator for a Tensor on the right-hand side."""
     return lambda self, other: op(other, self)
+
+
+def comparable(other: object) -> bool:
+    """Return whether == and != compare with it element by element; to all else a Tensor is just another object."""
+    return (isinstance(other, ELEMENTWISE) and not isinstance(other, TEXT)) or hasattr(other, "__array__")
+
+
+def no_data(self: Any, _value: Any = None) -> NoReturn:
+    """Raise the error for `x.data`, read or set: a Tensor without that attribute would say less where it is set."""
+    raise no_attribute(type(self).__name__, "data")
 
 
 @returned_by_ops
@@ -43,6 +55,7 @@ class Tensor(Differentiable):
 
     __slots__ = ()
     __getattr__ = missing
+    data = property(no_data, no_data)
     __array__ = numpy_calls.array
     __array_function__ = numpy_calls.function
     __array_ufunc__ = numpy_calls.ufunc  # so that ndarray * tensor is a Tensor
@@ -164,10 +177,10 @@ class Tensor(Differentiable):
         return self
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
+        return comparison.equal(self, other) if comparable(other) else NotImplemented
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
+        return comparison.not_equal(self, other) if comparable(other) else NotImplemented
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -237,6 +250,11 @@ class Tensor(Differentiable):
         return int(self.item())
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"bool: a Tensor of shape {self.shape} is neither true nor false: mask.numpy().any() or .all() reduce "
+                "a mask; compare objects with `is`"
+            )
         return bool(self.item())
 
     def __format__(self, spec: str) -> str:

@@ -1,7 +1,7 @@
 """The walk: run the rules of a graph, newest node first.
 
 The gradient of a node is complete once all its users have run: then its rules run, and what they return is added to
-the parents. Broadcasting is undone on the way, in one place. Rules run on raw arrays, or on Tensors
+the parents, in their dtypes. Broadcasting is undone on the way, in one place. Rules run on raw arrays, or on Tensors
 (`create_graph=True`), in which case the walk is recorded like any computation.
 """
 
@@ -14,7 +14,7 @@ from tinygrad_seq.engine.backend import check_device, host, keeping_device, use_
 from tinygrad_seq.engine.freed_graph import in_use
 from tinygrad_seq.engine.graph import Node, Value
 from tinygrad_seq.engine.op import Primitive
-from tinygrad_seq.engine.ops.shape import sum_to, transfer
+from tinygrad_seq.engine.ops.shape import cast, sum_to, transfer
 from tinygrad_seq.engine.primitive import part
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.scope import Scope, current, place_of
@@ -50,8 +50,8 @@ def walk(
     """Run the rules of the nodes, newest first; return the gradients of leaves, wanted and retained nodes among them.
 
     `wanted`: further nodes whose gradients to return. `observe(uses, parent, contribution)` hears what each rule gives
-    to a parent: of one use of it, or of several where the rule is a merged one. `hooks`: whether they are called.
-    `ends`: nodes at which the walk ends, and returns what has arrived there, before hooks.
+    to a parent, in whatever dtype: of one use of it, or of several where the rule is a merged one. `hooks`: whether
+    they are called. `ends`: nodes at which the walk ends, and returns what has arrived there, before hooks.
     """
     wanted = frozenset(wanted)
     gradients: dict[Node, Any] = dict.fromkeys(nodes)  # parents that are no keys here are skipped
@@ -80,6 +80,8 @@ def walk(
                     raise misfit(op, 0, node, merged)
                 if observe is not None:
                     observe(uses, node, merged)
+                if op is not part.op and merged.dtype is not node.dtype:
+                    merged = in_dtype_of(op, 0, node, merged)
                 g = merged if g is None else g + merged
         if g is None:
             continue
@@ -143,6 +145,8 @@ def walk(
                 raise misfit(op, i, parent, contribution) from error
             if observe is not None:
                 observe([(node, g)], parent, contribution)
+            if contribution.dtype is not parent.dtype:
+                contribution = in_dtype_of(op, i, parent, contribution)
 
             # Accumulation: in place only where the old sum was made here, so that nobody else holds it.
             old = gradients[parent]
@@ -150,7 +154,7 @@ def walk(
                 use_device_of(old)
             if old is None:
                 gradients[parent] = contribution
-            elif parent in summed and old.dtype is contribution.dtype:
+            elif parent in summed:
                 old += contribution
                 gradients[parent] = old
             elif recorded:
@@ -164,10 +168,18 @@ def walk(
     return found
 
 
-def misfit(op: Primitive, i: int, parent: Node, got: Any) -> TypeError:
+def in_dtype_of(op: Primitive, i: int, parent: Node, g: Any) -> Any:
+    """Return a gradient in the dtype of its node, so that one wide array does not widen all that is behind it."""
+    if g.dtype.kind == "c":  # the imaginary part would be lost
+        raise misfit(op, i, parent, g, "dtype")
+    return g if g.dtype == parent.dtype else cast(g, dtype=parent.dtype)
+
+
+def misfit(op: Primitive, i: int, parent: Node, got: Any, what: str = "shape") -> TypeError:
     """Return the error for a rule whose gradient has another shape than its argument, and no sum over it has that."""
-    found = f"one of {got.shape}" if hasattr(got, "shape") else f"{got!r:.60}"
-    return TypeError(f"{op.name}: its rule for argument {i} must give a gradient of shape {parent.shape}, got {found}")
+    found = f"one of {getattr(got, what)}" if hasattr(got, what) else f"{got!r:.60}"
+    wanted = f"a gradient of {what} {getattr(parent, what)}"
+    return TypeError(f"{op.name}: its rule for argument {i} must give {wanted}, got {found}")
 
 
 def say_where(error: Exception, node: Node, i: int | None = None) -> None:

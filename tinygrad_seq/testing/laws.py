@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 
 from tinygrad_seq.checks.gradcheck import as_list, gradcheck, gradgradcheck
 from tinygrad_seq.engine.backend import float32, float64, host
-from tinygrad_seq.engine.backprop import grad
+from tinygrad_seq.engine.backprop import grad, starting_gradients, walked
 from tinygrad_seq.engine.creation import tensor
-from tinygrad_seq.engine.graph import leaf
+from tinygrad_seq.engine.graph import ancestors, leaf
 from tinygrad_seq.engine.recording import make_tensor
 from tinygrad_seq.engine.tensor import Tensor
 from tinygrad_seq.testing.cases import Case
@@ -160,17 +160,17 @@ def recorded_is_raw(function: Function, case: Case) -> None:
 
 
 def single_stays_single(function: Function, case: Case) -> None:
-    """Check that float32 arguments give float32 outputs and gradients, even before a leaf casts what it receives.
+    """Check that float32 arguments give float32 outputs and gradients, even before the walk casts what a rule gives.
 
     >>> import numpy as np, tinygrad_seq as ts
     >>> single_stays_single(ts.log, Case((np.array([0.5, 2.0]),)))
     """
     met: list[Any] = []
     for recorded in (True, False):
-        inputs, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
-        for x in inputs:
-            x.register_hook(lambda g: met.append(g.dtype))
-        grad(outputs, inputs, upstream, create_graph=recorded)
+        _, outputs, upstream = applied(function, replace(case, arrays=in_precision(float32, case.arrays)))
+        start = starting_gradients(outputs, upstream, recorded)
+        gives = lambda _uses, _parent, g: met.append(getattr(g, "dtype", float32))  # parts give a list
+        walked(ancestors(start, constants=False), start, recorded, (), gives)
         made = [y.dtype for y in outputs]
         require({float32}.issuperset(made + met), f"float32 arguments give {made}, and gradients {met}")
 

@@ -47,8 +47,8 @@ def matmul(x: Any, y: Any) -> Any:
 def clip(x: T, low: float | None = None, high: float | None = None) -> T:
     """Return min(max(x, low), high), elementwise; None leaves that side open.
 
-    The gradient is 1 from low to high, both included, and 0 outside, as in PyTorch 2.13. Raises TypeError for bounds
-    that are not numbers: `maximum` and `minimum` take arrays.
+    The gradient is 1 from low to high, both included, and 0 outside, as in PyTorch to 2.13; in 2.14 it is 0 at the
+    bounds. Raises TypeError for bounds that are not numbers: `maximum` and `minimum` take arrays.
 
     >>> import tinygrad_seq as ts
     >>> ts.clip(ts.tensor([-2.0, 0.5, 9.0]), 0, 1).tolist()

@@ -40,7 +40,7 @@ def array(x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
     """Return the host array of a Tensor, read-only unless it is a copy (`__array__`)."""
     if x.device != "cpu":
         raise TypeError(f"this Tensor is on {x.device}: bring it over with .numpy() or .to('cpu')")
-    without_history("NumPy array", x)
+    without_history("NumPy array", x, f"x.numpy() to look at it, {PARTS} to go on")
     found = x.numpy()
     return host.array(found, dtype=dtype) if copy or (dtype is not None and dtype != found.dtype) else found
 

@@ -112,7 +112,7 @@ def take(x: T, ids: Any) -> T:
     return indexing.take(looked_up_with(ids.array, x) if isinstance(ids, Value) else x, ids)
 
 
-def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
+def checked_ids(op: str, ids: Any, count: int, beside: Any = None, things: str = "rows") -> Any:
     """Return ids as a Tensor on the device of the table they look up; refuse all but 0 <= id < count."""
     raw = ids.array if isinstance(ids, Value) else indices(op, ids)
     if raw.dtype.kind not in "iu":
@@ -126,7 +126,7 @@ def checked_ids(op: str, ids: Any, count: int, beside: Any = None) -> Any:
         with on_device_of(raw):
             raw = raw.astype("int64")
         ids = make_tensor(raw) if isinstance(ids, Value) else raw
-    check_range(op, raw, count)
+    check_range(op, raw, count, things=things)
     if isinstance(beside, Value) and not isinstance(ids, Value):
         return make_tensor(to_device(raw, device_of(beside.array)))
     return ids
@@ -149,9 +149,10 @@ def check_range(op: str, ids: Any, count: int, ignored: Any = None, things: str 
         if found % 2:
             first = int(wrong.reshape(-1).argmax())
             at = tuple(int(i) for i in host.unravel_index(first, ids.shape))
+            known = f"{count} {things}, ids go from 0 to {count - 1}" if count else f"no {things}"
             raise IndexError(
-                f"{op}: id {int(ids.reshape(-1)[first])} at position {at} is out of range: there are "
-                f"{count} {things}, ids go from 0 to {count - 1} (python -m tinygrad_seq explain ids-out-of-range)"
+                f"{op}: id {int(ids.reshape(-1)[first])} at position {at} is out of range: there are {known} "
+                "(python -m tinygrad_seq explain ids-out-of-range)"
             )
     return found > 1
 
@@ -167,7 +168,7 @@ def one_hot(ids: Any, count: int, dtype: Any = "float32") -> Any:
     (count,) = ints("one_hot", (count,))
     if count < 0:
         raise ValueError(f"one_hot: the count of classes must not be negative, got {count}")
-    ids = checked_ids("one_hot", ids, count)
+    ids = checked_ids("one_hot", ids, count, things="classes")
     array = ids.array if isinstance(ids, Value) else to_default_device(host.array(ids, dtype="int64"))
     with on_device_of(array):
         return make_tensor((array[..., None] == modules[type(array)].arange(count)).astype(as_dtype(dtype)))

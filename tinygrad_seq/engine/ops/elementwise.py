@@ -2,9 +2,9 @@
 
 A rule may use the output `y` (tanh: 1 - y*y) or the inputs, whichever is at hand; the shapes are the engine's business.
 At kinks and poles the conventions are PyTorch's: relu'(0) = 0, abs'(0) = 0, a tie in maximum is split in halves, clip
-passes the gradient at its bounds. Where no gradient passes, a rule chooses 0 with `where` and never multiplies by it:
-0 times the infinite slope of a sqrt behind it would be NaN. In a product, the factors that make up the slope of the op
-come first: g * p alone can overflow where g * (p * x) does not.
+passes the gradient at its bounds (as PyTorch to 2.13; 2.14 gives 0 there). Where no gradient passes, a rule chooses 0
+with `where` and never multiplies by it: 0 times the infinite slope of a sqrt behind it would be NaN. In a product, the
+factors that make up the slope of the op come first: g * p alone can overflow where g * (p * x) does not.
 """
 
 from functools import cache
