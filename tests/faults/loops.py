@@ -101,6 +101,8 @@ FAULTS = [
           "self.flags = []", "test_left_alone.py"),
     Fault("numbers of a program have no text", "replay/program.py",
           "for name, x in self.space.items() if is_number(x)]", "for name, x in ()]", "test_left_alone.py"),
+    Fault("the number of a gradient is widened beside a mask", "replay/passes/tidy.py",
+          "typed = numbers <= {work.dtypes[n] for n in read}", "typed = True", "test_what_is_reached.py -k beside"),
     Fault("NaN beside bools has no number", "replay/passes/normal_form.py", "key = repr(x.item()), dtype",
           "key = x.item(), dtype", "test_steps.py -k same"),
     Fault("whole numbers are what they were without a sign", "replay/trace/scalars.py",

@@ -274,11 +274,15 @@ def test_arrays_that_the_function_replaces_trace_again():
     assert state["mean"].tolist() == [1.75, 3.5, 5.25]
 
 
+weight = nn.Parameter([1.0, 2.0, 3.0])
+
+
 @pytest.mark.parametrize("compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("function", [
     lambda ids: (ids > 1) * 0.5, lambda ids: 1.5 - ids * 0.25, lambda ids: ids / 3.0, lambda ids: ids**0.5,
     lambda ids: ts.maximum(ids, 1.5), lambda ids: ts.where(ids > 1, 0.5, 2.0), lambda ids: (ids > 1) + 0.5 * x,
     lambda ids: ts.stack([(part > 1) * 0.5 for part in ids.unstack()]),
+    lambda ids: ts.grad((weight * (ids > 1)).sum(), weight), lambda ids: ts.grad((weight * ids).sum() * 0.5, weight),
 ])  # fmt: skip
 def test_numbers_beside_ints_and_bools_keep_their_dtype(function, compile):
     fast = ts.replay(function, compile=compile)

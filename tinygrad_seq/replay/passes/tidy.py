@@ -43,8 +43,11 @@ def without_broadcast(work: Pass) -> None:
     for equation in work.equations:
         if equation.function in ELEMENTWISE and not broad.isdisjoint(read_by(equation)):
             args = tuple([narrow(work, x) for x in equation.args])
-            full = any(isinstance(x, Ref) and work.shapes[x.number] == equation.shape for x in args)
-            if full and any(x is not old for x, old in zip(args, equation.args)):
+            read = [x.number for x in args if isinstance(x, Ref)]
+            new = [x for x, old in zip(args, equation.args) if x is not old]
+            numbers = {getattr(x, "dtype", None) for x in new if not isinstance(x, Ref)}
+            typed = numbers <= {work.dtypes[n] for n in read}  # beside a mask, say, a number would widen the result
+            if new and typed and any(work.shapes[n] == equation.shape for n in read):
                 work.at(equation.made)
                 work.remake(equation, equation.function, *args, **equation.options)
 
