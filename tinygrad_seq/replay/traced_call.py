@@ -42,7 +42,12 @@ class TracedCall:
         before = [self.places.before.get(place) for place, _ in self.effects]
         self.begins = begins and any(x is None or x is absent for x in before)  # later calls find it there
         if not self.begins:
+            self.places.read.update(spot_of(place) for place, _ in self.effects)
+            if not all(self.places.is_read(place.holder, place.key) for place in self.places.before):
+                self.places = Places(given.function, *given.others, read=self.places.read)  # without what is not read
+                tape = self.trace_with_numbers(given, known)
             self.check_again(tape, given)
+            self.results.tensors = {}
             self.places.contents = []  # copies, which nobody compares any more
             self.build(tape, compile)
 
@@ -116,7 +121,7 @@ class TracedCall:
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
-            with self.draws.watched(x for x, *_ in self.places.holders):
+            with self.draws.watched(x for x, *_ in self.places.holders), self.places.reading():
                 result = given.function(*args, **options)
             if tape.refusal is not None:
                 raise tape.refusal
@@ -198,6 +203,8 @@ class TracedCall:
         check_tapes(first, self.trace(given, Tape()), {id(x) for x in self.places.before.values()})
         draws.check_again(self.draws)
         check_kept(fixed, self.results.fixed)
+        if not self.places.left_out.isdisjoint(self.places.read):
+            raise TraceError("replay: the function reads other attributes when it is called again")
 
     # ---------------------------------------------------------------------------------------------------- later calls
 
@@ -242,6 +249,7 @@ class TracedCall:
         values = self.written_in_place(values) if self.in_place else values
         changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
+        self.results.made = {}
         put_all(changes, self.items)
         for x, i, flag in self.flags_set:
             (now[i] if i is not None else x).requires_grad = flag

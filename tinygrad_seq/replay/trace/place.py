@@ -1,6 +1,7 @@
 """A place: where a function keeps what lives on from call to call, an attribute or an item."""
 
 import sys
+import sysconfig
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tinygrad_seq.nn.recurrent_layers import RecurrentLayers
 from tinygrad_seq.optim.optimizer import Optimizer
 from tinygrad_seq.replay.trace.arrays import Recorder
 
+STDLIB = sysconfig.get_path("stdlib")
 absent = object()
 slot: Any = vars(Value)["stored_grad"].__get__  # past Tensor.__getattr__, which takes its time to say what is missing
 KEYED = (dict, list, deque)
@@ -144,6 +146,11 @@ def spot_of(place: Place) -> tuple[int, Any]:
 
 def is_own(x: Any) -> bool:
     """Tell whether a function, a class or a module is the caller's, not one of a library."""
-    name = (x.__name__ if isinstance(x, ModuleType) else x.__module__) or ""
+    name = x.__name__ if isinstance(x, ModuleType) else x.__module__
+    if isinstance(x, FunctionType):  # `functools.wraps` gives it the module of another one
+        name = x.__globals__.get("__name__")
+    name = name or ""
     file = getattr(sys.modules.get(name), "__file__", None) or ""
-    return "site-packages" not in file and name.partition(".")[0] not in ("tinygrad_seq", *sys.stdlib_module_names)
+    first = name.partition(".")[0]
+    is_python = first in sys.stdlib_module_names and (not file or file.startswith(STDLIB))  # not a file of that name
+    return first != "tinygrad_seq" and "site-packages" not in file and not is_python

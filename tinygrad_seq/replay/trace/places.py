@@ -7,12 +7,13 @@ has changed meanwhile is what the program has to change at every call.
 
 import sys
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dis import get_instructions
 from functools import partial
-from itertools import chain
+from gc import get_referents
 from operator import is_not
-from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from tinygrad_seq.engine.backend import modules, to_host
@@ -24,12 +25,10 @@ NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but whic
     "__init__", "__new__", "__del__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__",
     "__hash__", "__eq__", "__contains__", "__reduce__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__",
 ))  # fmt: skip
-
-
-BY_NAME = frozenset((  # names of what reads attributes that nobody mentions
-    "asdict", "astuple", "attrgetter", "copy", "dataclasses", "deepcopy", "dir", "getattr", "inspect", "methodcaller",
-    "operator", "pickle", "vars",
-))  # fmt: skip
+IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+CALLED = ("__init__", "__new__")  # with a class
+WRAPPED = ("fget", "__func__", "func", "function", "__wrapped__")  # where a descriptor has its function
+WHOLE = frozenset(("__dict__", "__getstate__", "__reduce__", "__reduce_ex__"))  # which lead to all attributes
 
 
 def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
@@ -40,17 +39,12 @@ def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
             yield from names_in(constant, *kinds)
 
 
-def reads_by_name(code: CodeType) -> bool:
-    """Tell whether a function may read attributes whose names it does not mention."""
-    names = {*names_in(code, "_GLOBAL", "IMPORT_NAME")}
-    by_pattern = next(names_in(code, "MATCH_CLASS"), None) is not None
-    return by_pattern or "__dict__" in names_in(code, "_ATTR") or not BY_NAME.isdisjoint(names)
-
-
 def is_plain(x: Any) -> bool:
-    """Tell whether an object is of a class of the caller's alone, so that only the caller's functions read it."""
+    """Tell whether an object is of a class of the caller's alone, and has its attributes as any other."""
     kinds = type(x).__mro__[:-1]  # without `object`
-    return bool(kinds) and all(is_own(kind) and "__getattr__" not in vars(kind) for kind in kinds)
+    others = {"__getattr__", "__getattribute__"}
+    is_fixed = type(x).__flags__ & IMMUTABLE  # a class of C
+    return bool(kinds) and not is_fixed and all(is_own(kind) and others.isdisjoint(vars(kind)) for kind in kinds)
 
 
 def reached(function: Any) -> Iterator[tuple[Any, str]]:
@@ -67,8 +61,8 @@ def reached(function: Any) -> Iterator[tuple[Any, str]]:
         yield from ((part, "") for part in (function.func, function.args, function.keywords))
     elif isinstance(function, Replayed):
         yield function.function, ""
-    elif isinstance(function, set | frozenset):
-        yield from ((part, "") for part in function)
+    elif isinstance(function, set | frozenset | MappingProxyType):
+        yield from ((part, "") for part in (get_referents(function) if hasattr(function, "keys") else function))
     elif isinstance(function, (*KEYED, tuple)) and hasattr(function, "__dict__"):  # attributes beside its items
         yield vars(function), ""
 
@@ -93,15 +87,23 @@ def globals_of(function: FunctionType) -> Iterator[Place]:
                 todo.append((vars(x), f"{prefix}{name}.", names_of(x)))
 
 
+def behind(x: Any) -> Any:
+    """Return the function behind a property, a class method, a replayed method or another one that is wrapped."""
+    names = [name for name in WRAPPED if hasattr(type(x), "__get__") and hasattr(x, name)]
+    return x if isinstance(x, FunctionType) or not names else behind(getattr(x, names[0]))
+
+
 def parts_of(kind: type) -> Iterator[tuple[str, Any, Place | None]]:
     """Yield what a class of the caller's has, by name: functions, classes and values; and its place, if it is one."""
     for base in filter(is_own, kind.__mro__):
         for name, x in vars(base).items():
             place = Place(base, name, f"{base.__name__}.{name}")
-            function = getattr(x, "fget", getattr(x, "__func__", x))  # of a property, of a class method
+            function = behind(x)
             if isinstance(function, FunctionType):
                 method = Place(kind, name, f"{kind.__name__}.{name}")  # whichever class has it now
                 yield name, function, None if isinstance(x, classmethod) else method
+            elif function is not x or (hasattr(type(x), "__get__") and is_own(type(x))):  # an object that is called
+                yield name, (function,), None
             elif isinstance(x, type) or not (hasattr(type(x), "__get__") or name.startswith("__")):
                 yield name, x, place
                 if base is not kind:  # a class may get one of its own
@@ -142,7 +144,10 @@ def requires_grad(x: Value) -> bool:
 class Places:
     """All places that a function reaches, with what is there before it is called."""
 
-    def __init__(self, *roots: Any) -> None:
+    def __init__(self, *roots: Any, read: set[tuple[int, Any]] | None = None) -> None:
+        """Search what the roots reach; of the caller's own objects only the attributes of `read`, if that is given."""
+        self.read = set() if read is None else read  # by the id of an object and the name
+        self.left_out: set[tuple[int, Any]] = set()  # those that are there, and are not read
         self.before: dict[Place, Any] = {}
         self.flags: dict[int, bool] = {}  # by the id of a Tensor, which `holders` keeps: whether it learns
         self.optimizers: list[Optimizer] = []
@@ -151,7 +156,7 @@ class Places:
         self.numbers: set[Place] = set()  # where the function leaves a number that later calls read anew
         self.holders: list[tuple[Any, str, Place | None]] = []
         seen: dict[Any, Any] = {}
-        self.parts = parts = defaultdict[str, list[Any]](list)  # of objects and classes, by a name that nobody mentions
+        parts: dict[str, list[Any]] = defaultdict(list)  # of classes, by the name that nobody has mentioned yet
         self.mentioned = mentioned = set[str]()  # names of attributes that functions ask for, and what they may ask for
         by_name = False  # whether a function asks for an attribute by a name that it makes
         todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
@@ -162,9 +167,14 @@ class Places:
             if id(kind) not in seen and kind not in modules:
                 seen[id(kind)] = kind
                 for each, part, place in parts_of(kind):
-                    is_named = each in mentioned or (by_name and each[:2] != "__") or (kind is x and each == "__init__")
-                    is_used = is_named or (isinstance(part, FunctionType) and is_called_anyway(each, kind))
+                    is_named = each in mentioned or (by_name and each[:2] != "__") or (kind is x and each in CALLED)
+                    is_used = is_named or (isinstance(part, FunctionType | tuple) and is_called_anyway(each, kind))
                     (used if is_used else parts[each]).append((part, place))
+            if isinstance(x, ModuleType) and is_own(x) and id(x) not in seen:  # in a closure, say, or an attribute
+                seen[id(x)] = x
+                for key in [key for key in vars(x) if key[:2] != "__"]:
+                    place = Place(vars(x), key, f"{x.__name__}.{key}")
+                    (used if key in mentioned or by_name else parts[key]).append((None, place))
             if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
                 seen[id(x)] = x
                 looked = looked_into(x)
@@ -172,25 +182,24 @@ class Places:
                     own, behind, copy = looked
                     self.holders.append((x, name, around))
                     self.flags.update({id(x): requires_grad(x)} if isinstance(x, Value) else {})
+                    hooks = x.node.hooks if isinstance(x, Value) and x.node is not None else None
+                    todo += [(hook, "hook", None) for hook in (hooks or {}).values()]
                     kept: list[Any] = self.lists if isinstance(x, list | deque) else self.contents
                     kept += [(x, copy, name)] if copy is not None else []
                     self.optimizers += [x] if isinstance(x, Optimizer) else []
-                    for key, label in own:
-                        place = Place(x, key, name + label, around)
-                        if key in mentioned or by_name or not is_plain(x):
-                            found.append(place)
-                        else:
-                            parts[key].append((None, place))
+                    left_out = [] if read is None else [key for key, _ in own if not self.is_read(x, key)]
+                    self.left_out.update((id(x), named(key)) for key in left_out)
+                    found += [Place(x, key, name + label, around) for key, label in own if key not in left_out]
                     todo += [(part, label, None) for part, label in behind]
                 if isinstance(x, FunctionType) and (is_own(x) or x is roots[0]):
                     found += globals_of(x)
                     new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
-                    if reads_by_name(x.__code__):
+                    if "getattr" in names_in(x.__code__, "_GLOBAL"):  # any may be asked for
                         by_name, new = True, new | {each for each in x.__code__.co_consts if isinstance(each, str)}
                     mentioned |= new
                     new |= {each for each in parts if each[:2] != "__"} if by_name else set()
                     used += [pair for each in sorted(new) for pair in parts.pop(each, ())]
-            todo += [(part, "", None) for part, _ in used if isinstance(part, FunctionType | type)]
+            todo += [(part, "", None) for part, _ in used if isinstance(part, FunctionType | tuple | type)]
             for place in [*(place for _, place in used if place is not None), *found]:
                 if seen.setdefault(spot_of(place), place) is not place:
                     continue
@@ -202,10 +211,29 @@ class Places:
                 if not is_end and (not isinstance(x, Value) or place.key == "stored_grad"):
                     todo.append((value, place.name.lstrip("."), place))
 
-    @property
-    def not_asked(self) -> Iterator[Place]:
-        """Yield the attributes of the caller's objects that no function mentions."""
-        return (place for found in self.parts.values() for _, place in found if place is not None)
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Note which attributes of the caller's own objects are read in here, by whatever name."""
+        kinds = {type(x) for x, _, _ in self.holders if is_plain(x)}
+
+        def noting(get: Any) -> Callable[[Any, str], Any]:
+            def noted(x: Any, name: str) -> Any:
+                self.read.add((id(x), "__dict__" if name in WHOLE else name))
+                return get(x, name)
+
+            return noted
+
+        for kind in kinds:
+            type.__setattr__(kind, "__getattribute__", noting(kind.__getattribute__))
+        try:
+            yield
+        finally:
+            for kind in kinds:
+                type.__delattr__(kind, "__getattribute__")
+
+    def is_read(self, x: Any, key: Any) -> bool:
+        """Tell whether what an object has there was read; attributes of the caller's own objects may not be."""
+        return not is_plain(x) or not self.read.isdisjoint(((id(x), key), (id(x), "__dict__")))
 
     def changed(self) -> Iterator[tuple[Place, Any]]:
         """Yield the places whose value has changed, and new places."""
@@ -213,7 +241,7 @@ class Places:
             now = place.get()
             if now is not old:
                 yield place, now
-        known = {spot_of(place) for place in chain(self.before, self.not_asked)}
+        known = self.left_out.union(map(spot_of, self.before))
         for x, name, around in self.holders:
             for key, label in inside(x):
                 if (id(x), named(key)) not in known:

@@ -28,6 +28,8 @@ class Results:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.outputs: dict[Any, int] = {}
+        self.tensors: dict[int, tuple[Value, Maker]] = {}  # by id: one in two places is made once
+        self.made: dict[int, Any] = {}  # of these, by a call
         self.fixed: list[Any] = []
 
     def output(self, x: Any) -> int:
@@ -45,7 +47,9 @@ class Results:
                 return lambda values: host.asarray(values[i])  # a NumPy scalar could not be written
             return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
         if isinstance(x, Value) and id(x) not in self.places.flags:
-            return self.maker_of_tensor(x)
+            key = id(x)
+            _, make = self.tensors.setdefault(key, (x, self.maker_of_tensor(x)))
+            return lambda values: self.made[key] if key in self.made else self.made.setdefault(key, make(values))
         if isinstance(x, tuple | list):
             parts, kind = [self.maker(part) for part in x], type(x)
             made: Maker = lambda values: [part(values) for part in parts]
@@ -56,7 +60,7 @@ class Results:
         places = (place for place, was in self.places.before.items() if was is x)
         place = next(places, None) if isinstance(x, Value) else None
         if place is not None:  # a Tensor that was there before: every call finds its own
-            self.fixed.append(place)
+            self.fixed.append(x)
             return lambda values: self.surroundings.values[self.surroundings.at[place]]
         x = type(x)(map(heard, x)) if type(x) in (set, frozenset) else x
         self.fixed.append(x)

@@ -83,7 +83,10 @@ class Surroundings:
 
     def names_now(self) -> list[set[Any]]:
         """Return which attributes the objects have."""
-        return [{(id(x), key) for key in attributes(x)} for x, _, _ in self.places.holders if is_object(x)]
+        return [
+            {(id(x), key) for key in attributes(x)} - self.places.left_out
+            for x, _, _ in self.places.holders if is_object(x)
+        ]  # fmt: skip
 
     def differs_from(self, other: "Surroundings") -> str:
         """Return the names of the first places that differ."""
@@ -126,6 +129,7 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
             equal += [f"v{i}.__class__", *([f"v{i}.shape", f"v{i}.dtype"] if type(value) in modules else ())]
             if type(value) in modules and modules[type(value)] is not host:
                 equal.append(f"v{i}.device")  # of one class wherever it is
+    partly = {id for id, _ in places.left_out}  # attributes that are not read come and go
     for x, _, around in places.holders:
         holder = mention(x) if around is None else f"v{at[around]}"
         if isinstance(x, Value):
@@ -138,7 +142,7 @@ def reader(places: Places, at: dict[Place, int], own: set[int]) -> tuple[set[int
         elif isinstance(x, set):
             equal.append(f"frozenset({holder})")
         elif hasattr(x, "__dict__") and is_object(x):
-            counts.append(f"len({holder}.__dict__)")
+            counts.append(f"(*{holder}.__dict__,)" if id(x) in partly else f"len({holder}.__dict__)")
     watched = [f"v{i}" for i in at.values() if i not in traits]
     parts = ", ".join(f"({''.join(f'{text}, ' for text in texts)})" for texts in (values, equal, counts, watched))
     return traits, eval(f"lambda: ({parts})", space)
@@ -151,7 +155,7 @@ def fact(x: Any, is_read: bool) -> Any:
         return x.shape, x.dtype, device_of(x)
     if isinstance(x, Value):
         return fact(x.array, False)
-    if kind in (*KEYED, tuple):
+    if kind in (*KEYED, tuple) or (isinstance(x, tuple) and hasattr(x, "_fields")):
         return kind, len(x), getattr(x, "maxlen", None)
     if kind in (int, float):
         return float if is_read else repr(x)  # 1.0 is not 1, and 0.0 not -0.0
