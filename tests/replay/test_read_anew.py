@@ -185,9 +185,9 @@ def test_attributes_may_be_set_by_names_that_are_made():
         own = SimpleState()
 
         def step(x):
-            for i in range(2):
-                setattr(own, f"h_{i}", getattr(own, f"h_{1 - i}") * 0.5 + x * (i + 1.0))
-            return own.h_0 + own.h_1
+            for i in range(2):  # the first is written alone
+                setattr(own, f"h_{i}", x + (getattr(own, f"h_{i}") * 0.5 if i else 1.0))
+            return x.sum()
 
         return own, step
 
