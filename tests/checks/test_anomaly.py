@@ -121,18 +121,6 @@ def test_a_truncated_network_trains_under_its_eyes():
             windows(window).sum().backward()
 
 
-def test_a_rule_that_was_given_inf_is_not_to_blame():
-    w = leaf([4.0, 1.0])
-    for start in ([1.0, np.nan], [1.0, np.inf]):
-        with pytest.raises(RuntimeError) as caught, ts.detect_anomaly():
-            (w * 2.0).backward(start)
-        assert f"; the gradient of its output came in with {start[1]} at [1] of (2,)" in str(caught.value)
-    y = w * 2.0
-    y.register_hook(lambda g: ts.tensor([np.nan, 1.0], dtype=g.dtype))
-    with pytest.raises(RuntimeError, match=r"multiply .*; the .* came in with nan at \[0\]"), ts.detect_anomaly():
-        y.sum().backward()
-
-
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_rule_that_gives_inf_is_named_with_the_line_that_made_its_op(recorded):
     w = leaf([4.0, 0.0])

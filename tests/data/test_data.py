@@ -108,21 +108,7 @@ def test_a_padded_sequence_is_itself_and_the_value(lengths, shape, dtype, value,
         np.testing.assert_array_equal(row, np.concatenate(wanted), strict=True)
 
 
-def test_empty_lists_say_nothing_of_dtype_or_shape():
-    padded, lengths = ts.data.pad_sequences([[], [[1, 2]], []])
-    assert padded.dtype == np.int64 and padded.shape == (1, 3, 2) and lengths.tolist() == [0, 1, 0]
-    assert ts.data.pad_sequences([[1.5], [2, 3]])[0].dtype == np.float64  # int64 and float32, as NumPy promotes
-    assert ts.data.pad_sequences([[1.5], []])[0].dtype == np.float32
-
-
-def test_any_value_that_the_dtype_holds():
-    assert np.isnan(ts.data.pad_sequences([[1.0, 2.0], [3.0]], np.nan)[0][1, 1])
-    assert ts.data.pad_sequences([[1.0, 2.0], [3.0]], 0.1)[0][1, 1] == np.float32(0.1)
-    assert ts.data.pad_sequences([[True, True], [True]])[0].dtype == bool
-
-
 # ------------------------------------------------------------------------------------------------------------- streams
-
 
 @given(count=st.integers(0, 40), batch=sizes, steps=sizes, shape=features)
 def test_a_stream_goes_on_in_the_next_window(count, batch, steps, shape):
@@ -294,12 +280,3 @@ def test_twenty_characters_predict_the_next():
             loss.backward()
             optimizer.step()
     assert loss.item() < 0.5 * np.log(len(vocabulary))  # knowing nothing costs log n
-
-
-@pytest.mark.parametrize("length", range(1, 6))
-@pytest.mark.parametrize("maxlen", range(1, 6))
-def test_a_long_sequence_is_cut_on_the_side_of_the_padding(length, maxlen):
-    numbers, room = list(range(1, length + 1)), [0] * max(maxlen - length, 0)
-    for side, wanted in (("right", numbers[:maxlen] + room), ("left", room + numbers[-maxlen:])):
-        padded, lengths = ts.data.pad_sequences([numbers], batch_first=True, maxlen=maxlen, side=side)
-        assert padded.tolist() == [wanted] and lengths.tolist() == [min(length, maxlen)]
