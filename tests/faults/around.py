@@ -157,7 +157,7 @@ FAULTS = [
           'batch = tuple(array[part] for array in self.arrays)\n            yield batch\n'
           '            progress["given"] += 1\n            continue\n',
           "test_resumed_batches.py"),
-    Fault("nothing as a padding", "data/pad_sequences.py", " and value != value", "", "test_padding.py"),
+    Fault("nothing as a padding", "data/pad_sequences.py", " and value != value", "", "test_data.py"),
     Fault("ids from a set", "data/vocabulary.py", "if isinstance(tokens, set | frozenset)", "if False",
           "test_vocabulary.py"),
     Fault("every window, whatever the stride", "data/windows.py", ", -1, 1)[::stride]", ", -1, 1)", "test_data.py"),
