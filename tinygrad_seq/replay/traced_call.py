@@ -17,6 +17,7 @@ from tinygrad_seq.replay.trace.draws import Draws
 from tinygrad_seq.replay.trace.in_place import changed_in, check_unseen, layout, look_into
 from tinygrad_seq.replay.trace.place import ITEMS, Place, absent, put_all, spot_of
 from tinygrad_seq.replay.trace.places import Places
+from tinygrad_seq.replay.trace.reads import Reads
 from tinygrad_seq.replay.trace.results import Results, names_of
 from tinygrad_seq.replay.trace.scalars import Scalar, read_anew
 from tinygrad_seq.replay.trace.surroundings import Surroundings
@@ -34,7 +35,7 @@ class TracedCall:
 
         There is none where the call may begin something, such as a gradient, and does.
         """
-        self.places = Places(given.function, *given.others)
+        self.places, self.asked = Places(given.function, *given.others), Reads()
         self.arrays = given.arrays
         tape = self.trace_with_numbers(given, known)
         if compile and tape.xp is not host:
@@ -42,9 +43,9 @@ class TracedCall:
         before = [self.places.before.get(place) for place, _ in self.effects]
         self.begins = begins and any(x is None or x is absent for x in before)  # later calls find it there
         if not self.begins:
-            self.places.read.update(spot_of(place) for place, _ in self.effects)
-            if not all(self.places.is_read(place.holder, place.key) for place in self.places.before):
-                self.places = Places(given.function, *given.others, read=self.places.read)  # without what is not read
+            self.asked.spots.update(spot_of(place) for place, _ in self.effects)
+            if not all(self.asked.has(place.holder, place.key) for place in self.places.before):
+                self.places = Places(given.function, *given.others, reads=self.asked)  # without what is not read
                 tape = self.trace_with_numbers(given, known)
             self.check_again(tape, given)
             self.results.tensors = {}
@@ -121,7 +122,8 @@ class TracedCall:
         try:
             swapped = self.swap(tape, source)
             args, options = given.with_arrays(argument)
-            with self.draws.watched(x for x, *_ in self.places.holders), self.places.reading():
+            objects = [x for x, *_ in self.places.holders]
+            with self.draws.watched(objects), self.asked.noted(objects):
                 result = given.function(*args, **options)
             if tape.refusal is not None:
                 raise tape.refusal
@@ -203,7 +205,7 @@ class TracedCall:
         check_tapes(first, self.trace(given, Tape()), {id(x) for x in self.places.before.values()})
         draws.check_again(self.draws)
         check_kept(fixed, self.results.fixed)
-        if not self.places.left_out.isdisjoint(self.places.read):
+        if not self.places.left_out.isdisjoint(self.asked.spots):
             raise TraceError("replay: the function reads other attributes when it is called again")
 
     # ---------------------------------------------------------------------------------------------------- later calls

@@ -7,8 +7,7 @@ has changed meanwhile is what the program has to change at every call.
 
 import sys
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dis import get_instructions
 from functools import partial
 from gc import get_referents
@@ -20,15 +19,14 @@ from tinygrad_seq.engine.backend import modules, to_host
 from tinygrad_seq.engine.graph import Value
 from tinygrad_seq.optim.optimizer import Optimizer
 from tinygrad_seq.replay.trace.place import ATOMS, KEYED, Place, Replayed, absent, inside, is_own, named, spot_of
+from tinygrad_seq.replay.trace.reads import Reads
 
 NOT_FOLLOWED = frozenset((  # special methods that a step hardly calls, but which mention whole sets of data
     "__init__", "__new__", "__del__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__",
     "__hash__", "__eq__", "__contains__", "__reduce__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__",
 ))  # fmt: skip
-IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 CALLED = ("__init__", "__new__")  # with a class
 WRAPPED = ("fget", "__func__", "func", "function", "__wrapped__")  # where a descriptor has its function
-WHOLE = frozenset(("__dict__", "__getstate__", "__reduce__", "__reduce_ex__"))  # which lead to all attributes
 
 
 def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
@@ -37,14 +35,6 @@ def names_in(code: CodeType, *kinds: str) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from names_in(constant, *kinds)
-
-
-def is_plain(x: Any) -> bool:
-    """Tell whether an object is of a class of the caller's alone, and has its attributes as any other."""
-    kinds = type(x).__mro__[:-1]  # without `object`
-    others = {"__getattr__", "__getattribute__"}
-    is_fixed = type(x).__flags__ & IMMUTABLE  # a class of C
-    return bool(kinds) and not is_fixed and all(is_own(kind) and others.isdisjoint(vars(kind)) for kind in kinds)
 
 
 def reached(function: Any) -> Iterator[tuple[Any, str]]:
@@ -141,13 +131,14 @@ def requires_grad(x: Value) -> bool:
     return x.node is not None and x.node.requires_grad
 
 
+Part = tuple[Any, Place | None]  # of a class or a module: what is there, and its place, if it is one
+
+
 class Places:
     """All places that a function reaches, with what is there before it is called."""
 
-    def __init__(self, *roots: Any, read: set[tuple[int, Any]] | None = None) -> None:
-        """Search what the roots reach; of the caller's own objects only the attributes of `read`, if that is given."""
-        self.read = set() if read is None else read  # by the id of an object and the name
-        self.left_out: set[tuple[int, Any]] = set()  # those that are there, and are not read
+    def __init__(self, *roots: Any, reads: Reads | None = None) -> None:
+        """Search what the roots reach; of the caller's own objects only what was read, where that is given."""
         self.before: dict[Place, Any] = {}
         self.flags: dict[int, bool] = {}  # by the id of a Tensor, which `holders` keeps: whether it learns
         self.optimizers: list[Optimizer] = []
@@ -155,85 +146,91 @@ class Places:
         self.lists: list[tuple[Any, Any, str]] = []  # the same of lists
         self.numbers: set[Place] = set()  # where the function leaves a number that later calls read anew
         self.holders: list[tuple[Any, str, Place | None]] = []
-        seen: dict[Any, Any] = {}
-        parts: dict[str, list[Any]] = defaultdict(list)  # of classes, by the name that nobody has mentioned yet
-        self.mentioned = mentioned = set[str]()  # names of attributes that functions ask for, and what they may ask for
-        by_name = False  # whether a function asks for an attribute by a name that it makes
-        todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
-        for x, name, around in todo:  # the list grows while it is read
-            found: list[Place] = []
-            used: list[tuple[Any, Place | None]] = []  # parts of classes
-            kind = x if isinstance(x, type) else type(x)
-            if id(kind) not in seen and kind not in modules:
-                seen[id(kind)] = kind
-                for each, part, place in parts_of(kind):
-                    is_named = each in mentioned or (by_name and each[:2] != "__") or (kind is x and each in CALLED)
-                    is_used = is_named or (isinstance(part, FunctionType | tuple) and is_called_anyway(each, kind))
-                    (used if is_used else parts[each]).append((part, place))
-            if isinstance(x, ModuleType) and is_own(x) and id(x) not in seen:  # in a closure, say, or an attribute
-                seen[id(x)] = x
-                for key in [key for key in vars(x) if key[:2] != "__"]:
-                    place = Place(vars(x), key, f"{x.__name__}.{key}")
-                    (used if key in mentioned or by_name else parts[key]).append((None, place))
-            if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in seen):
-                seen[id(x)] = x
-                looked = looked_into(x)
-                if looked is not None:
-                    own, behind, copy = looked
-                    self.holders.append((x, name, around))
-                    self.flags.update({id(x): requires_grad(x)} if isinstance(x, Value) else {})
-                    hooks = x.node.hooks if isinstance(x, Value) and x.node is not None else None
-                    todo += [(hook, "hook", None) for hook in (hooks or {}).values()]
-                    kept: list[Any] = self.lists if isinstance(x, list | deque) else self.contents
-                    kept += [(x, copy, name)] if copy is not None else []
-                    self.optimizers += [x] if isinstance(x, Optimizer) else []
-                    left_out = [] if read is None else [key for key, _ in own if not self.is_read(x, key)]
-                    self.left_out.update((id(x), named(key)) for key in left_out)
-                    found += [Place(x, key, name + label, around) for key, label in own if key not in left_out]
-                    todo += [(part, label, None) for part, label in behind]
+        self.reads = reads
+        self.left_out: set[tuple[int, Any]] = set()  # spots of attributes that nobody reads
+        self.mentioned: set[str] = set()  # names of attributes that functions ask for, or may ask for
+        self.by_name = False  # whether a function asks for an attribute by a name that it makes
+        self.seen: dict[Any, Any] = {}  # objects by id, and places by their spots
+        self.parts: dict[str, list[Part]] = defaultdict(list)  # by a name that nobody has mentioned yet
+        self.todo: list[tuple[Any, str, Place | None]] = [(root, "", None) for root in roots]
+        for x, name, around in self.todo:  # the list grows while it is read
+            used, found = [*self.in_class(x), *self.in_module(x)], list[Place]()
+            if not (isinstance(x, ATOMS) or type(x) in modules or id(x) in self.seen):
+                self.seen[id(x)] = x
+                found += self.in_object(x, name, around)
                 if isinstance(x, FunctionType) and (is_own(x) or x is roots[0]):
                     found += globals_of(x)
-                    new = {*names_in(x.__code__, "_ATTR", "_METHOD")} - mentioned
-                    if "getattr" in names_in(x.__code__, "_GLOBAL"):  # any may be asked for
-                        by_name, new = True, new | {each for each in x.__code__.co_consts if isinstance(each, str)}
-                    mentioned |= new
-                    new |= {each for each in parts if each[:2] != "__"} if by_name else set()
-                    used += [pair for each in sorted(new) for pair in parts.pop(each, ())]
-            todo += [(part, "", None) for part, _ in used if isinstance(part, FunctionType | tuple | type)]
+                    used += self.asked_by(x.__code__)
+            self.todo += [(part, "", None) for part, _ in used if isinstance(part, FunctionType | tuple | type)]
             for place in [*(place for _, place in used if place is not None), *found]:
-                if seen.setdefault(spot_of(place), place) is not place:
-                    continue
-                value = self.before[place] = place.get()
-                if type(value) in modules and not isinstance(x, Value):
-                    self.contents.append((value, value.copy(), place.name.lstrip(".")))
-                other = isinstance(value, FunctionType) and place.holder is not x  # of a class, or of a library
-                is_end = other and (isinstance(place.holder, type) or not is_own(value))
-                if not is_end and (not isinstance(x, Value) or place.key == "stored_grad"):
-                    todo.append((value, place.name.lstrip("."), place))
+                if self.seen.setdefault(spot_of(place), place) is place:
+                    self.keep(place, x)
+        del self.seen, self.parts, self.todo
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Note which attributes of the caller's own objects are read in here, by whatever name."""
-        kinds = {type(x) for x, _, _ in self.holders if is_plain(x)}
+    def in_class(self, x: Any) -> Iterator[Part]:
+        """Yield what the class of an object has and somebody may use; the rest waits for its name to be mentioned."""
+        kind = x if isinstance(x, type) else type(x)
+        if id(kind) not in self.seen and kind not in modules:
+            self.seen[id(kind)] = kind
+            for name, part, place in parts_of(kind):
+                is_called = isinstance(part, FunctionType | tuple) and is_called_anyway(name, kind)
+                if is_called or self.may_be_asked(name) or (kind is x and name in CALLED):
+                    yield part, place
+                else:
+                    self.parts[name].append((part, place))
 
-        def noting(get: Any) -> Callable[[Any, str], Any]:
-            def noted(x: Any, name: str) -> Any:
-                self.read.add((id(x), "__dict__" if name in WHOLE else name))
-                return get(x, name)
+    def in_module(self, x: Any) -> Iterator[Part]:
+        """Yield the variables of a module of the caller's, in a closure or an attribute, in the same way."""
+        if isinstance(x, ModuleType) and is_own(x) and id(x) not in self.seen:
+            self.seen[id(x)] = x
+            for name in [name for name in vars(x) if name[:2] != "__"]:
+                part = None, Place(vars(x), name, f"{x.__name__}.{name}")
+                if self.may_be_asked(name):
+                    yield part
+                else:
+                    self.parts[name].append(part)
 
-            return noted
+    def may_be_asked(self, name: str) -> bool:
+        """Tell whether a function that is known so far may ask for an attribute of that name."""
+        return name in self.mentioned or (self.by_name and name[:2] != "__")
 
-        for kind in kinds:
-            type.__setattr__(kind, "__getattribute__", noting(kind.__getattribute__))
-        try:
-            yield
-        finally:
-            for kind in kinds:
-                type.__delattr__(kind, "__getattribute__")
+    def in_object(self, x: Any, name: str, around: Place | None) -> list[Place]:
+        """Return the places in an object, and note what is behind it."""
+        looked = looked_into(x)
+        if looked is None:
+            return []
+        own, further, copy = looked
+        self.holders.append((x, name, around))
+        if isinstance(x, Value):
+            self.flags[id(x)] = requires_grad(x)
+            hooks = x.node.hooks if x.node is not None else None
+            self.todo += [(hook, "hook", None) for hook in (hooks or {}).values()]
+        kept = self.lists if isinstance(x, list | deque) else self.contents
+        kept += [(x, copy, name)] if copy is not None else []
+        self.optimizers += [x] if isinstance(x, Optimizer) else []
+        self.todo += [(part, label, None) for part, label in further]
+        left_out = [key for key, _ in own if self.reads is not None and not self.reads.has(x, key)]
+        self.left_out.update((id(x), named(key)) for key in left_out)
+        return [Place(x, key, name + label, around) for key, label in own if key not in left_out]
 
-    def is_read(self, x: Any, key: Any) -> bool:
-        """Tell whether what an object has there was read; attributes of the caller's own objects may not be."""
-        return not is_plain(x) or not self.read.isdisjoint(((id(x), key), (id(x), "__dict__")))
+    def asked_by(self, code: CodeType) -> list[Part]:
+        """Return what has waited for the names that a function mentions."""
+        new = {*names_in(code, "_ATTR", "_METHOD")} - self.mentioned
+        if "getattr" in names_in(code, "_GLOBAL"):  # any may be asked for
+            self.by_name, new = True, new | {each for each in code.co_consts if isinstance(each, str)}
+        self.mentioned |= new
+        new |= {each for each in self.parts if each[:2] != "__"} if self.by_name else set()
+        return [part for each in sorted(new) for part in self.parts.pop(each, ())]
+
+    def keep(self, place: Place, x: Any) -> None:
+        """Note what is in a place that an object led to, and go on there."""
+        value = self.before[place] = place.get()
+        if type(value) in modules and not isinstance(x, Value):
+            self.contents.append((value, value.copy(), place.name.lstrip(".")))
+        other = isinstance(value, FunctionType) and place.holder is not x  # of a class, or of a library
+        is_end = other and (isinstance(place.holder, type) or not is_own(value))
+        if not is_end and (not isinstance(x, Value) or place.key == "stored_grad"):
+            self.todo.append((value, place.name.lstrip("."), place))
 
     def changed(self) -> Iterator[tuple[Place, Any]]:
         """Yield the places whose value has changed, and new places."""
