@@ -11,7 +11,6 @@ DICE = "it compares bits of a sum of repeats, whose order a device leaves open: 
 PRINTS = "what it prints says which device a Tensor is on"
 NUMBERS = "a picture shows the value of a constant where that is in host memory, and asks no device for it"
 KERNELS = "it prints a program, which on a GPU has kernels"
-COUNTS = "its own primitive reaches the double, which counts its calls"
 SPEED = "it measures the double, not the package"
 
 FAILS: dict[str, str] = {
@@ -21,8 +20,6 @@ FAILS: dict[str, str] = {
     "docs/test_pages.py::test_a_stop_of_the_learning_path_runs_and_makes_its_figures"
     "[11_the_gradient_of_the_gradient]": NUMBERS,
     "drawing/test_dot_text.py::test_the_figures_in_docs_are_what_is_drawn": NUMBERS,
-    "replay/test_steps.py::test_a_primitive_may_join_without_an_axis": COUNTS,
-    "replay/test_steps.py::test_what_a_primitive_asks_for_by_name_is_kept": COUNTS,
 }
 
 LEFT_OUT: dict[str, str] = {

@@ -70,7 +70,7 @@ def test_what_means_the_same_is_said_the_same(said, texts, primitive_of, monkeyp
 
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_every_spelling_computes_the_same(text, primitive_of):
-    op, x = primitive_of(text), ts.randn(3, 4)
+    op, x = primitive_of(text), ts.randn(3, 4, device="cpu" if "linalg" in text else None)  # the double has none
     fast, expected = ts.replay(lambda x: op(x + 0.25)), op(x + 0.25)
     for _ in range(2):
         found = fast(x)
