@@ -117,3 +117,9 @@ def test_what_python_would_have_to_compute_anew_is_refused(use):
     else:
         with pytest.raises(TraceError, match="Python computes with a number"):
             fast(ts.ones(2))
+
+
+def test_a_number_of_the_call_says_how_far_to_count():
+    fast = ts.replay(lambda x: ts.arange(x.argmax().item() + 1))
+    for values in ([1.0, 3.0, 2.0], [3.0, 1.0, 2.0], [0.0, 1.0, 2.0]):
+        assert fast(ts.tensor(values)).tolist() == list(range(values.index(max(values)) + 1))

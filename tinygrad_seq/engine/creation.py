@@ -1,6 +1,7 @@
 """Tensors from data, and of constants."""
 
 from numbers import Integral, Real
+from operator import index
 from typing import Any
 
 from tinygrad_seq.engine.arguments import at_least, flag, ints, spread
@@ -172,6 +173,7 @@ def arange(*limits: float, dtype: Any = None, device: str | None = None, require
     >>> ts.arange(1, 7, 2)
     tensor([1, 3, 5])
     """
+    limits = tuple([index(x) if hasattr(x, "__index__") else x for x in limits])  # a number of a traced call, too
     if not 1 <= len(limits) <= 3 or not all(isinstance(limit, Real) for limit in limits):
         raise TypeError(f"arange: expected numbers (stop), (start, stop) or (start, stop, step), got {limits}")
     if len(limits) == 3 and limits[2] == 0:

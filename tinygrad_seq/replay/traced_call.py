@@ -251,7 +251,7 @@ class TracedCall:
         values = self.written_in_place(values) if self.in_place else values
         changes = [(now[i] if i is not None else x, key, make(values)) for x, i, key, make in self.changes]
         result = self.result(values)
-        self.results.made = {}
+        self.results.made.clear()
         put_all(changes, self.items)
         for x, i, flag in self.flags_set:
             (now[i] if i is not None else x).requires_grad = flag

@@ -28,7 +28,8 @@ class Results:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.outputs: dict[Any, int] = {}
-        self.tensors: dict[int, tuple[Value, Maker]] = {}  # by id: one in two places is made once
+        self.tensors: dict[int, tuple[Value, Maker]] = {}  # by id
+        self.shared: set[int] = set()  # of these: those that are in two places, and made once
         self.made: dict[int, Any] = {}  # of these, by a call
         self.fixed: list[Any] = []
 
@@ -48,8 +49,9 @@ class Results:
             return (lambda values: values[i].item()) if isinstance(x, LazyNumber) else lambda values: values[i]
         if isinstance(x, Value) and id(x) not in self.places.flags:
             key = id(x)
+            self.shared.update({key} & self.tensors.keys())
             _, make = self.tensors.setdefault(key, (x, self.maker_of_tensor(x)))
-            return lambda values: self.made[key] if key in self.made else self.made.setdefault(key, make(values))
+            return lambda values: self.once(key, make, values) if key in self.shared else make(values)
         if isinstance(x, tuple | list):
             parts, kind = [self.maker(part) for part in x], type(x)
             made: Maker = lambda values: [part(values) for part in parts]
@@ -66,6 +68,12 @@ class Results:
         self.fixed.append(x)
         is_new = type(x) in modules and all(was is not x for was in self.places.before.values())
         return (lambda values: x.copy()) if is_new else lambda values: x
+
+    def once(self, key: int, make: Maker, values: tuple[Any, ...]) -> Any:
+        """Return a Tensor that is in two places; this call has made it, or makes it now."""
+        if key not in self.made:
+            self.made[key] = make(values)
+        return self.made[key]
 
     def maker_of_tensor(self, x: Value) -> Maker:
         """Return the function that makes a Tensor of its kind: a result, or a leaf that learns, such as a Parameter."""
