@@ -119,7 +119,7 @@ FAULTS = [
     Fault("weights stay frozen", "replay/traced_call.py", "self.flags = self.places.flags_changed()",
           "self.flags = []", "test_left_alone.py"),
     Fault("numbers of a program have no text", "replay/program.py",
-          "for name, x in self.space.items() if is_number(x)]", "for name, x in ()]", "test_left_alone.py"),
+          "for name, x in self.space.items() if is_number_of_numpy(x)]", "for name, x in ()]", "test_left_alone.py"),
     Fault("the number of a gradient is widened beside a mask", "replay/passes/tidy.py",
           "typed = numbers <= {work.dtypes[n] for n in read}", "typed = True", "test_what_is_reached.py -k beside"),
     Fault("NaN beside bools has no number", "replay/passes/normal_form.py", "key = repr(x.item()), dtype",

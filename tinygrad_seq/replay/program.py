@@ -68,7 +68,7 @@ class Program(Series):
             said = "; tanh(x, y) in a loop writes into y" if self.short else ""
             arrays = self.memory.text(self.free_name)
             text = "\n".join([f"# every call writes these arrays anew{said}", *arrays, "", text])
-        top = [f"{name} = xp.{x.dtype.name}({x})" for name, x in self.space.items() if is_number(x)]
+        top = [f"{name} = xp.{x.dtype.name}({x})" for name, x in self.space.items() if is_number_of_numpy(x)]
         top += [f"{name} = xp.array({x}, '{dtype}')" for (x, dtype), name in self.numbers.items()]
         if self.short:
             top.insert(0, f"{', '.join(self.short.values())} = {', '.join(f'xp.{name}' for name in self.short)}")
@@ -240,7 +240,7 @@ class Program(Series):
         return f"{name}[{k}]", ATOM
 
 
-def is_number(x: Any) -> bool:
+def is_number_of_numpy(x: Any) -> bool:
     """Tell whether this is a finite number of NumPy, which a text may have."""
     is_one = isinstance(x, host.generic | host.ndarray) and not x.ndim
     return is_one and x.dtype.kind in "fiu" and math.isfinite(x)

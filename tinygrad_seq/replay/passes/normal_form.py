@@ -1,4 +1,4 @@
-"""The normal form of a tape: of what NumPy lets one say in several ways, one is left, and all passes know only that.
+"""Bring every call of a tape to one spelling: NumPy has several ways to say the same, and the passes know only one.
 
     xp.swapaxes(x, -1, -2), x.T                 x.transpose((1, 0))
     x.squeeze(), x.reshape(-1, 3)               x.reshape((2, 3))

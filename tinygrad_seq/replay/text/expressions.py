@@ -63,7 +63,7 @@ class Name(str):
 class Expressions:
     """The names in a program, and the texts of its calls."""
 
-    listed: Callable[[Sequence[int]], str]  # the texts of values, with those of one list together; see Program
+    listed: Callable[[Sequence[int]], str]  # the texts of values, with those of one list together; see Series
 
     def __init__(self, compile: bool) -> None:
         self.reserved = COMPILED if compile else re.compile("xp")

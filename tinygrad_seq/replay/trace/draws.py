@@ -11,7 +11,7 @@ from tinygrad_seq.engine.random import default
 from tinygrad_seq.replay.trace.tape import TraceError
 
 
-class Other:
+class OtherGenerator:
     """A generator that no draw of a program is from: Python's, or NumPy's of old."""
 
     def __init__(self, name: str, generator: Any) -> None:
@@ -67,8 +67,8 @@ class Draws:
         for generator in (default(), *own):
             if isinstance(generator, host.random.Generator):
                 self.look(generator)
-        others = [Other(f"a {type(x).__name__}", x) for x in own if not isinstance(x, host.random.Generator)]
-        others += Other("random", random), Other("numpy.random", host.random)
+        others = [OtherGenerator(f"a {type(x).__name__}", x) for x in own if not isinstance(x, host.random.Generator)]
+        others += OtherGenerator("random", random), OtherGenerator("numpy.random", host.random)
         try:
             yield
             for other in others:
