@@ -151,12 +151,12 @@ class Described:
 
 
 FACTORS = {"gain": 1.0}
-get, as_dict, read = operator.attrgetter("scale"), asdict, vars
+get, as_dict, read, template = operator.attrgetter("scale"), asdict, vars, "{0.scale}"
 
 
 BY_NAME = [
     lambda x, own: x * get(own), lambda x, own: own.doubled(x), lambda x, own: own.halved(x),
-    lambda x, own: own.replayed(x), lambda x, own: x * float("{0.scale}".format(own)),
+    lambda x, own: own.replayed(x), lambda x, own: x * float(template.format(own)),
     lambda x, own: x * max([own], key=get).scale,
 ]  # fmt: skip
 WHOLE = [
